@@ -1,0 +1,166 @@
+/**
+ * What the native part offers to the daemon (Store) and to client processes (StoreClient).
+ *
+ * Types only. native/index.ts loads the addon and wraps it; the addon converts arguments and nothing else, and the core in
+ * native/src knows nothing of Node. Failures are HoldfastError with the codes named here.
+ */
+import type { Sha256 } from '../placement/types.ts'
+
+export interface StoreOptions {
+  /** Unix socket that hands out read-only descriptors. Made 0660; a stale one is replaced, a live one is an error. */
+  readonly socketPath: string
+  /** Hard limit of bytes in segments, page-rounded: what may stand in memory at any moment, filling ones included. */
+  readonly memoryLimitBytes: number
+  /** Folder of the disk tier: blobs/<2 hex>/<sha256> and partial/<sha256>. */
+  readonly diskPath: string
+  /** Hard limit of bytes in blobs/ and partial/. 0 turns the disk tier off. */
+  readonly diskLimitBytes: number
+  /** Client connections at one time; the next one is refused with STORE_BUSY. */
+  readonly connectionsMax: number
+  /** Leases that one connection may hold. */
+  readonly leasesPerConnectionMax: number
+}
+
+export interface BlobSpec {
+  readonly sha256: Sha256
+  readonly sizeBytes: number
+  /** In order, sizes sum to sizeBytes. */
+  readonly chunks: readonly { readonly sha256: Sha256; readonly sizeBytes: number }[]
+}
+
+/**
+ * One blob on its way in. Chunks may come in any order and from several callers at once; each is hashed on a native thread
+ * and stored only when its sha256 is right. `finish` also checks the sha256 of the whole blob (the hash runs along the
+ * complete prefix while chunks arrive), so that a manifest cannot plant foreign bytes under a blob's name.
+ */
+export interface Fill {
+  readonly sha256: Sha256
+  /** Indices of chunks that the partial file of an earlier, interrupted fill already holds, verified again. */
+  recover(): Promise<number[]>
+  /** DIGEST_MISMATCH when the bytes are not that chunk; nothing is stored then. */
+  putChunk(index: number, bytes: Uint8Array): Promise<void>
+  /** Seals the segment and moves the partial file into place, both atomically. DIGEST_MISMATCH discards everything. */
+  finish(): Promise<void>
+  /** Gives back memory; keeps the partial file for a later recover() when `keepPartial`. Waits for running putChunk calls. */
+  abort(options?: { keepPartial?: boolean }): Promise<void>
+}
+
+export interface ModelFileEntry {
+  readonly path: string
+  readonly sha256: Sha256
+  readonly sizeBytes: number
+}
+
+/** A model that clients may open: a list of files by blob. Opening needs all of them in memory. */
+export interface CatalogEntry {
+  /** Manifest digest, or the digest of a derived model. */
+  readonly digest: string
+  readonly files: readonly ModelFileEntry[]
+}
+
+/** A client asks for a name that the catalog does not resolve to a model in memory. Answer it with answerOpen or refuseOpen. */
+export interface OpenMiss {
+  readonly requestId: number
+  /** As the client wrote it: `namespace/name[:tag]`, or `sha256:<digest>`. */
+  readonly name: string
+  readonly tenant: string
+  readonly deadlineMs: number
+  readonly pid: number
+  readonly uid: number
+}
+
+export interface LeaseEvent {
+  readonly kind: 'opened' | 'closed'
+  readonly leaseId: number
+  readonly digest: string
+  readonly pid: number
+  readonly tenant: string
+}
+
+export interface StoreEvents {
+  onOpenMiss(miss: OpenMiss): void
+  onLease(event: LeaseEvent): void
+}
+
+export interface BlobState {
+  readonly sha256: Sha256
+  readonly sizeBytes: number
+  readonly inMemory: boolean
+  readonly onDisk: boolean
+  /** Leases that map this blob's segment now. */
+  readonly leases: number
+}
+
+export interface StoreStats {
+  readonly memoryUsedBytes: number
+  readonly memoryLimitBytes: number
+  readonly diskUsedBytes: number
+  readonly diskLimitBytes: number
+  readonly segments: number
+  readonly leases: number
+  readonly connections: number
+  /** Opens that were answered from memory without the daemon's event loop. */
+  readonly openHits: number
+  readonly openMisses: number
+}
+
+export interface Store {
+  /** Reserves memory (and disk, when it fits) for a blob. MEMORY_FULL or TOO_LARGE with neededBytes and freeBytes. */
+  beginFill(blob: BlobSpec, options: { memory: boolean; disk: boolean }): Fill
+  /** Imports a local file as a blob (a derived one, say): hashes it and moves or copies it into the disk tier. */
+  importFile(path: string): Promise<{ sha256: Sha256; sizeBytes: number }>
+  /** Reads a blob of the disk tier into memory, several threads, without hashing; drops its page cache. Concurrent calls share one read. */
+  promote(sha256: Sha256): Promise<void>
+  /** Part of a blob, from memory, else from disk; ORIGIN_NOT_FOUND never, `null` when this node does not hold it. */
+  read(sha256: Sha256, offsetBytes: number, sizeBytes: number): Promise<Uint8Array | null>
+  /** Frees the segment. False, and nothing happens, while a lease maps it. */
+  dropMemory(sha256: Sha256): boolean
+  dropDisk(sha256: Sha256): Promise<boolean>
+  /** Path of a blob in the disk tier, or null. */
+  diskPathOf(sha256: Sha256): string | null
+  /** Hashes a disk blob again; a bad one is removed. */
+  verifyDisk(sha256: Sha256): Promise<boolean>
+
+  /** Makes a model open-able by its digest and by names; replaces what the names meant before. Running leases keep theirs. */
+  publish(entry: CatalogEntry, names: readonly string[]): void
+  unpublish(digest: string): void
+  removeName(name: string): void
+  /** The model is published and in memory now: send the descriptors. */
+  answerOpen(requestId: number, digest: string): void
+  refuseOpen(requestId: number, code: string, message: string): void
+
+  blobs(): BlobState[]
+  blob(sha256: Sha256): BlobState | null
+  stats(): StoreStats
+  /** Recomputes every counter from the tables; throws when one differs. */
+  checkInvariants(): void
+  /** Ends clients' connections (their maps stay), waits for running work, removes the socket. */
+  close(): Promise<void>
+}
+
+export interface OpenFile extends ModelFileEntry {
+  /** Read-only memory shared with every process of this machine. Writing to it kills the process (SIGSEGV). */
+  readonly bytes: Uint8Array
+}
+
+/** A lease on an open model. Ends with close(), with garbage collection, or with the process. */
+export interface OpenModel extends Disposable {
+  readonly digest: string
+  readonly files: readonly OpenFile[]
+  /** UNKNOWN_MODEL when the model has no file of that path. */
+  file(path: string): OpenFile
+  /** Ends the lease and unmaps. The caller must not touch `bytes` afterwards. */
+  close(): void
+}
+
+export interface OpenOptions {
+  readonly tenant?: string
+  /** Gives up with DEADLINE_EXCEEDED. The default waits as long as the fetch takes. */
+  readonly deadlineMs?: number
+}
+
+/** A connection of a client process to the store of this machine. */
+export interface StoreClient {
+  open(name: string, options?: OpenOptions): Promise<OpenModel>
+  close(): void
+}

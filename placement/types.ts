@@ -1,0 +1,43 @@
+/**
+ * The vocabulary of Holdfast: one meaning per word, used alike in code, logs, metrics and docs.
+ *
+ * placement/ imports nothing, so that everything else may import this file.
+ */
+
+/** sha256 of a model's canonical manifest, 64 lower-case hex digits: the model's identity inside the cluster. */
+export type ModelId = string
+
+/** libp2p peer id of a node, in its base58 or CID text form. */
+export type NodeId = string
+
+/** Lower-case hex sha256. */
+export type Sha256 = string
+
+/** Where bytes lie on this node, fastest first. */
+export type Tier = 'device' | 'memory' | 'disk'
+
+/** Where bytes can come from: a tier of this node, another node, or the origin. */
+export type Source = Tier | 'peer' | 'origin'
+
+/** Nodes in one zone are near each other. */
+export type Zone = string
+
+/** What every request and fetch carries from the start, also between nodes. */
+export interface RequestContext {
+  /** Owner on whose account the work is done; 'public' when nobody was named. */
+  readonly tenant: string
+  /** Milliseconds that the caller is still willing to wait; Infinity when it did not say. */
+  readonly deadlineMs: number
+}
+
+/** A path over which a model's bytes can come, as the cost model sees it. */
+export interface SourceView {
+  readonly source: Source
+  /** The node behind a 'peer' source. */
+  readonly node?: NodeId
+  readonly latencyMs: number
+  readonly bandwidthBytesPerS: number
+}
+
+/** Returns a uniformly distributed integer in [0, bound); every random choice takes one of these as an argument. */
+export type RandomInt = (bound: number) => number

@@ -1,0 +1,25 @@
+/**
+ * One vitest project per kind of test, so that `npx vitest run --project unit` answers in seconds.
+ * No retries anywhere: a flaky test is a defect.
+ */
+import { defineConfig } from 'vitest/config'
+
+const project = (name: string, include: string[], extra: object = {}) => ({
+  test: { name, include, pool: 'forks' as const, ...extra },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['test/{placement,node,origin,house}/**/*.test.ts']),
+      project('conformance', ['test/conformance/**/*.test.ts']),
+      project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 60_000 }),
+      project('native', ['test/native/**/*.test.ts'], { testTimeout: 60_000 }),
+      project('e2e', ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'], {
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
+    ],
+  },
+})

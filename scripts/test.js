@@ -1,0 +1,54 @@
+// The test command: types, lint, then every vitest project; closes with `N passed, N failed`.
+// `--json FILE` also writes {passed, failed} there, for .ci/run. Further arguments go to vitest and skip types and lint.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const args = process.argv.slice(2)
+const jsonAt = args.indexOf('--json')
+const jsonPath = jsonAt < 0 ? null : args.splice(jsonAt, 2)[1]
+const bin = (name) => join(root, 'node_modules', '.bin', name)
+let passed = 0
+let failed = 0
+
+if (args.length === 0) {
+  step('types', bin('tsc'), ['--noEmit'])
+  step('lint and format', bin('biome'), ['ci', '--error-on-warnings', '.'])
+}
+vitest()
+
+console.log(`${passed} passed, ${failed} failed`)
+if (jsonPath !== null) writeFileSync(jsonPath, JSON.stringify({ passed, failed }))
+process.exit(failed === 0 ? 0 : 1)
+
+function step(name, command, stepArgs) {
+  const startedMs = Date.now()
+  const { status } = spawnSync(command, stepArgs, { cwd: root, stdio: 'inherit' })
+  console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - startedMs) / 1000).toFixed(1)} s)`)
+  if (status === 0) passed += 1
+  else failed += 1
+}
+
+function vitest() {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+  const report = join(folder, 'report.json')
+  const { status } = spawnSync(
+    bin('vitest'),
+    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args],
+    { cwd: root, stdio: 'inherit' },
+  )
+  try {
+    const { numPassedTests, numFailedTests, numTotalTestSuites, success } = JSON.parse(readFileSync(report, 'utf8'))
+    passed += numPassedTests
+    // A file that fails to load, or an error outside any test, has no failed test of its own.
+    failed += numFailedTests > 0 || (success && status === 0 && numTotalTestSuites > 0) ? numFailedTests : 1
+  } catch {
+    console.error('vitest wrote no report')
+    failed += 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Every option of a node: one table from which the YAML keys, the environment variables, the flags, their validation and
+ * their documentation follow. `memory.limitBytes` is HOLDFAST_MEMORY_LIMIT_BYTES and `--memory-limit-bytes`.
+ */
+
+export type OptionType = 'string' | 'integer' | 'bytes' | 'boolean' | 'list'
+export type OptionValue = string | number | boolean | readonly string[]
+
+export interface OptionRow<T extends OptionValue = OptionValue> {
+  readonly type: OptionType
+  readonly defaultValue: T
+  readonly description: string
+  readonly minimum?: number
+  readonly maximum?: number
+}
+
+const text = (defaultValue: string, description: string): OptionRow<string> => ({
+  type: 'string',
+  defaultValue,
+  description,
+})
+const list = (description: string): OptionRow<readonly string[]> => ({ type: 'list', defaultValue: [], description })
+const flag = (defaultValue: boolean, description: string): OptionRow<boolean> => ({
+  type: 'boolean',
+  defaultValue,
+  description,
+})
+const integer = (defaultValue: number, minimum: number, maximum: number, description: string): OptionRow<number> => ({
+  type: 'integer',
+  defaultValue,
+  minimum,
+  maximum,
+  description,
+})
+const bytes = (defaultValue: number, minimum: number, description: string): OptionRow<number> => ({
+  type: 'bytes',
+  defaultValue,
+  minimum,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description,
+})
+
+const MiB = 2 ** 20
+const GiB = 2 ** 30
+
+export const optionTable = {
+  'node.dataDir': text('', 'Folder of identity, state and the disk tier. Default: $XDG_DATA_HOME/holdfast.'),
+  'node.zone': text('default', 'Zone of the node; nodes in one zone are near each other.'),
+  'node.name': text('', 'Name for people, in logs and tables. Default: the end of the node id.'),
+  'origin.url': text('', 'Origin that models are pulled from, as in file:///srv/origin. Empty: peers only.'),
+  'origin.timeoutMs': integer(30_000, 100, 3_600_000, 'A read from the origin that takes longer has failed.'),
+  'refs.freshMs': integer(10_000, 0, 86_400_000, 'A tag that was looked up less than this ago is not looked up again.'),
+  'memory.limitBytes': bytes(4 * GiB, 4096, 'Hard limit of weights in shared memory.'),
+  'disk.limitBytes': bytes(64 * GiB, 0, 'Hard limit of the disk tier. 0 turns it off.'),
+  'store.socketPath': text(
+    '',
+    'Unix socket that hands out weights. Default: store.sock in the runtime or data folder.',
+  ),
+  'store.connectionsMax': integer(1024, 1, 65_536, 'Client connections at one time.'),
+  'store.leasesPerConnectionMax': integer(1024, 1, 65_536, 'Open models of one connection.'),
+  'cluster.key': text('', 'Cluster key (hfk1-...). Prefer cluster.keyFile: a value here is seen in process lists.'),
+  'cluster.keyFile': text('', 'File that holds the cluster key. Without a key the node makes one for itself alone.'),
+  'cluster.listen': list('libp2p multiaddrs to listen on. Default: /ip4/127.0.0.1/tcp/0.'),
+  'cluster.bootstrap': list('libp2p multiaddrs of nodes to join, with or without /p2p/.'),
+  'cluster.mdns': flag(false, 'Find nodes of the local network by mDNS.'),
+  'cluster.bulkHost': text('127.0.0.1', 'Host that the bulk listener binds to.'),
+  'cluster.bulkPort': integer(0, 0, 65_535, 'Port of the bulk listener; 0 takes a free one.'),
+  'cluster.advertiseHost': text('', 'Host that other nodes reach this one by, when it binds to a wildcard address.'),
+  'http.host': text('127.0.0.1', 'Host of the HTTP interface.'),
+  'http.port': integer(8080, 0, 65_535, 'Port of the HTTP interface; 0 takes a free one.'),
+  'http.bodyLimitBytes': bytes(64 * MiB, 1024, 'Largest request body.'),
+  'runtime.workerCount': integer(1, 1, 64, 'Worker processes that run models.'),
+  'runtime.threads': integer(0, 0, 1024, 'Threads of one inference in a worker; 0 leaves it to the runtime.'),
+  'runtime.queueMax': integer(256, 1, 65_536, 'Requests that may wait or run on this node; the next one gets 503.'),
+  'placement.eviction': text('holdfast', 'Eviction policy: holdfast, gdsf or lru.'),
+  'log.level': text('info', 'trace, debug, info, warn, error or silent.'),
+} as const satisfies Record<string, OptionRow>
+
+export type OptionKey = keyof typeof optionTable
+type ValueOf<R> = R extends OptionRow<infer T> ? T : never
+export type NodeOptions = { readonly [K in OptionKey]: ValueOf<(typeof optionTable)[K]> }
+
+export const optionKeys = Object.keys(optionTable) as OptionKey[]
+
+/** `memory.limitBytes` -> HOLDFAST_MEMORY_LIMIT_BYTES */
+export function environmentNameOf(key: OptionKey): string {
+  return `HOLDFAST_${key
+    .replaceAll('.', '_')
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toUpperCase()}`
+}
+
+/** `memory.limitBytes` -> --memory-limit-bytes */
+export function flagNameOf(key: OptionKey): string {
+  return `--${key
+    .replaceAll('.', '-')
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2')
+    .toLowerCase()}`
+}

@@ -40,6 +40,11 @@ export interface ResidentModel {
 export interface ResidencyBody {
   /** Complete list, sorted by model. */
   readonly models: readonly ResidentModel[]
+  /**
+   * Models on their way in, sorted: this node may be asked for those chunks of them that it has verified already. So a crowd of
+   * nodes that want one cold model share what each took from the origin. Absent when there are none.
+   */
+  readonly fetching?: readonly ModelId[]
 }
 
 export interface DemandBody {
@@ -86,6 +91,12 @@ export interface DigestItem {
   readonly sequence: number
 }
 
+/** The nodes a digest speaks of: ids after `after` (null: from the first) up to and with `through` (null: to the last). */
+export interface DigestRange {
+  readonly after: NodeId | null
+  readonly through: NodeId | null
+}
+
 /** Where the fetch plan sends a request for a chunk. */
 export type ChunkSource = { readonly kind: 'peer'; readonly node: NodeId } | { readonly kind: 'origin' }
 
@@ -114,6 +125,8 @@ export type Event =
       readonly kind: 'digest'
       readonly from: NodeId
       readonly items: readonly DigestItem[]
+      /** Absent: the digest speaks of all nodes. Passed on as it came, or a digest in parts looks like one that lacks the rest. */
+      readonly range?: DigestRange
       readonly wantsDigest: boolean
       readonly nowMs: number
     }
@@ -159,6 +172,8 @@ export type Effect =
       readonly kind: 'send-digest'
       readonly to: NodeId
       readonly items: readonly DigestItem[]
+      /** Always set by the core. */
+      readonly range?: DigestRange
       readonly wantsDigest: boolean
     }
   | { readonly kind: 'send-entries'; readonly to: NodeId; readonly entries: readonly SealedEntry[] }

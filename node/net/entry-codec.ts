@@ -1,0 +1,112 @@
+/**
+ * Entries as they travel and lie in the ledger: an envelope of the encoded entry and its author's signature, kept byte for byte
+ * so that any node can pass it on. The author is the node id inside the entry, and the id contains the public key: an envelope
+ * needs no other key to be checked, and only the author can make one.
+ *
+ *   batch    = [1, [envelope, ...]]
+ *   envelope = [1, body, signature]         signature = Ed25519(domain || body)
+ *   body     = {kind, node: 32-byte public key, epoch, sequence, body}
+ */
+import { HoldfastError } from '../../placement/errors.ts'
+import type { NodeId } from '../../placement/types.ts'
+import { type Entry, type EntryKind, entryKinds, type Seal, type SealedEntry } from '../core/events.ts'
+import type { ClusterNetwork } from '../ports.ts'
+import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from './cbor.ts'
+import { decodeBody, encodeBody, packNodes } from './entry-body.ts'
+import { nodeOfPublicKey, publicKeyBytes, signatureBytes, verifyByNode } from './node-id.ts'
+
+export interface EntryLimits {
+  /** One entry. A residency of 5,000 models takes 190 KB. */
+  readonly envelopeBytes: number
+  /** Entries in one message. */
+  readonly entriesPerBatch: number
+}
+
+export const defaultEntryLimits: EntryLimits = { envelopeBytes: 256 * 1024, entriesPerBatch: 4096 }
+
+const envelopeVersion = 1
+const batchVersion = 1
+const domain = new TextEncoder().encode('holdfast/1 entry\0')
+
+/** Seals entries of the node whose identity the network holds. */
+export function createSeal(
+  network: Pick<ClusterNetwork, 'self' | 'sign'>,
+  limits: EntryLimits = defaultEntryLimits,
+): Seal {
+  return (entry) => {
+    if (entry.node !== network.self) throw new Error(`an entry of ${entry.node} cannot be sealed by ${network.self}`)
+    const body = encodeCbor({
+      kind: entry.kind,
+      node: packNodes([entry.node]),
+      epoch: entry.epoch,
+      sequence: entry.sequence,
+      body: encodeBody(entry),
+    })
+    const envelope = encodeCbor([envelopeVersion, body, network.sign(signed(body))])
+    if (envelope.byteLength > limits.envelopeBytes) {
+      throw new HoldfastError(
+        'REQUEST_TOO_LARGE',
+        `A ${entry.kind} entry takes ${envelope.byteLength} bytes; ${limits.envelopeBytes} are allowed.`,
+        {
+          details: { envelopeBytes: envelope.byteLength, limitBytes: limits.envelopeBytes },
+        },
+      )
+    }
+    return { entry, envelope }
+  }
+}
+
+/** PEER_PROTOCOL unless the form is right and the signature is the author's. Null for an envelope of a later version. */
+export function openEnvelope(envelope: Uint8Array, limits: EntryLimits = defaultEntryLimits): SealedEntry | null {
+  if (envelope.byteLength > limits.envelopeBytes) throw malformed('entry', `it takes ${envelope.byteLength} bytes`)
+  const parts = decodeCbor(envelope, 'entry')
+  if (!Array.isArray(parts) || !isCount(parts[0])) throw malformed('entry', 'it has no version')
+  const [version, body, signature] = parts
+  if (version > envelopeVersion) return null
+  if (parts.length !== 3 || !isBytes(body) || !isBytes(signature, signatureBytes)) {
+    throw malformed('entry', 'its envelope has another form')
+  }
+  const value = decodeCbor(body, 'entry')
+  if (!isPlainMap(value) || !isBytes(value.node, publicKeyBytes)) throw malformed('entry', 'it has no author')
+  const node = nodeOfPublicKey(value.node)
+  if (node === null) throw malformed('entry', 'its author is no Ed25519 key')
+  if (!verifyByNode(node, signed(body), signature)) throw malformed('entry', `it is not signed by its author ${node}`)
+  return { entry: entryOf(node, value.kind, value), envelope: Uint8Array.from(envelope) }
+}
+
+export function encodeEntries(entries: readonly SealedEntry[]): Uint8Array {
+  return encodeCbor([
+    batchVersion,
+    entries.map(({ entry, envelope }) => {
+      if (envelope === null) throw new Error(`entry ${entry.kind} of ${entry.node} has no envelope`)
+      return envelope
+    }),
+  ])
+}
+
+/** All entries of a message, or PEER_PROTOCOL when one of them is malformed; those of a later version are left out. */
+export function decodeEntries(message: Uint8Array, limits: EntryLimits = defaultEntryLimits): SealedEntry[] {
+  const parts = decodeCbor(message, 'entries')
+  if (!Array.isArray(parts) || !isCount(parts[0])) throw malformed('entries', 'they have no version')
+  if (parts[0] > batchVersion) return []
+  const envelopes: unknown = parts[1]
+  if (!Array.isArray(envelopes) || envelopes.length > limits.entriesPerBatch) {
+    throw malformed('entries', `they are no list of at most ${limits.entriesPerBatch}`)
+  }
+  return envelopes.flatMap((envelope: unknown) => {
+    if (!isBytes(envelope)) throw malformed('entries', 'one is no byte string')
+    const sealed = openEnvelope(envelope, limits)
+    return sealed === null ? [] : [sealed]
+  })
+}
+
+function entryOf(node: NodeId, kind: unknown, value: Readonly<Record<string, unknown>>): Entry {
+  if (!entryKinds.includes(kind as EntryKind)) throw malformed('entry', 'its kind is unknown')
+  const { epoch, sequence } = value
+  if (!isCount(epoch) || !isCount(sequence)) throw malformed('entry', 'its epoch or sequence is no count')
+  return { kind, node, epoch, sequence, body: decodeBody(kind as EntryKind, value.body) } as Entry
+}
+
+function signed(body: Uint8Array): Uint8Array {
+  return Buffer.concat([domain, body])
+}

@@ -1,0 +1,109 @@
+/**
+ * Gossip: gossipsub with one topic per entry kind, set up for clusters of 2 to some hundred nodes behind few addresses.
+ *
+ * - No signatures of its own (StrictNoSign): what travels carries its author's signature already, checked before it is relayed.
+ * - The id of a message is the hash of topic and data, so that nobody can suppress a message by sending its data first under
+ *   another topic.
+ * - The score by address is off: it silently drops messages from the eleventh node behind one address, and admission by the
+ *   cluster key has taken its place.
+ * - Own messages go to every connected node (flood publish): one hop in a cluster of this size; the mesh heals the rest.
+ */
+import { createHash } from 'node:crypto'
+import { type GossipSub, gossipsub, type Message, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
+import { HoldfastError } from '../../placement/errors.ts'
+import type { NodeId } from '../../placement/types.ts'
+import type { Log } from '../log.ts'
+
+export interface GossipOptions {
+  /** One message. Room for the largest entry and its frame. */
+  readonly messageBytes: number
+}
+
+export const defaultGossipOptions: GossipOptions = { messageBytes: 512 * 1024 }
+
+export const topicPrefix = 'holdfast/1/'
+/** Several messages may share one transfer between two nodes; more than this is an attack on memory. */
+const messagesPerTransfer = 4
+
+/** Judges a message and takes it in when it is good; called once per message, before it is relayed. */
+export type JudgeMessage = (topic: string, from: NodeId, message: Uint8Array) => boolean
+
+export function gossipService(options: GossipOptions, topics: readonly string[]): ReturnType<typeof gossipsub> {
+  return gossipsub({
+    globalSignaturePolicy: 'StrictNoSign',
+    msgIdFn: messageId,
+    fallbackToFloodsub: false,
+    floodPublish: true,
+    emitSelf: false,
+    // A node that is alone publishes to nobody; reconciliation brings its entries to whoever joins.
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    allowedTopics: topics.map((topic) => topicPrefix + topic),
+    maxInboundDataLength: options.messageBytes * messagesPerTransfer,
+    maxOutboundBufferSize: options.messageBytes * messagesPerTransfer * 4,
+    scoreParams: { IPColocationFactorWeight: 0 },
+  })
+}
+
+export class Gossip {
+  private readonly service: GossipSub
+  private readonly options: GossipOptions
+  private readonly topics: readonly string[]
+  private readonly log: Log
+
+  constructor(service: GossipSub, options: GossipOptions, topics: readonly string[], log: Log) {
+    this.service = service
+    this.options = options
+    this.topics = topics
+    this.log = log
+  }
+
+  /** Before the network starts: no message may arrive unjudged. */
+  judgeWith(judge: JudgeMessage): void {
+    for (const topic of this.topics) {
+      this.service.topicValidators.set(topicPrefix + topic, (peer, message: Message) =>
+        this.validate(judge, topic, peer.toString(), message.data),
+      )
+    }
+  }
+
+  /** After the network started. */
+  subscribe(): void {
+    for (const topic of this.topics) this.service.subscribe(topicPrefix + topic)
+  }
+
+  async publish(topic: string, message: Uint8Array): Promise<void> {
+    if (!this.topics.includes(topic)) throw new Error(`there is no topic ${topic}`)
+    if (message.byteLength > this.options.messageBytes) {
+      throw new HoldfastError(
+        'REQUEST_TOO_LARGE',
+        `A gossip message of ${message.byteLength} bytes exceeds the limit of ${this.options.messageBytes} (messageBytes).`,
+        { details: { messageBytes: message.byteLength, limitBytes: this.options.messageBytes } },
+      )
+    }
+    await this.service.publish(topicPrefix + topic, message)
+  }
+
+  subscribers(topic: string): NodeId[] {
+    return this.service.getSubscribers(topicPrefix + topic).map(String)
+  }
+
+  onSubscription(listener: () => void): () => void {
+    this.service.addEventListener('subscription-change', listener)
+    return () => this.service.removeEventListener('subscription-change', listener)
+  }
+
+  private validate(judge: JudgeMessage, topic: string, from: NodeId, message: Uint8Array): TopicValidatorResult {
+    try {
+      const good = message.byteLength <= this.options.messageBytes && judge(topic, from, message)
+      return good ? TopicValidatorResult.Accept : TopicValidatorResult.Reject
+    } catch (error) {
+      this.log.error({ err: error, topic, from }, 'judging a gossip message failed; it is not relayed')
+      return TopicValidatorResult.Ignore
+    }
+  }
+}
+
+function messageId(message: Message): Uint8Array {
+  return createHash('sha256').update(message.topic).update('\0').update(message.data).digest()
+}

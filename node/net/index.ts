@@ -1,0 +1,18 @@
+export { ClusterKey } from './cluster-key.ts'
+export { type Digest, type DigestLimits, decodeDigest, defaultDigestLimits, encodeDigest } from './digest-codec.ts'
+export {
+  createSeal,
+  decodeEntries,
+  defaultEntryLimits,
+  type EntryLimits,
+  encodeEntries,
+  openEnvelope,
+} from './entry-codec.ts'
+export { Identity, loadIdentity } from './identity.ts'
+export {
+  createLibp2pNetwork,
+  defaultNetworkOptions,
+  type Libp2pNetwork,
+  type NetworkOptions,
+  type NetworkPorts,
+} from './libp2p-network.ts'

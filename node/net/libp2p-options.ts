@@ -1,0 +1,83 @@
+/** How libp2p is set up for Holdfast. Vendor types end here and in the classes that use them; the port shows none. */
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { identify } from '@libp2p/identify'
+import type { ConnectionGater } from '@libp2p/interface'
+import { mdns } from '@libp2p/mdns'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { createLibp2p } from 'libp2p'
+import { admission, type Refusal } from './admission.ts'
+import type { ClusterKey } from './cluster-key.ts'
+import { type GossipOptions, gossipService } from './gossip.ts'
+import type { Identity } from './identity.ts'
+
+export interface HostOptions {
+  /** libp2p multiaddrs to listen on; port 0 takes a free one. */
+  readonly listen: readonly string[]
+  /** Addresses to give to others in place of those listened on: behind NAT, or in a container. */
+  readonly announce: readonly string[]
+  /** Find nodes of the local network by mDNS. */
+  readonly mdns: boolean
+  /** Connections of all peers together. */
+  readonly connectionsMax: number
+  /** Handshakes from others under way at one time: what strangers without the key can hold open. */
+  readonly pendingInboundMax: number
+  /** New connections per second from one address. libp2p's 5 would refuse a rack of nodes behind one address. */
+  readonly inboundPerSecondMax: number
+  readonly dialTimeoutMs: number
+  /** A handshake that takes longer is cut off. */
+  readonly handshakeTimeoutMs: number
+  /** See admission.ts. */
+  readonly refusalLingerMs: number
+  /** How often an idle connection is tested; a peer that vanished without closing is noticed after this and the ping's timeout. */
+  readonly livenessPeriodMs: number
+}
+
+export const defaultHostOptions: HostOptions = {
+  listen: ['/ip4/127.0.0.1/tcp/0'],
+  announce: [],
+  mdns: false,
+  connectionsMax: 1024,
+  pendingInboundMax: 128,
+  inboundPerSecondMax: 128,
+  dialTimeoutMs: 10_000,
+  handshakeTimeoutMs: 10_000,
+  refusalLingerMs: 1_000,
+  livenessPeriodMs: 10_000,
+}
+
+export interface HostPorts {
+  readonly identity: Identity
+  readonly clusterKey: ClusterKey
+  readonly gater: ConnectionGater
+  readonly onRefusal: (refusal: Refusal) => void
+}
+
+export type Host = Awaited<ReturnType<typeof createHost>>
+
+const mdnsServiceTag = '_holdfast._udp.local'
+
+/** A host that is not started yet. */
+export function createHost(ports: HostPorts, options: HostOptions, gossip: GossipOptions, topics: readonly string[]) {
+  return createLibp2p({
+    start: false,
+    privateKey: ports.identity.privateKey,
+    addresses: { listen: [...options.listen], announce: [...options.announce] },
+    transports: [tcp()],
+    connectionEncrypters: [
+      admission({ clusterKey: ports.clusterKey, lingerMs: options.refusalLingerMs, onRefusal: ports.onRefusal }),
+    ],
+    streamMuxers: [yamux()],
+    connectionGater: ports.gater,
+    connectionManager: {
+      maxConnections: options.connectionsMax,
+      maxIncomingPendingConnections: options.pendingInboundMax,
+      inboundConnectionThreshold: options.inboundPerSecondMax,
+      dialTimeout: options.dialTimeoutMs,
+      inboundUpgradeTimeout: options.handshakeTimeoutMs,
+    },
+    connectionMonitor: { pingInterval: options.livenessPeriodMs },
+    peerDiscovery: options.mdns ? [mdns({ serviceTag: mdnsServiceTag })] : [],
+    services: { identify: identify(), ping: ping(), gossip: gossipService(gossip, topics) },
+  })
+}

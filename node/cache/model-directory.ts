@@ -1,0 +1,215 @@
+/**
+ * From names to manifests: `namespace/name:tag` -> ref -> manifest.
+ *
+ * The origin is asked first; when it is away, peers answer with what they know. A ref older than one already seen is never
+ * used, whoever sends it; a ref's signature and a manifest's digest are checked whatever their source. What was learned is
+ * kept over restarts, so that a node that comes back without its origin still knows what its blobs are.
+ */
+
+import {
+  encodeRef,
+  formatModelName,
+  type Manifest,
+  type ModelName,
+  parseManifestOf,
+  parseModelName,
+  parseRef,
+  type Ref,
+} from '../../origin/index.ts'
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
+import type { ModelId, NodeId } from '../../placement/types.ts'
+import type { Log } from '../log.ts'
+import type { StateStore } from '../ports.ts'
+import type { Clock } from '../system.ts'
+import { SingleFlight } from './single-flight.ts'
+
+/** The part of the origin that names need; bounds its own waits. "Not there" is null; anything else that goes wrong is a HoldfastError. */
+export interface DirectoryOrigin {
+  readRef(name: ModelName): Promise<Ref | null>
+  readManifestBytes(digest: ModelId): Promise<Uint8Array | null>
+}
+
+/** Asks peers: the answers are unchecked bytes. */
+export interface DirectoryPeers {
+  refs(name: ModelName): Promise<{ node: NodeId; bytes: Uint8Array }[]>
+  manifests(digest: ModelId): AsyncIterable<{ node: NodeId; bytes: Uint8Array }>
+}
+
+export interface DirectoryPorts {
+  readonly origin: DirectoryOrigin | null
+  readonly peers: DirectoryPeers
+  readonly state: StateStore
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface DirectoryOptions {
+  /** A tag that was looked up less than this ago is not looked up again. */
+  readonly freshMs: number
+  /** Manifests kept in memory; the rest is read from the state store. */
+  readonly manifestsMax: number
+}
+
+export interface ResolvedModel {
+  readonly digest: ModelId
+  readonly manifest: Manifest
+  /** Null when the model was named by its digest. */
+  readonly ref: Ref | null
+  /** Since the ref was last confirmed by the origin or, failing that, learned from a peer. */
+  readonly ageMs: number
+}
+
+interface KnownRef {
+  readonly ref: Ref
+  readonly checkedAtMs: number
+}
+
+export class ModelDirectory {
+  private readonly ports: DirectoryPorts
+  private readonly options: DirectoryOptions
+  private readonly refs = new Map<string, KnownRef>()
+  private readonly manifests = new Map<ModelId, Manifest>()
+  private readonly refLookups = new SingleFlight<KnownRef>()
+  private readonly manifestLookups = new SingleFlight<Manifest>()
+
+  constructor(ports: DirectoryPorts, options: DirectoryOptions) {
+    this.ports = ports
+    this.options = options
+  }
+
+  /** Reads back what the state store kept. Refs count as unconfirmed until the origin or a peer is asked again. */
+  async start(): Promise<void> {
+    for await (const [key, value] of this.ports.state.entries('ref/')) {
+      const text = key.slice('ref/'.length)
+      const ref = parseRef(Buffer.from(String(value)), parseModelName(text))
+      this.refs.set(text, { ref, checkedAtMs: Number.NEGATIVE_INFINITY })
+    }
+  }
+
+  /** UNKNOWN_MODEL when nobody reachable knows the name; ORIGIN_UNAVAILABLE when only the origin could know. */
+  async resolve(name: ModelName): Promise<ResolvedModel> {
+    const { ref, checkedAtMs } = await this.lookUpRef(name)
+    const manifest = await this.manifest(ref.manifest)
+    const ageMs = Number.isFinite(checkedAtMs) ? this.ports.clock.nowMs() - checkedAtMs : Number.POSITIVE_INFINITY
+    return { digest: ref.manifest, manifest, ref, ageMs }
+  }
+
+  async resolveDigest(digest: ModelId): Promise<ResolvedModel> {
+    return { digest, manifest: await this.manifest(digest), ref: null, ageMs: 0 }
+  }
+
+  /** The manifest if this node knows it already, without asking anybody. */
+  async knownManifest(digest: ModelId): Promise<Manifest | null> {
+    const cached = this.manifests.get(digest)
+    if (cached !== undefined) return cached
+    const stored = await this.ports.state.get(`manifest/${digest}`)
+    return typeof stored === 'string' ? this.remember(digest, parseManifestOf(digest, Buffer.from(stored))) : null
+  }
+
+  knownRef(name: ModelName): Ref | null {
+    return this.refs.get(formatModelName(name))?.ref ?? null
+  }
+
+  /** Every name this node has resolved, with the manifest it means. */
+  knownNames(): { name: string; ref: Ref }[] {
+    return [...this.refs].map(([name, { ref }]) => ({ name, ref }))
+  }
+
+  /** Digests of all manifests kept here. */
+  async *knownDigests(): AsyncIterable<ModelId> {
+    for await (const [key] of this.ports.state.entries('manifest/')) yield key.slice('manifest/'.length)
+  }
+
+  private lookUpRef(name: ModelName): Promise<KnownRef> {
+    const text = formatModelName(name)
+    const known = this.refs.get(text)
+    if (known !== undefined && this.ports.clock.nowMs() - known.checkedAtMs <= this.options.freshMs) {
+      return Promise.resolve(known)
+    }
+    return this.refLookups.run(text, () => this.askForRef(name, text))
+  }
+
+  private async askForRef(name: ModelName, text: string): Promise<KnownRef> {
+    const fromOrigin = await this.refFromOrigin(name)
+    if (fromOrigin !== null && !isHoldfastError(fromOrigin)) return this.learn(text, fromOrigin)
+    for (const { node, bytes } of await this.ports.peers.refs(name)) {
+      await this.learnFromPeer(text, name, node, bytes)
+    }
+    const best = this.refs.get(text)
+    if (best !== undefined) return best
+    if (fromOrigin !== null) throw fromOrigin
+    throw new HoldfastError(
+      'UNKNOWN_MODEL',
+      `no reachable origin or peer knows ${text}; \`holdfast ls\` shows what the origin has.`,
+    )
+  }
+
+  /** The ref, null when the origin does not have it, or the error that kept it from answering. */
+  private async refFromOrigin(name: ModelName): Promise<Ref | null | HoldfastError> {
+    if (this.ports.origin === null) return null
+    try {
+      return await this.ports.origin.readRef(name)
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error
+      this.ports.log.warn({ error: error.message }, 'the origin does not answer for a tag; peers are asked')
+      return error
+    }
+  }
+
+  private async learnFromPeer(text: string, name: ModelName, node: NodeId, bytes: Uint8Array): Promise<void> {
+    try {
+      const ref = parseRef(bytes, name)
+      const known = this.refs.get(text)?.ref
+      // Only the origin can tell that a tag has a new publisher; a peer could have made up both key and sequence.
+      if (known !== undefined && known.publicKey !== ref.publicKey) {
+        throw new HoldfastError('BAD_REF', `${text} is signed by another publisher than before.`)
+      }
+      await this.learn(text, ref)
+    } catch (error) {
+      this.ports.log.warn({ node, error: (error as Error).message }, 'a peer sent a bad ref')
+    }
+  }
+
+  /** Keeps the newer of what is known and what was heard. */
+  private async learn(text: string, ref: Ref): Promise<KnownRef> {
+    const known = this.refs.get(text)
+    const isNewer = known === undefined || ref.sequence > known.ref.sequence
+    const kept = { ref: isNewer ? ref : known.ref, checkedAtMs: this.ports.clock.nowMs() }
+    this.refs.set(text, kept)
+    if (isNewer) await this.ports.state.put(`ref/${text}`, Buffer.from(encodeRef(ref)).toString('utf8'))
+    return kept
+  }
+
+  private async manifest(digest: ModelId): Promise<Manifest> {
+    return (await this.knownManifest(digest)) ?? this.manifestLookups.run(digest, () => this.fetchManifest(digest))
+  }
+
+  /** From the nearest peer that knows it, before the origin: manifests are small, but the origin may be far or away. */
+  private async fetchManifest(digest: ModelId): Promise<Manifest> {
+    for await (const { node, bytes } of this.ports.peers.manifests(digest)) {
+      try {
+        return await this.keep(digest, bytes)
+      } catch (error) {
+        this.ports.log.warn({ node, error: (error as Error).message }, 'a peer sent a bad manifest')
+      }
+    }
+    const bytes = (await this.ports.origin?.readManifestBytes(digest)) ?? null
+    if (bytes === null) {
+      throw new HoldfastError('UNKNOWN_MODEL', `no reachable origin or peer has the manifest sha256:${digest}.`)
+    }
+    return this.keep(digest, bytes)
+  }
+
+  private async keep(digest: ModelId, bytes: Uint8Array): Promise<Manifest> {
+    const manifest = parseManifestOf(digest, bytes)
+    await this.ports.state.put(`manifest/${digest}`, Buffer.from(bytes).toString('utf8'))
+    return this.remember(digest, manifest)
+  }
+
+  private remember(digest: ModelId, manifest: Manifest): Manifest {
+    this.manifests.set(digest, manifest)
+    const oldest = this.manifests.keys().next().value
+    if (this.manifests.size > this.options.manifestsMax && oldest !== undefined) this.manifests.delete(oldest)
+    return manifest
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * Drives the protocol core: turns what the network does into events, carries out the effects, and keeps everything on one
+ * queue, so that the core is never entered twice. All state of the protocol is in the core; this file only waits and calls.
+ */
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
+import type { ModelId, NodeId, RequestContext } from '../../placement/types.ts'
+import type { DigestItem, DigestRange, Effect, Event, FetchChunk, SealedEntry } from '../core/events.ts'
+import type { NodeCore } from '../core/index.ts'
+import type { Log } from '../log.ts'
+import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports.ts'
+import type { Clock } from '../system.ts'
+
+export interface Digest {
+  readonly items: readonly DigestItem[]
+  readonly range?: DigestRange
+  readonly wantsDigest: boolean
+}
+
+/** Encodes, decodes and checks what travels; a decoder throws PEER_PROTOCOL on anything malformed or badly signed. */
+export interface EntryCodec {
+  encodeEntries(entries: readonly SealedEntry[]): Uint8Array
+  decodeEntries(bytes: Uint8Array): SealedEntry[]
+  encodeDigest(digest: Digest): Uint8Array
+  decodeDigest(bytes: Uint8Array): Digest
+}
+
+export interface CoreDriverPorts {
+  readonly core: NodeCore
+  readonly network: ClusterNetwork
+  readonly codec: EntryCodec
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface CoreDriverOptions {
+  /** How often the core gets to look at the time. Finer than any of its periods. */
+  readonly tickMs: number
+  /** Round trips change slowly; a ping costs one small message. */
+  readonly pingPeriodMs: number
+  /** A call of the protocol itself (digest, entries, ping) that takes longer has failed. */
+  readonly callTimeoutMs: number
+}
+
+export const defaultCoreDriverOptions: CoreDriverOptions = { tickMs: 100, pingPeriodMs: 10_000, callTimeoutMs: 5_000 }
+
+export type BytesBySource = Extract<Effect, { kind: 'fetch-complete' }>['bytesBySource']
+
+/** Carries out 'get-chunk' effects of one model's fetch and reports each end as a chunk-done or chunk-failed event. */
+export type ChunkGetter = (effect: Extract<Effect, { kind: 'get-chunk' }>) => void
+
+interface RunningFetch {
+  readonly getChunk: ChunkGetter
+  readonly outcome: PromiseWithResolvers<BytesBySource>
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+export type TimelessEvent = DistributiveOmit<Event, 'nowMs'>
+
+/** What happens in the cluster and matters to operators: for log and metrics. */
+export type ClusterNotice = Extract<Effect, { kind: 'note' | 'distrust' }>
+
+export class CoreDriver {
+  private readonly ports: CoreDriverPorts
+  private readonly options: CoreDriverOptions
+  private readonly fetches = new Map<ModelId, RunningFetch>()
+  private readonly queue: TimelessEvent[] = []
+  private readonly stops: (() => void)[] = []
+  private readonly noticeListeners: ((notice: ClusterNotice) => void)[] = []
+  private isDraining = false
+  private isStopped = false
+
+  constructor(ports: CoreDriverPorts, options: Partial<CoreDriverOptions> = {}) {
+    this.ports = ports
+    this.options = { ...defaultCoreDriverOptions, ...options }
+  }
+
+  /** To be given to the network's start(). */
+  networkEvents(onRefused: (remote: string, reason: string) => void): ClusterNetworkEvents {
+    return {
+      onPeerUp: (node) => {
+        this.dispatch({ kind: 'peer-up', node })
+        this.measureRoundTrip(node)
+      },
+      onPeerDown: (node) => this.dispatch({ kind: 'peer-down', node }),
+      onMessage: (_topic, from, message) => this.onGossip(from, message),
+      onRefused,
+    }
+  }
+
+  start(): void {
+    const { network, clock } = this.ports
+    network.handle('digest', async (from, payload) => {
+      const digest = this.ports.codec.decodeDigest(payload)
+      this.dispatch({ kind: 'digest', from, ...digest })
+      return new Uint8Array()
+    })
+    network.handle('entries', async (from, payload) => {
+      this.dispatch({ kind: 'entries', from, entries: this.ports.codec.decodeEntries(payload) })
+      return new Uint8Array()
+    })
+    this.stops.push(clock.every(this.options.tickMs, () => this.dispatch({ kind: 'tick' })))
+    this.stops.push(
+      clock.every(this.options.pingPeriodMs, () => {
+        for (const node of network.peers()) this.measureRoundTrip(node)
+      }),
+    )
+  }
+
+  stop(): void {
+    for (const stop of this.stops.splice(0)) stop()
+    this.dispatch({ kind: 'stopping' })
+    this.isStopped = true
+    for (const [model, fetch] of this.fetches) {
+      fetch.outcome.reject(new HoldfastError('SHUTTING_DOWN', `the fetch of ${model} ended because the node stops.`))
+    }
+    this.fetches.clear()
+  }
+
+  onNotice(listener: (notice: ClusterNotice) => void): void {
+    this.noticeListeners.push(listener)
+  }
+
+  dispatch(event: TimelessEvent): void {
+    if (this.isStopped) return
+    this.queue.push(event)
+    if (this.isDraining) return
+    this.isDraining = true
+    try {
+      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+        const effects = this.ports.core.step({ ...next, nowMs: this.ports.clock.nowMs() } as Event)
+        for (const effect of effects) this.execute(effect)
+      }
+    } finally {
+      this.isDraining = false
+    }
+  }
+
+  /** Resolves when every chunk was reported done. One fetch per model at a time: the caller coalesces. */
+  fetch(
+    model: ModelId,
+    chunks: readonly FetchChunk[],
+    options: { context: RequestContext; originAllowed: boolean; getChunk: ChunkGetter },
+  ): Promise<BytesBySource> {
+    const outcome = Promise.withResolvers<BytesBySource>()
+    this.fetches.set(model, { getChunk: options.getChunk, outcome })
+    this.dispatch({ kind: 'fetch', model, chunks, context: options.context, originAllowed: options.originAllowed })
+    return outcome.promise
+  }
+
+  /** Ends a fetch that the node itself cannot go on with. */
+  cancelFetch(model: ModelId, reason: HoldfastError): void {
+    this.dispatch({ kind: 'fetch-cancelled', model })
+    this.endFetch(model, (fetch) => fetch.outcome.reject(reason))
+  }
+
+  /** One request to a node; an unreachable one becomes suspected at once. */
+  async call(node: NodeId, method: string, payload: Uint8Array, options: AbortOptions = {}): Promise<Uint8Array> {
+    try {
+      return await this.ports.network.call(node, method, payload, options)
+    } catch (error) {
+      if (isHoldfastError(error, 'PEER_UNREACHABLE')) this.dispatch({ kind: 'call-failed', node })
+      throw error
+    }
+  }
+
+  private execute(effect: Effect): void {
+    switch (effect.kind) {
+      case 'publish':
+        this.inBackground(
+          'gossip',
+          this.ports.network.broadcast(effect.sealed.entry.kind, this.ports.codec.encodeEntries([effect.sealed])),
+        )
+        return
+      case 'send-digest':
+        this.inBackground('digest', this.send(effect.to, 'digest', this.ports.codec.encodeDigest(effect)))
+        return
+      case 'send-entries':
+        this.inBackground('entries', this.send(effect.to, 'entries', this.ports.codec.encodeEntries(effect.entries)))
+        return
+      case 'get-chunk':
+        this.fetches.get(effect.model)?.getChunk(effect)
+        return
+      case 'fetch-complete':
+        this.endFetch(effect.model, (fetch) => fetch.outcome.resolve(effect.bytesBySource))
+        return
+      case 'fetch-failed':
+        this.endFetch(effect.model, (fetch) => fetch.outcome.reject(new HoldfastError(effect.code, effect.message)))
+        return
+      case 'distrust':
+        this.ports.log.warn({ node: effect.node, reason: effect.reason }, 'a peer is dropped')
+        for (const listener of this.noticeListeners) listener(effect)
+        this.inBackground('hang up', this.ports.network.hangUp(effect.node))
+        return
+      case 'note':
+        this.ports.log.info({ node: effect.node, by: effect.by }, `node ${effect.note}`)
+        for (const listener of this.noticeListeners) listener(effect)
+    }
+  }
+
+  private endFetch(model: ModelId, settle: (fetch: RunningFetch) => void): void {
+    const fetch = this.fetches.get(model)
+    if (fetch === undefined) return
+    this.fetches.delete(model)
+    settle(fetch)
+  }
+
+  private onGossip(from: NodeId, message: Uint8Array): boolean {
+    try {
+      this.dispatch({ kind: 'entries', from, entries: this.ports.codec.decodeEntries(message) })
+      return true
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error
+      this.ports.log.warn({ from, error: error.message }, 'malformed gossip is not relayed')
+      return false
+    }
+  }
+
+  private async send(node: NodeId, method: string, payload: Uint8Array): Promise<void> {
+    await this.call(node, method, payload, { signal: AbortSignal.timeout(this.options.callTimeoutMs) })
+  }
+
+  private measureRoundTrip(node: NodeId): void {
+    const ping = this.ports.network.ping(node, { signal: AbortSignal.timeout(this.options.callTimeoutMs) })
+    this.inBackground(
+      'ping',
+      ping.then((rttMs) => this.dispatch({ kind: 'rtt-measured', node, rttMs })),
+    )
+  }
+
+  private inBackground(what: string, work: Promise<unknown>): void {
+    work.catch((error: Error) => {
+      if (!this.isStopped) this.ports.log.debug({ error: error.message }, `${what} failed`)
+    })
+  }
+}

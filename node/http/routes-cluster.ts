@@ -1,0 +1,21 @@
+/** Our own views: who is in the cluster, which models are where, how a request would be routed and why, and metrics. */
+import type { FastifyInstance } from 'fastify'
+import { formatModelName } from '../../origin/index.ts'
+import { parseModelPath } from './model-path.ts'
+import type { HttpPorts } from './ports.ts'
+import { contextOf } from './routes-inference.ts'
+
+export function registerClusterRoutes(app: FastifyInstance, ports: HttpPorts): void {
+  app.get('/v1/cluster', async () => ports.cluster())
+  app.get('/v1/models', async () => ({ models: ports.models() }))
+  app.get<{ Params: { '*': string } }>('/v1/route/*', async (request) => {
+    const { name } = parseModelPath(request.params['*'])
+    const resolved = await ports.resolve(name)
+    const ageMs = Number.isFinite(resolved.ageMs) ? Math.round(resolved.ageMs) : null
+    const decision = ports.route(resolved, contextOf(request))
+    return { name: formatModelName(name), model: resolved.digest, refAgeMs: ageMs, decision }
+  })
+  app.get('/metrics', async (_request, reply) => {
+    return reply.type(ports.metrics.contentType).send(await ports.metrics.metrics())
+  })
+}

@@ -1,0 +1,100 @@
+/** Open Inference Protocol V2 (JSON): health, model metadata, readiness and inference, at any node for any model. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { formatModelName, type ModelName } from '../../origin/index.ts'
+import { HoldfastError } from '../../placement/errors.ts'
+import type { RequestContext } from '../../placement/types.ts'
+import { formatInferResponse, parseInferRequest } from '../runtime/index.ts'
+import { parseModelPath } from './model-path.ts'
+import type { HttpPorts } from './ports.ts'
+
+const serverName = 'holdfast'
+const tenantLengthMax = 128
+
+export function registerInferenceRoutes(app: FastifyInstance, ports: HttpPorts): void {
+  app.get('/v2', async () => ({ name: serverName, version: ports.cluster().version, extensions: [] }))
+  app.get('/v2/health/live', async () => ({ live: true }))
+  app.get('/v2/health/ready', async (_request, reply) => {
+    const ready = ports.isReady()
+    return reply.code(ready ? 200 : 503).send({ ready })
+  })
+  app.get<{ Params: { '*': string } }>('/v2/models/*', async (request, reply) => {
+    const { name, verb } = parseModelPath(request.params['*'])
+    if (verb === 'ready') return sendReadiness(ports, name, reply)
+    if (verb === '') return metadata(ports, name, contextOf(request))
+    throw new HoldfastError('BAD_REQUEST', `${verb} is asked for by POST.`)
+  })
+  app.post<{ Params: { '*': string } }>('/v2/models/*', async (request, reply) => {
+    const { name, verb } = parseModelPath(request.params['*'])
+    if (verb !== 'infer') throw new HoldfastError('UNKNOWN_ROUTE', `POST .../${verb} is not part of the protocol.`)
+    return infer(ports, name, request, reply)
+  })
+}
+
+/** Ready means that this node can answer without a fetch: it holds the model, or a usable peer does. */
+async function sendReadiness(ports: HttpPorts, name: ModelName, reply: FastifyReply): Promise<FastifyReply> {
+  const resolved = await ports.resolve(name)
+  const ready = ports.isServable(resolved)
+  const loading = ports.loading(resolved.digest)
+  return reply
+    .code(ready ? 200 : 503)
+    .send({ name: formatModelName(name), ready, ...(loading === null ? {} : { loading }) })
+}
+
+async function metadata(ports: HttpPorts, name: ModelName, context: RequestContext): Promise<object> {
+  const resolved = await ports.resolve(name)
+  const { platform, inputs, outputs } = await ports.signature(resolved, context)
+  return { name: `${name.namespace}/${name.name}`, versions: [name.tag], platform, inputs, outputs }
+}
+
+async function infer(
+  ports: HttpPorts,
+  name: ModelName,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const parsed = parseInferRequest(request.body)
+  const resolved = await ports.resolve(name)
+  const gone = new AbortController()
+  request.raw.once('close', () => {
+    if (!reply.raw.writableEnded)
+      gone.abort(new HoldfastError('DEADLINE_EXCEEDED', 'the client closed the connection.'))
+  })
+  const answer = await ports.inference.infer({
+    name: formatModelName(name),
+    resolved,
+    inputs: parsed.inputs,
+    outputs: parsed.outputs ?? null,
+    context: contextOf(request),
+    signal: gone.signal,
+  })
+  reply.header('holdfast-served-by', answer.servedBy)
+  reply.header('holdfast-served-from', answer.servedFrom)
+  reply.header('holdfast-elapsed-ms', answer.elapsedMs.toFixed(2))
+  reply.header('holdfast-model', `sha256:${resolved.digest}`)
+  const id = parsed.id === undefined ? {} : { id: parsed.id }
+  return reply.send(
+    formatInferResponse({
+      modelName: `${name.namespace}/${name.name}`,
+      modelVersion: name.tag,
+      ...id,
+      outputs: answer.outputs,
+    }),
+  )
+}
+
+/** `holdfast-tenant` and `holdfast-deadline-ms` travel with the request, also to other nodes. */
+export function contextOf(request: FastifyRequest): RequestContext {
+  const tenant = headerOf(request, 'holdfast-tenant') ?? 'public'
+  const deadline = headerOf(request, 'holdfast-deadline-ms')
+  if (tenant.length === 0 || tenant.length > tenantLengthMax) {
+    throw new HoldfastError('BAD_REQUEST', `holdfast-tenant has to have 1 to ${tenantLengthMax} characters.`)
+  }
+  const deadlineMs = deadline === null ? Number.POSITIVE_INFINITY : Number(deadline)
+  if (!(deadlineMs > 0)) throw new HoldfastError('BAD_REQUEST', 'holdfast-deadline-ms has to be a positive number.')
+  return { tenant, deadlineMs }
+}
+
+function headerOf(request: FastifyRequest, name: string): string | null {
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : null
+}

@@ -1,0 +1,63 @@
+/**
+ * The node's HTTP interface: Open Inference Protocol V2 below /v2, our own views below /v1, Prometheus metrics at /metrics.
+ * On loopback, requests of web pages from elsewhere are refused by their Host and Origin headers.
+ */
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { HoldfastError } from '../../placement/errors.ts'
+import { errorReply } from './errors.ts'
+import { isForeignPage } from './foreign-page.ts'
+import type { HttpPorts } from './ports.ts'
+import { registerClusterRoutes } from './routes-cluster.ts'
+import { registerInferenceRoutes } from './routes-inference.ts'
+
+export interface HttpServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly bodyLimitBytes: number
+}
+
+export interface HttpServer {
+  readonly url: string
+  /** For tests: a request without a socket. */
+  readonly app: FastifyInstance
+  close(): Promise<void>
+}
+
+export function createHttpApp(ports: HttpPorts, options: HttpServerOptions): FastifyInstance {
+  const app = fastify({
+    bodyLimit: options.bodyLimitBytes,
+    routerOptions: { maxParamLength: 1024 },
+    requestIdHeader: 'holdfast-request-id',
+    forceCloseConnections: 'idle',
+  })
+  app.addHook('onRequest', async (request) => {
+    if (isForeignPage(request.headers, options.host)) {
+      throw new HoldfastError('BAD_REQUEST', 'requests of other web sites are refused on a loopback interface.')
+    }
+  })
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('holdfast-request-id', request.id)
+  })
+  app.setErrorHandler((error, request, reply) => sendError(ports, error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    const error = new HoldfastError('UNKNOWN_ROUTE', `there is no ${request.method} ${request.url.split('?')[0]}.`)
+    return sendError(ports, error, request, reply)
+  })
+  registerInferenceRoutes(app, ports)
+  registerClusterRoutes(app, ports)
+  return app
+}
+
+export async function startHttpServer(ports: HttpPorts, options: HttpServerOptions): Promise<HttpServer> {
+  const app = createHttpApp(ports, options)
+  const url = await app.listen({ host: options.host, port: options.port })
+  return { url, app, close: () => app.close() }
+}
+
+function sendError(ports: HttpPorts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, headers, body } = errorReply(error, { isProtocolRoute: request.url.startsWith('/v2') })
+  const log = { requestId: request.id, url: request.url, status, error: (error as Error).message }
+  if (status === 500) ports.log.error({ ...log, stack: (error as Error).stack }, 'request failed')
+  else ports.log.debug(log, 'request refused')
+  return reply.code(status).headers(headers).send(body)
+}

@@ -1,0 +1,190 @@
+/**
+ * Answers inference requests: here when the model is resident, at the nearest holder when that is cheaper than bringing the
+ * model here, after a fetch otherwise. The decision is placement/'s; this file carries it out and tries the next best when a
+ * holder refuses or is gone. A forwarded request is never forwarded again.
+ */
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
+import type { RouteDecision } from '../../placement/index.ts'
+import type { NodeId, RequestContext, Source } from '../../placement/types.ts'
+import type { ModelCache } from '../cache/model-cache.ts'
+import type { ResolvedModel } from '../cache/model-directory.ts'
+import type { CoreDriver } from '../cluster/core-driver.ts'
+import { withDeadline } from '../deadline.ts'
+import type { Log } from '../log.ts'
+import type { ClusterNetwork, Runtime, TensorValue } from '../ports.ts'
+import type { Clock } from '../system.ts'
+import { decodeInferAnswer, decodeInferRequest, encodeInferAnswer, encodeInferRequest } from './infer-codec.ts'
+
+export interface InferenceRequest {
+  readonly name: string
+  readonly resolved: ResolvedModel
+  readonly inputs: readonly TensorValue[]
+  readonly outputs: readonly string[] | null
+  readonly context: RequestContext
+  readonly signal?: AbortSignal
+}
+
+/** Where the weights were when the request came: in a tier here, at a peer, at the origin, or 'forwarded' to a holder. */
+export type ServedFrom = Source | 'forwarded'
+
+export interface InferenceAnswer {
+  readonly outputs: readonly TensorValue[]
+  readonly servedBy: NodeId
+  readonly servedFrom: ServedFrom
+  readonly elapsedMs: number
+  readonly decision: RouteDecision
+}
+
+export interface InferenceServicePorts {
+  readonly network: ClusterNetwork
+  readonly driver: CoreDriver
+  readonly cache: ModelCache
+  readonly runtime: Runtime
+  readonly route: (resolved: ResolvedModel, context: RequestContext, excluded: readonly NodeId[]) => RouteDecision
+  /** Learns what running and loading really took. */
+  readonly onLoaded: (resolved: ResolvedModel, elapsedMs: number) => void
+  readonly onServed: (answer: InferenceAnswer) => void
+  readonly isDraining: () => boolean
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface InferenceServiceOptions {
+  /** Holders tried before the node fetches by itself. */
+  readonly forwardsMax: number
+  /** A holder that does not answer a forwarded request in this time is passed over, when the request's own deadline is later. */
+  readonly forwardTimeoutMs: number
+}
+
+export const defaultInferenceServiceOptions: InferenceServiceOptions = { forwardsMax: 3, forwardTimeoutMs: 30_000 }
+
+export class InferenceService {
+  private readonly ports: InferenceServicePorts
+  private readonly options: InferenceServiceOptions
+
+  constructor(ports: InferenceServicePorts, options: Partial<InferenceServiceOptions> = {}) {
+    this.ports = ports
+    this.options = { ...defaultInferenceServiceOptions, ...options }
+  }
+
+  start(): void {
+    this.ports.network.handle('infer', async (from, payload, { signal }) => this.onForwarded(from, payload, signal))
+  }
+
+  async infer(request: InferenceRequest): Promise<InferenceAnswer> {
+    const { cache, driver, clock } = this.ports
+    const startedMs = clock.nowMs()
+    const model = request.resolved.digest
+    driver.dispatch({ kind: 'demand', model })
+    cache.noteRequest(model)
+    const excluded: NodeId[] = []
+    for (;;) {
+      const context = this.remaining(request.context, startedMs)
+      const decision = this.ports.route(request.resolved, context, excluded)
+      if (decision.kind === 'forward' && decision.node !== undefined) {
+        const outputs = await this.forward(decision.node, request, context)
+        if (outputs !== null) return this.answer(outputs, decision.node, 'forwarded', startedMs, decision)
+        excluded.push(decision.node)
+        continue
+      }
+      if (decision.kind === 'unservable') throw this.unservable(request, decision)
+      const { outputs, source } = await this.runHere(request, context)
+      return this.answer(outputs, this.ports.network.self, source, startedMs, decision)
+    }
+  }
+
+  private async runHere(
+    request: InferenceRequest,
+    context: RequestContext,
+  ): Promise<{ outputs: TensorValue[]; source: Source }> {
+    const { cache, runtime, clock } = this.ports
+    const { digest, manifest } = request.resolved
+    using _hold = cache.hold(digest)
+    const startedMs = clock.nowMs()
+    const ready = cache.ensureRunnable(digest, manifest, context)
+    const { runtimeDigest, source } = await withDeadline(ready, context, `loading ${request.name}`, request.signal)
+    if (source !== 'memory') this.ports.onLoaded(request.resolved, clock.nowMs() - startedMs)
+    const signal = signalOf(this.remaining(context, startedMs), request.signal)
+    const outputs = await runtime.infer(runtimeDigest, request.inputs, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(request.outputs === null ? {} : { outputs: request.outputs }),
+    })
+    return { outputs, source }
+  }
+
+  /** The holder's answer, or null when another way has to be found. What the inputs are to blame for is the user's to hear. */
+  private async forward(
+    node: NodeId,
+    request: InferenceRequest,
+    context: RequestContext,
+  ): Promise<TensorValue[] | null> {
+    const { resolved, name, inputs, outputs } = request
+    const payload = encodeInferRequest({ model: resolved.digest, name, context, inputs, outputs })
+    const timeoutMs = Math.min(this.options.forwardTimeoutMs, context.deadlineMs)
+    const timeout = AbortSignal.timeout(timeoutMs)
+    const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal])
+    try {
+      return decodeInferAnswer(await this.ports.driver.call(node, 'infer', payload, { signal }))
+    } catch (error) {
+      if (request.signal?.aborted) throw error
+      if (isHoldfastError(error, 'INFERENCE_FAILED') || isHoldfastError(error, 'BAD_REQUEST')) throw error
+      this.ports.log.info(
+        { node, model: resolved.digest, error: (error as Error).message },
+        'a holder did not serve; trying elsewhere',
+      )
+      return null
+    }
+  }
+
+  /** A holder serves what it has loaded, or can load without a fetch; anything else goes back at once. */
+  private async onForwarded(from: NodeId, payload: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    const { cache, runtime, network } = this.ports
+    const message = decodeInferRequest(payload)
+    const manifest = cache.heldManifest(message.model)
+    if (this.ports.isDraining() || manifest === null) {
+      throw new HoldfastError('FORWARD_REFUSED', `${network.self} does not hold ${message.name} now.`, { details: { from } })
+    }
+    using _hold = cache.hold(message.model)
+    cache.noteRequest(message.model)
+    const ready = cache.ensureRunnable(message.model, manifest, message.context)
+    const { runtimeDigest } = await withDeadline(ready, message.context, `loading ${message.name}`, signal)
+    const bounded = signalOf(message.context, signal)
+    const outputs = await runtime.infer(runtimeDigest, message.inputs, {
+      ...(bounded === undefined ? {} : { signal: bounded }),
+      ...(message.outputs === null ? {} : { outputs: message.outputs }),
+    })
+    return encodeInferAnswer(outputs)
+  }
+
+  private answer(
+    outputs: readonly TensorValue[],
+    servedBy: NodeId,
+    servedFrom: ServedFrom,
+    startedMs: number,
+    decision: RouteDecision,
+  ): InferenceAnswer {
+    const answer = { outputs, servedBy, servedFrom, elapsedMs: this.ports.clock.nowMs() - startedMs, decision }
+    this.ports.onServed(answer)
+    return answer
+  }
+
+  private remaining(context: RequestContext, startedMs: number): RequestContext {
+    const leftMs = context.deadlineMs - (this.ports.clock.nowMs() - startedMs)
+    if (leftMs <= 0)
+      throw new HoldfastError('DEADLINE_EXCEEDED', `the deadline of ${context.deadlineMs} ms has passed.`)
+    return { ...context, deadlineMs: leftMs }
+  }
+
+  private unservable(request: InferenceRequest, decision: RouteDecision): HoldfastError {
+    return new HoldfastError(
+      'NO_SOURCE',
+      `${request.name} is on no reachable node and the origin does not answer (${decision.reason}).`,
+    )
+  }
+}
+
+function signalOf(context: RequestContext, signal?: AbortSignal): AbortSignal | undefined {
+  if (!Number.isFinite(context.deadlineMs)) return signal
+  const timeout = AbortSignal.timeout(Math.max(1, Math.floor(Math.min(context.deadlineMs, 2 ** 31 - 1))))
+  return signal === undefined ? timeout : AbortSignal.any([timeout, signal])
+}

@@ -1,0 +1,27 @@
+/** The only place that reads clocks and sets timers; everything else is given a Clock. */
+
+export interface Clock {
+  /** Monotonic milliseconds; the zero means nothing. */
+  nowMs(): number
+  /** Milliseconds since 1970, for people and for epochs that must rise over restarts. */
+  wallMs(): number
+  /** Calls `action` every `periodMs` until the returned function is called. Never keeps the process alive. */
+  every(periodMs: number, action: () => void): () => void
+  /** Calls `action` once after `delayMs` unless the returned function was called before. Never keeps the process alive. */
+  after(delayMs: number, action: () => void): () => void
+}
+
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  every(periodMs, action) {
+    const timer = setInterval(action, periodMs)
+    timer.unref()
+    return () => clearInterval(timer)
+  },
+  after(delayMs, action) {
+    const timer = setTimeout(action, delayMs)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}

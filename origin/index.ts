@@ -1,0 +1,40 @@
+/** The origin: manifests, chunks, stores, push and pull. Runs without the native part. */
+
+export type { FileStoreOptions } from './file-store.ts'
+export { FileStore } from './file-store.ts'
+export { checkLocations, parseLocations } from './locations.ts'
+export {
+  buildManifest,
+  type EncodedManifest,
+  manifestDigest,
+  manifestSizeBytes,
+  parseManifest,
+  parseManifestOf,
+} from './manifest.ts'
+export { chunkBytesMax, defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
+export {
+  defaultTag,
+  formatDigest,
+  formatModelName,
+  isSha256,
+  type ModelReference,
+  parseModelName,
+  parseModelReference,
+} from './model-name.ts'
+export type {
+  ByteRange,
+  GetOptions,
+  ListedObject,
+  ObjectContent,
+  ObjectHead,
+  ObjectStore,
+  ObjectVersion,
+  PutOptions,
+  StoreAbortOptions,
+} from './object-store.ts'
+export { type OpenOriginOptions, openObjectStore, openOrigin } from './open-origin.ts'
+export { defaultOriginOptions, type ListedModel, Origin, type OriginOptions, type ResolvedModel } from './origin.ts'
+export { defaultPublisherKeyPath, loadPublisherKey } from './publisher-key.ts'
+export { type PushOptions, type PushProgress, type PushResult, push } from './push.ts'
+export { encodeRef, parseRef, signRef } from './ref.ts'
+export type { Chunk, Extent, FileLocation, Locations, Manifest, ManifestFile, ModelName, Ref, Tensor } from './types.ts'

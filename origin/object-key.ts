@@ -1,0 +1,19 @@
+/** Keys of origin objects: what they may look like, and the key of each kind of record. */
+import { HoldfastError } from '../placement/errors.ts'
+import type { ModelId } from '../placement/types.ts'
+import { pathProblem } from './file-path.ts'
+
+/** Where a store may keep what is its own (locks, unfinished writes): no key begins with it. */
+export const reservedFolder = '.holdfast'
+
+export function checkKey(key: string): void {
+  const problem = pathProblem(key) ?? (key.split('/')[0] === reservedFolder ? `begins with ${reservedFolder}` : null)
+  if (problem === null) return
+  throw new HoldfastError('BAD_REQUEST', `The object key ${JSON.stringify(key.slice(0, 200))} ${problem}.`)
+}
+
+export const manifestKey = (digest: ModelId): string => `manifests/${digest}.json`
+export const locationsKey = (digest: ModelId): string => `locations/${digest}.json`
+/** `prefix`: the first two hex digits of the chunks in the shard. */
+export const chunkShardKey = (prefix: string): string => `chunks/${prefix}.json`
+export const packKey = (id: string): string => `objects/packs/${id}`

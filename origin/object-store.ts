@@ -1,0 +1,61 @@
+/**
+ * What the origin needs of a store of objects. test/conformance/object-store.test.ts holds every implementation to this.
+ *
+ * Keys are relative, '/'-separated and normalised (object-key.ts); any other is BAD_REQUEST, before anything is touched.
+ * An object appears whole or not at all, and a reader sees the one or the other of two writes, never a mixture.
+ * "Not there" is null. A store that does not answer is ORIGIN_UNAVAILABLE, one that refuses us is ORIGIN_DENIED.
+ */
+
+export interface StoreAbortOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface ByteRange {
+  readonly offsetBytes: number
+  readonly sizeBytes: number
+}
+
+/** Differs when the content differs; opaque (an ETag, a hash). */
+export type ObjectVersion = string
+
+export interface ObjectContent {
+  readonly bytes: Uint8Array
+  readonly version: ObjectVersion
+}
+
+export interface ObjectHead {
+  readonly sizeBytes: number
+}
+
+export interface ListedObject extends ObjectHead {
+  readonly key: string
+}
+
+export interface GetOptions extends StoreAbortOptions {
+  /** REQUEST_TOO_LARGE when the object has more, before it is read. */
+  readonly sizeBytesMax: number
+}
+
+/** At most one of the two conditions. */
+export interface PutOptions extends StoreAbortOptions {
+  /** Only when there is no such object yet. */
+  readonly ifNoneMatch?: '*'
+  /** Only when the object still has this version. */
+  readonly ifMatch?: ObjectVersion
+}
+
+export interface ObjectStore {
+  /** As openOrigin takes it; for messages. */
+  readonly url: string
+  /** A whole small object, with the version that `ifMatch` takes. */
+  get(key: string, options: GetOptions): Promise<ObjectContent | null>
+  /** What exists of the range: fewer bytes, or none, when the object ends before it. */
+  getRange(key: string, range: ByteRange, options?: StoreAbortOptions): Promise<Uint8Array | null>
+  head(key: string, options?: StoreAbortOptions): Promise<ObjectHead | null>
+  /** Writes the pieces one after another as one object. False, and nothing is written, when the condition does not hold. */
+  put(key: string, pieces: readonly Uint8Array[], options?: PutOptions): Promise<boolean>
+  /** Objects whose key starts with the prefix, in no particular order. The prefix is '' or ends in '/'. */
+  list(prefix: string, options?: StoreAbortOptions): AsyncIterable<ListedObject>
+  /** Deleting what is not there is fine. */
+  delete(key: string, options?: StoreAbortOptions): Promise<void>
+}

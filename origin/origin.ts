@@ -1,0 +1,212 @@
+/**
+ * The origin as a node sees it: names become manifests, and ranges of files become bytes, wherever the objects lie.
+ *
+ * Manifests are checked against their digest and refs against their signature. Bytes of files are not verified here: who
+ * asks knows which chunk it expects and hashes it anyway.
+ */
+import { HoldfastError } from '../placement/errors.ts'
+import type { ModelId, Sha256 } from '../placement/types.ts'
+import { checkLocations, parseLocations, sliceExtents } from './locations.ts'
+import { parseManifestOf } from './manifest.ts'
+import { defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
+import { formatDigest, formatModelName, parseModelName } from './model-name.ts'
+import { locationsKey, manifestKey } from './object-key.ts'
+import type { ObjectStore, StoreAbortOptions } from './object-store.ts'
+import { nameOfRefKey, parseRef, refBytesMax, refKey } from './ref.ts'
+import type { Extent, Locations, Manifest, ModelName, Ref } from './types.ts'
+
+export interface OriginOptions {
+  readonly limits: ManifestLimits
+  /** Models whose locations are kept in memory: those being fetched now. A record is some 100 bytes per extent. */
+  readonly cachedLocationsMax: number
+}
+
+export const defaultOriginOptions: OriginOptions = { limits: defaultManifestLimits, cachedLocationsMax: 64 }
+
+export interface ResolvedModel {
+  readonly ref: Ref
+  readonly manifest: Manifest
+}
+
+export interface ListedModel {
+  readonly name: ModelName
+  /** null when the record is malformed or its signature is wrong. */
+  readonly ref: Ref | null
+}
+
+type Places = ReadonlyMap<Sha256, readonly Extent[]>
+
+export class Origin {
+  readonly store: ObjectStore
+  private readonly options: OriginOptions
+  /** Insertion order is age: the first is the one to drop. Holds promises, so that concurrent readers share one request. */
+  private readonly placesByModel = new Map<ModelId, Promise<Places>>()
+
+  constructor(store: ObjectStore, options: Partial<OriginOptions> = {}) {
+    this.store = store
+    this.options = { ...defaultOriginOptions, ...options }
+  }
+
+  get url(): string {
+    return this.store.url
+  }
+
+  /** UNKNOWN_MODEL when there is no such tag, BAD_REF, BAD_MANIFEST, DIGEST_MISMATCH. */
+  async resolve(name: ModelName | string, options: StoreAbortOptions = {}): Promise<ResolvedModel> {
+    const parsed = typeof name === 'string' ? parseModelName(name) : name
+    const ref = await this.readRef(parsed, options)
+    if (!ref) {
+      throw new HoldfastError(
+        'UNKNOWN_MODEL',
+        `The origin ${this.url} has no model ${formatModelName(parsed)}. See what it has with holdfast ls --origin ${this.url}.`,
+        { details: { model: formatModelName(parsed) } },
+      )
+    }
+    return { ref, manifest: await this.readManifest(ref.manifest, options) }
+  }
+
+  async readRef(name: ModelName, options: StoreAbortOptions = {}): Promise<Ref | null> {
+    const found = await this.store.get(refKey(name), { ...options, sizeBytesMax: refBytesMax })
+    return found && parseRef(found.bytes, name)
+  }
+
+  /** ORIGIN_NOT_FOUND when there is none, DIGEST_MISMATCH when it is another, BAD_MANIFEST when it is hostile. */
+  async readManifest(digest: ModelId, options: StoreAbortOptions = {}): Promise<Manifest> {
+    const bytes = await this.readRecord(manifestKey(digest), `The manifest ${formatDigest(digest)}`, options)
+    return parseManifestOf(digest, bytes, this.options.limits)
+  }
+
+  async readLocations(digest: ModelId, options: StoreAbortOptions = {}): Promise<Locations> {
+    const bytes = await this.readRecord(
+      locationsKey(digest),
+      `The locations record of ${formatDigest(digest)}`,
+      options,
+    )
+    return parseLocations(bytes, this.options.limits)
+  }
+
+  /**
+   * Exactly `sizeBytes` bytes from `offsetBytes` of a file of the model. ORIGIN_NOT_FOUND when the file or an object of it
+   * is not there, DIGEST_MISMATCH when an object is too short to hold what it should.
+   */
+  async readRange(
+    model: ModelId,
+    file: Sha256,
+    range: { readonly offsetBytes: number; readonly sizeBytes: number },
+    options: StoreAbortOptions = {},
+  ): Promise<Uint8Array> {
+    const places = await this.places(model, options)
+    try {
+      return await this.readExtents(this.slice(places, model, file, range), options)
+    } catch (error) {
+      // The objects may have been rewritten since the record was read: one more look at where things lie now.
+      if (!(error instanceof HoldfastError && error.code === 'ORIGIN_NOT_FOUND')) throw error
+      this.placesByModel.delete(model)
+      const newPlaces = await this.places(model, options)
+      return this.readExtents(this.slice(newPlaces, model, file, range), options)
+    }
+  }
+
+  /** Every tag of every model, in no particular order. */
+  async *listModels(options: StoreAbortOptions = {}): AsyncGenerator<ListedModel> {
+    for await (const { key } of this.store.list('refs/', options)) {
+      const name = nameOfRefKey(key)
+      if (!name) continue
+      try {
+        const ref = await this.readRef(name, options)
+        if (ref) yield { name, ref }
+      } catch (error) {
+        if (!(error instanceof HoldfastError && ['BAD_REF', 'REQUEST_TOO_LARGE'].includes(error.code))) throw error
+        yield { name, ref: null }
+      }
+    }
+  }
+
+  private async readRecord(key: string, what: string, options: StoreAbortOptions): Promise<Uint8Array> {
+    // One byte more than allowed, so that the parser sees that there is more, and nobody can make us read it all.
+    const sizeBytes = this.options.limits.manifestBytesMax + 1
+    const bytes = await this.store.getRange(key, { offsetBytes: 0, sizeBytes }, options)
+    if (bytes) return bytes
+    throw new HoldfastError(
+      'ORIGIN_NOT_FOUND',
+      `${what} is not in the origin ${this.url} (${key}). Push the model again.`,
+      {
+        details: { object: key },
+      },
+    )
+  }
+
+  private slice(
+    places: Places,
+    model: ModelId,
+    file: Sha256,
+    range: { offsetBytes: number; sizeBytes: number },
+  ): Extent[] {
+    const extents = places.get(file)
+    if (!extents) {
+      throw new HoldfastError(
+        'ORIGIN_NOT_FOUND',
+        `The model ${formatDigest(model)} has no file with the sha256 ${file}.`,
+        {
+          details: { model, file },
+        },
+      )
+    }
+    const slices = sliceExtents(extents, range.offsetBytes, range.sizeBytes)
+    const sizeBytes = slices.reduce((sum, slice) => sum + slice.sizeBytes, 0)
+    if (sizeBytes === range.sizeBytes) return slices
+    throw new HoldfastError(
+      'BAD_REQUEST',
+      `The range of ${range.sizeBytes} bytes from ${range.offsetBytes} is not inside the file with the sha256 ${file}.`,
+    )
+  }
+
+  private async readExtents(extents: readonly Extent[], options: StoreAbortOptions): Promise<Uint8Array> {
+    const parts = await Promise.all(extents.map((extent) => this.readExtent(extent, options)))
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  }
+
+  private async readExtent(extent: Extent, options: StoreAbortOptions): Promise<Uint8Array> {
+    const bytes = await this.store.getRange(extent.object, extent, options)
+    if (!bytes) {
+      throw new HoldfastError(
+        'ORIGIN_NOT_FOUND',
+        `The origin ${this.url} has lost the object ${extent.object}. Push the model again.`,
+        {
+          details: { object: extent.object },
+        },
+      )
+    }
+    if (bytes.length === extent.sizeBytes) return bytes
+    throw new HoldfastError(
+      'DIGEST_MISMATCH',
+      `The object ${extent.object} in the origin ${this.url} is truncated: of ${extent.sizeBytes} bytes from ${extent.offsetBytes} ` +
+        `it has ${bytes.length}. Push the model again.`,
+      { details: { object: extent.object } },
+    )
+  }
+
+  private async places(model: ModelId, options: StoreAbortOptions): Promise<Places> {
+    const cached = this.placesByModel.get(model)
+    if (cached) return cached
+    // Not under the caller's signal: others may wait for the same record, and one that gives up must not fail them.
+    const loading = this.loadPlaces(model)
+    this.placesByModel.set(model, loading)
+    if (this.placesByModel.size > this.options.cachedLocationsMax) {
+      this.placesByModel.delete(this.placesByModel.keys().next().value!)
+    }
+    loading.catch(() => {
+      // A failure is told to those who wait, and not remembered.
+      if (this.placesByModel.get(model) === loading) this.placesByModel.delete(model)
+    })
+    const places = await loading
+    options.signal?.throwIfAborted()
+    return places
+  }
+
+  private async loadPlaces(model: ModelId): Promise<Places> {
+    const [manifest, locations] = await Promise.all([this.readManifest(model), this.readLocations(model)])
+    checkLocations(locations, manifest)
+    return new Map(locations.files.map((file) => [file.sha256, file.extents]))
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * Push: a file or folder becomes a model of the origin.
+ *
+ * Every file is read once; its chunks are hashed, looked up in the index, and packed and uploaded when they are new. Then, in
+ * this order, so that whatever a reader finds is complete: index shards, locations, manifest, and last the ref, by
+ * compare-and-swap. A push that dies anywhere leaves at most objects that nothing names; the next one reuses those that
+ * had reached the index.
+ */
+import { createHash, type KeyObject, webcrypto } from 'node:crypto'
+import type { ModelId, Sha256 } from '../placement/types.ts'
+import { ChunkIndex } from './chunk-index.ts'
+import { planFile } from './chunking/file-plan.ts'
+import { buildLocations } from './locations.ts'
+import { buildManifest, type EncodedManifest } from './manifest.ts'
+import { defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
+import { parseModelName } from './model-name.ts'
+import { locationsKey, manifestKey } from './object-key.ts'
+import type { StoreAbortOptions } from './object-store.ts'
+import type { Origin } from './origin.ts'
+import { defaultPackOptions, type PackOptions, PackWriter } from './pack-writer.ts'
+import { loadPublisherKey } from './publisher-key.ts'
+import { RefMove } from './ref-move.ts'
+import { OpenSourceFile } from './source-file.ts'
+import { type SourceFile, walkSource } from './source-walk.ts'
+import type { Chunk, Extent, ManifestFile, ModelName, Ref } from './types.ts'
+
+export interface PushOptions {
+  /** A folder, or a single file. */
+  readonly source: string
+  readonly name: ModelName | string
+  readonly origin: Origin
+  readonly annotations?: Readonly<Record<string, string>>
+  /** Signs the ref. The default is the key file of this user, made when there is none. */
+  readonly publisherKey?: KeyObject
+  readonly pack?: PackOptions
+  readonly limits?: ManifestLimits
+  /**
+   * Uploaded bytes after which the index is written, so that a push that is interrupted does not begin from nothing. A
+   * write touches up to 256 shards: every few GiB it costs less than a hundredth of the upload.
+   */
+  readonly checkpointBytes?: number
+  readonly onProgress?: (progress: PushProgress) => void
+  readonly signal?: AbortSignal
+}
+
+export const defaultCheckpointBytes = 2 * 1024 ** 3
+
+export interface PushProgress {
+  /** Bytes read, hashed, and either known to the origin or handed to an upload. */
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly newBytes: number
+  readonly reusedBytes: number
+  readonly filesDone: number
+  readonly filesTotal: number
+  /** The file in work; null after the last one, while uploads and records are finished. */
+  readonly path: string | null
+}
+
+export interface PushResult {
+  /** Of the manifest: the model's identity. */
+  readonly digest: ModelId
+  readonly totalBytes: number
+  /** Bytes that were uploaded. */
+  readonly newBytes: number
+  /** Bytes that the origin had, or that occur more than once in the model. */
+  readonly reusedBytes: number
+  readonly files: number
+  readonly chunks: number
+  readonly ref: Ref
+  /** False when the tag meant this model already. */
+  readonly moved: boolean
+}
+
+/** BAD_REQUEST, BAD_MODEL_NAME, BAD_MODEL_FILE, FILE_CHANGED, REF_CONFLICT, and what the origin's store throws. */
+export async function push(options: PushOptions): Promise<PushResult> {
+  return new Push(options).run()
+}
+
+class Push {
+  private readonly options: PushOptions
+  private readonly name: ModelName
+  private readonly limits: ManifestLimits
+  private readonly abort: StoreAbortOptions
+  private readonly index: ChunkIndex
+  private readonly packs: PackWriter
+  private readonly extents = new Map<Sha256, Extent>()
+  private readonly opened: OpenSourceFile[] = []
+  private sinceCheckpointBytes = 0
+  private progress: PushProgress
+
+  constructor(options: PushOptions) {
+    this.options = options
+    this.name = typeof options.name === 'string' ? parseModelName(options.name) : options.name
+    this.limits = options.limits ?? defaultManifestLimits
+    this.abort = options.signal ? { signal: options.signal } : {}
+    this.index = new ChunkIndex(options.origin.store)
+    const onStored = (sha256: Sha256, extent: Extent) => {
+      this.extents.set(sha256, extent)
+      this.index.add(sha256, extent)
+    }
+    this.packs = new PackWriter(options.origin.store, onStored, options.pack ?? defaultPackOptions, options.signal)
+    this.progress = {
+      doneBytes: 0,
+      totalBytes: 0,
+      newBytes: 0,
+      reusedBytes: 0,
+      filesDone: 0,
+      filesTotal: 0,
+      path: null,
+    }
+  }
+
+  async run(): Promise<PushResult> {
+    const { origin, source } = this.options
+    const sources = await walkSource(source, { filesMax: this.limits.filesMax, ...this.abort })
+    const refMove = await RefMove.begin(origin.store, this.name, this.abort)
+    this.report({ totalBytes: sources.reduce((sum, file) => sum + file.sizeBytes, 0), filesTotal: sources.length })
+    const files = await this.uploadFiles(sources)
+    for (const file of this.opened) await file.checkUnchanged()
+    const encoded = buildManifest(files, this.options.annotations, this.limits)
+    await this.writeRecords(encoded)
+    const { publisherKey } = this.options
+    const { ref, moved } = await refMove.finish(
+      encoded.digest,
+      async () => publisherKey ?? (await loadPublisherKey()),
+      this.abort,
+    )
+    const { totalBytes, newBytes, reusedBytes } = this.progress
+    const chunks = files.reduce((sum, file) => sum + file.chunks.length, 0)
+    return { digest: encoded.digest, totalBytes, newBytes, reusedBytes, files: files.length, chunks, ref, moved }
+  }
+
+  private async uploadFiles(sources: readonly SourceFile[]): Promise<ManifestFile[]> {
+    const files: ManifestFile[] = []
+    try {
+      for (const source of sources) {
+        this.report({ path: source.path })
+        files.push(await this.uploadFile(source))
+        this.report({ filesDone: files.length })
+      }
+      this.report({ path: null })
+      await this.packs.flush()
+    } catch (error) {
+      await this.packs.settle()
+      throw error
+    }
+    await this.index.commit(this.abort)
+    return files
+  }
+
+  private async uploadFile(source: SourceFile): Promise<ManifestFile> {
+    await using file = await OpenSourceFile.open(source)
+    this.opened.push(file)
+    const plan = await planFile(source.path, source.sizeBytes, file.readAt)
+    const fileHash = createHash('sha256')
+    const chunks: Chunk[] = []
+    for await (const bytes of file.chunks(plan.chunkSizes)) {
+      this.options.signal?.throwIfAborted()
+      // The chunk is hashed on a thread of the pool, while this thread runs the hash of the file over the same bytes.
+      const hashing = webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
+      if (plan.chunkSizes.length > 1) fileHash.update(bytes)
+      const sha256 = Buffer.from(await hashing).toString('hex')
+      chunks.push({ sha256, sizeBytes: bytes.length })
+      await this.uploadChunk(sha256, bytes)
+    }
+    await file.checkUnchanged()
+    const sha256 = chunks.length === 1 ? chunks[0]!.sha256 : fileHash.digest('hex')
+    const entry = { path: source.path, sizeBytes: source.sizeBytes, sha256, chunks }
+    return plan.tensors ? { ...entry, tensors: plan.tensors } : entry
+  }
+
+  private async uploadChunk(sha256: Sha256, bytes: Uint8Array): Promise<void> {
+    const isNew = await this.isNew(sha256, bytes.length)
+    const { doneBytes, newBytes, reusedBytes } = this.progress
+    if (isNew) {
+      await this.packs.add(sha256, bytes)
+      this.sinceCheckpointBytes += bytes.length
+      if (this.sinceCheckpointBytes >= (this.options.checkpointBytes ?? defaultCheckpointBytes)) await this.checkpoint()
+    }
+    this.report({
+      doneBytes: doneBytes + bytes.length,
+      newBytes: newBytes + (isNew ? bytes.length : 0),
+      reusedBytes: reusedBytes + (isNew ? 0 : bytes.length),
+    })
+  }
+
+  private async isNew(sha256: Sha256, sizeBytes: number): Promise<boolean> {
+    if (this.extents.has(sha256) || this.packs.has(sha256)) return false
+    const extent = await this.index.find(sha256, sizeBytes, this.abort)
+    if (extent) this.extents.set(sha256, extent)
+    return extent === null
+  }
+
+  private async checkpoint(): Promise<void> {
+    this.sinceCheckpointBytes = 0
+    await this.packs.flush()
+    await this.index.commit(this.abort)
+  }
+
+  private async writeRecords(encoded: EncodedManifest): Promise<void> {
+    const { store } = this.options.origin
+    const places = new Map<Sha256, Extent[]>()
+    for (const file of encoded.manifest.files) {
+      places.set(
+        file.sha256,
+        file.chunks.map((chunk) => this.extents.get(chunk.sha256)!),
+      )
+    }
+    // Always written: the record of an earlier push may name objects that are gone. Its content is as good as any other.
+    await store.put(locationsKey(encoded.digest), [buildLocations(places)], this.abort)
+    await store.put(manifestKey(encoded.digest), [encoded.bytes], this.abort)
+  }
+
+  private report(change: Partial<PushProgress>): void {
+    this.progress = { ...this.progress, ...change }
+    this.options.onProgress?.(this.progress)
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Reads one file of a push once, chunk by chunk, and notices when somebody writes to it meanwhile (FILE_CHANGED).
+ * The next chunk is read while the caller works on the current one.
+ */
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { HoldfastError } from '../placement/errors.ts'
+import type { SourceFile } from './source-walk.ts'
+
+interface FileState {
+  readonly size: bigint
+  readonly mtimeNs: bigint
+  readonly ino: bigint
+}
+
+export class OpenSourceFile implements AsyncDisposable {
+  private readonly source: SourceFile
+  private readonly handle: FileHandle
+  private readonly before: FileState
+
+  private constructor(source: SourceFile, handle: FileHandle, before: FileState) {
+    this.source = source
+    this.handle = handle
+    this.before = before
+  }
+
+  static async open(source: SourceFile): Promise<OpenSourceFile> {
+    const handle = await open(source.absolutePath, 'r').catch((cause: Error) => {
+      throw new HoldfastError('BAD_REQUEST', `${source.path} cannot be read: ${cause.message}.`, { cause })
+    })
+    const before = await handle.stat({ bigint: true })
+    const file = new OpenSourceFile(source, handle, before)
+    if (before.size !== BigInt(source.sizeBytes)) {
+      await handle.close()
+      throw file.changed()
+    }
+    return file
+  }
+
+  /** Exactly that many bytes. */
+  readonly readAt = async (offsetBytes: number, sizeBytes: number): Promise<Uint8Array> => {
+    const bytes = Buffer.allocUnsafeSlow(sizeBytes)
+    for (let doneBytes = 0; doneBytes < sizeBytes; ) {
+      const { bytesRead } = await this.handle.read(bytes, doneBytes, sizeBytes - doneBytes, offsetBytes + doneBytes)
+      if (bytesRead === 0) throw this.changed()
+      doneBytes += bytesRead
+    }
+    return bytes
+  }
+
+  async *chunks(sizes: readonly number[]): AsyncGenerator<Uint8Array> {
+    let offsetBytes = 0
+    let next: Promise<Uint8Array> | null = null
+    try {
+      for (let i = 0; i < sizes.length; i++) {
+        const current: Promise<Uint8Array> = next ?? this.readAt(offsetBytes, sizes[i]!)
+        const bytes: Uint8Array = await current
+        offsetBytes += sizes[i]!
+        next = i + 1 < sizes.length ? this.readAt(offsetBytes, sizes[i + 1]!) : null
+        next?.catch(() => {}) // Reported when it is awaited, one turn later.
+        yield bytes
+      }
+    } finally {
+      await next?.catch(() => {}) // The caller stopped early: the handle must not close under a running read.
+    }
+  }
+
+  /** Throws FILE_CHANGED unless the file is as it was when it was opened, under its name too. */
+  async checkUnchanged(): Promise<void> {
+    let now: FileState
+    try {
+      now = await stat(this.source.absolutePath, { bigint: true })
+    } catch (cause) {
+      throw this.changed(cause)
+    }
+    const { size, mtimeNs, ino } = this.before
+    if (now.size !== size || now.mtimeNs !== mtimeNs || now.ino !== ino) throw this.changed()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.handle.close()
+  }
+
+  private changed(cause?: unknown): HoldfastError {
+    return new HoldfastError(
+      'FILE_CHANGED',
+      `${this.source.path} changed while it was pushed. Push again when nothing writes to it.`,
+      {
+        details: { path: this.source.path },
+        cause,
+      },
+    )
+  }
+}

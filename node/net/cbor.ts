@@ -17,8 +17,9 @@ const decodeOptions = {
 
 export type PlainMap = Readonly<Record<string, unknown>>
 
+/** A copy of its own: the encoder's result may be a piece of a pool that a long-lived envelope would keep alive. */
 export function encodeCbor(value: unknown): Uint8Array {
-  return encode(value, { ignoreUndefinedProperties: true })
+  return new Uint8Array(encode(value, { ignoreUndefinedProperties: true }))
 }
 
 /** `what` names the thing in the error message. A deep nest overflows the decoder's stack: a RangeError, caught like the rest. */

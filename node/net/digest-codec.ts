@@ -4,7 +4,7 @@
  *   {version: 1, nodes: 32-byte keys, kinds: bytes, epochs: [...], sequences: [...], after, through, wantsDigest}
  */
 import { type DigestItem, type DigestRange, entryKinds } from '../core/events.ts'
-import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from './cbor.ts'
+import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from './cbor.ts'
 import { counts, packNodes, unpackNodes } from './entry-body.ts'
 import { publicKeyBytes } from './node-id.ts'
 
@@ -39,7 +39,7 @@ export function encodeDigest(digest: Digest): Uint8Array {
 /** PEER_PROTOCOL unless the form is right. Kinds of a later version are left out. */
 export function decodeDigest(message: Uint8Array, limits: DigestLimits = defaultDigestLimits): Digest {
   const value = decodeCbor(message, 'digest')
-  if (!isPlainMap(value) || !isCount(value.version) || typeof value.wantsDigest !== 'boolean') {
+  if (!isPlainMap(value) || value.version !== digestVersion || typeof value.wantsDigest !== 'boolean') {
     throw malformed('digest', 'it has another form')
   }
   if (isBytes(value.nodes) && value.nodes.byteLength > limits.items * publicKeyBytes) {

@@ -63,7 +63,7 @@ export function openEnvelope(envelope: Uint8Array, limits: EntryLimits = default
   if (!Array.isArray(parts) || !isCount(parts[0])) throw malformed('entry', 'it has no version')
   const [version, body, signature] = parts
   if (version > envelopeVersion) return null
-  if (parts.length !== 3 || !isBytes(body) || !isBytes(signature, signatureBytes)) {
+  if (version !== envelopeVersion || parts.length !== 3 || !isBytes(body) || !isBytes(signature, signatureBytes)) {
     throw malformed('entry', 'its envelope has another form')
   }
   const value = decodeCbor(body, 'entry')
@@ -90,7 +90,7 @@ export function decodeEntries(message: Uint8Array, limits: EntryLimits = default
   if (!Array.isArray(parts) || !isCount(parts[0])) throw malformed('entries', 'they have no version')
   if (parts[0] > batchVersion) return []
   const envelopes: unknown = parts[1]
-  if (!Array.isArray(envelopes) || envelopes.length > limits.entriesPerBatch) {
+  if (parts[0] !== batchVersion || !Array.isArray(envelopes) || envelopes.length > limits.entriesPerBatch) {
     throw malformed('entries', `they are no list of at most ${limits.entriesPerBatch}`)
   }
   return envelopes.flatMap((envelope: unknown) => {

@@ -122,8 +122,7 @@ export class Rpc {
     this.inbound.add(call)
     let method = ''
     try {
-      const frame = await frames.read({ signal: AbortSignal.timeout(this.options.requestTimeoutMs) })
-      const request = decodeRequest(frame.subarray())
+      const request = decodeRequest(await this.readRequest(frames))
       method = request.method
       const handler = this.handlers.get(method)
       if (handler === undefined)
@@ -136,6 +135,20 @@ export class Rpc {
       return encodeFailure(error)
     } finally {
       this.inbound.delete(call)
+    }
+  }
+
+  private async readRequest(frames: ReturnType<typeof framed>): Promise<Uint8Array> {
+    try {
+      const frame = await frames.read({ signal: AbortSignal.timeout(this.options.requestTimeoutMs) })
+      return frame.subarray()
+    } catch (cause) {
+      if ((cause as Error).name !== 'InvalidDataLengthError') throw cause
+      throw new HoldfastError(
+        'REQUEST_TOO_LARGE',
+        `A request may have ${this.options.requestBytes} bytes on this node.`,
+        { cause },
+      )
     }
   }
 }

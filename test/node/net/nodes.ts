@@ -47,7 +47,7 @@ export class TestNodes {
       onRefused: (remote, reason) => node.refused.add({ remote, reason }),
       onMessage: (topic, from, message) => {
         const good = judge(topic, from, message)
-        if (good) node.messages.add({ topic, from, message })
+        if (good) node.messages.add({ topic, from, message: Uint8Array.from(message) })
         return good
       },
     })

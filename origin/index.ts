@@ -1,5 +1,6 @@
 /** The origin: manifests, chunks, stores, push and pull. Runs without the native part. */
 
+export { canonicalBytes, canonicalJson } from './canonical-json.ts'
 export type { FileStoreOptions } from './file-store.ts'
 export { FileStore } from './file-store.ts'
 export { checkLocations, parseLocations } from './locations.ts'
@@ -35,6 +36,8 @@ export type {
 export { type OpenOriginOptions, openObjectStore, openOrigin } from './open-origin.ts'
 export { defaultOriginOptions, type ListedModel, Origin, type OriginOptions, type ResolvedModel } from './origin.ts'
 export { defaultPublisherKeyPath, loadPublisherKey } from './publisher-key.ts'
+export { type PullOptions, type PullProgress, type PullResult, pull } from './pull.ts'
 export { type PushOptions, type PushProgress, type PushResult, push } from './push.ts'
 export { encodeRef, parseRef, signRef } from './ref.ts'
+export { type ManifestSummary, sharedBytes, summarizeManifest } from './sharing.ts'
 export type { Chunk, Extent, FileLocation, Locations, Manifest, ManifestFile, ModelName, Ref, Tensor } from './types.ts'

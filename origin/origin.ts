@@ -9,7 +9,7 @@ import type { ModelId, Sha256 } from '../placement/types.ts'
 import { checkLocations, parseLocations, sliceExtents } from './locations.ts'
 import { parseManifestOf } from './manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
-import { formatDigest, formatModelName, parseModelName } from './model-name.ts'
+import { formatDigest, formatModelName, parseModelName, parseModelReference } from './model-name.ts'
 import { locationsKey, manifestKey } from './object-key.ts'
 import type { ObjectStore, StoreAbortOptions } from './object-store.ts'
 import { nameOfRefKey, parseRef, refBytesMax, refKey } from './ref.ts'
@@ -63,6 +63,20 @@ export class Origin {
       )
     }
     return { ref, manifest: await this.readManifest(ref.manifest, options) }
+  }
+
+  /** As resolve, of what a user may write: `sha256:<digest>` needs no ref. */
+  async resolveReference(
+    text: string,
+    options: StoreAbortOptions = {},
+  ): Promise<{ digest: ModelId; ref: Ref | null; manifest: Manifest }> {
+    const reference = parseModelReference(text)
+    if (reference.kind === 'digest') {
+      const { digest } = reference
+      return { digest, ref: null, manifest: await this.readManifest(digest, options) }
+    }
+    const { ref, manifest } = await this.resolve(reference.name, options)
+    return { digest: ref.manifest, ref, manifest }
   }
 
   async readRef(name: ModelName, options: StoreAbortOptions = {}): Promise<Ref | null> {

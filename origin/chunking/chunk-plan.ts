@@ -17,13 +17,13 @@ import { chunkBytesMax } from '../manifest-limits.ts'
 export interface ChunkPlanOptions {
   readonly chunkBytesMax: number
   /**
-   * Neighbouring tensors share a chunk up to this sum; a larger tensor stands alone. A changed bias then drags at most so
-   * much along, and a request for less would cost more in latency than in bytes (256 KiB are 2 ms at 1 Gbit/s).
+   * Neighbouring tensors share a chunk up to this sum; a larger tensor stands alone. A changed bias drags less than so much
+   * along, while a manifest entry of 100 bytes and a request per chunk stay small beside what they bring.
    */
   readonly groupBytesMax: number
 }
 
-export const defaultChunkPlanOptions: ChunkPlanOptions = { chunkBytesMax, groupBytesMax: 256 * 1024 }
+export const defaultChunkPlanOptions: ChunkPlanOptions = { chunkBytesMax, groupBytesMax: 64 * 1024 }
 
 export interface ChunkPlanInput {
   readonly fileSizeBytes: number

@@ -1,0 +1,148 @@
+/**
+ * Pull: a model of the origin becomes files in a folder, every chunk verified.
+ *
+ * A file appears under its name whole or not at all. Files that are there with the right content are kept; what an
+ * interrupted pull has fetched lies in `.holdfast-partial/` and is used again; content that occurs twice is fetched once.
+ */
+import { constants, copyFile, mkdir, rmdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { ModelId, Sha256 } from '../placement/types.ts'
+import { mapLimited } from './concurrency.ts'
+import { errnoOf } from './errno.ts'
+import { manifestSizeBytes } from './manifest.ts'
+import type { Origin } from './origin.ts'
+import { fillPartialFile, placePartialFile } from './partial-file.ts'
+import { inspectTargets, makeTargetFolder } from './pull-target.ts'
+import type { ManifestFile } from './types.ts'
+
+export const partialFolder = '.holdfast-partial'
+
+export interface PullOptions {
+  /** `namespace/name[:tag]` or `sha256:<digest>`. */
+  readonly name: string
+  readonly origin: Origin
+  /** Made when it is not there. */
+  readonly destination: string
+  /** Replaces files that have other content; without it they are a PATH_CONFLICT. */
+  readonly force?: boolean
+  /** Files in work at one time. */
+  readonly filesConcurrent?: number
+  /** Chunks read ahead per file. With the default of both, at most 8 chunks (64 MiB) are in memory. */
+  readonly chunksConcurrent?: number
+  readonly onProgress?: (progress: PullProgress) => void
+  readonly signal?: AbortSignal
+}
+
+export const defaultFilesConcurrent = 2
+export const defaultChunksConcurrent = 4
+
+export interface PullProgress {
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly fetchedBytes: number
+  readonly filesDone: number
+  readonly filesTotal: number
+  /** The file that was worked on last. */
+  readonly path: string | null
+}
+
+export interface PullResult {
+  readonly digest: ModelId
+  readonly destination: string
+  readonly files: number
+  readonly totalBytes: number
+  /** Bytes that came from the origin. */
+  readonly fetchedBytes: number
+  /** Bytes that were there already, whole files and parts of interrupted ones, or were copied within the folder. */
+  readonly keptBytes: number
+}
+
+/** UNKNOWN_MODEL, PATH_CONFLICT, DIGEST_MISMATCH, ORIGIN_NOT_FOUND and what the origin's store throws. */
+export async function pull(options: PullOptions): Promise<PullResult> {
+  return new Pull(options).run()
+}
+
+class Pull {
+  private readonly options: PullOptions
+  private readonly destination: string
+  private readonly signal: { readonly signal?: AbortSignal }
+  /** Where content lies in the destination, whole and verified in this run. */
+  private readonly placed = new Map<Sha256, string>()
+  private progress: PullProgress = {
+    doneBytes: 0,
+    totalBytes: 0,
+    fetchedBytes: 0,
+    filesDone: 0,
+    filesTotal: 0,
+    path: null,
+  }
+
+  constructor(options: PullOptions) {
+    this.options = options
+    this.destination = resolve(options.destination)
+    this.signal = options.signal ? { signal: options.signal } : {}
+  }
+
+  async run(): Promise<PullResult> {
+    const { digest, manifest } = await this.options.origin.resolveReference(this.options.name, this.signal)
+    const totalBytes = manifestSizeBytes(manifest)
+    this.report({ totalBytes, filesTotal: manifest.files.length })
+    const force = this.options.force ?? false
+    const { missing, present } = await inspectTargets(manifest, this.destination, { force, ...this.signal })
+    await mkdir(join(this.destination, partialFolder), { recursive: true })
+    for (const file of present) this.done(file, join(this.destination, file.path), file.sizeBytes)
+    const groups = Map.groupBy(missing, (file) => file.sha256).values()
+    await mapLimited(groups, this.options.filesConcurrent ?? defaultFilesConcurrent, async (files) => {
+      for (const file of files) await this.bring(digest, file)
+    })
+    await removeIfEmpty(join(this.destination, partialFolder))
+    const { fetchedBytes } = this.progress
+    const keptBytes = totalBytes - fetchedBytes
+    return { digest, destination: this.destination, files: manifest.files.length, totalBytes, fetchedBytes, keptBytes }
+  }
+
+  private async bring(digest: ModelId, file: ManifestFile): Promise<void> {
+    this.report({ path: file.path })
+    const target = join(this.destination, file.path)
+    const partial = join(this.destination, partialFolder, file.sha256)
+    await makeTargetFolder(this.destination, target)
+    const twin = this.placed.get(file.sha256)
+    if (twin !== undefined) await copyFile(twin, partial, constants.COPYFILE_FICLONE)
+    await fillPartialFile(
+      partial,
+      file,
+      (offsetBytes, sizeBytes) =>
+        this.options.origin.readRange(digest, file.sha256, { offsetBytes, sizeBytes }, this.signal),
+      {
+        chunksConcurrent: this.options.chunksConcurrent ?? defaultChunksConcurrent,
+        ...this.signal,
+        onChunk: (sizeBytes, kept) => {
+          const { doneBytes, fetchedBytes } = this.progress
+          this.report({ doneBytes: doneBytes + sizeBytes, fetchedBytes: fetchedBytes + (kept ? 0 : sizeBytes) })
+        },
+      },
+    )
+    await placePartialFile(partial, target, file)
+    this.done(file, target, 0)
+  }
+
+  private done(file: ManifestFile, target: string, sizeBytes: number): void {
+    this.placed.set(file.sha256, target)
+    const { doneBytes, filesDone } = this.progress
+    this.report({ doneBytes: doneBytes + sizeBytes, filesDone: filesDone + 1, path: file.path })
+  }
+
+  private report(change: Partial<PullProgress>): void {
+    this.progress = { ...this.progress, ...change }
+    this.options.onProgress?.(this.progress)
+  }
+}
+
+/** Another pull may be using it, or have parts of other models in it. */
+async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder)
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(errnoOf(error) ?? '')) throw error
+  }
+}

@@ -20,47 +20,123 @@ export const exitCodeOfError = 1
 
 export const errorTable = {
   // Names and requests
-  BAD_MODEL_NAME: row(400, 'A model name is not `namespace/name[:tag]`.', 'Use lower-case letters, digits, `.`, `_` and `-`, as in `acme/resnet50:v3`.'),
+  BAD_MODEL_NAME: row(
+    400,
+    'A model name is not `namespace/name[:tag]`.',
+    'Use lower-case letters, digits, `.`, `_` and `-`, as in `acme/resnet50:v3`.',
+  ),
   BAD_REQUEST: row(400, 'A request body or parameter has the wrong form.', 'Correct the field that the message names.'),
-  REQUEST_TOO_LARGE: row(413, 'A request is larger than the limit.', 'Send less, or raise the limit that the message names.'),
-  UNKNOWN_MODEL: row(404, 'No reachable origin or peer knows this model or tag.', 'Check the name with `holdfast ls`, or push the model.'),
+  REQUEST_TOO_LARGE: row(
+    413,
+    'A request is larger than the limit.',
+    'Send less, or raise the limit that the message names.',
+  ),
+  UNKNOWN_MODEL: row(
+    404,
+    'No reachable origin or peer knows this model or tag.',
+    'Check the name with `holdfast ls`, or push the model.',
+  ),
   UNKNOWN_ROUTE: row(404, 'There is no such path on this server.', 'See the list of routes in the README.'),
-  NOT_RUNNABLE: row(422, 'The model has no file that the runtime can execute.', 'Serve an ONNX model, or read the weights with the client library.'),
-  INFERENCE_FAILED: row(422, 'The runtime refused the inputs or failed on them.', 'Compare the inputs with the model metadata.'),
-  DEADLINE_EXCEEDED: row(504, 'The deadline passed before the work was done.', 'Allow more time, or prefetch the model.'),
-  FORWARD_REFUSED: row(503, 'A holder refused a forwarded request.', 'Nothing: the asking node fetches or asks another holder.'),
+  NOT_RUNNABLE: row(
+    422,
+    'The model has no file that the runtime can execute.',
+    'Serve an ONNX model, or read the weights with the client library.',
+  ),
+  INFERENCE_FAILED: row(
+    422,
+    'The runtime refused the inputs or failed on them.',
+    'Compare the inputs with the model metadata.',
+  ),
+  DEADLINE_EXCEEDED: row(
+    504,
+    'The deadline passed before the work was done.',
+    'Allow more time, or prefetch the model.',
+  ),
+  FORWARD_REFUSED: row(
+    503,
+    'A holder refused a forwarded request.',
+    'Nothing: the asking node fetches or asks another holder.',
+  ),
   OVERLOADED: row(503, 'A queue is full.', 'Retry after the time in `Retry-After`.'),
   SHUTTING_DOWN: row(503, 'The node is stopping.', 'Send the request to another node.'),
 
   // Content
   BAD_MANIFEST: row(422, 'A manifest is malformed or hostile.', 'Push the model again with this version of Holdfast.'),
-  BAD_MODEL_FILE: row(422, 'A model file has a malformed header.', 'Check that the file is complete; it can be pushed as an opaque file under another name.'),
+  BAD_MODEL_FILE: row(
+    422,
+    'A model file has a malformed header.',
+    'Check that the file is complete; it can be pushed as an opaque file under another name.',
+  ),
   BAD_REF: row(422, 'A ref record is malformed or its signature is wrong.', 'Push the tag again.'),
-  DIGEST_MISMATCH: row(502, 'Bytes do not have the sha256 that was announced.', 'Nothing: the sender is dropped and the bytes are fetched elsewhere. `holdfast stat` shows the origin.'),
+  DIGEST_MISMATCH: row(
+    502,
+    'Bytes do not have the sha256 that was announced.',
+    'Nothing: the sender is dropped and the bytes are fetched elsewhere. `holdfast stat` shows the origin.',
+  ),
   FILE_CHANGED: row(409, 'A file changed while it was being pushed.', 'Push again when nothing writes to it.'),
-  PATH_CONFLICT: row(409, 'A file that a pull would write exists with other content.', 'Pull into an empty folder or remove the file.'),
+  PATH_CONFLICT: row(
+    409,
+    'A file that a pull would write exists with other content.',
+    'Pull into an empty folder or remove the file.',
+  ),
   REF_CONFLICT: row(409, 'Another push moved the tag first.', 'Push again if the tag should still move.'),
 
   // Origin
   BAD_ORIGIN_URL: row(400, 'An origin URL is not understood.', 'Use `file:///directory` or `s3://bucket/prefix`.'),
-  ORIGIN_NOT_FOUND: row(404, 'The origin has no such object.', 'Check the origin URL; the object may have been collected.'),
+  ORIGIN_NOT_FOUND: row(
+    404,
+    'The origin has no such object.',
+    'Check the origin URL; the object may have been collected.',
+  ),
   ORIGIN_UNAVAILABLE: row(503, 'The origin does not answer.', 'Check the origin; peers still serve what they hold.'),
   ORIGIN_DENIED: row(403, 'The origin refused the credentials.', 'Check the credentials and the bucket policy.'),
   NO_SOURCE: row(503, 'No peer and no origin could deliver the bytes.', 'Check `holdfast status` and the origin.'),
 
   // Store
-  MEMORY_FULL: row(503, 'The memory limit leaves no room and nothing can be evicted.', 'Close clients that hold leases, or raise `memory.limitBytes`.'),
+  MEMORY_FULL: row(
+    503,
+    'The memory limit leaves no room and nothing can be evicted.',
+    'Close clients that hold leases, or raise `memory.limitBytes`.',
+  ),
   DISK_FULL: row(507, 'The disk limit or the disk leaves no room.', 'Free space or raise `disk.limitBytes`.'),
-  DISK_FAILED: row(500, 'The disk tier failed to read or write.', 'Check the disk and the permissions of the data directory.'),
-  TOO_LARGE: row(507, 'The model is larger than the tier it has to go into.', 'Raise the limit that the message names.'),
-  NATIVE_MISSING: row(500, 'The native part is not built or does not load.', 'Run `npm rebuild holdfast` on Linux with cmake and g++ installed.'),
-  STORE_UNREACHABLE: row(503, 'No node listens on the store socket.', 'Start `holdfast node`, or pass its socket path.'),
-  STORE_PROTOCOL: row(400, 'The other side of the store socket broke the protocol.', 'Use client and node of compatible versions.'),
-  STORE_BUSY: row(503, 'The store socket has reached one of its limits.', 'Close unused models, or raise the limit that the message names.'),
+  DISK_FAILED: row(
+    500,
+    'The disk tier failed to read or write.',
+    'Check the disk and the permissions of the data directory.',
+  ),
+  TOO_LARGE: row(
+    507,
+    'The model is larger than the tier it has to go into.',
+    'Raise the limit that the message names.',
+  ),
+  NATIVE_MISSING: row(
+    500,
+    'The native part is not built or does not load.',
+    'Run `npm rebuild holdfast` on Linux with cmake and g++ installed.',
+  ),
+  STORE_UNREACHABLE: row(
+    503,
+    'No node listens on the store socket.',
+    'Start `holdfast node`, or pass its socket path.',
+  ),
+  STORE_PROTOCOL: row(
+    400,
+    'The other side of the store socket broke the protocol.',
+    'Use client and node of compatible versions.',
+  ),
+  STORE_BUSY: row(
+    503,
+    'The store socket has reached one of its limits.',
+    'Close unused models, or raise the limit that the message names.',
+  ),
   SYSTEM: row(500, 'The operating system refused a call.', 'See the message for the call and its error.'),
 
   // Cluster
-  WRONG_CLUSTER_KEY: row(403, 'A peer does not hold the cluster key of this node.', 'Give both nodes the same cluster key.'),
+  WRONG_CLUSTER_KEY: row(
+    403,
+    'A peer does not hold the cluster key of this node.',
+    'Give both nodes the same cluster key.',
+  ),
   PEER_UNREACHABLE: row(503, 'A peer does not answer.', 'Nothing: another source is used.'),
   PEER_PROTOCOL: row(502, 'A peer broke the protocol.', 'Nothing: the peer is dropped. Check its version.'),
 

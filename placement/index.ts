@@ -1,0 +1,12 @@
+/**
+ * placement/ decides: what to evict, where a request runs, whom to ask for bytes, how much a model is wanted. Plain data in,
+ * plans with reasons out. Nothing here reads a clock, draws a number that was not passed in, or imports anything outside.
+ */
+export * from './cost.ts'
+export * from './demand.ts'
+export * from './errors.ts'
+export * from './eviction/index.ts'
+export * from './prng.ts'
+export * from './route.ts'
+export * from './sources.ts'
+export type * from './types.ts'

@@ -50,7 +50,7 @@ test('a stranger that hangs up during the handshake is not blamed for a wrong ke
 })
 
 test('garbage on the listening port ends that connection only', async () => {
-  const inside = await nodes.start()
+  const inside = await nodes.start({ host: { handshakeTimeoutMs: 300 } })
   for (const garbage of [randomBytes(100_000), Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(70_000, 0xff)]) {
     const socket = connectSocket(portOf(inside), '127.0.0.1')
     socket.on('error', () => {})

@@ -4,15 +4,7 @@
  */
 
 import type { ModelId, Tier } from '../../placement/types.ts'
-import type {
-  DemandBody,
-  Entry,
-  EntryBodies,
-  EntryKind,
-  ResidencyBody,
-  StateBody,
-  SuspicionBody,
-} from '../core/events.ts'
+import type { DemandBody, Entry, EntryKind, ResidencyBody, SuspicionBody } from '../core/events.ts'
 import { isBytes, isCount, isPlainMap, malformed, type PlainMap } from './cbor.ts'
 import { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode } from './node-id.ts'
 
@@ -40,11 +32,12 @@ export function encodeBody(entry: Entry): PlainMap {
   }
 }
 
-export function decodeBody(kind: EntryKind, value: unknown): EntryBodies[EntryKind] {
+/** From columns to rows. Which values they may hold is checked with the whole entry (node/core/entry-check.ts). */
+export function decodeBody(kind: EntryKind, value: unknown): unknown {
   if (!isPlainMap(value)) throw malformed('entry', 'its body is no map')
   switch (kind) {
     case 'state':
-      return decodeState(value)
+      return value
     case 'residency':
       return decodeResidency(value)
     case 'demand':
@@ -52,22 +45,6 @@ export function decodeBody(kind: EntryKind, value: unknown): EntryBodies[EntryKi
     case 'suspicion':
       return decodeSuspicion(value)
   }
-}
-
-/** Picks the fields of this version; what they may contain is checked with the whole entry. */
-function decodeState(value: PlainMap): StateBody {
-  return {
-    zone: value.zone,
-    protocolVersion: value.protocolVersion,
-    addresses: value.addresses,
-    bulkAddress: value.bulkAddress,
-    httpUrl: value.httpUrl,
-    queueMs: value.queueMs,
-    memoryFreeBytes: value.memoryFreeBytes,
-    memoryLimitBytes: value.memoryLimitBytes,
-    diskFreeBytes: value.diskFreeBytes,
-    draining: value.draining,
-  } as StateBody
 }
 
 function encodeResidency(body: ResidencyBody): PlainMap {

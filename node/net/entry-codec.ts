@@ -9,20 +9,21 @@
  */
 import { HoldfastError } from '../../placement/errors.ts'
 import type { NodeId } from '../../placement/types.ts'
+import { checkEntry } from '../core/entry-check.ts'
 import { type Entry, type EntryKind, entryKinds, type Seal, type SealedEntry } from '../core/events.ts'
 import type { ClusterNetwork } from '../ports.ts'
 import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from './cbor.ts'
 import { decodeBody, encodeBody, packNodes } from './entry-body.ts'
 import { nodeOfPublicKey, publicKeyBytes, signatureBytes, verifyByNode } from './node-id.ts'
 
-export interface EntryLimits {
+export interface EnvelopeLimits {
   /** One entry. A residency of 5,000 models takes 190 KB. */
   readonly envelopeBytes: number
   /** Entries in one message. */
   readonly entriesPerBatch: number
 }
 
-export const defaultEntryLimits: EntryLimits = { envelopeBytes: 256 * 1024, entriesPerBatch: 4096 }
+export const defaultEnvelopeLimits: EnvelopeLimits = { envelopeBytes: 256 * 1024, entriesPerBatch: 4096 }
 
 const envelopeVersion = 1
 const batchVersion = 1
@@ -31,7 +32,7 @@ const domain = new TextEncoder().encode('holdfast/1 entry\0')
 /** Seals entries of the node whose identity the network holds. */
 export function createSeal(
   network: Pick<ClusterNetwork, 'self' | 'sign'>,
-  limits: EntryLimits = defaultEntryLimits,
+  limits: EnvelopeLimits = defaultEnvelopeLimits,
 ): Seal {
   return (entry) => {
     if (entry.node !== network.self) throw new Error(`an entry of ${entry.node} cannot be sealed by ${network.self}`)
@@ -57,7 +58,7 @@ export function createSeal(
 }
 
 /** PEER_PROTOCOL unless the form is right and the signature is the author's. Null for an envelope of a later version. */
-export function openEnvelope(envelope: Uint8Array, limits: EntryLimits = defaultEntryLimits): SealedEntry | null {
+export function openEnvelope(envelope: Uint8Array, limits: EnvelopeLimits = defaultEnvelopeLimits): SealedEntry | null {
   if (envelope.byteLength > limits.envelopeBytes) throw malformed('entry', `it takes ${envelope.byteLength} bytes`)
   const parts = decodeCbor(envelope, 'entry')
   if (!Array.isArray(parts) || !isCount(parts[0])) throw malformed('entry', 'it has no version')
@@ -85,7 +86,7 @@ export function encodeEntries(entries: readonly SealedEntry[]): Uint8Array {
 }
 
 /** All entries of a message, or PEER_PROTOCOL when one of them is malformed; those of a later version are left out. */
-export function decodeEntries(message: Uint8Array, limits: EntryLimits = defaultEntryLimits): SealedEntry[] {
+export function decodeEntries(message: Uint8Array, limits: EnvelopeLimits = defaultEnvelopeLimits): SealedEntry[] {
   const parts = decodeCbor(message, 'entries')
   if (!Array.isArray(parts) || !isCount(parts[0])) throw malformed('entries', 'they have no version')
   if (parts[0] > batchVersion) return []
@@ -102,9 +103,8 @@ export function decodeEntries(message: Uint8Array, limits: EntryLimits = default
 
 function entryOf(node: NodeId, kind: unknown, value: Readonly<Record<string, unknown>>): Entry {
   if (!entryKinds.includes(kind as EntryKind)) throw malformed('entry', 'its kind is unknown')
-  const { epoch, sequence } = value
-  if (!isCount(epoch) || !isCount(sequence)) throw malformed('entry', 'its epoch or sequence is no count')
-  return { kind, node, epoch, sequence, body: decodeBody(kind as EntryKind, value.body) } as Entry
+  const body = decodeBody(kind as EntryKind, value.body)
+  return checkEntry({ kind, node, epoch: value.epoch, sequence: value.sequence, body })
 }
 
 function signed(body: Uint8Array): Uint8Array {

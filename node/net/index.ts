@@ -3,8 +3,8 @@ export { type Digest, type DigestLimits, decodeDigest, defaultDigestLimits, enco
 export {
   createSeal,
   decodeEntries,
-  defaultEntryLimits,
-  type EntryLimits,
+  defaultEnvelopeLimits,
+  type EnvelopeLimits,
   encodeEntries,
   openEnvelope,
 } from './entry-codec.ts'

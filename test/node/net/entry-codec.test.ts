@@ -5,7 +5,7 @@ import { decodeCbor, encodeCbor } from '../../../node/net/cbor.ts'
 import {
   createSeal,
   decodeEntries,
-  defaultEntryLimits,
+  defaultEnvelopeLimits,
   encodeEntries,
   Identity,
   openEnvelope,
@@ -23,6 +23,13 @@ const model = (byte: number) => byte.toString(16).padStart(2, '0').repeat(32)
 const count = fc.maxSafeNat()
 const modelId = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex'))
 
+/** Sorted, each model once: the form that the entry check asks for. */
+const byModel = <T extends { model: string }>(row: fc.Arbitrary<T>) =>
+  fc
+    .uniqueArray(row, { maxLength: 20, selector: ({ model }) => model })
+    .map((rows) => rows.toSorted((a, b) => (a.model < b.model ? -1 : 1)))
+const anyAmount = fc.double({ min: 0, max: 1e6, noNaN: true }).map((value) => value + 0)
+
 const bodies = {
   state: fc.record({
     zone: fc.string({ minLength: 1, maxLength: 20 }),
@@ -30,7 +37,7 @@ const bodies = {
     addresses: fc.array(fc.constant('/ip4/10.0.0.1/tcp/4001'), { maxLength: 3 }),
     bulkAddress: fc.constant('10.0.0.1:4002'),
     httpUrl: fc.constant('http://10.0.0.1:8080'),
-    queueMs: fc.double({ min: 0, max: 1e6, noNaN: true }).map((value) => value + 0),
+    queueMs: anyAmount,
     memoryFreeBytes: count,
     memoryLimitBytes: count,
     diskFreeBytes: count,
@@ -38,19 +45,14 @@ const bodies = {
   }),
   residency: fc.record(
     {
-      models: fc.array(
+      models: byModel(
         fc.record({ model: modelId, tier: fc.constantFrom('device', 'memory', 'disk'), sizeBytes: count }),
-        { maxLength: 20 },
       ),
-      fetching: fc.array(modelId, { minLength: 1, maxLength: 5 }),
+      fetching: fc.uniqueArray(modelId, { minLength: 1, maxLength: 5 }).map((models) => models.toSorted()),
     },
     { requiredKeys: ['models'] },
   ),
-  demand: fc.record({
-    rates: fc.array(fc.record({ model: modelId, ratePerS: fc.double({ min: 0.001, max: 1e6, noNaN: true }) }), {
-      maxLength: 20,
-    }),
-  }),
+  demand: fc.record({ rates: byModel(fc.record({ model: modelId, ratePerS: anyAmount })) }),
 } as const
 
 const anyEntry = fc.oneof(
@@ -111,12 +113,28 @@ describe('an envelope', () => {
     expect(decodeEntries(batch)).toEqual([good])
   })
 
+  test('with a body that the entry check refuses is PEER_PROTOCOL', () => {
+    const twice = [model(7), model(7)].map((id) => ({ model: id, ratePerS: 1 }))
+    const entry = entryBy(author, { kind: 'demand', epoch: 1, sequence: 2, body: { rates: twice } })
+    const { envelope } = sealerOf(author)(entry)
+    expect(() => openEnvelope(envelope as Uint8Array)).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
+  })
+
+  test('with fields that this version does not know is opened without them', () => {
+    const entry = demandOf(author)
+    const envelope = sealerOf(author)(entry).envelope as Uint8Array
+    const [version, body] = decodeCbor(envelope, 'envelope') as [number, Uint8Array]
+    const later = encodeCbor({ ...(decodeCbor(body, 'body') as object), later: 'more' })
+    const signature = author.sign(Buffer.concat([new TextEncoder().encode('holdfast/1 entry\0'), later]))
+    expect(openEnvelope(encodeCbor([version, later, signature]))?.entry).toEqual(entry)
+  })
+
   test('cannot be sealed for another node', () => {
     expect(() => sealerOf(author)(demandOf(other))).toThrow(/cannot be sealed/)
   })
 
   test('above the size limit is neither made nor opened', () => {
-    const limits = { ...defaultEntryLimits, envelopeBytes: 100 }
+    const limits = { ...defaultEnvelopeLimits, envelopeBytes: 100 }
     const seal = createSeal({ self: author.node, sign: (bytes) => author.sign(bytes) }, limits)
     expect(() => seal(demandOf(author))).toThrow(expect.objectContaining({ code: 'REQUEST_TOO_LARGE' }))
     const envelope = sealerOf(author)(demandOf(author)).envelope as Uint8Array
@@ -164,7 +182,7 @@ describe('a batch', () => {
   })
 
   test('with too many entries is PEER_PROTOCOL', () => {
-    const limits = { ...defaultEntryLimits, entriesPerBatch: 1 }
+    const limits = { ...defaultEnvelopeLimits, entriesPerBatch: 1 }
     const sealed = sealerOf(author)(demandOf(author))
     expect(() => decodeEntries(encodeEntries([sealed, sealed]), limits)).toThrow(
       expect.objectContaining({ code: 'PEER_PROTOCOL' }),

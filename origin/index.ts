@@ -1,12 +1,14 @@
 /** The origin: manifests, chunks, stores, push and pull. Runs without the native part. */
 
 export { canonicalBytes, canonicalJson } from './canonical-json.ts'
+export { isDamage } from './damage.ts'
 export type { FileStoreOptions } from './file-store.ts'
 export { FileStore } from './file-store.ts'
 export { checkLocations, parseLocations } from './locations.ts'
 export {
   buildManifest,
   type EncodedManifest,
+  encodeManifest,
   manifestDigest,
   manifestSizeBytes,
   parseManifest,

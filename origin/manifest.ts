@@ -66,6 +66,11 @@ export function manifestDigest(manifest: Manifest): ModelId {
   return digestOf(canonicalBytes(manifest))
 }
 
+/** The canonical bytes: those that have the digest. */
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  return canonicalBytes(manifest)
+}
+
 /** Sum of all files; what the model takes in a tier when no two files are equal. */
 export function manifestSizeBytes(manifest: Manifest): number {
   return manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0)

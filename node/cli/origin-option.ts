@@ -1,0 +1,19 @@
+/** The options that all commands of the origin share. */
+import { type Command, Option } from 'commander'
+
+export function originOption(): Option {
+  return new Option('--origin <url>', 'where models are kept: file:///directory').env('HOLDFAST_ORIGIN')
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'print one JSON value on stdout, and no progress')
+}
+
+/** The origin of the option or the environment; without one it is a usage error, exit code 2. */
+export function requireOrigin(command: Command, url: string | undefined): string {
+  if (url !== undefined && url !== '') return url
+  return command.error('error: no origin given: pass --origin URL or set HOLDFAST_ORIGIN', {
+    exitCode: 2,
+    code: 'holdfast.noOrigin',
+  })
+}

@@ -1,0 +1,1 @@
+export { openLevelState } from './level-state.ts'

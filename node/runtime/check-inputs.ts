@@ -1,0 +1,69 @@
+/**
+ * Compares a request with a model's signature before any of it reaches a worker process: a wrong shape costs microseconds here,
+ * and the message names the tensor, what was expected and what came. INFERENCE_FAILED, as the request itself was well formed.
+ */
+import { HoldfastError } from '../../placement/errors.ts'
+import type { ModelSignature, TensorSignature, TensorValue } from '../ports.ts'
+import { datatypeTable, elementCount } from './datatypes.ts'
+
+export function checkInputs(
+  signature: ModelSignature,
+  inputs: readonly TensorValue[],
+  outputs: readonly string[] | undefined,
+): void {
+  const expected = new Map(signature.inputs.map((input) => [input.name, input]))
+  for (const input of inputs) {
+    const wanted = expected.get(input.name)
+    if (wanted === undefined) throw refuse(unexpected(signature, inputs, input.name))
+    checkTensor(wanted, input)
+    expected.delete(input.name)
+  }
+  for (const missing of expected.values())
+    throw refuse(`input '${missing.name}' is missing; the model takes ${list(signature.inputs)}`)
+  for (const name of outputs ?? []) {
+    if (!signature.outputs.some((output) => output.name === name)) {
+      throw refuse(`the model has no output '${name}'; it gives ${list(signature.outputs)}`)
+    }
+  }
+}
+
+function checkTensor(wanted: TensorSignature, given: TensorValue): void {
+  if (given.datatype !== wanted.datatype) {
+    throw refuse(`input '${wanted.name}' must be ${wanted.datatype}, not ${given.datatype}`)
+  }
+  const fits =
+    given.shape.length === wanted.shape.length &&
+    given.shape.every((size, axis) => wanted.shape[axis] === -1 || wanted.shape[axis] === size)
+  if (!fits)
+    throw refuse(`input '${wanted.name}' must have shape ${shapeText(wanted.shape)}, not ${shapeText(given.shape)}`)
+  const count = elementCount(given.shape)
+  if (Number.isNaN(count)) throw refuse(`input '${wanted.name}' has the impossible shape ${shapeText(given.shape)}`)
+  const sizeBytes = datatypeTable[given.datatype].sizeBytes
+  const isText = !(given.data instanceof Uint8Array)
+  const actual = given.data.length
+  const wantedLength = sizeBytes === 0 ? count : count * sizeBytes
+  if (isText !== (sizeBytes === 0) || actual !== wantedLength) {
+    const unit = sizeBytes === 0 ? 'strings' : 'bytes'
+    throw refuse(
+      `input '${wanted.name}' of shape ${shapeText(given.shape)} needs ${wantedLength} ${unit} of data, not ${actual}`,
+    )
+  }
+}
+
+function unexpected(signature: ModelSignature, inputs: readonly TensorValue[], name: string): string {
+  const isKnown = signature.inputs.some((input) => input.name === name)
+  if (isKnown && inputs.filter((input) => input.name === name).length > 1) return `input '${name}' is given twice`
+  return `the model has no input '${name}'; it takes ${list(signature.inputs)}`
+}
+
+function list(tensors: readonly TensorSignature[]): string {
+  return tensors.map(({ name, datatype, shape }) => `'${name}' ${datatype}${shapeText(shape)}`).join(', ')
+}
+
+function shapeText(shape: readonly number[]): string {
+  return `[${shape.map((size) => (size === -1 ? 'any' : size)).join(',')}]`
+}
+
+function refuse(message: string): HoldfastError {
+  return new HoldfastError('INFERENCE_FAILED', message)
+}

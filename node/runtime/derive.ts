@@ -1,0 +1,100 @@
+/**
+ * Converts an ONNX file to the form that runs in place, in a process of its own: the memory (twice the model) goes back when
+ * it ends, and a file that crashes the converter crashes nothing else. The output appears by rename, whole and on the disk.
+ */
+import { open, rename, rm, stat } from 'node:fs/promises'
+import { HoldfastError } from '../../placement/errors.ts'
+import { errorOfAbort } from './abort.ts'
+import { forkSibling } from './fork-sibling.ts'
+import type { DeriveAnswer, DeriveRequest } from './protocol.ts'
+
+export interface DeriveOptions {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+/** Of the flat buffer that is the ORT format: its offsets are signed 32-bit numbers. */
+const derivedSizeBytesMax = 2 ** 31 - 1
+
+let counter = 0
+
+export async function deriveModel(inputPath: string, outputPath: string, options: DeriveOptions): Promise<void> {
+  await checkInput(inputPath)
+  const temporaryPath = `${outputPath}.${process.pid}-${counter++}.partial`
+  try {
+    await convert({ inputPath, outputPath: temporaryPath }, options)
+    await syncFile(temporaryPath, outputPath)
+    await rename(temporaryPath, outputPath)
+  } finally {
+    await rm(temporaryPath, { force: true })
+  }
+}
+
+async function checkInput(inputPath: string): Promise<void> {
+  const { size } = await stat(inputPath).catch((cause) => {
+    throw new HoldfastError('SYSTEM', `cannot read the model file ${inputPath}`, { cause })
+  })
+  if (size > derivedSizeBytesMax) {
+    const message = `the model has ${size} bytes; ONNX Runtime converts files of less than 2 GiB`
+    throw new HoldfastError('NOT_RUNNABLE', message, { details: { sizeBytes: size } })
+  }
+}
+
+function convert(request: DeriveRequest, { timeoutMs, signal }: DeriveOptions): Promise<void> {
+  if (signal.aborted) return Promise.reject(errorOfAbort(signal))
+  return new Promise((resolve, reject) => {
+    const child = forkSibling('derive-process')
+    let answer: DeriveAnswer | null = null
+    let ended: HoldfastError | null = null
+    const end = (error: HoldfastError): void => {
+      ended ??= error
+      child.kill('SIGKILL')
+    }
+    const onAbort = (): void => end(errorOfAbort(signal))
+    const timer = setTimeout(() => {
+      end(new HoldfastError('NOT_RUNNABLE', `the conversion took longer than ${timeoutMs} ms (limit deriveMsMax)`))
+    }, timeoutMs)
+    signal.addEventListener('abort', onAbort, { once: true })
+    child.on('message', (message: DeriveAnswer) => {
+      answer = message
+    })
+    child.once('error', (cause) => end(new HoldfastError('SYSTEM', 'the converter process does not start', { cause })))
+    // Only when it is gone is its memory back and its file final.
+    child.once('close', (code, death) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      if (ended !== null) reject(ended)
+      else if (answer === null) reject(badFile(`the converter died of it (${death ?? `exit code ${code}`})`))
+      else if (answer.kind === 'error') reject(errorOf(answer.message))
+      else resolve()
+    })
+    child.send(request, () => {})
+  })
+}
+
+/** ONNX Runtime reports by text only. */
+function errorOf(message: string): HoldfastError {
+  if (/external data|external_data|\.data\b.*(?:exist|open)/i.test(message)) {
+    const hint = 'the model keeps weights in files beside it, which are not there; export it as one file'
+    return new HoldfastError('NOT_RUNNABLE', `${hint} (${message})`)
+  }
+  if (/no space left|failed to (?:save|write)/i.test(message)) return new HoldfastError('DISK_FAILED', message)
+  return badFile(message)
+}
+
+function badFile(message: string): HoldfastError {
+  return new HoldfastError('BAD_MODEL_FILE', `ONNX Runtime does not take the model file: ${message}`)
+}
+
+async function syncFile(path: string, outputPath: string): Promise<void> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (cause) {
+    throw new HoldfastError('DISK_FAILED', `the converted model could not be written to ${outputPath}`, { cause })
+  }
+}

@@ -1,0 +1,24 @@
+/** Runs ONNX models in worker processes, in place on the weights that the store of this machine keeps. */
+import type { Runtime } from '../ports.ts'
+import { OnnxRuntime } from './onnx-runtime.ts'
+import { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
+
+export type { OpenWeights, OpenWeightsModule, WeightsLease } from './open-weights.ts'
+export { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
+export { runnableFileOf } from './runnable.ts'
+export {
+  defaultInferLimits,
+  formatInferResponse,
+  type InferLimits,
+  type InferRequest,
+  type InferResponseJson,
+  type InferResult,
+  parseInferRequest,
+} from './v2-json.ts'
+
+export type CreateOnnxRuntimeOptions = Partial<OnnxRuntimeOptions> & Pick<OnnxRuntimeOptions, 'socketPath'>
+
+/** Starts nothing: `start()` does. */
+export function createOnnxRuntime(options: CreateOnnxRuntimeOptions): Runtime {
+  return new OnnxRuntime({ ...defaultOnnxRuntimeOptions, ...options })
+}

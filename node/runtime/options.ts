@@ -1,0 +1,50 @@
+/** What can be set about the runtime, each with its default and the reason for it. */
+import { availableParallelism } from 'node:os'
+
+export interface OnnxRuntimeOptions {
+  /** Unix socket of this machine's store, where worker processes map the weights. */
+  readonly socketPath: string
+  /** URL of a module with `createOpenWeights`; the default maps from the store at `socketPath`. */
+  readonly weightsModule: string
+  /** Processes that run models, each with its own session over the same weights. One, as a session uses all its threads. */
+  readonly workerCount: number
+  /** Threads of one session; 0 shares the machine's cores among the workers. */
+  readonly intraOpThreads: number
+  /** Requests that may wait in total. 256 of a 0.6 MB image are 150 MB. */
+  readonly queuedMax: number
+  /** Requests that may wait for one model: a quarter, so that four busy models still share. */
+  readonly queuedPerModelMax: number
+  /** One inference may compute this long before its worker counts as hung and is killed. Far beyond any model for one request. */
+  readonly inferenceMsMax: number
+  /** A conversion may take this long. VGG-16 (528 MiB) takes 9 s. */
+  readonly deriveMsMax: number
+  /** Wait before the second restart of a worker that keeps dying; the first one is immediate and later waits double. */
+  readonly restartDelayMsMin: number
+  /** Short enough that a repaired machine is back before anyone looks. */
+  readonly restartDelayMsMax: number
+  /** Running inferences may take this long to end when the runtime stops. */
+  readonly stopGraceMs: number
+  /** For the log and the metrics: a worker died and will be replaced after the delay. */
+  readonly onWorkerDied: (reason: string, restartDelayMs: number) => void
+}
+
+export const defaultOnnxRuntimeOptions = {
+  weightsModule: new URL(`./store-weights${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)
+    .href,
+  workerCount: 1,
+  intraOpThreads: 0,
+  queuedMax: 256,
+  queuedPerModelMax: 64,
+  inferenceMsMax: 60_000,
+  deriveMsMax: 600_000,
+  restartDelayMsMin: 100,
+  restartDelayMsMax: 10_000,
+  stopGraceMs: 5_000,
+  onWorkerDied: () => {},
+} satisfies Omit<OnnxRuntimeOptions, 'socketPath'>
+
+/** What a session is told, at least 1. */
+export function intraOpThreadsOf(options: Pick<OnnxRuntimeOptions, 'intraOpThreads' | 'workerCount'>): number {
+  if (options.intraOpThreads > 0) return options.intraOpThreads
+  return Math.max(1, Math.floor(availableParallelism() / options.workerCount))
+}

@@ -1,0 +1,52 @@
+/**
+ * Messages between the pool and its worker processes, by structured clone: tensors travel as bytes, never as JSON numbers.
+ * Both ends are of one version, as the pool starts its workers from its own files.
+ */
+import type { ErrorCode } from '../../placement/errors.ts'
+import type { ModelSignature, TensorValue } from '../ports.ts'
+
+/** Command line of a worker, as JSON. */
+export interface WorkerSettings {
+  readonly weightsModule: string
+  readonly weightsSource: string
+  readonly intraOpThreads: number
+}
+
+export type WorkerRequest =
+  | { readonly kind: 'load'; readonly digest: string }
+  | { readonly kind: 'unload'; readonly digest: string }
+  | {
+      readonly kind: 'infer'
+      readonly digest: string
+      readonly inputs: readonly TensorValue[]
+      readonly outputs: readonly string[] | undefined
+    }
+
+export interface WorkerAnswers {
+  load: ModelSignature
+  unload: null
+  infer: TensorValue[]
+}
+
+export interface Envelope {
+  readonly id: number
+  readonly request: WorkerRequest
+}
+
+export interface RemoteError {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+export type WorkerMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: WorkerAnswers[keyof WorkerAnswers] }
+  | { readonly kind: 'error'; readonly id: number; readonly error: RemoteError }
+
+/** What the process that converts is told, and what it answers. */
+export interface DeriveRequest {
+  readonly inputPath: string
+  readonly outputPath: string
+}
+
+export type DeriveAnswer = { readonly kind: 'derived' } | { readonly kind: 'error'; readonly message: string }

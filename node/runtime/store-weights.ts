@@ -1,0 +1,39 @@
+/** Maps derived models from the store of this machine: one copy in memory, however many processes run it. */
+
+import type { OpenFile, OpenModel, StoreClient } from '../../native/types.ts'
+import { HoldfastError } from '../../placement/errors.ts'
+import type { OpenWeights } from './open-weights.ts'
+
+export async function createOpenWeights(socketPath: string): Promise<OpenWeights> {
+  const { connectStore } = await import('../../native/index.ts')
+  let connecting: Promise<StoreClient> | null = null
+  // The connection lives as long as the process: its end would end all leases.
+  const connection = async (): Promise<StoreClient> => {
+    connecting ??= Promise.resolve(connectStore(socketPath))
+    try {
+      return await connecting
+    } catch (error) {
+      connecting = null
+      throw error
+    }
+  }
+  return {
+    async open(digest) {
+      const model = await (await connection()).open(`sha256:${digest}`)
+      try {
+        return { bytes: runnable(digest, model).bytes, close: () => model.close() }
+      } catch (error) {
+        model.close()
+        throw error
+      }
+    },
+  }
+}
+
+/** A derived model is one file; should it ever come with others, the one in ORT format. */
+function runnable(digest: string, model: OpenModel): OpenFile {
+  const candidates = model.files.length === 1 ? model.files : model.files.filter(({ path }) => path.endsWith('.ort'))
+  if (candidates.length === 1) return candidates[0]!
+  const message = `model ${digest} has ${candidates.length} files in ORT format among ${model.files.length}; exactly one can be run`
+  throw new HoldfastError('NOT_RUNNABLE', message)
+}

@@ -1,0 +1,117 @@
+/**
+ * One worker process from the outside: requests by number, and a definite end. When the process dies, everything that waits
+ * for it fails with WorkerDied, and `exited` says why.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { HoldfastError } from '../../placement/errors.ts'
+import type { ModelSignature } from '../ports.ts'
+import { forkSibling } from './fork-sibling.ts'
+import type { WorkerAnswers, WorkerMessage, WorkerRequest, WorkerSettings } from './protocol.ts'
+
+/** The process ended while something waited for it. Not the caller's error: the work can be done elsewhere. */
+export class WorkerDied extends Error {
+  constructor(reason: string) {
+    super(`the worker process died: ${reason}`)
+    this.name = 'WorkerDied'
+  }
+}
+
+interface Pending {
+  resolve(value: WorkerAnswers[keyof WorkerAnswers]): void
+  reject(error: Error): void
+}
+
+export class WorkerProcess {
+  /** Resolves when it takes requests; rejects with WorkerDied when it ended before. */
+  readonly ready: Promise<void>
+  /** Resolves with the reason when the process is gone. */
+  readonly exited: Promise<string>
+  readonly #child: ChildProcess
+  readonly #pending = new Map<number, Pending>()
+  readonly #sessions = new Map<string, Promise<ModelSignature>>()
+  #nextId = 1
+  #deathReason: string | null = null
+
+  constructor(settings: WorkerSettings) {
+    this.#child = forkSibling('worker', [JSON.stringify(settings)])
+    let failReady: (error: Error) => void
+    this.ready = new Promise((resolve, reject) => {
+      failReady = reject
+      this.#child.on('message', (message: WorkerMessage) => {
+        if (message.kind === 'ready') resolve()
+        else this.#settle(message)
+      })
+    })
+    this.ready.catch(() => {}) // whoever needs the worker awaits it, and nobody may
+    this.exited = new Promise((resolve) => {
+      const end = (reason: string): void => {
+        if (this.#deathReason !== null) return
+        this.#deathReason = reason
+        const error = new WorkerDied(reason)
+        failReady(error)
+        for (const pending of this.#pending.values()) pending.reject(error)
+        this.#pending.clear()
+        resolve(reason)
+      }
+      this.#child.once('error', (error) => end(error.message))
+      this.#child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  get isAlive(): boolean {
+    return this.#deathReason === null
+  }
+
+  hasSession(digest: string): boolean {
+    return this.#sessions.has(digest)
+  }
+
+  /** Concurrent calls share one session. */
+  load(digest: string): Promise<ModelSignature> {
+    let loading = this.#sessions.get(digest)
+    if (loading === undefined) {
+      loading = this.request({ kind: 'load', digest })
+      this.#sessions.set(digest, loading)
+      loading.catch(() => this.#sessions.delete(digest))
+    }
+    return loading
+  }
+
+  async unload(digest: string): Promise<void> {
+    if (!this.#sessions.delete(digest)) return
+    await this.request({ kind: 'unload', digest })
+  }
+
+  request<Request extends WorkerRequest>(request: Request): Promise<WorkerAnswers[Request['kind']]> {
+    if (this.#deathReason !== null) return Promise.reject(new WorkerDied(this.#deathReason))
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject })
+      // A send that fails means that the process is ending; its exit rejects the request.
+      this.#child.send({ id, request }, () => {})
+    })
+  }
+
+  /** Lets the process end by itself, and kills it when it has not after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#child.connected) this.#child.disconnect()
+    const timer = setTimeout(() => this.kill(), graceMs)
+    await this.exited
+    clearTimeout(timer)
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  #settle(message: Exclude<WorkerMessage, { kind: 'ready' }>): void {
+    const pending = this.#pending.get(message.id)
+    this.#pending.delete(message.id)
+    if (message.kind === 'answer') pending?.resolve(message.value)
+    else pending?.reject(new HoldfastError(message.error.code, message.error.message))
+  }
+}

@@ -1,0 +1,99 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { generateModel } from '../../../node/demo/models/index.ts'
+import type { Runtime } from '../../../node/ports.ts'
+import { runnableFileOf } from '../../../node/runtime/index.ts'
+import { createRuntimeFixture, type RuntimeFixture } from './fixture.ts'
+import { externalDataModel } from './small-models.ts'
+
+let fixture: RuntimeFixture
+let runtime: Runtime
+
+beforeAll(async () => {
+  fixture = await createRuntimeFixture()
+  runtime = await fixture.start()
+})
+
+afterAll(() => fixture.stop())
+
+async function emptyFolder(name: string): Promise<string> {
+  const path = join(fixture.folder, name)
+  await mkdir(path)
+  return path
+}
+
+describe('derive', () => {
+  test('writes a file in ORT format and nothing beside it', async () => {
+    const folder = await emptyFolder('good')
+    const { files } = await generateModel('tiny', folder)
+    await runtime.derive(files[0]!, join(folder, 'derived.ort'))
+    const derived = await readFile(join(folder, 'derived.ort'))
+    expect(derived.toString('latin1', 4, 8)).toBe('ORTM')
+    expect((await readdir(folder)).sort()).toEqual(['derived.ort', 'model.onnx'])
+  })
+
+  test.each([
+    { id: 'text', bytes: Buffer.from('hello') },
+    { id: 'nothing', bytes: Buffer.alloc(0) },
+    { id: 'zeros', bytes: Buffer.alloc(4096) },
+  ])('of $id is BAD_MODEL_FILE and leaves nothing', async ({ id, bytes }) => {
+    const folder = await emptyFolder(id)
+    await writeFile(join(folder, 'model.onnx'), bytes)
+    const work = runtime.derive(join(folder, 'model.onnx'), join(folder, 'derived.ort'))
+    await expect(work).rejects.toMatchObject({ code: 'BAD_MODEL_FILE' })
+    expect(await readdir(folder)).toEqual(['model.onnx'])
+  })
+
+  test('of a truncated model is BAD_MODEL_FILE', async () => {
+    const folder = await emptyFolder('truncated')
+    const { files } = await generateModel('tiny', folder)
+    await writeFile(files[0]!, (await readFile(files[0]!)).subarray(0, 50_000))
+    const work = runtime.derive(files[0]!, join(folder, 'derived.ort'))
+    await expect(work).rejects.toMatchObject({ code: 'BAD_MODEL_FILE' })
+  })
+
+  test('of a file that is not there is SYSTEM', async () => {
+    const work = runtime.derive(join(fixture.folder, 'nowhere.onnx'), join(fixture.folder, 'derived.ort'))
+    await expect(work).rejects.toMatchObject({ code: 'SYSTEM' })
+  })
+
+  test('takes weights from the file beside the model, and says so when it is missing', async () => {
+    const folder = await emptyFolder('external')
+    const { model, data } = externalDataModel('model.onnx.data')
+    await writeFile(join(folder, 'model.onnx'), model)
+    const derive = (): Promise<void> => runtime.derive(join(folder, 'model.onnx'), join(folder, 'derived.ort'))
+    await expect(derive()).rejects.toMatchObject({
+      code: 'NOT_RUNNABLE',
+      message: expect.stringContaining('beside it'),
+    })
+    await writeFile(join(folder, 'model.onnx.data'), data)
+    await derive()
+    expect((await readFile(join(folder, 'derived.ort'))).indexOf(data)).toBeGreaterThan(0)
+  })
+
+  test('ends with its signal and leaves nothing', async () => {
+    const folder = await emptyFolder('aborted')
+    const { files } = await generateModel('squeezenet1.0', folder)
+    const gone = new AbortController()
+    const work = runtime.derive(files[0]!, join(folder, 'derived.ort'), { signal: gone.signal })
+    await new Promise((resolve) => setImmediate(resolve))
+    gone.abort()
+    await expect(work).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    expect(await readdir(folder)).toEqual(['model.onnx'])
+  })
+})
+
+test('the fingerprint names version and processor, and is the same each time', () => {
+  expect(runtime.fingerprint()).toMatch(/^onnxruntime-\d+\.\d+\.\d+-(x64|arm64)-[0-9a-f]{16}$/)
+  expect(runtime.fingerprint()).toBe(runtime.fingerprint())
+})
+
+test.each([
+  { id: 'the named one among several', paths: ['a.onnx', 'model.onnx', 'z.onnx'], expected: 'model.onnx' },
+  { id: 'the only one', paths: ['config.json', 'onnx/net.ONNX'], expected: 'onnx/net.ONNX' },
+  { id: 'none among several without a name', paths: ['a.onnx', 'b.onnx'], expected: null },
+  { id: 'none where there is none', paths: ['model.safetensors'], expected: null },
+])('the runnable file is $id', ({ paths, expected }) => {
+  expect(runnableFileOf(paths.map((path) => ({ path })))?.path ?? null).toBe(expected)
+})

@@ -1,0 +1,157 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Datatype, ModelSignature, Runtime, TensorValue } from '../../../node/ports.ts'
+import { checkInputs } from '../../../node/runtime/check-inputs.ts'
+import { datatypeTable } from '../../../node/runtime/datatypes.ts'
+import { halfOfNumber, numberOfHalf } from '../../../node/runtime/half.ts'
+import { createRuntimeFixture, type RuntimeFixture } from './fixture.ts'
+import { identityModel } from './small-models.ts'
+
+/** TensorProto.DataType of ONNX. */
+const elementTypes: Record<Datatype, number> = {
+  FP32: 1,
+  UINT8: 2,
+  INT8: 3,
+  UINT16: 4,
+  INT16: 5,
+  INT32: 6,
+  INT64: 7,
+  BYTES: 8,
+  BOOL: 9,
+  FP16: 10,
+  FP64: 11,
+  UINT32: 12,
+  UINT64: 13,
+}
+const datatypes = Object.keys(elementTypes) as Datatype[]
+
+describe('every datatype', () => {
+  let fixture: RuntimeFixture
+  let runtime: Runtime
+
+  beforeAll(async () => {
+    fixture = await createRuntimeFixture()
+    runtime = await fixture.start()
+    const folder = join(fixture.folder, 'identity')
+    await mkdir(folder)
+    const types = datatypes.map((name) => ({ name, elementType: elementTypes[name] }))
+    await writeFile(join(folder, 'model.onnx'), identityModel(types))
+    await runtime.derive(join(folder, 'model.onnx'), join(fixture.folder, 'identity.ort'))
+  }, 30_000)
+
+  afterAll(() => fixture.stop())
+
+  test('is named in the signature', async () => {
+    const { inputs } = await runtime.load('identity')
+    expect(inputs).toEqual(datatypes.map((datatype) => ({ name: datatype, datatype, shape: [-1] })))
+  })
+
+  test('passes through the runtime without a change of its bits', async () => {
+    await runtime.load('identity')
+    const inputs = datatypes.map((datatype): TensorValue => {
+      if (datatype === 'BYTES') return { name: datatype, datatype, shape: [3], data: ['', 'ä', '\u{1f40c}'] }
+      const size = datatypeTable[datatype].sizeBytes
+      // An odd offset, as in a message that was not laid out for us.
+      const data = new Uint8Array(3 * size + 1)
+        .map((_, index) => (datatype === 'BOOL' ? index % 2 : index * 7))
+        .subarray(1)
+      return { name: datatype, datatype, shape: [3], data }
+    })
+    const outputs = await runtime.infer('identity', inputs)
+    expect(outputs.map(({ name }) => name)).toEqual(datatypes.map((datatype) => `${datatype}_out`))
+    outputs.forEach((output, index) => {
+      const { datatype, shape, data } = inputs[index]!
+      expect(output).toMatchObject({ datatype, shape })
+      expect([...output.data]).toEqual([...data])
+    })
+    const some = await runtime.infer('identity', inputs, { outputs: ['INT8_out', 'BYTES_out'] })
+    expect(some.map(({ name }) => name)).toEqual(['INT8_out', 'BYTES_out'])
+  })
+})
+
+describe('checkInputs', () => {
+  const signature: ModelSignature = {
+    platform: 'onnxruntime_onnx',
+    inputs: [
+      { name: 'a', datatype: 'FP32', shape: [-1, 2] },
+      { name: 'b', datatype: 'BYTES', shape: [1] },
+    ],
+    outputs: [{ name: 'c', datatype: 'FP32', shape: [-1] }],
+  }
+  const a: TensorValue = { name: 'a', datatype: 'FP32', shape: [3, 2], data: new Uint8Array(24) }
+  const b: TensorValue = { name: 'b', datatype: 'BYTES', shape: [1], data: ['x'] }
+
+  test('accepts what fits', () => {
+    expect(() => checkInputs(signature, [b, a], ['c'])).not.toThrow()
+    expect(() => checkInputs(signature, [{ ...a, shape: [0, 2], data: new Uint8Array(0) }, b], undefined)).not.toThrow()
+  })
+
+  test.each([
+    {
+      id: 'a missing input',
+      inputs: [a],
+      message: "input 'b' is missing; the model takes 'a' FP32[any,2], 'b' BYTES[1]",
+    },
+    { id: 'an unknown input', inputs: [a, b, { ...a, name: 'd' }], message: "the model has no input 'd'" },
+    { id: 'an input given twice', inputs: [a, a, b], message: "input 'a' is given twice" },
+    {
+      id: 'another datatype',
+      inputs: [{ ...a, datatype: 'FP64' as const }, b],
+      message: "input 'a' must be FP32, not FP64",
+    },
+    { id: 'another rank', inputs: [{ ...a, shape: [6] }, b], message: "input 'a' must have shape [any,2], not [6]" },
+    { id: 'another size', inputs: [{ ...a, shape: [2, 3] }, b], message: 'not [2,3]' },
+    { id: 'too few bytes', inputs: [{ ...a, data: new Uint8Array(23) }, b], message: 'needs 24 bytes of data, not 23' },
+    { id: 'text for numbers', inputs: [{ ...a, data: ['x'] }, b], message: 'needs 24 bytes of data' },
+    { id: 'bytes for text', inputs: [a, { ...b, data: new Uint8Array(1) }], message: 'needs 1 strings' },
+    { id: 'a negative size', inputs: [{ ...a, shape: [-1, 2] }, b], message: 'impossible shape' },
+    { id: 'a size beyond counting', inputs: [{ ...a, shape: [2 ** 53, 2] }, b], message: 'impossible shape' },
+  ])('refuses $id by name', ({ inputs, message }) => {
+    expect(() => checkInputs(signature, inputs, undefined)).toThrow(
+      expect.objectContaining({ code: 'INFERENCE_FAILED', message: expect.stringContaining(message) }),
+    )
+  })
+
+  test('refuses an unknown output by name', () => {
+    expect(() => checkInputs(signature, [a, b], ['z'])).toThrow("the model has no output 'z'; it gives 'c' FP32[any]")
+  })
+})
+
+describe('half precision', () => {
+  const view = new DataView(new ArrayBuffer(4)) as DataView & {
+    getFloat16(offset: number): number
+    setFloat16(offset: number, value: number): void
+  }
+
+  test('decodes all 65,536 values as the processor does', () => {
+    for (let half = 0; half < 65_536; half++) {
+      view.setUint16(0, half)
+      expect(numberOfHalf(half)).toBe(view.getFloat16(0))
+    }
+  })
+
+  test('encodes any single-precision number as the processor does', () => {
+    const encode = (value: number): number => {
+      view.setFloat16(0, value)
+      return view.getUint16(0)
+    }
+    const edges = [
+      0,
+      -0,
+      65504,
+      65519.99609375,
+      65520,
+      65536,
+      2 ** -24,
+      2 ** -25,
+      2 ** -14,
+      1 + 2 ** -11,
+      Number.POSITIVE_INFINITY,
+    ]
+    for (const value of edges) expect(halfOfNumber(value)).toBe(encode(value))
+    fc.assert(fc.property(fc.float({ noNaN: true }), (value) => halfOfNumber(value) === encode(value)))
+    expect(numberOfHalf(halfOfNumber(Number.NaN))).toBeNaN()
+  })
+})

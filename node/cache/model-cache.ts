@@ -12,7 +12,7 @@
 import type { Store } from '../../native/types.ts'
 import type { Manifest, ManifestFile } from '../../origin/index.ts'
 import { HoldfastError } from '../../placement/errors.ts'
-import type { EvictionPolicy } from '../../placement/index.ts'
+import type { CacheItem, EvictionPolicy } from '../../placement/index.ts'
 import type { ModelId, RequestContext, Source } from '../../placement/types.ts'
 import type { ResidentModel } from '../core/events.ts'
 import type { Log } from '../log.ts'
@@ -41,6 +41,7 @@ export interface ModelCachePorts {
   readonly log: Log
   readonly onResidency: (models: ResidentModel[]) => void
   readonly onEvicted: (tier: 'memory' | 'disk', model: ModelId, reason: string) => void
+  readonly onFetched: (outcome: FetchOutcome) => void
 }
 
 /** A model as it came to be usable, and from where: 'memory' when it was already. */
@@ -70,6 +71,9 @@ export class ModelCache {
   private readonly fetching = new SingleFlight<Source>()
   private readonly holds = new Map<ModelId, number>()
   private readonly loadingModels = new Map<ModelId, Loading>()
+  /** Sizes as the policies know them, by tier. */
+  private readonly memoryItems = new Map<ModelId, number>()
+  private readonly diskItems = new Map<ModelId, number>()
   private readonly runnable = new Map<ModelId, Omit<Runnable, 'source'>>()
 
   constructor(ports: ModelCachePorts) {
@@ -83,7 +87,10 @@ export class ModelCache {
       limitBytes: () => ports.store.stats().memoryLimitBytes,
       mayEvict: (model) => this.mayEvict(model),
       evict: (model) => this.evictFromMemory(model),
-      onEvicted: (model, reason) => ports.onEvicted('memory', model, reason),
+      onEvicted: (model, reason) => {
+        this.memoryItems.delete(model)
+        ports.onEvicted('memory', model, reason)
+      },
     })
     this.disk = new RoomMaker({
       ...common,
@@ -93,7 +100,10 @@ export class ModelCache {
       limitBytes: () => ports.store.stats().diskLimitBytes,
       mayEvict: (model) => this.mayEvict(model) && this.ports.table.tierOf(model) !== 'memory',
       evict: (model) => this.evictFromDisk(model),
-      onEvicted: (model, reason) => ports.onEvicted('disk', model, reason),
+      onEvicted: (model, reason) => {
+        this.diskItems.delete(model)
+        ports.onEvicted('disk', model, reason)
+      },
     })
   }
 
@@ -133,6 +143,11 @@ export class ModelCache {
   /** The manifest of a model that is in some tier of this node, so that it can be used without a fetch; else null. */
   heldManifest(model: ModelId): Manifest | null {
     return this.ports.table.tierOf(model) === null ? null : (this.ports.table.get(model)?.manifest ?? null)
+  }
+
+  /** Models that the runtime has loaded. */
+  loaded(): Iterable<readonly [ModelId, { readonly runtimeDigest: string }]> {
+    return this.runnable
   }
 
   signatureOf(model: ModelId): ModelSignature | null {
@@ -182,7 +197,9 @@ export class ModelCache {
   /** Frees the model's memory now if nobody uses it. */
   async release(model: ModelId): Promise<boolean> {
     if (!this.mayEvict(model) || !(await this.evictFromMemory(model))) return false
-    this.ports.memoryPolicy.onRemove(model, this.ports.clock.nowMs())
+    this.ports.memoryPolicy.onRemove(model, this.ports.clock.nowMs(), 'dropped')
+    this.memoryItems.delete(model)
+    this.ports.onEvicted('memory', model, 'released')
     return true
   }
 
@@ -261,6 +278,7 @@ export class ModelCache {
       const outcome = await (await room).value
       await this.ports.state.put(`model/${row.model}`, { derived: row.derived })
       this.ports.log.info({ model: row.model, ...outcome }, 'fetched')
+      this.ports.onFetched(outcome)
       return mainSource(outcome)
     } finally {
       if (!table.filesHeld(row)) this.loadingModels.delete(row.model)
@@ -354,16 +372,24 @@ export class ModelCache {
 
   /** Tells the policies in which tiers the model is now, and with how many bytes. */
   private noteTiers(row: ModelRow): void {
-    const nowMs = this.ports.clock.nowMs()
     const missCostMs = this.ports.missCostMs(row.model)
-    const tiers = [
-      { policy: this.ports.memoryPolicy, sizeBytes: this.ports.table.memoryBytesOf(row) },
-      { policy: this.ports.diskPolicy, sizeBytes: this.ports.table.diskBytesOf(row) },
-    ]
-    for (const { policy, sizeBytes } of tiers) {
-      policy.onRemove(row.model, nowMs)
-      if (sizeBytes > 0) policy.onInsert({ model: row.model, sizeBytes, missCostMs }, nowMs)
+    const { table, memoryPolicy, diskPolicy } = this.ports
+    this.noteTier(memoryPolicy, this.memoryItems, { model: row.model, sizeBytes: table.memoryBytesOf(row), missCostMs })
+    this.noteTier(diskPolicy, this.diskItems, { model: row.model, sizeBytes: table.diskBytesOf(row), missCostMs })
+  }
+
+  private noteTier(policy: EvictionPolicy, known: Map<ModelId, number>, item: CacheItem): void {
+    const nowMs = this.ports.clock.nowMs()
+    const knownBytes = known.get(item.model) ?? 0
+    if (knownBytes === item.sizeBytes) {
+      policy.updateCost(item.model, item.missCostMs)
+      return
     }
+    if (knownBytes > 0) policy.onRemove(item.model, nowMs, 'dropped')
+    known.delete(item.model)
+    if (item.sizeBytes === 0) return
+    known.set(item.model, item.sizeBytes)
+    policy.onInsert(item, nowMs)
   }
 
   private note(row: ModelRow, state: Loading['state'], progress?: FetchProgress): void {

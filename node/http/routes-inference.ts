@@ -65,6 +65,7 @@ async function infer(
     inputs: parsed.inputs,
     outputs: parsed.outputs ?? null,
     context: contextOf(request),
+    mayForward: mayForward(request),
     signal: gone.signal,
   })
   reply.header('holdfast-served-by', answer.servedBy)
@@ -92,6 +93,14 @@ export function contextOf(request: FastifyRequest): RequestContext {
   const deadlineMs = deadline === null ? Number.POSITIVE_INFINITY : Number(deadline)
   if (!(deadlineMs > 0)) throw new HoldfastError('BAD_REQUEST', 'holdfast-deadline-ms has to be a positive number.')
   return { tenant, deadlineMs }
+}
+
+/** `holdfast-forward: never` asks this node to serve the request itself. */
+function mayForward(request: FastifyRequest): boolean {
+  const value = headerOf(request, 'holdfast-forward')
+  if (value !== null && value !== 'never')
+    throw new HoldfastError('BAD_REQUEST', 'holdfast-forward can only be `never`.')
+  return value === null
 }
 
 function headerOf(request: FastifyRequest, name: string): string | null {

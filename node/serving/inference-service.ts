@@ -14,6 +14,8 @@ import type { Log } from '../log.ts'
 import type { ClusterNetwork, Runtime, TensorValue } from '../ports.ts'
 import type { Clock } from '../system.ts'
 import { decodeInferAnswer, decodeInferRequest, encodeInferAnswer, encodeInferRequest } from './infer-codec.ts'
+import type { LoadProfile } from './load-profile.ts'
+import type { Router } from './router.ts'
 
 export interface InferenceRequest {
   readonly name: string
@@ -21,6 +23,8 @@ export interface InferenceRequest {
   readonly inputs: readonly TensorValue[]
   readonly outputs: readonly string[] | null
   readonly context: RequestContext
+  /** False when the caller wants this node to serve, whatever it costs. */
+  readonly mayForward: boolean
   readonly signal?: AbortSignal
 }
 
@@ -40,9 +44,8 @@ export interface InferenceServicePorts {
   readonly driver: CoreDriver
   readonly cache: ModelCache
   readonly runtime: Runtime
-  readonly route: (resolved: ResolvedModel, context: RequestContext, excluded: readonly NodeId[]) => RouteDecision
-  /** Learns what running and loading really took. */
-  readonly onLoaded: (resolved: ResolvedModel, elapsedMs: number) => void
+  readonly router: Router
+  readonly profile: LoadProfile
   readonly onServed: (answer: InferenceAnswer) => void
   readonly isDraining: () => boolean
   readonly clock: Clock
@@ -78,13 +81,15 @@ export class InferenceService {
     driver.dispatch({ kind: 'demand', model })
     cache.noteRequest(model)
     const excluded: NodeId[] = []
+    let mayForward = request.mayForward
     for (;;) {
       const context = this.remaining(request.context, startedMs)
-      const decision = this.ports.route(request.resolved, context, excluded)
+      const decision = this.ports.router.route(request.resolved, context, { excluded, mayForward })
       if (decision.kind === 'forward' && decision.node !== undefined) {
         const outputs = await this.forward(decision.node, request, context)
         if (outputs !== null) return this.answer(outputs, decision.node, 'forwarded', startedMs, decision)
         excluded.push(decision.node)
+        mayForward = excluded.length < this.options.forwardsMax
         continue
       }
       if (decision.kind === 'unservable') throw this.unservable(request, decision)
@@ -103,12 +108,14 @@ export class InferenceService {
     const startedMs = clock.nowMs()
     const ready = cache.ensureRunnable(digest, manifest, context)
     const { runtimeDigest, source } = await withDeadline(ready, context, `loading ${request.name}`, request.signal)
-    if (source !== 'memory') this.ports.onLoaded(request.resolved, clock.nowMs() - startedMs)
+    const loadedMs = clock.nowMs()
+    if (source === 'disk') this.ports.profile.noteInit(digest, loadedMs - startedMs)
     const signal = signalOf(this.remaining(context, startedMs), request.signal)
     const outputs = await runtime.infer(runtimeDigest, request.inputs, {
       ...(signal === undefined ? {} : { signal }),
       ...(request.outputs === null ? {} : { outputs: request.outputs }),
     })
+    this.ports.profile.noteExecute(digest, clock.nowMs() - loadedMs)
     return { outputs, source }
   }
 
@@ -142,7 +149,9 @@ export class InferenceService {
     const message = decodeInferRequest(payload)
     const manifest = cache.heldManifest(message.model)
     if (this.ports.isDraining() || manifest === null) {
-      throw new HoldfastError('FORWARD_REFUSED', `${network.self} does not hold ${message.name} now.`, { details: { from } })
+      throw new HoldfastError('FORWARD_REFUSED', `${network.self} does not hold ${message.name} now.`, {
+        details: { from },
+      })
     }
     using _hold = cache.hold(message.model)
     cache.noteRequest(message.model)

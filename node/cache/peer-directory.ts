@@ -6,7 +6,7 @@
  *   manifest  request: digest, 32 bytes          answer: the canonical manifest, empty when not known
  */
 import {
-  canonicalBytes,
+  encodeManifest,
   encodeRef,
   formatModelName,
   type Manifest,
@@ -15,9 +15,9 @@ import {
 } from '../../origin/index.ts'
 import { HoldfastError } from '../../placement/errors.ts'
 import type { ModelId, NodeId } from '../../placement/types.ts'
-import type { DirectoryPeers, ModelDirectory } from '../cache/model-directory.ts'
+import type { CoreDriver } from '../cluster/core-driver.ts'
 import type { ClusterNetwork } from '../ports.ts'
-import type { CoreDriver } from './core-driver.ts'
+import type { DirectoryPeers, ModelDirectory } from './model-directory.ts'
 
 export interface PeerDirectoryOptions {
   /** Peers asked for a tag at once: more answers, fresher truth, more messages. */
@@ -55,7 +55,7 @@ export class PeerDirectory implements DirectoryPeers {
       if (payload.byteLength !== 32)
         throw new HoldfastError('PEER_PROTOCOL', 'a manifest is asked for by 32 bytes of digest.')
       const manifest: Manifest | null = await directory.knownManifest(Buffer.from(payload).toString('hex'))
-      return manifest === null ? new Uint8Array() : canonicalBytes(manifest)
+      return manifest === null ? new Uint8Array() : encodeManifest(manifest)
     })
   }
 

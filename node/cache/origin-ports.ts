@@ -1,0 +1,38 @@
+/** The origin as the directory and the fetcher want it: every wait bounded, "not there" as null where names are asked for. */
+import type { Origin } from '../../origin/index.ts'
+import { encodeManifest } from '../../origin/index.ts'
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
+import type { ChunkOrigin } from './blob-fetcher.ts'
+import type { DirectoryOrigin } from './model-directory.ts'
+
+export function originPorts(origin: Origin, options: { readonly timeoutMs: number }): DirectoryOrigin & ChunkOrigin {
+  const bounded = async <T>(what: string, read: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const signal = AbortSignal.timeout(options.timeoutMs)
+    try {
+      return await read(signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
+      throw new HoldfastError(
+        'ORIGIN_UNAVAILABLE',
+        `the origin ${origin.url} did not deliver ${what} within ${options.timeoutMs} ms.`,
+        {
+          cause: error,
+        },
+      )
+    }
+  }
+  return {
+    readRef: (name) => bounded('a tag', (signal) => origin.readRef(name, { signal })),
+    readManifestBytes: (digest) =>
+      bounded('a manifest', async (signal) => {
+        try {
+          return encodeManifest(await origin.readManifest(digest, { signal }))
+        } catch (error) {
+          if (isHoldfastError(error, 'ORIGIN_NOT_FOUND')) return null
+          throw error
+        }
+      }),
+    readRange: ({ model, blob, offsetBytes, sizeBytes }) =>
+      bounded('a chunk', (signal) => origin.readRange(model, blob, { offsetBytes, sizeBytes }, { signal })),
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The desk behind the store's socket: what the native server cannot answer from memory comes here, is resolved and fetched, and
+ * goes back as descriptors or as a typed error. Also keeps the names that the native server answers by itself up to date.
+ */
+
+import type { OpenMiss, Store } from '../../native/types.ts'
+import { formatModelName, parseModelReference } from '../../origin/index.ts'
+import { isHoldfastError } from '../../placement/errors.ts'
+import { withDeadline } from '../deadline.ts'
+import type { Log } from '../log.ts'
+import type { Clock } from '../system.ts'
+import type { ModelCache } from './model-cache.ts'
+import type { ModelDirectory, ResolvedModel } from './model-directory.ts'
+
+export interface StoreDeskPorts {
+  readonly store: Store
+  readonly cache: ModelCache
+  readonly directory: ModelDirectory
+  readonly onDemand: (model: string) => void
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface StoreDeskOptions {
+  /** How often names that clients opened are looked up again, so that a moved tag reaches new opens. */
+  readonly refreshMs: number
+}
+
+export class StoreDesk {
+  private readonly ports: StoreDeskPorts
+  private readonly options: StoreDeskOptions
+  /** Names that the native server resolves, and what they mean there. */
+  private readonly published = new Map<string, string>()
+  private readonly stops: (() => void)[] = []
+
+  constructor(ports: StoreDeskPorts, options: StoreDeskOptions) {
+    this.ports = ports
+    this.options = options
+  }
+
+  start(): void {
+    this.stops.push(this.ports.clock.every(this.options.refreshMs, () => void this.refreshNames()))
+  }
+
+  stop(): void {
+    for (const stop of this.stops.splice(0)) stop()
+  }
+
+  /** Ends in answerOpen or refuseOpen; never rejects. */
+  async onOpenMiss(miss: OpenMiss): Promise<void> {
+    const { store, log } = this.ports
+    const context = {
+      tenant: miss.tenant,
+      deadlineMs: miss.deadlineMs > 0 ? miss.deadlineMs : Number.POSITIVE_INFINITY,
+    }
+    try {
+      const digest = await withDeadline(this.open(miss.name, context), context, `opening ${miss.name}`)
+      store.answerOpen(miss.requestId, digest)
+    } catch (error) {
+      const known = isHoldfastError(error)
+      if (!known) log.error({ name: miss.name, error: (error as Error).stack }, 'an open failed')
+      store.refuseOpen(miss.requestId, known ? error.code : 'SYSTEM', (error as Error).message)
+    }
+  }
+
+  /** Names of a model that went out of memory must reach this desk again. */
+  onEvicted(model: string): void {
+    for (const [name, digest] of this.published) {
+      if (digest !== model) continue
+      this.published.delete(name)
+      this.ports.store.removeName(name)
+    }
+  }
+
+  private async open(name: string, context: { tenant: string; deadlineMs: number }): Promise<string> {
+    const reference = parseModelReference(name)
+    const isDigest = reference.kind === 'digest'
+    const resolved = isDigest
+      ? await this.ports.directory.resolveDigest(reference.digest)
+      : await this.ports.directory.resolve(reference.name)
+    this.ports.onDemand(resolved.digest)
+    await this.ports.cache.ensureOpenable(resolved.digest, resolved.manifest, context)
+    if (!isDigest) this.publishNames([name, formatModelName(reference.name)], resolved)
+    return resolved.digest
+  }
+
+  /** As the client wrote it, which may lack the tag, and in full. */
+  private publishNames(names: readonly string[], { digest, manifest }: ResolvedModel): void {
+    for (const name of names) this.published.set(name, digest)
+    this.ports.store.publish({ digest, files: manifest.files }, names)
+  }
+
+  private async refreshNames(): Promise<void> {
+    for (const [name, digest] of [...this.published]) {
+      try {
+        const reference = parseModelReference(name)
+        if (reference.kind !== 'name') continue
+        const resolved = await this.ports.directory.resolve(reference.name)
+        if (resolved.digest === digest || this.published.get(name) !== digest) continue
+        // The next open of the name is a miss, which brings the new revision in; running leases keep the old one.
+        this.published.delete(name)
+        this.ports.store.removeName(name)
+      } catch (error) {
+        this.ports.log.warn({ name, error: (error as Error).message }, 'a published name could not be looked up again')
+      }
+    }
+  }
+}

@@ -1,0 +1,374 @@
+/**
+ * A node: composes all parts, starts them in order and stops them in reverse. The only file that imports everything.
+ *
+ * HTTP comes last at the start, so that whoever reaches the port finds a node that works, and first at the end.
+ */
+import { createHash, randomInt } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { createStore } from '../native/index.ts'
+import type { Store } from '../native/types.ts'
+import { openOrigin } from '../origin/index.ts'
+import { HoldfastError } from '../placement/errors.ts'
+import { createEvictionPolicy, createPrng, DemandEstimator, isEvictionPolicyName } from '../placement/index.ts'
+import type { NodeId } from '../placement/types.ts'
+import { BlobFetcher } from './cache/blob-fetcher.ts'
+import { DerivedForms } from './cache/derived-forms.ts'
+import { LeaseWatch } from './cache/lease-watch.ts'
+import { ModelCache } from './cache/model-cache.ts'
+import { ModelDirectory } from './cache/model-directory.ts'
+import { ModelTable } from './cache/model-table.ts'
+import { originPorts } from './cache/origin-ports.ts'
+import { restoreModels } from './cache/restore-models.ts'
+import { StoreDesk } from './cache/store-desk.ts'
+import { CoreDriver } from './cluster/core-driver.ts'
+import { loadClusterKey } from './cluster/load-cluster-key.ts'
+import { LocalStateTeller } from './cluster/local-state.ts'
+import { nextEpoch } from './cluster/next-epoch.ts'
+import { PeerDirectory } from './cache/peer-directory.ts'
+import type { NodeOptions } from './config/index.ts'
+import { NodeCore } from './core/index.ts'
+import { startHttpServer } from './http/server.ts'
+import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import {
+  createLibp2pNetwork,
+  createSeal,
+  createTlsBulkTransport,
+  decodeDigest,
+  decodeEntries,
+  encodeDigest,
+  encodeEntries,
+  loadIdentity,
+} from './net/index.ts'
+import { nodePaths } from './paths.ts'
+import { createOnnxRuntime, runnableFileOf } from './runtime/index.ts'
+import { InferenceService } from './serving/inference-service.ts'
+import { LoadProfile } from './serving/load-profile.ts'
+import { NodeViews } from './serving/node-views.ts'
+import { queueMs } from './serving/queue-estimate.ts'
+import { Router } from './serving/router.ts'
+import { openLevelState } from './state/index.ts'
+import { systemClock } from './system.ts'
+import { version } from './version.ts'
+
+export interface Daemon {
+  readonly nodeId: NodeId
+  readonly httpUrl: string
+  readonly socketPath: string
+  /** libp2p multiaddrs, for other nodes' cluster.bootstrap. */
+  readonly addresses: string[]
+  readonly bulkAddress: string
+  stop(): Promise<void>
+}
+
+/** How long a stopping node lets others learn of it and lets running requests end. */
+const drainMs = 5_000
+
+export async function startDaemon(options: NodeOptions, log: Log): Promise<Daemon> {
+  const stops: { name: string; stop: () => Promise<unknown> | unknown }[] = []
+  const onStop = (name: string, stop: () => Promise<unknown> | unknown) => stops.unshift({ name, stop })
+  const stopAll = async () => {
+    for (const { name, stop } of stops.splice(0)) {
+      try {
+        await stop()
+      } catch (error) {
+        log.error({ part: name, error: (error as Error).stack }, 'a part did not stop cleanly')
+      }
+    }
+  }
+  try {
+    return { ...(await compose(options, log, onStop)), stop: stopAll }
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+}
+
+type OnStop = (name: string, stop: () => Promise<unknown> | unknown) => void
+
+async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<Omit<Daemon, 'stop'>> {
+  const clock = systemClock
+  const paths = nodePaths(options)
+  await mkdir(paths.dataPath, { recursive: true, mode: 0o700 })
+  await mkdir(dirname(paths.socketPath), { recursive: true })
+
+  const state = await openLevelState(paths.statePath)
+  onStop('state', () => state.close())
+  const identity = await loadIdentity(paths.identityPath)
+  const clusterKey = await loadClusterKey(options, paths.dataPath)
+  const origin = options['origin.url'] === '' ? null : await openOrigin(options['origin.url'])
+  const originReader = origin === null ? null : originPorts(origin, { timeoutMs: options['origin.timeoutMs'] })
+
+  // Network and core.
+  const network = await createLibp2pNetwork(
+    { identity, clusterKey, log, clock },
+    {
+      host: {
+        listen: options['cluster.listen'].length > 0 ? options['cluster.listen'] : ['/ip4/127.0.0.1/tcp/0'],
+        mdns: options['cluster.mdns'],
+      },
+      bootstrap: { addresses: options['cluster.bootstrap'] },
+    },
+  )
+  const bulk = await createTlsBulkTransport(
+    { identity, clusterKey, log, clock },
+    {
+      host: options['cluster.bulkHost'],
+      port: options['cluster.bulkPort'],
+      advertiseHost: options['cluster.advertiseHost'],
+    },
+  )
+  const demand = new DemandEstimator()
+  const core = new NodeCore({
+    self: network.self,
+    epoch: await nextEpoch(state, clock),
+    seal: createSeal(network),
+    random: createPrng(seedOf(network.self)),
+    demand,
+  })
+  const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
+  const driver = new CoreDriver({ core, network, codec, clock, log })
+
+  // Store and what lies over it.
+  const leases = new LeaseWatch(clock)
+  const late: { desk: StoreDesk | null } = { desk: null }
+  const store: Store = createStore(
+    {
+      socketPath: paths.socketPath,
+      memoryLimitBytes: options['memory.limitBytes'],
+      diskPath: paths.diskPath,
+      diskLimitBytes: options['disk.limitBytes'],
+      connectionsMax: options['store.connectionsMax'],
+      leasesPerConnectionMax: options['store.leasesPerConnectionMax'],
+    },
+    {
+      onOpenMiss: (miss) => {
+        if (late.desk === null) store.refuseOpen(miss.requestId, 'SHUTTING_DOWN', 'the node is starting; try again.')
+        else void late.desk.onOpenMiss(miss)
+      },
+      onLease: ({ kind }) => {
+        if (kind === 'closed') leases.onLeaseClosed()
+        else metrics.leasesOpened.inc()
+      },
+    },
+  )
+  leases.attach(store)
+  onStop('store', () => store.close())
+  const metrics = createMetrics({ store, peerCount: () => network.peers().length })
+
+  const runtime = createOnnxRuntime({
+    socketPath: paths.socketPath,
+    workerCount: options['runtime.workerCount'],
+    intraOpThreads: options['runtime.threads'],
+    queuedMax: options['runtime.queueMax'],
+  })
+  await runtime.start()
+  onStop('runtime', () => runtime.stop())
+
+  const usableHolders = (model: string) =>
+    core
+      .holders(model, clock.nowMs())
+      .filter(({ suspected }) => !suspected)
+      .sort((a, b) => a.rttMs - b.rttMs)
+  const peerDirectory = new PeerDirectory({
+    driver,
+    network,
+    nearestPeers: () =>
+      core
+        .members(clock.nowMs())
+        .filter(({ isSelf, connected, suspected }) => !isSelf && connected && !suspected)
+        .sort((a, b) => (a.rttMs ?? Number.POSITIVE_INFINITY) - (b.rttMs ?? Number.POSITIVE_INFINITY))
+        .map(({ node }) => node),
+    holdersOf: (model) => usableHolders(model).map(({ node }) => node),
+  })
+  const directory = new ModelDirectory(
+    { origin: originReader, peers: peerDirectory, state, clock, log },
+    { freshMs: options['refs.freshMs'], manifestsMax: 4096 },
+  )
+  const table = new ModelTable(store)
+  const derivedForms = new DerivedForms(
+    { store, runtime, state, runnableFile: (row) => runnableFileOf(row.manifest.files) },
+    { scratchPath: paths.scratchPath },
+  )
+  const fetcher = new BlobFetcher(
+    {
+      store,
+      driver,
+      bulk,
+      bulkAddressOf: (node) => core.bulkAddressOf(node),
+      origin: originReader,
+      findLocalChunk: (chunk) => table.findLocalChunk(chunk),
+      clock,
+      log,
+    },
+    { chunkTimeoutMs: 30_000 },
+  )
+  const profile = new LoadProfile()
+  const workerCount = options['runtime.workerCount']
+  const expectedQueueMs = () => queueMs({ runtime, profile, loaded: () => cache.loaded(), workerCount })
+  let localState: LocalStateTeller | null = null
+  const isDraining = () => localState?.draining ?? false
+  const router = new Router({
+    core,
+    cache: () => cache,
+    table,
+    profile,
+    queueMs: expectedQueueMs,
+    isDraining,
+    isRunnable: ({ manifest }) => runnableFileOf(manifest.files) !== null,
+    hasOrigin: origin !== null,
+    randomInt: (bound) => randomInt(bound),
+    clock,
+  })
+  const cache: ModelCache = new ModelCache({
+    store,
+    table,
+    fetcher,
+    derivedForms,
+    leases,
+    runtime,
+    memoryPolicy: createEvictionPolicy(evictionPolicyName(options)),
+    diskPolicy: createEvictionPolicy(evictionPolicyName(options)),
+    missCostMs: (model) => router.missCostMs(model),
+    state,
+    clock,
+    log,
+    onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),
+    onEvicted: (tier, model, reason) => {
+      metrics.evictions.inc({ tier, reason })
+      if (tier === 'memory') late.desk?.onEvicted(model)
+    },
+    onFetched: ({ peer, origin: fromOrigin, local }) => {
+      metrics.fetchedBytes.inc({ source: 'peer' }, peer)
+      metrics.fetchedBytes.inc({ source: 'origin' }, fromOrigin)
+      metrics.fetchedBytes.inc({ source: 'local' }, local)
+    },
+  })
+
+  // Start.
+  await derivedForms.start()
+  await directory.start()
+  peerDirectory.serve(directory)
+  const rows = await restoreModels(directory, state, table)
+  const inference = new InferenceService({
+    network,
+    driver,
+    cache,
+    runtime,
+    router,
+    profile,
+    onServed: ({ servedFrom, elapsedMs }) => {
+      metrics.requests.inc({ served_from: servedFrom })
+      metrics.requestSeconds.observe({ served_from: servedFrom }, elapsedMs / 1000)
+    },
+    isDraining,
+    clock,
+    log,
+  })
+  inference.start()
+  driver.onNotice((notice) => {
+    if (notice.kind === 'distrust') metrics.distrustedPeers.inc({ reason: notice.reason })
+  })
+  await bulk.start(async (_from, { blob, offsetBytes, sizeBytes }) => {
+    // Derived blobs are this node's own: no manifest speaks for them, so no peer may have them.
+    if (!table.isModelBlob(blob)) return null
+    return (await store.read(blob, offsetBytes, sizeBytes)) ?? null
+  })
+  onStop('bulk', () => bulk.stop())
+  await network.start(
+    driver.networkEvents((remote, reason) => {
+      metrics.refusedConnections.inc()
+      log.warn({ remote, reason }, 'a connection was refused')
+    }),
+  )
+  onStop('network', () => network.stop())
+  driver.start()
+  onStop('core', () => driver.stop())
+  cache.start(rows)
+  const desk = new StoreDesk(
+    { store, cache, directory, onDemand: (model) => noteDemand(model), clock, log },
+    { refreshMs: Math.max(1_000, options['refs.freshMs']) },
+  )
+  late.desk = desk
+  desk.start()
+  onStop('desk', () => desk.stop())
+
+  const views = new NodeViews({
+    self: network.self,
+    core,
+    directory,
+    table,
+    cache,
+    ratePerS: (model) => demand.ratePerS(model, clock.nowMs()),
+    clock,
+  })
+  let isServing = false
+  const http = await startHttpServer(
+    {
+      log,
+      metrics: metrics.registry,
+      inference,
+      isReady: () => isServing && !isDraining(),
+      resolve: (name) => directory.resolve(name),
+      signature: async (resolved, context) =>
+        cache.signatureOf(resolved.digest) ??
+        (await cache.ensureRunnable(resolved.digest, resolved.manifest, context)).signature,
+      isServable: ({ digest }) => cache.isRunnable(digest) || usableHolders(digest).some(({ tier }) => tier !== 'disk'),
+      route: (resolved, context) => router.route(resolved, context, { excluded: [], mayForward: true }),
+      cluster: () => ({ self: network.self, version, members: views.members() }),
+      models: () => views.models(),
+      loading: (model) => cache.loading(model),
+    },
+    { host: options['http.host'], port: options['http.port'], bodyLimitBytes: options['http.bodyLimitBytes'] },
+  )
+  onStop('http', () => http.close())
+  const teller = new LocalStateTeller(
+    {
+      zone: options['node.zone'],
+      addresses: () => network.addresses(),
+      bulkAddress: () => bulk.address(),
+      httpUrl: () => http.url,
+      queueMs: expectedQueueMs,
+      memoryFreeBytes: () => store.stats().memoryLimitBytes - store.stats().memoryUsedBytes,
+      memoryLimitBytes: () => store.stats().memoryLimitBytes,
+      diskFreeBytes: () => Math.max(0, store.stats().diskLimitBytes - store.stats().diskUsedBytes),
+    },
+    driver,
+  )
+  localState = teller
+  teller.start(clock)
+  onStop('drain', async () => {
+    teller.drain()
+    teller.stop()
+    await Promise.race([cache.settled(), new Promise((resolve) => clock.after(drainMs, () => resolve(null)))])
+  })
+  isServing = true
+  log.info(
+    { node: network.self, http: http.url, socket: paths.socketPath, addresses: network.addresses() },
+    'node is up',
+  )
+  return {
+    nodeId: network.self,
+    httpUrl: http.url,
+    socketPath: paths.socketPath,
+    addresses: network.addresses(),
+    bulkAddress: bulk.address(),
+  }
+
+  function noteDemand(model: string): void {
+    driver.dispatch({ kind: 'demand', model })
+    cache.noteRequest(model)
+  }
+}
+
+function evictionPolicyName(options: NodeOptions) {
+  const name = options['placement.eviction']
+  if (isEvictionPolicyName(name)) return name
+  throw new HoldfastError('BAD_CONFIG', `placement.eviction is ${name}; it has to be holdfast, gdsf or lru.`)
+}
+
+/** Different on every node, so that random choices of different nodes are independent. */
+function seedOf(node: NodeId): number {
+  return createHash('sha256').update(node).digest().readUInt32LE(0)
+}

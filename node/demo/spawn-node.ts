@@ -1,0 +1,92 @@
+/** A node as a process of its own, for the demo, the benches and the end-to-end tests: starts it, waits until it is up, ends it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { HoldfastError } from '../../placement/errors.ts'
+import { flagNameOf, type NodeOptions, type OptionKey } from '../config/index.ts'
+
+export interface SpawnedNode {
+  readonly name: string
+  readonly nodeId: string
+  readonly httpUrl: string
+  readonly socketPath: string
+  readonly addresses: readonly string[]
+  readonly bulkAddress: string
+  readonly logPath: string
+  readonly process: ChildProcess
+  /** SIGTERM, and SIGKILL when the node has not ended after a while. Resolves when the process is gone. */
+  stop(): Promise<void>
+  /** SIGKILL. Resolves when the process is gone. */
+  kill(): Promise<void>
+}
+
+export interface SpawnNodeOptions {
+  readonly name: string
+  readonly dataPath: string
+  readonly options: Partial<{ [K in OptionKey]: NodeOptions[K] | string }>
+  /** The node's log. */
+  readonly logPath: string
+}
+
+/** A start takes about a second; on a loaded machine a few. */
+const upTimeoutMs = 60_000
+const stopTimeoutMs = 15_000
+
+export async function spawnNode(request: SpawnNodeOptions): Promise<SpawnedNode> {
+  const { name, dataPath, logPath } = request
+  const options = { 'node.name': name, 'node.dataDir': dataPath, 'http.port': 0, ...request.options }
+  const flags = Object.entries(options).flatMap(([key, value]) => [flagNameOf(key as OptionKey), String(value)])
+  const child = spawn(process.execPath, [binPath(), 'node', ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: withoutNodeOptions(process.env),
+  })
+  const log = createWriteStream(logPath, { flags: 'a' })
+  child.stderr.pipe(log)
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const up = await Promise.race([
+    firstLine(child),
+    gone.then(() => null),
+    new Promise<null>((resolve) => setTimeout(resolve, upTimeoutMs, null).unref()),
+  ])
+  if (up === null) {
+    child.kill('SIGKILL')
+    throw new HoldfastError('SYSTEM', `node ${name} did not start; its log is ${logPath}.`)
+  }
+  const facts = JSON.parse(up) as { node: string; http: string; socket: string; addresses: string[]; bulk: string }
+  return {
+    name,
+    nodeId: facts.node,
+    httpUrl: facts.http,
+    socketPath: facts.socket,
+    addresses: facts.addresses,
+    bulkAddress: facts.bulk,
+    logPath,
+    process: child,
+    stop: async () => {
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
+      await gone
+      clearTimeout(timer)
+    },
+    kill: async () => {
+      child.kill('SIGKILL')
+      await gone
+    },
+  }
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => createInterface(child.stdout!).once('line', resolve))
+}
+
+/** bin/ lies beside node/ in a checkout and beside dist/ in a package. */
+function binPath(): string {
+  const isBuilt = import.meta.filename.endsWith('.js')
+  return join(import.meta.dirname, ...(isBuilt ? ['..', '..', '..'] : ['..', '..']), 'bin', 'holdfast.js')
+}
+
+/** The node's options come by flags alone, so that settings of the caller's own node do not leak in. */
+function withoutNodeOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('HOLDFAST_')))
+}

@@ -1,0 +1,19 @@
+/** Expected wait of a request that arrives now: what the queued requests will take, spread over the workers. */
+import type { ModelId } from '../../placement/types.ts'
+import type { Runtime } from '../ports.ts'
+import type { LoadProfile } from './load-profile.ts'
+
+export interface QueueEstimatePorts {
+  readonly runtime: Runtime
+  readonly profile: LoadProfile
+  readonly loaded: () => Iterable<readonly [ModelId, { readonly runtimeDigest: string }]>
+  readonly workerCount: number
+}
+
+export function queueMs(ports: QueueEstimatePorts): number {
+  let sumMs = 0
+  for (const [model, { runtimeDigest }] of ports.loaded()) {
+    sumMs += ports.runtime.queued(runtimeDigest) * ports.profile.executeMs(model)
+  }
+  return sumMs / ports.workerCount
+}

@@ -1,0 +1,83 @@
+/** Who may import whom: the table of ARCHITECTURE.md, checked. A wall that is only drawn does not stand. */
+import { describe, expect, it } from 'vitest'
+import { importsOf, sourceFiles } from '../support/source-files.ts'
+
+interface Rule {
+  readonly folder: string
+  /** Prefixes of own paths. */
+  readonly own: readonly string[]
+  /** Packages and `node:` modules; '*' allows any. */
+  readonly packages: readonly string[]
+}
+
+const shared = ['node/log.ts', 'node/system.ts', 'node/ports.ts', 'node/deadline.ts', 'node/version.ts']
+
+const table: readonly Rule[] = [
+  { folder: 'placement', own: ['placement/'], packages: [] },
+  { folder: 'origin', own: ['origin/', 'placement/'], packages: ['node:', '@aws-sdk/'] },
+  { folder: 'native', own: ['native/', 'placement/'], packages: ['node:'] },
+  { folder: 'node/core', own: ['node/core/', 'placement/', 'origin/types.ts'], packages: [] },
+  { folder: 'sim', own: ['sim/', 'node/core/', 'placement/', 'origin/types.ts'], packages: [] },
+  { folder: 'node/client', own: ['native/', 'placement/'], packages: ['node:'] },
+  { folder: 'node/config', own: ['node/config/', 'placement/'], packages: ['node:', 'yaml'] },
+  { folder: 'node/net', own: ['node/net/', 'node/core/', 'placement/', ...shared], packages: ['*'] },
+  { folder: 'node/state', own: ['node/state/', 'placement/', ...shared], packages: ['node:', 'level'] },
+  {
+    folder: 'node/runtime',
+    own: ['node/runtime/', 'native/', 'origin/types.ts', 'placement/', ...shared],
+    packages: ['node:', 'onnxruntime-node'],
+  },
+  {
+    folder: 'node/cluster',
+    own: ['node/cluster/', 'node/core/', 'node/net/', 'placement/', ...shared],
+    packages: ['node:'],
+  },
+  {
+    folder: 'node/cache',
+    own: ['node/cache/', 'node/cluster/', 'node/core/', 'native/types.ts', 'origin/', 'placement/', ...shared],
+    packages: ['node:'],
+  },
+  {
+    folder: 'node/serving',
+    own: [
+      'node/serving/',
+      'node/cache/',
+      'node/cluster/',
+      'node/core/',
+      'node/net/cbor.ts',
+      'origin/',
+      'placement/',
+      ...shared,
+    ],
+    packages: ['node:'],
+  },
+  {
+    folder: 'node/http',
+    own: ['node/http/', 'node/serving/', 'node/cache/', 'node/runtime/index.ts', 'origin/', 'placement/', ...shared],
+    packages: ['node:', 'fastify', 'prom-client'],
+  },
+]
+
+describe.each(table)('$folder', ({ folder, own, packages }) => {
+  it('imports only what its row of the table allows', () => {
+    const files = sourceFiles([folder])
+    const breaches = files.flatMap((file) =>
+      importsOf(file)
+        .filter(
+          (target) => ![...own, ...packages].some((prefix) => target.startsWith(prefix)) && !packages.includes('*'),
+        )
+        .map((target) => `${file} imports ${target}`),
+    )
+    expect(files.length).toBeGreaterThan(0)
+    expect(breaches).toEqual([])
+  })
+})
+
+describe('the daemon', () => {
+  it('is imported by the command line only, and nothing else composes adapters', () => {
+    const importers = sourceFiles(['node', 'origin', 'native', 'placement', 'sim']).filter((file) =>
+      importsOf(file).includes('node/daemon.ts'),
+    )
+    expect(importers).toEqual(['node/cli/run-node.ts'])
+  })
+})

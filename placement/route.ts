@@ -193,12 +193,14 @@ function leastSideEffects(near: readonly RouteOption[], random: RandomInt): Rout
   return holders.length > 0 ? betterOfTwo(holders, random) : near[0]!
 }
 
-/** @param holders sorted best first, so that the better one is the one with the lower index. */
+/** At equal estimates the first one drawn: by id, the smallest ids of a cluster would get twice their share. */
 function betterOfTwo(holders: readonly RouteOption[], random: RandomInt): RouteOption {
   if (holders.length === 1) return holders[0]!
-  const first = random(holders.length)
-  const second = random(holders.length - 1)
-  return holders[Math.min(first, second < first ? second : second + 1)]!
+  const firstIndex = random(holders.length)
+  const otherIndex = random(holders.length - 1)
+  const first = holders[firstIndex]!
+  const second = holders[otherIndex < firstIndex ? otherIndex : otherIndex + 1]!
+  return second.expectedMs < first.expectedMs ? second : first
 }
 
 function reasonOf(

@@ -11,7 +11,7 @@
  * The value of every model falls all the time, at a pace that differs with how its demand is spread over the half-lives, so a
  * heap ordered by value would be stale at once. But none falls faster than the fastest half-life lets it. Therefore
  *
- *   key = ln(value) + fastest decay x time
+ *   key = ln(value) + (a hair more than) the fastest decay x time
  *
  * never falls by itself, a request raises it, and a stored key is a lower bound for ever: the very condition of lazy-heap.ts.
  * The least key is the least value, since at one moment all keys have the same second term. Only models within a factor of two
@@ -36,6 +36,9 @@ interface Entry extends PlannedEntry {
   missCostMs: number
 }
 
+/** Keys rise by at least a thousandth of the fastest decay, so that rounding never leaves a stored key above the present one. */
+const keySlack = 1.001
+
 export class HoldfastPolicy implements EvictionPolicy {
   readonly name = 'holdfast'
   private readonly entries = new Map<ModelId, Entry>()
@@ -49,7 +52,7 @@ export class HoldfastPolicy implements EvictionPolicy {
 
   constructor(options: Partial<HoldfastOptions> = {}) {
     this.demand = new DemandEstimator(options.demand, (model) => !this.entries.has(model))
-    this.decayPerMs = this.demand.decayPerMsMax
+    this.decayPerMs = this.demand.decayPerMsMax * keySlack
     this.heap = new LazyHeap((entry, nowMs) => this.refresh(entry, nowMs))
   }
 

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest'
+import { createEvictionPolicy, defaultDemandOptions, type EvictionPolicy } from '../../../placement/index.ts'
+
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
+
+interface Known {
+  readonly sizeBytes?: number
+  readonly missCostMs?: number
+  /** Times of requests in minutes; the insert comes at 0. */
+  readonly requests?: readonly number[]
+}
+
+function policyWith(models: Record<string, Known>): EvictionPolicy {
+  const policy = createEvictionPolicy('holdfast')
+  const requests = Object.entries(models).flatMap(([model, known]) =>
+    (known.requests ?? []).map((minute) => ({ model, nowMs: minute * minuteMs })),
+  )
+  for (const [model, { sizeBytes = 100, missCostMs = 100 }] of Object.entries(models)) {
+    policy.onInsert({ model, sizeBytes, missCostMs }, 0)
+  }
+  requests.sort((left, right) => left.nowMs - right.nowMs)
+  for (const { model, nowMs } of requests) policy.onRequest(model, nowMs)
+  return policy
+}
+
+const plan = (policy: EvictionPolicy, nowMs: number, neededBytes = 1) =>
+  policy.planEviction({ neededBytes, nowMs, mayEvict: () => true }).victims.map(({ model }) => model)
+
+const everyMinute = Array.from({ length: 60 }, (_, minute) => minute)
+
+describe('the value of a model', () => {
+  test.each([
+    {
+      id: 'the less wanted goes first',
+      models: { hot: { requests: everyMinute }, cold: { requests: [59] } },
+      victim: 'cold',
+    },
+    {
+      id: 'a twin next door goes before the last copy',
+      models: { last: { missCostMs: 10_000 }, twin: { missCostMs: 50 } },
+      victim: 'twin',
+    },
+    { id: 'of equal ones the larger goes first', models: { large: { sizeBytes: 200 }, small: {} }, victim: 'large' },
+    { id: 'of all alike the smaller id goes first', models: { b: {}, c: {}, a: {} }, victim: 'a' },
+    {
+      id: 'a steady model outlives one burst an hour ago',
+      models: {
+        burst: { requests: Array(8).fill(1) },
+        steady: { requests: everyMinute.filter((minute) => minute % 10 === 0) },
+      },
+      victim: 'burst',
+    },
+    {
+      id: 'what could not be had again goes last',
+      models: { only: { missCostMs: Number.POSITIVE_INFINITY }, hot: { requests: everyMinute } },
+      victim: 'hot',
+    },
+  ])('$id', ({ models, victim }) => {
+    expect(plan(policyWith(models), hourMs)[0]).toBe(victim)
+  })
+
+  test('follows the news about other holders at once, up and down', () => {
+    const policy = policyWith({ a: { missCostMs: 100 }, b: { missCostMs: 200 } })
+    expect(plan(policy, 1000)).toEqual(['a'])
+    policy.updateCost('b', 50)
+    expect(plan(policy, 1000)).toEqual(['b'])
+    policy.updateCost('b', 101)
+    expect(plan(policy, 1000)).toEqual(['a'])
+    policy.checkInvariants()
+  })
+
+  test('changes its order with time alone: a burst is forgotten faster than a habit', () => {
+    const policy = policyWith({ burst: { requests: Array(4).fill(60) }, habit: { requests: everyMinute.slice(0, 40) } })
+    expect(plan(policy, hourMs + minuteMs)).toEqual(['habit'])
+    expect(plan(policy, 3 * hourMs)).toEqual(['burst'])
+  })
+
+  test('remembers a model that was evicted: coming back it is not a stranger', () => {
+    const policy = policyWith({ regular: { requests: everyMinute } })
+    policy.onRemove('regular', hourMs)
+    policy.onInsert({ model: 'regular', sizeBytes: 100, missCostMs: 100 }, hourMs)
+    policy.onInsert({ model: 'stranger', sizeBytes: 100, missCostMs: 100 }, hourMs)
+    expect(plan(policy, hourMs)).toEqual(['stranger'])
+  })
+
+  test('is shown in parts', () => {
+    const score = policyWith({ a: { sizeBytes: 50, missCostMs: 200 } }).score('a', 0)!
+    expect(score.parts).toEqual({ demandPerS: expect.closeTo(1 / 600, 12), missCostMs: 200, sizeBytes: 50 })
+    expect(score.score).toBeCloseTo(200 / 600 / 50, 12)
+  })
+})
+
+test('a model whose demand has faded says so, and cost per byte decides', () => {
+  const policy = policyWith({ cheap: { missCostMs: 1 }, dear: { missCostMs: 1000, requests: [] } })
+  const { victims } = policy.planEviction({ neededBytes: 101, nowMs: 5000 * hourMs, mayEvict: () => true })
+  expect(victims).toEqual([
+    { model: 'cheap', sizeBytes: 100, score: defaultDemandOptions.floorRatePerS / 100, reason: 'no-demand' },
+    { model: 'dear', sizeBytes: 100, score: (defaultDemandOptions.floorRatePerS * 1000) / 100, reason: 'no-demand' },
+  ])
+})
+
+test('small victims are kept when the large one that follows is enough alone', () => {
+  const policy = policyWith({
+    a: { sizeBytes: 10, missCostMs: 1 },
+    b: { sizeBytes: 20, missCostMs: 4 },
+    large: { sizeBytes: 500, missCostMs: 500 },
+  })
+  expect(plan(policy, 0, 500)).toEqual(['large'])
+  expect(plan(policy, 0, 505)).toEqual(['a', 'large'])
+  expect(plan(policy, 0, 515)).toEqual(['b', 'large'])
+  expect(plan(policy, 0, 525)).toEqual(['a', 'b', 'large'])
+})
+
+test('what is resident is not forgotten, however many models pass by', () => {
+  const policy = createEvictionPolicy('holdfast', { demand: { modelsMax: 20 } })
+  policy.onInsert({ model: 'resident', sizeBytes: 100, missCostMs: 100 }, 0)
+  for (let index = 0; index < 500; index++) policy.onRequest(`m${index}`, index)
+  expect(policy.score('resident', 500)?.parts.demandPerS).toBeCloseTo(1 / 600, 5)
+})

@@ -119,7 +119,12 @@ export type Event =
   | { readonly kind: 'call-failed'; readonly node: NodeId; readonly nowMs: number }
   | { readonly kind: 'rtt-measured'; readonly node: NodeId; readonly rttMs: number; readonly nowMs: number }
   /** Entries from gossip or reconciliation; the adapter has checked form, author and signature. */
-  | { readonly kind: 'entries'; readonly from: NodeId; readonly entries: readonly SealedEntry[]; readonly nowMs: number }
+  | {
+      readonly kind: 'entries'
+      readonly from: NodeId
+      readonly entries: readonly SealedEntry[]
+      readonly nowMs: number
+    }
   /** A peer's digest; the answer is the entries it lacks, and our digest when `wantsDigest`. */
   | {
       readonly kind: 'digest'
@@ -184,7 +189,11 @@ export type Effect =
       readonly source: ChunkSource
       readonly context: RequestContext
     }
-  | { readonly kind: 'fetch-complete'; readonly model: ModelId; readonly bytesBySource: { peer: number; origin: number } }
+  | {
+      readonly kind: 'fetch-complete'
+      readonly model: ModelId
+      readonly bytesBySource: { peer: number; origin: number }
+    }
   | { readonly kind: 'fetch-failed'; readonly model: ModelId; readonly code: ErrorCode; readonly message: string }
   /** Close the connection and do not use the node again for a while; the reason goes to log, metric and operator. */
   | { readonly kind: 'distrust'; readonly node: NodeId; readonly reason: 'wrong-chunk' | 'malformed' }

@@ -1,0 +1,162 @@
+/**
+ * Where to ask for a chunk now: the key of a source, or null to wait.
+ *
+ * 1. A peer that has the whole model: the one expected to deliver first, counting what we already asked of it; any of those
+ *    that are nearly as good, so that a crowd does not fall on one. While such a peer is merely at its limit we wait; the origin
+ *    helps only when all of them have been failing for a while.
+ * 2. Nobody has it all, but others fetch it too: every chunk has a home among us (rendezvous hashing, Thaler and Ravishankar
+ *    1998). The home takes it from the origin, the others from the home; so a crowd costs the origin about one copy. A home that
+ *    still lacks the chunk after some time is passed over.
+ * 3. The origin. For a first moment a fetch asks it for one chunk at a time: others may want the same and not know of us yet.
+ */
+import type { RandomInt } from '../../placement/types.ts'
+import type { ChunkState, Fetch } from './fetch.ts'
+import { originKey, type SourceBook, type SourceKey } from './source-book.ts'
+
+export interface PeerSource {
+  readonly key: SourceKey
+  readonly rttMs: number | null
+  readonly sameZone: boolean
+  /** Has the whole model; otherwise it is fetching it. */
+  readonly complete: boolean
+}
+
+export interface ChooseSourceOptions {
+  /** Flights at one peer. Enough to fill a link while one chunk is hashed; few enough that a slow peer holds up little. */
+  readonly flightsPerPeerMax: number
+  /** Flights at the origin: object stores give full speed only over several connections. */
+  readonly flightsAtOriginMax: number
+  /** All holders failed for this long: the origin helps. Longer than one pause, shorter than a user's patience. */
+  readonly originHelpsAfterMs: number
+  /** How long a new fetch spares the origin. About the time until others have heard that we fetch. */
+  readonly headStartMs: number
+  /** Peers expected to need at most this much longer than the best are as good, in percent. */
+  readonly nearlyAsGoodPercent: number
+  /** Answers "not yet" after which the home of a chunk is passed over. */
+  readonly notYetMax: number
+}
+
+export const defaultChooseSourceOptions: ChooseSourceOptions = {
+  flightsPerPeerMax: 4,
+  flightsAtOriginMax: 8,
+  originHelpsAfterMs: 1_500,
+  headStartMs: 300,
+  nearlyAsGoodPercent: 25,
+  notYetMax: 8,
+}
+
+export interface ChooseSourceView {
+  readonly self: SourceKey
+  readonly fetch: Fetch
+  readonly state: ChunkState
+  /** Usable peers in order of their ids: not suspected, not distrusted. */
+  readonly peers: readonly PeerSource[]
+  /** True when the cluster has other nodes, which might want the same. */
+  readonly hasNeighbours: boolean
+  readonly book: SourceBook
+  readonly random: RandomInt
+  readonly nowMs: number
+}
+
+export function chooseSource(view: ChooseSourceView, options: ChooseSourceOptions): SourceKey | null {
+  const peers = view.peers.filter((peer) => mayHave(view, peer.key))
+  const complete = peers.filter((peer) => peer.complete)
+  if (complete.length > 0) {
+    const chosen = choosePeer(view, complete, options)
+    if (chosen !== null) return chosen
+    const failing = complete.every((peer) => view.book.failingForMs(peer.key, view.nowMs) >= options.originHelpsAfterMs)
+    return failing ? chooseOrigin(view, false, options) : null
+  }
+  if (peers.length > 0) return chooseAmongFetchers(view, peers, options)
+  return chooseOrigin(view, view.hasNeighbours, options)
+}
+
+/** Nobody could be asked for this chunk, not even later. */
+export function isHopeless(view: Pick<ChooseSourceView, 'fetch' | 'state' | 'peers'>): boolean {
+  return !originMayHave(view) && !view.peers.some((peer) => mayHave(view, peer.key))
+}
+
+function chooseAmongFetchers(
+  view: ChooseSourceView,
+  fetchers: readonly PeerSource[],
+  options: ChooseSourceOptions,
+): SourceKey | null {
+  const { state, nowMs } = view
+  if (!originMayHave(view)) {
+    if (nowMs < state.askAgainAtMs) return null
+    return choosePeer(view, fetchers, options)
+  }
+  const home = homeOf(state.chunk.sha256, [view.self, ...fetchers.map((peer) => peer.key)])
+  if (home === view.self || state.notYetCount >= options.notYetMax) {
+    return chooseOrigin(view, nowMs < view.fetch.startedAtMs + options.headStartMs, options)
+  }
+  if (nowMs < state.askAgainAtMs) return null
+  return isFree(view, home, options) ? home : null
+}
+
+function choosePeer(
+  view: ChooseSourceView,
+  peers: readonly PeerSource[],
+  options: ChooseSourceOptions,
+): SourceKey | null {
+  const costs: { key: SourceKey; costMs: number }[] = []
+  for (const peer of peers) {
+    if (isFree(view, peer.key, options)) costs.push({ key: peer.key, costMs: expectedMs(view, peer) })
+  }
+  const bestMs = Math.min(...costs.map((cost) => cost.costMs))
+  const good = costs.filter((cost) => cost.costMs <= bestMs * (1 + options.nearlyAsGoodPercent / 100))
+  return good.length === 0 ? null : good[view.random(good.length)]!.key
+}
+
+function chooseOrigin(view: ChooseSourceView, sparing: boolean, options: ChooseSourceOptions): SourceKey | null {
+  const { book, fetch, nowMs } = view
+  if (!originMayHave(view) || book.isPaused(originKey, nowMs) || view.state.flights.has(originKey)) return null
+  if (book.flights(originKey) >= options.flightsAtOriginMax) return null
+  const early = sparing && nowMs < fetch.startedAtMs + options.headStartMs
+  return early && fetch.flightCount > 0 ? null : originKey
+}
+
+/** Time until the chunk would be here, after all that we asked of the peer before. */
+export function expectedMs(view: Pick<ChooseSourceView, 'book' | 'state'>, peer: PeerSource): number {
+  const speed = view.book.estimate(peer.key, peer)
+  const bytes = view.book.flightBytes(peer.key) + view.state.chunk.sizeBytes
+  return speed.latencyMs + (bytes * 1_000) / speed.bandwidthBytesPerS
+}
+
+function isFree(view: ChooseSourceView, key: SourceKey, options: ChooseSourceOptions): boolean {
+  return (
+    !view.state.flights.has(key) &&
+    !view.book.isPaused(key, view.nowMs) &&
+    view.book.flights(key) < options.flightsPerPeerMax
+  )
+}
+
+function mayHave(view: Pick<ChooseSourceView, 'fetch' | 'state'>, key: SourceKey): boolean {
+  return !view.fetch.givenUp.has(key) && !view.state.barred.has(key)
+}
+
+function originMayHave(view: Pick<ChooseSourceView, 'fetch' | 'state'>): boolean {
+  return view.fetch.originAllowed && mayHave(view, originKey)
+}
+
+function homeOf(chunk: string, nodes: readonly SourceKey[]): SourceKey {
+  let home = nodes[0]!
+  let highest = -1
+  for (const node of nodes) {
+    const weight = hash(chunk + node)
+    if (weight > highest || (weight === highest && node < home)) {
+      highest = weight
+      home = node
+    }
+  }
+  return home
+}
+
+/** FNV-1a with a final mix (murmur3): spreads, and is the same on every node. */
+function hash(text: string): number {
+  let value = 0x811c9dc5
+  for (let at = 0; at < text.length; at += 1) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35)
+  return (value ^ (value >>> 16)) >>> 0
+}

@@ -1,0 +1,353 @@
+/**
+ * The protocol of one node: events in, effects out, and questions about what the node believes.
+ *
+ * `step` runs to completion without clock, I/O or logging; an event that breaks the contract of events.ts is a defect of the
+ * adapter and throws. Remote input was checked by the adapter for form, author and signature (entry-check.ts).
+ */
+import { assertInvariant } from '../../placement/errors.ts'
+import type { Prng } from '../../placement/prng.ts'
+import type { RouteView } from '../../placement/route.ts'
+import type { ModelId, NodeId, SourceView } from '../../placement/types.ts'
+import { ClusterView, type HolderView, type MemberView, type RouteRequest } from './cluster-view.ts'
+import type { DigestItem, Effect, Entry, Event, ResidentModel, Seal } from './events.ts'
+import { FetchPlan } from './fetch-plan.ts'
+import { compareIds, Interner } from './interner.ts'
+import { Ledger } from './ledger.ts'
+import { Membership } from './membership.ts'
+import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
+import { Publisher } from './publisher.ts'
+import { everything, Reconcile } from './reconcile.ts'
+import { demandIsNews, stateSignificance } from './significance.ts'
+import { SourceBook } from './source-book.ts'
+
+export interface NodeCorePorts {
+  readonly self: NodeId
+  /** Higher than at every earlier start of this node. */
+  readonly epoch: number
+  readonly seal: Seal
+  readonly random: Prng
+  readonly demand: DemandEstimator
+  /** Shared by all nodes of one process; a new one by default. */
+  readonly interner?: Interner
+}
+
+/** Estimates request rates: one of placement's estimators. */
+export interface DemandEstimator {
+  record(model: ModelId, nowMs: number): void
+  ratePerS(model: ModelId, nowMs: number): number
+  /** The most wanted models first. */
+  top(count: number, nowMs: number): readonly { readonly model: ModelId; readonly ratePerS: number }[]
+}
+
+type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
+
+export class NodeCore {
+  private readonly view: ClusterView
+  private readonly self: NodeId
+  private readonly options: NodeCoreOptions
+  private readonly interner: Interner
+  private readonly demand: DemandEstimator
+  private readonly ledger: Ledger
+  private readonly membership: Membership
+  private readonly publisher: Publisher
+  private readonly reconcile: Reconcile
+  private readonly book: SourceBook
+  private readonly fetches: FetchPlan
+  private models: readonly ResidentModel[] = []
+  /** Fetches that others should know of: those that began when nobody had the model. */
+  private readonly announced = new Set<ModelId>()
+  private fetching: readonly ModelId[] = []
+  private nextDemandAtMs = Number.NEGATIVE_INFINITY
+  private nextExpiryAtMs = Number.NEGATIVE_INFINITY
+  private stopping = false
+
+  constructor(ports: NodeCorePorts, options: NodeCoreOptions = defaultNodeCoreOptions) {
+    const { self, random } = ports
+    this.self = self
+    this.options = options
+    const interner = ports.interner ?? new Interner()
+    this.interner = interner
+    this.demand = ports.demand
+    this.ledger = new Ledger({ self, interner }, options.ledger)
+    const ledger = this.ledger
+    this.membership = new Membership({ self, interner, ledger }, options.membership)
+    this.publisher = new Publisher(
+      { self, epoch: ports.epoch, seal: ports.seal, ledger, random: random.child('publisher') },
+      options.publisher,
+    )
+    this.reconcile = new Reconcile({ self, ledger, random: random.child('reconcile') }, options.reconcile)
+    this.book = new SourceBook(options.sources)
+    this.view = new ClusterView({ self, interner, ledger, membership: this.membership, book: this.book }, options.view)
+    this.fetches = new FetchPlan(
+      {
+        self,
+        book: this.book,
+        random: random.child('fetch'),
+        peersWith: (model, nowMs) => this.view.usablePeers(model, nowMs),
+        hasNeighbours: () => this.membership.connectedCount > 0,
+      },
+      options.fetch,
+    )
+  }
+
+  step(event: Event): Effect[] {
+    const effects = this.handle(event)
+    effects.push(...this.fetches.plan(event.nowMs))
+    this.announceFetches(event.nowMs)
+    for (const sealed of this.publisher.flush(event.nowMs)) effects.push({ kind: 'publish', sealed })
+    return effects
+  }
+
+  /** Other nodes that have the model complete, whether they may be used or not. */
+  holders(model: ModelId, nowMs: number): HolderView[] {
+    return this.view.holders(model, nowMs)
+  }
+
+  /** Every way to the model's bytes from here, this node's own tiers included, for the cost model. */
+  sources(model: ModelId, originAllowed: boolean, nowMs: number): SourceView[] {
+    return this.view.sources(model, originAllowed, nowMs)
+  }
+
+  /** What placement's route() needs to decide about one request. */
+  routeView(request: RouteRequest, nowMs: number): RouteView {
+    return this.view.routeView(request, nowMs)
+  }
+
+  /** Requests per second that first arrive at this node. */
+  demandOf(model: ModelId, nowMs: number): number {
+    return this.demand.ratePerS(model, nowMs)
+  }
+
+  /** Requests per second in the whole cluster: what others publish, and our own as it is now. */
+  clusterDemandOf(model: ModelId, nowMs: number): number {
+    return this.ledger.demandOfOthers(model) + this.demand.ratePerS(model, nowMs)
+  }
+
+  /** Every node in the ledger, this one included, in order of ids. */
+  members(nowMs: number): MemberView[] {
+    return this.view.members(nowMs)
+  }
+
+  /** Models on their way in, sorted. */
+  fetchingModels(): readonly ModelId[] {
+    return this.fetches.models()
+  }
+
+  /** host:port of a node's bulk engine; null when the node is not known. */
+  bulkAddressOf(node: NodeId): string | null {
+    return this.view.bulkAddressOf(node)
+  }
+
+  /** Versions of all that this node holds: equal on two nodes that believe the same. */
+  ledgerDigest(): DigestItem[] {
+    return this.ledger.digest(everything)
+  }
+
+  checkInvariants(): void {
+    this.ledger.checkInvariants()
+    this.fetches.checkInvariants()
+  }
+
+  private handle(event: Event): Effect[] {
+    switch (event.kind) {
+      case 'tick':
+        return this.onTick(event.nowMs)
+      case 'peer-up':
+        return this.onPeerUp(event)
+      case 'peer-down':
+        return this.onPeerDown(event)
+      case 'call-failed':
+        return this.onSuspect(event.node, this.membership.callFailed(this.index(event.node), event.nowMs), event.nowMs)
+      case 'rtt-measured':
+        this.membership.measured(this.index(event.node), event.rttMs)
+        return []
+      case 'entries':
+        return this.onEntries(event)
+      case 'digest':
+        return this.reconcile.digest(event.from, event.items, event.range, event.wantsDigest)
+      case 'local-state':
+        return this.onLocalState(event)
+      case 'local-residency':
+        return this.onLocalResidency(event)
+      case 'demand':
+        this.demand.record(event.model, event.nowMs)
+        return []
+      case 'fetch':
+        return this.onFetch(event)
+      case 'chunk-done':
+        this.fetches.chunkDone(event)
+        return []
+      case 'chunk-failed':
+        return this.fetches.chunkFailed(event)
+      case 'fetch-cancelled':
+        this.fetches.cancel(event.model)
+        return []
+      case 'stopping':
+        return this.onStopping(event.nowMs)
+    }
+  }
+
+  private onTick(nowMs: number): Effect[] {
+    const effects: Effect[] = []
+    if (nowMs >= this.nextExpiryAtMs) {
+      this.nextExpiryAtMs = nowMs + this.options.expiryCheckMs
+      effects.push(...this.expire(nowMs))
+    }
+    if (nowMs >= this.nextDemandAtMs) {
+      this.nextDemandAtMs = nowMs + this.options.demandCheckMs
+      this.refreshDemand(nowMs)
+    }
+    const peers = this.membership.connectedNodes().map((index) => this.interner.id(index))
+    effects.push(...this.reconcile.tick(peers, nowMs))
+    return effects
+  }
+
+  private onPeerUp({ node, nowMs }: EventOf<'peer-up'>): Effect[] {
+    if (this.membership.peerUp(this.index(node))) this.refreshSuspicion(nowMs)
+    this.fetches.peerBack(node, nowMs)
+    return this.reconcile.peerUp(node)
+  }
+
+  private onPeerDown({ node, nowMs }: EventOf<'peer-down'>): Effect[] {
+    const effects = this.onSuspect(node, this.membership.peerDown(this.index(node), nowMs), nowMs)
+    this.fetches.peerLost(node)
+    return effects
+  }
+
+  private onSuspect(node: NodeId, isNew: boolean, nowMs: number): Effect[] {
+    if (!isNew) return []
+    this.refreshSuspicion(nowMs)
+    return [{ kind: 'note', note: 'suspected', node, by: this.self }]
+  }
+
+  private onEntries({ from, entries, nowMs }: EventOf<'entries'>): Effect[] {
+    const effects: Effect[] = []
+    const suspicions: Entry<'suspicion'>[] = []
+    for (const sealed of entries) {
+      const { entry } = sealed
+      const isNew = this.ledger.get('state', this.index(entry.node)) === null
+      const applied = this.ledger.apply(sealed, nowMs)
+      if (applied === 'own') this.publisher.outbid(entry, nowMs)
+      if (applied !== 'applied') continue
+      if (entry.kind === 'suspicion') suspicions.push(entry)
+      if (entry.kind === 'state') effects.push(...this.onState(entry, isNew ? from : null, nowMs))
+    }
+    // After the states of the same batch: a suspicion counts against the newest state only.
+    for (const entry of suspicions) effects.push(...this.onSuspicion(entry, nowMs))
+    return effects
+  }
+
+  private onState(entry: Entry<'state'>, joinedBy: NodeId | null, nowMs: number): Effect[] {
+    if (joinedBy !== null) return [{ kind: 'note', note: 'joined', node: entry.node, by: joinedBy }]
+    if (!this.membership.stateApplied(this.index(entry.node))) return []
+    this.refreshSuspicion(nowMs)
+    return [{ kind: 'note', note: 'refuted', node: entry.node, by: entry.node }]
+  }
+
+  private onSuspicion(entry: Entry<'suspicion'>, nowMs: number): Effect[] {
+    const { suspected, self } = this.membership.suspicionApplied(entry)
+    // Alive enough to read it: a newer state entry is the refutation.
+    if (self) this.publisher.announce('state', nowMs, true)
+    this.refreshSuspicion(nowMs)
+    return suspected.map((node) => ({ kind: 'note', note: 'suspected', node, by: entry.node }))
+  }
+
+  private onLocalState({ body, nowMs }: EventOf<'local-state'>): Effect[] {
+    const said = this.publisher.said('state')
+    this.publisher.set('state', body)
+    this.view.localState(body)
+    const news = said === null ? 'identity' : stateSignificance(said, body, this.options.significance)
+    if (news !== 'none') this.publisher.announce('state', nowMs, news === 'identity')
+    return []
+  }
+
+  private onLocalResidency({ models, nowMs }: EventOf<'local-residency'>): Effect[] {
+    for (let at = 1; at < models.length; at += 1) {
+      assertInvariant(models[at - 1]!.model < models[at]!.model, 'local residency is sorted by model, each model once')
+    }
+    this.models = models
+    this.view.localResidency(models)
+    this.refreshResidency(nowMs, false)
+    return []
+  }
+
+  private onFetch(event: EventOf<'fetch'>): Effect[] {
+    if (this.stopping) {
+      const message = `the node is stopping and fetches no more: ask another node for model ${event.model}.`
+      return [{ kind: 'fetch-failed', model: event.model, code: 'SHUTTING_DOWN', message }]
+    }
+    const isCold = !this.view.usablePeers(event.model, event.nowMs).some((peer) => peer.complete)
+    if (isCold && event.chunks.length > 0 && this.membership.connectedCount > 0) this.announced.add(event.model)
+    this.fetches.fetch(event)
+    return []
+  }
+
+  private onStopping(nowMs: number): Effect[] {
+    this.stopping = true
+    this.announced.clear()
+    this.fetching = []
+    const body = this.view.ownState
+    if (body !== null) {
+      this.publisher.set('state', { ...body, draining: true })
+      this.publisher.announceNow('state', nowMs)
+    }
+    this.models = []
+    this.refreshResidency(nowMs, true)
+    this.publisher.announceNow('residency', nowMs)
+    return this.fetches.failAll('SHUTTING_DOWN', 'the node is stopping: ask another node.')
+  }
+
+  /** Tells others what is on its way in, where that began without a holder: they may want it too. */
+  private announceFetches(nowMs: number): void {
+    if (this.announced.size === 0 && this.fetching.length === 0) return
+    const running = this.fetches.models()
+    const next = running.filter((model) => this.announced.has(model))
+    for (const model of this.announced) if (!next.includes(model)) this.announced.delete(model)
+    if (next.join() === this.fetching.join()) return
+    // A beginning is urgent, the crowd is under way. An end waits for the residency that follows it.
+    const begins = next.some((model) => !this.fetching.includes(model))
+    this.fetching = next
+    this.refreshResidency(nowMs, begins)
+  }
+
+  private refreshResidency(nowMs: number, urgent: boolean): void {
+    const body = { models: this.models, ...(this.fetching.length > 0 ? { fetching: this.fetching } : {}) }
+    this.publisher.set('residency', body)
+    this.publisher.announce('residency', nowMs, urgent)
+  }
+
+  private refreshSuspicion(nowMs: number): void {
+    const said = this.publisher.said('suspicion')
+    const body = this.membership.body(said)
+    this.publisher.set('suspicion', body)
+    if (JSON.stringify(body.suspects) === JSON.stringify(said?.suspects ?? [])) this.publisher.retract('suspicion')
+    else this.publisher.announce('suspicion', nowMs, false)
+  }
+
+  private refreshDemand(nowMs: number): void {
+    const rates = this.demand
+      .top(this.options.demandModelsMax, nowMs)
+      .filter(({ ratePerS }) => ratePerS >= this.options.demandRatePerSMin)
+      .map(({ model, ratePerS }) => ({ model, ratePerS: Number(ratePerS.toPrecision(3)) }))
+      .sort((a, b) => compareIds(a.model, b.model))
+    this.publisher.set('demand', { rates })
+    if (demandIsNews(this.publisher.said('demand') ?? { rates: [] }, { rates }, this.options.significance)) {
+      this.publisher.announce('demand', nowMs, false)
+    }
+  }
+
+  private expire(nowMs: number): Effect[] {
+    const removed = this.ledger.expire(nowMs)
+    if (removed.length === 0) return []
+    if (this.membership.removed(removed)) this.refreshSuspicion(nowMs)
+    return removed.map((index) => {
+      const node = this.interner.id(index)
+      this.book.forget(node, nowMs)
+      return { kind: 'note', note: 'expired', node, by: this.self }
+    })
+  }
+
+  private index(node: NodeId): number {
+    return this.interner.index(node)
+  }
+}

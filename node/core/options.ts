@@ -1,0 +1,43 @@
+/** Options of a node's core, composed from those of its parts. Every default carries its reason where it is declared. */
+import { type ClusterViewOptions, defaultClusterViewOptions } from './cluster-view.ts'
+import { defaultFetchPlanOptions, type FetchPlanOptions } from './fetch-plan.ts'
+import { defaultLedgerOptions, type LedgerOptions } from './ledger.ts'
+import { defaultMembershipOptions, type MembershipOptions } from './membership.ts'
+import { defaultPublisherOptions, type PublisherOptions } from './publisher.ts'
+import { defaultReconcileOptions, type ReconcileOptions } from './reconcile.ts'
+import { defaultSignificanceOptions, type SignificanceOptions } from './significance.ts'
+import { defaultSourceBookOptions, type SourceBookOptions } from './source-book.ts'
+
+export interface NodeCoreOptions {
+  readonly ledger: LedgerOptions
+  readonly membership: MembershipOptions
+  readonly publisher: PublisherOptions
+  readonly significance: SignificanceOptions
+  readonly reconcile: ReconcileOptions
+  readonly sources: SourceBookOptions
+  readonly fetch: FetchPlanOptions
+  readonly view: ClusterViewOptions
+  /** Time between two looks for silent nodes: a scan of the whole ledger, for something that takes minutes. */
+  readonly expiryCheckMs: number
+  /** Time between two looks at our own demand; publishing has its own interval. */
+  readonly demandCheckMs: number
+  /** Models in a demand entry: the tail below is not worth its bytes. */
+  readonly demandModelsMax: number
+  /** Rates below one request in a quarter of an hour are forgotten. */
+  readonly demandRatePerSMin: number
+}
+
+export const defaultNodeCoreOptions: NodeCoreOptions = {
+  ledger: defaultLedgerOptions,
+  membership: defaultMembershipOptions,
+  publisher: defaultPublisherOptions,
+  significance: defaultSignificanceOptions,
+  reconcile: defaultReconcileOptions,
+  sources: defaultSourceBookOptions,
+  fetch: defaultFetchPlanOptions,
+  view: defaultClusterViewOptions,
+  expiryCheckMs: 5_000,
+  demandCheckMs: 1_000,
+  demandModelsMax: 64,
+  demandRatePerSMin: 0.001,
+}

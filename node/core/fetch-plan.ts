@@ -94,7 +94,8 @@ export class FetchPlan {
     // In order where the model can be had at once: readers start with the first bytes. In a crowd each starts elsewhere,
     // so that what one took from the origin is what the others lack.
     const known = this.ports.peersWith(event.model, event.nowMs).some((peer) => peer.complete)
-    fetch.add(known ? event.chunks : this.shuffled(event.chunks))
+    fetch.add(event.chunks)
+    if (!known) fetch.reorder(this.shuffled([...fetch.wanted]))
     this.fetches.set(event.model, fetch)
   }
 

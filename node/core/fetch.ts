@@ -80,6 +80,13 @@ export class Fetch {
     }
   }
 
+  /** Sets the order in which to ask: the wanted chunks, each once. */
+  reorder(order: readonly Sha256[]): void {
+    assertInvariant(order.length === this.wanted.size, 'reordering keeps the wanted chunks')
+    this.wanted.clear()
+    for (const sha256 of order) this.wanted.add(sha256)
+  }
+
   launch(state: ChunkState, key: SourceKey, nowMs: number): void {
     assertInvariant(!state.done && !state.flights.has(key), 'a chunk flies once per source, and never when done')
     state.flights.set(key, nowMs)

@@ -5,7 +5,7 @@
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { HoldfastError } from '../../placement/errors.ts'
 import { errorOfAbort } from './abort.ts'
-import { forkSibling } from './fork-sibling.ts'
+import { forkSibling, onceGone } from './fork-sibling.ts'
 import type { DeriveAnswer, DeriveRequest } from './protocol.ts'
 
 export interface DeriveOptions {
@@ -58,13 +58,12 @@ function convert(request: DeriveRequest, { timeoutMs, signal }: DeriveOptions): 
     child.on('message', (message: DeriveAnswer) => {
       answer = message
     })
-    child.once('error', (cause) => end(new HoldfastError('SYSTEM', 'the converter process does not start', { cause })))
     // Only when it is gone is its memory back and its file final.
-    child.once('close', (code, death) => {
+    onceGone(child, (reason) => {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
       if (ended !== null) reject(ended)
-      else if (answer === null) reject(badFile(`the converter died of it (${death ?? `exit code ${code}`})`))
+      else if (answer === null) reject(badFile(`the converter died of it (${reason})`))
       else if (answer.kind === 'error') reject(errorOf(answer.message))
       else resolve()
     })

@@ -9,6 +9,39 @@ export function forkSibling(name: string, args: readonly string[] = []): ChildPr
     serialization: 'advanced',
     // Flags of this process, a debugger's port or a test runner's loader, are not for its children.
     execArgv: [],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+}
+
+/** Of what a process wrote to its standard error. The end says why it died; the rest repeats errors that were answered. */
+const tailLengthMax = 4096
+
+/**
+ * Calls `action` once when the process is gone, its memory with it, or never started: with the signal or exit code, and the
+ * first line of its last words that looks like an error.
+ */
+export function onceGone(child: ChildProcess, action: (reason: string) => void): void {
+  let tail = ''
+  let isGone = false
+  const end = (reason: string): void => {
+    if (isGone) return
+    isGone = true
+    action(reason)
+  }
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    tail = (tail + text).slice(-tailLengthMax)
+  })
+  child.once('error', (error) => {
+    if (child.pid === undefined) end(error.message)
+  })
+  // Not 'close' of the process, which does not come after a disconnect() from this side.
+  child.once('exit', (code, signal) => {
+    const how = signal ?? `exit code ${code}`
+    const tell = (): void => {
+      const words = tail.split('\n').find((line) => /error|terminate|abort/i.test(line) && !line.includes('    throw'))
+      end(words === undefined ? how : `${how}, ${words.trim()}`)
+    }
+    if (child.stderr === null || child.stderr.destroyed) tell()
+    else child.stderr.once('close', tell)
   })
 }

@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { HoldfastError } from '../../placement/errors.ts'
 import type { ModelSignature } from '../ports.ts'
-import { forkSibling } from './fork-sibling.ts'
+import { forkSibling, onceGone } from './fork-sibling.ts'
 import type { WorkerAnswers, WorkerMessage, WorkerRequest, WorkerSettings } from './protocol.ts'
 
 /** The process ended while something waited for it. Not the caller's error: the work can be done elsewhere. */
@@ -44,17 +44,14 @@ export class WorkerProcess {
     })
     this.ready.catch(() => {}) // whoever needs the worker awaits it, and nobody may
     this.exited = new Promise((resolve) => {
-      const end = (reason: string): void => {
-        if (this.#deathReason !== null) return
+      onceGone(this.#child, (reason) => {
         this.#deathReason = reason
         const error = new WorkerDied(reason)
         failReady(error)
         for (const pending of this.#pending.values()) pending.reject(error)
         this.#pending.clear()
         resolve(reason)
-      }
-      this.#child.once('error', (error) => end(error.message))
-      this.#child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
+      })
     })
   }
 

@@ -4,7 +4,7 @@ import { mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   generateModel,
   isGeneratedModelName,
@@ -20,6 +20,9 @@ import { buildTiny, tinyParameterCount } from '../../../node/demo/models/tiny.ts
 import { buildVgg16, vgg16ParameterCount } from '../../../node/demo/models/vgg16.ts'
 import { WeightsReader, weights } from '../../../node/demo/models/weights.ts'
 import { digestsOfTensors, fromBrain, fromHalf, readGguf, readOnnx, readSafetensors } from './format-readers.ts'
+
+// Real processes and real models on a machine that may be busy: what is slow is not what is tested here.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const mebibyte = 1024 * 1024
 let folder: string

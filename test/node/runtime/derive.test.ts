@@ -1,11 +1,14 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { generateModel } from '../../../node/demo/models/index.ts'
 import type { Runtime } from '../../../node/ports.ts'
 import { runnableFileOf } from '../../../node/runtime/index.ts'
 import { createRuntimeFixture, type RuntimeFixture } from './fixture.ts'
 import { externalDataModel } from './small-models.ts'
+
+// Real processes and real models on a machine that may be busy: what is slow is not what is tested here.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 let fixture: RuntimeFixture
 let runtime: Runtime

@@ -1,13 +1,16 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Datatype, ModelSignature, Runtime, TensorValue } from '../../../node/ports.ts'
 import { checkInputs } from '../../../node/runtime/check-inputs.ts'
 import { datatypeTable } from '../../../node/runtime/datatypes.ts'
 import { halfOfNumber, numberOfHalf } from '../../../node/runtime/half.ts'
 import { createRuntimeFixture, type RuntimeFixture } from './fixture.ts'
 import { identityModel } from './small-models.ts'
+
+// Real processes and real models on a machine that may be busy: what is slow is not what is tested here.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 /** TensorProto.DataType of ONNX. */
 const elementTypes: Record<Datatype, number> = {

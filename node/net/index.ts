@@ -1,3 +1,4 @@
+export { type BulkOptions, type BulkPorts, createTlsBulkTransport, defaultBulkOptions } from './bulk/index.ts'
 export { ClusterKey } from './cluster-key.ts'
 export { type Digest, type DigestLimits, decodeDigest, defaultDigestLimits, encodeDigest } from './digest-codec.ts'
 export {

@@ -1,0 +1,2 @@
+export { type BulkOptions, defaultBulkOptions } from './options.ts'
+export { type BulkPorts, createTlsBulkTransport } from './tls-bulk-transport.ts'

@@ -1,0 +1,51 @@
+/** Every limit of the bulk transport. Both sides of a connection have their own; neither trusts the other's. */
+export interface BulkOptions {
+  /** Host that the listener binds to. */
+  readonly host: string
+  /** 0 takes a free port. */
+  readonly port: number
+  /** Host to tell other nodes when it differs from `host`: behind NAT, or bound to a wildcard. Empty: `host`. */
+  readonly advertiseHost: string
+  /** Largest chunk asked for or served. Chunks have at most 8 MiB; the rest is room for a later format. */
+  readonly chunkBytesMax: number
+  /** Connections kept to one peer. A second one fills the pipe while the first waits for a lost packet. */
+  readonly connectionsPerPeerMax: number
+  /** Requests under way on one of our connections: enough that the next chunk follows the last without a pause. */
+  readonly requestsPerConnectionMax: number
+  /** Requests that wait for a connection to one peer; the next one gets OVERLOADED. */
+  readonly waitingPerPeerMax: number
+  /** Connections of others, those that have not proved themselves included. */
+  readonly inboundConnectionsMax: number
+  /** Requests served at one time on one connection; each may hold a chunk in memory. */
+  readonly servedPerConnectionMax: number
+  /** Requests served at one time of all peers together: 64 chunks of 8 MiB are half a gigabyte. */
+  readonly servedMax: number
+  /** TCP, TLS and both proofs. */
+  readonly handshakeTimeoutMs: number
+  /** A connection on which a request waits and nothing moves for this long is given up. */
+  readonly stallTimeoutMs: number
+  /** A connection of ours without a request is closed after this. */
+  readonly idleMs: number
+  /** A connection of others without a request is closed after this; longer than idleMs, so that the asking side closes first. */
+  readonly inboundIdleMs: number
+  /** Bytes handed to TLS at one time. Larger pieces only double memory: the ciphertext waits beside the plaintext. */
+  readonly writeBytes: number
+}
+
+export const defaultBulkOptions: BulkOptions = {
+  host: '127.0.0.1',
+  port: 0,
+  advertiseHost: '',
+  chunkBytesMax: 16 * 2 ** 20,
+  connectionsPerPeerMax: 2,
+  requestsPerConnectionMax: 4,
+  waitingPerPeerMax: 4096,
+  inboundConnectionsMax: 512,
+  servedPerConnectionMax: 16,
+  servedMax: 64,
+  handshakeTimeoutMs: 5_000,
+  stallTimeoutMs: 15_000,
+  idleMs: 30_000,
+  inboundIdleMs: 90_000,
+  writeBytes: 256 * 1024,
+}

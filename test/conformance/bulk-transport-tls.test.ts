@@ -1,0 +1,12 @@
+import { ClusterKey } from '../../node/net/index.ts'
+import { BulkNodes } from '../node/net/bulk/bulk-nodes.ts'
+import { testBulkTransport } from './bulk-transport.suite.ts'
+
+testBulkTransport('TLS of Node', () => {
+  const nodes = new BulkNodes()
+  return {
+    start: (serve) => nodes.start(serve === undefined ? {} : { serve }),
+    startStranger: () => nodes.start({ clusterKey: ClusterKey.generate() }),
+    stop: () => nodes.stop(),
+  }
+})

@@ -1,0 +1,112 @@
+/**
+ * Loads the addon when it is first used, and gives its raw interface a type. Errors of the addon carry a code and details;
+ * `rethrow` makes HoldfastErrors of them.
+ */
+
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { type ErrorDetails, HoldfastError, isErrorCode } from '../placement/errors.ts'
+import type { BlobSpec, BlobState, CatalogEntry, LeaseEvent, OpenMiss, StoreOptions, StoreStats } from './types.ts'
+
+export interface RawFill {
+  recover(): Promise<number[]>
+  putChunk(index: number, bytes: Uint8Array): Promise<void>
+  finish(): Promise<void>
+  abort(keepPartial: boolean): Promise<void>
+}
+
+export interface RawStore {
+  beginFill(blob: BlobSpec, memory: boolean, disk: boolean): RawFill
+  importFile(path: string): Promise<{ sha256: string; sizeBytes: number }>
+  promote(sha256: string): Promise<void>
+  read(sha256: string, offsetBytes: number, sizeBytes: number): Promise<Uint8Array | null>
+  dropMemory(sha256: string): boolean
+  dropDisk(sha256: string): Promise<boolean>
+  diskPathOf(sha256: string): string | null
+  verifyDisk(sha256: string): Promise<boolean>
+  publish(entry: CatalogEntry, names: readonly string[]): void
+  unpublish(digest: string): void
+  removeName(name: string): void
+  answerOpen(requestId: number, digest: string): void
+  refuseOpen(requestId: number, code: string, message: string): void
+  blobs(): BlobState[]
+  blob(sha256: string): BlobState | null
+  stats(): StoreStats
+  checkInvariants(): void
+  close(): Promise<void>
+}
+
+/** A lease as the addon hands it out; `buffers` are indexed by `blob`. */
+export interface RawModel {
+  readonly digest: string
+  readonly files: readonly { path: string; sha256: string; sizeBytes: number; blob: number }[]
+  readonly buffers: readonly ArrayBuffer[]
+  readonly handle: object
+}
+
+export interface RawClient {
+  open(name: string, tenant: string, deadlineMs: number): Promise<RawModel>
+  isConnected(): boolean
+  close(): void
+}
+
+export interface Addon {
+  readonly Store: new (
+    options: StoreOptions,
+    onOpenMiss: (miss: OpenMiss) => void,
+    onLease: (event: LeaseEvent) => void,
+  ) => RawStore
+  connect(socketPath: string, timeoutMs: number): Promise<RawClient>
+  closeModel(handle: object, buffers: readonly ArrayBuffer[]): void
+}
+
+let loaded: Addon | undefined
+
+/** NATIVE_MISSING when the addon is not built or does not load on this machine. */
+export function loadAddon(): Addon {
+  if (loaded !== undefined) return loaded
+  const path = addonPath(import.meta.dirname)
+  if (path === null)
+    throw new HoldfastError(
+      'NATIVE_MISSING',
+      'native/lib/holdfast.node is not built: run `npm rebuild holdfast` on Linux',
+    )
+  try {
+    loaded = createRequire(import.meta.url)(path) as Addon
+    return loaded
+  } catch (cause) {
+    throw new HoldfastError('NATIVE_MISSING', `${path} does not load: run \`npm rebuild holdfast\``, { cause })
+  }
+}
+
+/** The addon lies at native/lib of the package, whether this file runs from native/ or from dist/native/. */
+function addonPath(folder: string): string | null {
+  const candidates = [folder, join(dirname(dirname(folder)), 'native')].map((base) =>
+    join(base, 'lib', 'holdfast.node'),
+  )
+  return candidates.find((path) => existsSync(path)) ?? null
+}
+
+/** Runs a call into the addon; its errors come out as HoldfastErrors. */
+export function wrapSync<T>(call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    throw toHoldfastError(error)
+  }
+}
+
+export function wrapAsync<T>(call: () => Promise<T>): Promise<T> {
+  return wrapSync(call).catch((error: unknown) => {
+    throw toHoldfastError(error)
+  })
+}
+
+function toHoldfastError(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error
+  const details = 'details' in error ? (error.details as ErrorDetails) : {}
+  if (isErrorCode(error.code)) return new HoldfastError(error.code, error.message, { details })
+  // A store of a later version may send codes that this one does not know.
+  return new HoldfastError('SYSTEM', `${error.code}: ${error.message}`, { details })
+}

@@ -1,0 +1,76 @@
+#include <algorithm>
+#include <utility>
+
+#include "addon_state.h"
+#include "convert.h"
+#include "store_wrap.h"
+
+namespace holdfast::addon {
+
+namespace {
+
+struct FillParts {
+  std::shared_ptr<StoreContext> context;
+  std::shared_ptr<Fill> fill;
+};
+
+}  // namespace
+
+Napi::Function FillWrap::Define(Napi::Env env) {
+  return DefineClass(env, "Fill",
+                     {InstanceMethod<&FillWrap::Recover>("recover"), InstanceMethod<&FillWrap::PutChunk>("putChunk"),
+                      InstanceMethod<&FillWrap::Finish>("finish"), InstanceMethod<&FillWrap::Abort>("abort")});
+}
+
+Napi::Object FillWrap::New(Napi::Env env, std::shared_ptr<StoreContext> context, std::shared_ptr<Fill> fill) {
+  FillParts parts{std::move(context), std::move(fill)};
+  return env.GetInstanceData<AddonState>()->fill.New({Napi::External<FillParts>::New(env, &parts)});
+}
+
+FillWrap::FillWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FillWrap>(info) {
+  auto* parts = info[0].As<Napi::External<FillParts>>().Data();
+  context_ = std::move(parts->context);
+  fill_ = std::move(parts->fill);
+}
+
+Napi::Value FillWrap::Recover(const Napi::CallbackInfo& info) {
+  return RunOnPool(info.Env(), context_->dispatcher, context_->store->pool(), [fill = fill_]() -> Outcome {
+    std::vector<uint32_t> indices;
+    Status status = fill->Recover(&indices);
+    return {std::move(status), [indices = std::move(indices)](Napi::Env env) -> Napi::Value {
+              Napi::Array array = Napi::Array::New(env, indices.size());
+              for (uint32_t i = 0; i < indices.size(); i++) array.Set(i, NumberOf(env, indices[i]));
+              return array;
+            }};
+  });
+}
+
+Napi::Value FillWrap::PutChunk(const Napi::CallbackInfo& info) {
+  const uint32_t index = static_cast<uint32_t>(std::min<uint64_t>(SizeFrom(info[0]), UINT32_MAX));
+  if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    throw ErrorOf(info.Env(), Status::Error(code::kBadRequest, "A Uint8Array was expected"));
+  }
+  const Napi::Uint8Array bytes = info[1].As<Napi::Uint8Array>();
+  const uint8_t* data = bytes.Data();
+  const size_t size_bytes = bytes.ByteLength();
+  // The array is referenced until the promise settles. Whoever transfers its buffer to another thread meanwhile breaks it.
+  return RunOnPool(
+      info.Env(), context_->dispatcher, context_->store->pool(),
+      [fill = fill_, index, data, size_bytes]() -> Outcome { return {fill->PutChunk(index, data, size_bytes), nullptr}; },
+      {bytes});
+}
+
+Napi::Value FillWrap::Finish(const Napi::CallbackInfo& info) {
+  return RunOnPool(info.Env(), context_->dispatcher, context_->store->pool(),
+                   [fill = fill_]() -> Outcome { return {fill->Finish(), nullptr}; });
+}
+
+Napi::Value FillWrap::Abort(const Napi::CallbackInfo& info) {
+  const bool keep_partial = info[0].ToBoolean();
+  return RunOnPool(info.Env(), context_->dispatcher, context_->store->pool(), [fill = fill_, keep_partial]() -> Outcome {
+    fill->Abort(keep_partial);
+    return {};
+  });
+}
+
+}  // namespace holdfast::addon

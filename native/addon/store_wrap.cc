@@ -1,0 +1,264 @@
+// Invariant: context_->store exists until the environment ends or the object is collected; after Close its calls fail with
+// SHUTTING_DOWN or answer from the tables.
+#include "store_wrap.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "convert.h"
+
+namespace holdfast::addon {
+
+namespace {
+
+// Up to here a copy is cheaper than telling the collector about memory outside of its heap.
+constexpr uint64_t kCopyBytesMax = 64 * 1024;
+
+// Called on the store's threads; passes on to the JavaScript thread.
+class Listener final : public StoreListener {
+ public:
+  Listener(std::shared_ptr<Dispatcher> dispatcher, StoreWrap* wrap) : dispatcher_(std::move(dispatcher)), wrap_(wrap) {}
+
+  void OnOpenMiss(const OpenMiss& miss) override {
+    dispatcher_->Post([wrap = wrap_, miss](Napi::Env env) { wrap->EmitOpenMiss(env, miss); });
+  }
+
+  void OnLease(bool opened, const LeaseInfo& info) override {
+    dispatcher_->Post([wrap = wrap_, opened, info](Napi::Env env) { wrap->EmitLease(env, opened, info); });
+  }
+
+ private:
+  const std::shared_ptr<Dispatcher> dispatcher_;
+  StoreWrap* const wrap_;
+};
+
+// At the end of the environment: no native thread may outlive it.
+void StopStore(void* data) {
+  auto* context = static_cast<StoreContext*>(data);
+  context->store->Stop();
+  context->dispatcher->Close(/*environment_ends=*/true);
+}
+
+class CloseWorker final : public Napi::AsyncWorker {
+ public:
+  CloseWorker(Napi::Env env, std::shared_ptr<StoreContext> context, std::function<void()> closed)
+      : Napi::AsyncWorker(env, "holdfast:close"), context_(std::move(context)), closed_(std::move(closed)) {}
+  void Execute() override {
+    context_->store->Close();
+    closed_();
+  }
+
+ private:
+  const std::shared_ptr<StoreContext> context_;
+  const std::function<void()> closed_;
+};
+
+Outcome ReadRange(Store* store, const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes) {
+  const auto null = [](Napi::Env env) { return env.Null(); };
+  BlobState state;
+  if (!store->FindBlob(digest, &state)) return {Status(), null};
+  if (offset_bytes > state.size_bytes || size_bytes > state.size_bytes - offset_bytes) {
+    return {Status::Error(code::kBadRequest, "The range ends beyond the blob"), nullptr};
+  }
+  struct Free {
+    void operator()(uint8_t* data) const { std::free(data); }
+  };
+  std::shared_ptr<uint8_t> data(static_cast<uint8_t*>(std::malloc(size_bytes + 1)), Free());
+  if (data == nullptr) return {Status::Error(code::kSystem, "No memory for the range; ask for a smaller one"), nullptr};
+  bool found = false;
+  Status status = store->Read(digest, offset_bytes, size_bytes, data.get(), &found);
+  if (!status.ok() || !found) return {std::move(status), null};
+  return {Status(), [data, size_bytes](Napi::Env env) -> Napi::Value {
+            if (size_bytes <= kCopyBytesMax) return Napi::Buffer<uint8_t>::Copy(env, data.get(), size_bytes);
+            auto* kept = new std::shared_ptr<uint8_t>(data);
+            return Napi::Buffer<uint8_t>::New(
+                env, data.get(), size_bytes,
+                [](Napi::Env, uint8_t*, std::shared_ptr<uint8_t>* hint) { delete hint; }, kept);
+          }};
+}
+
+}  // namespace
+
+Napi::Function StoreWrap::Define(Napi::Env env) {
+  return DefineClass(env, "Store",
+                     {InstanceMethod<&StoreWrap::BeginFill>("beginFill"), InstanceMethod<&StoreWrap::ImportFile>("importFile"),
+                      InstanceMethod<&StoreWrap::Promote>("promote"), InstanceMethod<&StoreWrap::Read>("read"),
+                      InstanceMethod<&StoreWrap::DropMemory>("dropMemory"), InstanceMethod<&StoreWrap::DropDisk>("dropDisk"),
+                      InstanceMethod<&StoreWrap::DiskPathOf>("diskPathOf"), InstanceMethod<&StoreWrap::VerifyDisk>("verifyDisk"),
+                      InstanceMethod<&StoreWrap::Publish>("publish"), InstanceMethod<&StoreWrap::Unpublish>("unpublish"),
+                      InstanceMethod<&StoreWrap::RemoveName>("removeName"), InstanceMethod<&StoreWrap::AnswerOpen>("answerOpen"),
+                      InstanceMethod<&StoreWrap::RefuseOpen>("refuseOpen"), InstanceMethod<&StoreWrap::Blobs>("blobs"),
+                      InstanceMethod<&StoreWrap::Blob>("blob"), InstanceMethod<&StoreWrap::Stats>("stats"),
+                      InstanceMethod<&StoreWrap::CheckInvariants>("checkInvariants"), InstanceMethod<&StoreWrap::Close>("close")});
+}
+
+StoreWrap::StoreWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StoreWrap>(info), env_(info.Env()) {
+  const StoreOptions options = StoreOptionsFrom(info[0]);
+  on_open_miss_ = Napi::Persistent(info[1].As<Napi::Function>());
+  on_lease_ = Napi::Persistent(info[2].As<Napi::Function>());
+  auto context = std::make_shared<StoreContext>();
+  context->dispatcher = Dispatcher::Create(info.Env(), "holdfast:store");
+  context->listener = std::make_unique<Listener>(context->dispatcher, this);
+  const Status status = Store::Open(options, context->listener.get(), &context->store);
+  if (!status.ok()) {
+    context->dispatcher->Close(/*environment_ends=*/false);
+    throw ErrorOf(info.Env(), status);
+  }
+  context_ = std::move(context);
+  // Added after the thread-safe function, so that it runs before Node ends that one.
+  napi_add_env_cleanup_hook(env_, StopStore, context_.get());
+  hooked_ = true;
+  Ref();
+}
+
+StoreWrap::~StoreWrap() { RemoveHook(); }
+
+void StoreWrap::RemoveHook() {
+  if (hooked_) napi_remove_env_cleanup_hook(env_, StopStore, context_.get());
+  hooked_ = false;
+}
+
+void StoreWrap::EmitOpenMiss(Napi::Env env, const OpenMiss& miss) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("requestId", NumberOf(env, miss.request_id));
+  object.Set("name", miss.name);
+  object.Set("tenant", miss.tenant);
+  object.Set("deadlineMs", DeadlineOf(env, miss.deadline_ms));
+  object.Set("pid", Napi::Number::New(env, miss.pid));
+  object.Set("uid", Napi::Number::New(env, miss.uid));
+  on_open_miss_.Call({object});
+}
+
+void StoreWrap::EmitLease(Napi::Env env, bool opened, const LeaseInfo& info) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("kind", opened ? "opened" : "closed");
+  object.Set("leaseId", NumberOf(env, info.id));
+  object.Set("digest", info.digest);
+  object.Set("pid", Napi::Number::New(env, info.pid));
+  object.Set("tenant", info.tenant);
+  on_lease_.Call({object});
+}
+
+Napi::Promise StoreWrap::Run(Napi::Env env, std::function<Outcome(Store*)> work) {
+  // Keeps the store, not the JavaScript object, alive meanwhile.
+  return RunOnPool(env, context_->dispatcher, context_->store->pool(),
+                   [context = context_, work = std::move(work)] { return work(context->store.get()); });
+}
+
+Napi::Value StoreWrap::BeginFill(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::shared_ptr<Fill> fill;
+  ThrowUnlessOk(env, context_->store->BeginFill(BlobSpecFrom(info[0]), info[1].ToBoolean(), info[2].ToBoolean(), &fill));
+  return FillWrap::New(env, context_, std::move(fill));
+}
+
+Napi::Value StoreWrap::ImportFile(const Napi::CallbackInfo& info) {
+  return Run(info.Env(), [path = StringFrom(info[0])](Store* store) -> Outcome {
+    Digest digest;
+    uint64_t size_bytes = 0;
+    Status status = store->ImportFile(path, &digest, &size_bytes);
+    return {std::move(status), [digest, size_bytes](Napi::Env env) -> Napi::Value {
+              Napi::Object object = Napi::Object::New(env);
+              object.Set("sha256", digest.ToHex());
+              object.Set("sizeBytes", NumberOf(env, size_bytes));
+              return object;
+            }};
+  });
+}
+
+Napi::Value StoreWrap::Promote(const Napi::CallbackInfo& info) {
+  const Digest digest = DigestFrom(info[0]);
+  const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context_->dispatcher);
+  const Napi::Promise promise = pending->promise();
+  context_->store->Promote(digest, [pending](Status status) { pending->Settle({std::move(status), nullptr}); });
+  return promise;
+}
+
+Napi::Value StoreWrap::Read(const Napi::CallbackInfo& info) {
+  const Digest digest = DigestFrom(info[0]);
+  const uint64_t offset_bytes = SizeFrom(info[1]);
+  const uint64_t size_bytes = SizeFrom(info[2]);
+  return Run(info.Env(), [=](Store* store) { return ReadRange(store, digest, offset_bytes, size_bytes); });
+}
+
+Napi::Value StoreWrap::DropMemory(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), context_->store->DropMemory(DigestFrom(info[0])));
+}
+
+Napi::Value StoreWrap::DropDisk(const Napi::CallbackInfo& info) {
+  return Run(info.Env(), [digest = DigestFrom(info[0])](Store* store) -> Outcome {
+    const bool dropped = store->DropDisk(digest);
+    return {Status(), [dropped](Napi::Env env) { return Napi::Boolean::New(env, dropped); }};
+  });
+}
+
+Napi::Value StoreWrap::DiskPathOf(const Napi::CallbackInfo& info) {
+  const std::string path = context_->store->DiskPathOf(DigestFrom(info[0]));
+  return path.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), path));
+}
+
+Napi::Value StoreWrap::VerifyDisk(const Napi::CallbackInfo& info) {
+  return Run(info.Env(), [digest = DigestFrom(info[0])](Store* store) -> Outcome {
+    bool good = false;
+    Status status = store->VerifyDisk(digest, &good);
+    return {std::move(status), [good](Napi::Env env) { return Napi::Boolean::New(env, good); }};
+  });
+}
+
+void StoreWrap::Publish(const Napi::CallbackInfo& info) {
+  ThrowUnlessOk(info.Env(), context_->store->table()->Publish(ModelFrom(info[0]), StringsFrom(info[1])));
+}
+
+void StoreWrap::Unpublish(const Napi::CallbackInfo& info) { context_->store->table()->Unpublish(StringFrom(info[0])); }
+
+void StoreWrap::RemoveName(const Napi::CallbackInfo& info) { context_->store->table()->RemoveName(StringFrom(info[0])); }
+
+void StoreWrap::AnswerOpen(const Napi::CallbackInfo& info) {
+  const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
+  ThrowUnlessOk(info.Env(), context_->store->server()->Answer(request_id, StringFrom(info[1])));
+}
+
+void StoreWrap::RefuseOpen(const Napi::CallbackInfo& info) {
+  const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
+  context_->store->server()->Refuse(request_id, StringFrom(info[1]), StringFrom(info[2]));
+}
+
+Napi::Value StoreWrap::Blobs(const Napi::CallbackInfo& info) {
+  const std::vector<BlobState> states = context_->store->ListBlobs();
+  Napi::Array array = Napi::Array::New(info.Env(), states.size());
+  for (uint32_t i = 0; i < states.size(); i++) array.Set(i, BlobStateOf(info.Env(), states[i]));
+  return array;
+}
+
+Napi::Value StoreWrap::Blob(const Napi::CallbackInfo& info) {
+  BlobState state;
+  if (!context_->store->FindBlob(DigestFrom(info[0]), &state)) return info.Env().Null();
+  return BlobStateOf(info.Env(), state);
+}
+
+Napi::Value StoreWrap::Stats(const Napi::CallbackInfo& info) { return StatsOf(info.Env(), context_->store->stats()); }
+
+void StoreWrap::CheckInvariants(const Napi::CallbackInfo& info) {
+  ThrowUnlessOk(info.Env(), context_->store->CheckInvariants());
+}
+
+Napi::Value StoreWrap::Close(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!closing_.IsEmpty()) return closing_.Value();
+  const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(env, context_->dispatcher);
+  const Napi::Promise promise = pending->promise();
+  closing_ = Napi::Persistent(promise.As<Napi::Object>());
+  // Passes through the queue behind every event and result that the store still had to tell.
+  auto closed = [this, pending, dispatcher = context_->dispatcher] {
+    pending->Settle({Status(), nullptr});
+    dispatcher->Post([this, dispatcher](Napi::Env) {
+      RemoveHook();
+      dispatcher->Close(/*environment_ends=*/false);
+      Unref();
+    });
+  };
+  (new CloseWorker(env, context_, std::move(closed)))->Queue();
+  return promise;
+}
+
+}  // namespace holdfast::addon

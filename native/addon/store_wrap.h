@@ -1,0 +1,83 @@
+// Store and Fill as JavaScript classes.
+#ifndef HOLDFAST_ADDON_STORE_WRAP_H_
+#define HOLDFAST_ADDON_STORE_WRAP_H_
+
+#include <napi.h>
+
+#include <memory>
+
+#include "dispatcher.h"
+#include "holdfast/store.h"
+
+namespace holdfast::addon {
+
+// What a store and its fills share, so that either may go first.
+struct StoreContext {
+  std::shared_ptr<Dispatcher> dispatcher;
+  std::unique_ptr<StoreListener> listener;
+  // Last, so that its threads end before what they use.
+  std::unique_ptr<Store> store;
+};
+
+// new Store(options, onOpenMiss, onLease). Not collected before close(): it serves other processes.
+class StoreWrap : public Napi::ObjectWrap<StoreWrap> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit StoreWrap(const Napi::CallbackInfo& info);
+  ~StoreWrap() override;
+
+  void EmitOpenMiss(Napi::Env env, const OpenMiss& miss);
+  void EmitLease(Napi::Env env, bool opened, const LeaseInfo& info);
+
+ private:
+  Napi::Value BeginFill(const Napi::CallbackInfo& info);
+  Napi::Value ImportFile(const Napi::CallbackInfo& info);
+  Napi::Value Promote(const Napi::CallbackInfo& info);
+  Napi::Value Read(const Napi::CallbackInfo& info);
+  Napi::Value DropMemory(const Napi::CallbackInfo& info);
+  Napi::Value DropDisk(const Napi::CallbackInfo& info);
+  Napi::Value DiskPathOf(const Napi::CallbackInfo& info);
+  Napi::Value VerifyDisk(const Napi::CallbackInfo& info);
+  void Publish(const Napi::CallbackInfo& info);
+  void Unpublish(const Napi::CallbackInfo& info);
+  void RemoveName(const Napi::CallbackInfo& info);
+  void AnswerOpen(const Napi::CallbackInfo& info);
+  void RefuseOpen(const Napi::CallbackInfo& info);
+  Napi::Value Blobs(const Napi::CallbackInfo& info);
+  Napi::Value Blob(const Napi::CallbackInfo& info);
+  Napi::Value Stats(const Napi::CallbackInfo& info);
+  void CheckInvariants(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+
+  // Runs `work`, which may wait, on the store's threads.
+  Napi::Promise Run(Napi::Env env, std::function<Outcome(Store*)> work);
+  void RemoveHook();
+
+  std::shared_ptr<StoreContext> context_;
+  Napi::FunctionReference on_open_miss_;
+  Napi::FunctionReference on_lease_;
+  Napi::ObjectReference closing_;
+  napi_env env_;
+  bool hooked_ = false;
+};
+
+class FillWrap : public Napi::ObjectWrap<FillWrap> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  static Napi::Object New(Napi::Env env, std::shared_ptr<StoreContext> context, std::shared_ptr<Fill> fill);
+  explicit FillWrap(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value Recover(const Napi::CallbackInfo& info);
+  Napi::Value PutChunk(const Napi::CallbackInfo& info);
+  Napi::Value Finish(const Napi::CallbackInfo& info);
+  Napi::Value Abort(const Napi::CallbackInfo& info);
+
+  // Before fill_: a fill uses the threads of its store.
+  std::shared_ptr<StoreContext> context_;
+  std::shared_ptr<Fill> fill_;
+};
+
+}  // namespace holdfast::addon
+
+#endif  // HOLDFAST_ADDON_STORE_WRAP_H_

@@ -1,0 +1,43 @@
+// One blob in shared memory: a memfd that nobody but its filler can ever write.
+#ifndef HOLDFAST_SEGMENT_H_
+#define HOLDFAST_SEGMENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "holdfast/memory_budget.h"
+#include "holdfast/status.h"
+
+namespace holdfast {
+
+class Segment {
+ public:
+  // An empty, writable segment of exactly `size_bytes`; it owns `reservation`. `label` shows up in /proc/*/maps.
+  static Status Create(const std::string& label, uint64_t size_bytes, MemoryReservation reservation,
+                       std::shared_ptr<Segment>* segment);
+  virtual ~Segment() = default;
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  virtual uint64_t size_bytes() const = 0;
+  // Allocates the pages of a range and faults them in at once. MEMORY_FULL when the machine has none: without this call a
+  // write would die of SIGBUS then. Ranges may overlap and be prepared by several threads.
+  virtual Status Prepare(uint64_t offset_bytes, uint64_t size_bytes) = 0;
+  // The mapping to fill; null when sealed or empty.
+  virtual uint8_t* writable() = 0;
+  // Ends writing for good: unmaps and adds the last seals. Nobody may be using writable() any more.
+  virtual Status Seal() = 0;
+  virtual bool sealed() const = 0;
+  // A descriptor opened for reading only; the one that clients get. Belongs to the segment.
+  virtual int read_only_fd() const = 0;
+  // Copies a range of a sealed segment out.
+  virtual Status Read(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) const = 0;
+
+ protected:
+  Segment() = default;
+};
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_SEGMENT_H_

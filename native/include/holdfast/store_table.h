@@ -1,0 +1,89 @@
+// What is in memory, what it is called, and who maps it. No system calls: every answer is immediate.
+#ifndef HOLDFAST_STORE_TABLE_H_
+#define HOLDFAST_STORE_TABLE_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "holdfast/digest.h"
+#include "holdfast/segment.h"
+#include "holdfast/status.h"
+
+namespace holdfast {
+
+struct ModelFile {
+  std::string path;
+  Digest sha256;
+  uint64_t size_bytes = 0;
+  // Index into Model::blobs; set by Publish.
+  uint32_t blob = 0;
+};
+
+struct Model {
+  std::string digest;
+  std::vector<ModelFile> files;
+  // Each blob once, in order of first use; set by Publish.
+  std::vector<Digest> blobs;
+};
+
+struct LeaseInfo {
+  uint64_t id = 0;
+  std::string digest;
+  pid_t pid = 0;
+  std::string tenant;
+};
+
+// An opened model. Its segments stay in memory until ReleaseLease(info.id).
+struct LeaseGrant {
+  LeaseInfo info;
+  std::shared_ptr<const Model> model;
+  std::vector<std::shared_ptr<Segment>> segments;
+};
+
+enum class DropResult { kDropped, kLeased, kAbsent };
+
+struct SegmentState {
+  Digest digest;
+  uint64_t size_bytes = 0;
+  uint32_t leases = 0;
+};
+
+class StoreTable {
+ public:
+  static std::unique_ptr<StoreTable> Create();
+  virtual ~StoreTable() = default;
+
+  virtual void AddSegment(const Digest& digest, std::shared_ptr<Segment> segment) = 0;
+  // Null when the blob is not in memory.
+  virtual std::shared_ptr<Segment> FindSegment(const Digest& digest) const = 0;
+  // The segment is handed out, so that it is freed outside of the lock.
+  virtual DropResult TakeSegment(const Digest& digest, std::shared_ptr<Segment>* segment) = 0;
+
+  // BAD_REQUEST on a malformed entry. `names` move here from whatever they meant before.
+  virtual Status Publish(Model model, const std::vector<std::string>& names) = 0;
+  virtual void Unpublish(const std::string& digest) = 0;
+  virtual void RemoveName(const std::string& name) = 0;
+
+  // Opens `namespace/name[:tag]` or `sha256:<digest>`. False when that is no published model with every blob in memory.
+  virtual bool AcquireLease(std::string_view name, pid_t pid, const std::string& tenant,
+                            std::shared_ptr<LeaseGrant>* grant) = 0;
+  // False when the lease had ended already.
+  virtual bool ReleaseLease(uint64_t id, LeaseInfo* info) = 0;
+
+  virtual std::vector<SegmentState> ListSegments() const = 0;
+  virtual bool FindState(const Digest& digest, SegmentState* state) const = 0;
+  virtual size_t segment_count() const = 0;
+  virtual size_t lease_count() const = 0;
+  // Counts the leases of every segment again.
+  virtual Status CheckInvariants() const = 0;
+};
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_STORE_TABLE_H_

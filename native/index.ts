@@ -1,0 +1,6 @@
+/**
+ * The native part's front door. Importing it loads nothing; the addon is loaded by the first call.
+ */
+export { connectStore } from './client.ts'
+export { createStore } from './store.ts'
+export type * from './types.ts'

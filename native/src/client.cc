@@ -1,0 +1,268 @@
+// Invariants: pending_ holds every open that has not been answered; whoever takes an entry out calls its `done`. An answer to a
+// request that is not pending any more (its deadline passed while the answer was on its way) is assembled all the same and
+// then dropped, which ends its lease.
+#include "holdfast/client.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "client_link.h"
+#include "holdfast/mutex.h"
+#include "holdfast/protocol.h"
+#include "model_assembly.h"
+#include "socket_io.h"
+
+namespace holdfast {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Further off than this is as good as never, and would overflow the clock.
+constexpr uint64_t kDeadlineMsMax = uint64_t{1} << 40;
+
+// Receives one frame; tries again after ECONNRESET, which hides what the store said before it closed.
+int Receive(int fd, std::vector<uint8_t>* buffer, size_t* size_bytes, std::vector<UniqueFd>* fds) {
+  int error = ReceiveFrame(fd, buffer, size_bytes, fds);
+  if (error == ECONNRESET) error = ReceiveFrame(fd, buffer, size_bytes, fds);
+  return error;
+}
+
+Status ErrorOf(FrameReader* frame) {
+  const std::string code(frame->Str());
+  const std::string message(frame->Str());
+  if (!frame->AtEnd() || code.empty()) return Status::Error(code::kStoreProtocol, "The store sent a malformed error");
+  return Status::Error(code, message);
+}
+
+class ClientImpl final : public Client {
+ public:
+  explicit ClientImpl(std::shared_ptr<ClientLink> link) : link_(std::move(link)) {}
+
+  ~ClientImpl() override { Close(); }
+
+  Status Greet(int timeout_ms) {
+    link_->Send(HelloFrame(kProtocolVersion, kProtocolVersion));
+    pollfd waited = {link_->socket(), POLLIN, 0};
+    int ready;
+    do {
+      ready = poll(&waited, 1, timeout_ms);
+    } while (ready < 0 && errno == EINTR);
+    if (ready == 0) return Status::Error(code::kStoreUnreachable, "The store did not answer the greeting in time");
+    std::vector<UniqueFd> fds;
+    size_t size_bytes = 0;
+    const int error = Receive(link_->socket(), &buffer_, &size_bytes, &fds);
+    if (error != 0) return Status::Errno(code::kStoreUnreachable, "The store did not answer the greeting", error);
+    if (size_bytes == 0) return Status::Error(code::kStoreUnreachable, "The store closed the connection");
+    FrameReader frame(buffer_.data(), size_bytes);
+    if (frame.ok() && frame.type() == FrameType::kError) return ErrorOf(&frame);
+    if (!frame.ok() || frame.type() != FrameType::kWelcome || frame.U16() != kProtocolVersion || !frame.ok()) {
+      return Status::Error(code::kStoreProtocol, "The store did not answer the greeting as version 1 does");
+    }
+    return Status();
+  }
+
+  void Start() {
+    thread_ = std::thread([this] { Run(); });
+    pthread_setname_np(thread_.native_handle(), "holdfast-client");
+  }
+
+  void Open(const OpenRequest& request, OnOpened done) override {
+    if (request.name.size() > kNameBytesMax || request.tenant.size() > kTenantBytesMax) {
+      return done(Status::Error(code::kBadModelName, "A name has at most 512, a tenant at most 128 characters"), nullptr);
+    }
+    uint32_t number = 0;
+    {
+      MutexLock lock(&mutex_);
+      if (!ended_) {
+        do {
+          number = ++last_request_;
+        } while (number == 0 || pending_.contains(number));
+        Pending pending{std::move(done), std::nullopt};
+        if (request.deadline_ms < kDeadlineMsMax) {
+          pending.deadline = Clock::now() + std::chrono::milliseconds(request.deadline_ms);
+        }
+        pending_.emplace(number, std::move(pending));
+        done = nullptr;
+      }
+    }
+    if (done != nullptr) return done(Gone(), nullptr);
+    FrameWriter frame(FrameType::kOpen, number);
+    link_->Send(frame.U64(request.deadline_ms).Str(request.name).Str(request.tenant).Take());
+    // The thread is asleep without a time-out, or with a later one.
+    if (request.deadline_ms < kDeadlineMsMax) link_->Wake();
+  }
+
+  bool connected() const override {
+    MutexLock lock(&mutex_);
+    return !ended_;
+  }
+
+  void Close() override {
+    link_->ShutDown();
+    link_->Wake();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  struct Pending {
+    OnOpened done;
+    std::optional<Clock::time_point> deadline;
+  };
+
+  static Status Gone() { return Status::Error(code::kStoreUnreachable, "The connection to the store has ended"); }
+
+  void Run() {
+    Status end = Gone();
+    while (!link_->down()) {
+      pollfd waited[2] = {{link_->socket(), POLLIN, 0}, {link_->wake(), POLLIN, 0}};
+      if (link_->Flush()) waited[0].events |= POLLOUT;
+      if (poll(waited, 2, MillisecondsToDeadline()) < 0 && errno != EINTR) break;
+      uint64_t count;
+      // Nothing to read means that an earlier turn took it.
+      if (waited[1].revents != 0 && read(link_->wake(), &count, sizeof count) < 0) count = 0;
+      if ((waited[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !ReceiveAll(&end)) break;
+      ExpirePending();
+    }
+    End(end);
+  }
+
+  // False when the connection has ended; `end` says why when the store did.
+  bool ReceiveAll(Status* end) {
+    for (;;) {
+      std::vector<UniqueFd> fds;
+      size_t size_bytes = 0;
+      const int error = Receive(link_->socket(), &buffer_, &size_bytes, &fds);
+      if (error == EAGAIN) return true;
+      if (error == EMFILE) *end = Status::Errno(code::kSystem, "Receiving descriptors; raise the limit of open files", error);
+      if (error != 0 || size_bytes == 0) return false;
+      Status status = OnFrame(FrameReader(buffer_.data(), size_bytes), std::move(fds));
+      if (status.ok()) continue;
+      *end = status;
+      return false;
+    }
+  }
+
+  // An error ends the connection.
+  Status OnFrame(FrameReader frame, std::vector<UniqueFd> fds) {
+    if (frame.ok() && frame.type() == FrameType::kModel) return OnModel(&frame, std::move(fds));
+    if (!frame.ok() || frame.type() != FrameType::kError) {
+      return Status::Error(code::kStoreProtocol, "The store sent a frame of unknown form");
+    }
+    Status status = ErrorOf(&frame);
+    if (frame.request() == 0) return status;
+    Answer(frame.request(), status, nullptr);
+    return Status();
+  }
+
+  Status OnModel(FrameReader* frame, std::vector<UniqueFd> fds) {
+    const uint32_t request = frame->request();
+    const auto assembly = assemblies_.try_emplace(request, link_).first;
+    Status status = assembly->second.Add(frame, std::move(fds));
+    if (!status.ok()) {
+      assemblies_.erase(assembly);
+      // A client that is out of mappings or memory is no reason to end its other models.
+      const bool broken = status.Is(code::kStoreProtocol);
+      Answer(request, status, nullptr);
+      return broken ? status : Status();
+    }
+    if (!assembly->second.complete()) return Status();
+    std::unique_ptr<OpenedModel> model = assembly->second.Take();
+    assemblies_.erase(assembly);
+    Answer(request, Status(), std::move(model));
+    return Status();
+  }
+
+  void Answer(uint32_t request, Status status, std::unique_ptr<OpenedModel> model) {
+    OnOpened done;
+    {
+      MutexLock lock(&mutex_);
+      const auto found = pending_.find(request);
+      if (found == pending_.end()) return;
+      done = std::move(found->second.done);
+      pending_.erase(found);
+    }
+    done(std::move(status), std::move(model));
+  }
+
+  int MillisecondsToDeadline() {
+    MutexLock lock(&mutex_);
+    std::optional<Clock::time_point> next;
+    for (const auto& [number, pending] : pending_) {
+      if (pending.deadline && (!next || *pending.deadline < *next)) next = pending.deadline;
+    }
+    if (!next) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
+    return static_cast<int>(std::clamp<int64_t>(left, 0, 1 << 30));
+  }
+
+  void ExpirePending() {
+    std::vector<std::pair<uint32_t, OnOpened>> expired;
+    {
+      MutexLock lock(&mutex_);
+      const Clock::time_point now = Clock::now();
+      for (auto it = pending_.begin(); it != pending_.end();) {
+        const bool due = it->second.deadline && *it->second.deadline <= now;
+        if (due) expired.emplace_back(it->first, std::move(it->second.done));
+        it = due ? pending_.erase(it) : std::next(it);
+      }
+    }
+    for (auto& [request, done] : expired) {
+      link_->Send(FrameWriter(FrameType::kCancel, request).Take());
+      done(Status::Error(code::kDeadlineExceeded, "The model did not arrive before the deadline; prefetch it or allow more time"),
+           nullptr);
+    }
+  }
+
+  void End(const Status& status) {
+    link_->ShutDown();
+    assemblies_.clear();
+    std::unordered_map<uint32_t, Pending> pending;
+    {
+      MutexLock lock(&mutex_);
+      ended_ = true;
+      pending.swap(pending_);
+    }
+    for (auto& [request, entry] : pending) entry.done(status, nullptr);
+  }
+
+  const std::shared_ptr<ClientLink> link_;
+  // Of the client's thread.
+  std::vector<uint8_t> buffer_;
+  std::unordered_map<uint32_t, ModelAssembly> assemblies_;
+
+  mutable Mutex mutex_;
+  bool ended_ GUARDED_BY(mutex_) = false;
+  uint32_t last_request_ GUARDED_BY(mutex_) = 0;
+  std::unordered_map<uint32_t, Pending> pending_ GUARDED_BY(mutex_);
+  // Last: uses all of the above.
+  std::thread thread_;
+};
+
+}  // namespace
+
+Status Client::Connect(const std::string& socket_path, int timeout_ms, std::shared_ptr<Client>* client) {
+  UniqueFd socket;
+  Status status = ConnectTo(socket_path, &socket);
+  if (!status.ok()) return status;
+  UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake.valid()) return Status::Errno(code::kSystem, "eventfd", errno);
+  auto connected = std::make_shared<ClientImpl>(std::make_shared<ClientLink>(std::move(socket), std::move(wake)));
+  status = connected->Greet(timeout_ms);
+  if (!status.ok()) return status;
+  connected->Start();
+  *client = std::move(connected);
+  return Status();
+}
+
+}  // namespace holdfast

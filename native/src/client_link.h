@@ -1,0 +1,42 @@
+// The client's end of the socket: sends from any thread, without waiting.
+#ifndef HOLDFAST_SRC_CLIENT_LINK_H_
+#define HOLDFAST_SRC_CLIENT_LINK_H_
+
+#include <deque>
+#include <string>
+
+#include "holdfast/mutex.h"
+#include "holdfast/unique_fd.h"
+
+namespace holdfast {
+
+class ClientLink {
+ public:
+  // `wake` is an eventfd that the receiving thread waits on.
+  ClientLink(UniqueFd socket, UniqueFd wake) : socket_(std::move(socket)), wake_(std::move(wake)) {}
+
+  int socket() const { return socket_.get(); }
+  int wake() const { return wake_.get(); }
+
+  // Sends now, or leaves the frame to the receiving thread when the socket is full. Dropped once the link is down.
+  void Send(std::string frame);
+  // True when frames still wait for the socket. Called by the receiving thread.
+  bool Flush();
+  void Wake();
+  // Ends the connection; the descriptors live as long as the object.
+  void ShutDown();
+  bool down();
+
+ private:
+  bool FlushLocked() REQUIRES(mutex_);
+
+  const UniqueFd socket_;
+  const UniqueFd wake_;
+  Mutex mutex_;
+  std::deque<std::string> outbox_ GUARDED_BY(mutex_);
+  bool down_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_SRC_CLIENT_LINK_H_

@@ -1,0 +1,137 @@
+// Life of a segment:
+//
+//   Create   memfd 0400, sized, mapped writable once   seals FUTURE_WRITE GROW SHRINK   read-only reopen
+//   Prepare  pages of a range allocated and mapped
+//   Seal     unmapped, writing descriptor closed       seals + WRITE SEAL
+//
+// Invariants: the descriptor that can write never leaves this file. Before any descriptor can leave, the seals make every
+// further writable mapping and every write() fail, also for whoever reopens the file through /proc as root. map_ is the only
+// writable mapping and is not inherited by a fork.
+//
+// Pages are allocated by range as chunks arrive, not all at once when the fill begins: the limit is reserved up front, but
+// zeroing 30 GB up front would hold the first chunk back for seconds. Each range is allocated in one call, which is what
+// counts: faulting pages in one by one is four times slower.
+#include "holdfast/segment.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+
+#include "holdfast/unique_fd.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace holdfast {
+
+namespace {
+
+class SegmentImpl final : public Segment {
+ public:
+  SegmentImpl(uint64_t size_bytes, MemoryReservation reservation)
+      : reservation_(std::move(reservation)), size_bytes_(size_bytes) {}
+
+  ~SegmentImpl() override { Unmap(); }
+
+  Status Init(const std::string& label) {
+    write_fd_.Reset(memfd_create(label.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!write_fd_.valid()) return Failure("memfd_create");
+    const int fd = write_fd_.get();
+    if (fchmod(fd, 0400) != 0) return Failure("fchmod of a memfd");
+    if (ftruncate(fd, static_cast<off_t>(size_bytes_)) != 0) return Failure("ftruncate of a memfd");
+    if (size_bytes_ > 0) {
+      void* map = mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      if (map == MAP_FAILED) return Failure("mmap of a memfd");
+      map_ = static_cast<uint8_t*>(map);
+      if (madvise(map_, size_bytes_, MADV_DONTFORK) != 0) return Failure("madvise(MADV_DONTFORK)");
+    }
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
+      return Failure("F_SEAL_FUTURE_WRITE (Linux 5.1 or later is needed)");
+    }
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    read_fd_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!read_fd_.valid()) return Failure("read-only reopen of a memfd through /proc");
+    return Status();
+  }
+
+  uint64_t size_bytes() const override { return size_bytes_; }
+
+  Status Prepare(uint64_t offset_bytes, uint64_t size_bytes) override {
+    if (size_bytes == 0 || map_ == nullptr) return Status();
+    if (fallocate(write_fd_.get(), 0, static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes)) != 0) {
+      return Status::Errno(code::kMemoryFull, "The machine has no memory left for a segment", errno)
+          .With("neededBytes", size_bytes);
+    }
+    const uint64_t start = offset_bytes / page_bytes_ * page_bytes_;
+    const uint64_t end = std::min(MemoryBudget::PageRounded(offset_bytes + size_bytes), MemoryBudget::PageRounded(size_bytes_));
+    // Only a matter of speed, and absent before Linux 5.14: the pages exist already.
+    (void)madvise(map_ + start, end - start, MADV_POPULATE_WRITE);
+    return Status();
+  }
+
+  uint8_t* writable() override { return map_; }
+
+  Status Seal() override {
+    Unmap();
+    if (fcntl(write_fd_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) != 0) return Failure("F_SEAL_WRITE");
+    write_fd_.Reset();
+    sealed_ = true;
+    return Status();
+  }
+
+  bool sealed() const override { return sealed_; }
+  int read_only_fd() const override { return read_fd_.get(); }
+
+  Status Read(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) const override {
+    if (offset_bytes > size_bytes_ || size_bytes > size_bytes_ - offset_bytes) {
+      return Status::Error(code::kBadRequest, "The range ends beyond the blob");
+    }
+    while (size_bytes > 0) {
+      const ssize_t got = pread(read_fd_.get(), target, size_bytes, static_cast<off_t>(offset_bytes));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return Failure("pread of a segment");
+      target += got;
+      offset_bytes += static_cast<uint64_t>(got);
+      size_bytes -= static_cast<uint64_t>(got);
+    }
+    return Status();
+  }
+
+ private:
+  static Status Failure(const char* what) { return Status::Errno(code::kSystem, what, errno); }
+
+  void Unmap() {
+    if (map_ != nullptr) munmap(map_, size_bytes_);
+    map_ = nullptr;
+  }
+
+  // First, so that it is given back last: after the memory has been freed.
+  MemoryReservation reservation_;
+  const uint64_t size_bytes_;
+  const uint64_t page_bytes_ = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  UniqueFd write_fd_;
+  UniqueFd read_fd_;
+  uint8_t* map_ = nullptr;
+  std::atomic<bool> sealed_ = false;
+};
+
+}  // namespace
+
+Status Segment::Create(const std::string& label, uint64_t size_bytes, MemoryReservation reservation,
+                       std::shared_ptr<Segment>* segment) {
+  auto created = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));
+  Status status = created->Init(label);
+  if (status.ok()) *segment = std::move(created);
+  return status;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,29 @@
+// System calls on the store's socket.
+#ifndef HOLDFAST_SRC_SOCKET_IO_H_
+#define HOLDFAST_SRC_SOCKET_IO_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "holdfast/protocol.h"
+#include "holdfast/status.h"
+#include "holdfast/unique_fd.h"
+
+namespace holdfast {
+
+// Sends one message with its descriptors without waiting. Returns 0 or an errno.
+int SendFrameTo(int fd, const Frame& frame);
+
+// Receives one message without waiting. Returns 0 or an errno; `size_bytes` 0 means that the other side closed.
+int ReceiveFrame(int fd, std::vector<uint8_t>* buffer, size_t* size_bytes, std::vector<UniqueFd>* fds);
+
+// BAD_CONFIG when another process listens on `path` or the path does not fit into a socket address.
+Status ListenOn(const std::string& path, UniqueFd* fd);
+// STORE_UNREACHABLE when nobody listens.
+Status ConnectTo(const std::string& path, UniqueFd* fd);
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_SRC_SOCKET_IO_H_

@@ -1,0 +1,93 @@
+// Builds the native part when its sources changed, and puts it at native/lib/holdfast.node. Runs on any Node >= 20; needs cmake
+// and a C++20 compiler, and downloads nothing: the headers come with the node-api-headers package.
+//
+// A process that runs keeps the file it loaded: the new one is renamed into place. Two builds at once wait for each other.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { withLock } from './lock.js'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const source = join(root, 'native')
+const target = join(source, 'lib', 'holdfast.node')
+const stampPath = join(source, 'lib', 'stamp')
+const buildPath = join(root, 'build', 'native')
+const require = createRequire(import.meta.url)
+
+const without = 'push, pull, ls and sim work without it; a node does not'
+if (process.platform !== 'linux') skip(`the native part is for Linux only; ${without}`)
+for (const tool of ['cmake', process.env.CXX || 'g++']) {
+  if (spawnSync(tool, ['--version'], { stdio: 'ignore' }).status !== 0)
+    skip(`${tool} not found, native part not built; ${without}`)
+}
+if (!isUpToDate()) await withLock(join(root, 'build', 'native.lock'), () => isUpToDate() || build())
+
+function isUpToDate() {
+  return existsSync(target) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp()
+}
+
+async function build() {
+  const wanted = stamp()
+  console.error('holdfast: building the native part (about a minute)')
+  await compile().catch((error) => {
+    console.error(`holdfast: building the native part failed: ${error.message ?? error}`)
+    process.exit(1)
+  })
+  mkdirSync(dirname(target), { recursive: true })
+  const temporary = `${target}.${process.pid}`
+  copyFileSync(join(buildPath, 'Release', 'holdfast.node'), temporary)
+  renameSync(temporary, target)
+  writeFileSync(stampPath, wanted)
+}
+
+async function compile() {
+  const { BuildSystem } = require('cmake-js')
+  // cmake-js logs every step to the console; the compiler's own output says more when something fails.
+  const system = new BuildSystem({ directory: source, out: buildPath, preferGnu: !process.env.CXX, isNodeApi: true })
+  // It looks for "binary.napi_versions" in the package.json beside CMakeLists.txt; ours lies one folder up. Without this it
+  // would download Node's headers.
+  system.options.isNodeApi = true
+  // A cache of another checkout or Node makes cmake stop.
+  if (isForeign(join(buildPath, 'CMakeCache.txt'))) rmSync(buildPath, { recursive: true, force: true })
+  await system.configure()
+  await system.build()
+}
+
+function isForeign(cache) {
+  return existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${source}\n`)
+}
+
+// Changes exactly when the built file would.
+function stamp() {
+  const hash = createHash('sha256')
+  const folders = ['include', 'src', 'addon'].map((name) => join(source, name))
+  const files = [join(source, 'CMakeLists.txt'), ...folders.flatMap(filesBelow)]
+  for (const file of files) hash.update(`${relative(source, file)}\0`).update(readFileSync(file))
+  for (const name of ['node-api-headers', 'node-addon-api']) hash.update(require(`${name}/package.json`).version)
+  return hash.update(process.arch).digest('hex')
+}
+
+function filesBelow(folder) {
+  const entries = readdirSync(folder, { withFileTypes: true, recursive: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort()
+}
+
+function skip(reason) {
+  console.error(`holdfast: ${reason}`)
+  process.exit(0)
+}

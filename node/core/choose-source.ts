@@ -9,6 +9,7 @@
  *    still lacks the chunk after some time is passed over.
  * 3. The origin. For a first moment a fetch asks it for one chunk at a time: others may want the same and not know of us yet.
  */
+import { defaultRankSourcesOptions, rankSources, type SourceCandidate } from '../../placement/sources.ts'
 import type { RandomInt } from '../../placement/types.ts'
 import type { ChunkState, Fetch } from './fetch.ts'
 import { originKey, type SourceBook, type SourceKey } from './source-book.ts'
@@ -99,13 +100,27 @@ function choosePeer(
   peers: readonly PeerSource[],
   options: ChooseSourceOptions,
 ): SourceKey | null {
-  const costs: { key: SourceKey; costMs: number }[] = []
-  for (const peer of peers) {
-    if (isFree(view, peer.key, options)) costs.push({ key: peer.key, costMs: expectedMs(view, peer) })
+  const free = peers.filter((peer) => isFree(view, peer.key, options))
+  const candidates = free.map((peer) => candidateOf(view, peer))
+  const ranked = rankSources({ chunkBytes: view.state.chunk.sizeBytes, candidates, originAllowed: false })
+  const costs = ranked.flatMap((source) => (source.kind === 'peer' ? [source] : []))
+  const best = costs[0]
+  if (best === undefined) return null
+  const enoughMs = best.expectedMs * (1 + options.nearlyAsGoodPercent / 100)
+  const good = costs.filter((source) => source.expectedMs <= enoughMs)
+  return good[view.random(good.length)]!.node
+}
+
+/** Our own pauses decide when a failing peer is tried again and when it is given up, so it is never left out here. */
+function candidateOf(view: Pick<ChooseSourceView, 'book'>, peer: PeerSource): SourceCandidate {
+  return {
+    node: peer.key,
+    rttMs: peer.rttMs,
+    sameZone: peer.sameZone,
+    bandwidthBytesPerS: view.book.bandwidthBytesPerS(peer.key),
+    inFlight: view.book.flights(peer.key),
+    failures: Math.min(view.book.failuresInARow(peer.key), defaultRankSourcesOptions.failuresMax - 1),
   }
-  const bestMs = Math.min(...costs.map((cost) => cost.costMs))
-  const good = costs.filter((cost) => cost.costMs <= bestMs * (1 + options.nearlyAsGoodPercent / 100))
-  return good.length === 0 ? null : good[view.random(good.length)]!.key
 }
 
 function chooseOrigin(view: ChooseSourceView, sparing: boolean, options: ChooseSourceOptions): SourceKey | null {

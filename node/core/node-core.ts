@@ -4,6 +4,7 @@
  * `step` runs to completion without clock, I/O or logging; an event that breaks the contract of events.ts is a defect of the
  * adapter and throws. Remote input was checked by the adapter for form, author and signature (entry-check.ts).
  */
+import { DemandEstimator } from '../../placement/demand.ts'
 import { assertInvariant } from '../../placement/errors.ts'
 import type { Prng } from '../../placement/prng.ts'
 import type { RouteView } from '../../placement/route.ts'
@@ -26,17 +27,10 @@ export interface NodeCorePorts {
   readonly epoch: number
   readonly seal: Seal
   readonly random: Prng
-  readonly demand: DemandEstimator
+  /** Shared with whoever else asks for demand, such as an eviction policy; a new one by default. */
+  readonly demand?: DemandEstimator
   /** Shared by all nodes of one process; a new one by default. */
   readonly interner?: Interner
-}
-
-/** Estimates request rates: one of placement's estimators. */
-export interface DemandEstimator {
-  record(model: ModelId, nowMs: number): void
-  ratePerS(model: ModelId, nowMs: number): number
-  /** The most wanted models first. */
-  top(count: number, nowMs: number): readonly { readonly model: ModelId; readonly ratePerS: number }[]
 }
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -67,7 +61,7 @@ export class NodeCore {
     this.options = options
     const interner = ports.interner ?? new Interner()
     this.interner = interner
-    this.demand = ports.demand
+    this.demand = ports.demand ?? new DemandEstimator()
     this.ledger = new Ledger({ self, interner }, options.ledger)
     const ledger = this.ledger
     this.membership = new Membership({ self, interner, ledger }, options.membership)

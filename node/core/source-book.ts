@@ -3,6 +3,7 @@
  * failure and distrust after a wrong chunk. A source is a node id or the origin.
  */
 import { assertInvariant } from '../../placement/errors.ts'
+import { defaultRankSourcesOptions as rank } from '../../placement/sources.ts'
 import type { NodeId } from '../../placement/types.ts'
 import type { ChunkSource } from './events.ts'
 
@@ -26,7 +27,7 @@ export interface SpeedEstimate {
 }
 
 export interface SourceBookOptions {
-  /** Guesses until something was measured: a gigabit network in a zone, a quarter of it between zones, a store far away. */
+  /** Guesses until something was measured: those of rankSources() for peers, a store far away for the origin. */
   readonly sameZone: SpeedEstimate
   readonly otherZone: SpeedEstimate
   readonly origin: SpeedEstimate
@@ -42,8 +43,8 @@ export interface SourceBookOptions {
 }
 
 export const defaultSourceBookOptions: SourceBookOptions = {
-  sameZone: { latencyMs: 1, bandwidthBytesPerS: 100_000_000 },
-  otherZone: { latencyMs: 40, bandwidthBytesPerS: 25_000_000 },
+  sameZone: { latencyMs: rank.nearRttMs, bandwidthBytesPerS: rank.nearBandwidthBytesPerS },
+  otherZone: { latencyMs: rank.farRttMs, bandwidthBytesPerS: rank.farBandwidthBytesPerS },
   origin: { latencyMs: 60, bandwidthBytesPerS: 50_000_000 },
   sampleWeightPercent: 25,
   sampleBytesMin: 65_536,
@@ -79,6 +80,15 @@ export class SourceBook {
       latencyMs: peer?.rttMs ?? page?.latencyMs ?? guess.latencyMs,
       bandwidthBytesPerS: page?.bandwidthBytesPerS ?? guess.bandwidthBytesPerS,
     }
+  }
+
+  /** null until something was measured. */
+  bandwidthBytesPerS(key: SourceKey): number | null {
+    return this.pages.get(key)?.bandwidthBytesPerS ?? null
+  }
+
+  failuresInARow(key: SourceKey): number {
+    return this.pages.get(key)?.failuresInARow ?? 0
   }
 
   flights(key: SourceKey): number {

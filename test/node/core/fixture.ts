@@ -82,10 +82,9 @@ export class CoreFixture {
   constructor(
     options: { self?: NodeId; seed?: number; core?: Partial<NodeCoreOptions>; ports?: Partial<NodeCorePorts> } = {},
   ) {
-    const demand = { record: () => {}, ratePerS: () => 0, top: () => [] }
     const random = createPrng(options.seed ?? 1)
     this.core = new NodeCore(
-      { self: options.self ?? 'self', epoch: 1, seal, random, demand, ...options.ports },
+      { self: options.self ?? 'self', epoch: 1, seal, random, ...options.ports },
       { ...defaultNodeCoreOptions, ...options.core },
     )
   }

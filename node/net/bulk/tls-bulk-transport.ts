@@ -73,7 +73,11 @@ class TlsBulkTransport implements BulkTransport {
       socket.once('close', () => this.sockets.delete(socket))
     })
     server.on('secureConnection', (socket) => this.accept(socket, serve))
-    server.on('tlsClientError', (error) => this.log.debug({ err: error }, 'a connection to the bulk port spoke no TLS'))
+    server.on('tlsClientError', (error, socket) => {
+      this.log.debug({ err: error }, 'a connection to the bulk port spoke no TLS')
+      // After a handshake timeout Node only tells: a silent stranger would keep its connection for ever.
+      socket.destroy()
+    })
     server.on('drop', (data) => this.log.warn({ data }, 'the bulk port has too many connections'))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', reject)

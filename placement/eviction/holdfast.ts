@@ -48,6 +48,8 @@ export class HoldfastPolicy implements EvictionPolicy {
   private readonly heap: LazyHeap<Entry>
   /** Keys count time from the first call, so that they are small numbers with many digits behind the point. */
   private startMs: number | null = null
+  /** The latest time seen, at which invariants are checked. */
+  private latestMs = 0
   private usedBytes = 0
 
   constructor(options: Partial<HoldfastOptions> = {}) {
@@ -58,6 +60,7 @@ export class HoldfastPolicy implements EvictionPolicy {
 
   onRequest(model: ModelId, nowMs: number): void {
     this.demand.record(model, nowMs)
+    if (nowMs > this.latestMs) this.latestMs = nowMs
   }
 
   onInsert({ model, sizeBytes, missCostMs }: CacheItem, nowMs: number): void {
@@ -113,6 +116,7 @@ export class HoldfastPolicy implements EvictionPolicy {
     for (const entry of this.entries.values()) {
       bytes += entry.sizeBytes
       assertInvariant(entry.position >= 0, `${entry.model} is resident and not in the heap`)
+      assertInvariant(entry.key <= this.keyOf(entry, this.latestMs), `${entry.model} is above its value in the heap`)
     }
     assertInvariant(this.heap.size === this.entries.size, 'heap and residents differ')
     assertInvariant(bytes === this.usedBytes, `resident models have ${bytes} bytes, not ${this.usedBytes}`)
@@ -134,6 +138,7 @@ export class HoldfastPolicy implements EvictionPolicy {
 
   private keyOf(entry: Entry, nowMs: number): number {
     this.startMs ??= nowMs
+    if (nowMs > this.latestMs) this.latestMs = nowMs
     return Math.log(this.valueOf(entry, nowMs)) + this.decayPerMs * (nowMs - this.startMs)
   }
 

@@ -37,6 +37,13 @@ describe('the seeded generator', () => {
     expect(chiSquare).toBeLessThan(22.5) // 6 degrees of freedom, one in a thousand
   })
 
+  test('integers are uniform, also for a bound that fits but once', () => {
+    const bound = 3 * 2 ** 30 // taken modulo the bound, half of the numbers would lie in the first third
+    const prng = createPrng(7)
+    const low = draw(9000, () => Number(prng.int(bound) < bound / 3)).reduce((sum, hit) => sum + hit, 0)
+    expect(Math.abs(low - 3000)).toBeLessThan(4 * Math.sqrt(2000))
+  })
+
   test('a float lies in [0, 1) and has the mean and variance of a uniform one', () => {
     const prng = createPrng(2)
     const values = draw(40_000, prng.float)

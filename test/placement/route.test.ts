@@ -156,8 +156,11 @@ describe('the route of a request', () => {
     expect(brief(route(view, firstDrawn))).toBe(expected)
   })
 
-  test('tells the source of a fetch and the options not taken', () => {
-    const decision = route(view({ holders: [holder('b', { rttMs: 3000 }), holder('a', { rttMs: 2000 })] }), firstDrawn)
+  test('tells the source of a fetch and the options not taken, equal ones by id', () => {
+    const decision = route(
+      view({ holders: [holder('c', { rttMs: 2000 }), holder('b', { rttMs: 3000 }), holder('a', { rttMs: 2000 })] }),
+      firstDrawn,
+    )
     expect(decision).toEqual({
       kind: 'fetch',
       via: origin,
@@ -165,6 +168,7 @@ describe('the route of a request', () => {
       reason: 'fetch-is-faster',
       alternatives: [
         { kind: 'forward', node: 'a', expectedMs: 2000 },
+        { kind: 'forward', node: 'c', expectedMs: 2000 },
         { kind: 'forward', node: 'b', expectedMs: 3000 },
       ],
     })
@@ -220,8 +224,8 @@ describe('whatever the view', () => {
       fc.record({
         node: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'self'),
         tier: anyTier,
-        rttMs: fc.nat(50),
-        queueMs: fc.nat(50),
+        rttMs: fc.constantFrom(0, 5, 20, 50),
+        queueMs: fc.constantFrom(0, 15, 50),
         suspected: fc.boolean(),
         draining: fc.boolean(),
         sameZone: fc.boolean(),

@@ -27,6 +27,13 @@ test.each([
   expect(victimOf(policyWith(models))).toBe(victim)
 })
 
+test('decides between equals by the last request, not by the insert', () => {
+  const policy = policyWith({ a: equal, b: equal })
+  policy.onRequest('b', 0)
+  policy.onRequest('a', 0)
+  expect(victimOf(policy)).toBe('b')
+})
+
 test('evicts the less frequent one, and a once frequent one in the end', () => {
   const policy = policyWith({ hot: equal, cold: equal })
   for (let round = 0; round < 3; round++) policy.onRequest('hot', 0)

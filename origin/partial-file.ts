@@ -3,7 +3,8 @@
  * its own sha256 is right. What an interrupted pull has left is hashed again and kept as far as it is right.
  */
 import { createHash, webcrypto } from 'node:crypto'
-import { constants, type FileHandle, open, rename, unlink } from 'node:fs/promises'
+import { constants, type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { HoldfastError } from '../placement/errors.ts'
 import { errnoOf } from './errno.ts'
 import { hashFile } from './file-hash.ts'
@@ -27,10 +28,11 @@ export async function fillPartialFile(
   read: ReadChunk,
   options: PartialFileOptions,
 ): Promise<void> {
-  const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
+  const handle = await openPartial(path)
   try {
-    const heldBytes = Math.min((await handle.stat()).size, file.sizeBytes)
-    await handle.truncate(heldBytes) // Of another file with the same sha256 there is none; of more bytes, garbage.
+    const { size: heldBytes } = await handle.stat()
+    // Only what is surely garbage goes: another pull may be writing the same verified bytes to the same file.
+    if (heldBytes > file.sizeBytes) await handle.truncate(file.sizeBytes)
     const fileHash = createHash('sha256')
     for await (const { bytes, offsetBytes, kept } of verifiedChunks(handle, heldBytes, file, read, options)) {
       if (!kept) await writeFully(handle, bytes, offsetBytes)
@@ -50,12 +52,30 @@ export async function fillPartialFile(
   }
 }
 
+/** Name of the partial file of `file`: two paths with the same content are two files on their way. */
+export function partialName(file: ManifestFile): string {
+  return `${file.sha256}.${createHash('sha256').update(file.path).digest('hex').slice(0, 8)}`
+}
+
 /** Moves the whole file into place. Another pull of the same file may have done so already. */
 export async function placePartialFile(path: string, target: string, file: ManifestFile): Promise<void> {
   try {
     await rename(path, target)
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' || (await hashFile(target)) !== file.sha256) throw error
+  }
+}
+
+async function openPartial(path: string): Promise<FileHandle> {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
+  for (;;) {
+    await mkdir(dirname(path), { recursive: true })
+    try {
+      return await open(path, flags, 0o644)
+    } catch (error) {
+      // Another pull that has just finished removed the empty folder: make it again.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The Ed25519 key that signs refs, one per user: a PEM file, mode 0600, made at the first push.
  */
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { HoldfastError } from '../placement/errors.ts'
@@ -24,10 +24,9 @@ export async function loadPublisherKey(path: string = defaultPublisherKeyPath())
   if (existing) return existing
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
-  const temporary = `${path}.${process.pid}.new`
-  const file = await open(temporary, 'w', 0o600)
+  const temporary = `${path}.${randomUUID()}.new`
+  const file = await open(temporary, 'wx', 0o600)
   try {
-    await chmod(temporary, 0o600) // A leftover of the same name may have had another mode.
     await file.writeFile(pem)
     await file.sync()
   } finally {

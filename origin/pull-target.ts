@@ -37,6 +37,16 @@ export async function inspectTargets(
   return { missing, present }
 }
 
+/** Again right before the file is placed: what somebody put there during a long pull is not overwritten either. */
+export async function checkStillFree(
+  destination: string,
+  file: ManifestFile,
+  options: { readonly force: boolean },
+): Promise<void> {
+  const found = await look(join(destination, file.path), file)
+  if (found === 'blocked' || (found === 'other' && !options.force)) throw conflict([file.path], destination)
+}
+
 /** Makes the folder of a target. A symlink that stands there must not lead the pull out of its destination. */
 export async function makeTargetFolder(destination: string, target: string): Promise<void> {
   const folder = dirname(target)
@@ -55,7 +65,7 @@ export async function makeTargetFolder(destination: string, target: string): Pro
   }
 }
 
-async function look(path: string, file: ManifestFile, signal: AbortSignal | undefined) {
+async function look(path: string, file: ManifestFile, signal?: AbortSignal) {
   try {
     const entry = await lstat(path)
     if (entry.isDirectory()) return 'blocked'

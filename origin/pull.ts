@@ -4,15 +4,15 @@
  * A file appears under its name whole or not at all. Files that are there with the right content are kept; what an
  * interrupted pull has fetched lies in `.holdfast-partial/` and is used again; content that occurs twice is fetched once.
  */
-import { constants, copyFile, mkdir, rmdir } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { ModelId, Sha256 } from '../placement/types.ts'
 import { mapLimited } from './concurrency.ts'
 import { errnoOf } from './errno.ts'
 import { manifestSizeBytes } from './manifest.ts'
 import type { Origin } from './origin.ts'
-import { fillPartialFile, placePartialFile } from './partial-file.ts'
-import { inspectTargets, makeTargetFolder } from './pull-target.ts'
+import { fillPartialFile, partialName, placePartialFile, type ReadChunk } from './partial-file.ts'
+import { checkStillFree, inspectTargets, makeTargetFolder } from './pull-target.ts'
 import type { ManifestFile } from './types.ts'
 
 export const partialFolder = '.holdfast-partial'
@@ -89,7 +89,7 @@ class Pull {
     this.report({ totalBytes, filesTotal: manifest.files.length })
     const force = this.options.force ?? false
     const { missing, present } = await inspectTargets(manifest, this.destination, { force, ...this.signal })
-    await mkdir(join(this.destination, partialFolder), { recursive: true })
+    await mkdir(this.destination, { recursive: true })
     for (const file of present) this.done(file, join(this.destination, file.path), file.sizeBytes)
     const groups = Map.groupBy(missing, (file) => file.sha256).values()
     await mapLimited(groups, this.options.filesConcurrent ?? defaultFilesConcurrent, async (files) => {
@@ -104,26 +104,35 @@ class Pull {
   private async bring(digest: ModelId, file: ManifestFile): Promise<void> {
     this.report({ path: file.path })
     const target = join(this.destination, file.path)
-    const partial = join(this.destination, partialFolder, file.sha256)
+    const partial = join(this.destination, partialFolder, partialName(file))
     await makeTargetFolder(this.destination, target)
     const twin = this.placed.get(file.sha256)
-    if (twin !== undefined) await copyFile(twin, partial, constants.COPYFILE_FICLONE)
-    await fillPartialFile(
-      partial,
-      file,
-      (offsetBytes, sizeBytes) =>
-        this.options.origin.readRange(digest, file.sha256, { offsetBytes, sizeBytes }, this.signal),
-      {
+    const read = twin === undefined ? this.originReader(digest, file) : await FileReader.open(twin)
+    try {
+      await fillPartialFile(partial, file, read.readAt, {
         chunksConcurrent: this.options.chunksConcurrent ?? defaultChunksConcurrent,
         ...this.signal,
-        onChunk: (sizeBytes, kept) => {
-          const { doneBytes, fetchedBytes } = this.progress
-          this.report({ doneBytes: doneBytes + sizeBytes, fetchedBytes: fetchedBytes + (kept ? 0 : sizeBytes) })
-        },
-      },
-    )
+        onChunk: (sizeBytes, kept) => this.chunkDone(sizeBytes, kept || twin !== undefined),
+      })
+    } finally {
+      await read.close()
+    }
+    await checkStillFree(this.destination, file, { force: this.options.force ?? false })
     await placePartialFile(partial, target, file)
     this.done(file, target, 0)
+  }
+
+  private originReader(digest: ModelId, file: ManifestFile): ChunkReader {
+    return {
+      readAt: (offsetBytes, sizeBytes) =>
+        this.options.origin.readRange(digest, file.sha256, { offsetBytes, sizeBytes }, this.signal),
+      close: async () => {},
+    }
+  }
+
+  private chunkDone(sizeBytes: number, kept: boolean): void {
+    const { doneBytes, fetchedBytes } = this.progress
+    this.report({ doneBytes: doneBytes + sizeBytes, fetchedBytes: fetchedBytes + (kept ? 0 : sizeBytes) })
   }
 
   private done(file: ManifestFile, target: string, sizeBytes: number): void {
@@ -135,6 +144,34 @@ class Pull {
   private report(change: Partial<PullProgress>): void {
     this.progress = { ...this.progress, ...change }
     this.options.onProgress?.(this.progress)
+  }
+}
+
+interface ChunkReader {
+  readonly readAt: ReadChunk
+  close(): Promise<void>
+}
+
+/** Content that lies in the destination already, under another name. It is verified like any other. */
+class FileReader implements ChunkReader {
+  private readonly handle: FileHandle
+
+  private constructor(handle: FileHandle) {
+    this.handle = handle
+  }
+
+  static async open(path: string): Promise<FileReader> {
+    return new FileReader(await open(path, 'r'))
+  }
+
+  readonly readAt: ReadChunk = async (offsetBytes, sizeBytes) => {
+    const bytes = Buffer.allocUnsafeSlow(sizeBytes)
+    const { bytesRead } = await this.handle.read(bytes, 0, sizeBytes, offsetBytes)
+    return bytes.subarray(0, bytesRead)
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close()
   }
 }
 

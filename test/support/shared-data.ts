@@ -1,6 +1,6 @@
 /**
  * Public traces that may not be redistributed with the project: in the folder HOLDFAST_DATA, or in shared/data beside the
- * repository. Tests that need them skip, with the reason in their title, when they are absent.
+ * repository. Tests that need them print why they skip when they are absent.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib'
 
 const dataDirectory = process.env.HOLDFAST_DATA ?? resolve(import.meta.dirname, '..', '..', '..', 'shared', 'data')
 
-/** null when all files are there; otherwise why not, for the title of the skipped test. */
+/** null when all files are there; otherwise why the test is skipped, to be printed. */
 export function missingData(...names: string[]): string | null {
   const missing = names.filter((name) => !existsSync(join(dataDirectory, name)))
   return missing.length === 0 ? null : `skipped: ${missing.join(', ')} not in HOLDFAST_DATA or ../shared/data`

@@ -8,7 +8,6 @@
 import { randomInt } from 'node:crypto'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 import type { NodeId, RandomInt } from '../../placement/types.ts'
 import { entryKinds } from '../core/events.ts'
@@ -18,6 +17,7 @@ import { type Clock, systemClock } from '../system.ts'
 import type { Refusal } from './admission.ts'
 import { Bootstrap, type BootstrapOptions, defaultBootstrapOptions } from './bootstrap.ts'
 import type { ClusterKey } from './cluster-key.ts'
+import { dialError, parseAddress, peerOf, sameEndpoint, textOf } from './dial.ts'
 import { defaultGossipOptions, Gossip, type GossipOptions } from './gossip.ts'
 import type { Identity } from './identity.ts'
 import { createHost, defaultHostOptions, type Host, type HostOptions } from './libp2p-options.ts'
@@ -294,41 +294,4 @@ export class Libp2pNetwork implements ClusterNetwork {
       this.parts.log.error({ err: error }, `failed to ${what}`)
     })
   }
-}
-
-function peerOf(node: NodeId): PeerId {
-  try {
-    return peerIdFromString(node)
-  } catch (cause) {
-    throw new HoldfastError('PEER_UNREACHABLE', `${node} is no node id.`, { cause })
-  }
-}
-
-function parseAddress(address: string): Multiaddr {
-  try {
-    return multiaddr(address)
-  } catch (cause) {
-    throw new HoldfastError('BAD_CONFIG', `${address} is no multiaddr; write it as /ip4/10.0.0.5/tcp/4001.`, { cause })
-  }
-}
-
-function sameEndpoint(remote: string, target: Multiaddr): boolean {
-  const bare = (text: string) => text.replace(/\/p2p\/.*$/, '')
-  return bare(remote) === bare(target.toString())
-}
-
-function dialError(error: unknown, address: string, refusal: Refusal | undefined, signal?: AbortSignal): HoldfastError {
-  const details = { address }
-  if (refusal?.cause === 'key') {
-    return new HoldfastError('WRONG_CLUSTER_KEY', `${address}: ${refusal.reason}.`, { details, cause: error })
-  }
-  if (refusal?.cause === 'identity') {
-    return new HoldfastError('PEER_PROTOCOL', `${address}: ${refusal.reason}.`, { details, cause: error })
-  }
-  const code = signal?.aborted ? 'DEADLINE_EXCEEDED' : 'PEER_UNREACHABLE'
-  return new HoldfastError(code, `${address} was not reached: ${textOf(error)}`, { details, cause: error })
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

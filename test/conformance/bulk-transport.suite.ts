@@ -62,7 +62,10 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
         context: { tenant: 'acme', deadlineMs: 60_000 },
       })
       await get(request)
-      expect(seen).toEqual([[asker.node, request]])
+      const deadlineMs = seen[0]?.[1].context.deadlineMs as number
+      expect(deadlineMs).toBeGreaterThan(30_000)
+      expect(deadlineMs).toBeLessThanOrEqual(60_000)
+      expect(seen).toEqual([[asker.node, { ...request, context: { tenant: 'acme', deadlineMs } }]])
     })
 
     test('carries "no deadline" as Infinity', async () => {

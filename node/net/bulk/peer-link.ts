@@ -4,6 +4,7 @@
  */
 import { HoldfastError } from '../../../placement/errors.ts'
 import type { ChunkRequest } from '../../ports.ts'
+import type { Clock } from '../../system.ts'
 import { BulkClient, type BulkTarget } from './bulk-client.ts'
 import type { BulkOptions } from './options.ts'
 import type { Prover } from './proof.ts'
@@ -12,6 +13,7 @@ interface Waiting {
   readonly request: ChunkRequest
   readonly signal: AbortSignal | undefined
   readonly outcome: PromiseWithResolvers<Uint8Array | null>
+  readonly sinceMs: number
 }
 
 export class PeerLink {
@@ -19,15 +21,17 @@ export class PeerLink {
   onUnused: () => void = () => {}
   private readonly target: BulkTarget
   private readonly prover: Prover
+  private readonly clock: Clock
   private readonly options: BulkOptions
   private readonly clients: BulkClient[] = []
   private readonly waiting: Waiting[] = []
   private opening = 0
   private closed: HoldfastError | null = null
 
-  constructor(target: BulkTarget, prover: Prover, options: BulkOptions) {
+  constructor(target: BulkTarget, prover: Prover, clock: Clock, options: BulkOptions) {
     this.target = target
     this.prover = prover
+    this.clock = clock
     this.options = options
   }
 
@@ -36,7 +40,7 @@ export class PeerLink {
     if (this.waiting.length >= this.options.waitingPerPeerMax) {
       throw new HoldfastError('OVERLOADED', `${this.waiting.length} requests wait for ${this.target.node} already.`)
     }
-    const waiting: Waiting = { request, signal, outcome: Promise.withResolvers() }
+    const waiting: Waiting = { request, signal, outcome: Promise.withResolvers(), sinceMs: this.clock.nowMs() }
     this.waiting.push(waiting)
     const onAbort = () => {
       const place = this.waiting.indexOf(waiting)
@@ -64,10 +68,16 @@ export class PeerLink {
       const client = this.leastBusy()
       if (client?.inFlight !== 0 && this.clients.length + this.opening < this.options.connectionsPerPeerMax) this.open()
       if (client === undefined) return
-      const { request, signal, outcome } = this.waiting.shift() as Waiting
-      client.request(request, signal).then(outcome.resolve, outcome.reject)
+      const waiting = this.waiting.shift() as Waiting
+      client.request(this.aged(waiting), waiting.signal).then(waiting.outcome.resolve, waiting.outcome.reject)
     }
     if (this.clients.length === 0 && this.opening === 0) this.onUnused()
+  }
+
+  /** The request as it is now: waiting has used up a part of its deadline. */
+  private aged({ request, sinceMs }: Waiting): ChunkRequest {
+    const deadlineMs = request.context.deadlineMs - (this.clock.nowMs() - sinceMs)
+    return { ...request, context: { ...request.context, deadlineMs } }
   }
 
   private leastBusy(): BulkClient | undefined {

@@ -10,6 +10,7 @@ import { HoldfastError, isHoldfastError } from '../../../placement/errors.ts'
 import type { NodeId } from '../../../placement/types.ts'
 import { type Log, silentLog } from '../../log.ts'
 import type { AbortOptions, BulkTransport, ChunkRequest, ServeChunk } from '../../ports.ts'
+import { type Clock, systemClock } from '../../system.ts'
 import type { ClusterKey } from '../cluster-key.ts'
 import type { Identity } from '../identity.ts'
 import { BulkSession } from './bulk-session.ts'
@@ -23,6 +24,7 @@ export interface BulkPorts {
   readonly identity: Identity
   readonly clusterKey: ClusterKey
   readonly log?: Log
+  readonly clock?: Clock
   /** A connection from outside was refused: its address and why. */
   readonly onRefused?: (remote: string, reason: string) => void
 }
@@ -37,6 +39,7 @@ const timerMsMax = 2 ** 31 - 1
 class TlsBulkTransport implements BulkTransport {
   private readonly options: BulkOptions
   private readonly log: Log
+  private readonly clock: Clock
   private readonly onRefused: (remote: string, reason: string) => void
   private readonly prover: Prover
   private readonly links = new Map<string, { node: NodeId; link: PeerLink }>()
@@ -50,6 +53,7 @@ class TlsBulkTransport implements BulkTransport {
   constructor(ports: BulkPorts, options: BulkOptions) {
     this.options = options
     this.log = ports.log ?? silentLog
+    this.clock = ports.clock ?? systemClock
     this.prover = new Prover(ports.identity, ports.clusterKey)
     this.onRefused = (remote, reason) => {
       this.log.warn({ remote, reason }, 'a bulk connection was refused')
@@ -147,7 +151,7 @@ class TlsBulkTransport implements BulkTransport {
     const key = `${node} ${address}`
     const known = this.links.get(key)
     if (known !== undefined) return known.link
-    const link = new PeerLink({ node, ...parseAddress(node, address) }, this.prover, this.options)
+    const link = new PeerLink({ node, ...parseAddress(node, address) }, this.prover, this.clock, this.options)
     this.links.set(key, { node, link })
     link.onUnused = () => {
       if (this.links.get(key)?.link === link) this.links.delete(key)

@@ -97,7 +97,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   onStop('state', () => state.close())
   const identity = await loadIdentity(paths.identityPath)
   const clusterKey = await loadClusterKey(options, paths.dataPath)
-  const origin = options['origin.url'] === '' ? null : await openOrigin(options['origin.url'])
+  const origin = options['origin.url'] === '' ? null : openOrigin(options['origin.url'])
   const originReader = origin === null ? null : originPorts(origin, { timeoutMs: options['origin.timeoutMs'] })
 
   // Network and core.
@@ -111,8 +111,8 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
       bootstrap: { addresses: options['cluster.bootstrap'] },
     },
   )
-  const bulk = await createTlsBulkTransport(
-    { identity, clusterKey, log, clock },
+  const bulk = createTlsBulkTransport(
+    { identity, clusterKey, log },
     {
       host: options['cluster.bulkHost'],
       port: options['cluster.bulkPort'],

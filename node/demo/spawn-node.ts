@@ -1,8 +1,10 @@
 /** A node as a process of its own, for the demo, the benches and the end-to-end tests: starts it, waits until it is up, ends it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { finished } from 'node:stream/promises'
 import { HoldfastError } from '../../placement/errors.ts'
 import { flagNameOf, type NodeOptions, type OptionKey } from '../config/index.ts'
 
@@ -32,6 +34,7 @@ export interface SpawnNodeOptions {
 /** A start takes about a second; on a loaded machine a few. */
 const upTimeoutMs = 60_000
 const stopTimeoutMs = 15_000
+const logTailLines = 10
 
 export async function spawnNode(request: SpawnNodeOptions): Promise<SpawnedNode> {
   const { name, dataPath, logPath } = request
@@ -51,7 +54,9 @@ export async function spawnNode(request: SpawnNodeOptions): Promise<SpawnedNode>
   ])
   if (up === null) {
     child.kill('SIGKILL')
-    throw new HoldfastError('SYSTEM', `node ${name} did not start; its log is ${logPath}.`)
+    await finished(log)
+    const tail = (await readFile(logPath, 'utf8')).trimEnd().split('\n').slice(-logTailLines).join('\n')
+    throw new HoldfastError('SYSTEM', `node ${name} did not start. The end of its log, ${logPath}:\n${tail}`)
   }
   const facts = JSON.parse(up) as { node: string; http: string; socket: string; addresses: string[]; bulk: string }
   return {

@@ -12,7 +12,7 @@ import {
 export function nodeCommand(): Command {
   const command = new Command('node')
     .description('run a node: join the cluster, keep weights in shared memory, answer inference requests')
-    .option('--config FILE', 'YAML file with options, as in `memory: {limitBytes: 8GiB}` (or $HOLDFAST_CONFIG)')
+    .option('--config <file>', 'YAML file with options, as in `memory: {limitBytes: 8GiB}` (or $HOLDFAST_CONFIG)')
     .addHelpText(
       'after',
       '\nExample:\n  holdfast node --origin-url file:///srv/origin --http-port 8080 --memory-limit-bytes 8GiB\n',
@@ -23,7 +23,7 @@ export function nodeCommand(): Command {
     const shown = Array.isArray(row.defaultValue)
       ? ''
       : ` (default: ${row.defaultValue === '' ? 'none' : row.defaultValue})`
-    const option = new Option(`${flagNameOf(key)} ${placeholderOf(row.type)}`, `${row.description}${shown}`)
+    const option = new Option(`${flagNameOf(key)} <${placeholderOf(row.type)}>`, `${row.description}${shown}`)
     option.helpGroup(`Options of ${key.split('.')[0]} (or ${environmentNameOf(key).replace(/[A-Z]+$/, '...')}):`)
     command.addOption(option)
     keyOfAttribute.set(option.attributeName(), key)
@@ -39,5 +39,5 @@ export function nodeCommand(): Command {
 }
 
 function placeholderOf(type: string): string {
-  return { string: 'TEXT', integer: 'NUMBER', bytes: 'SIZE', boolean: 'BOOL', list: 'A,B,...' }[type] ?? 'TEXT'
+  return { string: 'text', integer: 'number', bytes: 'size', boolean: 'true|false', list: 'a,b' }[type] ?? 'text'
 }

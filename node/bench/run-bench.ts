@@ -1,0 +1,34 @@
+/** Runs a bench by name and prints it: a table with the machine it ran on, or exactly one JSON object. */
+import { cpus, totalmem } from 'node:os'
+import { HoldfastError } from '../../placement/errors.ts'
+import { formatTable } from '../cli/table.ts'
+import { version } from '../version.ts'
+import type { Bench, BenchRow } from './types.ts'
+
+const benches: Record<string, () => Promise<Bench>> = {
+  smoke: async () => (await import('./smoke.ts')).smoke,
+}
+
+export async function runBench(name: string, options: { readonly json: boolean; readonly tiny: boolean }): Promise<void> {
+  const load = Object.hasOwn(benches, name) ? benches[name] : undefined
+  if (load === undefined) {
+    throw new HoldfastError('BAD_REQUEST', `there is no bench ${name}; there is ${Object.keys(benches).join(', ')}.`)
+  }
+  const bench = await load()
+  const rows = await bench({ tiny: options.tiny, say: (text) => process.stderr.write(`${text}\n`) })
+  if (options.json) {
+    const results = rows.map(({ id, value, unit, n }) => ({ id, value, unit, n }))
+    process.stdout.write(`${JSON.stringify({ results })}\n`)
+    return
+  }
+  const cpu = cpus()
+  process.stdout.write(
+    `holdfast ${version}, Node ${process.versions.node}, ${cpu.length} x ${cpu[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB\n` +
+      `${formatTable(['ID', 'VALUE', 'UNIT', 'N', 'NOTE'], rows.map(cells))}\n`,
+  )
+}
+
+function cells({ id, value, unit, n, note }: BenchRow): string[] {
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
+  return [id, value.toFixed(digits), unit, String(n), note ?? '']
+}

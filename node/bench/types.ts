@@ -1,0 +1,20 @@
+/** What every bench gives: rows, each a median over n repeats; a figure at several sizes is several rows, `id/size`. */
+
+export interface BenchRow {
+  readonly id: string
+  readonly value: number
+  readonly unit: string
+  /** Repeats behind the value. */
+  readonly n: number
+  /** What it is compared with, or why it is as it is; for the table, not for machines. */
+  readonly note?: string
+}
+
+export interface BenchContext {
+  /** Small sizes and few repeats, so that the tests can run it. */
+  readonly tiny: boolean
+  /** Progress for people, on stderr. */
+  readonly say: (text: string) => void
+}
+
+export type Bench = (context: BenchContext) => Promise<BenchRow[]>

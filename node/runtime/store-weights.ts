@@ -1,21 +1,17 @@
 /** Maps derived models from the store of this machine: one copy in memory, however many processes run it. */
 
-import type { OpenFile, OpenModel, StoreClient } from '../../native/types.ts'
+import type { NativeClient } from '../../native/client.ts'
+import type { OpenFile, OpenModel } from '../../native/types.ts'
 import { HoldfastError } from '../../placement/errors.ts'
 import type { OpenWeights } from './open-weights.ts'
 
 export async function createOpenWeights(socketPath: string): Promise<OpenWeights> {
   const { connectStore } = await import('../../native/index.ts')
-  let connecting: Promise<StoreClient> | null = null
+  let client: NativeClient | null = null
   // The connection lives as long as the process: its end would end all leases.
-  const connection = async (): Promise<StoreClient> => {
-    connecting ??= Promise.resolve(connectStore(socketPath))
-    try {
-      return await connecting
-    } catch (error) {
-      connecting = null
-      throw error
-    }
+  const connection = async (): Promise<NativeClient> => {
+    if (client === null || !client.connected) client = await connectStore(socketPath)
+    return client
   }
   return {
     async open(digest) {

@@ -1,6 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { access, copyFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Runtime } from '../../../node/ports.ts'
 import { HoldfastError } from '../../../placement/errors.ts'
@@ -248,9 +250,19 @@ test('a load that every caller gave up on is undone', async () => {
   const loading = runtime.load('piped', { signal: gone.signal })
   gone.abort()
   await expect(loading).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+  const waiting = runtime.infer('piped', [images(tinyImage)])
+  // The load ends now: what waits for it is served, and then the model is released.
   await writeFile(path, await readFile(join(fixture.folder, 'tiny.ort')))
-  // The load ends now; the one that is asked for behind it finds the model free again, from a file.
-  await expect.poll(() => fixture.holders('piped')).toEqual([])
-  await rm(path)
-  await expect(access(path)).rejects.toThrow()
+  expect(await waiting).toHaveLength(1)
+  await expect.poll(() => fixture.holders('piped'), { timeout: 10_000 }).toEqual([])
+  await expect(runtime.infer('piped', [images(tinyImage)])).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
+})
+
+test('workers end with the process that started them, however it ended', async () => {
+  const path = fileURLToPath(new URL('./parent-process.ts', import.meta.url))
+  const parent = fork(path, [fixture.folder, 'tiny'], { execArgv: [], stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  await once(parent.stdout!, 'data')
+  expect(await fixture.holders('tiny')).toHaveLength(2)
+  parent.kill('SIGKILL')
+  await expect.poll(() => fixture.holders('tiny'), { timeout: 10_000 }).toEqual([])
 })

@@ -1,0 +1,12 @@
+/** A process that only runs a runtime with one loaded model, to be killed. Prints a line when it is ready. */
+import { createOnnxRuntime } from '../../../node/runtime/index.ts'
+
+const [folder, digest] = process.argv.slice(2)
+const runtime = createOnnxRuntime({
+  socketPath: folder!,
+  weightsModule: new URL('./file-weights.ts', import.meta.url).href,
+  workerCount: 2,
+})
+await runtime.start()
+await runtime.load(digest!)
+console.log('ready')

@@ -1,0 +1,221 @@
+#include "holdfast/fill.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "harness.h"
+
+namespace holdfast::test {
+
+constexpr size_t kChunkBytes = 10000;
+
+struct Source {
+  std::vector<uint8_t> bytes;
+  BlobSpec spec;
+
+  explicit Source(size_t size_bytes, uint64_t seed = 1) : bytes(Bytes(size_bytes, seed)) {
+    spec.digest = DigestOf(bytes);
+    spec.size_bytes = size_bytes;
+    for (size_t at = 0; at < size_bytes; at += kChunkBytes) {
+      const size_t part = std::min(kChunkBytes, size_bytes - at);
+      spec.chunks.push_back({Sha256::Of(bytes.data() + at, part), part});
+    }
+  }
+
+  const uint8_t* Chunk(uint32_t index) const { return bytes.data() + index * kChunkBytes; }
+  Status Put(Fill* fill, uint32_t index) const { return fill->PutChunk(index, Chunk(index), spec.chunks[index].size_bytes); }
+};
+
+// Targets and what came of them.
+struct Bench {
+  TempFolder folder;
+  std::shared_ptr<MemoryBudget> budget = MemoryBudget::Create(64 << 20);
+  std::shared_ptr<DiskTier> disk;
+  std::unique_ptr<ThreadPool> pool = ThreadPool::Create(4);
+  std::shared_ptr<Segment> sealed;
+  int ends = 0;
+
+  Bench() { CHECK_OK(DiskTier::Open(folder.path(), 64 << 20, &disk)); }
+
+  std::shared_ptr<Fill> Begin(const BlobSpec& spec, bool memory, bool to_disk) {
+    CHECK_OK(ValidateBlobSpec(spec));
+    FillTargets targets;
+    if (memory) {
+      MemoryReservation reservation;
+      CHECK_OK(budget->Reserve(spec.size_bytes, &reservation));
+      CHECK_OK(Segment::Create("test", spec.size_bytes, std::move(reservation), &targets.segment));
+    }
+    if (to_disk) CHECK_OK(disk->BeginPartial(spec.digest, spec.size_bytes, &targets.partial));
+    return Fill::Create(spec, std::move(targets), pool.get(), [this](std::shared_ptr<Segment> segment) {
+      sealed = std::move(segment);
+      ends++;
+    });
+  }
+
+  std::vector<uint8_t> InMemory(size_t size_bytes) const {
+    std::vector<uint8_t> bytes(size_bytes);
+    CHECK(sealed != nullptr);
+    CHECK_OK(sealed->Read(0, size_bytes, bytes.data()));
+    return bytes;
+  }
+
+  std::vector<uint8_t> OnDisk(const Digest& digest) const {
+    UniqueFd fd;
+    uint64_t size_bytes = 0;
+    CHECK_OK(disk->OpenBlob(digest, &fd, &size_bytes));
+    std::vector<uint8_t> bytes(size_bytes);
+    CHECK_OK(ReadFully(fd.get(), 0, bytes.data(), size_bytes));
+    return bytes;
+  }
+};
+
+TEST(ChunksMayComeInAnyOrder) {
+  for (const bool memory : {true, false}) {
+    Bench bench;
+    const Source source(95000);
+    const auto fill = bench.Begin(source.spec, memory, true);
+    for (const uint32_t index : {9u, 3u, 0u, 1u, 8u, 2u, 7u, 5u, 4u}) CHECK_OK(source.Put(fill.get(), index));
+    CHECK_CODE(fill->Finish(), code::kBadRequest);
+    CHECK_OK(source.Put(fill.get(), 6));
+    CHECK_OK(source.Put(fill.get(), 6));
+    CHECK_OK(fill->Finish());
+    CHECK(bench.ends == 1 && (bench.sealed != nullptr) == memory);
+    if (memory) CHECK(bench.InMemory(95000) == source.bytes);
+    CHECK(bench.OnDisk(source.spec.digest) == source.bytes);
+    CHECK_CODE(fill->Finish(), code::kBadRequest);
+    CHECK_CODE(source.Put(fill.get(), 0), code::kBadRequest);
+    fill->Abort(false);
+    CHECK(bench.ends == 1 && bench.disk->Find(source.spec.digest, nullptr));
+  }
+}
+
+TEST(ManyThreadsMayPutEveryChunkAtOnce) {
+  Bench bench;
+  const Source source(1003000, 2);
+  const auto fill = bench.Begin(source.spec, true, true);
+  std::vector<std::thread> threads;
+  for (uint32_t t = 0; t < 6; t++) {
+    threads.emplace_back([&, t] {
+      const uint32_t count = static_cast<uint32_t>(source.spec.chunks.size());
+      for (uint32_t i = 0; i < count; i++) CHECK_OK(source.Put(fill.get(), (i * (2 * t + 1) + t * 17) % count));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (uint32_t i = 0; i < source.spec.chunks.size(); i++) CHECK_OK(source.Put(fill.get(), i));
+  CHECK_OK(fill->Finish());
+  CHECK(bench.InMemory(1003000) == source.bytes);
+  CHECK(bench.OnDisk(source.spec.digest) == source.bytes);
+}
+
+TEST(AWrongChunkStoresNothing) {
+  Bench bench;
+  const Source source(25000);
+  const auto fill = bench.Begin(source.spec, true, true);
+  std::vector<uint8_t> wrong(source.Chunk(1), source.Chunk(2));
+  wrong[5] ^= 1;
+  CHECK_CODE(fill->PutChunk(1, wrong.data(), wrong.size()), code::kDigestMismatch);
+  CHECK_CODE(fill->PutChunk(1, source.Chunk(1), kChunkBytes - 1), code::kDigestMismatch);
+  CHECK_CODE(fill->PutChunk(1, source.Chunk(0), kChunkBytes), code::kDigestMismatch);
+  CHECK_CODE(fill->PutChunk(3, source.Chunk(0), kChunkBytes), code::kBadRequest);
+  fill->Abort(true);
+  // Not one byte of it reached the partial file.
+  const auto again = bench.Begin(source.spec, true, true);
+  std::vector<uint32_t> indices;
+  CHECK_OK(again->Recover(&indices));
+  CHECK(indices.empty());
+  for (uint32_t i = 0; i < 3; i++) CHECK_OK(source.Put(again.get(), i));
+  CHECK_OK(again->Finish());
+  CHECK(bench.InMemory(25000) == source.bytes);
+}
+
+TEST(AWrongWholeIsDiscarded) {
+  for (const size_t size_bytes : {25000, 5000}) {
+    Bench bench;
+    Source source(size_bytes);
+    source.spec.digest.bytes[0] ^= 1;
+    const auto fill = bench.Begin(source.spec, true, true);
+    for (uint32_t i = 0; i < source.spec.chunks.size(); i++) CHECK_OK(source.Put(fill.get(), i));
+    CHECK_CODE(fill->Finish(), code::kDigestMismatch);
+    CHECK(bench.ends == 1 && bench.sealed == nullptr);
+    CHECK(bench.budget->used_bytes() == 0 && bench.disk->used_bytes() == 0);
+  }
+}
+
+TEST(AnAbortedFillIsRecoveredAndVerifiedAgain) {
+  Bench bench;
+  const Source source(95000);
+  {
+    const auto fill = bench.Begin(source.spec, true, true);
+    for (const uint32_t index : {0u, 2u, 9u}) CHECK_OK(source.Put(fill.get(), index));
+  }
+  // A thread that hashes the prefix may be the last to hold the fill.
+  bench.pool->Drain();
+  CHECK(bench.ends == 1 && bench.budget->used_bytes() == 0);
+  // Bytes that changed on disk meanwhile.
+  const std::string path = bench.folder.path() + "/partial/" + source.spec.digest.ToHex();
+  FILE* file = std::fopen(path.c_str(), "r+");
+  CHECK(file != nullptr && std::fseek(file, 2 * kChunkBytes + 7, SEEK_SET) == 0);
+  CHECK(std::fputc(source.Chunk(2)[7] ^ 1, file) != EOF && std::fclose(file) == 0);
+  const auto fill = bench.Begin(source.spec, true, true);
+  std::vector<uint32_t> indices;
+  CHECK_OK(fill->Recover(&indices));
+  CHECK((indices == std::vector<uint32_t>{0, 9}));
+  for (uint32_t i = 1; i < 9; i++) CHECK_OK(source.Put(fill.get(), i));
+  CHECK_OK(fill->Finish());
+  CHECK(bench.InMemory(95000) == source.bytes);
+  CHECK(bench.OnDisk(source.spec.digest) == source.bytes);
+}
+
+TEST(AnAbortWithoutKeepingLeavesNothing) {
+  Bench bench;
+  const Source source(25000);
+  const auto fill = bench.Begin(source.spec, true, true);
+  CHECK_OK(source.Put(fill.get(), 1));
+  fill->Abort(false);
+  CHECK(bench.budget->used_bytes() == 0 && bench.disk->used_bytes() == 0);
+  CHECK_OK(bench.disk->CheckInvariants());
+}
+
+TEST(AnEmptyBlobFillsWithoutChunks) {
+  Bench bench;
+  const Source source(0);
+  const auto fill = bench.Begin(source.spec, true, true);
+  CHECK_OK(fill->Finish());
+  CHECK(bench.sealed != nullptr && bench.sealed->size_bytes() == 0);
+  uint64_t size_bytes = 1;
+  CHECK(bench.disk->Find(source.spec.digest, &size_bytes) && size_bytes == 0);
+}
+
+TEST(AnAbortWaitsForRunningChunks) {
+  Bench bench;
+  const Source source(500000, 3);
+  const auto fill = bench.Begin(source.spec, true, true);
+  std::thread putting([&] {
+    for (uint32_t i = 0; i < source.spec.chunks.size(); i++) {
+      const Status status = source.Put(fill.get(), i);
+      CHECK(status.ok() || status.Is(code::kBadRequest));
+    }
+  });
+  fill->Abort(true);
+  putting.join();
+  CHECK(bench.ends == 1 && bench.budget->used_bytes() == 0);
+}
+
+TEST(SpecsThatDoNotAddUpAreRefused) {
+  BlobSpec spec = Source(25000).spec;
+  spec.size_bytes++;
+  CHECK_CODE(ValidateBlobSpec(spec), code::kBadRequest);
+  spec = Source(25000).spec;
+  spec.chunks.push_back({{}, 0});
+  CHECK_CODE(ValidateBlobSpec(spec), code::kBadRequest);
+  spec.chunks.back().size_bytes = UINT64_MAX;
+  CHECK_CODE(ValidateBlobSpec(spec), code::kBadRequest);
+  // Beyond 4 GiB sums stay exact.
+  spec.chunks.assign(100, {{}, 64 << 20});
+  spec.size_bytes = uint64_t{100} << 26;
+  CHECK_OK(ValidateBlobSpec(spec));
+  spec.size_bytes &= UINT32_MAX;
+  CHECK_CODE(ValidateBlobSpec(spec), code::kBadRequest);
+}
+
+}  // namespace holdfast::test

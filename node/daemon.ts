@@ -19,13 +19,13 @@ import { ModelCache } from './cache/model-cache.ts'
 import { ModelDirectory } from './cache/model-directory.ts'
 import { ModelTable } from './cache/model-table.ts'
 import { originPorts } from './cache/origin-ports.ts'
+import { PeerDirectory } from './cache/peer-directory.ts'
 import { restoreModels } from './cache/restore-models.ts'
 import { StoreDesk } from './cache/store-desk.ts'
 import { CoreDriver } from './cluster/core-driver.ts'
 import { loadClusterKey } from './cluster/load-cluster-key.ts'
 import { LocalStateTeller } from './cluster/local-state.ts'
 import { nextEpoch } from './cluster/next-epoch.ts'
-import { PeerDirectory } from './cache/peer-directory.ts'
 import type { NodeOptions } from './config/index.ts'
 import { NodeCore } from './core/index.ts'
 import { startHttpServer } from './http/server.ts'
@@ -70,8 +70,10 @@ export async function startDaemon(options: NodeOptions, log: Log): Promise<Daemo
   const onStop = (name: string, stop: () => Promise<unknown> | unknown) => stops.unshift({ name, stop })
   const stopAll = async () => {
     for (const { name, stop } of stops.splice(0)) {
+      const startedMs = systemClock.nowMs()
       try {
         await stop()
+        log.debug({ part: name, elapsedMs: Math.round(systemClock.nowMs() - startedMs) }, 'part stopped')
       } catch (error) {
         log.error({ part: name, error: (error as Error).stack }, 'a part did not stop cleanly')
       }

@@ -15,6 +15,12 @@ import { statCommand } from './commands/stat.ts'
 
 const usageExitCode = 2
 
+// `holdfast ls | head` closes the pipe early: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
 const program = new Command('holdfast')
   .description(
     'A CDN for model weights: push once to an origin, pull from the nearest peer, share one copy per machine.',

@@ -37,4 +37,6 @@ export async function runNode(options: NodeOptions): Promise<void> {
   // A second signal means it: the default action ends the process.
   await daemon.stop()
   log.info({}, 'stopped')
+  // Everything of ours has ended; timers that libraries forgot would keep the process for another second.
+  process.exit()
 }

@@ -132,7 +132,7 @@ describe('errors over HTTP', () => {
     const response = await fetch(`${a.httpUrl}/v2/models/acme%2Fabsent/infer`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ inputs: [] }),
+      body: JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1], data: [0] }] }),
     })
 
     expect(response.status).toBe(404)

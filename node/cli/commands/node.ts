@@ -1,13 +1,6 @@
 /** `holdfast node`: runs a node until SIGTERM or SIGINT. Every option of the configuration is a flag. */
 import { Command, Option } from 'commander'
-import {
-  environmentNameOf,
-  flagNameOf,
-  loadConfig,
-  type OptionKey,
-  optionKeys,
-  optionTable,
-} from '../../config/index.ts'
+import { flagNameOf, loadConfig, type OptionKey, optionKeys, optionTable } from '../../config/index.ts'
 
 export function nodeCommand(): Command {
   const command = new Command('node')
@@ -24,7 +17,10 @@ export function nodeCommand(): Command {
       ? ''
       : ` (default: ${row.defaultValue === '' ? 'none' : row.defaultValue})`
     const option = new Option(`${flagNameOf(key)} <${placeholderOf(row.type)}>`, `${row.description}${shown}`)
-    option.helpGroup(`Options of ${key.split('.')[0]} (or ${environmentNameOf(key).replace(/[A-Z]+$/, '...')}):`)
+    const [section] = key.split('.') as [string]
+    option.helpGroup(
+      `${section} (\`${section}:\` in the file, HOLDFAST_${section.toUpperCase()}_... in the environment):`,
+    )
     command.addOption(option)
     keyOfAttribute.set(option.attributeName(), key)
   }

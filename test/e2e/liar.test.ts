@@ -1,0 +1,129 @@
+/** A peer that holds the cluster key and lies about bytes: it is caught by the first chunk, dropped and named, and nothing of it stays. */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { open } from '../../node/client/index.ts'
+import { CoreDriver } from '../../node/cluster/core-driver.ts'
+import { NodeCore } from '../../node/core/index.ts'
+import { silentLog } from '../../node/log.ts'
+import {
+  type ClusterKey,
+  createLibp2pNetwork,
+  createSeal,
+  createTlsBulkTransport,
+  decodeDigest,
+  decodeEntries,
+  encodeDigest,
+  encodeEntries,
+  loadIdentity,
+} from '../../node/net/index.ts'
+import { systemClock } from '../../node/system.ts'
+import { createPrng, DemandEstimator } from '../../placement/index.ts'
+import { until } from '../support/until.ts'
+import { ClusterFixture } from './cluster-fixture.ts'
+
+let cluster: ClusterFixture
+beforeEach(async () => {
+  cluster = await ClusterFixture.create()
+})
+afterEach(async () => {
+  await cluster.dispose()
+})
+
+interface Liar {
+  readonly nodeId: string
+  readonly asked: () => number
+  stop(): Promise<void>
+}
+
+/** A node made of the real parts that claims to hold a model and answers every chunk with noise of the right length. */
+async function startLiar(options: {
+  clusterKey: ClusterKey
+  bootstrap: string
+  model: string
+  sizeBytes: number
+}): Promise<Liar> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-liar-'))
+  const identity = await loadIdentity(folder)
+  const { clusterKey } = options
+  const network = await createLibp2pNetwork({ identity, clusterKey }, { bootstrap: { addresses: [options.bootstrap] } })
+  const bulk = createTlsBulkTransport({ identity, clusterKey })
+  const core = new NodeCore({
+    self: network.self,
+    epoch: 1,
+    seal: createSeal(network),
+    random: createPrng(1),
+    demand: new DemandEstimator(),
+  })
+  const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
+  const driver = new CoreDriver({ core, network, codec, clock: systemClock, log: silentLog })
+  let asked = 0
+  await bulk.start(async (_from, { sizeBytes }) => {
+    asked += 1
+    return randomBytes(sizeBytes)
+  })
+  await network.start(driver.networkEvents(() => undefined))
+  driver.start()
+  driver.dispatch({
+    kind: 'local-state',
+    body: {
+      zone: 'default',
+      protocolVersion: 1,
+      addresses: network.addresses(),
+      bulkAddress: bulk.address(),
+      httpUrl: '',
+      queueMs: 0,
+      memoryFreeBytes: 0,
+      memoryLimitBytes: 0,
+      diskFreeBytes: 0,
+      draining: false,
+    },
+  })
+  driver.dispatch({
+    kind: 'local-residency',
+    models: [{ model: options.model, tier: 'memory', sizeBytes: options.sizeBytes }],
+  })
+  return {
+    nodeId: network.self,
+    asked: () => asked,
+    stop: async () => {
+      driver.stop()
+      await Promise.all([network.stop(), bulk.stop()])
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+describe('a peer that serves wrong bytes', () => {
+  it('is caught, dropped and named; the fetch completes elsewhere and nothing wrong is stored', async () => {
+    const path = await cluster.generate('llama-tiny')
+    const { digest, totalBytes } = await cluster.push(path, 'acme/llama')
+    const victim = await cluster.start('victim')
+    const [bootstrap] = victim.addresses
+    const liar = await startLiar({
+      clusterKey: cluster.clusterKey,
+      bootstrap: bootstrap!,
+      model: digest,
+      sizeBytes: totalBytes,
+    })
+    try {
+      await until('the victim believes the liar', async () =>
+        (await cluster.members(victim)).some(({ node, models }) => node === liar.nodeId && models.length === 1),
+      )
+
+      using model = await open('acme/llama', { socketPath: victim.socketPath })
+
+      expect(model.files.reduce((sum, file) => sum + file.sizeBytes, 0)).toBe(totalBytes)
+      expect(liar.asked()).toBeGreaterThan(0)
+      expect(await cluster.fetchedBytes(victim, 'peer')).toBe(0)
+      expect(await cluster.metric(victim, 'holdfast_distrusted_peers_total', '{reason="wrong-chunk"}')).toBe(1)
+      const log = await cluster.log(victim)
+      expect(log).toContain('a peer is dropped')
+      expect(log).toContain(liar.nodeId)
+    } finally {
+      await liar.stop()
+    }
+  })
+})

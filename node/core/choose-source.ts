@@ -4,18 +4,17 @@
  * 1. A peer that has the whole model: the one expected to deliver first, counting what we already asked of it; any of those
  *    that are nearly as good, so that a crowd does not fall on one. While such a peer is merely at its limit we wait; the origin
  *    helps only when all of them have been failing for a while.
- * 2. Nobody has it all, but others fetch it too: every chunk has a home among us (rendezvous hashing, Thaler and Ravishankar
- *    1998). The home takes it from the origin, the others from the home; so a crowd costs the origin about one copy. A home that
+ * 2. Nobody has it all, but others fetch it too: every chunk has a home among us (rendezvous hashing). The home takes it from the origin, the others from the home; so a crowd costs the origin about one copy. A home that
  *    still lacks the chunk after some time is passed over.
  * 3. The origin. For a first moment a fetch asks it for one chunk at a time: others may want the same and not know of us yet.
  */
 import { defaultRankSourcesOptions, rankSources, type SourceCandidate } from '../../placement/sources.ts'
 import type { RandomInt } from '../../placement/types.ts'
 import type { ChunkState, Fetch } from './fetch.ts'
+import { homeOf, type Member } from './rendezvous.ts'
 import { originKey, type SourceBook, type SourceKey } from './source-book.ts'
 
-export interface PeerSource {
-  readonly key: SourceKey
+export interface PeerSource extends Member {
   readonly rttMs: number | null
   readonly sameZone: boolean
   /** Has the whole model; otherwise it is fetching it. */
@@ -47,7 +46,7 @@ export const defaultChooseSourceOptions: ChooseSourceOptions = {
 }
 
 export interface ChooseSourceView {
-  readonly self: SourceKey
+  readonly self: Member
   readonly fetch: Fetch
   readonly state: ChunkState
   /** Usable peers in order of their ids: not suspected, not distrusted. */
@@ -72,6 +71,20 @@ export function chooseSource(view: ChooseSourceView, options: ChooseSourceOption
   return chooseOrigin(view, view.hasNeighbours, options)
 }
 
+/**
+ * A second source for a chunk that is already asked for, or null. In a crowd another fetcher, which may have it from the home by
+ * now: the home is slow because all ask it, and the origin would see the crowd after all.
+ */
+export function chooseSecondSource(view: ChooseSourceView, options: ChooseSourceOptions): SourceKey | null {
+  const { state, nowMs } = view
+  const others = view.peers.filter((peer) => !state.flights.has(peer.key))
+  const fetchers = others.filter((peer) => !peer.complete && mayHave(view, peer.key))
+  if (fetchers.length === 0 || others.some((peer) => peer.complete)) {
+    return chooseSource({ ...view, peers: others }, options)
+  }
+  return nowMs < state.askAgainAtMs ? null : choosePeer(view, fetchers, options)
+}
+
 /** Nobody could be asked for this chunk, not even later. */
 export function isHopeless(view: Pick<ChooseSourceView, 'fetch' | 'state' | 'peers'>): boolean {
   return !originMayHave(view) && !view.peers.some((peer) => mayHave(view, peer.key))
@@ -87,8 +100,8 @@ function chooseAmongFetchers(
     if (nowMs < state.askAgainAtMs) return null
     return choosePeer(view, fetchers, options)
   }
-  const home = homeOf(state.chunk.sha256, [view.self, ...fetchers.map((peer) => peer.key)])
-  if (home === view.self || state.notYetCount >= options.notYetMax) {
+  const home = homeOf(state.chunkHash, [view.self, ...fetchers])
+  if (home === view.self.key || state.notYetCount >= options.notYetMax) {
     return chooseOrigin(view, nowMs < view.fetch.startedAtMs + options.headStartMs, options)
   }
   if (nowMs < state.askAgainAtMs) return null
@@ -152,26 +165,4 @@ function mayHave(view: Pick<ChooseSourceView, 'fetch' | 'state'>, key: SourceKey
 
 function originMayHave(view: Pick<ChooseSourceView, 'fetch' | 'state'>): boolean {
   return view.fetch.originAllowed && mayHave(view, originKey)
-}
-
-function homeOf(chunk: string, nodes: readonly SourceKey[]): SourceKey {
-  let home = nodes[0]!
-  let highest = -1
-  for (const node of nodes) {
-    const weight = hash(chunk + node)
-    if (weight > highest || (weight === highest && node < home)) {
-      highest = weight
-      home = node
-    }
-  }
-  return home
-}
-
-/** FNV-1a with a final mix (murmur3): spreads, and is the same on every node. */
-function hash(text: string): number {
-  let value = 0x811c9dc5
-  for (let at = 0; at < text.length; at += 1) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35)
-  return (value ^ (value >>> 16)) >>> 0
 }

@@ -8,6 +8,7 @@ import type { ResidencyBody, ResidentModel, StateBody } from './events.ts'
 import type { Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'
 import type { Membership } from './membership.ts'
+import { hashText } from './rendezvous.ts'
 import { originKey, type SourceBook, type SpeedEstimate } from './source-book.ts'
 
 export interface ClusterViewOptions {
@@ -79,6 +80,7 @@ export class ClusterView {
   private readonly options: ClusterViewOptions
   private readonly selfIndex: number
   private state: StateBody | null = null
+  private readonly keyHashes = new Map<number, number>()
   private readonly tierByModel = new Map<ModelId, ResidentModel>()
 
   constructor(ports: ClusterViewPorts, options: ClusterViewOptions = defaultClusterViewOptions) {
@@ -160,7 +162,8 @@ export class ClusterView {
       if (index === this.selfIndex || state === undefined || state.bulkAddress === '') return
       if (this.isAvoided(index, nowMs)) return
       const rttMs = membership.rttMsOf(index)
-      peers.push({ key: interner.id(index), rttMs, sameZone: this.isSameZone(index), complete })
+      const key = interner.id(index)
+      peers.push({ key, keyHash: this.keyHash(index, key), rttMs, sameZone: this.isSameZone(index), complete })
     }
     const complete = ledger.holdersOf(model)
     for (const holder of complete) add(holder.index, true)
@@ -201,6 +204,14 @@ export class ClusterView {
   private speed(index: number): SpeedEstimate {
     const peer = { rttMs: this.ports.membership.rttMsOf(index), sameZone: this.isSameZone(index) }
     return this.ports.book.estimate(this.ports.interner.id(index), peer)
+  }
+
+  private keyHash(index: number, key: string): number {
+    const known = this.keyHashes.get(index)
+    if (known !== undefined) return known
+    const hash = hashText(key)
+    this.keyHashes.set(index, hash)
+    return hash
   }
 
   private isSameZone(index: number): boolean {

@@ -12,6 +12,7 @@ import type { ModelId, NodeId } from '../../placement/types.ts'
 import {
   type ChooseSourceOptions,
   type ChooseSourceView,
+  chooseSecondSource,
   chooseSource,
   defaultChooseSourceOptions,
   expectedMs,
@@ -20,6 +21,7 @@ import {
 } from './choose-source.ts'
 import type { Effect, Event } from './events.ts'
 import { type ChunkState, Fetch } from './fetch.ts'
+import { hashText, type Member } from './rendezvous.ts'
 import { keyOf, originKey, type SourceBook, type SourceKey, sourceOf } from './source-book.ts'
 
 export interface FetchPlanOptions extends ChooseSourceOptions {
@@ -70,12 +72,14 @@ type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
 export class FetchPlan {
   private readonly ports: FetchPlanPorts
   private readonly options: FetchPlanOptions
+  private readonly self: Member
   private readonly fetches = new Map<ModelId, Fetch>()
   private flightCount = 0
 
   constructor(ports: FetchPlanPorts, options: FetchPlanOptions = defaultFetchPlanOptions) {
     this.ports = ports
     this.options = options
+    this.self = { key: ports.self, keyHash: hashText(ports.self) }
   }
 
   /** Models on their way in, sorted. */
@@ -244,14 +248,14 @@ export class FetchPlan {
   private launchAgain(fetch: Fetch, peers: readonly PeerSource[], nowMs: number): Effect | null {
     if (fetch.wanted.size > 0 || fetch.flightCount >= this.options.flightsPerFetchMax) return null
     for (const state of fetch.chunks.values()) {
-      if (state.flights.size !== 1) continue
+      // A chunk may be done while a second flight of it is still under way.
+      if (state.done || state.flights.size !== 1) continue
       const [key, startedAtMs] = [...state.flights][0]!
       const view = this.view(fetch, state, peers, nowMs)
       const peer = peers.find((candidate) => candidate.key === key)
       const expected = peer === undefined ? 0 : expectedMs(view, peer)
       if (nowMs - startedAtMs < Math.max(this.options.slowMsMin, expected * this.options.slowFactor)) continue
-      const others = peers.filter((candidate) => candidate.key !== key)
-      const again = chooseSource({ ...view, peers: others }, this.options)
+      const again = chooseSecondSource(view, this.options)
       if (again !== null) return this.launch(fetch, state, again, nowMs)
     }
     return null
@@ -319,7 +323,8 @@ export class FetchPlan {
   }
 
   private view(fetch: Fetch, state: ChunkState, peers: readonly PeerSource[], nowMs: number): ChooseSourceView {
-    const { self, book, random } = this.ports
+    const { self } = this
+    const { book, random } = this.ports
     const hasNeighbours = this.ports.hasNeighbours()
     return { self, fetch, state, peers, hasNeighbours, book, random: (bound) => random.int(bound), nowMs }
   }

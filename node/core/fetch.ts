@@ -10,10 +10,12 @@
 import { assertInvariant } from '../../placement/errors.ts'
 import type { ModelId, RequestContext, Sha256 } from '../../placement/types.ts'
 import type { FetchChunk } from './events.ts'
+import { hashText } from './rendezvous.ts'
 import { originKey, type SourceKey } from './source-book.ts'
 
 export interface ChunkState {
   readonly chunk: FetchChunk
+  readonly chunkHash: number
   done: boolean
   /** Start of each flight, by source. */
   readonly flights: Map<SourceKey, number>
@@ -68,6 +70,7 @@ export class Fetch {
       if (this.chunks.has(chunk.sha256)) continue
       this.chunks.set(chunk.sha256, {
         chunk,
+        chunkHash: hashText(chunk.sha256),
         done: false,
         flights: new Map(),
         barred: new Set(),

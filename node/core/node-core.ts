@@ -191,8 +191,8 @@ export class NodeCore {
       this.nextDemandAtMs = nowMs + this.options.demandCheckMs
       this.refreshDemand(nowMs)
     }
-    const peers = this.membership.connectedNodes().map((index) => this.interner.id(index))
-    effects.push(...this.reconcile.tick(peers, nowMs))
+    const connected = () => this.membership.connectedNodes().map((index) => this.interner.id(index))
+    effects.push(...this.reconcile.tick(connected, nowMs))
     return effects
   }
 

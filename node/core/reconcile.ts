@@ -64,12 +64,14 @@ export class Reconcile {
     return effects
   }
 
-  tick(peers: readonly NodeId[], nowMs: number): Effect[] {
+  tick(connected: () => readonly NodeId[], nowMs: number): Effect[] {
     if (this.nextAtMs === null || nowMs >= this.nextAtMs) {
       const first = this.nextAtMs === null
       // The first wait is drawn from the whole period, so that nodes that started together do not ask in step.
       this.nextAtMs = nowMs + (first ? 1 + this.random.int(this.options.periodMs) : this.options.periodMs)
-      if (first || peers.length === 0) return []
+      if (first) return []
+      const peers = connected()
+      if (peers.length === 0) return []
       const peer = peers[this.random.int(peers.length)]!
       const ranges = this.ledger.ranges(this.options.nodesPerDigestMax)
       const range = ranges[this.nextPart++ % ranges.length]!

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { generateModel } from '../../../node/demo/models/index.ts'
@@ -74,6 +74,21 @@ describe('derive', () => {
     await derive()
     expect((await readFile(join(folder, 'derived.ort'))).indexOf(data)).toBeGreaterThan(0)
   })
+
+  test.each(['../secret', 'ABSOLUTE/secret', 'link', 'a/../../secret'])(
+    'never takes weights from outside the model folder, as by %s',
+    async (location) => {
+      const folder = await emptyFolder(`hostile-${location.replaceAll('/', '-')}`)
+      await mkdir(join(folder, 'model'))
+      const { model, data } = externalDataModel(location.replace('ABSOLUTE', folder))
+      await writeFile(join(folder, 'secret'), data)
+      await symlink(join(folder, 'secret'), join(folder, 'model', 'link'))
+      await writeFile(join(folder, 'model', 'model.onnx'), model)
+      const work = runtime.derive(join(folder, 'model', 'model.onnx'), join(folder, 'derived.ort'))
+      await expect(work).rejects.toMatchObject({ code: 'BAD_MODEL_FILE' })
+      expect((await readdir(folder)).sort()).toEqual(['model', 'secret'])
+    },
+  )
 
   test('ends with its signal and leaves nothing', async () => {
     const folder = await emptyFolder('aborted')

@@ -173,8 +173,9 @@ export class ClusterView {
     return peers
   }
 
-  bulkAddressOf(node: NodeId): string | null {
-    return this.ports.ledger.get('state', this.ports.interner.index(node))?.body.bulkAddress ?? null
+  /** What a node says about itself; null when it is not known. */
+  stateOf(node: NodeId): StateBody | null {
+    return this.ports.ledger.get('state', this.ports.interner.index(node))?.body ?? null
   }
 
   members(nowMs: number): MemberView[] {

@@ -129,7 +129,12 @@ export class NodeCore {
 
   /** host:port of a node's bulk engine; null when the node is not known. */
   bulkAddressOf(node: NodeId): string | null {
-    return this.view.bulkAddressOf(node)
+    return this.view.stateOf(node)?.bulkAddress ?? null
+  }
+
+  /** libp2p multiaddrs of a node; empty when it is not known. */
+  addressesOf(node: NodeId): readonly string[] {
+    return this.view.stateOf(node)?.addresses ?? []
   }
 
   /** Versions of all that this node holds: equal on two nodes that believe the same. */

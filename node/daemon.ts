@@ -25,6 +25,7 @@ import { StoreDesk } from './cache/store-desk.ts'
 import { CoreDriver } from './cluster/core-driver.ts'
 import { loadClusterKey } from './cluster/load-cluster-key.ts'
 import { LocalStateTeller } from './cluster/local-state.ts'
+import { MeshKeeper } from './cluster/mesh-keeper.ts'
 import { nextEpoch } from './cluster/next-epoch.ts'
 import type { NodeOptions } from './config/index.ts'
 import { NodeCore } from './core/index.ts'
@@ -111,6 +112,8 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
         mdns: options['cluster.mdns'],
       },
       bootstrap: { addresses: options['cluster.bootstrap'] },
+      // A forwarded request and its answer travel as calls.
+      rpc: { requestBytes: options['http.bodyLimitBytes'], answerBytes: options['http.bodyLimitBytes'] },
     },
   )
   const bulk = createTlsBulkTransport(
@@ -130,7 +133,8 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     demand,
   })
   const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
-  const driver = new CoreDriver({ core, network, codec, clock, log })
+  const mesh = new MeshKeeper({ core, network, clock, log })
+  const driver = new CoreDriver({ core, network, codec, mesh, clock, log })
 
   // Store and what lies over it.
   const leases = new LeaseWatch(clock)
@@ -286,7 +290,11 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   )
   onStop('network', () => network.stop())
   driver.start()
-  onStop('core', () => driver.stop())
+  mesh.start()
+  onStop('core', () => {
+    mesh.stop()
+    driver.stop()
+  })
   cache.start(rows)
   const desk = new StoreDesk(
     { store, cache, directory, onDemand: (model) => noteDemand(model), clock, log },

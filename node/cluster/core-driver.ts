@@ -9,6 +9,7 @@ import type { NodeCore } from '../core/index.ts'
 import type { Log } from '../log.ts'
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports.ts'
 import type { Clock } from '../system.ts'
+import type { MeshKeeper } from './mesh-keeper.ts'
 
 export interface Digest {
   readonly items: readonly DigestItem[]
@@ -28,6 +29,7 @@ export interface CoreDriverPorts {
   readonly core: NodeCore
   readonly network: ClusterNetwork
   readonly codec: EntryCodec
+  readonly mesh: Pick<MeshKeeper, 'connect'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -156,6 +158,7 @@ export class CoreDriver {
   /** One request to a node; an unreachable one becomes suspected at once. */
   async call(node: NodeId, method: string, payload: Uint8Array, options: AbortOptions = {}): Promise<Uint8Array> {
     try {
+      await this.ports.mesh.connect(node)
       return await this.ports.network.call(node, method, payload, options)
     } catch (error) {
       if (isHoldfastError(error, 'PEER_UNREACHABLE')) this.dispatch({ kind: 'call-failed', node })

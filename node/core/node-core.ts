@@ -224,7 +224,9 @@ export class NodeCore {
     const suspicions: Entry<'suspicion'>[] = []
     for (const sealed of entries) {
       const { entry } = sealed
-      const isNew = this.ledger.get('state', this.index(entry.node)) === null
+      // Not interned before the ledger takes it: a member may invent ids.
+      const known = this.interner.lookup(entry.node)
+      const isNew = known === undefined || this.ledger.get('state', known) === null
       const applied = this.ledger.apply(sealed, nowMs)
       if (applied === 'own') this.publisher.outbid(entry, nowMs)
       if (applied !== 'applied') continue

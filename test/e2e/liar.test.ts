@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { open } from '../../node/client/index.ts'
 import { CoreDriver } from '../../node/cluster/core-driver.ts'
+import { MeshKeeper } from '../../node/cluster/mesh-keeper.ts'
 import { NodeCore } from '../../node/core/index.ts'
 import { silentLog } from '../../node/log.ts'
 import {
@@ -58,7 +59,8 @@ async function startLiar(options: {
     demand: new DemandEstimator(),
   })
   const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
-  const driver = new CoreDriver({ core, network, codec, clock: systemClock, log: silentLog })
+  const ports = { core, network, clock: systemClock, log: silentLog }
+  const driver = new CoreDriver({ ...ports, codec, mesh: new MeshKeeper(ports) })
   let asked = 0
   await bulk.start(async (_from, { sizeBytes }) => {
     asked += 1

@@ -9,7 +9,9 @@ export async function hashFile(path: string, signal?: AbortSignal): Promise<Sha2
   const file = await open(path, 'r')
   try {
     const hash = createHash('sha256')
-    const piece = Buffer.allocUnsafeSlow(pieceBytes)
+    const { size } = await file.stat()
+    // One byte more than the file has, so that a small one takes two reads and little memory.
+    const piece = Buffer.allocUnsafe(Math.min(pieceBytes, size + 1))
     for (;;) {
       signal?.throwIfAborted()
       const { bytesRead } = await file.read(piece, 0, piece.length, null)

@@ -19,6 +19,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { errnoOf } from './errno.ts'
+import { unlinkIfThere } from './file-ops.ts'
 
 export interface FileLockOptions {
   /** A holder on another machine that is silent so long is dead. The critical section takes milliseconds. */
@@ -144,13 +145,5 @@ function isAlive(pid: number): boolean {
     return true
   } catch (error) {
     return errnoOf(error) === 'EPERM'
-  }
-}
-
-async function unlinkIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
   }
 }

@@ -6,12 +6,13 @@
  * outside `.holdfast/`, and keys never lead out of the folder, not even through a symlink that lies in it.
  */
 import { createHash, randomUUID } from 'node:crypto'
-import { type FileHandle, link, mkdir, open, opendir, realpath, rename, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, opendir, realpath, rename, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { HoldfastError } from '../placement/errors.ts'
 import { errnoOf } from './errno.ts'
 import { FileLock, type FileLockOptions } from './file-lock.ts'
+import { linkIfAbsent, readFully, syncFolder, unlinkIfThere } from './file-ops.ts'
 import { checkKey, reservedFolder } from './object-key.ts'
 import type {
   ByteRange,
@@ -259,42 +260,3 @@ export class FileStore implements ObjectStore {
 const versionOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 const isAbsence = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')
-
-async function readFully(file: FileHandle, offsetBytes: number, sizeBytes: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafeSlow(sizeBytes)
-  let doneBytes = 0
-  while (doneBytes < sizeBytes) {
-    const { bytesRead } = await file.read(bytes, doneBytes, sizeBytes - doneBytes, offsetBytes + doneBytes)
-    if (bytesRead === 0) break
-    doneBytes += bytesRead
-  }
-  return bytes.subarray(0, doneBytes)
-}
-
-async function linkIfAbsent(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to)
-    return true
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false
-    throw error
-  }
-}
-
-async function unlinkIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  }
-}
-
-/** Makes the new name survive a power failure, not only the new bytes. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}

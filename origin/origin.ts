@@ -19,9 +19,15 @@ export interface OriginOptions {
   readonly limits: ManifestLimits
   /** Models whose locations are kept in memory: those being fetched now. A record is some 100 bytes per extent. */
   readonly cachedLocationsMax: number
+  /** Requests that one range may cost. A chunk lies in one or two extents; a record that says otherwise is a flood. */
+  readonly extentsPerRangeMax: number
 }
 
-export const defaultOriginOptions: OriginOptions = { limits: defaultManifestLimits, cachedLocationsMax: 64 }
+export const defaultOriginOptions: OriginOptions = {
+  limits: defaultManifestLimits,
+  cachedLocationsMax: 64,
+  extentsPerRangeMax: 256,
+}
 
 export interface ResolvedModel {
   readonly ref: Ref
@@ -167,6 +173,13 @@ export class Origin {
       )
     }
     const slices = sliceExtents(extents, range.offsetBytes, range.sizeBytes)
+    if (slices.length > this.options.extentsPerRangeMax) {
+      throw new HoldfastError(
+        'BAD_MANIFEST',
+        `The locations record of ${formatDigest(model)} splits ${range.sizeBytes} bytes into ${slices.length} extents, ` +
+          `at most ${this.options.extentsPerRangeMax} are read. Push the model again.`,
+      )
+    }
     const sizeBytes = slices.reduce((sum, slice) => sum + slice.sizeBytes, 0)
     if (sizeBytes === range.sizeBytes) return slices
     throw new HoldfastError(

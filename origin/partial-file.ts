@@ -69,12 +69,12 @@ export async function placePartialFile(path: string, target: string, file: Manif
 async function openPartial(path: string): Promise<FileHandle> {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
   for (;;) {
-    await mkdir(dirname(path), { recursive: true })
     try {
       return await open(path, flags, 0o644)
     } catch (error) {
-      // Another pull that has just finished removed the empty folder: make it again.
+      // The first file, or another pull has just finished and removed the empty folder.
       if (errnoOf(error) !== 'ENOENT') throw error
+      await mkdir(dirname(path), { recursive: true })
     }
   }
 }

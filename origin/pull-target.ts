@@ -3,7 +3,7 @@
  * the first byte is fetched, so that a conflict costs nothing and changes nothing.
  */
 import { lstat, mkdir, realpath } from 'node:fs/promises'
-import { dirname, join, sep } from 'node:path'
+import { join, sep } from 'node:path'
 import { HoldfastError } from '../placement/errors.ts'
 import { errnoOf } from './errno.ts'
 import { hashFile } from './file-hash.ts'
@@ -47,9 +47,8 @@ export async function checkStillFree(
   if (found === 'blocked' || (found === 'other' && !options.force)) throw conflict([file.path], destination)
 }
 
-/** Makes the folder of a target. A symlink that stands there must not lead the pull out of its destination. */
-export async function makeTargetFolder(destination: string, target: string): Promise<void> {
-  const folder = dirname(target)
+/** Makes a folder of the destination. A symlink that stands there must not lead the pull out of its destination. */
+export async function makeTargetFolder(destination: string, folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true })
   } catch (error) {

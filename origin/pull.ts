@@ -5,7 +5,7 @@
  * interrupted pull has fetched lies in `.holdfast-partial/` and is used again; content that occurs twice is fetched once.
  */
 import { type FileHandle, mkdir, open, rmdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { ModelId, Sha256 } from '../placement/types.ts'
 import { mapLimited } from './concurrency.ts'
 import { errnoOf } from './errno.ts'
@@ -25,8 +25,10 @@ export interface PullOptions {
   readonly destination: string
   /** Replaces files that have other content; without it they are a PATH_CONFLICT. */
   readonly force?: boolean
-  /** Files in work at one time. */
+  /** Files of 1 MiB or more in work at one time. */
   readonly filesConcurrent?: number
+  /** Smaller files in work at one time; they take at most a chunk of a MiB each. */
+  readonly smallFilesConcurrent?: number
   /** Chunks read ahead per file. With the default of both, at most 8 chunks (64 MiB) are in memory. */
   readonly chunksConcurrent?: number
   readonly onProgress?: (progress: PullProgress) => void
@@ -34,7 +36,10 @@ export interface PullOptions {
 }
 
 export const defaultFilesConcurrent = 2
+export const defaultSmallFilesConcurrent = 16
 export const defaultChunksConcurrent = 4
+
+const smallFileBytes = 1024 * 1024
 
 export interface PullProgress {
   readonly doneBytes: number
@@ -68,6 +73,8 @@ class Pull {
   private readonly signal: { readonly signal?: AbortSignal }
   /** Where content lies in the destination, whole and verified in this run. */
   private readonly placed = new Map<Sha256, string>()
+  /** Folders of the destination that were made or found, and lie in it. */
+  private readonly folders = new Set<string>()
   private progress: PullProgress = {
     doneBytes: 0,
     totalBytes: 0,
@@ -91,10 +98,16 @@ class Pull {
     const { missing, present } = await inspectTargets(manifest, this.destination, { force, ...this.signal })
     await mkdir(this.destination, { recursive: true })
     for (const file of present) this.done(file, join(this.destination, file.path), file.sizeBytes)
+    // Small files are latency (a request and an fsync each), large ones are bandwidth and memory.
     const groups = Map.groupBy(missing, (file) => file.sha256).values()
-    await mapLimited(groups, this.options.filesConcurrent ?? defaultFilesConcurrent, async (files) => {
+    const { small = [], large = [] } = Object.groupBy(groups, ([file]) =>
+      file!.sizeBytes < smallFileBytes ? 'small' : 'large',
+    )
+    const bring = async (files: readonly ManifestFile[]) => {
       for (const file of files) await this.bring(digest, file)
-    })
+    }
+    await mapLimited(small, this.options.smallFilesConcurrent ?? defaultSmallFilesConcurrent, bring)
+    await mapLimited(large, this.options.filesConcurrent ?? defaultFilesConcurrent, bring)
     await removeIfEmpty(join(this.destination, partialFolder))
     const { fetchedBytes } = this.progress
     const keptBytes = totalBytes - fetchedBytes
@@ -105,7 +118,7 @@ class Pull {
     this.report({ path: file.path })
     const target = join(this.destination, file.path)
     const partial = join(this.destination, partialFolder, partialName(file))
-    await makeTargetFolder(this.destination, target)
+    await this.makeFolderOf(target)
     const twin = this.placed.get(file.sha256)
     const read = twin === undefined ? this.originReader(digest, file) : await FileReader.open(twin)
     try {
@@ -120,6 +133,13 @@ class Pull {
     await checkStillFree(this.destination, file, { force: this.options.force ?? false })
     await placePartialFile(partial, target, file)
     this.done(file, target, 0)
+  }
+
+  private async makeFolderOf(target: string): Promise<void> {
+    const folder = dirname(target)
+    if (this.folders.has(folder)) return
+    await makeTargetFolder(this.destination, folder)
+    this.folders.add(folder)
   }
 
   private originReader(digest: ModelId, file: ManifestFile): ChunkReader {

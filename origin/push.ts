@@ -150,8 +150,16 @@ class Push {
   }
 
   private async uploadFile(source: SourceFile): Promise<ManifestFile> {
-    await using file = await OpenSourceFile.open(source)
+    const file = await OpenSourceFile.open(source)
     this.opened.push(file)
+    try {
+      return await this.uploadOpened(source, file)
+    } finally {
+      await file.close()
+    }
+  }
+
+  private async uploadOpened(source: SourceFile, file: OpenSourceFile): Promise<ManifestFile> {
     const plan = await planFile(source.path, source.sizeBytes, file.readAt)
     const fileHash = createHash('sha256')
     const chunks: Chunk[] = []

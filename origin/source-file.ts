@@ -12,7 +12,7 @@ interface FileState {
   readonly ino: bigint
 }
 
-export class OpenSourceFile implements AsyncDisposable {
+export class OpenSourceFile {
   private readonly source: SourceFile
   private readonly handle: FileHandle
   private readonly before: FileState
@@ -76,7 +76,8 @@ export class OpenSourceFile implements AsyncDisposable {
     if (now.size !== size || now.mtimeNs !== mtimeNs || now.ino !== ino) throw this.changed()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** checkUnchanged() may still be called afterwards. */
+  async close(): Promise<void> {
     await this.handle.close()
   }
 

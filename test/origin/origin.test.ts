@@ -124,6 +124,17 @@ describe('Origin', () => {
     await expect(read(0, 10)).rejects.toMatchObject({ code: 'BAD_MANIFEST' })
   })
 
+  test('refuses a record that would make a flood of requests of one range', async () => {
+    const extents = Array.from({ length: 300 }, (_, i) => ({ object: `objects/${i}`, offsetBytes: 0, sizeBytes: kiB }))
+    const small = (await fixture.origin.readLocations(model)).files.find(({ sha256 }) => sha256 !== file)!
+    const flood = new Map([
+      [small.sha256, small.extents],
+      [file, extents],
+    ])
+    await fixture.store.put(`locations/${model}.json`, [buildLocations(flood)])
+    await expect(read(0, 300 * kiB)).rejects.toMatchObject({ code: 'BAD_MANIFEST' })
+  })
+
   test('an aborted reader does not fail another who waits for the same record', async () => {
     const controller = new AbortController()
     const range = { offsetBytes: 0, sizeBytes: 10 }

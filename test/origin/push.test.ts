@@ -2,6 +2,7 @@ import { appendFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PushProgress } from '../../origin/index.ts'
+import { GgufBytes } from './chunking/gguf-bytes.ts'
 import { noise, OriginFixture, safetensors, sha256, type TestTensor } from './fixture.ts'
 
 let fixture: OriginFixture
@@ -315,6 +316,23 @@ describe('a fine-tune', () => {
     expect(base.newBytes).toBe(base.totalBytes)
     expect(result.newBytes).toBeGreaterThanOrEqual(changedBytes)
     expect(result.newBytes).toBeLessThanOrEqual(1.2 * changedBytes)
+  })
+
+  test('of a GGUF file with more metadata uploads its header and what it changed', async () => {
+    const gguf = (note: string, changed: number) => {
+      const header = new GgufBytes().start({ tensors: 6, pairs: 1 }).text('note').u32(8).text(note)
+      for (let i = 0; i < 6; i++) header.tensor(`t${i}`, [100 * kiB + 1], 24, i * (100 * kiB + 32))
+      const parts = [header.align(32).build()]
+      for (let i = 0; i < 6; i++) parts.push(noise(i === changed ? 'tuned' : `t${i}`, 100 * kiB + 1), Buffer.alloc(31))
+      return Buffer.concat(parts)
+    }
+    await fixture.push(await fixture.model('base', { 'm.gguf': gguf('base', -1) }), 'acme/base')
+    const result = await fixture.push(
+      await fixture.model('tuned', { 'm.gguf': gguf('a longer note'.repeat(9), 3) }),
+      'acme/tuned',
+    )
+    expect(result.newBytes).toBeLessThan(101 * kiB)
+    expect(result.reusedBytes).toBe(5 * (100 * kiB + 32))
   })
 
   test('finds its chunks when the tensors lie in other shards', async () => {

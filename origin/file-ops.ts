@@ -1,0 +1,42 @@
+/** Small file operations that say what they mean when the file is there already, or not there. */
+import { type FileHandle, link, open, unlink } from 'node:fs/promises'
+import { errnoOf } from './errno.ts'
+
+export async function readFully(file: FileHandle, offsetBytes: number, sizeBytes: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(sizeBytes)
+  let doneBytes = 0
+  while (doneBytes < sizeBytes) {
+    const { bytesRead } = await file.read(bytes, doneBytes, sizeBytes - doneBytes, offsetBytes + doneBytes)
+    if (bytesRead === 0) break
+    doneBytes += bytesRead
+  }
+  return bytes.subarray(0, doneBytes)
+}
+
+export async function linkIfAbsent(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+export async function unlinkIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+}
+
+/** Makes the new name survive a power failure, not only the new bytes. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -147,6 +147,9 @@ void ClientWrap::StopClient(void* data) {
 
 Napi::Value ClientWrap::Open(const Napi::CallbackInfo& info) {
   OpenRequest request{StringFrom(info[0]), StringFrom(info[1]), DeadlineFrom(info[2])};
+  if (dispatcher_->closed()) {
+    return Rejected(info.Env(), Status::Error(code::kStoreUnreachable, "The client is closed; connect again"));
+  }
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), dispatcher_);
   const Napi::Promise promise = pending->promise();
   client_->Open(request, [pending](Status status, std::unique_ptr<OpenedModel> model) {

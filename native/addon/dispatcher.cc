@@ -49,6 +49,11 @@ void Dispatcher::Close(bool environment_ends) {
   function_ = nullptr;
 }
 
+bool Dispatcher::closed() {
+  MutexLock lock(&mutex_);
+  return function_ == nullptr;
+}
+
 void Dispatcher::Begin(Napi::Env env) {
   MutexLock lock(&mutex_);
   if (pending_++ == 0 && function_ != nullptr) napi_ref_threadsafe_function(env, function_);
@@ -90,12 +95,19 @@ void PendingPromise::Settle(Outcome outcome) {
   });
 }
 
+Napi::Promise Rejected(Napi::Env env, const Status& status) {
+  const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
+  deferred.Reject(ErrorOf(env, status).Value());
+  return deferred.Promise();
+}
+
 Napi::Promise RunOnPool(Napi::Env env, const std::shared_ptr<Dispatcher>& dispatcher, ThreadPool* pool,
                         std::function<Outcome()> work, const std::vector<Napi::Object>& kept) {
+  if (dispatcher->closed()) return Rejected(env, Status::Error(code::kShuttingDown, "The store is closed"));
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(env, dispatcher, kept);
   const Napi::Promise promise = pending->promise();
   if (!pool->Submit([pending, work = std::move(work)] { pending->Settle(work()); })) {
-    pending->Settle({Status::Error(code::kShuttingDown, "The store is closed"), nullptr});
+    pending->Settle({Status::Error(code::kShuttingDown, "The store is closing"), nullptr});
   }
   return promise;
 }

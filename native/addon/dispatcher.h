@@ -31,6 +31,9 @@ class Dispatcher {
   // After the last Post; on the JavaScript thread. At the end of the environment Node frees the queue itself.
   void Close(bool environment_ends);
 
+  // True after Close. On the JavaScript thread.
+  bool closed();
+
   // Operations that are under way keep the process alive; an idle store or client does not.
   void Begin(Napi::Env env);
   void End(Napi::Env env);
@@ -59,6 +62,9 @@ class PendingPromise {
   // was dropped because the process exits is not deleted.
   State* const state_;
 };
+
+// A promise that is rejected already, for what is asked of a closed store or client: nothing could settle it later.
+Napi::Promise Rejected(Napi::Env env, const Status& status);
 
 // Runs `work` on the pool and settles the promise with its outcome.
 Napi::Promise RunOnPool(Napi::Env env, const std::shared_ptr<Dispatcher>& dispatcher, ThreadPool* pool,

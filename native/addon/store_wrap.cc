@@ -168,6 +168,9 @@ Napi::Value StoreWrap::ImportFile(const Napi::CallbackInfo& info) {
 
 Napi::Value StoreWrap::Promote(const Napi::CallbackInfo& info) {
   const Digest digest = DigestFrom(info[0]);
+  if (context_->dispatcher->closed()) {
+    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed"));
+  }
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context_->dispatcher);
   const Napi::Promise promise = pending->promise();
   context_->store->Promote(digest, [pending](Status status) { pending->Settle({std::move(status), nullptr}); });

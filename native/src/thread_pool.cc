@@ -1,12 +1,18 @@
 // Invariants: running_ counts tasks between their removal from the queue and their return. After stopping_ is set nothing
-// enters the queue. A task is destroyed before it counts as done, so that Drain also waits for what its closure owned.
+// enters the queue. A task is destroyed before it counts as done, so that Drain also waits for what its closure owned. A pool
+// stands in PoolsOfProcess() until its threads have ended.
+//
+// exit() shuts every pool down: Node leaves by it after process.exit() and after an uncaught exception, without any clean-up
+// of the addon, and OpenSSL's own exit handler would then take sha256 away from under threads that hash.
 #include "holdfast/thread_pool.h"
 
 #include <pthread.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <deque>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "holdfast/mutex.h"
@@ -15,16 +21,45 @@ namespace holdfast {
 
 namespace {
 
+struct ProcessPools {
+  Mutex mutex;
+  std::unordered_set<ThreadPool*> pools GUARDED_BY(mutex);
+};
+
+ProcessPools& PoolsOfProcess() {
+  // Never freed: threads may end after static objects have.
+  static auto* pools = new ProcessPools();
+  return *pools;
+}
+
+void ShutDownAllPools() {
+  MutexLock lock(&PoolsOfProcess().mutex);
+  for (ThreadPool* pool : PoolsOfProcess().pools) pool->Shutdown();
+}
+
 class ThreadPoolImpl final : public ThreadPool {
  public:
   explicit ThreadPoolImpl(int thread_count) {
+    // Registered after OpenSSL registered its own, so run before that.
+    static const int registered = std::atexit(ShutDownAllPools);
+    (void)registered;
+    {
+      MutexLock lock(&PoolsOfProcess().mutex);
+      PoolsOfProcess().pools.insert(this);
+    }
     for (int i = 0; i < thread_count; i++) {
       threads_.emplace_back([this] { Run(); });
       pthread_setname_np(threads_.back().native_handle(), "holdfast-pool");
     }
   }
 
-  ~ThreadPoolImpl() override { Shutdown(); }
+  ~ThreadPoolImpl() override {
+    {
+      MutexLock lock(&PoolsOfProcess().mutex);
+      PoolsOfProcess().pools.erase(this);
+    }
+    Shutdown();
+  }
 
   bool Submit(std::function<void()> task) override {
     MutexLock lock(&mutex_);
@@ -40,6 +75,7 @@ class ThreadPoolImpl final : public ThreadPool {
   }
 
   void Shutdown() override {
+    MutexLock ending(&ending_);
     std::deque<std::function<void()>> dropped;
     {
       MutexLock lock(&mutex_);
@@ -76,6 +112,8 @@ class ThreadPoolImpl final : public ThreadPool {
     }
   }
 
+  // One thread at a time joins the others.
+  Mutex ending_;
   Mutex mutex_;
   CondVar work_;
   CondVar idle_;

@@ -30,7 +30,8 @@ TEST(EveryTruncationIsNoticed) {
     reader.Str();
     CHECK(!reader.AtEnd());
   }
-  FrameReader longer = ReaderOf(whole + "x");
+  const std::string extended = whole + "x";
+  FrameReader longer = ReaderOf(extended);
   longer.U64();
   longer.Str();
   longer.Str();
@@ -41,7 +42,8 @@ TEST(ReservedBytesAndSizesAreChecked) {
   std::string bytes = FrameWriter(FrameType::kOpen, 1).Take();
   bytes[2] = 1;
   CHECK(!ReaderOf(bytes).ok());
-  CHECK(!ReaderOf(std::string(kFrameBytesMax + 1, '\0')).ok());
+  const std::string oversized(kFrameBytesMax + 1, '\0');
+  CHECK(!ReaderOf(oversized).ok());
 }
 
 TEST(RandomBytesNeverReadOutside) {

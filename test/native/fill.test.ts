@@ -1,0 +1,161 @@
+/** Fills, tiers and limits through the addon; the core's own tests go deeper (native/test). */
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { isHoldfastError } from '../../placement/errors.ts'
+import { bytesOf, chunksOf, digestOf, StoreFixture, sha256, specOf } from './fixture.ts'
+
+const chunkBytes = 64 * 1024
+const both = { memory: true, disk: true }
+
+test('chunks that come in any order, twice and at once make the blob', async () => {
+  await using fixture = new StoreFixture()
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 0, max: 300_000 }),
+      fc.infiniteStream(fc.nat()),
+      fc.constantFrom(both, { memory: true, disk: false }, { memory: false, disk: true }),
+      async (sizeBytes, stream, where) => {
+        const bytes = bytesOf(sizeBytes, 1)
+        const spec = specOf(bytes)
+        const chunks = chunksOf(bytes, chunkBytes)
+        const order = [...chunks.keys(), ...chunks.keys()].sort(() => (stream.next().value! % 2 === 0 ? 1 : -1))
+        const fill = fixture.store.beginFill(spec, where)
+        await Promise.all(order.map((index) => fill.putChunk(index, chunks[index]!)))
+        await fill.finish()
+        const read = await fixture.store.read(spec.sha256, 0, sizeBytes)
+        expect(sha256(read!)).toBe(spec.sha256)
+        fixture.store.checkInvariants()
+        fixture.store.dropMemory(spec.sha256)
+        await fixture.store.dropDisk(spec.sha256)
+        expect(fixture.store.blob(spec.sha256)).toBeNull()
+        expect(fixture.store.stats()).toMatchObject({ memoryUsedBytes: 0, diskUsedBytes: 0 })
+      },
+    ),
+    { numRuns: 25 },
+  )
+})
+
+test('a wrong chunk is refused and stores nothing', async () => {
+  await using fixture = new StoreFixture()
+  const bytes = bytesOf(200_000, 1)
+  const chunks = chunksOf(bytes, chunkBytes)
+  const fill = fixture.store.beginFill(specOf(bytes), both)
+  await expect(fill.putChunk(1, chunks[2]!)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
+  await expect(fill.putChunk(1, chunks[1]!.subarray(1))).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
+  await expect(fill.putChunk(9, chunks[1]!)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  await expect(fill.finish()).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  await fill.abort({ keepPartial: true })
+  const again = fixture.store.beginFill(specOf(bytes), both)
+  expect(await again.recover()).toEqual([])
+  await again.abort()
+  expect(fixture.store.stats()).toMatchObject({ memoryUsedBytes: 0, diskUsedBytes: 0 })
+})
+
+test('right chunks that are not the named blob are discarded as a whole', async () => {
+  await using fixture = new StoreFixture()
+  for (const sizeBytes of [200_000, 1_000]) {
+    const bytes = bytesOf(sizeBytes, 1)
+    const fill = fixture.store.beginFill({ ...specOf(bytes), sha256: digestOf('another') }, both)
+    await Promise.all(chunksOf(bytes, chunkBytes).map((chunk, index) => fill.putChunk(index, chunk)))
+    await expect(fill.finish()).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
+    expect(fixture.store.blobs()).toEqual([])
+    expect(fixture.store.stats()).toMatchObject({ memoryUsedBytes: 0, diskUsedBytes: 0 })
+  }
+})
+
+test('the memory limit is exact to the page, filling segments included', async () => {
+  await using fixture = new StoreFixture({ memoryLimitBytes: 3 * 4096, diskLimitBytes: 0 })
+  const first = fixture.store.beginFill(specOf(bytesOf(4097, 1)), { memory: true, disk: false })
+  const attempt = (sizeBytes: number, seed: number) => {
+    try {
+      return fixture.store.beginFill(specOf(bytesOf(sizeBytes, seed)), { memory: true, disk: false })
+    } catch (error) {
+      return isHoldfastError(error) ? { code: error.code, details: error.details } : error
+    }
+  }
+  expect(attempt(4097, 2)).toEqual({ code: 'MEMORY_FULL', details: { neededBytes: 8192, freeBytes: 4096 } })
+  expect(attempt(3 * 4096 + 1, 2)).toEqual({ code: 'TOO_LARGE', details: { neededBytes: 16384, freeBytes: 4096 } })
+  await fixture.add(bytesOf(4096, 3))
+  expect(attempt(1, 4)).toMatchObject({ code: 'MEMORY_FULL' })
+  expect(fixture.store.stats().memoryUsedBytes).toBe(3 * 4096)
+  await first.abort()
+  expect(fixture.store.stats().memoryUsedBytes).toBe(4096)
+  await fixture.add(bytesOf(8192, 5))
+})
+
+test('a full disk leaves the blob in memory alone', async () => {
+  await using fixture = new StoreFixture({ diskLimitBytes: 8192 })
+  const sha = await fixture.add(bytesOf(10_000, 1), both)
+  expect(fixture.store.blob(sha)).toMatchObject({ inMemory: true, onDisk: false })
+  expect(() => fixture.store.beginFill(specOf(bytesOf(10_000, 2)), { memory: false, disk: true })).toThrowError(
+    expect.objectContaining({ code: 'TOO_LARGE' }),
+  )
+})
+
+test('the arguments are checked, not trusted', async () => {
+  await using fixture = new StoreFixture()
+  const spec = specOf(bytesOf(1000, 1))
+  const bad = [
+    { ...spec, sha256: spec.sha256.toUpperCase() },
+    { ...spec, sizeBytes: 999 },
+    { ...spec, sizeBytes: -1 },
+    { ...spec, sizeBytes: 2 ** 60 },
+    { ...spec, chunks: null as never },
+    { ...spec, chunks: [{ sha256: '..', sizeBytes: 1000 }] },
+  ]
+  for (const blob of bad) {
+    expect(() => fixture.store.beginFill(blob, both)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }))
+  }
+  const fill = fixture.store.beginFill(spec, both)
+  expect(() => fixture.store.beginFill(spec, both)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }))
+  expect(() => fill.putChunk(0, 'text' as never)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }))
+  expect(fixture.store.diskPathOf(spec.sha256)).toBeNull()
+})
+
+test('a disk blob is promoted once for all who ask, and read in parts', async () => {
+  await using fixture = new StoreFixture()
+  const bytes = bytesOf(3_000_000, 1)
+  const sha = await fixture.add(bytes, { memory: false, disk: true })
+  expect(await fixture.store.read(sha, 2_999_990, 10)).toEqual(bytes.subarray(2_999_990))
+  const promotions = Array.from({ length: 20 }, () => fixture.store.promote(sha))
+  expect(fixture.store.stats().memoryUsedBytes).toBeLessThanOrEqual(3_002_368)
+  await Promise.all(promotions)
+  expect(fixture.store.stats()).toMatchObject({ memoryUsedBytes: 3_002_368, segments: 1 })
+  const part = await fixture.store.read(sha, 100_000, 200_000)
+  expect(bytes.subarray(100_000, 300_000).equals(part!)).toBe(true)
+  await expect(fixture.store.read(sha, 2_999_990, 11)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  expect(await fixture.store.read(digestOf('unknown'), 0, 1)).toBeNull()
+  await expect(fixture.store.promote(digestOf('unknown'))).rejects.toMatchObject({ code: 'DISK_FAILED' })
+})
+
+test('a file is imported, verified, and found bad once it has changed', async () => {
+  await using fixture = new StoreFixture()
+  const bytes = bytesOf(100_000, 1)
+  const path = join(fixture.folder, 'derived')
+  writeFileSync(path, bytes)
+  const imported = await fixture.store.importFile(path)
+  expect(imported).toEqual({ sha256: sha256(bytes), sizeBytes: 100_000 })
+  const stored = fixture.store.diskPathOf(imported.sha256)!
+  expect(await fixture.store.verifyDisk(imported.sha256)).toBe(true)
+  // Removed and written anew: the file is read-only.
+  rmSync(stored)
+  writeFileSync(stored, Buffer.alloc(100_000))
+  expect(await fixture.store.verifyDisk(imported.sha256)).toBe(false)
+  expect(fixture.store.diskPathOf(imported.sha256)).toBeNull()
+  expect(await fixture.store.dropDisk(imported.sha256)).toBe(false)
+})
+
+test('close waits for running work, and refuses later work', async () => {
+  const fixture = new StoreFixture()
+  const bytes = bytesOf(1_000_000, 1)
+  const fill = fixture.store.beginFill(specOf(bytes), both)
+  const puts = chunksOf(bytes, chunkBytes).map((chunk, index) => fill.putChunk(index, chunk))
+  const finished = Promise.all(puts).then(() => fixture.store.close())
+  const closing = fixture.store.close()
+  await Promise.all([...puts, closing, finished])
+  await expect(fill.finish()).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+  await expect(fixture.store.read(sha256(bytes), 0, 1)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+  await fixture[Symbol.asyncDispose]()
+})

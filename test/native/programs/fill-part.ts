@@ -1,0 +1,26 @@
+/**
+ * A store process that fills every second chunk of a blob, says so, and waits to be killed.
+ *   fill-part.ts FOLDER SIZE SEED
+ */
+import { join } from 'node:path'
+import { createStore } from '../../../native/index.ts'
+import { bytesOf, chunksOf, specOf } from '../fixture.ts'
+
+const [folder = '', size = '0', seed = '0'] = process.argv.slice(2)
+const store = createStore(
+  {
+    socketPath: join(folder, 'other.sock'),
+    memoryLimitBytes: 64 << 20,
+    diskPath: join(folder, 'other-disk'),
+    diskLimitBytes: 64 << 20,
+    connectionsMax: 1,
+    leasesPerConnectionMax: 1,
+  },
+  { onLease() {}, onOpenMiss() {} },
+)
+const bytes = bytesOf(Number(size), Number(seed))
+const fill = store.beginFill(specOf(bytes), { memory: true, disk: true })
+const chunks = chunksOf(bytes, 64 * 1024)
+await Promise.all(chunks.map((chunk, index) => (index % 2 === 0 ? fill.putChunk(index, chunk) : undefined)))
+console.log('half')
+process.stdin.resume()

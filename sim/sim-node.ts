@@ -2,7 +2,16 @@
  * One simulated node: the real NodeCore, and around it what the adapters of the daemon would do, in a few lines each. Its store
  * verifies every chunk as the native store does: what is not the announced digest is reported and never kept.
  */
-import { type Effect, type Event, type FetchChunk, type Interner, NodeCore } from '../node/core/index.ts'
+import {
+  defaultNodeCoreOptions,
+  type Effect,
+  type Event,
+  type FetchChunk,
+  type Interner,
+  NodeCore,
+  type NodeCoreOptions,
+  type Seal,
+} from '../node/core/index.ts'
 import { createEvictionPolicy, type EvictionPolicy } from '../placement/eviction/index.ts'
 import type { Prng } from '../placement/prng.ts'
 import type { ModelId, NodeId, Sha256 } from '../placement/types.ts'
@@ -13,6 +22,7 @@ import type { Network } from './network.ts'
 import type { SimOrigin } from './sim-origin.ts'
 
 export interface SimNodeOptions {
+  readonly core: NodeCoreOptions
   readonly memoryLimitBytes: number
   readonly tickMs: number
   /** Chunks a node sends at one time; the next asker is told that it is busy. */
@@ -22,6 +32,7 @@ export interface SimNodeOptions {
 }
 
 export const defaultSimNodeOptions: SimNodeOptions = {
+  core: { ...defaultNodeCoreOptions, sharesPartialModels: true },
   memoryLimitBytes: 4 * 1024 ** 3,
   tickMs: 100,
   uploadsMax: 64,
@@ -304,13 +315,10 @@ export class SimNode {
 
   private createCore(): NodeCore {
     this.epoch += 1
-    return new NodeCore({
-      self: this.id,
-      epoch: this.epoch,
-      seal: (entry) => ({ entry, envelope: null }),
-      random: this.random.child(`core ${this.epoch}`),
-      interner: this.world.interner,
-    })
+    const { id: self, epoch } = this
+    const random = this.random.child(`core ${epoch}`)
+    const seal: Seal = (entry) => ({ entry, envelope: null })
+    return new NodeCore({ self, epoch, seal, random, interner: this.world.interner }, this.options.core)
   }
 
   private note(text: string): void {

@@ -51,8 +51,8 @@ export interface ChooseSourceView {
   readonly state: ChunkState
   /** Usable peers in order of their ids: not suspected, not distrusted. */
   readonly peers: readonly PeerSource[]
-  /** True when the cluster has other nodes, which might want the same. */
-  readonly hasNeighbours: boolean
+  /** Other nodes might want the same and share what each took from the origin. */
+  readonly mayShare: boolean
   readonly book: SourceBook
   readonly random: RandomInt
   readonly nowMs: number
@@ -68,7 +68,7 @@ export function chooseSource(view: ChooseSourceView, options: ChooseSourceOption
     return failing ? chooseOrigin(view, false, options) : null
   }
   if (peers.length > 0) return chooseAmongFetchers(view, peers, options)
-  return chooseOrigin(view, view.hasNeighbours, options)
+  return chooseOrigin(view, view.mayShare, options)
 }
 
 /**

@@ -64,7 +64,7 @@ export interface FetchPlanPorts {
   readonly random: Prng
   /** Peers that have the model or fetch it and may be used now, in order of ids. */
   readonly peersWith: (model: ModelId, nowMs: number) => PeerSource[]
-  readonly hasNeighbours: () => boolean
+  readonly mayShare: () => boolean
 }
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -325,8 +325,8 @@ export class FetchPlan {
   private view(fetch: Fetch, state: ChunkState, peers: readonly PeerSource[], nowMs: number): ChooseSourceView {
     const { self } = this
     const { book, random } = this.ports
-    const hasNeighbours = this.ports.hasNeighbours()
-    return { self, fetch, state, peers, hasNeighbours, book, random: (bound) => random.int(bound), nowMs }
+    const mayShare = this.ports.mayShare()
+    return { self, fetch, state, peers, mayShare, book, random: (bound) => random.int(bound), nowMs }
   }
 
   private shuffled<T>(items: readonly T[]): T[] {

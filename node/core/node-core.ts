@@ -78,7 +78,7 @@ export class NodeCore {
         book: this.book,
         random: random.child('fetch'),
         peersWith: (model, nowMs) => this.view.usablePeers(model, nowMs),
-        hasNeighbours: () => this.membership.connectedCount > 0,
+        mayShare: () => this.mayShare(),
       },
       options.fetch,
     )
@@ -278,7 +278,7 @@ export class NodeCore {
       return [{ kind: 'fetch-failed', model: event.model, code: 'SHUTTING_DOWN', message }]
     }
     const isCold = !this.view.usablePeers(event.model, event.nowMs).some((peer) => peer.complete)
-    if (isCold && event.chunks.length > 0 && this.membership.connectedCount > 0) this.announced.add(event.model)
+    if (isCold && event.chunks.length > 0 && this.mayShare()) this.announced.add(event.model)
     this.fetches.fetch(event)
     return []
   }
@@ -309,6 +309,11 @@ export class NodeCore {
     const begins = next.some((model) => !this.fetching.includes(model))
     this.fetching = next
     this.refreshResidency(nowMs, begins)
+  }
+
+  /** Others may want the same model and take from us what we have of it. */
+  private mayShare(): boolean {
+    return this.options.sharesPartialModels && this.membership.connectedCount > 0
   }
 
   private refreshResidency(nowMs: number, urgent: boolean): void {

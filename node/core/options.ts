@@ -17,6 +17,12 @@ export interface NodeCoreOptions {
   readonly sources: SourceBookOptions
   readonly fetch: FetchPlanOptions
   readonly view: ClusterViewOptions
+  /**
+   * This node serves the verified chunks of models that are still on their way in. Then it says what it fetches, and a crowd that
+   * wants one cold model costs the origin about two copies instead of one per node. Off unless the adapter can: whoever is asked
+   * for such chunks and never has them only costs others time.
+   */
+  readonly sharesPartialModels: boolean
   /** Time between two looks for silent nodes: a scan of the whole ledger, for something that takes minutes. */
   readonly expiryCheckMs: number
   /** Time between two looks at our own demand; publishing has its own interval. */
@@ -36,6 +42,7 @@ export const defaultNodeCoreOptions: NodeCoreOptions = {
   sources: defaultSourceBookOptions,
   fetch: defaultFetchPlanOptions,
   view: defaultClusterViewOptions,
+  sharesPartialModels: false,
   expiryCheckMs: 5_000,
   demandCheckMs: 1_000,
   demandModelsMax: 64,

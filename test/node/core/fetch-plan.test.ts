@@ -39,8 +39,8 @@ describe('where chunks are asked for', () => {
     expect(asked.map((effect) => nameOf(effect.source))).toEqual(['origin', 'origin', 'origin', 'origin'])
   })
 
-  test('in a cluster where nobody has it the origin is spared at first, and others are told at once', () => {
-    const node = new CoreFixture()
+  test('in a cluster that shares what is on its way in, the origin is spared at first and others are told at once', () => {
+    const node = new CoreFixture({ core: { sharesPartialModels: true } })
     node.peer('a', [])
     const effects = node.fetch(model, chunksOf('m', 10))
     expect(only(effects, 'get-chunk').map((effect) => nameOf(effect.source))).toEqual(['origin'])
@@ -48,6 +48,14 @@ describe('where chunks are asked for', () => {
       { models: [], fetching: [model] },
     ])
     expect(only(node.pass(400), 'get-chunk').length).toBe(defaultFetchPlanOptions.flightsAtOriginMax - 1)
+  })
+
+  test('a node that cannot share what is on its way in says nothing and asks the origin as it likes', () => {
+    const node = new CoreFixture()
+    node.peer('a', [])
+    const effects = node.fetch(model, chunksOf('m', 10))
+    expect(only(effects, 'get-chunk').length).toBe(defaultFetchPlanOptions.flightsAtOriginMax)
+    expect(only(effects, 'publish')).toEqual([])
   })
 
   test('a holder that appears later joins the running fetch', () => {

@@ -134,6 +134,6 @@ test('whatever happens, a done chunk is never asked for, counters hold, and ever
       run.drain()
       expect([...run.running], 'every fetch has ended').toEqual([])
     }),
-    { numRuns: 200 },
+    { numRuns: 1000 },
   )
 })

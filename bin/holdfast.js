@@ -3,7 +3,7 @@
 // package brought along. In a checkout the TypeScript sources run as they are; in an installed package, dist/ does.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import module, { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -11,6 +11,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const [major, minor] = process.versions.node.split('.').map(Number)
 
 if (major > 22 || (major === 22 && minor >= 18)) {
+  // Compiled code is kept between starts: a node is up in half the time.
+  module.enableCompileCache()
   const source = join(root, 'node', 'cli', 'main.ts')
   const isCheckout = existsSync(source) && !root.includes(`${sep}node_modules${sep}`)
   await import(pathToFileURL(isCheckout ? source : join(root, 'dist', 'node', 'cli', 'main.js')).href)

@@ -20,7 +20,9 @@ export async function privatePercentOfSegments(nodePid: number): Promise<number>
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
-  const lists = (await readdir(`/proc/${pid}/task`)).map((task) => readFile(`/proc/${pid}/task/${task}/children`, 'utf8'))
+  const lists = (await readdir(`/proc/${pid}/task`)).map((task) =>
+    readFile(`/proc/${pid}/task/${task}/children`, 'utf8'),
+  )
   return (await Promise.all(lists)).join(' ').split(' ').filter(Boolean).map(Number)
 }
 

@@ -1,6 +1,7 @@
 /** A file of incompressible bytes, the same for the same seed. */
-import { open } from 'node:fs/promises'
+
 import { createCipheriv } from 'node:crypto'
+import { open } from 'node:fs/promises'
 
 const blockBytes = 8 * 2 ** 20
 

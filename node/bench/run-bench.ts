@@ -9,7 +9,10 @@ const benches: Record<string, () => Promise<Bench>> = {
   smoke: async () => (await import('./smoke.ts')).smoke,
 }
 
-export async function runBench(name: string, options: { readonly json: boolean; readonly tiny: boolean }): Promise<void> {
+export async function runBench(
+  name: string,
+  options: { readonly json: boolean; readonly tiny: boolean },
+): Promise<void> {
   const load = Object.hasOwn(benches, name) ? benches[name] : undefined
   if (load === undefined) {
     throw new HoldfastError('BAD_REQUEST', `there is no bench ${name}; there is ${Object.keys(benches).join(', ')}.`)

@@ -17,9 +17,9 @@ import { readInputs } from '../demo/read-inputs.ts'
 import type { SpawnedNode } from '../demo/spawn-node.ts'
 import { copyMbps, fileOpenUs, tcpMbps } from './limits.ts'
 import { privatePercentOfSegments } from './private-share.ts'
+import { writeRandomFile } from './random-file.ts'
 import { median } from './statistics.ts'
 import type { BenchContext, BenchRow } from './types.ts'
-import { writeRandomFile } from './random-file.ts'
 
 interface Sizes {
   readonly weightsBytes: number
@@ -74,13 +74,42 @@ async function pulls(
     await rm(path)
   }
   const n = sizes.repeats
-  const [origin, peer, copy, tcp] = [figures.origin, figures.peer, figures.copy, figures.tcp].map(median) as [number, number, number, number]
+  const [origin, peer, copy, tcp] = [figures.origin, figures.peer, figures.copy, figures.tcp].map(median) as [
+    number,
+    number,
+    number,
+    number,
+  ]
   return [
-    { id: 'pull_origin_mbps', value: origin, unit: 'MB/s', n, note: 'open of a cold model: read, hashed twice, in memory and on disk' },
-    { id: 'file_copy_mbps', value: copy, unit: 'MB/s', n, note: 'limit: the same file copied and synced, nothing hashed' },
+    {
+      id: 'pull_origin_mbps',
+      value: origin,
+      unit: 'MB/s',
+      n,
+      note: 'open of a cold model: read, hashed twice, in memory and on disk',
+    },
+    {
+      id: 'file_copy_mbps',
+      value: copy,
+      unit: 'MB/s',
+      n,
+      note: 'limit: the same file copied and synced, nothing hashed',
+    },
     { id: 'pull_origin_vs_copy', value: origin / copy, unit: 'ratio', n },
-    { id: 'pull_peer_mbps', value: peer, unit: 'MB/s', n, note: 'the same from the other node, TLS 1.3, both nodes on these cores' },
-    { id: 'tcp_loopback_mbps', value: tcp, unit: 'MB/s', n, note: 'limit: plain TCP between two sockets of one process' },
+    {
+      id: 'pull_peer_mbps',
+      value: peer,
+      unit: 'MB/s',
+      n,
+      note: 'the same from the other node, TLS 1.3, both nodes on these cores',
+    },
+    {
+      id: 'tcp_loopback_mbps',
+      value: tcp,
+      unit: 'MB/s',
+      n,
+      note: 'limit: plain TCP between two sockets of one process',
+    },
     { id: 'pull_peer_vs_tcp', value: peer / tcp, unit: 'ratio', n },
   ]
 }
@@ -99,7 +128,13 @@ async function opens(holder: SpawnedNode, sizes: Sizes, say: (text: string) => v
   const n = sizes.opens
   return [
     { id: 'open_hit_us', value: median(openedUs), unit: 'us', n, note: 'connect, lease, descriptor, map, first byte' },
-    { id: 'file_open_us', value: median(bareUs), unit: 'us', n, note: 'limit: open and read one byte of a cached file' },
+    {
+      id: 'file_open_us',
+      value: median(bareUs),
+      unit: 'us',
+      n,
+      note: 'limit: open and read one byte of a cached file',
+    },
   ]
 }
 
@@ -130,9 +165,21 @@ async function serving(
   }
   const n = sizes.requests
   return [
-    { id: 'second_process_private_pct', value: privatePct, unit: '%', n: 2, note: 'private share of the weights mapped by the workers' },
+    {
+      id: 'second_process_private_pct',
+      value: privatePct,
+      unit: '%',
+      n: 2,
+      note: 'private share of the weights mapped by the workers',
+    },
     { id: 'infer_local_ms', value: median(localMs), unit: 'ms', n, note: sizes.served },
-    { id: 'forward_overhead_ms', value: median(forwardedMs) - median(localMs), unit: 'ms', n, note: 'asked at the other node, answered by the holder' },
+    {
+      id: 'forward_overhead_ms',
+      value: median(forwardedMs) - median(localMs),
+      unit: 'ms',
+      n,
+      note: 'asked at the other node, answered by the holder',
+    },
   ]
 }
 

@@ -2,8 +2,8 @@
  * Where to ask for a chunk now: the key of a source, or null to wait.
  *
  * 1. A peer that has the whole model: the one expected to deliver first, counting what we already asked of it; any of those
- *    that are nearly as good, so that a crowd does not fall on one. While such a peer is merely at its limit we wait; the origin
- *    helps only when all of them have been failing for a while.
+ *    that are nearly as good, so that a crowd does not fall on one. While such a peer is merely at its limit we ask others that are
+ *    fetching it too, or wait; the origin helps only when there are none and all holders have been failing for a while.
  * 2. Nobody has it all, but others fetch it too: every chunk has a home among us (rendezvous hashing). The home takes it from the origin, the others from the home; so a crowd costs the origin about one copy. A home that
  *    still lacks the chunk after some time is passed over.
  * 3. The origin. For a first moment a fetch asks it for one chunk at a time: others may want the same and not know of us yet.
@@ -64,6 +64,9 @@ export function chooseSource(view: ChooseSourceView, options: ChooseSourceOption
   if (complete.length > 0) {
     const chosen = choosePeer(view, complete, options)
     if (chosen !== null) return chosen
+    // The crowd's first holders are asked by all of it; the other fetchers have most chunks by then.
+    const fetchers = peers.filter((peer) => !peer.complete)
+    if (fetchers.length > 0) return askFetcher(view, fetchers, options)
     const failing = complete.every((peer) => view.book.failingForMs(peer.key, view.nowMs) >= options.originHelpsAfterMs)
     return failing ? chooseOrigin(view, false, options) : null
   }
@@ -76,13 +79,13 @@ export function chooseSource(view: ChooseSourceView, options: ChooseSourceOption
  * now: the home is slow because all ask it, and the origin would see the crowd after all.
  */
 export function chooseSecondSource(view: ChooseSourceView, options: ChooseSourceOptions): SourceKey | null {
-  const { state, nowMs } = view
+  const { state } = view
   const others = view.peers.filter((peer) => !state.flights.has(peer.key))
   const fetchers = others.filter((peer) => !peer.complete && mayHave(view, peer.key))
   if (fetchers.length === 0 || others.some((peer) => peer.complete)) {
     return chooseSource({ ...view, peers: others }, options)
   }
-  return nowMs < state.askAgainAtMs ? null : choosePeer(view, fetchers, options)
+  return askFetcher(view, fetchers, options)
 }
 
 /** Nobody could be asked for this chunk, not even later. */
@@ -96,16 +99,22 @@ function chooseAmongFetchers(
   options: ChooseSourceOptions,
 ): SourceKey | null {
   const { state, nowMs } = view
-  if (!originMayHave(view)) {
-    if (nowMs < state.askAgainAtMs) return null
-    return choosePeer(view, fetchers, options)
-  }
+  if (!originMayHave(view)) return askFetcher(view, fetchers, options)
   const home = homeOf(state.chunkHash, [view.self, ...fetchers])
   if (home === view.self.key || state.notYetCount >= options.notYetMax) {
     return chooseOrigin(view, nowMs < view.fetch.startedAtMs + options.headStartMs, options)
   }
   if (nowMs < state.askAgainAtMs) return null
   return isFree(view, home, options) ? home : null
+}
+
+/** Any fetcher, unless one said just now that it does not have the chunk yet. */
+function askFetcher(
+  view: ChooseSourceView,
+  fetchers: readonly PeerSource[],
+  options: ChooseSourceOptions,
+): SourceKey | null {
+  return view.nowMs < view.state.askAgainAtMs ? null : choosePeer(view, fetchers, options)
 }
 
 function choosePeer(

@@ -114,6 +114,21 @@ describe('where chunks are asked for', () => {
   })
 })
 
+test('while the first holder of a crowd is at its limit the other fetchers are asked, not the origin', () => {
+  const node = new CoreFixture(fetchOptions({ flightsPerPeerMax: 1, headStartMs: 0 }))
+  node.peer('holder', [model])
+  node.peer('fetcher', [])
+  node.step({
+    kind: 'entries',
+    from: 'fetcher',
+    entries: [entryOf('residency', 'fetcher', { models: [], fetching: [model] })],
+  })
+  const asked = only(node.fetch(model, chunksOf('m', 4)), 'get-chunk')
+  expect(asked.map((effect) => nameOf(effect.source))).toEqual(['holder', 'fetcher'])
+  node.failed(asked[0]!, 'refused')
+  expect(only(node.pass(5_000), 'get-chunk').map((effect) => nameOf(effect.source))).not.toContain('origin')
+})
+
 describe('failures', () => {
   test('a chunk that a holder lacks goes to another holder, then to the origin', () => {
     const node = new CoreFixture()

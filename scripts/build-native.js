@@ -54,17 +54,24 @@ async function build() {
 
 async function compile() {
   const { BuildSystem } = require('cmake-js')
-  // cmake-js logs every step to the console; the compiler's own output says more when something fails.
-  const system = new BuildSystem({ directory: source, out: buildPath, preferGnu: !process.env.CXX, isNodeApi: true })
+  const options = { directory: source, out: buildPath, preferGnu: !process.env.CXX, noLog: true, silent: true }
+  const system = new BuildSystem(options)
   // It looks for "binary.napi_versions" in the package.json beside CMakeLists.txt; ours lies one folder up. Without this it
   // would download Node's headers.
   system.options.isNodeApi = true
-  // A cache of another checkout or Node makes cmake stop.
   if (isForeign(join(buildPath, 'CMakeCache.txt'))) rmSync(buildPath, { recursive: true, force: true })
-  await system.configure()
-  await system.build()
+  try {
+    await system.configure()
+    await system.build()
+  } catch {
+    // Again, to be heard: what compiled before is not compiled twice.
+    system.cmake.silent = false
+    await system.configure()
+    await system.build()
+  }
 }
 
+// A cache of another checkout makes cmake stop.
 function isForeign(cache) {
   return existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${source}\n`)
 }

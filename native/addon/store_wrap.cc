@@ -2,6 +2,7 @@
 // SHUTTING_DOWN or answer from the tables.
 #include "store_wrap.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <utility>
 
@@ -14,22 +15,36 @@ namespace {
 // Up to here a copy is cheaper than telling the collector about memory outside of its heap.
 constexpr uint64_t kCopyBytesMax = 64 * 1024;
 
+// Events that may wait for the JavaScript thread. A blocked one delays nobody's hits before that many opens and closes.
+constexpr int kEventsMax = 65536;
+
 // Called on the store's threads; passes on to the JavaScript thread.
 class Listener final : public StoreListener {
  public:
   Listener(std::shared_ptr<Dispatcher> dispatcher, StoreWrap* wrap) : dispatcher_(std::move(dispatcher)), wrap_(wrap) {}
 
   void OnOpenMiss(const OpenMiss& miss) override {
-    dispatcher_->Post([wrap = wrap_, miss](Napi::Env env) { wrap->EmitOpenMiss(env, miss); });
+    Emit([wrap = wrap_, miss](Napi::Env env) { wrap->EmitOpenMiss(env, miss); });
   }
 
   void OnLease(bool opened, const LeaseInfo& info) override {
-    dispatcher_->Post([wrap = wrap_, opened, info](Napi::Env env) { wrap->EmitLease(env, opened, info); });
+    Emit([wrap = wrap_, opened, info](Napi::Env env) { wrap->EmitLease(env, opened, info); });
   }
 
+  bool congested() const override { return *waiting_ >= kEventsMax; }
+
  private:
+  void Emit(Dispatcher::Action action) {
+    ++*waiting_;
+    dispatcher_->Post([waiting = waiting_, action = std::move(action)](Napi::Env env) {
+      --*waiting;
+      action(env);
+    });
+  }
+
   const std::shared_ptr<Dispatcher> dispatcher_;
   StoreWrap* const wrap_;
+  const std::shared_ptr<std::atomic<int>> waiting_ = std::make_shared<std::atomic<int>>(0);
 };
 
 // At the end of the environment: no native thread may outlive it.

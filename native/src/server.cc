@@ -31,7 +31,7 @@ constexpr uint64_t kWakeKey = 1;
 // Frames taken from one connection before the others get their turn.
 constexpr int kFramesPerTurn = 64;
 constexpr int kEventsPerTurn = 64;
-// How long to wait when the kernel has too many descriptors in flight, for which it has no event.
+// How long to wait when the kernel has too many descriptors in flight or the listener too much to hear; neither has an event.
 constexpr int kStalledMs = 10;
 constexpr uint16_t kVersion = kProtocolVersion;
 
@@ -201,7 +201,7 @@ class ServerImpl final : public Server {
   void ReadFrom(uint64_t id) {
     for (int i = 0; i < kFramesPerTurn; i++) {
       const auto found = connections_.find(id);
-      if (found == connections_.end() || found->second->congested()) return;
+      if (found == connections_.end() || found->second->congested() || listener_->congested()) return;
       Connection& connection = *found->second;
       size_t size_bytes = 0;
       switch (connection.Read(&buffer_, &size_bytes)) {
@@ -336,8 +336,9 @@ class ServerImpl final : public Server {
     Connection& connection = *found->second;
     const Connection::FlushResult result = connection.Flush();
     if (result == Connection::FlushResult::kClosed) return Remove(id);
-    if (result == Connection::FlushResult::kStalled) stalled_.push_back(id);
-    const uint32_t wanted = (connection.congested() ? 0u : static_cast<uint32_t>(EPOLLIN)) |
+    const bool deaf = listener_->congested();
+    if (deaf || result == Connection::FlushResult::kStalled) stalled_.push_back(id);
+    const uint32_t wanted = (deaf || connection.congested() ? 0u : static_cast<uint32_t>(EPOLLIN)) |
                             (result == Connection::FlushResult::kBlocked ? static_cast<uint32_t>(EPOLLOUT) : 0u);
     if (wanted == connection.epoll_events) return;
     epoll_event event = {};

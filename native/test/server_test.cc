@@ -145,6 +145,19 @@ TEST(AClientThatDoesNotReadIsNotReadFrom) {
   for (size_t i = 0; i < sent; i++) CHECK(flooding.Receive() == FrameType::kError);
 }
 
+TEST(AListenerThatCannotHearMoreStopsTheReading) {
+  StoreFixture fixture;
+  fixture.Publish("m", {100}, {"acme/x"});
+  const auto client = fixture.Connect();
+  fixture.deaf = true;
+  auto waiting = OpenLater(client.get(), "acme/x");
+  // The deadline of another open shows that time passes without an answer.
+  CHECK_CODE(OpenLater(client.get(), "acme/x", 50).get().status, code::kDeadlineExceeded);
+  CHECK(fixture.opened == 0);
+  fixture.deaf = false;
+  CHECK_OK(waiting.get().status);
+}
+
 TEST(DescriptorsThatAClientSendsAreDropped) {
   StoreFixture fixture;
   fixture.Publish("m", {100}, {"acme/x"});

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
@@ -57,6 +58,8 @@ struct StoreFixture : public StoreListener {
     changed.NotifyAll();
   }
 
+  bool congested() const override { return deaf; }
+
   // Waits until `condition` holds; it is asked under the lock, after each event.
   void Await(const std::function<bool()>& condition) {
     MutexLock lock(&mutex);
@@ -99,6 +102,7 @@ struct StoreFixture : public StoreListener {
   std::vector<OpenMiss> misses;
   int opened = 0;
   int closed = 0;
+  std::atomic<bool> deaf = false;
 };
 
 struct Opened {

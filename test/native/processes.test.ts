@@ -1,5 +1,6 @@
 /** What only separate processes show: kill -9 on either side, private memory, exits in the middle of everything. */
 import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { createStore } from '../../native/index.ts'
 import { bytesOf, chunksOf, StoreFixture, sha256, specOf } from './fixture.ts'
@@ -81,4 +82,14 @@ test.each([
   const { child, next } = await fixture.run('exit-busy.ts', [fixture.folder, how])
   expect(await next()).toBe('open 3')
   expect(await once(child, 'exit')).toEqual([code, null])
+})
+
+test('a worker thread that ends in the middle of everything gives everything back', async () => {
+  await using fixture = new StoreFixture()
+  const program = `${import.meta.dirname}/programs/exit-busy.ts`
+  // The second one takes the folder and the socket that the first one left.
+  for (const how of ['natural', 'exit', 'exit']) {
+    const worker = new Worker(program, { argv: [fixture.folder, how], stdout: true })
+    expect(await once(worker, 'exit')).toEqual([7])
+  }
 })

@@ -36,6 +36,9 @@ class StoreListener {
   virtual ~StoreListener() = default;
   virtual void OnOpenMiss(const OpenMiss& miss) = 0;
   virtual void OnLease(bool opened, const LeaseInfo& info) = 0;
+  // True while too many events wait to be heard: then the server reads nothing more from its clients, so that one that opens
+  // and closes without end cannot fill the daemon's memory with news of it.
+  virtual bool congested() const { return false; }
 };
 
 struct ServerStats {

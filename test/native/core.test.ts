@@ -1,0 +1,36 @@
+/** Builds and runs the tests of the native core (native/test): hostile clients, limits, threads, without Node around them. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '..', '..')
+const folder = join(root, 'build', 'core-tests')
+
+/** A first build takes about a minute on two cores; the next ones only what changed. */
+const timeoutMs = 300_000
+
+const run = async (command: string, args: readonly string[]) => {
+  const { stdout } = await promisify(execFile)(command, [...args], { maxBuffer: 64 << 20 })
+  return stdout
+}
+
+test('the tests of the native core pass', { timeout: timeoutMs }, async ({ skip }) => {
+  try {
+    await run('cmake', [
+      '-S',
+      join(root, 'native'),
+      '-B',
+      folder,
+      '-DHOLDFAST_BUILD_TESTS=ON',
+      '-DCMAKE_BUILD_TYPE=Debug',
+    ])
+  } catch (error) {
+    const text = String((error as { stderr?: unknown }).stderr ?? error)
+    if (text.includes('CRYPTO_LIBRARY')) skip('no libcrypto on this machine to link the tests with')
+    throw error
+  }
+  await run('cmake', ['--build', folder, '--parallel', '2'])
+  const report = await run('ctest', ['--test-dir', folder, '--output-on-failure'])
+  expect(report).toContain('100% tests passed')
+})

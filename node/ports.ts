@@ -24,7 +24,10 @@ export interface ClusterNetwork {
   broadcast(topic: string, message: Uint8Array): Promise<void>
   /** One request, one answer. PEER_UNREACHABLE, DEADLINE_EXCEEDED, PEER_PROTOCOL, or the error the handler threw (by code). */
   call(node: NodeId, method: string, payload: Uint8Array, options?: AbortOptions): Promise<Uint8Array>
-  handle(method: string, handler: (from: NodeId, payload: Uint8Array, options: AbortOptions) => Promise<Uint8Array>): void
+  handle(
+    method: string,
+    handler: (from: NodeId, payload: Uint8Array, options: AbortOptions) => Promise<Uint8Array>,
+  ): void
   /** Round trip in milliseconds. */
   ping(node: NodeId, options?: AbortOptions): Promise<number>
   /** Ed25519 signature by this node's identity; sync, for sealing entries. */
@@ -80,7 +83,19 @@ export interface StateStore {
 
 /** Open Inference Protocol V2 datatypes that the runtime takes. */
 export type Datatype =
-  | 'BOOL' | 'UINT8' | 'UINT16' | 'UINT32' | 'UINT64' | 'INT8' | 'INT16' | 'INT32' | 'INT64' | 'FP16' | 'FP32' | 'FP64' | 'BYTES'
+  | 'BOOL'
+  | 'UINT8'
+  | 'UINT16'
+  | 'UINT32'
+  | 'UINT64'
+  | 'INT8'
+  | 'INT16'
+  | 'INT32'
+  | 'INT64'
+  | 'FP16'
+  | 'FP32'
+  | 'FP64'
+  | 'BYTES'
 
 export interface TensorValue {
   readonly name: string
@@ -113,7 +128,11 @@ export interface Runtime {
   derive(inputPath: string, outputPath: string, options?: AbortOptions): Promise<void>
   /** Opens `name` at the store and creates a session in every worker. Loading twice is once. */
   load(digest: string, options?: AbortOptions): Promise<ModelSignature>
-  infer(digest: string, inputs: readonly TensorValue[], options?: AbortOptions & { outputs?: readonly string[] }): Promise<TensorValue[]>
+  infer(
+    digest: string,
+    inputs: readonly TensorValue[],
+    options?: AbortOptions & { outputs?: readonly string[] },
+  ): Promise<TensorValue[]>
   /** Waits for running work, then releases the session and its lease. */
   unload(digest: string): Promise<void>
   /** Requests that wait or run, by digest: a model with queued work is never evicted. */

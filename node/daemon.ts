@@ -23,7 +23,7 @@ import { PeerDirectory } from './cache/peer-directory.ts'
 import { restoreModels } from './cache/restore-models.ts'
 import { StoreDesk } from './cache/store-desk.ts'
 import { CoreDriver } from './cluster/core-driver.ts'
-import { loadClusterKey } from './cluster/load-cluster-key.ts'
+import { loadClusterKeys } from './cluster/load-cluster-key.ts'
 import { LocalStateTeller } from './cluster/local-state.ts'
 import { MeshKeeper } from './cluster/mesh-keeper.ts'
 import { nextEpoch } from './cluster/next-epoch.ts'
@@ -33,6 +33,7 @@ import { startHttpServer } from './http/server.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import {
+  ClusterKeyring,
   createLibp2pNetwork,
   createSeal,
   createTlsBulkTransport,
@@ -99,7 +100,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   const state = await openLevelState(paths.statePath)
   onStop('state', () => state.close())
   const identity = await loadIdentity(paths.identityPath)
-  const clusterKey = await loadClusterKey(options, paths.dataPath)
+  const clusterKey = new ClusterKeyring(await loadClusterKeys(options, paths.dataPath))
   const origin = options['origin.url'] === '' ? null : openOrigin(options['origin.url'])
   const originReader = origin === null ? null : originPorts(origin, { timeoutMs: options['origin.timeoutMs'] })
 
@@ -153,9 +154,11 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
         if (late.desk === null) store.refuseOpen(miss.requestId, 'SHUTTING_DOWN', 'the node is starting; try again.')
         else void late.desk.onOpenMiss(miss)
       },
-      onLease: ({ kind }) => {
-        if (kind === 'closed') leases.onLeaseClosed()
-        else metrics.leasesOpened.inc()
+      onLease: ({ kind, digest }) => {
+        if (kind === 'closed') return leases.onLeaseClosed()
+        metrics.leasesOpened.inc()
+        // The runtime opens derived blobs, which are no models.
+        if (table.get(digest) !== null) late.desk?.onLeaseOpened(digest)
       },
     },
   )
@@ -194,22 +197,25 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   )
   const table = new ModelTable(store)
   const derivedForms = new DerivedForms(
-    { store, runtime, state, runnableFile: (row) => runnableFileOf(row.manifest.files) },
-    { scratchPath: paths.scratchPath },
-  )
-  const fetcher = new BlobFetcher(
     {
       store,
-      driver,
-      bulk,
-      bulkAddressOf: (node) => core.bulkAddressOf(node),
-      origin: originReader,
-      findLocalChunk: (chunk) => table.findLocalChunk(chunk),
-      clock,
-      log,
+      runtime,
+      state,
+      runnableFile: (row) => runnableFileOf(row.manifest.files),
+      isUsedByOthers: (blob, model) => table.othersWith(blob, model).length > 0,
     },
-    { chunkTimeoutMs: 30_000 },
+    { scratchPath: paths.scratchPath },
   )
+  const fetcher = new BlobFetcher({
+    store,
+    driver,
+    bulk,
+    bulkAddressOf: (node) => core.bulkAddressOf(node),
+    origin: originReader,
+    findLocalChunk: (chunk) => table.findLocalChunk(chunk),
+    clock,
+    log,
+  })
   const profile = new LoadProfile()
   const workerCount = options['runtime.workerCount']
   const expectedQueueMs = () => queueMs({ runtime, profile, loaded: () => cache.loaded(), workerCount })
@@ -237,7 +243,6 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     memoryPolicy: createEvictionPolicy(evictionPolicyName(options)),
     diskPolicy: createEvictionPolicy(evictionPolicyName(options)),
     missCostMs: (model) => router.missCostMs(model),
-    state,
     clock,
     log,
     onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),
@@ -256,7 +261,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   await derivedForms.start()
   await directory.start()
   peerDirectory.serve(directory)
-  const rows = await restoreModels(directory, state, table)
+  const rows = await restoreModels({ directory, state, table, store })
   const inference = new InferenceService({
     network,
     driver,
@@ -329,6 +334,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
       cluster: () => ({ self: network.self, version, members: views.members() }),
       models: () => views.models(),
       loading: (model) => cache.loading(model),
+      clock,
     },
     { host: options['http.host'], port: options['http.port'], bodyLimitBytes: options['http.bodyLimitBytes'] },
   )

@@ -60,6 +60,22 @@ export const errorTable = {
   OVERLOADED: row(503, 'A queue is full.', 'Retry after the time in `Retry-After`.'),
   SHUTTING_DOWN: row(503, 'The node is stopping.', 'Send the request to another node.'),
 
+  UNAUTHORIZED: row(
+    401,
+    'The admin token is missing or wrong.',
+    'Pass the file with the token of this node: `--token-file`, or $HOLDFAST_TOKEN_FILE.',
+  ),
+  MODEL_IN_USE: row(
+    409,
+    'The model is leased, runs, is being fetched, or is pinned.',
+    'Close the programs that use it, or unpin it with `holdfast unpin`.',
+  ),
+  NODE_UNREACHABLE: row(
+    503,
+    'No node answers at the URL.',
+    'Start `holdfast node`, or pass its address with --url or $HOLDFAST_URL.',
+  ),
+
   // Content
   BAD_MANIFEST: row(422, 'A manifest is malformed or hostile.', 'Push the model again with this version of Holdfast.'),
   BAD_MODEL_FILE: row(
@@ -138,6 +154,7 @@ export const errorTable = {
     'Give both nodes the same cluster key.',
   ),
   PEER_UNREACHABLE: row(503, 'A peer does not answer.', 'Nothing: another source is used.'),
+  PEER_BANNED: row(403, 'A node is banned here.', 'Let it in again with `holdfast unban NODE`.'),
   PEER_PROTOCOL: row(502, 'A peer broke the protocol.', 'Nothing: the peer is dropped. Check its version.'),
 
   // Configuration

@@ -117,6 +117,8 @@ export type Event =
   | { readonly kind: 'peer-up'; readonly node: NodeId; readonly nowMs: number }
   | { readonly kind: 'peer-down'; readonly node: NodeId; readonly nowMs: number }
   | { readonly kind: 'call-failed'; readonly node: NodeId; readonly nowMs: number }
+  /** An operator shut the node out, or let it in again. */
+  | { readonly kind: 'ban-changed'; readonly node: NodeId; readonly banned: boolean; readonly nowMs: number }
   | { readonly kind: 'rtt-measured'; readonly node: NodeId; readonly rttMs: number; readonly nowMs: number }
   /** Entries from gossip or reconciliation; the adapter has checked form, author and signature. */
   | {

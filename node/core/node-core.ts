@@ -160,6 +160,10 @@ export class NodeCore {
       case 'rtt-measured':
         this.membership.measured(this.index(event.node), event.rttMs)
         return []
+      case 'ban-changed':
+        this.book.setBanned(event.node, event.banned)
+        if (event.banned) this.fetches.peerLost(event.node)
+        return []
       case 'entries':
         return this.onEntries(event)
       case 'digest':

@@ -67,6 +67,8 @@ interface Page {
 export class SourceBook {
   private readonly options: SourceBookOptions
   private readonly pages = new Map<SourceKey, Page>()
+  /** By an operator, until an operator says otherwise. */
+  private readonly banned = new Set<SourceKey>()
 
   constructor(options: SourceBookOptions = defaultSourceBookOptions) {
     this.options = options
@@ -162,7 +164,13 @@ export class SourceBook {
     this.page(key).distrustedUntilMs = nowMs + this.options.distrustMs
   }
 
+  setBanned(key: SourceKey, banned: boolean): void {
+    if (banned) this.banned.add(key)
+    else this.banned.delete(key)
+  }
+
   isDistrusted(key: SourceKey, nowMs: number): boolean {
+    if (this.banned.has(key)) return true
     return (this.pages.get(key)?.distrustedUntilMs ?? Number.NEGATIVE_INFINITY) > nowMs
   }
 

@@ -8,12 +8,17 @@
  *                                <-        e, ee, s, es        the dialler checks: tag wrong = other key
  *   s, se                        ->                            the listener checks: tag wrong = other key
  *
+ * Which key is meant is settled before: a node offers one encryption protocol per key it holds, named by the id of the key, its
+ * current key first, and the listener takes the first that it holds too. So a cluster goes over to a new key without a gap.
+ * Nodes without a common key, and nodes of before there were ids, meet on plain /noise with their current keys.
+ *
  * The listener would only see the dialler hang up. So a dialler that finds the key different sends a plain refusal in place of
  * the third message, which cannot pass for one, and waits a moment for the listener to close: then both sides know the reason.
  */
 import { noise } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, MessageStream, SecureConnectionOptions } from '@libp2p/interface'
 import type { ClusterKey } from './cluster-key.ts'
+import type { ClusterKeyring } from './cluster-keyring.ts'
 
 export type RefusalCause = 'key' | 'identity' | 'closed' | 'timeout'
 
@@ -25,7 +30,6 @@ export interface Refusal {
 }
 
 export interface AdmissionOptions {
-  readonly clusterKey: ClusterKey
   /** How long a refused dialler waits for the listener to read the refusal. One round trip over any real path is shorter. */
   readonly lingerMs: number
   readonly onRefusal: (refusal: Refusal) => void
@@ -44,9 +48,35 @@ const reasons: Record<RefusalCause, string> = {
 
 const refusalText = new TextEncoder().encode('holdfast/1 wrong cluster key')
 
-export function admission(options: AdmissionOptions): (components: Parameters<NoiseFactory>[0]) => ConnectionEncrypter {
-  const prologueBytes = options.clusterKey.derive('holdfast/1 noise prologue')
-  return (components) => new AdmittingNoise(noise({ prologueBytes })(components), options)
+/**
+ * libp2p asks its map of encrypters at each connection, in both directions and in the map's order: this keeps the map at the keys
+ * of the ring, whatever it was created with.
+ */
+export function followKeyring(
+  components: Parameters<NoiseFactory>[0],
+  keyring: ClusterKeyring,
+  options: AdmissionOptions,
+): void {
+  const encrypters = components.upgrader.getConnectionEncrypters()
+  const fill = () => {
+    encrypters.clear()
+    for (const encrypter of admission(keyring, options).map((create) => create(components))) {
+      encrypters.set(encrypter.protocol, encrypter)
+    }
+  }
+  fill()
+  keyring.onChange(fill)
+}
+
+type EncrypterFactory = (components: Parameters<NoiseFactory>[0]) => ConnectionEncrypter
+
+/** One per key, and plain /noise last. */
+export function admission(keyring: ClusterKeyring, options: AdmissionOptions): EncrypterFactory[] {
+  const encrypter = (key: ClusterKey, protocol: string | null): EncrypterFactory => {
+    const create = noise({ prologueBytes: key.derive('holdfast/1 noise prologue') })
+    return (components) => new AdmittingNoise(create(components), protocol, options)
+  }
+  return [...keyring.all.map((key) => encrypter(key, `/holdfast/noise/1/${key.id}`)), encrypter(keyring.current, null)]
 }
 
 class AdmittingNoise implements ConnectionEncrypter {
@@ -54,9 +84,9 @@ class AdmittingNoise implements ConnectionEncrypter {
   private readonly inner: Encrypter
   private readonly options: AdmissionOptions
 
-  constructor(inner: Encrypter, options: AdmissionOptions) {
+  constructor(inner: Encrypter, protocol: string | null, options: AdmissionOptions) {
     this.inner = inner
-    this.protocol = inner.protocol
+    this.protocol = protocol ?? inner.protocol
     this.options = options
   }
 

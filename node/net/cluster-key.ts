@@ -6,14 +6,12 @@
  * object that is logged or serialised shows a placeholder.
  */
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { HoldfastError } from '../../placement/errors.ts'
 
 const prefix = 'hfk1-'
 const keyBytes = 32
-/** A key file is one line; more than this is some other file. */
-const fileBytesMax = 4096
+const idBytes = 8
 const placeholder = '[cluster key]'
 
 export class ClusterKey {
@@ -38,24 +36,6 @@ export class ClusterKey {
     return new ClusterKey(bytes)
   }
 
-  static async readFile(path: string): Promise<ClusterKey> {
-    let text: string
-    try {
-      text = await readFile(path, 'utf8')
-    } catch (cause) {
-      throw new HoldfastError(
-        'BAD_CONFIG',
-        `The cluster key file ${path} cannot be read; check cluster.keyFile and its permissions.`,
-        {
-          details: { path },
-          cause,
-        },
-      )
-    }
-    if (text.length > fileBytesMax) throw badKey(`${path} holds more than a key`)
-    return ClusterKey.parse(text)
-  }
-
   /** The form to give to another node. Not for logs. */
   text(): string {
     return prefix + Buffer.from(this.#bytes).toString('base64url')
@@ -64,6 +44,11 @@ export class ClusterKey {
   /** 32 bytes for one purpose (HKDF-SHA256); keys of different domains tell nothing about each other or about this key. */
   derive(domain: string): Uint8Array {
     return new Uint8Array(hkdfSync('sha256', this.#bytes, new Uint8Array(0), domain, keyBytes))
+  }
+
+  /** Tells keys apart in clear text; says nothing of the key. */
+  get id(): string {
+    return Buffer.from(this.derive('holdfast/1 key id').subarray(0, idBytes)).toString('hex')
   }
 
   toString(): string {

@@ -1,5 +1,6 @@
 export { type BulkOptions, type BulkPorts, createTlsBulkTransport, defaultBulkOptions } from './bulk/index.ts'
 export { ClusterKey } from './cluster-key.ts'
+export { ClusterKeyring, parseClusterKeys, readClusterKeys } from './cluster-keyring.ts'
 export { type Digest, type DigestLimits, decodeDigest, defaultDigestLimits, encodeDigest } from './digest-codec.ts'
 export {
   createSeal,

@@ -17,6 +17,7 @@ import { type Clock, systemClock } from '../system.ts'
 import type { Refusal } from './admission.ts'
 import { Bootstrap, type BootstrapOptions, defaultBootstrapOptions } from './bootstrap.ts'
 import type { ClusterKey } from './cluster-key.ts'
+import { ClusterKeyring } from './cluster-keyring.ts'
 import { dialError, parseAddress, peerOf, sameEndpoint, textOf } from './dial.ts'
 import { defaultGossipOptions, Gossip, type GossipOptions } from './gossip.ts'
 import type { Identity } from './identity.ts'
@@ -53,7 +54,7 @@ export const defaultNetworkOptions: NetworkOptions = {
 
 export interface NetworkPorts {
   readonly identity: Identity
-  readonly clusterKey: ClusterKey
+  readonly clusterKey: ClusterKey | ClusterKeyring
   readonly log?: Log
   readonly clock?: Clock
   readonly randomInt?: RandomInt
@@ -72,7 +73,7 @@ export async function createLibp2pNetwork(
   const host = await createHost(
     {
       identity: ports.identity,
-      clusterKey: ports.clusterKey,
+      keyring: ClusterKeyring.of(ports.clusterKey),
       gater: blocks.gater(),
       onRefusal: (refusal) => {
         for (const listener of refusals) listener(refusal)
@@ -191,6 +192,16 @@ export class Libp2pNetwork implements ClusterNetwork {
     } finally {
       this.parts.refusals.delete(watch)
     }
+  }
+
+  /** From now on no connection to or from that node; ends those that are open. */
+  async ban(node: NodeId): Promise<void> {
+    this.parts.blocks.block(node, Number.POSITIVE_INFINITY)
+    await this.hangUp(node)
+  }
+
+  unban(node: NodeId): void {
+    this.parts.blocks.unblock(node)
   }
 
   async hangUp(node: NodeId): Promise<void> {

@@ -6,8 +6,8 @@ import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
-import { admission, type Refusal } from './admission.ts'
-import type { ClusterKey } from './cluster-key.ts'
+import { type AdmissionOptions, admission, followKeyring, type Refusal } from './admission.ts'
+import type { ClusterKeyring } from './cluster-keyring.ts'
 import { type GossipOptions, gossipService } from './gossip.ts'
 import type { Identity } from './identity.ts'
 
@@ -48,7 +48,7 @@ export const defaultHostOptions: HostOptions = {
 
 export interface HostPorts {
   readonly identity: Identity
-  readonly clusterKey: ClusterKey
+  readonly keyring: ClusterKeyring
   readonly gater: ConnectionGater
   readonly onRefusal: (refusal: Refusal) => void
 }
@@ -59,14 +59,13 @@ const mdnsServiceTag = '_holdfast._udp.local'
 
 /** A host that is not started yet. */
 export function createHost(ports: HostPorts, options: HostOptions, gossip: GossipOptions, topics: readonly string[]) {
+  const admissionOptions: AdmissionOptions = { lingerMs: options.refusalLingerMs, onRefusal: ports.onRefusal }
   return createLibp2p({
     start: false,
     privateKey: ports.identity.privateKey,
     addresses: { listen: [...options.listen], announce: [...options.announce] },
     transports: [tcp()],
-    connectionEncrypters: [
-      admission({ clusterKey: ports.clusterKey, lingerMs: options.refusalLingerMs, onRefusal: ports.onRefusal }),
-    ],
+    connectionEncrypters: admission(ports.keyring, admissionOptions),
     streamMuxers: [yamux()],
     connectionGater: ports.gater,
     connectionManager: {
@@ -78,6 +77,14 @@ export function createHost(ports: HostPorts, options: HostOptions, gossip: Gossi
     },
     connectionMonitor: { pingInterval: options.livenessPeriodMs },
     peerDiscovery: options.mdns ? [mdns({ serviceTag: mdnsServiceTag })] : [],
-    services: { identify: identify(), ping: ping(), gossip: gossipService(gossip, topics) },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      gossip: gossipService(gossip, topics),
+      keys: (components: Parameters<typeof followKeyring>[0]) => {
+        followKeyring(components, ports.keyring, admissionOptions)
+        return {}
+      },
+    },
   })
 }

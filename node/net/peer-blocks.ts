@@ -14,10 +14,15 @@ export class PeerBlocks {
     this.clock = clock
   }
 
+  /** A shorter block never cuts a longer one. Infinity is for ever. */
   block(node: NodeId, durationMs: number): void {
     const nowMs = this.clock.nowMs()
     for (const [other, untilMs] of this.untilMs) if (untilMs <= nowMs) this.untilMs.delete(other)
-    this.untilMs.set(node, nowMs + durationMs)
+    this.untilMs.set(node, Math.max(nowMs + durationMs, this.untilMs.get(node) ?? 0))
+  }
+
+  unblock(node: NodeId): void {
+    this.untilMs.delete(node)
   }
 
   isBlocked(node: NodeId): boolean {

@@ -15,6 +15,7 @@ import { writeDrained } from './tls.ts'
 
 export interface BulkSessionPorts {
   readonly prover: Prover
+  readonly isBanned: (node: NodeId) => boolean
   readonly serve: ServeChunk
   readonly log: Log
   /** Takes one of the places of all sessions together; false when there is none. */
@@ -83,7 +84,9 @@ export class BulkSession {
 
   private onProof(header: FrameHeader, payload: Uint8Array): void {
     if (header.kind !== frameKind.proof) throw new HoldfastError('PEER_PROTOCOL', 'A request was sent before a proof.')
-    this.node = this.ports.prover.check('client', this.socket, payload)
+    const node = this.ports.prover.check('client', this.socket, payload)
+    if (this.ports.isBanned(node)) throw new HoldfastError('PEER_BANNED', 'This node refuses connections of yours.')
+    this.node = node
     this.socket.setTimeout(this.options.inboundIdleMs)
     this.socket.write(encodeFrame(frameKind.proof, 0, this.ports.prover.prove('server', this.socket)))
   }

@@ -3,11 +3,13 @@
  * prove themselves inside the connection:
  *
  *   statement = domain || role || exporter || public key of the node
- *   proof     = {version, node: public key, mac: HMAC-SHA256(bulk key, statement), signature: Ed25519(statement)}
+ *   proof     = {version, node: public key, mac: HMAC-SHA256(bulk key, statement), others: [mac, ...], signature: Ed25519(statement)}
  *
  * The exporter (RFC 8446, 7.5) is a secret of exactly this connection. A man in the middle has two connections with two
  * exporters: neither proof fits the other. A proof that was recorded fits no later connection. The role keeps a proof from being
  * sent back to its maker. The mac shows the cluster key, the signature the identity; the bulk key is derived from the cluster key.
+ * While the cluster goes over to another key, a node shows all that it holds: the current one in `mac`, where nodes of before
+ * there were several look, the others in `others`. One common key is enough.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
@@ -15,6 +17,7 @@ import { HoldfastError } from '../../../placement/errors.ts'
 import type { NodeId } from '../../../placement/types.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../cbor.ts'
 import type { ClusterKey } from '../cluster-key.ts'
+import { ClusterKeyring, clusterKeysMax } from '../cluster-keyring.ts'
 import type { Identity } from '../identity.ts'
 import { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode, signatureBytes, verifyByNode } from '../node-id.ts'
 
@@ -29,21 +32,23 @@ const roleByte: Record<Role, number> = { client: 1, server: 2 }
 
 export class Prover {
   readonly identity: Identity
-  private readonly key: Uint8Array
+  private readonly keyring: ClusterKeyring
 
-  constructor(identity: Identity, clusterKey: ClusterKey) {
+  constructor(identity: Identity, keys: ClusterKey | ClusterKeyring) {
     this.identity = identity
-    this.key = clusterKey.derive('holdfast/1 bulk')
+    this.keyring = ClusterKeyring.of(keys)
   }
 
   prove(role: Role, socket: TLSSocket): Uint8Array {
     const node = publicKeyOfNode(this.identity.node)
     if (node === null) throw new Error('the identity of this node is no Ed25519 key')
     const statement = statementOf(role, socket, node)
+    const [mac, ...others] = this.macs(statement)
     return encodeCbor({
       version: bulkVersion,
       node,
-      mac: this.mac(statement),
+      mac,
+      ...(others.length > 0 ? { others } : {}),
       signature: this.identity.sign(statement),
     })
   }
@@ -53,12 +58,16 @@ export class Prover {
     const value = decodeCbor(proof, 'bulk proof')
     if (!isPlainMap(value)) throw malformed('bulk proof', 'it is no map')
     if (value.version !== bulkVersion) throw malformed('bulk proof', `its version is ${String(value.version)}`)
-    const { node: raw, mac, signature } = value
+    const { node: raw, mac, others = [], signature } = value
     if (!isBytes(raw, publicKeyBytes) || !isBytes(mac, macBytes) || !isBytes(signature, signatureBytes)) {
       throw malformed('bulk proof', 'a field has another length')
     }
+    if (!Array.isArray(others) || others.length >= clusterKeysMax || !others.every((item) => isBytes(item, macBytes))) {
+      throw malformed('bulk proof', 'its further keys have another form')
+    }
     const statement = statementOf(role, socket, raw)
-    if (!timingSafeEqual(this.mac(statement), mac)) {
+    const own = this.macs(statement)
+    if (![mac, ...others].some((theirs) => own.some((ours) => timingSafeEqual(ours, theirs)))) {
       throw new HoldfastError(
         'WRONG_CLUSTER_KEY',
         'The other side of a bulk connection holds another cluster key, or somebody sits in between. Compare the keys of both nodes.',
@@ -71,8 +80,9 @@ export class Prover {
     return node
   }
 
-  private mac(statement: Uint8Array): Uint8Array {
-    return createHmac('sha256', this.key).update(statement).digest()
+  /** By the current key first. */
+  private macs(statement: Uint8Array): Uint8Array[] {
+    return this.keyring.all.map((key) => createHmac('sha256', key.derive('holdfast/1 bulk')).update(statement).digest())
   }
 }
 

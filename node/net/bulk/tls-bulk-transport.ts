@@ -12,6 +12,7 @@ import { type Log, silentLog } from '../../log.ts'
 import type { AbortOptions, BulkTransport, ChunkRequest, ServeChunk } from '../../ports.ts'
 import { type Clock, systemClock } from '../../system.ts'
 import type { ClusterKey } from '../cluster-key.ts'
+import type { ClusterKeyring } from '../cluster-keyring.ts'
 import type { Identity } from '../identity.ts'
 import { BulkSession } from './bulk-session.ts'
 import { makeCertificate } from './certificate.ts'
@@ -22,7 +23,9 @@ import { tlsOptions } from './tls.ts'
 
 export interface BulkPorts {
   readonly identity: Identity
-  readonly clusterKey: ClusterKey
+  readonly clusterKey: ClusterKey | ClusterKeyring
+  /** A node whose connections are refused, in and out. */
+  readonly isBanned?: (node: NodeId) => boolean
   readonly log?: Log
   readonly clock?: Clock
   /** A connection from outside was refused: its address and why. */
@@ -42,6 +45,7 @@ class TlsBulkTransport implements BulkTransport {
   private readonly clock: Clock
   private readonly onRefused: (remote: string, reason: string) => void
   private readonly prover: Prover
+  private readonly isBanned: (node: NodeId) => boolean
   private readonly links = new Map<string, { node: NodeId; link: PeerLink }>()
   private readonly sessions = new Set<BulkSession>()
   /** All inbound connections, those in the TLS handshake included: a stopping listener waits for each. */
@@ -55,6 +59,7 @@ class TlsBulkTransport implements BulkTransport {
     this.log = ports.log ?? silentLog
     this.clock = ports.clock ?? systemClock
     this.prover = new Prover(ports.identity, ports.clusterKey)
+    this.isBanned = ports.isBanned ?? (() => false)
     this.onRefused = (remote, reason) => {
       this.log.warn({ remote, reason }, 'a bulk connection was refused')
       ports.onRefused?.(remote, reason)
@@ -117,6 +122,7 @@ class TlsBulkTransport implements BulkTransport {
     options: AbortOptions = {},
   ): Promise<Uint8Array | null> {
     if (this.isStopped) throw new HoldfastError('SHUTTING_DOWN', 'This node is stopping.')
+    if (this.isBanned(node)) throw new HoldfastError('PEER_BANNED', `${node} is banned on this node.`)
     const { sizeBytes, context } = request
     if (sizeBytes > this.options.chunkBytesMax) {
       throw new HoldfastError(
@@ -164,6 +170,7 @@ class TlsBulkTransport implements BulkTransport {
       socket,
       {
         prover: this.prover,
+        isBanned: this.isBanned,
         serve,
         log: this.log,
         enter: () => {

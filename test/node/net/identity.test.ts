@@ -56,14 +56,6 @@ describe('the cluster key', () => {
     expect(ClusterKey.parse(` ${key.text()}\n`).text()).toBe(key.text())
   })
 
-  test('is read from a file', async () => {
-    const key = ClusterKey.generate()
-    const path = join(folder, 'cluster.key')
-    await writeFile(path, `${key.text()}\n`)
-    expect((await ClusterKey.readFile(path)).text()).toBe(key.text())
-    await expect(ClusterKey.readFile(join(folder, 'missing'))).rejects.toMatchObject({ code: 'BAD_CONFIG' })
-  })
-
   const good = ClusterKey.generate().text()
   test.each([
     { id: 'empty', text: '' },

@@ -1,6 +1,7 @@
 /** Real networks on loopback for tests: started, recorded and stopped together. */
 import {
   ClusterKey,
+  type ClusterKeyring,
   createLibp2pNetwork,
   Identity,
   type Libp2pNetwork,
@@ -18,7 +19,7 @@ export interface TestNode {
 }
 
 export interface TestNodeOptions extends Partial<NetworkOptions> {
-  readonly clusterKey?: ClusterKey
+  readonly clusterKey?: ClusterKey | ClusterKeyring
   readonly identity?: Identity
   readonly judge?: ClusterNetworkEvents['onMessage']
 }

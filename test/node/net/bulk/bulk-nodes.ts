@@ -1,5 +1,11 @@
 /** Real bulk transports on loopback for tests, stopped together. */
-import { type BulkOptions, ClusterKey, createTlsBulkTransport, Identity } from '../../../../node/net/index.ts'
+import {
+  type BulkOptions,
+  ClusterKey,
+  type ClusterKeyring,
+  createTlsBulkTransport,
+  Identity,
+} from '../../../../node/net/index.ts'
 import type { BulkTransport, ServeChunk } from '../../../../node/ports.ts'
 import { EventLog } from '../event-log.ts'
 
@@ -12,7 +18,8 @@ export interface TestBulkNode {
 
 export interface TestBulkOptions extends Partial<BulkOptions> {
   readonly serve?: ServeChunk
-  readonly clusterKey?: ClusterKey
+  readonly clusterKey?: ClusterKey | ClusterKeyring
+  readonly isBanned?: (node: string) => boolean
 }
 
 export class BulkNodes {
@@ -20,11 +27,11 @@ export class BulkNodes {
   private readonly started: BulkTransport[] = []
 
   async start(options: TestBulkOptions = {}): Promise<TestBulkNode> {
-    const { serve = async () => null, clusterKey = this.key, ...rest } = options
+    const { serve = async () => null, clusterKey = this.key, isBanned = () => false, ...rest } = options
     const identity = await Identity.generate()
     const refused = new EventLog<{ remote: string; reason: string }>()
     const onRefused = (remote: string, reason: string) => refused.add({ remote, reason })
-    const bulk = createTlsBulkTransport({ identity, clusterKey, onRefused }, rest)
+    const bulk = createTlsBulkTransport({ identity, clusterKey, isBanned, onRefused }, rest)
     this.started.push(bulk)
     await bulk.start(serve)
     return { node: identity.node, identity, bulk, refused }

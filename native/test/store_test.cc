@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "store_fixture.h"
 
@@ -142,6 +143,39 @@ TEST(ADeadlinePasses) {
   // The connection goes on.
   fixture.Publish("m", {100}, {"acme/x"});
   CHECK_OK(OpenNow(client.get(), "acme/x").status);
+}
+
+TEST(AnAnswerThatCrossesTheDeadlineLeavesNoLease) {
+  StoreFixture fixture;
+  fixture.Publish("m", {100}, {});
+  const auto client = fixture.Connect();
+  for (size_t round = 1; round <= 50; round++) {
+    auto waiting = OpenLater(client.get(), "acme/late", round % 4);
+    fixture.Await([&] { return fixture.misses.size() == round; });
+    CHECK_OK(fixture.store->server()->Answer(fixture.misses[round - 1].request_id, "m"));
+    const Opened opened = waiting.get();
+    CHECK(opened.status.ok() || opened.status.Is(code::kDeadlineExceeded));
+  }
+  fixture.Await([&] { return fixture.opened == fixture.closed; });
+  CHECK(fixture.store->stats().leases == 0);
+}
+
+TEST(ManyThreadsMayOpenThroughOneClient) {
+  StoreFixture fixture;
+  fixture.Publish("m", {100}, {"acme/x"});
+  const auto client = fixture.Connect();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; t++) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 100; i++) {
+        const Opened opened = OpenNow(client.get(), "acme/x");
+        CHECK_OK(opened.status);
+        CHECK(BytesOf(*opened.model, 0) == Bytes(100, 1));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  fixture.Await([&] { return fixture.closed == 400; });
 }
 
 TEST(AStoreThatClosesEndsItsClients) {

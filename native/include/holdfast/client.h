@@ -50,7 +50,7 @@ class OpenedModel {
 
 class Client {
  public:
-  // On the client's thread; must not block. The model is null when the status is an error.
+  // On the client's thread or inside Open; must not block or call the client. The model is null when the status is an error.
   using OnOpened = std::function<void(Status, std::unique_ptr<OpenedModel>)>;
 
   // Connects and greets; waits for at most `timeout_ms`. STORE_UNREACHABLE, STORE_PROTOCOL, STORE_BUSY.
@@ -60,7 +60,7 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Calls `done` once, also when the connection ends first (STORE_UNREACHABLE) or the deadline passes (DEADLINE_EXCEEDED).
+  // Waits for a fraction of a millisecond in case the model is resident, then returns. Calls `done` once, also when the connection ends first (STORE_UNREACHABLE) or the deadline passes (DEADLINE_EXCEEDED).
   virtual void Open(const OpenRequest& request, OnOpened done) = 0;
   // False once the connection has ended; a new Client is needed then.
   virtual bool connected() const = 0;

@@ -27,7 +27,7 @@ import { loadClusterKeys } from './cluster/load-cluster-key.ts'
 import { LocalStateTeller } from './cluster/local-state.ts'
 import { MeshKeeper } from './cluster/mesh-keeper.ts'
 import { nextEpoch } from './cluster/next-epoch.ts'
-import type { NodeOptions } from './config/index.ts'
+import { bulkHostOf, checkOptions, listenAddressesOf, type NodeOptions } from './config/index.ts'
 import { NodeCore } from './core/index.ts'
 import { startHttpServer } from './http/server.ts'
 import type { Log } from './log.ts'
@@ -68,6 +68,7 @@ export interface Daemon {
 const drainMs = 5_000
 
 export async function startDaemon(options: NodeOptions, log: Log): Promise<Daemon> {
+  for (const warning of checkOptions(options)) log.warn({}, warning)
   const stops: { name: string; stop: () => Promise<unknown> | unknown }[] = []
   const onStop = (name: string, stop: () => Promise<unknown> | unknown) => stops.unshift({ name, stop })
   const stopAll = async () => {
@@ -109,7 +110,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     { identity, clusterKey, log, clock },
     {
       host: {
-        listen: options['cluster.listen'].length > 0 ? options['cluster.listen'] : ['/ip4/127.0.0.1/tcp/0'],
+        listen: listenAddressesOf(options),
         mdns: options['cluster.mdns'],
       },
       bootstrap: { addresses: options['cluster.bootstrap'] },
@@ -120,7 +121,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   const bulk = createTlsBulkTransport(
     { identity, clusterKey, log },
     {
-      host: options['cluster.bulkHost'],
+      host: bulkHostOf(options),
       port: options['cluster.bulkPort'],
       advertiseHost: options['cluster.advertiseHost'],
     },

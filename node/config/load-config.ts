@@ -34,7 +34,13 @@ export interface LoadedConfig {
 }
 
 /** Variables of other parts of Holdfast (client, command line), which are not options of a node. */
-const foreignEnvironment = new Set(['HOLDFAST_SOCKET', 'HOLDFAST_ORIGIN', 'HOLDFAST_CONFIG', 'HOLDFAST_DATA'])
+const foreignEnvironment = new Set([
+  'HOLDFAST_SOCKET',
+  'HOLDFAST_ORIGIN',
+  'HOLDFAST_CONFIG',
+  'HOLDFAST_URL',
+  'HOLDFAST_TOKEN_FILE',
+])
 
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const values = new Map<OptionKey, OptionValue>()

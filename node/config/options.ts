@@ -3,6 +3,8 @@
  * their documentation follow. `memory.limitBytes` is HOLDFAST_MEMORY_LIMIT_BYTES and `--memory-limit-bytes`.
  */
 
+import { evictionPolicyNames } from '../../placement/eviction/types.ts'
+
 export type OptionType = 'string' | 'integer' | 'bytes' | 'boolean' | 'list'
 export type OptionValue = string | number | boolean | readonly string[]
 
@@ -12,6 +14,10 @@ export interface OptionRow<T extends OptionValue = OptionValue> {
   readonly description: string
   readonly minimum?: number
   readonly maximum?: number
+  /** The only values that a text may have. */
+  readonly choices?: readonly string[]
+  /** The value is shown to nobody. */
+  readonly isSecret?: boolean
 }
 
 const text = (defaultValue: string, description: string): OptionRow<string> => ({
@@ -19,6 +25,11 @@ const text = (defaultValue: string, description: string): OptionRow<string> => (
   defaultValue,
   description,
 })
+const choice = (defaultValue: string, choices: readonly string[], description: string): OptionRow<string> => ({
+  ...text(defaultValue, description),
+  choices,
+})
+const secret = (description: string): OptionRow<string> => ({ ...text('', description), isSecret: true })
 const list = (description: string): OptionRow<readonly string[]> => ({ type: 'list', defaultValue: [], description })
 const flag = (defaultValue: boolean, description: string): OptionRow<boolean> => ({
   type: 'boolean',
@@ -40,6 +51,7 @@ const bytes = (defaultValue: number, minimum: number, description: string): Opti
   description,
 })
 
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 const MiB = 2 ** 20
 const GiB = 2 ** 30
 
@@ -58,12 +70,15 @@ export const optionTable = {
   ),
   'store.connectionsMax': integer(1024, 1, 65_536, 'Client connections at one time.'),
   'store.leasesPerConnectionMax': integer(1024, 1, 65_536, 'Open models of one connection.'),
-  'cluster.key': text('', 'Cluster key (hfk1-...). Prefer cluster.keyFile: a value here is seen in process lists.'),
-  'cluster.keyFile': text('', 'File that holds the cluster key. Without a key the node makes one for itself alone.'),
+  'cluster.key': secret('Cluster key (hfk1-...). Prefer cluster.keyFile: a value here is seen in process lists.'),
+  'cluster.keyFile': text(
+    '',
+    'File with the cluster key on its first line and further accepted keys below, read again on change. Without one the node makes a key for itself alone.',
+  ),
   'cluster.listen': list('libp2p multiaddrs to listen on. Default: /ip4/127.0.0.1/tcp/0.'),
   'cluster.bootstrap': list('libp2p multiaddrs of nodes to join, with or without /p2p/.'),
   'cluster.mdns': flag(false, 'Find nodes of the local network by mDNS.'),
-  'cluster.bulkHost': text('127.0.0.1', 'Host that the bulk listener binds to.'),
+  'cluster.bulkHost': text('', 'Host that the bulk listener binds to. Default: that of the first cluster.listen.'),
   'cluster.bulkPort': integer(0, 0, 65_535, 'Port of the bulk listener; 0 takes a free one.'),
   'cluster.advertiseHost': text('', 'Host that other nodes reach this one by, when it binds to a wildcard address.'),
   'http.host': text('127.0.0.1', 'Host of the HTTP interface.'),
@@ -72,8 +87,19 @@ export const optionTable = {
   'runtime.workerCount': integer(1, 1, 64, 'Worker processes that run models.'),
   'runtime.threads': integer(0, 0, 1024, 'Threads of one inference in a worker; 0 leaves it to the runtime.'),
   'runtime.queueMax': integer(256, 1, 65_536, 'Requests that may wait or run on this node; the next one gets 503.'),
-  'placement.eviction': text('holdfast', 'Eviction policy: holdfast, gdsf or lru.'),
-  'log.level': text('info', 'trace, debug, info, warn, error or silent.'),
+  'admin.token': secret('Admin token. Prefer admin.tokenFile: a value here is seen in process lists.'),
+  'admin.tokenFile': text(
+    '',
+    'File with valid admin tokens, one per line, read again on change. Without a token, changes are open to every program of this machine.',
+  ),
+  'admin.pinCheckMs': integer(
+    15_000,
+    100,
+    86_400_000,
+    'How often pinned models are looked up and brought back when they are missing.',
+  ),
+  'placement.eviction': choice('holdfast', evictionPolicyNames, 'Which models leave when room is needed.'),
+  'log.level': choice('info', logLevels, 'The least important messages that are logged.'),
 } as const satisfies Record<string, OptionRow>
 
 export type OptionKey = keyof typeof optionTable

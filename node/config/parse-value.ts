@@ -22,8 +22,9 @@ const byteUnits: Record<string, number> = {
 export function parseOptionValue(row: OptionRow, value: unknown, where: string): OptionValue {
   switch (row.type) {
     case 'string':
-      if (typeof value === 'string') return value
-      throw wrongForm(where, value, 'a text')
+      if (typeof value !== 'string') throw wrongForm(where, value, 'a text')
+      if (row.choices === undefined || row.choices.includes(value)) return value
+      throw wrongForm(where, value, `one of ${row.choices.join(', ')}`)
     case 'boolean':
       if (value === true || value === 'true' || value === '1') return true
       if (value === false || value === 'false' || value === '0') return false

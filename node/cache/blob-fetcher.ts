@@ -4,19 +4,25 @@
  * origin to ask. Every chunk is hashed by the native store before it is kept.
  */
 
-import type { Fill, Store } from '../../native/types.ts'
-import type { Manifest, ManifestFile } from '../../origin/index.ts'
+import type { Store } from '../../native/types.ts'
 import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
-import type { ModelId, NodeId, RequestContext, Sha256 } from '../../placement/types.ts'
+import type { ModelId, NodeId, Sha256 } from '../../placement/types.ts'
 import type { BytesBySource, CoreDriver } from '../cluster/core-driver.ts'
 import type { ChunkFailure, ChunkSource, FetchChunk } from '../core/events.ts'
 import type { Log } from '../log.ts'
-import type { BulkTransport } from '../ports.ts'
+import type { AbortOptions, BulkTransport } from '../ports.ts'
 import type { Clock } from '../system.ts'
+import { failureOf, isOfStore } from './chunk-failure.ts'
+import { FetchJob, type FetchRequest } from './fetch-job.ts'
+
+export type { FetchProgress, FetchRequest } from './fetch-job.ts'
 
 export interface ChunkOrigin {
   /** Bytes of a file by manifest and place; bounds its own waits. ORIGIN_NOT_FOUND, ORIGIN_UNAVAILABLE, ... */
-  readRange(place: { model: ModelId; blob: Sha256; offsetBytes: number; sizeBytes: number }): Promise<Uint8Array>
+  readRange(
+    place: { model: ModelId; blob: Sha256; offsetBytes: number; sizeBytes: number },
+    options?: AbortOptions,
+  ): Promise<Uint8Array>
 }
 
 /** Where the node finds a chunk among the blobs it holds, or null. */
@@ -38,136 +44,87 @@ export interface BlobFetcherOptions {
   readonly chunkTimeoutMs: number
 }
 
-export interface FetchRequest {
-  readonly model: ModelId
-  readonly manifest: Manifest
-  /** Files whose blobs are to be brought in; blobs the node holds in a wanted tier are left out by the caller. */
-  readonly files: readonly ManifestFile[]
-  readonly into: { readonly memory: boolean; readonly disk: boolean }
-  readonly context: RequestContext
-  readonly onProgress: (progress: FetchProgress) => void
-}
-
-export interface FetchProgress {
-  readonly doneBytes: number
-  readonly totalBytes: number
-}
+export const defaultBlobFetcherOptions: BlobFetcherOptions = { chunkTimeoutMs: 30_000 }
 
 export interface FetchOutcome extends BytesBySource {
   /** Bytes that were here already: recovered from an interrupted fetch or shared with another blob. */
   readonly local: number
 }
 
-interface Place {
-  readonly fill: Fill
-  readonly index: number
-}
-
-interface Job {
-  readonly request: FetchRequest
-  readonly fills: Fill[]
-  /** Every place of the model where a chunk belongs. */
-  readonly places: Map<Sha256, Place[]>
-  readonly chunks: Map<Sha256, FetchChunk>
-  /** Chunks that are in place. */
-  readonly done: Set<Sha256>
-  /** Chunk operations that still touch the fills; they end before the fills do. */
-  readonly running: Set<Promise<void>>
-  readonly abort: AbortController
-  totalBytes: number
-  doneBytes: number
-}
-
 export class BlobFetcher {
   private readonly ports: BlobFetcherPorts
   private readonly options: BlobFetcherOptions
 
-  constructor(ports: BlobFetcherPorts, options: BlobFetcherOptions) {
+  constructor(ports: BlobFetcherPorts, options: Partial<BlobFetcherOptions> = {}) {
     this.ports = ports
-    this.options = options
+    this.options = { ...defaultBlobFetcherOptions, ...options }
   }
 
-  /** All files are in place, sealed and verified, or nothing is visible (a partial file on disk may stay for the next try). */
-  async fetch(request: FetchRequest): Promise<FetchOutcome> {
-    const job = this.openJob(request)
-    try {
-      await this.recover(job)
-      await this.copyLocal(job)
-      const local = job.doneBytes
-      const missing = [...job.chunks.values()].filter((chunk) => !job.done.has(chunk.sha256))
-      const bytes = missing.length === 0 ? { peer: 0, origin: 0 } : await this.fetchMissing(job, missing)
-      await this.quiesce(job)
-      for (const fill of job.fills) await fill.finish()
-      return { ...bytes, local }
-    } catch (error) {
-      await this.quiesce(job)
-      // A failed finish() has discarded its own fill; aborting it again is harmless.
-      await Promise.all(
-        job.fills.map((fill) => fill.abort({ keepPartial: !isHoldfastError(error, 'DIGEST_MISMATCH') })),
-      )
-      throw error
-    }
-  }
-
-  private openJob(request: FetchRequest): Job {
-    const job: Job = {
-      request,
-      fills: [],
-      places: new Map(),
-      chunks: new Map(),
-      done: new Set(),
-      running: new Set(),
-      abort: new AbortController(),
-      totalBytes: 0,
-      doneBytes: 0,
-    }
+  /** Takes the room of all blobs at once, or none: MEMORY_FULL, DISK_FULL, TOO_LARGE. What is opened has to be run. */
+  async open(request: FetchRequest): Promise<FetchJob> {
+    const job = new FetchJob(request)
     const opened = new Set<Sha256>()
     try {
       for (const file of request.files) {
         if (opened.has(file.sha256)) continue
         opened.add(file.sha256)
-        const fill = this.ports.store.beginFill(file, request.into)
-        job.fills.push(fill)
-        addChunks(job, file, fill)
+        job.add(file, this.ports.store.beginFill(file, request.into))
       }
+      return job
     } catch (error) {
-      for (const fill of job.fills) void fill.abort({ keepPartial: true })
+      await job.abortFills({ keepPartial: true })
       throw error
     }
-    return job
   }
 
-  private async recover(job: Job): Promise<void> {
-    for (const fill of job.fills) {
-      const recovered = new Set(await fill.recover())
-      for (const [sha256, places] of job.places) {
-        const isWhole = places.every((place) => place.fill !== fill || recovered.has(place.index))
-        const isHere = places.every((place) => place.fill === fill)
-        if (isWhole && isHere) this.markDone(job, sha256)
-      }
+  /** All files are in place, sealed and verified, or an error; then partial files on disk may stay for the next try. */
+  async run(job: FetchJob): Promise<FetchOutcome> {
+    job.tellProgress()
+    try {
+      await job.recover()
+      await this.copyLocal(job)
+      const local = job.bytesDone
+      const missing = job.missing()
+      const bytes = missing.length === 0 ? { peer: 0, origin: 0 } : await this.fetchMissing(job, missing)
+      await job.quiesce(fetchEnded())
+      for (const fill of job.fills) await fill.finish()
+      return { ...bytes, local }
+    } catch (error) {
+      await job.quiesce(fetchEnded())
+      // A fill that was finished, well or not, has ended; aborting it again is harmless.
+      await job.abortFills({ keepPartial: !isHoldfastError(error, 'DIGEST_MISMATCH') })
+      throw error
     }
   }
 
-  private async copyLocal(job: Job): Promise<void> {
-    for (const chunk of job.chunks.values()) {
-      if (job.done.has(chunk.sha256)) continue
-      const place = this.ports.findLocalChunk(chunk.sha256)
+  private async copyLocal(job: FetchJob): Promise<void> {
+    for (const { sha256, sizeBytes } of job.missing()) {
+      const place = this.ports.findLocalChunk(sha256)
       if (place === null) continue
-      const bytes = await this.ports.store.read(place.blob, place.offsetBytes, chunk.sizeBytes)
+      const bytes = await this.readLocal(place, sizeBytes)
       if (bytes === null) continue
       try {
-        await this.put(job, chunk.sha256, bytes)
+        await job.put(sha256, bytes)
       } catch (error) {
         if (!isHoldfastError(error, 'DIGEST_MISMATCH')) throw error
-        this.ports.log.warn(
-          { blob: place.blob, chunk: chunk.sha256 },
-          'a local blob has a damaged chunk; it is fetched instead',
-        )
+        const { blob } = place
+        this.ports.log.warn({ blob, chunk: sha256 }, 'a local blob has a damaged chunk; it is fetched instead')
       }
     }
   }
 
-  private async fetchMissing(job: Job, chunks: readonly FetchChunk[]): Promise<BytesBySource> {
+  /** Null when the blob cannot be read: the chunk then comes from elsewhere. */
+  private async readLocal(place: { blob: Sha256; offsetBytes: number }, sizeBytes: number): Promise<Uint8Array | null> {
+    try {
+      return await this.ports.store.read(place.blob, place.offsetBytes, sizeBytes)
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error
+      this.ports.log.warn({ blob: place.blob, error: error.message }, 'a local blob cannot be read')
+      return null
+    }
+  }
+
+  private fetchMissing(job: FetchJob, chunks: readonly FetchChunk[]): Promise<BytesBySource> {
     const { model, context } = job.request
     return this.ports.driver.fetch(model, chunks, {
       context,
@@ -180,128 +137,75 @@ export class BlobFetcher {
   }
 
   /** Ends in exactly one event, chunk-done or chunk-failed, or with the whole fetch; never rejects. */
-  private async getChunk(job: Job, chunk: FetchChunk, source: ChunkSource): Promise<void> {
-    const { model, context } = job.request
-    const startedMs = this.ports.clock.nowMs()
-    try {
-      const bytes = await this.bytesFrom(source, model, chunk, context, job.abort.signal)
-      if (!job.done.has(chunk.sha256)) await this.put(job, chunk.sha256, bytes)
-      this.ports.driver.dispatch({
-        kind: 'chunk-done',
-        model,
-        chunk: chunk.sha256,
-        source,
-        sizeBytes: chunk.sizeBytes,
-        elapsedMs: this.ports.clock.nowMs() - startedMs,
-      })
-    } catch (error) {
-      if (isHoldfastError(error) && isOfStore(error)) {
-        // No other source can help: the node itself cannot take the bytes.
-        this.ports.driver.cancelFetch(model, error)
-        return
-      }
-      const failure = failureOf(error)
-      if (!job.abort.signal.aborted) this.reportFailure(source, model, chunk, failure, error)
-      this.ports.driver.dispatch({ kind: 'chunk-failed', model, chunk: chunk.sha256, source, failure })
+  private async getChunk(job: FetchJob, chunk: FetchChunk, source: ChunkSource): Promise<void> {
+    const { driver, clock } = this.ports
+    const { model } = job.request
+    const { sha256, sizeBytes } = chunk
+    const startedMs = clock.nowMs()
+    const failure = await this.bringChunk(job, chunk, source)
+    if (failure instanceof HoldfastError) driver.cancelFetch(model, failure)
+    else if (failure !== null) driver.dispatch({ kind: 'chunk-failed', model, chunk: sha256, source, failure })
+    else {
+      const elapsedMs = clock.nowMs() - startedMs
+      driver.dispatch({ kind: 'chunk-done', model, chunk: sha256, source, sizeBytes, elapsedMs })
     }
   }
 
-  private async bytesFrom(
-    source: ChunkSource,
-    model: ModelId,
+  /** Null when the chunk is in place; the failure of the source; or the error that ends the whole fetch. */
+  private async bringChunk(
+    job: FetchJob,
     chunk: FetchChunk,
-    context: RequestContext,
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
-    const { blob, offsetBytes, sizeBytes } = chunk
+    source: ChunkSource,
+  ): Promise<ChunkFailure | HoldfastError | null> {
+    let bytes: Uint8Array
+    try {
+      bytes = await this.bytesFrom(source, job, chunk)
+    } catch (error) {
+      return this.failed(job, chunk, source, error)
+    }
+    try {
+      if (!job.isDone(chunk.sha256)) await job.put(chunk.sha256, bytes)
+      return null
+    } catch (error) {
+      // No other source can help when the node itself cannot take the bytes.
+      return isOfStore(error) ? error : this.failed(job, chunk, source, error)
+    }
+  }
+
+  private async bytesFrom(source: ChunkSource, job: FetchJob, chunk: FetchChunk): Promise<Uint8Array> {
+    const { blob, sha256, offsetBytes, sizeBytes } = chunk
+    const { model, context } = job.request
+    const { signal } = job.abort
     if (source.kind === 'origin') {
       if (this.ports.origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'this node has no origin.')
-      return this.ports.origin.readRange({ model, blob, offsetBytes, sizeBytes })
+      return this.ports.origin.readRange({ model, blob, offsetBytes, sizeBytes }, { signal })
     }
     const address = this.ports.bulkAddressOf(source.node)
     if (address === null) throw new HoldfastError('PEER_UNREACHABLE', `the address of ${source.node} is not known.`)
     const bytes = await this.ports.bulk.get(
       source.node,
       address,
-      { blob, chunk: chunk.sha256, offsetBytes, sizeBytes, context },
+      { blob, chunk: sha256, offsetBytes, sizeBytes, context },
       { signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.chunkTimeoutMs)]) },
     )
     if (bytes === null) throw new HoldfastError('ORIGIN_NOT_FOUND', `${source.node} does not hold the chunk.`)
     return bytes
   }
 
-  /** Verifies and stores a chunk in all its places. */
-  private async put(job: Job, chunk: Sha256, bytes: Uint8Array): Promise<void> {
-    for (const place of job.places.get(chunk) ?? []) await place.fill.putChunk(place.index, bytes)
-    this.markDone(job, chunk)
-  }
-
-  private markDone(job: Job, chunk: Sha256): void {
-    if (job.done.has(chunk)) return
-    job.done.add(chunk)
-    job.doneBytes += job.chunks.get(chunk)!.sizeBytes
-    job.request.onProgress({ doneBytes: job.doneBytes, totalBytes: job.totalBytes })
-  }
-
-  private async quiesce(job: Job): Promise<void> {
-    job.abort.abort(new HoldfastError('SHUTTING_DOWN', 'the fetch has ended.'))
-    await Promise.all(job.running)
-  }
-
-  private reportFailure(
-    source: ChunkSource,
-    model: ModelId,
-    chunk: FetchChunk,
-    failure: ChunkFailure,
-    error: unknown,
-  ): void {
+  private failed(job: FetchJob, chunk: FetchChunk, source: ChunkSource, error: unknown): ChunkFailure {
+    const failure = failureOf(error)
     const from = source.kind === 'peer' ? source.node : 'origin'
     const level = failure === 'mismatch' ? 'warn' : 'debug'
-    this.ports.log[level](
-      { model, chunk: chunk.sha256, from, failure, error: (error as Error).message },
-      'a chunk failed',
-    )
+    if (!job.abort.signal.aborted) {
+      this.ports.log[level](
+        { model: job.request.model, chunk: chunk.sha256, from, failure, error: (error as Error).message },
+        'a chunk failed',
+      )
+    }
+    return failure
   }
 }
 
-function addChunks(job: Job, file: ManifestFile, fill: Fill): void {
-  let offsetBytes = 0
-  for (const [index, { sha256, sizeBytes }] of file.chunks.entries()) {
-    const places = job.places.get(sha256)
-    if (places === undefined) {
-      job.places.set(sha256, [{ fill, index }])
-      job.totalBytes += sizeBytes
-      job.chunks.set(sha256, { blob: file.sha256, index, sha256, offsetBytes, sizeBytes })
-    } else places.push({ fill, index })
-    offsetBytes += sizeBytes
-  }
-}
-
-function isOfStore(error: HoldfastError): boolean {
-  return (
-    error.code === 'DISK_FULL' ||
-    error.code === 'DISK_FAILED' ||
-    error.code === 'MEMORY_FULL' ||
-    error.code === 'SYSTEM'
-  )
-}
-
-function failureOf(error: unknown): ChunkFailure {
-  if (!isHoldfastError(error)) return error instanceof Error && error.name === 'TimeoutError' ? 'timeout' : 'closed'
-  switch (error.code) {
-    case 'DIGEST_MISMATCH':
-      return 'mismatch'
-    case 'ORIGIN_NOT_FOUND':
-      return 'missing'
-    case 'DEADLINE_EXCEEDED':
-      return 'timeout'
-    case 'OVERLOADED':
-    case 'WRONG_CLUSTER_KEY':
-      return 'refused'
-    case 'ORIGIN_UNAVAILABLE':
-    case 'ORIGIN_DENIED':
-      return 'unavailable'
-    default:
-      return 'closed'
-  }
+function fetchEnded(): HoldfastError {
+  return new HoldfastError('SHUTTING_DOWN', 'the fetch has ended.')
 }

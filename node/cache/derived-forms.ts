@@ -6,10 +6,11 @@
 import { link, mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Store } from '../../native/types.ts'
-import type { ManifestFile } from '../../origin/index.ts'
+import { isSha256, type ManifestFile } from '../../origin/index.ts'
 import { HoldfastError } from '../../placement/errors.ts'
+import type { ModelId, Sha256 } from '../../placement/types.ts'
 import type { Runtime, StateStore } from '../ports.ts'
-import type { ModelRow } from './model-table.ts'
+import type { DerivedBlob, ModelRow } from './model-table.ts'
 
 export interface DerivedFormsPorts {
   readonly store: Store
@@ -17,7 +18,12 @@ export interface DerivedFormsPorts {
   readonly state: StateStore
   /** The file of the model that the runtime can execute, or null. */
   readonly runnableFile: (row: ModelRow) => ManifestFile | null
+  /** Another model was converted to the same bytes, or has them as a file. */
+  readonly isUsedByOthers: (blob: Sha256, model: ModelId) => boolean
 }
+
+/** Makes room for so many bytes, and keeps others from taking it until `keep` has. */
+export type KeepWithRoom = <T extends object>(sizeBytes: number, keep: () => Promise<T>) => Promise<T>
 
 export interface DerivedFormsOptions {
   /** Scratch folder; must be on the same file system as the disk tier, because files are linked, not copied. */
@@ -53,23 +59,32 @@ export class DerivedForms {
     return blob !== null && (blob.inMemory || blob.onDisk)
   }
 
-  /** Converts from the disk tier; all files of the model must lie there. The old derived blob, if any, is dropped. */
-  async derive(row: ModelRow): Promise<void> {
+  /**
+   * Converts from the disk tier; all files of the model must lie there. `withRoom` is asked to keep the result, whose size is
+   * known then. The old derived blob, if any, is dropped.
+   */
+  async derive(row: ModelRow, withRoom: KeepWithRoom): Promise<void> {
     const file = this.checkRunnable(row)
     const folder = await mkdtemp(join(this.options.scratchPath, 'derive-'))
     try {
       await this.linkFiles(row, join(folder, 'model'))
       const output = join(folder, 'derived.ort')
       await this.ports.runtime.derive(join(folder, 'model', file.path), output)
-      await stat(output)
-      const old = row.derived
-      const blob = await this.ports.store.importFile(output)
-      row.derived = { ...blob, fingerprint: this.ports.runtime.fingerprint() }
-      await this.ports.state.put(`model/${row.model}`, { derived: row.derived })
-      if (old !== null && old.sha256 !== blob.sha256) await this.ports.store.dropDisk(old.sha256)
+      const { size } = await stat(output)
+      const blob = await withRoom(size, () => this.ports.store.importFile(output))
+      await this.remember(row, { ...blob, fingerprint: this.ports.runtime.fingerprint() })
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
+  }
+
+  private async remember(row: ModelRow, derived: DerivedBlob): Promise<void> {
+    const old = row.derived
+    row.derived = derived
+    await this.ports.state.put(derivedKey(row.model), { derived })
+    if (old === null || old.sha256 === derived.sha256 || this.ports.isUsedByOthers(old.sha256, row.model)) return
+    this.ports.store.dropMemory(old.sha256)
+    await this.ports.store.dropDisk(old.sha256)
   }
 
   /** Gives every file its own name again: a model may keep its weights in a file beside the graph. */
@@ -81,4 +96,19 @@ export class DerivedForms {
       await link(source, join(folder, path))
     }
   }
+}
+
+/** Key of the record in the state store. */
+export function derivedKey(model: ModelId): string {
+  return `model/${model}`
+}
+
+/** The record as it was written, or null: a state folder is a file like others, and may be damaged. */
+export function parseDerived(record: unknown): DerivedBlob | null {
+  const derived = (record as { derived?: Partial<DerivedBlob> | null } | null)?.derived
+  if (typeof derived !== 'object' || derived === null) return null
+  const { sha256, sizeBytes, fingerprint } = derived
+  if (typeof sha256 !== 'string' || !isSha256(sha256) || typeof fingerprint !== 'string') return null
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes! < 0) return null
+  return { sha256, sizeBytes: sizeBytes!, fingerprint }
 }

@@ -62,6 +62,8 @@ export interface ResolvedModel {
 interface KnownRef {
   readonly ref: Ref
   readonly checkedAtMs: number
+  /** The origin itself said so, in this run. */
+  readonly isConfirmed: boolean
 }
 
 export class ModelDirectory {
@@ -71,6 +73,8 @@ export class ModelDirectory {
   private readonly manifests = new Map<ModelId, Manifest>()
   private readonly refLookups = new SingleFlight<KnownRef>()
   private readonly manifestLookups = new SingleFlight<Manifest>()
+  /** The last tag that was asked for got no answer. */
+  private isOriginAway = false
 
   constructor(ports: DirectoryPorts, options: DirectoryOptions) {
     this.ports = ports
@@ -81,8 +85,12 @@ export class ModelDirectory {
   async start(): Promise<void> {
     for await (const [key, value] of this.ports.state.entries('ref/')) {
       const text = key.slice('ref/'.length)
-      const ref = parseRef(Buffer.from(String(value)), parseModelName(text))
-      this.refs.set(text, { ref, checkedAtMs: Number.NEGATIVE_INFINITY })
+      try {
+        const ref = parseRef(Buffer.from(String(value)), parseModelName(text))
+        this.refs.set(text, { ref, checkedAtMs: Number.NEGATIVE_INFINITY, isConfirmed: false })
+      } catch (error) {
+        this.ports.log.warn({ key, error: (error as Error).message }, 'a damaged ref in the state folder is left out')
+      }
     }
   }
 
@@ -103,7 +111,13 @@ export class ModelDirectory {
     const cached = this.manifests.get(digest)
     if (cached !== undefined) return cached
     const stored = await this.ports.state.get(`manifest/${digest}`)
-    return typeof stored === 'string' ? this.remember(digest, parseManifestOf(digest, Buffer.from(stored))) : null
+    if (typeof stored !== 'string') return null
+    try {
+      return this.remember(digest, parseManifestOf(digest, Buffer.from(stored)))
+    } catch (error) {
+      this.ports.log.warn({ digest, error: (error as Error).message }, 'a damaged manifest in the state folder')
+      return null
+    }
   }
 
   knownRef(name: ModelName): Ref | null {
@@ -126,12 +140,17 @@ export class ModelDirectory {
     if (known !== undefined && this.ports.clock.nowMs() - known.checkedAtMs <= this.options.freshMs) {
       return Promise.resolve(known)
     }
-    return this.refLookups.run(text, () => this.askForRef(name, text))
+    const lookup = this.refLookups.run(text, () => this.askForRef(name, text))
+    if (known === undefined || !this.isOriginAway) return lookup
+    // Nobody waits for an origin that does not answer while there is something to go on with; the lookup tells when it is back.
+    lookup.catch((error: Error) => this.ports.log.warn({ name: text, error: error.message }, 'a tag was not looked up'))
+    return Promise.resolve(known)
   }
 
   private async askForRef(name: ModelName, text: string): Promise<KnownRef> {
     const fromOrigin = await this.refFromOrigin(name)
-    if (fromOrigin !== null && !isHoldfastError(fromOrigin)) return this.learn(text, fromOrigin)
+    this.isOriginAway = isHoldfastError(fromOrigin)
+    if (fromOrigin !== null && !isHoldfastError(fromOrigin)) return this.learn(text, fromOrigin, true)
     for (const { node, bytes } of await this.ports.peers.refs(name)) {
       await this.learnFromPeer(text, name, node, bytes)
     }
@@ -164,17 +183,25 @@ export class ModelDirectory {
       if (known !== undefined && known.publicKey !== ref.publicKey) {
         throw new HoldfastError('BAD_REF', `${text} is signed by another publisher than before.`)
       }
-      await this.learn(text, ref)
+      await this.learn(text, ref, false)
     } catch (error) {
       this.ports.log.warn({ node, error: (error as Error).message }, 'a peer sent a bad ref')
     }
   }
 
   /** Keeps the newer of what is known and what was heard. */
-  private async learn(text: string, ref: Ref): Promise<KnownRef> {
+  private async learn(text: string, ref: Ref, isFromOrigin: boolean): Promise<KnownRef> {
     const known = this.refs.get(text)
-    const isNewer = known === undefined || ref.sequence > known.ref.sequence
-    const kept = { ref: isNewer ? ref : known.ref, checkedAtMs: this.ports.clock.nowMs() }
+    const isNewer =
+      known === undefined ||
+      ref.sequence > known.ref.sequence ||
+      // A peer that was first to name the tag could have made up key and sequence: the origin's publisher stands above it.
+      (isFromOrigin && !known.isConfirmed && ref.publicKey !== known.ref.publicKey)
+    const kept = {
+      ref: isNewer ? ref : known.ref,
+      checkedAtMs: this.ports.clock.nowMs(),
+      isConfirmed: isFromOrigin || (known?.isConfirmed ?? false),
+    }
     this.refs.set(text, kept)
     if (isNewer) await this.ports.state.put(`ref/${text}`, Buffer.from(encodeRef(ref)).toString('utf8'))
     return kept

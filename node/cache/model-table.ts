@@ -67,9 +67,29 @@ export class ModelTable {
     return row
   }
 
-  /** Other models that have the blob in a file. */
-  othersWithBlob(blob: Sha256, model: ModelId): ModelId[] {
-    return [...(this.modelsOfBlob.get(blob) ?? [])].filter((other) => other !== model)
+  /** Forgets a model of which nothing is here any more, so that the table does not grow with all that ever was. */
+  remove(model: ModelId): void {
+    const row = this.rows.get(model)
+    if (row === undefined) return
+    this.rows.delete(model)
+    for (const { sha256, chunks } of row.manifest.files) {
+      const models = this.modelsOfBlob.get(sha256)
+      if (models === undefined || !models.delete(model) || models.size > 0) continue
+      this.modelsOfBlob.delete(sha256)
+      for (const chunk of chunks) {
+        const places = this.placesOfChunk.get(chunk.sha256)?.filter(({ blob }) => blob !== sha256) ?? []
+        if (places.length === 0) this.placesOfChunk.delete(chunk.sha256)
+        else this.placesOfChunk.set(chunk.sha256, places)
+      }
+    }
+  }
+
+  /** Other models that have the blob in a file, or as their derived form. */
+  othersWith(blob: Sha256, model: ModelId): ModelId[] {
+    const others = new Set(this.modelsOfBlob.get(blob))
+    for (const row of this.rows.values()) if (row.derived?.sha256 === blob) others.add(row.model)
+    others.delete(model)
+    return [...others]
   }
 
   /** A held blob that contains the chunk, or null. */
@@ -106,30 +126,18 @@ export class ModelTable {
     return row.derived !== null && this.store.blob(row.derived.sha256)?.inMemory === true
   }
 
-  /** Bytes that the model occupies in memory, page-rounded, shared blobs counted in full. */
+  /** Bytes that the model occupies in memory, shared blobs counted in full. */
   memoryBytesOf(row: ModelRow): number {
-    return this.sumOver(row, (blob) => this.store.blob(blob)?.inMemory === true, pageRounded)
+    return this.sumOver(row, (blob) => this.store.blob(blob)?.inMemory === true)
   }
 
+  /** As memoryBytesOf, on disk. */
   diskBytesOf(row: ModelRow): number {
-    return this.sumOver(
-      row,
-      (blob) => this.store.blob(blob)?.onDisk === true,
-      (sizeBytes) => sizeBytes,
-    )
+    return this.sumOver(row, (blob) => this.store.blob(blob)?.onDisk === true)
   }
 
-  private sumOver(row: ModelRow, counts: (blob: Sha256) => boolean, size: (sizeBytes: number) => number): number {
-    let sum = 0
-    const seen = new Set<Sha256>()
-    for (const { sha256, sizeBytes } of row.derived === null
-      ? row.manifest.files
-      : [...row.manifest.files, row.derived]) {
-      if (seen.has(sha256) || !counts(sha256)) continue
-      seen.add(sha256)
-      sum += size(sizeBytes)
-    }
-    return sum
+  private sumOver(row: ModelRow, counts: (blob: Sha256) => boolean): number {
+    return blobsOf(row).reduce((sum, { sha256, sizeBytes }) => (counts(sha256) ? sum + pageRounded(sizeBytes) : sum), 0)
   }
 
   private isHeld(blob: Sha256): boolean {
@@ -140,11 +148,22 @@ export class ModelTable {
 
 const pageBytes = 4096
 
-/** Segments occupy whole pages. */
+/** What a blob occupies: segments have whole pages, files whole blocks of the same size. */
 export function pageRounded(sizeBytes: number): number {
   return Math.ceil(sizeBytes / pageBytes) * pageBytes
 }
 
-export function sizeBytesOf(manifest: Manifest): number {
-  return manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0)
+/** What blobs occupy together, each counted once. */
+export function occupiedBytes(blobs: readonly { readonly sha256: Sha256; readonly sizeBytes: number }[]): number {
+  return distinctBlobs(blobs).reduce((sum, { sizeBytes }) => sum + pageRounded(sizeBytes), 0)
+}
+
+/** Files of a model may be equal; their blob is one. */
+export function distinctBlobs<T extends { readonly sha256: Sha256 }>(blobs: readonly T[]): T[] {
+  return [...new Map(blobs.map((blob) => [blob.sha256, blob])).values()]
+}
+
+/** Every blob of the model on this node: its files and its derived form, each once. */
+export function blobsOf({ manifest, derived }: ModelRow): { readonly sha256: Sha256; readonly sizeBytes: number }[] {
+  return distinctBlobs(derived === null ? [...manifest.files] : [...manifest.files, derived])
 }

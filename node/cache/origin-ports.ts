@@ -6,12 +6,16 @@ import type { ChunkOrigin } from './blob-fetcher.ts'
 import type { DirectoryOrigin } from './model-directory.ts'
 
 export function originPorts(origin: Origin, options: { readonly timeoutMs: number }): DirectoryOrigin & ChunkOrigin {
-  const bounded = async <T>(what: string, read: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-    const signal = AbortSignal.timeout(options.timeoutMs)
+  const bounded = async <T>(
+    what: string,
+    read: (signal: AbortSignal) => Promise<T>,
+    caller?: AbortSignal,
+  ): Promise<T> => {
+    const timeout = AbortSignal.timeout(options.timeoutMs)
     try {
-      return await read(signal)
+      return await read(caller === undefined ? timeout : AbortSignal.any([timeout, caller]))
     } catch (error) {
-      if (!signal.aborted) throw error
+      if (!timeout.aborted || caller?.aborted) throw error
       throw new HoldfastError(
         'ORIGIN_UNAVAILABLE',
         `the origin ${origin.url} did not deliver ${what} within ${options.timeoutMs} ms.`,
@@ -32,7 +36,7 @@ export function originPorts(origin: Origin, options: { readonly timeoutMs: numbe
           throw error
         }
       }),
-    readRange: ({ model, blob, offsetBytes, sizeBytes }) =>
-      bounded('a chunk', (signal) => origin.readRange(model, blob, { offsetBytes, sizeBytes }, { signal })),
+    readRange: ({ model, blob, offsetBytes, sizeBytes }, { signal: caller } = {}) =>
+      bounded('a chunk', (signal) => origin.readRange(model, blob, { offsetBytes, sizeBytes }, { signal }), caller),
   }
 }

@@ -22,11 +22,17 @@ import type { DirectoryPeers, ModelDirectory } from './model-directory.ts'
 export interface PeerDirectoryOptions {
   /** Peers asked for a tag at once: more answers, fresher truth, more messages. */
   readonly refPeersMax: number
+  /** Holders asked for a manifest, one after the other, before the origin is. */
+  readonly manifestPeersMax: number
   /** A peer that takes longer is passed over. */
   readonly timeoutMs: number
 }
 
-export const defaultPeerDirectoryOptions: PeerDirectoryOptions = { refPeersMax: 8, timeoutMs: 3_000 }
+export const defaultPeerDirectoryOptions: PeerDirectoryOptions = {
+  refPeersMax: 8,
+  manifestPeersMax: 4,
+  timeoutMs: 3_000,
+}
 
 export interface PeerDirectoryPorts {
   readonly driver: CoreDriver
@@ -68,7 +74,7 @@ export class PeerDirectory implements DirectoryPeers {
 
   async *manifests(digest: ModelId): AsyncIterable<{ node: NodeId; bytes: Uint8Array }> {
     const payload = Buffer.from(digest, 'hex')
-    for (const node of this.ports.holdersOf(digest)) {
+    for (const node of this.ports.holdersOf(digest).slice(0, this.options.manifestPeersMax)) {
       const answer = await this.ask(node, 'manifest', payload)
       if (answer !== null) yield answer
     }

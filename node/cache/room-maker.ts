@@ -2,7 +2,8 @@
  * Keeps one tier below its hard limit: asks the eviction policy for victims, evicts them, and lets the caller reserve the room
  * before anybody else can take it. Reservations of one tier are made one at a time.
  */
-import { type EvictionPolicy, HoldfastError } from '../../placement/index.ts'
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
+import type { EvictionPolicy } from '../../placement/index.ts'
 import type { ModelId } from '../../placement/types.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../system.ts'
@@ -10,11 +11,14 @@ import { Mutex } from './mutex.ts'
 
 export interface RoomMakerPorts {
   readonly tier: 'memory' | 'disk'
-  readonly policy: EvictionPolicy
+  /** Told of removals by whoever evicts. */
+  readonly policy: Pick<EvictionPolicy, 'planEviction'>
   freeBytes(): number
   limitBytes(): number
+  /** The store may have more room than freeBytes: on disk, it gives up the files of interrupted fills when it must. */
+  readonly hasHiddenRoom: boolean
   mayEvict(model: ModelId): boolean
-  /** Frees the model's bytes in this tier; false when it came into use meanwhile. */
+  /** Frees the model's bytes in this tier and tells the policy; false when it came into use meanwhile. */
   evict(model: ModelId): Promise<boolean>
   readonly onEvicted: (model: ModelId, reason: string) => void
   readonly clock: Clock
@@ -29,47 +33,83 @@ export class RoomMaker {
     this.ports = ports
   }
 
+  /** TOO_LARGE when so many bytes can never be in the tier. */
+  checkFits(neededBytes: number): void {
+    const { tier } = this.ports
+    const limitBytes = this.ports.limitBytes()
+    if (neededBytes <= limitBytes) return
+    throw new HoldfastError(
+      'TOO_LARGE',
+      `${neededBytes} bytes do not fit the ${tier} tier; raise ${tier}.limitBytes.`,
+      {
+        details: { tier, neededBytes, limitBytes },
+      },
+    )
+  }
+
   /**
-   * Runs `reserve`, which must take the room synchronously, when at least neededBytes are free. Its result comes wrapped, so
-   * that a promise in it is not awaited while others wait for room. TOO_LARGE, MEMORY_FULL or DISK_FULL.
+   * Runs `reserve`, which must have taken the room when it ends, when at least neededBytes are free; others wait for it. Its
+   * result may carry a promise of what takes longer, which nobody waits for here. TOO_LARGE, MEMORY_FULL or DISK_FULL, and
+   * then nothing has been evicted in vain: a plan that is not enough is not begun.
    */
-  withRoom<T>(neededBytes: number, reserve: () => T): Promise<{ readonly value: T }> {
+  withRoom<T extends object>(neededBytes: number, reserve: () => Promise<T> | T): Promise<T> {
     return this.mutex.run(async () => {
-      await this.makeRoom(neededBytes)
-      return { value: reserve() }
+      this.checkFits(neededBytes)
+      const refused = new Set<ModelId>()
+      for (;;) {
+        const hasRoom = this.ports.freeBytes() >= neededBytes
+        if (hasRoom || this.ports.hasHiddenRoom) {
+          try {
+            return await reserve()
+          } catch (error) {
+            if (hasRoom || !isFull(error)) throw error
+          }
+        }
+        await this.evictSome(neededBytes, refused)
+      }
     })
   }
 
-  private async makeRoom(neededBytes: number): Promise<void> {
-    const { tier } = this.ports
-    if (neededBytes > this.ports.limitBytes()) {
-      throw new HoldfastError(
-        'TOO_LARGE',
-        `${neededBytes} bytes do not fit the ${tier} tier; raise ${tier}.limitBytes.`,
-        {
-          details: { tier, neededBytes, limitBytes: this.ports.limitBytes() },
-        },
-      )
-    }
-    // Models may share blobs, so a victim can free less than its size: plan again until there is room or nobody is left.
-    const refused = new Set<ModelId>()
-    while (this.ports.freeBytes() < neededBytes) {
-      const plan = this.ports.policy.planEviction({
-        neededBytes: neededBytes - this.ports.freeBytes(),
-        nowMs: this.ports.clock.nowMs(),
-        mayEvict: (model) => !refused.has(model) && this.ports.mayEvict(model),
-      })
-      if (plan.victims.length === 0 || !plan.enough) throw this.full(neededBytes)
-      for (const victim of plan.victims) await this.evict(victim.model, victim.reason, refused)
+  /** Room for something that reserves by itself later: as good as it gets, and false when it does not get that far. */
+  async tryMakeRoom(neededBytes: number): Promise<boolean> {
+    if (neededBytes > this.ports.limitBytes()) return false
+    return this.mutex.run(async () => {
+      const refused = new Set<ModelId>()
+      try {
+        while (this.ports.freeBytes() < neededBytes) await this.evictSome(neededBytes, refused)
+        return true
+      } catch (error) {
+        if (!isFull(error)) throw error
+        return false
+      }
+    })
+  }
+
+  /** Models may share blobs, so a victim can free less than its size: the caller asks again until there is room. */
+  private async evictSome(neededBytes: number, refused: Set<ModelId>): Promise<void> {
+    const plan = this.ports.policy.planEviction({
+      neededBytes: Math.max(1, neededBytes - this.ports.freeBytes()),
+      nowMs: this.ports.clock.nowMs(),
+      mayEvict: (model) => !refused.has(model) && this.ports.mayEvict(model),
+    })
+    if (plan.victims.length === 0 || !plan.enough) throw this.full(neededBytes)
+    for (const { model, reason } of plan.victims) {
+      refused.add(model)
+      // A request may have come for it while the victims before it went.
+      if (!this.ports.mayEvict(model) || !(await this.evict(model))) continue
+      this.ports.log.info({ model, tier: this.ports.tier, reason }, 'evicted')
+      this.ports.onEvicted(model, reason)
     }
   }
 
-  private async evict(model: ModelId, reason: string, refused: Set<ModelId>): Promise<void> {
-    refused.add(model)
-    if (!(await this.ports.evict(model))) return
-    this.ports.policy.onRemove(model, this.ports.clock.nowMs())
-    this.ports.log.info({ model, tier: this.ports.tier, reason }, 'evicted')
-    this.ports.onEvicted(model, reason)
+  /** A model that does not go stays; there may be others. */
+  private async evict(model: ModelId): Promise<boolean> {
+    try {
+      return await this.ports.evict(model)
+    } catch (error) {
+      this.ports.log.error({ model, tier: this.ports.tier, error: (error as Error).stack }, 'an eviction failed')
+      return false
+    }
   }
 
   private full(neededBytes: number): HoldfastError {
@@ -81,4 +121,8 @@ export class RoomMaker {
       { details: { tier, neededBytes, freeBytes } },
     )
   }
+}
+
+function isFull(error: unknown): boolean {
+  return isHoldfastError(error, 'MEMORY_FULL') || isHoldfastError(error, 'DISK_FULL')
 }

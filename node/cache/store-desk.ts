@@ -6,6 +6,7 @@
 import type { OpenMiss, Store } from '../../native/types.ts'
 import { formatModelName, parseModelReference } from '../../origin/index.ts'
 import { isHoldfastError } from '../../placement/errors.ts'
+import type { RequestContext } from '../../placement/types.ts'
 import { withDeadline } from '../deadline.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../system.ts'
@@ -31,7 +32,10 @@ export class StoreDesk {
   private readonly options: StoreDeskOptions
   /** Names that the native server resolves, and what they mean there. */
   private readonly published = new Map<string, string>()
+  /** Opens answered here whose lease has not been reported yet: their demand was counted when they came. */
+  private readonly answered = new Map<string, number>()
   private readonly stops: (() => void)[] = []
+  private isRefreshing = false
 
   constructor(ports: StoreDeskPorts, options: StoreDeskOptions) {
     this.ports = ports
@@ -54,8 +58,7 @@ export class StoreDesk {
       deadlineMs: miss.deadlineMs > 0 ? miss.deadlineMs : Number.POSITIVE_INFINITY,
     }
     try {
-      const digest = await withDeadline(this.open(miss.name, context), context, `opening ${miss.name}`)
-      store.answerOpen(miss.requestId, digest)
+      await withDeadline(this.open(miss, context), context, `opening ${miss.name}`)
     } catch (error) {
       const known = isHoldfastError(error)
       if (!known) log.error({ name: miss.name, error: (error as Error).stack }, 'an open failed')
@@ -63,8 +66,17 @@ export class StoreDesk {
     }
   }
 
+  /** A client opened a model: the native server answers most opens by itself, and only this tells of the demand for them. */
+  onLeaseOpened(digest: string): void {
+    const answered = this.answered.get(digest) ?? 0
+    if (answered === 0) this.ports.onDemand(digest)
+    else if (answered === 1) this.answered.delete(digest)
+    else this.answered.set(digest, answered - 1)
+  }
+
   /** Names of a model that went out of memory must reach this desk again. */
   onEvicted(model: string): void {
+    this.answered.delete(model)
     for (const [name, digest] of this.published) {
       if (digest !== model) continue
       this.published.delete(name)
@@ -72,16 +84,20 @@ export class StoreDesk {
     }
   }
 
-  private async open(name: string, context: { tenant: string; deadlineMs: number }): Promise<string> {
-    const reference = parseModelReference(name)
+  private async open(miss: OpenMiss, context: RequestContext): Promise<void> {
+    const reference = parseModelReference(miss.name)
     const isDigest = reference.kind === 'digest'
     const resolved = isDigest
       ? await this.ports.directory.resolveDigest(reference.digest)
       : await this.ports.directory.resolve(reference.name)
-    this.ports.onDemand(resolved.digest)
-    await this.ports.cache.ensureOpenable(resolved.digest, resolved.manifest, context)
-    if (!isDigest) this.publishNames([name, formatModelName(reference.name)], resolved)
-    return resolved.digest
+    const { digest, manifest } = resolved
+    this.ports.onDemand(digest)
+    // Until the lease stands; nobody may evict what a client was just promised.
+    using _hold = this.ports.cache.hold(digest)
+    await this.ports.cache.ensureOpenable(digest, manifest, context)
+    if (!isDigest) this.publishNames([miss.name, formatModelName(reference.name)], resolved)
+    this.ports.store.answerOpen(miss.requestId, digest)
+    this.answered.set(digest, (this.answered.get(digest) ?? 0) + 1)
   }
 
   /** As the client wrote it, which may lack the tag, and in full. */
@@ -90,7 +106,10 @@ export class StoreDesk {
     this.ports.store.publish({ digest, files: manifest.files }, names)
   }
 
+  /** A slow origin must not let rounds pile up: one at a time. */
   private async refreshNames(): Promise<void> {
+    if (this.isRefreshing) return
+    this.isRefreshing = true
     for (const [name, digest] of [...this.published]) {
       try {
         const reference = parseModelReference(name)
@@ -104,5 +123,6 @@ export class StoreDesk {
         this.ports.log.warn({ name, error: (error as Error).message }, 'a published name could not be looked up again')
       }
     }
+    this.isRefreshing = false
   }
 }

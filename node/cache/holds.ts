@@ -1,0 +1,31 @@
+/** Counts who is at work on a model. While somebody is, nothing of the model is evicted from any tier. */
+import { assertInvariant } from '../../placement/errors.ts'
+import type { ModelId } from '../../placement/types.ts'
+
+export class Holds {
+  private readonly counts = new Map<ModelId, number>()
+
+  /** Disposing it twice is once. */
+  hold(model: ModelId): Disposable {
+    this.counts.set(model, (this.counts.get(model) ?? 0) + 1)
+    let isHeld = true
+    return {
+      [Symbol.dispose]: () => {
+        if (!isHeld) return
+        isHeld = false
+        this.drop(model)
+      },
+    }
+  }
+
+  has(model: ModelId): boolean {
+    return this.counts.has(model)
+  }
+
+  private drop(model: ModelId): void {
+    const count = this.counts.get(model)
+    assertInvariant(count !== undefined, `${model} is held as often as it was taken`)
+    if (count === 1) this.counts.delete(model)
+    else this.counts.set(model, count - 1)
+  }
+}

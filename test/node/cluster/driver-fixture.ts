@@ -1,0 +1,50 @@
+/** The driver over a real protocol core; codec and network stay in memory. */
+import { CoreDriver, type Digest } from '../../../node/cluster/core-driver.ts'
+import type { SealedEntry } from '../../../node/core/events.ts'
+import { NodeCore } from '../../../node/core/index.ts'
+import { type Log, silentLog } from '../../../node/log.ts'
+import { HoldfastError } from '../../../placement/errors.ts'
+import { createPrng } from '../../../placement/prng.ts'
+import type { ModelId, NodeId } from '../../../placement/types.ts'
+import { FakeNetwork } from '../../support/fake-network.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { entryOf, resident, seal, stateBody } from '../core/fixture.ts'
+
+/** JSON in the place of CBOR: what is malformed throws as the real codec does. */
+export const jsonCodec = {
+  encodeEntries: (entries: readonly SealedEntry[]) => Buffer.from(JSON.stringify(entries)),
+  decodeEntries: (bytes: Uint8Array) => parse(bytes) as SealedEntry[],
+  encodeDigest: (digest: Digest) => Buffer.from(JSON.stringify(digest)),
+  decodeDigest: (bytes: Uint8Array) => parse(bytes) as Digest,
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString())
+  } catch (cause) {
+    throw new HoldfastError('PEER_PROTOCOL', 'malformed', { cause })
+  }
+}
+
+export class DriverFixture {
+  readonly clock = new ManualClock()
+  readonly network = new FakeNetwork()
+  readonly core: NodeCore
+  readonly driver: CoreDriver
+
+  constructor(log: Log = silentLog) {
+    this.core = new NodeCore({ self: this.network.self, epoch: 1, seal, random: createPrng(1) })
+    const { core, network, clock } = this
+    this.driver = new CoreDriver({ core, network, clock, log, codec: jsonCodec, mesh: { connect: async () => {} } })
+  }
+
+  /** A connected peer that says it holds these models. */
+  peer(node: NodeId, models: readonly ModelId[]): void {
+    const events = this.driver.networkEvents(() => {})
+    this.network.connected = [...this.network.connected, node]
+    events.onPeerUp(node)
+    const body = { models: [...models].sort().map((model) => resident(model)) }
+    const entries = [entryOf('state', node, stateBody({ bulkAddress: `${node}:1` })), entryOf('residency', node, body)]
+    this.driver.dispatch({ kind: 'entries', from: node, entries })
+  }
+}

@@ -41,3 +41,18 @@ export async function withDeadline<T>(
     )
   }
 }
+
+/** Fires when so many milliseconds have passed, fractions and Infinity included, or with the caller's signal. */
+export function deadlineSignal(deadlineMs: number, signal?: AbortSignal): AbortSignal | undefined {
+  if (!(deadlineMs < timerMsMax)) return signal
+  // The timer itself takes whole milliseconds only.
+  const timeout = AbortSignal.timeout(Math.max(0, Math.ceil(deadlineMs)))
+  return signal === undefined ? timeout : AbortSignal.any([timeout, signal])
+}
+
+/** The context as it is after so much of its time has gone. DEADLINE_EXCEEDED when nothing is left. */
+export function remaining(context: RequestContext, elapsedMs: number): RequestContext {
+  const leftMs = context.deadlineMs - elapsedMs
+  if (leftMs > 0) return { ...context, deadlineMs: leftMs }
+  throw new HoldfastError('DEADLINE_EXCEEDED', `the deadline of ${context.deadlineMs} ms has passed; allow more time.`)
+}

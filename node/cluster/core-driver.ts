@@ -2,7 +2,7 @@
  * Drives the protocol core: turns what the network does into events, carries out the effects, and keeps everything on one
  * queue, so that the core is never entered twice. All state of the protocol is in the core; this file only waits and calls.
  */
-import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
+import { assertInvariant, HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 import type { ModelId, NodeId, RequestContext } from '../../placement/types.ts'
 import type { DigestItem, DigestRange, Effect, Event, FetchChunk, SealedEntry } from '../core/events.ts'
 import type { NodeCore } from '../core/index.ts'
@@ -113,7 +113,7 @@ export class CoreDriver {
     this.dispatch({ kind: 'stopping' })
     this.isStopped = true
     for (const [model, fetch] of this.fetches) {
-      fetch.outcome.reject(new HoldfastError('SHUTTING_DOWN', `the fetch of ${model} ended because the node stops.`))
+      fetch.outcome.reject(stopping(model))
     }
     this.fetches.clear()
   }
@@ -143,6 +143,8 @@ export class CoreDriver {
     chunks: readonly FetchChunk[],
     options: { context: RequestContext; originAllowed: boolean; getChunk: ChunkGetter },
   ): Promise<BytesBySource> {
+    if (this.isStopped) return Promise.reject(stopping(model))
+    assertInvariant(!this.fetches.has(model), `one fetch of ${model} at a time`)
     const outcome = Promise.withResolvers<BytesBySource>()
     this.fetches.set(model, { getChunk: options.getChunk, outcome })
     this.dispatch({ kind: 'fetch', model, chunks, context: options.context, originAllowed: options.originAllowed })
@@ -158,7 +160,8 @@ export class CoreDriver {
   /** One request to a node; an unreachable one becomes suspected at once. */
   async call(node: NodeId, method: string, payload: Uint8Array, options: AbortOptions = {}): Promise<Uint8Array> {
     try {
-      await this.ports.mesh.connect(node)
+      // A dial may take longer than the caller has; the call itself then says that it was not in time.
+      await untilAborted(this.ports.mesh.connect(node), options.signal)
       return await this.ports.network.call(node, method, payload, options)
     } catch (error) {
       if (isHoldfastError(error, 'PEER_UNREACHABLE')) this.dispatch({ kind: 'call-failed', node })
@@ -208,13 +211,19 @@ export class CoreDriver {
   }
 
   private onGossip(from: NodeId, message: Uint8Array): boolean {
+    const entries = this.decodeGossip(from, message)
+    if (entries === null) return false
+    this.dispatch({ kind: 'entries', from, entries })
+    return true
+  }
+
+  private decodeGossip(from: NodeId, message: Uint8Array): SealedEntry[] | null {
     try {
-      this.dispatch({ kind: 'entries', from, entries: this.ports.codec.decodeEntries(message) })
-      return true
+      return this.ports.codec.decodeEntries(message)
     } catch (error) {
       if (!isHoldfastError(error)) throw error
       this.ports.log.warn({ from, error: error.message }, 'malformed gossip is not relayed')
-      return false
+      return null
     }
   }
 
@@ -223,16 +232,41 @@ export class CoreDriver {
   }
 
   private measureRoundTrip(node: NodeId): void {
-    const ping = this.ports.network.ping(node, { signal: AbortSignal.timeout(this.options.callTimeoutMs) })
-    this.inBackground(
-      'ping',
-      ping.then((rttMs) => this.dispatch({ kind: 'rtt-measured', node, rttMs })),
-    )
+    this.inBackground('ping', this.ping(node))
+  }
+
+  /** A node that hangs keeps its connections: only an unanswered ping tells. */
+  private async ping(node: NodeId): Promise<void> {
+    try {
+      const rttMs = await this.ports.network.ping(node, { signal: AbortSignal.timeout(this.options.callTimeoutMs) })
+      this.dispatch({ kind: 'rtt-measured', node, rttMs })
+    } catch (error) {
+      this.dispatch({ kind: 'call-failed', node })
+      throw error
+    }
   }
 
   private inBackground(what: string, work: Promise<unknown>): void {
     work.catch((error: Error) => {
       if (!this.isStopped) this.ports.log.debug({ error: error.message }, `${what} failed`)
     })
+  }
+}
+
+function stopping(model: ModelId): HoldfastError {
+  return new HoldfastError('SHUTTING_DOWN', `the fetch of ${model} ended because the node stops; ask another node.`)
+}
+
+/** Resolves when the work ends, or when the signal fires. */
+async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const onAbort = () => resolve()
+  if (signal.aborted) return
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }

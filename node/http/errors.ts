@@ -34,14 +34,14 @@ export function errorReply(error: unknown, options: { readonly isProtocolRoute: 
 /** Null for a defect of ours, whose text is for the log only. */
 function toHoldfastError(error: unknown): HoldfastError | null {
   if (error instanceof HoldfastError) return error
-  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string }
+  if (!(error instanceof Error)) return null
+  const { code, statusCode, message } = error as Error & { code?: string; statusCode?: number }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new HoldfastError('REQUEST_TOO_LARGE', 'the request body is larger than http.bodyLimitBytes.')
   }
   // fastify's own complaints about a request: malformed JSON, a wrong content type, an invalid path.
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new HoldfastError('BAD_REQUEST', message ?? 'bad request')
-  if ((error as Error)?.name === 'TimeoutError')
-    return new HoldfastError('DEADLINE_EXCEEDED', 'the deadline has passed.')
+    return new HoldfastError('BAD_REQUEST', message)
+  if (error.name === 'TimeoutError') return new HoldfastError('DEADLINE_EXCEEDED', 'the deadline has passed.')
   return null
 }

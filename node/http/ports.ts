@@ -3,17 +3,18 @@ import type { Registry } from 'prom-client'
 import type { ModelName } from '../../origin/index.ts'
 import type { RouteDecision } from '../../placement/index.ts'
 import type { ModelId, NodeId, RequestContext } from '../../placement/types.ts'
-import type { Loading } from '../cache/model-cache.ts'
+import type { Loading } from '../cache/loading-board.ts'
 import type { ResolvedModel } from '../cache/model-directory.ts'
 import type { Log } from '../log.ts'
 import type { ModelSignature } from '../ports.ts'
 import type { InferenceService } from '../serving/inference-service.ts'
 import type { ClusterMember, ModelView } from '../serving/node-views.ts'
+import type { Clock } from '../system.ts'
 
 export interface HttpPorts {
   readonly log: Log
   readonly metrics: Registry
-  readonly inference: InferenceService
+  readonly inference: Pick<InferenceService, 'infer'>
   readonly isReady: () => boolean
   readonly resolve: (name: ModelName) => Promise<ResolvedModel>
   /** Loads the model when it is not. */
@@ -27,4 +28,5 @@ export interface HttpPorts {
   }
   readonly models: () => readonly ModelView[]
   readonly loading: (model: ModelId) => Loading | null
+  readonly clock: Clock
 }

@@ -3,16 +3,16 @@ import type { FastifyInstance } from 'fastify'
 import { formatModelName } from '../../origin/index.ts'
 import { parseModelPath } from './model-path.ts'
 import type { HttpPorts } from './ports.ts'
-import { contextOf } from './routes-inference.ts'
+import { contextOf, resolveInTime } from './routes-inference.ts'
 
 export function registerClusterRoutes(app: FastifyInstance, ports: HttpPorts): void {
   app.get('/v1/cluster', async () => ports.cluster())
   app.get('/v1/models', async () => ({ models: ports.models() }))
   app.get<{ Params: { '*': string } }>('/v1/route/*', async (request) => {
     const { name } = parseModelPath(request.params['*'])
-    const resolved = await ports.resolve(name)
+    const { resolved, left } = await resolveInTime(ports, name, contextOf(request))
     const ageMs = Number.isFinite(resolved.ageMs) ? Math.round(resolved.ageMs) : null
-    const decision = ports.route(resolved, contextOf(request))
+    const decision = ports.route(resolved, left)
     return { name: formatModelName(name), model: resolved.digest, refAgeMs: ageMs, decision }
   })
   app.get('/metrics', async (_request, reply) => {

@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { formatModelName, type ModelName } from '../../origin/index.ts'
 import { HoldfastError } from '../../placement/errors.ts'
 import type { RequestContext } from '../../placement/types.ts'
+import type { ResolvedModel } from '../cache/model-directory.ts'
+import { remaining, withDeadline } from '../deadline.ts'
 import { formatInferResponse, parseInferRequest } from '../runtime/index.ts'
 import { parseModelPath } from './model-path.ts'
 import type { HttpPorts } from './ports.ts'
@@ -19,7 +21,7 @@ export function registerInferenceRoutes(app: FastifyInstance, ports: HttpPorts):
   })
   app.get<{ Params: { '*': string } }>('/v2/models/*', async (request, reply) => {
     const { name, verb } = parseModelPath(request.params['*'])
-    if (verb === 'ready') return sendReadiness(ports, name, reply)
+    if (verb === 'ready') return sendReadiness(ports, name, contextOf(request), reply)
     if (verb === '') return metadata(ports, name, contextOf(request))
     throw new HoldfastError('BAD_REQUEST', `${verb} is asked for by POST.`)
   })
@@ -31,8 +33,13 @@ export function registerInferenceRoutes(app: FastifyInstance, ports: HttpPorts):
 }
 
 /** Ready means that this node can answer without a fetch: it holds the model, or a usable peer does. */
-async function sendReadiness(ports: HttpPorts, name: ModelName, reply: FastifyReply): Promise<FastifyReply> {
-  const resolved = await ports.resolve(name)
+async function sendReadiness(
+  ports: HttpPorts,
+  name: ModelName,
+  context: RequestContext,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { resolved } = await resolveInTime(ports, name, context)
   const ready = ports.isServable(resolved)
   const loading = ports.loading(resolved.digest)
   return reply
@@ -41,8 +48,9 @@ async function sendReadiness(ports: HttpPorts, name: ModelName, reply: FastifyRe
 }
 
 async function metadata(ports: HttpPorts, name: ModelName, context: RequestContext): Promise<object> {
-  const resolved = await ports.resolve(name)
-  const { platform, inputs, outputs } = await ports.signature(resolved, context)
+  const { resolved, left } = await resolveInTime(ports, name, context)
+  const signature = ports.signature(resolved, left)
+  const { platform, inputs, outputs } = await withDeadline(signature, left, `loading ${formatModelName(name)}`)
   return { name: `${name.namespace}/${name.name}`, versions: [name.tag], platform, inputs, outputs }
 }
 
@@ -53,18 +61,20 @@ async function infer(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const parsed = parseInferRequest(request.body)
-  const resolved = await ports.resolve(name)
+  const context = contextOf(request)
   const gone = new AbortController()
-  request.raw.once('close', () => {
+  // Of the reply: the request itself closes as soon as its body has been read.
+  reply.raw.once('close', () => {
     if (!reply.raw.writableEnded)
       gone.abort(new HoldfastError('DEADLINE_EXCEEDED', 'the client closed the connection.'))
   })
+  const { resolved, left } = await resolveInTime(ports, name, context)
   const answer = await ports.inference.infer({
     name: formatModelName(name),
     resolved,
     inputs: parsed.inputs,
     outputs: parsed.outputs ?? null,
-    context: contextOf(request),
+    context: left,
     mayForward: mayForward(request),
     signal: gone.signal,
   })
@@ -81,6 +91,17 @@ async function infer(
       outputs: answer.outputs,
     }),
   )
+}
+
+/** A name may have to be looked up at an origin that is far: that is part of the caller's time. */
+export async function resolveInTime(
+  ports: HttpPorts,
+  name: ModelName,
+  context: RequestContext,
+): Promise<{ resolved: ResolvedModel; left: RequestContext }> {
+  const startedMs = ports.clock.nowMs()
+  const resolved = await withDeadline(ports.resolve(name), context, `looking up ${formatModelName(name)}`)
+  return { resolved, left: remaining(context, ports.clock.nowMs() - startedMs) }
 }
 
 /** `holdfast-tenant` and `holdfast-deadline-ms` travel with the request, also to other nodes. */

@@ -29,6 +29,8 @@ export function createHttpApp(ports: HttpPorts, options: HttpServerOptions): Fas
     routerOptions: { maxParamLength: 1024 },
     requestIdHeader: 'holdfast-request-id',
     forceCloseConnections: 'idle',
+    // What the framework refuses before any route is found: a path that is not percent-encoded right, say.
+    frameworkErrors: (error, request, reply) => void sendError(ports, error, request, reply),
   })
   app.addHook('onRequest', async (request) => {
     if (isForeignPage(request.headers, options.host)) {
@@ -56,8 +58,12 @@ export async function startHttpServer(ports: HttpPorts, options: HttpServerOptio
 
 function sendError(ports: HttpPorts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, headers, body } = errorReply(error, { isProtocolRoute: request.url.startsWith('/v2') })
-  const log = { requestId: request.id, url: request.url, status, error: (error as Error).message }
-  if (status === 500) ports.log.error({ ...log, stack: (error as Error).stack }, 'request failed')
+  const log = { requestId: request.id, url: request.url, status, error: messageOf(error) }
+  if (status === 500) ports.log.error({ ...log, stack: error instanceof Error ? error.stack : null }, 'request failed')
   else ports.log.debug(log, 'request refused')
   return reply.code(status).headers(headers).send(body)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -9,7 +9,7 @@ import type { NodeId, RequestContext, Source } from '../../placement/types.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { ResolvedModel } from '../cache/model-directory.ts'
 import type { CoreDriver } from '../cluster/core-driver.ts'
-import { withDeadline } from '../deadline.ts'
+import { deadlineSignal, remaining, withDeadline } from '../deadline.ts'
 import type { Log } from '../log.ts'
 import type { ClusterNetwork, Runtime, TensorValue } from '../ports.ts'
 import type { Clock } from '../system.ts'
@@ -83,7 +83,7 @@ export class InferenceService {
     const excluded: NodeId[] = []
     let mayForward = request.mayForward
     for (;;) {
-      const context = this.remaining(request.context, startedMs)
+      const context = remaining(request.context, clock.nowMs() - startedMs)
       const decision = this.ports.router.route(request.resolved, context, { excluded, mayForward })
       if (decision.kind === 'forward' && decision.node !== undefined) {
         const outputs = await this.forward(decision.node, request, context)
@@ -110,7 +110,7 @@ export class InferenceService {
     const { runtimeDigest, source } = await withDeadline(ready, context, `loading ${request.name}`, request.signal)
     const loadedMs = clock.nowMs()
     if (source === 'disk') this.ports.profile.noteInit(digest, loadedMs - startedMs)
-    const signal = signalOf(this.remaining(context, startedMs), request.signal)
+    const signal = deadlineSignal(remaining(context, loadedMs - startedMs).deadlineMs, request.signal)
     const outputs = await runtime.infer(runtimeDigest, request.inputs, {
       ...(signal === undefined ? {} : { signal }),
       ...(request.outputs === null ? {} : { outputs: request.outputs }),
@@ -127,11 +127,11 @@ export class InferenceService {
   ): Promise<TensorValue[] | null> {
     const { resolved, name, inputs, outputs } = request
     const payload = encodeInferRequest({ model: resolved.digest, name, context, inputs, outputs })
-    const timeoutMs = Math.min(this.options.forwardTimeoutMs, context.deadlineMs)
-    const timeout = AbortSignal.timeout(timeoutMs)
-    const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal])
+    const signal = deadlineSignal(Math.min(this.options.forwardTimeoutMs, context.deadlineMs), request.signal)
     try {
-      return decodeInferAnswer(await this.ports.driver.call(node, 'infer', payload, { signal }))
+      return decodeInferAnswer(
+        await this.ports.driver.call(node, 'infer', payload, signal === undefined ? {} : { signal }),
+      )
     } catch (error) {
       if (request.signal?.aborted) throw error
       if (isHoldfastError(error, 'INFERENCE_FAILED') || isHoldfastError(error, 'BAD_REQUEST')) throw error
@@ -145,7 +145,7 @@ export class InferenceService {
 
   /** A holder serves what it has loaded, or can load without a fetch; anything else goes back at once. */
   private async onForwarded(from: NodeId, payload: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
-    const { cache, runtime, network } = this.ports
+    const { cache, runtime, network, clock } = this.ports
     const message = decodeInferRequest(payload)
     const manifest = cache.heldManifest(message.model)
     if (this.ports.isDraining() || manifest === null) {
@@ -155,9 +155,10 @@ export class InferenceService {
     }
     using _hold = cache.hold(message.model)
     cache.noteRequest(message.model)
+    const startedMs = clock.nowMs()
     const ready = cache.ensureRunnable(message.model, manifest, message.context)
     const { runtimeDigest } = await withDeadline(ready, message.context, `loading ${message.name}`, signal)
-    const bounded = signalOf(message.context, signal)
+    const bounded = deadlineSignal(remaining(message.context, clock.nowMs() - startedMs).deadlineMs, signal)
     const outputs = await runtime.infer(runtimeDigest, message.inputs, {
       ...(bounded === undefined ? {} : { signal: bounded }),
       ...(message.outputs === null ? {} : { outputs: message.outputs }),
@@ -177,23 +178,10 @@ export class InferenceService {
     return answer
   }
 
-  private remaining(context: RequestContext, startedMs: number): RequestContext {
-    const leftMs = context.deadlineMs - (this.ports.clock.nowMs() - startedMs)
-    if (leftMs <= 0)
-      throw new HoldfastError('DEADLINE_EXCEEDED', `the deadline of ${context.deadlineMs} ms has passed.`)
-    return { ...context, deadlineMs: leftMs }
-  }
-
   private unservable(request: InferenceRequest, decision: RouteDecision): HoldfastError {
     return new HoldfastError(
       'NO_SOURCE',
       `${request.name} is on no reachable node and the origin does not answer (${decision.reason}).`,
     )
   }
-}
-
-function signalOf(context: RequestContext, signal?: AbortSignal): AbortSignal | undefined {
-  if (!Number.isFinite(context.deadlineMs)) return signal
-  const timeout = AbortSignal.timeout(Math.max(1, Math.floor(Math.min(context.deadlineMs, 2 ** 31 - 1))))
-  return signal === undefined ? timeout : AbortSignal.any([timeout, signal])
 }

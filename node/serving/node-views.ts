@@ -2,7 +2,8 @@
 
 import { manifestSizeBytes } from '../../origin/index.ts'
 import type { ModelId, NodeId, Tier, Zone } from '../../placement/types.ts'
-import type { Loading, ModelCache } from '../cache/model-cache.ts'
+import type { Loading } from '../cache/loading-board.ts'
+import type { ModelCache } from '../cache/model-cache.ts'
 import type { ModelDirectory } from '../cache/model-directory.ts'
 import type { ModelTable } from '../cache/model-table.ts'
 import type { NodeCore } from '../core/index.ts'

@@ -1,5 +1,5 @@
 /** Small file operations that say what they mean when the file is there already, or not there. */
-import { type FileHandle, link, open, unlink } from 'node:fs/promises'
+import { type FileHandle, link, open, readdir, unlink } from 'node:fs/promises'
 import { errnoOf } from './errno.ts'
 
 export async function readFully(file: FileHandle, offsetBytes: number, sizeBytes: number): Promise<Uint8Array> {
@@ -28,6 +28,15 @@ export async function unlinkIfThere(path: string): Promise<void> {
     await unlink(path)
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
+  }
+}
+
+export async function readdirIfThere(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
   }
 }
 

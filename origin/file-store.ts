@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url'
 import { HoldfastError } from '../placement/errors.ts'
 import { errnoOf } from './errno.ts'
 import { FileLock, type FileLockOptions } from './file-lock.ts'
-import { linkIfAbsent, readFully, syncFolder, unlinkIfThere } from './file-ops.ts'
+import { linkIfAbsent, readdirIfThere, readFully, syncFolder, unlinkIfThere } from './file-ops.ts'
 import { checkKey, reservedFolder } from './object-key.ts'
 import type {
   ByteRange,
@@ -34,6 +34,8 @@ export interface FileStoreOptions {
 
 export class FileStore implements ObjectStore {
   readonly url: string
+  /** A folder has nothing around it that would be the origin's business. */
+  readonly bucket = null
   private readonly root: string
   private readonly options: FileStoreOptions
   private mayCreate: boolean
@@ -69,7 +71,10 @@ export class FileStore implements ObjectStore {
   }
 
   async head(key: string, options: StoreAbortOptions = {}): Promise<ObjectHead | null> {
-    return this.withFile(key, options.signal, async (file) => ({ sizeBytes: (await file.stat()).size }))
+    return this.withFile(key, options.signal, async (file) => {
+      const { size, mtimeMs } = await file.stat()
+      return { sizeBytes: size, modifiedMs: mtimeMs }
+    })
   }
 
   async put(key: string, pieces: readonly Uint8Array[], options: PutOptions = {}): Promise<boolean> {
@@ -107,6 +112,22 @@ export class FileStore implements ObjectStore {
         throw error
       }
       await unlinkIfThere(path)
+    })
+  }
+
+  async sweep(olderThanMs: number, options: StoreAbortOptions = {}): Promise<number> {
+    const folder = join(this.root, reservedFolder, 'tmp')
+    return this.guard(async () => {
+      let swept = 0
+      for (const name of await readdirIfThere(folder)) {
+        options.signal?.throwIfAborted()
+        const path = join(folder, name)
+        // The file is synced as it grows: one that has not changed for so long has no writer.
+        if (Date.now() - (await stat(path)).mtimeMs < olderThanMs) continue
+        await unlinkIfThere(path)
+        swept++
+      }
+      return swept
     })
   }
 
@@ -200,7 +221,7 @@ export class FileStore implements ObjectStore {
       if (entry.isDirectory()) yield* this.walk(key, signal)
       else if (entry.isFile()) {
         const head = await this.head(key, signal ? { signal } : {})
-        if (head) yield { key, sizeBytes: head.sizeBytes }
+        if (head) yield { key, ...head }
       }
     }
   }

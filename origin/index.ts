@@ -30,6 +30,7 @@ export type {
   ListedObject,
   ObjectContent,
   ObjectHead,
+  ObjectReader,
   ObjectStore,
   ObjectVersion,
   PutOptions,
@@ -41,5 +42,8 @@ export { defaultPublisherKeyPath, loadPublisherKey } from './publisher-key.ts'
 export { type PullOptions, type PullProgress, type PullResult, pull } from './pull.ts'
 export { type PushOptions, type PushProgress, type PushResult, push } from './push.ts'
 export { encodeRef, parseRef, signRef } from './ref.ts'
+export { defaultS3Options, type S3Options } from './s3/s3-options.ts'
+export { parseS3Url, type S3Target } from './s3/s3-url.ts'
+export { S3Store } from './s3-store.ts'
 export { type ManifestSummary, sharedBytes, summarizeManifest } from './sharing.ts'
 export type { Chunk, Extent, FileLocation, Locations, Manifest, ManifestFile, ModelName, Ref, Tensor } from './types.ts'

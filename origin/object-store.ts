@@ -25,6 +25,8 @@ export interface ObjectContent {
 
 export interface ObjectHead {
   readonly sizeBytes: number
+  /** When it was last written, by the clock of the store. */
+  readonly modifiedMs: number
 }
 
 export interface ListedObject extends ObjectHead {
@@ -44,18 +46,25 @@ export interface PutOptions extends StoreAbortOptions {
   readonly ifMatch?: ObjectVersion
 }
 
-export interface ObjectStore {
+export interface ObjectReader {
   /** As openOrigin takes it; for messages. */
   readonly url: string
-  /** A whole small object, with the version that `ifMatch` takes. */
-  get(key: string, options: GetOptions): Promise<ObjectContent | null>
   /** What exists of the range: fewer bytes, or none, when the object ends before it. */
   getRange(key: string, range: ByteRange, options?: StoreAbortOptions): Promise<Uint8Array | null>
   head(key: string, options?: StoreAbortOptions): Promise<ObjectHead | null>
-  /** Writes the pieces one after another as one object. False, and nothing is written, when the condition does not hold. */
-  put(key: string, pieces: readonly Uint8Array[], options?: PutOptions): Promise<boolean>
   /** Objects whose key starts with the prefix, in no particular order. The prefix is '' or ends in '/'. */
   list(prefix: string, options?: StoreAbortOptions): AsyncIterable<ListedObject>
+}
+
+export interface ObjectStore extends ObjectReader {
+  /** All of the bucket that the origin is a prefix of, by the bucket's own keys; null where the origin is all there is. */
+  readonly bucket: ObjectReader | null
+  /** A whole small object, with the version that `ifMatch` takes. */
+  get(key: string, options: GetOptions): Promise<ObjectContent | null>
+  /** Writes the pieces one after another as one object. False, and nothing is written, when the condition does not hold. */
+  put(key: string, pieces: readonly Uint8Array[], options?: PutOptions): Promise<boolean>
   /** Deleting what is not there is fine. */
   delete(key: string, options?: StoreAbortOptions): Promise<void>
+  /** Removes what writes that died so long ago have left outside of all listings; tells how many. */
+  sweep(olderThanMs: number, options?: StoreAbortOptions): Promise<number>
 }

@@ -1,11 +1,11 @@
-/**
- * From the URL of an origin to its store. S3 is not in this version, and is refused as such.
- */
+/** From the URL of an origin to its store. Opening makes no request: what is wrong there is told by the first one. */
 import { fileURLToPath } from 'node:url'
 import { HoldfastError } from '../placement/errors.ts'
 import { FileStore } from './file-store.ts'
 import type { ObjectStore } from './object-store.ts'
 import { Origin, type OriginOptions } from './origin.ts'
+import { parseS3Url } from './s3/s3-url.ts'
+import { S3Store } from './s3-store.ts'
 
 export interface OpenOriginOptions extends Partial<OriginOptions> {
   /** Whether the first write may make the folder of a file: origin (its parent must be there). Readers leave it false. */
@@ -23,9 +23,9 @@ export function openObjectStore(url: string, options: { create: boolean } = { cr
     case 'file:':
       return new FileStore(folderOf(parsed, url), options)
     case 's3:':
-      throw badUrl(url, 'this version of Holdfast reads file: origins only')
+      return new S3Store(parseS3Url(url))
     default:
-      throw badUrl(url, 'use file:///directory')
+      throw badUrl(url, 'use file:///directory or s3://bucket/prefix')
   }
 }
 

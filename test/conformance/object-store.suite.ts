@@ -57,7 +57,7 @@ export function testObjectStore(name: string, createFixture: () => Promise<Objec
     test('gives back what was put, in one piece or several, to every reader', async () => {
       expect(await store.put('refs/a/b/c', [bytes('one '), bytes(''), bytes('two')])).toBe(true)
       expect(text((await fixture.sameStoreElsewhere.get('refs/a/b/c', small))?.bytes)).toBe('one two')
-      expect(await store.head('refs/a/b/c')).toEqual({ sizeBytes: 7 })
+      expect(await store.head('refs/a/b/c')).toEqual({ sizeBytes: 7, modifiedMs: expect.any(Number) })
       expect(await store.put('empty', [])).toBe(true)
       expect((await store.get('empty', small))?.bytes).toHaveLength(0)
     })

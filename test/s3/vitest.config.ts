@@ -1,0 +1,16 @@
+/** Tests against a real S3 server: `vitest run --config test/s3/vitest.config.ts`. Not part of npm test: the server takes minutes. */
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    name: 's3',
+    root: `${import.meta.dirname}/../..`,
+    include: ['test/s3/**/*.test.ts'],
+    pool: 'forks',
+    globalSetup: ['test/s3/server.setup.ts'],
+    // One server, which one of the tests stops and kills.
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+  },
+})

@@ -1,15 +1,13 @@
 // The test command: types, lint, then every vitest project; closes with `N passed, N failed`.
-// `--json FILE` also writes {passed, failed} there, for .ci/run. Further arguments go to vitest and skip types and lint.
+// Arguments go to vitest and skip types and lint.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const args = process.argv.slice(2)
-const jsonAt = args.indexOf('--json')
-const jsonPath = jsonAt < 0 ? null : args.splice(jsonAt, 2)[1]
 const bin = (name) => join(root, 'node_modules', '.bin', name)
 let passed = 0
 let failed = 0
@@ -21,7 +19,6 @@ if (args.length === 0) {
 vitest()
 
 console.log(`${passed} passed, ${failed} failed`)
-if (jsonPath !== null) writeFileSync(jsonPath, JSON.stringify({ passed, failed }))
 process.exit(failed === 0 ? 0 : 1)
 
 function step(name, command, stepArgs) {

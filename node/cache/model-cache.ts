@@ -41,6 +41,8 @@ export interface ModelCachePorts {
   readonly diskPolicy: EvictionPolicy
   /** Milliseconds that it would take to have the model again; knows the cluster. */
   readonly missCostMs: (model: ModelId) => number
+  /** An operator wants the model in this tier: it is not evicted from there to make room. */
+  readonly isPinned?: (model: ModelId, tier: FileTier) => boolean
   readonly clock: Clock
   readonly log: Log
   readonly onResidency: (models: ResidentModel[]) => void
@@ -95,7 +97,7 @@ export class ModelCache {
       freeBytes: () => store.stats().memoryLimitBytes - store.stats().memoryUsedBytes,
       limitBytes: () => store.stats().memoryLimitBytes,
       hasHiddenRoom: false,
-      mayEvict: (model) => this.evictor.mayLeaveMemory(model),
+      mayEvict: (model) => !this.isPinned(model, 'memory') && this.mayEvict(model, 'memory'),
       evict: (model) => this.evictor.fromMemory(model),
       onEvicted: (model, reason) => ports.onEvicted('memory', model, reason),
     })
@@ -106,7 +108,7 @@ export class ModelCache {
       freeBytes: () => store.stats().diskLimitBytes - store.stats().diskUsedBytes,
       limitBytes: () => store.stats().diskLimitBytes,
       hasHiddenRoom: true,
-      mayEvict: (model) => this.evictor.mayLeaveDisk(model),
+      mayEvict: (model) => !this.isPinned(model, 'disk') && this.mayEvict(model, 'disk'),
       evict: (model) => this.evictor.fromDisk(model),
       onEvicted: (model, reason) => ports.onEvicted('disk', model, reason),
     })
@@ -182,6 +184,11 @@ export class ModelCache {
     )
   }
 
+  /** The model's files are on disk, for peers and for later. */
+  ensureHeld(model: ModelId, manifest: Manifest, context: RequestContext): Promise<Source> {
+    return this.work(model, manifest, (row) => this.files.bring(row, 'disk', context))
+  }
+
   /** The model is loaded by the runtime. NOT_RUNNABLE when it has no file that the runtime takes. */
   ensureRunnable(model: ModelId, manifest: Manifest, context: RequestContext): Promise<Runnable> {
     const session = this.sessions.get(model)
@@ -189,10 +196,17 @@ export class ModelCache {
     return this.running.run(model, () => this.work(model, manifest, (row) => this.makeRunnable(row, context)))
   }
 
-  /** Frees the model's memory now if nobody uses it. */
-  async release(model: ModelId): Promise<boolean> {
-    if (!this.evictor.mayLeaveMemory(model) || !(await this.evictor.fromMemory(model, 'dropped'))) return false
-    this.ports.onEvicted('memory', model, 'released')
+  /** True when nobody uses the model in this tier: no lease, no hold, no queued request. */
+  mayEvict(model: ModelId, tier: FileTier): boolean {
+    return tier === 'memory' ? this.evictor.mayLeaveMemory(model) : this.evictor.mayLeaveDisk(model)
+  }
+
+  /** Frees the model's memory, or its disk, now if nobody uses it. What is in memory keeps its files. */
+  async release(model: ModelId, tier: FileTier = 'memory'): Promise<boolean> {
+    if (!this.mayEvict(model, tier)) return false
+    const isGone = tier === 'memory' ? this.evictor.fromMemory(model, 'dropped') : this.evictor.fromDisk(model)
+    if (!(await isGone)) return false
+    this.ports.onEvicted(tier, model, 'released')
     return true
   }
 
@@ -216,6 +230,10 @@ export class ModelCache {
         this.announce()
       }
     })
+  }
+
+  private isPinned(model: ModelId, tier: FileTier): boolean {
+    return this.ports.isPinned?.(model, tier) ?? false
   }
 
   private async makeRunnable(row: ModelRow, context: RequestContext): Promise<Runnable> {

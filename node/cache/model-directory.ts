@@ -134,6 +134,19 @@ export class ModelDirectory {
     for await (const [key] of this.ports.state.entries('manifest/')) yield key.slice('manifest/'.length)
   }
 
+  /** Looks the tag up again, however fresh it is. A lookup that had begun before may have read the old one, so it does not count. */
+  async refresh(name: ModelName): Promise<Ref> {
+    const text = formatModelName(name)
+    const lookUp = () => this.refLookups.run(text, () => this.askForRef(name, text))
+    if (this.refLookups.has(text)) await lookUp().catch(() => undefined)
+    return (await lookUp()).ref
+  }
+
+  /** A peer tells of a ref without having been asked; it is checked, and taken only when it is newer. */
+  async hear(node: NodeId, name: ModelName, bytes: Uint8Array): Promise<void> {
+    await this.learnFromPeer(formatModelName(name), name, node, bytes)
+  }
+
   private lookUpRef(name: ModelName): Promise<KnownRef> {
     const text = formatModelName(name)
     const known = this.refs.get(text)

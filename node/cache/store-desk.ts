@@ -4,7 +4,7 @@
  */
 
 import type { OpenMiss, Store } from '../../native/types.ts'
-import { formatModelName, parseModelReference } from '../../origin/index.ts'
+import { formatModelName, type ModelName, parseModelReference } from '../../origin/index.ts'
 import { isHoldfastError } from '../../placement/errors.ts'
 import type { RequestContext } from '../../placement/types.ts'
 import { withDeadline } from '../deadline.ts'
@@ -62,7 +62,8 @@ export class StoreDesk {
     } catch (error) {
       const known = isHoldfastError(error)
       if (!known) log.error({ name: miss.name, error: (error as Error).stack }, 'an open failed')
-      store.refuseOpen(miss.requestId, known ? error.code : 'SYSTEM', (error as Error).message)
+      const message = known ? error.message : 'internal error; the log of the node says more.'
+      store.refuseOpen(miss.requestId, known ? error.code : 'SYSTEM', message)
     }
   }
 
@@ -81,6 +82,17 @@ export class StoreDesk {
       if (digest !== model) continue
       this.published.delete(name)
       this.ports.store.removeName(name)
+    }
+  }
+
+  /** The next open of the name comes here and is resolved anew; running leases keep what they have. */
+  forgetName(name: ModelName): void {
+    const text = formatModelName(name)
+    for (const published of [...this.published.keys()]) {
+      const reference = parseModelReference(published)
+      if (reference.kind !== 'name' || formatModelName(reference.name) !== text) continue
+      this.published.delete(published)
+      this.ports.store.removeName(published)
     }
   }
 

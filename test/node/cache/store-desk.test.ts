@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { connectStore, type StoreClient } from '../../../native/index.ts'
+import type { ModelDirectory, ResolvedModel } from '../../../node/cache/model-directory.ts'
+import { StoreDesk } from '../../../node/cache/store-desk.ts'
+import { silentLog } from '../../../node/log.ts'
+import { HoldfastError } from '../../../placement/errors.ts'
+import { bytesOf, modelOf, type TestModel } from '../../support/models.ts'
+import { CacheFixture } from './fixture.ts'
+
+const [one, two] = ['one', 'two'].map((text) => modelOf({ 'w.bin': bytesOf(300_000, text) })) as [TestModel, TestModel]
+
+/** What names mean; a name that is not here is unknown. */
+const names = new Map<string, TestModel | Promise<TestModel> | Error>()
+const asked: string[] = []
+const directory = {
+  async resolve({ namespace, name, tag }: { namespace: string; name: string; tag: string }): Promise<ResolvedModel> {
+    asked.push(`${namespace}/${name}:${tag}`)
+    const model = await names.get(`${namespace}/${name}:${tag}`)
+    if (model instanceof Error) throw model
+    if (model === undefined) throw new HoldfastError('UNKNOWN_MODEL', 'nobody knows it')
+    return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 0 }
+  },
+  async resolveDigest(digest: string): Promise<ResolvedModel> {
+    const model = [one, two].find(({ id }) => id === digest)!
+    return { digest, manifest: model.manifest, ref: null, ageMs: 0 }
+  },
+} as unknown as ModelDirectory
+
+let fixture: CacheFixture
+let desk: StoreDesk
+let client: StoreClient
+let demand: string[]
+
+beforeEach(async () => {
+  names.clear()
+  asked.length = 0
+  demand = []
+  fixture = new CacheFixture()
+  fixture.origin.add(one, two)
+  const { store, cache } = fixture
+  const { clock } = fixture.driving
+  desk = new StoreDesk(
+    { store, cache, directory, onDemand: (model) => demand.push(model), clock, log: silentLog },
+    { refreshMs: 1_000 },
+  )
+  fixture.onMiss = (miss) => void desk.onOpenMiss(miss)
+  fixture.onOpened = (digest) => desk.onLeaseOpened(digest)
+  desk.start()
+  client = await connectStore(fixture.socketPath)
+})
+
+afterEach(async () => {
+  client.close()
+  desk.stop()
+  await fixture[Symbol.asyncDispose]()
+})
+
+const moveOn = async (): Promise<void> => {
+  fixture.driving.clock.advance(1_000)
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('StoreDesk', () => {
+  it('answers a miss with the model, once it is here', async () => {
+    names.set('acme/m:v1', one)
+    using model = await client.open('acme/m:v1')
+    expect(model.digest).toBe(one.id)
+    expect(Buffer.from(model.file('w.bin').bytes).equals(one.blobs.values().next().value!)).toBe(true)
+    expect(fixture.store.stats().openMisses).toBe(1)
+  })
+
+  it('answers a tagless name, and the native server knows both forms from then on', async () => {
+    names.set('acme/m:latest', one)
+    for (const name of ['acme/m', 'acme/m', 'acme/m:latest']) (await client.open(name)).close()
+    expect(fixture.store.stats()).toMatchObject({ openMisses: 1, openHits: 2 })
+    expect(asked).toEqual(['acme/m:latest'])
+  })
+
+  it('answers a digest without asking for a name', async () => {
+    using model = await client.open(`sha256:${two.id}`)
+    expect(model.digest).toBe(two.id)
+    expect(asked).toEqual([])
+  })
+
+  it.each([
+    { id: 'an unknown name', name: 'acme/unknown', code: 'UNKNOWN_MODEL' },
+    { id: 'no name', name: 'what is this', code: 'BAD_MODEL_NAME' },
+    { id: 'no digest', name: 'sha256:abc', code: 'BAD_MODEL_NAME' },
+  ])('refuses $id by code', async ({ name, code }) => {
+    await expect(client.open(name)).rejects.toMatchObject({ code })
+  })
+
+  it('refuses when the deadline has passed, and the work goes on for the next', async () => {
+    const found = Promise.withResolvers<TestModel>()
+    names.set('acme/m:latest', found.promise)
+    await expect(client.open('acme/m', { deadlineMs: 5 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    found.resolve(one)
+    using model = await client.open('acme/m')
+    expect(model.digest).toBe(one.id)
+  })
+
+  it('says SYSTEM for a defect of ours, whose text is for the log', async () => {
+    names.set('acme/m:latest', new TypeError('x is not a function'))
+    const refused = { code: 'SYSTEM', message: expect.stringContaining('internal error') }
+    await expect(client.open('acme/m')).rejects.toMatchObject(refused)
+  })
+
+  it('gives the new revision to new opens when a tag has moved; running leases keep the old one', async () => {
+    names.set('acme/m:latest', one)
+    using before = await client.open('acme/m')
+    names.set('acme/m:latest', two)
+    await moveOn()
+    using after = await client.open('acme/m')
+    expect([before.digest, after.digest]).toEqual([one.id, two.id])
+    expect(before.file('w.bin').bytes[0]).toBe(one.blobs.values().next().value![0])
+  })
+
+  it('keeps a name whose lookup fails', async () => {
+    names.set('acme/m:latest', one)
+    ;(await client.open('acme/m')).close()
+    names.clear()
+    await moveOn()
+    ;(await client.open('acme/m')).close()
+    expect(fixture.store.stats().openMisses).toBe(1)
+  })
+
+  it('looks names up one round at a time, however slow the origin', async () => {
+    names.set('acme/m:latest', one)
+    ;(await client.open('acme/m:latest')).close()
+    const slow = Promise.withResolvers<TestModel>()
+    names.set('acme/m:latest', slow.promise)
+    asked.length = 0
+    for (let round = 0; round < 5; round += 1) await moveOn()
+    expect(asked).toEqual(['acme/m:latest'])
+    slow.resolve(one)
+    await new Promise((resolve) => setImmediate(resolve))
+    await moveOn()
+    expect(asked).toHaveLength(2)
+  })
+
+  it('takes back the names of an evicted model, so that the next open brings it in again', async () => {
+    names.set('acme/m:latest', one)
+    ;(await client.open('acme/m')).close()
+    await fixture.leases.untilFree(one.manifest.files[0]!.sha256)
+    expect(await fixture.cache.release(one.id)).toBe(true)
+    desk.onEvicted(one.id)
+    using model = await client.open('acme/m')
+    expect(model.digest).toBe(one.id)
+    expect(fixture.store.stats().openMisses).toBe(2)
+  })
+
+  it('counts the demand of every open once, hit or miss', async () => {
+    names.set('acme/m:latest', one)
+    const opened = Promise.withResolvers<void>()
+    fixture.onOpened = (digest) => {
+      desk.onLeaseOpened(digest)
+      leases += 1
+      if (leases === 3) opened.resolve()
+    }
+    let leases = 0
+    for (let times = 0; times < 3; times += 1) (await client.open('acme/m')).close()
+    await opened.promise
+    expect(demand).toEqual([one.id, one.id, one.id])
+  })
+})

@@ -58,6 +58,8 @@ export interface Addon {
     onLease: (event: LeaseEvent) => void,
   ) => RawStore
   connect(socketPath: string, timeoutMs: number): Promise<RawClient>
+  notifyService(socketPath: string, text: string): void
+  crashPoints(): string[]
   closeModel(handle: object, buffers: readonly ArrayBuffer[]): void
 }
 

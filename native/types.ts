@@ -96,6 +96,8 @@ export interface StoreStats {
   readonly memoryLimitBytes: number
   readonly diskUsedBytes: number
   readonly diskLimitBytes: number
+  /** Writes, syncs, renames and removals that the disk refused since the start, also where the work went on without it. */
+  readonly diskFailures: number
   readonly segments: number
   readonly leases: number
   readonly connections: number
@@ -111,7 +113,10 @@ export interface Store {
   importFile(path: string): Promise<{ sha256: Sha256; sizeBytes: number }>
   /** Reads a blob of the disk tier into memory, several threads, without hashing; drops its page cache. Concurrent calls share one read. */
   promote(sha256: Sha256): Promise<void>
-  /** Part of a blob, from memory, else from disk; ORIGIN_NOT_FOUND never, `null` when this node does not hold it. */
+  /**
+   * Part of a blob, from memory, else from disk, else from a fill that is under way when all chunks of the range are verified;
+   * ORIGIN_NOT_FOUND never, `null` when this node does not hold it.
+   */
   read(sha256: Sha256, offsetBytes: number, sizeBytes: number): Promise<Uint8Array | null>
   /** Frees the segment. False, and nothing happens, while a lease maps it. */
   dropMemory(sha256: Sha256): boolean

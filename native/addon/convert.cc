@@ -140,6 +140,7 @@ Napi::Object StatsOf(Napi::Env env, const StoreStats& stats) {
   object.Set("memoryLimitBytes", NumberOf(env, stats.memory_limit_bytes));
   object.Set("diskUsedBytes", NumberOf(env, stats.disk_used_bytes));
   object.Set("diskLimitBytes", NumberOf(env, stats.disk_limit_bytes));
+  object.Set("diskFailures", NumberOf(env, stats.disk_failures));
   object.Set("segments", NumberOf(env, stats.segments));
   object.Set("leases", NumberOf(env, stats.leases));
   object.Set("connections", NumberOf(env, stats.server.connections));

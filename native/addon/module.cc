@@ -3,9 +3,24 @@
 
 #include "addon_state.h"
 #include "client_wrap.h"
+#include "convert.h"
+#include "holdfast/crash_points.h"
+#include "holdfast/service_notify.h"
 #include "store_wrap.h"
 
 namespace {
+
+void NotifyServiceManager(const Napi::CallbackInfo& info) {
+  using namespace holdfast::addon;
+  ThrowUnlessOk(info.Env(), holdfast::NotifyService(StringFrom(info[0]), StringFrom(info[1])));
+}
+
+Napi::Value CrashPoints(const Napi::CallbackInfo& info) {
+  const auto& names = holdfast::CrashPointNames();
+  Napi::Array array = Napi::Array::New(info.Env(), names.size());
+  for (uint32_t i = 0; i < names.size(); i++) array.Set(i, std::string(names[i]));
+  return array;
+}
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   using namespace holdfast::addon;
@@ -15,6 +30,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   state->client = Napi::Persistent(ClientWrap::Define(env));
   exports.Set("Store", StoreWrap::Define(env));
   exports.Set("connect", Napi::Function::New<Connect>(env, "connect"));
+  exports.Set("notifyService", Napi::Function::New<NotifyServiceManager>(env, "notifyService"));
+  exports.Set("crashPoints", Napi::Function::New<CrashPoints>(env, "crashPoints"));
   exports.Set("closeModel", Napi::Function::New<CloseModel>(env, "closeModel"));
   return exports;
 }

@@ -71,7 +71,7 @@ class CloseWorker final : public Napi::AsyncWorker {
 Outcome ReadRange(Store* store, const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes) {
   const auto null = [](Napi::Env env) { return env.Null(); };
   BlobState state;
-  if (!store->FindBlob(digest, &state)) return {Status(), null};
+  if (!store->FindBlob(digest, &state) && !store->FindFilling(digest, &state.size_bytes)) return {Status(), null};
   if (offset_bytes > state.size_bytes || size_bytes > state.size_bytes - offset_bytes) {
     return {Status::Error(code::kBadRequest, "The range ends beyond the blob"), nullptr};
   }

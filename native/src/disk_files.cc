@@ -21,15 +21,29 @@ Status DiskError(const std::string& what, int error) {
 Status MakeFolders(const std::string& path) {
   for (size_t end = 1; end <= path.size(); end++) {
     if (end < path.size() && path[end] != '/') continue;
-    const std::string part = path.substr(0, end);
-    if (mkdir(part.c_str(), 0755) != 0 && errno != EEXIST) return DiskError("mkdir " + part, errno);
+    bool made = false;
+    Status status = MakeFolder(path.substr(0, end), &made, CrashPoint::kFolderMade);
+    if (!status.ok()) return status;
   }
   return Status();
 }
 
-Status SyncFolder(const std::string& path) {
+Status MakeFolder(const std::string& path, bool* made, CrashPoint point) {
+  *made = mkdir(path.c_str(), 0755) == 0;
+  // A read-only file system may say EROFS for a folder that is there.
+  if (!*made && errno != EEXIST) {
+    const int error = errno;
+    struct stat info;
+    if (stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return DiskError("mkdir " + path, error);
+  }
+  if (*made) PassCrashPoint(point);
+  return Status();
+}
+
+Status SyncFolder(const std::string& path, CrashPoint point) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid() || fsync(fd.get()) != 0) return DiskError("fsync of folder " + path, errno);
+  PassCrashPoint(point);
   return Status();
 }
 
@@ -37,6 +51,7 @@ Status LockFolder(const std::string& path, UniqueFd* lock) {
   const std::string file = path + "/lock";
   UniqueFd fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return DiskError("open " + file, errno);
+  PassCrashPoint(CrashPoint::kLockMade);
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return DiskError("flock " + file, errno);
     return Status::Error(code::kDiskFailed, path + " is in use by another node; give each node its own data directory");
@@ -45,16 +60,28 @@ Status LockFolder(const std::string& path, UniqueFd* lock) {
   return Status();
 }
 
-Status Preallocate(int fd, uint64_t size_bytes) {
-  if (ftruncate(fd, static_cast<off_t>(size_bytes)) != 0) return DiskError("ftruncate of a partial file", errno);
-  if (size_bytes == 0) return Status();
-  if (fallocate(fd, 0, 0, static_cast<off_t>(size_bytes)) == 0) return Status();
-  // Some file systems cannot; the blocks come with the bytes there.
-  if (errno == EOPNOTSUPP) return Status();
-  return DiskError("preallocation of " + std::to_string(size_bytes) + " bytes", errno);
+Status OpenPartial(const std::string& path, bool truncate, UniqueFd* fd) {
+  fd->Reset(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (truncate ? O_TRUNC : 0), 0600));
+  if (!fd->valid()) return DiskError("open " + path, errno);
+  PassCrashPoint(CrashPoint::kPartialMade);
+  return Status();
 }
 
-Status WriteFully(int fd, uint64_t offset_bytes, const uint8_t* data, size_t size_bytes) {
+Status Preallocate(int fd, uint64_t size_bytes) {
+  if (ftruncate(fd, static_cast<off_t>(size_bytes)) != 0) return DiskError("ftruncate of a partial file", errno);
+  PassCrashPoint(CrashPoint::kPartialSized);
+  if (size_bytes == 0) return Status();
+  // Some file systems cannot; the blocks come with the bytes there.
+  if (fallocate(fd, 0, 0, static_cast<off_t>(size_bytes)) != 0 && errno != EOPNOTSUPP) {
+    return DiskError("preallocation of " + std::to_string(size_bytes) + " bytes", errno);
+  }
+  PassCrashPoint(CrashPoint::kPartialPreallocated);
+  return Status();
+}
+
+namespace {
+
+Status WriteAll(int fd, uint64_t offset_bytes, const uint8_t* data, size_t size_bytes) {
   while (size_bytes > 0) {
     const ssize_t put = pwrite(fd, data, size_bytes, static_cast<off_t>(offset_bytes));
     if (put < 0 && errno == EINTR) continue;
@@ -63,6 +90,39 @@ Status WriteFully(int fd, uint64_t offset_bytes, const uint8_t* data, size_t siz
     offset_bytes += static_cast<uint64_t>(put);
     size_bytes -= static_cast<size_t>(put);
   }
+  return Status();
+}
+
+}  // namespace
+
+Status WriteFully(int fd, uint64_t offset_bytes, const uint8_t* data, size_t size_bytes) {
+  // In two parts, because the kernel may be interrupted between any two pages.
+  const size_t first_bytes = size_bytes / 2;
+  Status status = WriteAll(fd, offset_bytes, data, first_bytes);
+  if (!status.ok()) return status;
+  PassCrashPoint(CrashPoint::kChunkTorn);
+  status = WriteAll(fd, offset_bytes + first_bytes, data + first_bytes, size_bytes - first_bytes);
+  if (status.ok()) PassCrashPoint(CrashPoint::kChunkWritten);
+  return status;
+}
+
+Status SealFile(int fd, const std::string& name) {
+  if (fchmod(fd, 0444) != 0) return DiskError("chmod of " + name, errno);
+  PassCrashPoint(CrashPoint::kBlobReadOnly);
+  if (fsync(fd) != 0) return DiskError("fsync of " + name, errno);
+  PassCrashPoint(CrashPoint::kBlobSynced);
+  return Status();
+}
+
+Status RenameFile(const std::string& from, const std::string& to, CrashPoint point) {
+  if (rename(from.c_str(), to.c_str()) != 0) return DiskError("rename to " + to, errno);
+  PassCrashPoint(point);
+  return Status();
+}
+
+Status RemoveFile(const std::string& path, CrashPoint point) {
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return DiskError("unlink " + path, errno);
+  PassCrashPoint(point);
   return Status();
 }
 

@@ -76,7 +76,8 @@ class DiskTierImpl final : public DiskTier {
     MutexLock lock(&mutex_);
     const auto found = blobs_.find(digest);
     if (found == blobs_.end()) return false;
-    unlink(PathOf(digest).c_str());
+    // On a disk that has become read-only the blob stays, and so does what it takes.
+    if (!Counted(RemoveFile(PathOf(digest), CrashPoint::kBlobRemoved)).ok()) return false;
     used_bytes_ -= CostOf(found->second);
     blobs_.erase(found);
     return true;
@@ -94,6 +95,8 @@ class DiskTierImpl final : public DiskTier {
 
   uint64_t limit_bytes() const override { return limit_bytes_; }
 
+  uint64_t failure_count() const override { return failures_; }
+
   Status CheckInvariants() const override {
     MutexLock lock(&mutex_);
     uint64_t sum_bytes = 0;
@@ -110,31 +113,31 @@ class DiskTierImpl final : public DiskTier {
   Status CommitPartial(const std::string& name, int fd, const Digest& digest, bool drop_cache) {
     const std::string target = PathOf(digest);
     const std::string folder = target.substr(0, target.size() - 65);
-    if (fchmod(fd, 0444) != 0 || fsync(fd) != 0) return DiskError("fsync of " + name, errno);
+    Status status = SealFile(fd, name);
+    if (!status.ok()) return Counted(status);
     if (drop_cache) posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    if (mkdir(folder.c_str(), 0755) == 0) {
-      Status status = SyncFolder(path_ + "/blobs");
-      if (!status.ok()) return status;
-    } else if (errno != EEXIST) {
-      return DiskError("mkdir " + folder, errno);
-    }
+    bool made = false;
+    status = MakeFolder(folder, &made, CrashPoint::kShardMade);
+    if (status.ok() && made) status = SyncFolder(path_ + "/blobs", CrashPoint::kShardSynced);
+    if (!status.ok()) return Counted(status);
     {
       MutexLock lock(&mutex_);
-      if (rename(PartialPath(name).c_str(), target.c_str()) != 0) return DiskError("rename to " + target, errno);
+      status = RenameFile(PartialPath(name), target, CrashPoint::kBlobRenamed);
+      if (!status.ok()) return Counted(status);
       const auto found = partials_.find(name);
       // The same bytes may have arrived twice, by an import and a fill, say: one file replaces the other.
       if (!blobs_.emplace(digest, found->second.size_bytes).second) used_bytes_ -= CostOf(found->second.size_bytes);
       partials_.erase(found);
     }
-    Status status = SyncFolder(folder);
-    return status.ok() ? SyncFolder(path_ + "/partial") : status;
+    status = SyncFolder(folder, CrashPoint::kBlobFolderSynced);
+    return Counted(status.ok() ? SyncFolder(path_ + "/partial", CrashPoint::kPartialFolderSynced) : status);
   }
 
   void RemovePartial(const std::string& name) {
     MutexLock lock(&mutex_);
-    unlink(PartialPath(name).c_str());
     const auto found = partials_.find(name);
     if (found == partials_.end()) return;
+    if (!Counted(RemoveFile(PartialPath(name), CrashPoint::kPartialRemoved)).ok()) return MakeIdle(&found->second);
     used_bytes_ -= CostOf(found->second.size_bytes);
     partials_.erase(found);
   }
@@ -142,9 +145,12 @@ class DiskTierImpl final : public DiskTier {
   void KeepPartial(const std::string& name) {
     MutexLock lock(&mutex_);
     const auto found = partials_.find(name);
-    if (found == partials_.end()) return;
-    found->second.active = false;
-    found->second.age = ++last_age_;
+    if (found != partials_.end()) MakeIdle(&found->second);
+  }
+
+  Status Counted(Status status) {
+    if (!status.ok()) failures_++;
+    return status;
   }
 
  private:
@@ -156,6 +162,11 @@ class DiskTierImpl final : public DiskTier {
   };
 
   Status Begin(const std::string& name, bool keep, uint64_t size_bytes, std::unique_ptr<PartialBlob>* partial);
+
+  void MakeIdle(PartialEntry* entry) REQUIRES(mutex_) {
+    entry->active = false;
+    entry->age = ++last_age_;
+  }
 
   Status IndexBlobs() {
     MutexLock lock(&mutex_);
@@ -182,7 +193,7 @@ class DiskTierImpl final : public DiskTier {
       Digest digest;
       struct stat info;
       if (!Digest::FromHex(name, &digest)) {
-        unlink(path.c_str());
+        (void)Counted(RemoveFile(path, CrashPoint::kStrayRemoved));
         return;
       }
       if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return;
@@ -215,14 +226,17 @@ class DiskTierImpl final : public DiskTier {
       partials_.erase(found);
     }
     if (used_bytes_ + cost_bytes > limit_bytes_ + IdleBytes()) {
-      if (left_over) unlink(PartialPath(name).c_str());
+      if (left_over) (void)Counted(RemoveFile(PartialPath(name), CrashPoint::kPartialGivenUp));
       const uint64_t free_bytes = limit_bytes_ > used_bytes_ ? limit_bytes_ - used_bytes_ : 0;
       return Status::Error(code::kDiskFull, "disk.limitBytes leaves " + std::to_string(free_bytes) + " of the " +
                                                 std::to_string(cost_bytes) + " bytes needed; drop other blobs first")
           .With("neededBytes", cost_bytes)
           .With("freeBytes", free_bytes);
     }
-    while (used_bytes_ + cost_bytes > limit_bytes_) GiveUpOldestPartial();
+    while (used_bytes_ + cost_bytes > limit_bytes_) {
+      Status status = Counted(GiveUpOldestPartial());
+      if (!status.ok()) return status;
+    }
     used_bytes_ += cost_bytes;
     PartialEntry entry;
     entry.size_bytes = size_bytes;
@@ -241,21 +255,24 @@ class DiskTierImpl final : public DiskTier {
   }
 
   // There is one.
-  void GiveUpOldestPartial() REQUIRES(mutex_) {
+  Status GiveUpOldestPartial() REQUIRES(mutex_) {
     auto oldest = partials_.end();
     for (auto it = partials_.begin(); it != partials_.end(); ++it) {
       if (it->second.active) continue;
       if (oldest == partials_.end() || it->second.age < oldest->second.age) oldest = it;
     }
-    unlink(PartialPath(oldest->first).c_str());
+    Status status = RemoveFile(PartialPath(oldest->first), CrashPoint::kPartialGivenUp);
+    if (!status.ok()) return status;
     used_bytes_ -= CostOf(oldest->second.size_bytes);
     partials_.erase(oldest);
+    return status;
   }
 
   const std::string path_;
   const uint64_t limit_bytes_;
   UniqueFd lock_;
   std::atomic<uint64_t> last_import_ = 0;
+  std::atomic<uint64_t> failures_ = 0;
   mutable Mutex mutex_;
   uint64_t used_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t last_age_ GUARDED_BY(mutex_) = 0;
@@ -287,7 +304,7 @@ class PartialBlobImpl final : public PartialBlob {
   }
 
   Status Write(uint64_t offset_bytes, const uint8_t* data, size_t size_bytes) override {
-    Status status = WriteFully(fd_.get(), offset_bytes, data, size_bytes);
+    Status status = tier_->Counted(WriteFully(fd_.get(), offset_bytes, data, size_bytes));
     // Starts the writing out now, so that the sync at the end finds little left. Only a matter of speed.
     if (status.ok()) {
       (void)sync_file_range(fd_.get(), static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes),
@@ -327,10 +344,10 @@ Status DiskTierImpl::Begin(const std::string& name, bool keep, uint64_t size_byt
   Status status = Account(name, size_bytes, &existed);
   if (!status.ok()) return status;
   const std::string path = PartialPath(name);
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (existed ? 0 : O_TRUNC), 0600));
-  if (!fd.valid()) status = DiskError("open " + path, errno);
+  UniqueFd fd;
+  status = OpenPartial(path, /*truncate=*/!existed, &fd);
   if (status.ok()) status = Preallocate(fd.get(), size_bytes);
-  if (!status.ok()) {
+  if (!Counted(status).ok()) {
     RemovePartial(name);
     return status;
   }

@@ -7,6 +7,7 @@
 // - on_end_ is called exactly once.
 #include "holdfast/fill.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -84,6 +85,19 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     return Place(index, data, /*to_disk=*/true);
   }
 
+  uint64_t size_bytes() const override { return spec_.size_bytes; }
+
+  bool ReadVerified(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) override {
+    Use use(this);
+    if (!use.ok() || offset_bytes > spec_.size_bytes || size_bytes > spec_.size_bytes - offset_bytes) return false;
+    if (!IsVerified(offset_bytes, size_bytes)) return false;
+    if (segment_ != nullptr) {
+      std::memcpy(target, segment_->writable() + offset_bytes, size_bytes);
+      return true;
+    }
+    return partial_ != nullptr && partial_->Read(offset_bytes, target, size_bytes).ok();
+  }
+
   Status Finish() override {
     {
       MutexLock lock(&mutex_);
@@ -155,6 +169,16 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   bool IsDone(uint32_t index) {
     MutexLock lock(&mutex_);
     return states_[index] == kDone;
+  }
+
+  bool IsVerified(uint64_t offset_bytes, uint64_t size_bytes) {
+    MutexLock lock(&mutex_);
+    auto at = std::upper_bound(offsets_.begin(), offsets_.end(), offset_bytes);
+    size_t index = at == offsets_.begin() ? 0 : static_cast<size_t>(at - offsets_.begin()) - 1;
+    for (; index < offsets_.size() && offsets_[index] < offset_bytes + size_bytes; index++) {
+      if (states_[index] != kDone) return false;
+    }
+    return true;
   }
 
   bool DiskLost() {

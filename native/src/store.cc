@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "holdfast/memory_budget.h"
@@ -31,7 +32,14 @@ int ThreadCount(int asked) {
 struct Shared {
   std::unique_ptr<StoreTable> table = StoreTable::Create();
   Mutex mutex;
-  std::unordered_set<Digest, DigestHash> filling GUARDED_BY(mutex);
+  // Null until the fill is made.
+  std::unordered_map<Digest, std::weak_ptr<Fill>, DigestHash> filling GUARDED_BY(mutex);
+
+  std::shared_ptr<Fill> FindFill(const Digest& digest) {
+    MutexLock lock(&mutex);
+    const auto found = filling.find(digest);
+    return found == filling.end() ? nullptr : found->second.lock();
+  }
 };
 
 class StoreImpl final : public Store {
@@ -61,7 +69,7 @@ class StoreImpl final : public Store {
     if (!memory && !disk) return Status::Error(code::kBadRequest, "A fill needs memory, disk or both");
     {
       MutexLock lock(&shared_->mutex);
-      if (!shared_->filling.insert(spec.digest).second) {
+      if (!shared_->filling.try_emplace(spec.digest).second) {
         return Status::Error(code::kBadRequest, "Blob " + spec.digest.ToHex() + " is being filled already; join that fill");
       }
     }
@@ -76,6 +84,8 @@ class StoreImpl final : public Store {
                          [shared = shared_, digest](std::shared_ptr<Segment> sealed) {
                            EndFilling(shared.get(), digest, std::move(sealed));
                          });
+    MutexLock lock(&shared_->mutex);
+    shared_->filling[digest] = *fill;
     return Status();
   }
 
@@ -112,19 +122,13 @@ class StoreImpl final : public Store {
   }
 
   Status Read(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) override {
-    *found = true;
-    const std::shared_ptr<Segment> segment = shared_->table->FindSegment(digest);
-    if (segment != nullptr) return segment->Read(offset_bytes, size_bytes, target);
-    *found = disk_ != nullptr && disk_->Find(digest, nullptr);
-    if (!*found) return Status();
-    UniqueFd fd;
-    uint64_t blob_bytes = 0;
-    Status status = disk_->OpenBlob(digest, &fd, &blob_bytes);
-    if (!status.ok()) return status;
-    if (offset_bytes > blob_bytes || size_bytes > blob_bytes - offset_bytes) {
-      return Status::Error(code::kBadRequest, "The range ends beyond the blob");
-    }
-    return ReadFully(fd.get(), offset_bytes, target, size_bytes);
+    Status status = ReadWhole(digest, offset_bytes, size_bytes, target, found);
+    if (*found) return status;
+    const std::shared_ptr<Fill> fill = shared_->FindFill(digest);
+    if (fill == nullptr) return status;
+    *found = fill->ReadVerified(offset_bytes, size_bytes, target);
+    // The fill may have ended well between the two looks.
+    return *found ? Status() : ReadWhole(digest, offset_bytes, size_bytes, target, found);
   }
 
   bool DropMemory(const Digest& digest) override {
@@ -163,6 +167,12 @@ class StoreImpl final : public Store {
   std::vector<BlobState> ListBlobs() const override;
   bool FindBlob(const Digest& digest, BlobState* state) const override;
 
+  bool FindFilling(const Digest& digest, uint64_t* size_bytes) const override {
+    const std::shared_ptr<Fill> fill = shared_->FindFill(digest);
+    if (fill != nullptr) *size_bytes = fill->size_bytes();
+    return fill != nullptr;
+  }
+
   StoreStats stats() const override {
     StoreStats stats;
     stats.memory_used_bytes = budget_->used_bytes();
@@ -170,6 +180,7 @@ class StoreImpl final : public Store {
     if (disk_ != nullptr) {
       stats.disk_used_bytes = disk_->used_bytes();
       stats.disk_limit_bytes = disk_->limit_bytes();
+      stats.disk_failures = disk_->failure_count();
     }
     stats.segments = shared_->table->segment_count();
     stats.leases = shared_->table->lease_count();
@@ -206,6 +217,23 @@ class StoreImpl final : public Store {
   }
 
  private:
+  // From a blob that is complete.
+  Status ReadWhole(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) {
+    *found = true;
+    const std::shared_ptr<Segment> segment = shared_->table->FindSegment(digest);
+    if (segment != nullptr) return segment->Read(offset_bytes, size_bytes, target);
+    *found = disk_ != nullptr && disk_->Find(digest, nullptr);
+    if (!*found) return Status();
+    UniqueFd fd;
+    uint64_t blob_bytes = 0;
+    Status status = disk_->OpenBlob(digest, &fd, &blob_bytes);
+    if (!status.ok()) return status;
+    if (offset_bytes > blob_bytes || size_bytes > blob_bytes - offset_bytes) {
+      return Status::Error(code::kBadRequest, "The range ends beyond the blob");
+    }
+    return ReadFully(fd.get(), offset_bytes, target, size_bytes);
+  }
+
   static void EndFilling(Shared* shared, const Digest& digest, std::shared_ptr<Segment> sealed) {
     if (sealed != nullptr) shared->table->AddSegment(digest, std::move(sealed));
     MutexLock lock(&shared->mutex);

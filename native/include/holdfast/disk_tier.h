@@ -57,12 +57,15 @@ class DiskTier : public std::enable_shared_from_this<DiskTier> {
   virtual std::string PathOf(const Digest& digest) const = 0;
   // Opens a blob for reading and checks its size; one that is cut short is removed.
   virtual Status OpenBlob(const Digest& digest, UniqueFd* fd, uint64_t* size_bytes) = 0;
-  // False when there was none.
+  // False when there was none, or when the disk refuses.
   virtual bool Remove(const Digest& digest) = 0;
   virtual std::vector<std::pair<Digest, uint64_t>> List() const = 0;
 
   virtual uint64_t used_bytes() const = 0;
   virtual uint64_t limit_bytes() const = 0;
+  // Writes, syncs, renames and removals that the disk refused: a full or failing disk shows here, also where the work went on
+  // without it.
+  virtual uint64_t failure_count() const = 0;
   virtual Status CheckInvariants() const = 0;
 };
 

@@ -53,6 +53,9 @@ class Fill {
   virtual Status Recover(std::vector<uint32_t>* indices) = 0;
   // DIGEST_MISMATCH when the bytes are not that chunk; nothing is stored then. A chunk that is there already is accepted.
   virtual Status PutChunk(uint32_t index, const uint8_t* data, size_t size_bytes) = 0;
+  // Copies a range of which every chunk is verified and in place. False when some are not, or when the fill has ended.
+  virtual bool ReadVerified(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) = 0;
+  virtual uint64_t size_bytes() const = 0;
   // BAD_REQUEST while chunks are missing. DIGEST_MISMATCH ends the fill and discards everything.
   virtual Status Finish() = 0;
   // Waits for running PutChunk calls. Nothing happens after a finish.

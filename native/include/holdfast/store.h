@@ -41,6 +41,8 @@ struct StoreStats {
   uint64_t memory_limit_bytes = 0;
   uint64_t disk_used_bytes = 0;
   uint64_t disk_limit_bytes = 0;
+  // DiskTier::failure_count.
+  uint64_t disk_failures = 0;
   uint64_t segments = 0;
   uint64_t leases = 0;
   ServerStats server;
@@ -64,7 +66,7 @@ class Store {
   virtual Status ImportFile(const std::string& path, Digest* digest, uint64_t* size_bytes) = 0;
   // Returns at once; `done` is called on a thread of the pool or inside this call.
   virtual void Promote(const Digest& digest, std::function<void(Status)> done) = 0;
-  // Waits. `found` false when this machine does not hold the blob.
+  // Waits. `found` false when this machine does not hold the range: of a blob that is being filled, the verified chunks count.
   virtual Status Read(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) = 0;
   // False, and nothing happens, while a lease maps the segment, and when there is none.
   virtual bool DropMemory(const Digest& digest) = 0;
@@ -76,6 +78,8 @@ class Store {
   virtual Status VerifyDisk(const Digest& digest, bool* good) = 0;
 
   virtual std::vector<BlobState> ListBlobs() const = 0;
+  // False when no open fill brings the blob.
+  virtual bool FindFilling(const Digest& digest, uint64_t* size_bytes) const = 0;
   virtual bool FindBlob(const Digest& digest, BlobState* state) const = 0;
   virtual StoreStats stats() const = 0;
   virtual Status CheckInvariants() const = 0;

@@ -12,6 +12,7 @@ import { openOrigin } from '../origin/index.ts'
 import { HoldfastError } from '../placement/errors.ts'
 import { createEvictionPolicy, createPrng, DemandEstimator, isEvictionPolicyName } from '../placement/index.ts'
 import type { NodeId } from '../placement/types.ts'
+import { Admin, AdminTokens, loadAdminTokens, readAdminTokens, SecretFiles } from './admin/index.ts'
 import { BlobFetcher } from './cache/blob-fetcher.ts'
 import { DerivedForms } from './cache/derived-forms.ts'
 import { LeaseWatch } from './cache/lease-watch.ts'
@@ -27,8 +28,9 @@ import { loadClusterKeys } from './cluster/load-cluster-key.ts'
 import { LocalStateTeller } from './cluster/local-state.ts'
 import { MeshKeeper } from './cluster/mesh-keeper.ts'
 import { nextEpoch } from './cluster/next-epoch.ts'
-import { bulkHostOf, checkOptions, listenAddressesOf, type NodeOptions } from './config/index.ts'
+import { bulkHostOf, checkOptions, isLoopbackHost, listenAddressesOf, type NodeOptions } from './config/index.ts'
 import { NodeCore } from './core/index.ts'
+import { registerAdminRoutes } from './http/routes-admin.ts'
 import { startHttpServer } from './http/server.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
@@ -42,6 +44,7 @@ import {
   encodeDigest,
   encodeEntries,
   loadIdentity,
+  readClusterKeys,
 } from './net/index.ts'
 import { nodePaths } from './paths.ts'
 import { createOnnxRuntime, runnableFileOf } from './runtime/index.ts'
@@ -61,6 +64,8 @@ export interface Daemon {
   /** libp2p multiaddrs, for other nodes' cluster.bootstrap. */
   readonly addresses: string[]
   readonly bulkAddress: string
+  /** Reads the files with secrets again. */
+  reload(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -119,7 +124,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     },
   )
   const bulk = createTlsBulkTransport(
-    { identity, clusterKey, log },
+    { identity, clusterKey, log, isBanned: (node) => late.admin?.bans.has(node) ?? false },
     {
       host: bulkHostOf(options),
       port: options['cluster.bulkPort'],
@@ -140,7 +145,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
 
   // Store and what lies over it.
   const leases = new LeaseWatch(clock)
-  const late: { desk: StoreDesk | null } = { desk: null }
+  const late: { desk: StoreDesk | null; admin: Admin | null } = { desk: null, admin: null }
   const store: Store = createStore(
     {
       socketPath: paths.socketPath,
@@ -234,6 +239,10 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     randomInt: (bound) => randomInt(bound),
     clock,
   })
+  const policies = {
+    memory: createEvictionPolicy(evictionPolicyName(options)),
+    disk: createEvictionPolicy(evictionPolicyName(options)),
+  }
   const cache: ModelCache = new ModelCache({
     store,
     table,
@@ -241,9 +250,10 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     derivedForms,
     leases,
     runtime,
-    memoryPolicy: createEvictionPolicy(evictionPolicyName(options)),
-    diskPolicy: createEvictionPolicy(evictionPolicyName(options)),
+    memoryPolicy: policies.memory,
+    diskPolicy: policies.disk,
     missCostMs: (model) => router.missCostMs(model),
+    isPinned: (model, tier) => late.admin?.pins.isPinned(model, tier) ?? false,
     clock,
     log,
     onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),
@@ -263,6 +273,51 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   await directory.start()
   peerDirectory.serve(directory)
   const rows = await restoreModels({ directory, state, table, store })
+  const tokens = new AdminTokens(await loadAdminTokens(options), {
+    openWithoutToken: isLoopbackHost(options['http.host']),
+  })
+  const startedMs = clock.wallMs()
+  const admin = new Admin(
+    {
+      tokens,
+      facts: {
+        node: network.self,
+        name: options['node.name'],
+        version,
+        zone: options['node.zone'],
+        startedMs,
+        originUrl: options['origin.url'],
+        isReady: () => isServing && !isDraining(),
+        addresses: () => network.addresses(),
+        bulkAddress: () => bulk.address(),
+        socketPath: paths.socketPath,
+      },
+      store,
+      directory,
+      table,
+      cache,
+      policies,
+      isRunnable: (manifest) => runnableFileOf(manifest.files) !== null,
+      core,
+      driver,
+      network,
+      bulk,
+      members: () => views.members(),
+      forgetName: (name) => late.desk?.forgetName(name),
+      state,
+      clock,
+      log,
+    },
+    { pinCheckMs: options['admin.pinCheckMs'] },
+  )
+  late.admin = admin
+  await admin.load()
+  const secrets = new SecretFiles({ clock, log })
+  const { 'cluster.keyFile': keyFile, 'admin.tokenFile': tokenFile } = options
+  if (keyFile !== '') await secrets.add(keyFile, async () => clusterKey.replace(await readClusterKeys(keyFile)))
+  if (tokenFile !== '') await secrets.add(tokenFile, async () => tokens.replace(await readAdminTokens(tokenFile)))
+  secrets.start()
+  onStop('secrets', () => secrets.stop())
   const inference = new InferenceService({
     network,
     driver,
@@ -338,8 +393,11 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
       clock,
     },
     { host: options['http.host'], port: options['http.port'], bodyLimitBytes: options['http.bodyLimitBytes'] },
+    (app) => registerAdminRoutes(app, admin),
   )
   onStop('http', () => http.close())
+  admin.start()
+  onStop('admin', () => admin.stop())
   const teller = new LocalStateTeller(
     {
       zone: options['node.zone'],
@@ -371,6 +429,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     socketPath: paths.socketPath,
     addresses: network.addresses(),
     bulkAddress: bulk.address(),
+    reload: () => secrets.reload(),
   }
 
   function noteDemand(model: string): void {

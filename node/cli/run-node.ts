@@ -18,6 +18,7 @@ export async function runNode(options: NodeOptions): Promise<void> {
     log.error({ error: (error as Error)?.stack ?? String(error) }, 'unhandled rejection')
   })
   const daemon = await startDaemon(options, log)
+  process.on('SIGHUP', () => void daemon.reload())
   process.stdout.write(
     `${JSON.stringify({
       event: 'up',

@@ -23,7 +23,12 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-export function createHttpApp(ports: HttpPorts, options: HttpServerOptions): FastifyInstance {
+/** `addRoutes` registers what is not part of the ports: the admin interface. */
+export function createHttpApp(
+  ports: HttpPorts,
+  options: HttpServerOptions,
+  addRoutes: (app: FastifyInstance) => void = () => undefined,
+): FastifyInstance {
   const app = fastify({
     bodyLimit: options.bodyLimitBytes,
     routerOptions: { maxParamLength: 1024 },
@@ -47,11 +52,16 @@ export function createHttpApp(ports: HttpPorts, options: HttpServerOptions): Fas
   })
   registerInferenceRoutes(app, ports)
   registerClusterRoutes(app, ports)
+  addRoutes(app)
   return app
 }
 
-export async function startHttpServer(ports: HttpPorts, options: HttpServerOptions): Promise<HttpServer> {
-  const app = createHttpApp(ports, options)
+export async function startHttpServer(
+  ports: HttpPorts,
+  options: HttpServerOptions,
+  addRoutes?: (app: FastifyInstance) => void,
+): Promise<HttpServer> {
+  const app = createHttpApp(ports, options, addRoutes)
   const url = await app.listen({ host: options.host, port: options.port })
   return { url, app, close: () => app.close() }
 }

@@ -10,7 +10,15 @@ interface Rule {
   readonly packages: readonly string[]
 }
 
-const shared = ['node/log.ts', 'node/system.ts', 'node/ports.ts', 'node/deadline.ts', 'node/version.ts']
+const shared = [
+  'node/crash-point.ts',
+  'node/deadline.ts',
+  'node/log.ts',
+  'node/ports.ts',
+  'node/secret-file.ts',
+  'node/system.ts',
+  'node/version.ts',
+]
 
 const table: readonly Rule[] = [
   { folder: 'placement', own: ['placement/'], packages: [] },
@@ -52,8 +60,32 @@ const table: readonly Rule[] = [
     packages: ['node:'],
   },
   {
+    folder: 'node/admin',
+    own: [
+      'node/admin/',
+      'node/cache/',
+      'node/cluster/',
+      'node/core/',
+      'node/serving/node-views.ts',
+      'native/types.ts',
+      'origin/',
+      'placement/',
+      ...shared,
+    ],
+    packages: ['node:'],
+  },
+  {
     folder: 'node/http',
-    own: ['node/http/', 'node/serving/', 'node/cache/', 'node/runtime/index.ts', 'origin/', 'placement/', ...shared],
+    own: [
+      'node/http/',
+      'node/admin/',
+      'node/serving/',
+      'node/cache/',
+      'node/runtime/index.ts',
+      'origin/',
+      'placement/',
+      ...shared,
+    ],
     packages: ['node:', 'fastify', 'prom-client'],
   },
 ]

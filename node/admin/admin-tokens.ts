@@ -1,0 +1,104 @@
+/**
+ * The admin tokens that are valid now. Several at once, so that a new one can be handed out before the old one is withdrawn.
+ * A token is compared with all of them in a time that depends on neither: hashes of one length, and no early end.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { HoldfastError } from '../../placement/errors.ts'
+
+/** Enough for a token per operator; more is some other file. */
+export const adminTokensMax = 64
+/** Shorter ones can be guessed. `holdfast init` makes 43 characters. */
+export const adminTokenLengthMin = 16
+const fileBytesMax = 16_384
+const generatedBytes = 32
+
+export interface AdminTokenOptions {
+  readonly 'admin.token': string
+  readonly 'admin.tokenFile': string
+}
+
+export class AdminTokens {
+  #hashes: readonly Buffer[]
+  /** Changes are open to everybody who reaches the interface: only for one bound to loopback, whose user set no token. */
+  private readonly openWithoutToken: boolean
+
+  constructor(tokens: readonly string[], options: { readonly openWithoutToken: boolean }) {
+    this.#hashes = tokens.map(hashOf)
+    this.openWithoutToken = options.openWithoutToken
+  }
+
+  replace(tokens: readonly string[]): void {
+    this.#hashes = tokens.map(hashOf)
+  }
+
+  get count(): number {
+    return this.#hashes.length
+  }
+
+  /** UNAUTHORIZED unless `Authorization: Bearer <token>` carries a valid token, or none is asked for. */
+  check(authorization: string | undefined): void {
+    if (this.#hashes.length === 0 && this.openWithoutToken) return
+    const token = /^Bearer +([^\s]+) *$/i.exec(authorization ?? '')?.[1]
+    if (token === undefined) {
+      throw new HoldfastError('UNAUTHORIZED', 'this change takes the admin token, as `Authorization: Bearer TOKEN`.')
+    }
+    const given = hashOf(token)
+    let isValid = false
+    for (const hash of this.#hashes) isValid = timingSafeEqual(hash, given) || isValid
+    if (!isValid) throw new HoldfastError('UNAUTHORIZED', 'the admin token is not one of this node.')
+  }
+}
+
+export function generateAdminToken(): string {
+  return randomBytes(generatedBytes).toString('base64url')
+}
+
+/** One token per line; empty lines and lines that start with `#` are skipped. BAD_CONFIG repeats no token. */
+export function parseAdminTokens(text: string, where: string): string[] {
+  const tokens = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  if (tokens.length === 0) throw new HoldfastError('BAD_CONFIG', `${where} holds no admin token.`)
+  if (tokens.length > adminTokensMax) {
+    throw new HoldfastError(
+      'BAD_CONFIG',
+      `${where} holds ${tokens.length} admin tokens; at most ${adminTokensMax} may be valid.`,
+    )
+  }
+  if (tokens.some((token) => token.length < adminTokenLengthMin || !/^[\x21-\x7e]+$/.test(token))) {
+    throw new HoldfastError(
+      'BAD_CONFIG',
+      `${where} holds an admin token that is too short or has spaces in it: it takes ${adminTokenLengthMin} or more letters, ` +
+        'digits and signs. `holdfast init` makes one.',
+    )
+  }
+  return tokens
+}
+
+/** Of the options; empty without any. */
+export async function loadAdminTokens(options: AdminTokenOptions): Promise<string[]> {
+  if (options['admin.token'] !== '') return parseAdminTokens(options['admin.token'], 'admin.token')
+  const file = options['admin.tokenFile']
+  return file === '' ? [] : readAdminTokens(file)
+}
+
+export async function readAdminTokens(path: string): Promise<string[]> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new HoldfastError(
+      'BAD_CONFIG',
+      `The admin token file ${path} cannot be read; check admin.tokenFile and its permissions.`,
+      { details: { path }, cause },
+    )
+  }
+  if (text.length > fileBytesMax) throw new HoldfastError('BAD_CONFIG', `${path} holds more than admin tokens.`)
+  return parseAdminTokens(text, path)
+}
+
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}

@@ -1,0 +1,226 @@
+/**
+ * The admin interface of a node, without its HTTP form: what operators may see and change. Composes pins, prefetches, bans and
+ * invalidation over the parts of the node.
+ */
+import type { Store } from '../../native/types.ts'
+import type { Manifest, ModelName, ModelReference } from '../../origin/index.ts'
+import { HoldfastError } from '../../placement/errors.ts'
+import type { EvictionPolicy } from '../../placement/index.ts'
+import type { ModelId, NodeId } from '../../placement/types.ts'
+import type { ModelCache } from '../cache/model-cache.ts'
+import type { ModelDirectory } from '../cache/model-directory.ts'
+import type { ModelTable } from '../cache/model-table.ts'
+import type { CoreDriver } from '../cluster/core-driver.ts'
+import type { NodeCore } from '../core/index.ts'
+import type { Log } from '../log.ts'
+import type { BulkTransport, ClusterNetwork, StateStore } from '../ports.ts'
+import type { ClusterMember } from '../serving/node-views.ts'
+import type { Clock } from '../system.ts'
+import type { AdminTokens } from './admin-tokens.ts'
+import { BanList } from './ban-list.ts'
+import { type EvictionView, evictionView } from './eviction-view.ts'
+import { type InvalidationReport, Invalidator } from './invalidator.ts'
+import { PinBoard, textOf } from './pin-board.ts'
+import { type AdminCache, resolveReference, type WantedTier } from './ports.ts'
+import { PrefetchDesk } from './prefetch-desk.ts'
+import { type NodeStatus, nodeStatus, type StatusFacts } from './status.ts'
+
+export { AdminTokens, generateAdminToken, loadAdminTokens, readAdminTokens } from './admin-tokens.ts'
+export type { BanView } from './ban-list.ts'
+export type { EvictionView } from './eviction-view.ts'
+export type { InvalidationReport } from './invalidator.ts'
+export type { PinView } from './pin-board.ts'
+export type { WantedTier } from './ports.ts'
+export type { PrefetchView } from './prefetch-desk.ts'
+export { SecretFiles } from './secret-files.ts'
+export type { NodeStatus, StatusFacts } from './status.ts'
+
+export interface AdminPorts {
+  readonly tokens: AdminTokens
+  readonly facts: StatusFacts
+  readonly store: Pick<Store, 'stats'>
+  readonly directory: ModelDirectory
+  readonly table: ModelTable
+  readonly cache: ModelCache
+  readonly policies: Readonly<Record<WantedTier, EvictionPolicy>>
+  readonly isRunnable: (manifest: Manifest) => boolean
+  readonly core: Pick<NodeCore, 'members'>
+  readonly driver: Pick<CoreDriver, 'call' | 'dispatch'>
+  readonly network: ClusterNetwork & { ban(node: NodeId): Promise<void>; unban(node: NodeId): void }
+  readonly bulk: Pick<BulkTransport, 'drop'>
+  readonly members: () => readonly ClusterMember[]
+  /** What clients were promised of the name does not count any more. */
+  readonly forgetName: (name: ModelName) => void
+  readonly state: StateStore
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface EvictReport {
+  readonly name: string
+  readonly model: ModelId
+  /** Where it was and is no more. */
+  readonly left: readonly WantedTier[]
+}
+
+export class Admin {
+  readonly tokens: AdminTokens
+  readonly pins: PinBoard
+  readonly prefetches: PrefetchDesk
+  readonly bans: BanList
+  private readonly ports: AdminPorts
+  private readonly cache: AdminCache
+  private readonly invalidator: Invalidator
+
+  constructor(ports: AdminPorts, options: { readonly pinCheckMs: number }) {
+    this.ports = ports
+    this.tokens = ports.tokens
+    this.cache = adminCache(ports)
+    const { directory, clock, log, state } = ports
+    const common = { directory, cache: this.cache, clock, log }
+    this.pins = new PinBoard({ ...common, state }, { checkMs: options.pinCheckMs })
+    this.prefetches = new PrefetchDesk({ ...common, loading: (model) => ports.cache.loading(model) })
+    this.bans = new BanList({
+      self: ports.network.self,
+      state,
+      clock,
+      apply: (node, banned) => this.cutOff(node, banned),
+    })
+    this.invalidator = new Invalidator({
+      directory,
+      peers: () => this.reachablePeers(),
+      call: (node, method, payload, callOptions) => ports.driver.call(node, method, payload, callOptions),
+      handle: (method, handler) => ports.network.handle(method, handler),
+      onInvalidated: (name) => {
+        ports.forgetName(name)
+        this.pins.look()
+      },
+      log,
+    })
+  }
+
+  /** Before the network and the cache start: what is banned or pinned is so from the first moment. */
+  async load(): Promise<void> {
+    await this.bans.load()
+    await this.pins.load()
+    this.invalidator.serve()
+  }
+
+  start(): void {
+    this.pins.start()
+  }
+
+  stop(): void {
+    this.pins.stop()
+  }
+
+  status(): NodeStatus {
+    const { facts, store, cache, clock } = this.ports
+    return nodeStatus({
+      facts,
+      store: store.stats(),
+      members: this.ports.members(),
+      residency: cache.residency(),
+      loadedCount: [...cache.loaded()].length,
+      pins: this.pins.list(),
+      banCount: this.bans.list().length,
+      nowMs: clock.wallMs(),
+    })
+  }
+
+  plan(tier: WantedTier, neededBytes: number | null): EvictionView {
+    const { policies, table, directory, store, clock } = this.ports
+    const names = new Map<ModelId, string[]>()
+    for (const { name, ref } of directory.knownNames())
+      names.set(ref.manifest, [...(names.get(ref.manifest) ?? []), name])
+    return evictionView(
+      tier,
+      {
+        policy: policies[tier],
+        models: () => [...table.all()].map(({ model }) => model),
+        namesOf: (model) => names.get(model) ?? [],
+        isPinned: (model) => this.pins.isPinned(model, tier),
+        isInUse: (model) => !this.ports.cache.mayEvict(model, tier),
+        usedBytes: () => (tier === 'memory' ? store.stats().memoryUsedBytes : store.stats().diskUsedBytes),
+        limitBytes: () => (tier === 'memory' ? store.stats().memoryLimitBytes : store.stats().diskLimitBytes),
+        nowMs: () => clock.nowMs(),
+      },
+      neededBytes,
+    )
+  }
+
+  /** From memory, and with `disk` from there too. MODEL_IN_USE when it is leased, runs or is pinned; then nothing has left. */
+  async evict(reference: ModelReference, options: { readonly disk: boolean }): Promise<EvictReport> {
+    const model = await this.modelHere(reference)
+    const name = textOf(reference)
+    const tiers: WantedTier[] = options.disk ? ['memory', 'disk'] : ['memory']
+    if (tiers.some((tier) => this.pins.isPinned(model, tier))) {
+      throw new HoldfastError('MODEL_IN_USE', `${name} is pinned; unpin it first.`, { details: { model } })
+    }
+    if (this.cache.isInUse(model)) {
+      throw new HoldfastError('MODEL_IN_USE', `${name} is leased by a program, runs, or is being fetched.`, {
+        details: { model },
+      })
+    }
+    const left: WantedTier[] = []
+    for (const tier of tiers) {
+      if (!this.cache.occupies(model, tier)) continue
+      if (!(await this.cache.leave(model, tier))) {
+        throw new HoldfastError('MODEL_IN_USE', `${name} came into use while it was evicted.`, { details: { model } })
+      }
+      left.push(tier)
+    }
+    return { name, model, left }
+  }
+
+  invalidate(name: ModelName): Promise<InvalidationReport> {
+    return this.invalidator.invalidate(name)
+  }
+
+  /** What the name means on this node, which is what is held here; the origin is asked only for a name that is new. */
+  private async modelHere(reference: ModelReference): Promise<ModelId> {
+    if (reference.kind === 'digest') return reference.digest
+    const known = this.ports.directory.knownRef(reference.name)
+    return known?.manifest ?? (await resolveReference(this.ports.directory, reference)).digest
+  }
+
+  private reachablePeers(): NodeId[] {
+    return this.ports.core
+      .members(this.ports.clock.nowMs())
+      .filter(({ isSelf, node, connected, suspected }) => !isSelf && !this.bans.has(node) && (connected || !suspected))
+      .map(({ node }) => node)
+  }
+
+  private async cutOff(node: NodeId, banned: boolean): Promise<void> {
+    const { network, driver, bulk, log } = this.ports
+    driver.dispatch({ kind: 'ban-changed', node, banned })
+    log.warn({ node }, banned ? 'a node is banned here' : 'a node is no longer banned here')
+    if (!banned) return network.unban(node)
+    bulk.drop(node)
+    await network.ban(node)
+  }
+}
+
+function adminCache({ cache, table, isRunnable }: AdminPorts): AdminCache {
+  return {
+    isHeld: (model, tier) => {
+      const row = table.get(model)
+      if (row === null) return false
+      if (tier === 'disk') return table.filesOnDisk(row)
+      return isRunnable(row.manifest) ? cache.isRunnable(model) : table.filesInMemory(row)
+    },
+    occupies: (model, tier) => {
+      const row = table.get(model)
+      return row !== null && (tier === 'disk' ? table.diskBytesOf(row) : table.memoryBytesOf(row)) > 0
+    },
+    bring: async ({ digest, manifest }, tier, context) => {
+      if (tier === 'disk') return cache.ensureHeld(digest, manifest, context)
+      const ready = isRunnable(manifest)
+        ? cache.ensureRunnable(digest, manifest, context)
+        : cache.ensureOpenable(digest, manifest, context)
+      return (await ready).source
+    },
+    isInUse: (model) => !cache.mayEvict(model, 'memory'),
+    leave: (model, tier) => cache.release(model, tier),
+  }
+}

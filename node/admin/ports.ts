@@ -1,0 +1,39 @@
+/** What the admin interface needs of the node. Narrow, so that its parts are tested without one. */
+import type { ModelName, ModelReference, Ref } from '../../origin/index.ts'
+import type { ModelId, NodeId, RequestContext, Source } from '../../placement/types.ts'
+import type { ResolvedModel } from '../cache/model-directory.ts'
+
+/** The tiers in which an operator may want a model. 'memory': ready to serve, whatever that takes. */
+export type WantedTier = 'memory' | 'disk'
+
+/** Names and what they mean. */
+export interface AdminDirectory {
+  resolve(name: ModelName): Promise<ResolvedModel>
+  resolveDigest(digest: ModelId): Promise<ResolvedModel>
+  /** What this node believes already, without asking anybody. */
+  knownRef(name: ModelName): Ref | null
+  /** Looks the tag up again, however fresh it is. */
+  refresh(name: ModelName): Promise<Ref>
+  /** A peer says what the tag means; checked like everything a peer says. */
+  hear(node: NodeId, name: ModelName, refBytes: Uint8Array): Promise<void>
+}
+
+/** The tiers of this node. */
+export interface AdminCache {
+  /** It is complete there, in the form in which it is used: for a model that runs, 'memory' is the runtime's. */
+  isHeld(model: ModelId, tier: WantedTier): boolean
+  /** Anything of it is there. */
+  occupies(model: ModelId, tier: WantedTier): boolean
+  bring(resolved: ResolvedModel, tier: WantedTier, context: RequestContext): Promise<Source>
+  /** Holds, leases, running and queued requests. */
+  isInUse(model: ModelId): boolean
+  /** False when the model came into use meanwhile. */
+  leave(model: ModelId, tier: WantedTier): Promise<boolean>
+}
+
+export function resolveReference(
+  directory: Pick<AdminDirectory, 'resolve' | 'resolveDigest'>,
+  reference: ModelReference,
+): Promise<ResolvedModel> {
+  return reference.kind === 'name' ? directory.resolve(reference.name) : directory.resolveDigest(reference.digest)
+}

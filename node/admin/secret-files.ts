@@ -1,0 +1,90 @@
+/**
+ * Files with secrets that may change under a running node: read again on request (SIGHUP) and when a look shows another
+ * inode, size or time. Looking now and then also sees what inotify does not: a symlink that an orchestrator moves.
+ *
+ * A file that cannot be read or is malformed changes nothing: the node goes on with what it had, and says so.
+ */
+import { stat } from 'node:fs/promises'
+import type { Log } from '../log.ts'
+import type { Clock } from '../system.ts'
+
+export interface SecretFilesOptions {
+  /** How soon a changed file counts. A stat costs microseconds. */
+  readonly periodMs: number
+}
+
+export const defaultSecretFilesOptions: SecretFilesOptions = { periodMs: 2_000 }
+
+interface Watched {
+  readonly path: string
+  readonly reload: () => Promise<void>
+  seen: string
+}
+
+export class SecretFiles {
+  private readonly ports: { readonly clock: Clock; readonly log: Log }
+  private readonly options: SecretFilesOptions
+  private readonly files: Watched[] = []
+  private stopTimer: (() => void) | null = null
+  private looking: Promise<void> | null = null
+
+  constructor(ports: { readonly clock: Clock; readonly log: Log }, options: Partial<SecretFilesOptions> = {}) {
+    this.ports = ports
+    this.options = { ...defaultSecretFilesOptions, ...options }
+  }
+
+  /** `reload` reads the file and puts it to use. Call it once before: what the file is now counts as read. */
+  async add(path: string, reload: () => Promise<void>): Promise<void> {
+    this.files.push({ path, reload, seen: await stampOf(path) })
+  }
+
+  start(): void {
+    this.stopTimer = this.ports.clock.every(this.options.periodMs, () => void this.look())
+  }
+
+  stop(): void {
+    this.stopTimer?.()
+    this.stopTimer = null
+  }
+
+  /** Reads what has changed. */
+  look(): Promise<void> {
+    this.looking ??= this.readAll(false).finally(() => {
+      this.looking = null
+    })
+    return this.looking
+  }
+
+  /** Reads all again, changed or not. */
+  async reload(): Promise<void> {
+    await this.looking
+    await this.readAll(true)
+  }
+
+  private async readAll(force: boolean): Promise<void> {
+    for (const file of this.files) {
+      const stamp = await stampOf(file.path)
+      if (stamp === file.seen && !force) continue
+      file.seen = stamp
+      try {
+        await file.reload()
+        this.ports.log.info({ path: file.path }, 'secrets were read again')
+      } catch (error) {
+        this.ports.log.error(
+          { path: file.path, error: (error as Error).message },
+          'changed secrets cannot be used; those of before stay valid',
+        )
+      }
+    }
+  }
+}
+
+async function stampOf(path: string): Promise<string> {
+  try {
+    const { ino, size, mtimeMs, ctimeMs } = await stat(path)
+    return `${ino} ${size} ${mtimeMs} ${ctimeMs}`
+  } catch {
+    // Absent for the moment: reading it will say why.
+    return 'absent'
+  }
+}

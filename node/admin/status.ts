@@ -1,0 +1,87 @@
+/** A node on one screen: what it is, how full its tiers are, whom it sees, what it holds. */
+import type { StoreStats } from '../../native/types.ts'
+import type { NodeId, Zone } from '../../placement/types.ts'
+import type { ResidentModel } from '../core/events.ts'
+import type { ClusterMember } from '../serving/node-views.ts'
+import type { PinView } from './pin-board.ts'
+
+/** What does not change while the node runs, and what only the daemon knows. */
+export interface StatusFacts {
+  readonly node: NodeId
+  readonly name: string
+  readonly version: string
+  readonly zone: Zone
+  readonly startedMs: number
+  readonly originUrl: string
+  readonly isReady: () => boolean
+  readonly addresses: () => readonly string[]
+  readonly bulkAddress: () => string
+  readonly socketPath: string
+}
+
+export interface NodeStatus {
+  readonly node: NodeId
+  readonly name: string
+  readonly version: string
+  readonly zone: Zone
+  readonly ready: boolean
+  readonly uptimeMs: number
+  readonly originUrl: string
+  readonly addresses: readonly string[]
+  readonly bulkAddress: string
+  readonly socketPath: string
+  readonly memory: { readonly usedBytes: number; readonly limitBytes: number }
+  readonly disk: { readonly usedBytes: number; readonly limitBytes: number }
+  readonly leases: number
+  readonly connections: number
+  readonly peers: { readonly known: number; readonly suspected: number }
+  readonly models: { readonly memory: number; readonly disk: number; readonly loaded: number }
+  readonly pins: { readonly total: number; readonly missing: number }
+  readonly bans: number
+}
+
+export interface StatusInput {
+  readonly facts: StatusFacts
+  readonly store: StoreStats
+  readonly members: readonly ClusterMember[]
+  readonly residency: readonly ResidentModel[]
+  readonly loadedCount: number
+  readonly pins: readonly PinView[]
+  readonly banCount: number
+  readonly nowMs: number
+}
+
+export function nodeStatus(input: StatusInput): NodeStatus {
+  const { facts, store, residency, pins } = input
+  const others = input.members.filter(({ isSelf }) => !isSelf)
+  const isFast = ({ tier }: ResidentModel) => tier !== 'disk'
+  return {
+    node: facts.node,
+    name: facts.name,
+    version: facts.version,
+    zone: facts.zone,
+    ready: facts.isReady(),
+    uptimeMs: input.nowMs - facts.startedMs,
+    originUrl: withoutCredentials(facts.originUrl),
+    addresses: facts.addresses(),
+    bulkAddress: facts.bulkAddress(),
+    socketPath: facts.socketPath,
+    memory: { usedBytes: store.memoryUsedBytes, limitBytes: store.memoryLimitBytes },
+    disk: { usedBytes: store.diskUsedBytes, limitBytes: store.diskLimitBytes },
+    leases: store.leases,
+    connections: store.connections,
+    peers: { known: others.length, suspected: others.filter(({ suspected }) => suspected).length },
+    models: {
+      memory: residency.filter(isFast).length,
+      disk: residency.filter((model) => !isFast(model)).length,
+      loaded: input.loadedCount,
+    },
+    pins: { total: pins.length, missing: pins.filter(({ state }) => state !== 'held').length },
+    bans: input.banCount,
+  }
+}
+
+/** s3://key:secret@endpoint/... is not for everybody who may read a status. */
+export function withoutCredentials(url: string): string {
+  return url.replace(/^([a-z0-9+.-]+:\/\/)[^/@]*@/i, '$1')
+}

@@ -3,7 +3,7 @@
  * model here, after a fetch otherwise. The decision is placement/'s; this file carries it out and tries the next best when a
  * holder refuses or is gone. A forwarded request is never forwarded again.
  */
-import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
+import { type ErrorCode, HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 import type { RouteDecision } from '../../placement/index.ts'
 import type { NodeId, RequestContext, Source } from '../../placement/types.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
@@ -134,7 +134,7 @@ export class InferenceService {
       )
     } catch (error) {
       if (request.signal?.aborted) throw error
-      if (isHoldfastError(error, 'INFERENCE_FAILED') || isHoldfastError(error, 'BAD_REQUEST')) throw error
+      if (isOfRequest(error)) throw error
       this.ports.log.info(
         { node, model: resolved.digest, error: (error as Error).message },
         'a holder did not serve; trying elsewhere',
@@ -178,10 +178,18 @@ export class InferenceService {
     return answer
   }
 
-  private unservable(request: InferenceRequest, decision: RouteDecision): HoldfastError {
-    return new HoldfastError(
-      'NO_SOURCE',
-      `${request.name} is on no reachable node and the origin does not answer (${decision.reason}).`,
-    )
+  private unservable({ name, resolved }: InferenceRequest, { reason }: RouteDecision): HoldfastError {
+    if (reason === 'not-runnable-here') {
+      const paths = resolved.manifest.files.slice(0, 5).map(({ path }) => path)
+      return new HoldfastError('NOT_RUNNABLE', `${name} has no ONNX file to run; its files are ${paths.join(', ')}.`)
+    }
+    return new HoldfastError('NO_SOURCE', `${name} is on no reachable node and there is no origin for it (${reason}).`)
   }
+}
+
+const codesOfRequest: ReadonlySet<ErrorCode> = new Set(['INFERENCE_FAILED', 'BAD_REQUEST', 'NOT_RUNNABLE'])
+
+/** Another node would say the same. */
+function isOfRequest(error: unknown): boolean {
+  return isHoldfastError(error) && codesOfRequest.has(error.code)
 }

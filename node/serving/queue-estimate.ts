@@ -4,7 +4,7 @@ import type { Runtime } from '../ports.ts'
 import type { LoadProfile } from './load-profile.ts'
 
 export interface QueueEstimatePorts {
-  readonly runtime: Runtime
+  readonly runtime: Pick<Runtime, 'queued'>
   readonly profile: LoadProfile
   readonly loaded: () => Iterable<readonly [ModelId, { readonly runtimeDigest: string }]>
   readonly workerCount: number
@@ -12,7 +12,11 @@ export interface QueueEstimatePorts {
 
 export function queueMs(ports: QueueEstimatePorts): number {
   let sumMs = 0
+  // Models with equal bytes share a session, and its queue.
+  const counted = new Set<string>()
   for (const [model, { runtimeDigest }] of ports.loaded()) {
+    if (counted.has(runtimeDigest)) continue
+    counted.add(runtimeDigest)
     sumMs += ports.runtime.queued(runtimeDigest) * ports.profile.executeMs(model)
   }
   return sumMs / ports.workerCount

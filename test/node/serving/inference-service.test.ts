@@ -88,7 +88,7 @@ function holders(answers: Record<string, () => Promise<readonly TensorValue[]>>)
   fixture.driving.network.onPing = () => new Promise(() => {})
   for (const node of Object.keys(answers)) {
     fixture.driving.peer(node, [model.id])
-    fixture.driving.driver.dispatch({ kind: 'rtt-measured', node, rttMs: Object.keys(answers).indexOf(node) * 50 + 1 })
+    fixture.driving.driver.dispatch({ kind: 'rtt-measured', node, rttMs: Object.keys(answers).indexOf(node) * 10 + 1 })
   }
   fixture.driving.network.onCall = async (node, method) => {
     if (method !== 'infer') return new Uint8Array()

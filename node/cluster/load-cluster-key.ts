@@ -1,9 +1,9 @@
 /** The cluster keys from the options, or one made for this data folder: a node without a configured key is a cluster of its own. */
-import { randomBytes } from 'node:crypto'
-import { link, mkdir, unlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { HoldfastError } from '../../placement/errors.ts'
 import { ClusterKey, readClusterKeys } from '../net/index.ts'
+import { tidySecret, writeSecretOnce } from '../secret-file.ts'
 
 export interface ClusterKeyOptions {
   readonly 'cluster.key': string
@@ -19,20 +19,7 @@ export async function loadClusterKeys(options: ClusterKeyOptions, dataPath: stri
   if (text !== '') return [ClusterKey.parse(text)]
   if (file !== '') return readClusterKeys(file)
   const path = join(dataPath, 'cluster.key')
-  await writeNewKey(path)
+  await tidySecret(path)
+  if (!existsSync(path)) await writeSecretOnce(path, `${ClusterKey.generate().text()}\n`)
   return readClusterKeys(path)
-}
-
-/** Leaves an existing key alone. The file appears whole: `link` fails when another process was first. */
-async function writeNewKey(path: string): Promise<void> {
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
-  await writeFile(temporary, `${ClusterKey.generate().text()}\n`, { mode: 0o600, flush: true })
-  try {
-    await link(temporary, path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    await unlink(temporary)
-  }
 }

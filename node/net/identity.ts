@@ -2,14 +2,15 @@
  * The identity of a node: an Ed25519 key made once and kept in the data folder, mode 0600. The file appears complete or not at
  * all, and when two processes make it at once both end up with the same one.
  */
-import { createPrivateKey, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises'
+import { createPrivateKey, type KeyObject, sign } from 'node:crypto'
+import { chmod, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { HoldfastError } from '../../placement/errors.ts'
 import type { NodeId } from '../../placement/types.ts'
+import { tidySecret, writeSecretOnce } from '../secret-file.ts'
 
 export const identityFileName = 'identity.key'
 const ownerOnly = 0o600
@@ -41,12 +42,12 @@ export class Identity {
 /** Reads the identity of this data folder, making it on the first start. BAD_CONFIG when the file is damaged. */
 export async function loadIdentity(dataPath: string): Promise<Identity> {
   const path = join(dataPath, identityFileName)
+  await tidySecret(path)
   const existing = await readIdentity(path)
   if (existing !== null) return existing
-  await mkdir(dataPath, { recursive: true, mode: 0o700 })
   const made = await Identity.generate()
   const text = `${Buffer.from(privateKeyToProtobuf(made.privateKey)).toString('base64')}\n`
-  if (await writeOnce(path, text)) return made
+  if (await writeSecretOnce(path, text)) return made
   const winner = await readIdentity(path)
   if (winner === null) throw damaged(path, 'it vanished while it was read')
   return winner
@@ -69,27 +70,6 @@ async function readIdentity(path: string): Promise<Identity | null> {
     throw damaged(path, 'it is not a key', error)
   }
   throw damaged(path, 'it is not an Ed25519 key')
-}
-
-/** False when the file exists already. `link` fails then, where `rename` would replace the other process's identity. */
-async function writeOnce(path: string, text: string): Promise<boolean> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
-  const file = await open(temporary, 'wx', ownerOnly)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  try {
-    await link(temporary, path)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  } finally {
-    await unlink(temporary)
-  }
 }
 
 function damaged(path: string, why: string, cause?: unknown): HoldfastError {

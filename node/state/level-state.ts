@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { Level } from 'level'
 import { HoldfastError } from '../../placement/errors.ts'
+import { passCrashPoint } from '../crash-point.ts'
 import type { StateStore } from '../ports.ts'
 
 /** BAD_CONFIG when another node uses the folder; DISK_FAILED when the database is damaged or the disk refuses. */
@@ -33,11 +34,11 @@ class LevelState implements StateStore {
   }
 
   async put(key: string, value: unknown): Promise<void> {
-    await this.guard(() => this.database.put(key, value, { sync: true }))
+    await this.write(() => this.database.put(key, value, { sync: true }))
   }
 
   async delete(key: string): Promise<void> {
-    await this.guard(() => this.database.del(key, { sync: true }))
+    await this.write(() => this.database.del(key, { sync: true }))
   }
 
   async *entries(prefix: string): AsyncIterable<[string, unknown]> {
@@ -56,6 +57,16 @@ class LevelState implements StateStore {
 
   async close(): Promise<void> {
     await this.guard(() => this.database.close())
+  }
+
+  /** Begun before the first point, so that a crash there meets LevelDB in the middle of it. */
+  private async write(action: () => Promise<void>): Promise<void> {
+    await this.guard(async () => {
+      const written = action()
+      passCrashPoint('state.write-asked')
+      await written
+      passCrashPoint('state.written')
+    })
   }
 
   private async guard<T>(action: () => Promise<T>): Promise<T> {

@@ -1,0 +1,60 @@
+/**
+ * Writes a file of secrets that appears whole or not at all, mode 0600, and never replaces one: when two processes make it at
+ * once, both end up with the same one. What a process that died left beside it is removed.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { passCrashPoint } from './crash-point.ts'
+import { systemClock } from './system.ts'
+
+const ownerOnly = 0o600
+/** Writing takes milliseconds: a temporary file of this age belongs to nobody. */
+const abandonedMs = 60_000
+
+/** False when the file exists already. `link` fails then, where `rename` would replace another process's secret. */
+export async function writeSecretOnce(path: string, text: string): Promise<boolean> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`
+  const file = await open(temporary, 'wx', ownerOnly)
+  passCrashPoint('secret.made')
+  try {
+    const half = Math.floor(text.length / 2)
+    await file.writeFile(text.slice(0, half))
+    passCrashPoint('secret.half-written')
+    await file.writeFile(text.slice(half))
+    await file.sync()
+    passCrashPoint('secret.synced')
+  } finally {
+    await file.close()
+  }
+  try {
+    await link(temporary, path)
+    passCrashPoint('secret.linked')
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  } finally {
+    await unlink(temporary)
+    passCrashPoint('secret.tidied')
+  }
+}
+
+/** Removes temporary files that writers of `path` left when they died. To be called at every start, found secret or not. */
+export async function tidySecret(path: string): Promise<void> {
+  const prefix = `${basename(path)}.`
+  if (!existsSync(dirname(path))) return
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(prefix) || !/^[0-9a-f]{12}$/.test(name.slice(prefix.length))) continue
+    const left = join(dirname(path), name)
+    try {
+      const { mtimeMs } = await stat(left)
+      if (systemClock.wallMs() - mtimeMs > abandonedMs) await unlink(left)
+    } catch (error) {
+      // Another process that starts now was faster.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** A write without a crash point would be a moment that no test lets the node die at: there are none. */
+import { describe, expect, it } from 'vitest'
+import { crashPoints } from '../../node/crash-point.ts'
+import { readSource, sourceFiles } from '../support/source-files.ts'
+
+const diskFiles = 'native/src/disk_files.cc'
+/** Calls that change something on disk. */
+const systemWrites =
+  /\b(unlink|rename|mkdir|rmdir|fsync|fdatasync|pwrite|write|ftruncate|fallocate|fchmod|chmod|link)\(|O_CREAT/g
+
+/** Sockets and memory: nothing of theirs outlives the process. */
+const noDisk = new Set(['client_link', 'segment', 'server', 'socket_io'].map((name) => `native/src/${name}.cc`))
+
+describe('the disk tier', () => {
+  it('writes through disk_files.cc alone', () => {
+    const breaches = sourceFiles(['native/src'], '.cc')
+      .filter((file) => file !== diskFiles && !noDisk.has(file))
+      .flatMap((file) => linesWith(file, systemWrites))
+    expect(breaches).toEqual([])
+  })
+
+  it('passes a point after every write there', () => {
+    const bodies = readSource(diskFiles).split(/^}$/m)
+    const unguarded = bodies
+      .filter((body) => withoutComments(body).match(systemWrites) !== null)
+      // Its caller passes the points between its two halves.
+      .filter((body) => !body.includes('PassCrashPoint(') && !body.includes('Status WriteAll('))
+    expect(unguarded).toEqual([])
+  })
+})
+
+describe('state and secrets', () => {
+  it('are written by level-state.ts and secret-file.ts alone', () => {
+    const writes =
+      /import \{[^}]*\b(writeFile|writeFileSync|rename|link|unlink|appendFile|copyFile|open)\b[^}]*\} from 'node:fs/
+    // Besides them the scratch of conversions: a folder that every start removes.
+    const writers = new Set(['node/secret-file.ts', 'node/state/level-state.ts', 'node/cache/derived-forms.ts'])
+    const breaches = sourceFiles(['node/state', 'node/net', 'node/cluster', 'node/cache'])
+      .filter((file) => !writers.has(file))
+      .filter((file) => writes.test(readSource(file)))
+    expect(breaches).toEqual([])
+  })
+
+  it.each(crashPoints)('passes %s somewhere', (point) => {
+    const passed = ['node/secret-file.ts', 'node/state/level-state.ts'].some((file) =>
+      readSource(file).includes(`passCrashPoint('${point}')`),
+    )
+    expect(passed).toBe(true)
+  })
+})
+
+function linesWith(file: string, pattern: RegExp): string[] {
+  return withoutComments(readSource(file))
+    .split('\n')
+    .flatMap((line) => (line.match(pattern) === null ? [] : [`${file}: ${line.trim()}`]))
+}
+
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\/.*$/gm, '').replaceAll(/\/\*[\s\S]*?\*\//g, '')
+}

@@ -71,7 +71,8 @@ function sendError(ports: HttpPorts, error: unknown, request: FastifyRequest, re
   const log = { requestId: request.id, url: request.url, status, error: messageOf(error) }
   if (status === 500) ports.log.error({ ...log, stack: error instanceof Error ? error.stack : null }, 'request failed')
   else ports.log.debug(log, 'request refused')
-  return reply.code(status).headers(headers).send(body)
+  // Here too: what the framework refuses by itself passes no hook.
+  return reply.code(status).headers(headers).header('holdfast-request-id', request.id).send(body)
 }
 
 function messageOf(error: unknown): string {

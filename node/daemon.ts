@@ -29,7 +29,7 @@ import { LocalStateTeller } from './cluster/local-state.ts'
 import { MeshKeeper } from './cluster/mesh-keeper.ts'
 import { nextEpoch } from './cluster/next-epoch.ts'
 import { bulkHostOf, checkOptions, isLoopbackHost, listenAddressesOf, type NodeOptions } from './config/index.ts'
-import { NodeCore } from './core/index.ts'
+import { defaultNodeCoreOptions, NodeCore } from './core/index.ts'
 import { registerAdminRoutes } from './http/routes-admin.ts'
 import { startHttpServer } from './http/server.ts'
 import type { Log } from './log.ts'
@@ -132,13 +132,17 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     },
   )
   const demand = new DemandEstimator()
-  const core = new NodeCore({
-    self: network.self,
-    epoch: await nextEpoch(state, clock),
-    seal: createSeal(network),
-    random: createPrng(seedOf(network.self)),
-    demand,
-  })
+  const core = new NodeCore(
+    {
+      self: network.self,
+      epoch: await nextEpoch(state, clock),
+      seal: createSeal(network),
+      random: createPrng(seedOf(network.self)),
+      demand,
+    },
+    // The store reads verified chunks of open fills.
+    { ...defaultNodeCoreOptions, sharesPartialModels: true },
+  )
   const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
   const mesh = new MeshKeeper({ core, network, clock, log })
   const driver = new CoreDriver({ core, network, codec, mesh, clock, log })

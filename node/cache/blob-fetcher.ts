@@ -10,7 +10,7 @@ import type { ModelId, NodeId, Sha256 } from '../../placement/types.ts'
 import type { BytesBySource, CoreDriver } from '../cluster/core-driver.ts'
 import type { ChunkFailure, ChunkSource, FetchChunk } from '../core/events.ts'
 import type { Log } from '../log.ts'
-import type { AbortOptions, BulkTransport } from '../ports.ts'
+import type { AbortOptions, BulkTransport, ChunkRequest } from '../ports.ts'
 import type { Clock } from '../system.ts'
 import { failureOf, isOfStore } from './chunk-failure.ts'
 import { FetchJob, type FetchRequest } from './fetch-job.ts'
@@ -182,14 +182,28 @@ export class BlobFetcher {
     }
     const address = this.ports.bulkAddressOf(source.node)
     if (address === null) throw new HoldfastError('PEER_UNREACHABLE', `the address of ${source.node} is not known.`)
-    const bytes = await this.ports.bulk.get(
-      source.node,
-      address,
-      { blob, chunk: sha256, offsetBytes, sizeBytes, context },
-      { signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.chunkTimeoutMs)]) },
-    )
+    const request = { blob, chunk: sha256, offsetBytes, sizeBytes, context }
+    const bytes = await this.bytesFromPeer(source.node, address, request, signal)
     if (bytes === null) throw new HoldfastError('ORIGIN_NOT_FOUND', `${source.node} does not hold the chunk.`)
     return bytes
+  }
+
+  /** A node whose bulk engine cannot be reached is told to the core as one that did not answer a call: routing avoids it too. */
+  private async bytesFromPeer(
+    node: NodeId,
+    address: string,
+    request: ChunkRequest,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | null> {
+    const timeout = AbortSignal.timeout(this.options.chunkTimeoutMs)
+    try {
+      return await this.ports.bulk.get(node, address, request, { signal: AbortSignal.any([signal, timeout]) })
+    } catch (error) {
+      if (isHoldfastError(error, 'PEER_UNREACHABLE') && !signal.aborted) {
+        this.ports.driver.dispatch({ kind: 'call-failed', node })
+      }
+      throw error
+    }
   }
 
   private failed(job: FetchJob, chunk: FetchChunk, source: ChunkSource, error: unknown): ChunkFailure {

@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { isHoldfastError } from '../../placement/errors.ts'
 import { bytesOf, chunksOf, digestOf, StoreFixture, sha256, specOf } from './fixture.ts'
 
@@ -112,6 +112,51 @@ test('the arguments are checked, not trusted', async () => {
   expect(() => fixture.store.beginFill(spec, both)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }))
   expect(() => fill.putChunk(0, 'text' as never)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }))
   expect(fixture.store.diskPathOf(spec.sha256)).toBeNull()
+})
+
+describe.each([both, { memory: true, disk: false }, { memory: false, disk: true }])('a fill into %o', (into) => {
+  test('can be read where it is verified, before it is complete', async () => {
+    await using fixture = new StoreFixture()
+    const bytes = bytesOf(4 * chunkBytes - 100, 1)
+    const chunks = chunksOf(bytes, chunkBytes)
+    const { sha256: sha } = specOf(bytes, chunkBytes)
+    const fill = fixture.store.beginFill(specOf(bytes, chunkBytes), into)
+    const read = (offset: number, size: number) => fixture.store.read(sha, offset, size)
+    expect(await read(0, chunkBytes)).toBeNull()
+    await fill.putChunk(1, chunks[1]!)
+    await fill.putChunk(2, chunks[2]!)
+    await expect(fill.putChunk(0, Buffer.alloc(chunkBytes))).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
+    expect(bytes.subarray(chunkBytes, 3 * chunkBytes).equals((await read(chunkBytes, 2 * chunkBytes))!)).toBe(true)
+    expect((await read(chunkBytes + 5, 10))!.equals(bytes.subarray(chunkBytes + 5, chunkBytes + 15))).toBe(true)
+    expect(await read(0, chunkBytes), 'its bytes were wrong').toBeNull()
+    expect(await read(chunkBytes - 1, 2), 'half of the range is missing').toBeNull()
+    expect(await read(2 * chunkBytes, chunkBytes + 1), 'the end of the range is missing').toBeNull()
+    await expect(read(4 * chunkBytes - 100, 1)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+    await fill.abort()
+    expect(await read(chunkBytes, chunkBytes), 'the fill has ended').toBeNull()
+  })
+})
+
+test('reading an open fill never sees anything but its bytes, whatever ends it meanwhile', async () => {
+  await using fixture = new StoreFixture()
+  const bytes = bytesOf(8 * chunkBytes, 1)
+  const spec = specOf(bytes, chunkBytes)
+  for (const ending of ['finish', 'abort', 'finish'] as const) {
+    const fill = fixture.store.beginFill(spec, { memory: true, disk: false })
+    const work = chunksOf(bytes, chunkBytes).map((chunk, index) => fill.putChunk(index, chunk))
+    const reads = Array.from({ length: 64 }, (_, index) =>
+      fixture.store.read(spec.sha256, (index % 8) * chunkBytes, chunkBytes),
+    )
+    await Promise.all(work)
+    const ended = fill[ending]()
+    reads.push(...Array.from({ length: 64 }, () => fixture.store.read(spec.sha256, 0, chunkBytes)))
+    await ended
+    for (const [index, read] of (await Promise.all(reads)).entries()) {
+      const at = index < 64 ? (index % 8) * chunkBytes : 0
+      if (read !== null) expect(bytes.subarray(at, at + chunkBytes).equals(read)).toBe(true)
+    }
+    fixture.store.dropMemory(spec.sha256)
+  }
 })
 
 test('a disk blob is promoted once for all who ask, and read in parts', async () => {

@@ -143,6 +143,22 @@ describe('BlobFetcher', () => {
     expect(outcome.origin).toBeGreaterThan(0)
   })
 
+  it('tells the cluster of a peer whose bulk engine is not reached, and of no other failure', async () => {
+    const model = modelOf({ a: parts(2, 'a') })
+    await using fixture = fixtureOf(model)
+    fixture.driving.peer('gone', [model.id])
+    fixture.driving.peer('busy', [model.id])
+    fixture.bulk.onGet = async (node) => {
+      if (node === 'gone') throw new HoldfastError('PEER_UNREACHABLE', 'no route to it')
+      throw new HoldfastError('OVERLOADED', 'it serves enough')
+    }
+    const { outcome } = await drive(fixture, fetchInto(fixture, model))
+    expect(outcome.origin).toBe(2 * chunkBytes)
+    const members = fixture.driving.core.members(fixture.driving.clock.nowMs())
+    const suspected = new Map(members.map(({ node, suspected }) => [node, suspected]))
+    expect([suspected.get('gone'), suspected.get('busy')]).toEqual([true, false])
+  })
+
   it('takes an error of a source for one of the source, though the store has it too', async () => {
     const model = modelOf({ a: parts(1, 'a') })
     await using fixture = fixtureOf(model)

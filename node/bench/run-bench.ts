@@ -3,21 +3,21 @@ import { cpus, totalmem } from 'node:os'
 import { HoldfastError } from '../../placement/errors.ts'
 import { formatTable } from '../cli/table.ts'
 import { version } from '../version.ts'
-import type { Bench, BenchRow } from './types.ts'
-
-const benches: Record<string, () => Promise<Bench>> = {
-  smoke: async () => (await import('./smoke.ts')).smoke,
-}
+import { benchCatalog } from './catalog.ts'
+import type { BenchRow } from './types.ts'
 
 export async function runBench(
   name: string,
   options: { readonly json: boolean; readonly tiny: boolean },
 ): Promise<void> {
-  const load = Object.hasOwn(benches, name) ? benches[name] : undefined
-  if (load === undefined) {
-    throw new HoldfastError('BAD_REQUEST', `there is no bench ${name}; there is ${Object.keys(benches).join(', ')}.`)
+  const entry = Object.hasOwn(benchCatalog, name) ? benchCatalog[name] : undefined
+  if (entry === undefined) {
+    throw new HoldfastError(
+      'BAD_REQUEST',
+      `there is no bench ${name}; there is ${Object.keys(benchCatalog).join(', ')}.`,
+    )
   }
-  const bench = await load()
+  const bench = await entry.load()
   const rows = await bench({ tiny: options.tiny, say: (text) => process.stderr.write(`${text}\n`) })
   if (options.json) {
     const results = rows.map(({ id, value, unit, n }) => ({ id, value, unit, n }))

@@ -1,0 +1,14 @@
+/** The benches: what each measures, for `holdfast bench --help`, and its code, loaded when it runs. */
+import type { Bench } from './types.ts'
+
+export interface BenchEntry {
+  readonly measures: string
+  readonly load: () => Promise<Bench>
+}
+
+export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
+  smoke: {
+    measures: 'push, fetch, open and inference on this machine, beside what the machine itself can do',
+    load: async () => (await import('./smoke.ts')).smoke,
+  },
+}

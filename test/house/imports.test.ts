@@ -106,10 +106,17 @@ describe.each(table)('$folder', ({ folder, own, packages }) => {
 })
 
 describe('the daemon', () => {
-  it('is imported by the command line only, and nothing else composes adapters', () => {
-    const importers = sourceFiles(['node', 'origin', 'native', 'placement', 'sim']).filter((file) =>
-      importsOf(file).includes('node/daemon.ts'),
+  const importersOf = (prefix: string) =>
+    sourceFiles(['node', 'origin', 'native', 'placement', 'sim']).filter((file) =>
+      importsOf(file).some((target) => target.startsWith(prefix)),
     )
-    expect(importers).toEqual(['node/cli/run-node.ts'])
+
+  it('is imported by the command line only', () => {
+    expect(importersOf('node/daemon.ts')).toEqual(['node/cli/run-node.ts'])
+  })
+
+  it('alone uses what node/compose makes', () => {
+    const strangers = importersOf('node/compose/').filter((file) => !file.startsWith('node/compose/'))
+    expect(strangers).toEqual(['node/daemon.ts'])
   })
 })

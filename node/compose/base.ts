@@ -1,0 +1,38 @@
+/** What every composing step is given, and what parts made early say to parts made late. */
+import type { Admin } from '../admin/index.ts'
+import type { StoreDesk } from '../cache/store-desk.ts'
+import type { LocalStateTeller } from '../cluster/local-state.ts'
+import type { NodeOptions } from '../config/index.ts'
+import type { Log } from '../log.ts'
+import type { NodePaths } from '../paths.ts'
+import type { StateStore } from '../ports.ts'
+import type { Clock } from '../system.ts'
+
+/** Parts are stopped in the reverse order of this being called. */
+export type OnStop = (name: string, stop: () => Promise<unknown> | unknown) => void
+
+export interface Base {
+  readonly options: NodeOptions
+  readonly paths: NodePaths
+  readonly state: StateStore
+  readonly clock: Clock
+  readonly log: Log
+  readonly onStop: OnStop
+  readonly late: Late
+}
+
+/** Filled in as the parts come to be; whoever reads it copes with null. */
+export interface Late {
+  desk: StoreDesk | null
+  admin: Admin | null
+  localState: LocalStateTeller | null
+  isServing: boolean
+}
+
+export function isDraining({ late }: Base): boolean {
+  return late.localState?.draining ?? false
+}
+
+export function isReady(base: Base): boolean {
+  return base.late.isServing && !isDraining(base)
+}

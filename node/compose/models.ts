@@ -1,0 +1,176 @@
+/** The models of the node: store, runtime, names, cache, and where requests should run. Starts the runtime only. */
+import { randomInt } from 'node:crypto'
+import { createStore } from '../../native/index.ts'
+import type { Store } from '../../native/types.ts'
+import { openOrigin } from '../../origin/index.ts'
+import { HoldfastError } from '../../placement/errors.ts'
+import { createEvictionPolicy, type EvictionPolicy, isEvictionPolicyName } from '../../placement/index.ts'
+import { BlobFetcher } from '../cache/blob-fetcher.ts'
+import { DerivedForms } from '../cache/derived-forms.ts'
+import { LeaseWatch } from '../cache/lease-watch.ts'
+import { ModelCache } from '../cache/model-cache.ts'
+import { ModelDirectory } from '../cache/model-directory.ts'
+import { ModelTable } from '../cache/model-table.ts'
+import { originPorts } from '../cache/origin-ports.ts'
+import { PeerDirectory } from '../cache/peer-directory.ts'
+import type { NodeOptions } from '../config/index.ts'
+import { createMetrics, type NodeMetrics } from '../metrics.ts'
+import type { Runtime } from '../ports.ts'
+import { createOnnxRuntime, runnableFileOf } from '../runtime/index.ts'
+import { LoadProfile } from '../serving/load-profile.ts'
+import { queueMs } from '../serving/queue-estimate.ts'
+import { Router } from '../serving/router.ts'
+import { type Base, isDraining } from './base.ts'
+import type { Cluster } from './cluster.ts'
+
+export interface Models {
+  readonly store: Store
+  readonly runtime: Runtime
+  readonly metrics: NodeMetrics
+  readonly peerDirectory: PeerDirectory
+  readonly directory: ModelDirectory
+  readonly table: ModelTable
+  readonly derivedForms: DerivedForms
+  readonly cache: ModelCache
+  readonly policies: { readonly memory: EvictionPolicy; readonly disk: EvictionPolicy }
+  readonly profile: LoadProfile
+  readonly router: Router
+  expectedQueueMs(): number
+}
+
+export async function composeModels(base: Base, cluster: Cluster): Promise<Models> {
+  const { options, paths, state, clock, log, onStop, late } = base
+  const { network, bulk, core, driver, usableHolders, nearestPeers } = cluster
+  const origin = options['origin.url'] === '' ? null : openOrigin(options['origin.url'])
+  const originReader = origin === null ? null : originPorts(origin, { timeoutMs: options['origin.timeoutMs'] })
+  const leases = new LeaseWatch(clock)
+  const store: Store = createStore(
+    {
+      socketPath: paths.socketPath,
+      memoryLimitBytes: options['memory.limitBytes'],
+      diskPath: paths.diskPath,
+      diskLimitBytes: options['disk.limitBytes'],
+      connectionsMax: options['store.connectionsMax'],
+      leasesPerConnectionMax: options['store.leasesPerConnectionMax'],
+    },
+    {
+      onOpenMiss: (miss) => {
+        if (late.desk === null) store.refuseOpen(miss.requestId, 'SHUTTING_DOWN', 'the node is starting; try again.')
+        else void late.desk.onOpenMiss(miss)
+      },
+      onLease: ({ kind, digest }) => {
+        if (kind === 'closed') return leases.onLeaseClosed()
+        metrics.leasesOpened.inc()
+        // The runtime opens derived blobs, which are no models.
+        if (table.get(digest) !== null) late.desk?.onLeaseOpened(digest)
+      },
+    },
+  )
+  leases.attach(store)
+  onStop('store', () => store.close())
+  const metrics = createMetrics({ store, peerCount: () => network.peers().length })
+
+  const runtime = createOnnxRuntime({
+    socketPath: paths.socketPath,
+    workerCount: options['runtime.workerCount'],
+    intraOpThreads: options['runtime.threads'],
+    queuedMax: options['runtime.queueMax'],
+  })
+  await runtime.start()
+  onStop('runtime', () => runtime.stop())
+
+  const peerDirectory = new PeerDirectory({
+    driver,
+    network,
+    nearestPeers,
+    holdersOf: (model) => usableHolders(model).map(({ node }) => node),
+  })
+  const directory = new ModelDirectory(
+    { origin: originReader, peers: peerDirectory, state, clock, log },
+    { freshMs: options['refs.freshMs'], manifestsMax: 4096 },
+  )
+  const table = new ModelTable(store)
+  const derivedForms = new DerivedForms(
+    {
+      store,
+      runtime,
+      state,
+      runnableFile: (row) => runnableFileOf(row.manifest.files),
+      isUsedByOthers: (blob, model) => table.othersWith(blob, model).length > 0,
+    },
+    { scratchPath: paths.scratchPath },
+  )
+  const fetcher = new BlobFetcher({
+    store,
+    driver,
+    bulk,
+    bulkAddressOf: (node) => core.bulkAddressOf(node),
+    origin: originReader,
+    findLocalChunk: (chunk) => table.findLocalChunk(chunk),
+    clock,
+    log,
+  })
+  const profile = new LoadProfile()
+  const workerCount = options['runtime.workerCount']
+  const expectedQueueMs = () => queueMs({ runtime, profile, loaded: () => cache.loaded(), workerCount })
+  const router = new Router({
+    core,
+    cache: () => cache,
+    table,
+    profile,
+    queueMs: expectedQueueMs,
+    isDraining: () => isDraining(base),
+    isRunnable: ({ manifest }) => runnableFileOf(manifest.files) !== null,
+    hasOrigin: origin !== null,
+    randomInt: (bound) => randomInt(bound),
+    clock,
+  })
+  const policies = {
+    memory: createEvictionPolicy(evictionPolicyName(options)),
+    disk: createEvictionPolicy(evictionPolicyName(options)),
+  }
+  const cache: ModelCache = new ModelCache({
+    store,
+    table,
+    fetcher,
+    derivedForms,
+    leases,
+    runtime,
+    memoryPolicy: policies.memory,
+    diskPolicy: policies.disk,
+    missCostMs: (model) => router.missCostMs(model),
+    isPinned: (model, tier) => late.admin?.pins.isPinned(model, tier) ?? false,
+    clock,
+    log,
+    onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),
+    onEvicted: (tier, model, reason) => {
+      metrics.evictions.inc({ tier, reason })
+      if (tier === 'memory') late.desk?.onEvicted(model)
+    },
+    onFetched: ({ peer, origin: fromOrigin, local }) => {
+      metrics.fetchedBytes.inc({ source: 'peer' }, peer)
+      metrics.fetchedBytes.inc({ source: 'origin' }, fromOrigin)
+      metrics.fetchedBytes.inc({ source: 'local' }, local)
+    },
+  })
+  return {
+    store,
+    runtime,
+    metrics,
+    peerDirectory,
+    directory,
+    table,
+    derivedForms,
+    cache,
+    policies,
+    profile,
+    router,
+    expectedQueueMs,
+  }
+}
+
+function evictionPolicyName(options: NodeOptions) {
+  const name = options['placement.eviction']
+  if (isEvictionPolicyName(name)) return name
+  throw new HoldfastError('BAD_CONFIG', `placement.eviction is ${name}; it has to be holdfast, gdsf or lru.`)
+}

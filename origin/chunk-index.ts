@@ -29,6 +29,7 @@ export class ChunkIndex {
   private readonly shards = new Map<string, Promise<ChunkShard>>()
   private readonly objectSizes = new Map<string, Promise<number>>()
   private readonly pending = new Map<Sha256, Extent>()
+  private hints: ReadonlyMap<Sha256, Extent> = new Map()
 
   constructor(store: ObjectStore, options: ChunkIndexOptions = defaultChunkIndexOptions) {
     this.store = store
@@ -37,10 +38,17 @@ export class ChunkIndex {
 
   /** Where the chunk lies, or null when it has to be uploaded. */
   async find(sha256: Sha256, sizeBytes: number, options: StoreAbortOptions = {}): Promise<Extent | null> {
-    const extent = (await this.shard(sha256.slice(0, 2), options)).get(sha256)
-    if (!extent || extent.sizeBytes !== sizeBytes) return null
-    const objectBytes = await this.objectSize(extent.object, options)
-    return extent.offsetBytes + extent.sizeBytes <= objectBytes ? extent : null
+    const indexed = (await this.shard(sha256.slice(0, 2), options)).get(sha256)
+    if (await this.holds(indexed, sizeBytes, options)) return indexed!
+    const hinted = this.hints.get(sha256)
+    if (!(await this.holds(hinted, sizeBytes, options))) return null
+    this.add(sha256, hinted!)
+    return hinted!
+  }
+
+  /** Chunks that the index does not tell yet; those that find() answers with are told by the next commit. */
+  hint(chunks: ReadonlyMap<Sha256, Extent>): void {
+    this.hints = chunks
   }
 
   /** Notes a chunk that lies in the store now; commit() tells the others. */
@@ -89,6 +97,11 @@ export class ChunkIndex {
   private async loadShard(prefix: string, options: StoreAbortOptions): Promise<ChunkShard> {
     const found = await this.store.get(chunkShardKey(prefix), { ...options, sizeBytesMax: chunkShardBytesMax })
     return found ? readableShard(found.bytes) : new Map()
+  }
+
+  private async holds(extent: Extent | undefined, sizeBytes: number, options: StoreAbortOptions): Promise<boolean> {
+    if (!extent || extent.sizeBytes !== sizeBytes) return false
+    return extent.offsetBytes + extent.sizeBytes <= (await this.objectSize(extent.object, options))
   }
 
   private objectSize(object: string, options: StoreAbortOptions): Promise<number> {

@@ -1,5 +1,5 @@
 /** Small file operations that say what they mean when the file is there already, or not there. */
-import { type FileHandle, link, open, readdir, unlink } from 'node:fs/promises'
+import { type FileHandle, link, open, readdir, stat, unlink } from 'node:fs/promises'
 import { errnoOf } from './errno.ts'
 
 export async function readFully(file: FileHandle, offsetBytes: number, sizeBytes: number): Promise<Uint8Array> {
@@ -36,6 +36,15 @@ export async function readdirIfThere(folder: string): Promise<string[]> {
     return await readdir(folder)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+export async function modifiedMsOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null
     throw error
   }
 }

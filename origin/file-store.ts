@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url'
 import { HoldfastError } from '../placement/errors.ts'
 import { errnoOf } from './errno.ts'
 import { FileLock, type FileLockOptions } from './file-lock.ts'
-import { linkIfAbsent, readdirIfThere, readFully, syncFolder, unlinkIfThere } from './file-ops.ts'
+import { linkIfAbsent, modifiedMsOf, readdirIfThere, readFully, syncFolder, unlinkIfThere } from './file-ops.ts'
 import { checkKey, reservedFolder } from './object-key.ts'
 import type {
   ByteRange,
@@ -123,7 +123,8 @@ export class FileStore implements ObjectStore {
         options.signal?.throwIfAborted()
         const path = join(folder, name)
         // The file is synced as it grows: one that has not changed for so long has no writer.
-        if (Date.now() - (await stat(path)).mtimeMs < olderThanMs) continue
+        const modifiedMs = await modifiedMsOf(path)
+        if (modifiedMs === null || Date.now() - modifiedMs < olderThanMs) continue
         await unlinkIfThere(path)
         swept++
       }

@@ -11,17 +11,21 @@ import { defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts
 import type { Extent, FileLocation, Locations, Manifest } from './types.ts'
 
 export const locationsSchema = 'holdfast.locations.v1'
+/** As version 1, with extents outside of the origin's prefix. Written only where there are such, so that older readers read the rest. */
+export const locationsSchemaWithBase = 'holdfast.locations.v2'
 
 const json = new HostileJson('BAD_MANIFEST', 'locations record')
 const locationsKeys = new Set(['schema', 'files'])
 const fileKeys = new Set(['sha256', 'extents'])
 const extentKeys = new Set(['object', 'offsetBytes', 'sizeBytes'])
+const extentKeysWithBase = new Set([...extentKeys, 'base'])
 
 /** One record per distinct file, sorted by sha256, so that the same places give the same bytes. */
 export function buildLocations(files: ReadonlyMap<Sha256, readonly Extent[]>): Uint8Array {
   const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : 1))
+  const hasBase = sorted.some(([, extents]) => extents.some((extent) => extent.base !== undefined))
   const locations: Locations = {
-    schema: locationsSchema,
+    schema: hasBase ? locationsSchemaWithBase : locationsSchema,
     files: sorted.map(([sha256, extents]) => ({ sha256, extents: mergeExtents(extents) })),
   }
   return canonicalBytes(locations)
@@ -29,7 +33,8 @@ export function buildLocations(files: ReadonlyMap<Sha256, readonly Extent[]>): U
 
 export function parseLocations(bytes: Uint8Array, limits: ManifestLimits = defaultManifestLimits): Locations {
   const { object } = json.parse(bytes, limits.manifestBytesMax)
-  json.schema(object, locationsSchema)
+  const hasBase = object.schema === locationsSchemaWithBase
+  if (!hasBase) json.schema(object, locationsSchema)
   json.keys(object, '', locationsKeys)
   const seen = new Set<Sha256>()
   let extentsLeft = limits.chunksMax
@@ -42,9 +47,9 @@ export function parseLocations(bytes: Uint8Array, limits: ManifestLimits = defau
     seen.add(sha256)
     const extents = json.array(file.extents, `${place}.extents`, extentsLeft)
     extentsLeft -= extents.length
-    return { sha256, extents: extents.map((extent) => parseExtent(extent, `${place}.extents`)) }
+    return { sha256, extents: extents.map((extent) => parseExtent(extent, `${place}.extents`, hasBase)) }
   })
-  return { schema: locationsSchema, files }
+  return { schema: hasBase ? locationsSchemaWithBase : locationsSchema, files }
 }
 
 /** BAD_MANIFEST unless every file of the manifest has extents that sum to its size. */
@@ -73,7 +78,7 @@ export function mergeExtents(extents: readonly Extent[]): Extent[] {
   const merged: Extent[] = []
   for (const extent of extents) {
     const last = merged.at(-1)
-    if (last && last.object === extent.object && last.offsetBytes + last.sizeBytes === extent.offsetBytes) {
+    if (last && isSameObject(last, extent) && last.offsetBytes + last.sizeBytes === extent.offsetBytes) {
       merged[merged.length - 1] = { ...last, sizeBytes: last.sizeBytes + extent.sizeBytes }
     } else {
       merged.push(extent)
@@ -92,7 +97,7 @@ export function sliceExtents(extents: readonly Extent[], offsetBytes: number, si
     const to = Math.min(endBytes, startBytes + extent.sizeBytes)
     if (from < to) {
       slices.push({
-        object: extent.object,
+        ...extent,
         offsetBytes: extent.offsetBytes + (from - startBytes),
         sizeBytes: to - from,
       })
@@ -103,14 +108,17 @@ export function sliceExtents(extents: readonly Extent[], offsetBytes: number, si
   return slices
 }
 
-function parseExtent(value: unknown, place: string): Extent {
+const isSameObject = (a: Extent, b: Extent): boolean => a.object === b.object && a.base === b.base
+
+function parseExtent(value: unknown, place: string, hasBase: boolean): Extent {
   const extent = json.object(value, place)
-  json.keys(extent, place, extentKeys)
+  json.keys(extent, place, hasBase ? extentKeysWithBase : extentKeys)
+  if (extent.base !== undefined && extent.base !== 'bucket') throw json.fail(`${place}.base`, "is not 'bucket'")
   const object = json.string(extent.object, `${place}.object`, defaultManifestLimits.pathLengthMax)
   const problem = pathProblem(object)
   if (problem !== null) throw json.fail(`${place}.object`, problem)
   const offsetBytes = json.integer(extent.offsetBytes, `${place}.offsetBytes`, 0)
   const sizeBytes = json.integer(extent.sizeBytes, `${place}.sizeBytes`, 1)
   json.integer(offsetBytes + sizeBytes, `${place} end`, 1)
-  return { object, offsetBytes, sizeBytes }
+  return { object, offsetBytes, sizeBytes, ...(extent.base === undefined ? {} : { base: 'bucket' as const }) }
 }

@@ -16,4 +16,17 @@ export const manifestKey = (digest: ModelId): string => `manifests/${digest}.jso
 export const locationsKey = (digest: ModelId): string => `locations/${digest}.json`
 /** `prefix`: the first two hex digits of the chunks in the shard. */
 export const chunkShardKey = (prefix: string): string => `chunks/${prefix}.json`
-export const packKey = (id: string): string => `objects/packs/${id}`
+export const packFolder = 'objects/packs/'
+/** `pushId`: of the push or gc that writes it; `name`: unique within that. */
+export const packKey = (pushId: string, name: string): string => `${packFolder}${pushId}-${name}`
+/** First parts of the keys that Holdfast gives; whatever else lies below an origin's prefix is somebody's own. */
+export const ownFolders: readonly string[] = [
+  'manifests',
+  'locations',
+  'refs',
+  'chunks',
+  'objects',
+  'pushes',
+  'gc',
+  'removed',
+]

@@ -11,7 +11,7 @@ import { parseManifestOf } from './manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
 import { formatDigest, formatModelName, parseModelName, parseModelReference } from './model-name.ts'
 import { locationsKey, manifestKey } from './object-key.ts'
-import type { ObjectStore, StoreAbortOptions } from './object-store.ts'
+import type { ObjectReader, ObjectStore, StoreAbortOptions } from './object-store.ts'
 import { nameOfRefKey, parseRef, refBytesMax, refKey } from './ref.ts'
 import type { Extent, Locations, Manifest, ModelName, Ref } from './types.ts'
 
@@ -194,7 +194,7 @@ export class Origin {
   }
 
   private async readExtent(extent: Extent, options: StoreAbortOptions): Promise<Uint8Array> {
-    const bytes = await this.store.getRange(extent.object, extent, options)
+    const bytes = await this.readerOf(extent).getRange(extent.object, extent, options)
     if (!bytes) {
       throw new HoldfastError(
         'ORIGIN_NOT_FOUND',
@@ -210,6 +210,16 @@ export class Origin {
       `The object ${extent.object} in the origin ${this.url} is truncated: of ${extent.sizeBytes} bytes from ${extent.offsetBytes} ` +
         `it has ${bytes.length}. Push the model again.`,
       { details: { object: extent.object } },
+    )
+  }
+
+  /** An adopted file may lie outside of the prefix, never outside of the bucket. Who reads it hashes it, as anything. */
+  private readerOf(extent: Extent): ObjectReader {
+    const reader = extent.base === undefined ? this.store : this.store.bucket
+    if (reader) return reader
+    throw new HoldfastError(
+      'BAD_MANIFEST',
+      `The locations record names ${extent.object} in a bucket around the origin ${this.url}, which has none. Push the model again.`,
     )
   }
 

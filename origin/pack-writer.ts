@@ -1,43 +1,55 @@
 /**
  * Collects new chunks in memory and uploads them in packs, a few at a time.
  *
- * A pack is named by the sha256 of the chunk digests in it, so that writing it twice is harmless and a damaged one is healed by the
- * push that brings its chunks again. Memory is bounded by (uploadsConcurrent + 1) packs.
+ * A pack is named after its push and numbered: no name is ever used twice, so that what gc has decided to delete cannot
+ * come back under its hands. Memory is bounded by (uploadsConcurrent + 1) packs.
  */
-import { createHash } from 'node:crypto'
 import type { Sha256 } from '../placement/types.ts'
 import { packKey } from './object-key.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { Extent } from './types.ts'
 
 export interface PackOptions {
-  /** A pack is closed before it grows beyond this. Large enough that 10^5 small files are a few objects, and that S3 requests are few. */
+  /**
+   * A pack is closed before it grows beyond this. Large enough that 10^5 small files are a few objects, and that S3 requests are
+   * few; small enough that a killed push loses little, since it is also the unit of resume.
+   */
   readonly packBytesMax: number
   /** One to upload while the next is filled; more hide the latency of a remote store, at a pack of memory each. */
   readonly uploadsConcurrent: number
 }
 
-export const defaultPackOptions: PackOptions = { packBytesMax: 64 * 1024 * 1024, uploadsConcurrent: 2 }
+export const defaultPackOptions: PackOptions = { packBytesMax: 32 * 1024 * 1024, uploadsConcurrent: 2 }
+
+export interface StoredPack {
+  /** Its number. */
+  readonly name: string
+  readonly chunks: ReadonlyMap<Sha256, Extent>
+}
 
 export class PackWriter {
   private readonly store: ObjectStore
+  private readonly pushId: string
   private readonly options: PackOptions
-  private readonly onStored: (sha256: Sha256, extent: Extent) => void
+  private readonly onStored: (pack: StoredPack) => Promise<void>
   private readonly signal: AbortSignal | undefined
   private readonly known = new Set<Sha256>()
   private pieces: { sha256: Sha256; bytes: Uint8Array }[] = []
   private piecesBytes = 0
   private readonly uploads = new Set<Promise<void>>()
   private failure: { error: unknown } | null = null
+  private count = 0
 
-  /** `onStored` is called for every chunk once its pack lies in the store. */
+  /** `onStored` is called for every pack once it lies in the store; the pack's upload ends with it. */
   constructor(
     store: ObjectStore,
-    onStored: (sha256: Sha256, extent: Extent) => void,
+    pushId: string,
+    onStored: (pack: StoredPack) => Promise<void>,
     options: PackOptions = defaultPackOptions,
     signal?: AbortSignal,
   ) {
     this.store = store
+    this.pushId = pushId
     this.onStored = onStored
     this.options = options
     this.signal = signal
@@ -85,20 +97,21 @@ export class PackWriter {
   }
 
   private async upload(pieces: readonly { sha256: Sha256; bytes: Uint8Array }[]): Promise<void> {
-    const id = createHash('sha256')
-    for (const { sha256 } of pieces) id.update(sha256)
-    const object = packKey(id.digest('hex'))
+    const name = String(this.count++).padStart(6, '0')
+    const object = packKey(this.pushId, name)
     const options = this.signal ? { signal: this.signal } : {}
     await this.store.put(
       object,
       pieces.map(({ bytes }) => bytes),
       options,
     )
+    const chunks = new Map<Sha256, Extent>()
     let offsetBytes = 0
     for (const { sha256, bytes } of pieces) {
-      this.onStored(sha256, { object, offsetBytes, sizeBytes: bytes.length })
+      chunks.set(sha256, { object, offsetBytes, sizeBytes: bytes.length })
       offsetBytes += bytes.length
     }
+    await this.onStored({ name, chunks })
   }
 
   private throwFailure(): void {

@@ -3,22 +3,21 @@
  *
  * Every file is read once; its chunks are hashed, looked up in the index, and packed and uploaded when they are new. Then, in
  * this order, so that whatever a reader finds is complete: index shards, locations, manifest, and last the ref, by
- * compare-and-swap. A push that dies anywhere leaves at most objects that nothing names; the next one reuses those that
- * had reached the index.
+ * compare-and-swap. A push that dies anywhere leaves at most objects that no model names; the next one reuses them, and sends
+ * again at most the packs that were on their way.
  */
 import { createHash, type KeyObject, webcrypto } from 'node:crypto'
 import type { ModelId, Sha256 } from '../placement/types.ts'
 import { ChunkIndex } from './chunk-index.ts'
 import { planFile } from './chunking/file-plan.ts'
-import { buildLocations } from './locations.ts'
 import { buildManifest, type EncodedManifest } from './manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
 import { parseModelName } from './model-name.ts'
-import { locationsKey, manifestKey } from './object-key.ts'
 import type { StoreAbortOptions } from './object-store.ts'
 import type { Origin } from './origin.ts'
-import { defaultPackOptions, type PackOptions, PackWriter } from './pack-writer.ts'
-import { loadPublisherKey } from './publisher-key.ts'
+import { defaultPackOptions, type PackOptions, PackWriter, type StoredPack } from './pack-writer.ts'
+import { publish } from './publish.ts'
+import { PushMarker } from './push-marker.ts'
 import { RefMove } from './ref-move.ts'
 import { OpenSourceFile } from './source-file.ts'
 import { type SourceFile, walkSource } from './source-walk.ts'
@@ -35,8 +34,8 @@ export interface PushOptions {
   readonly pack?: PackOptions
   readonly limits?: ManifestLimits
   /**
-   * Uploaded bytes after which the index is written, so that a push that is interrupted does not begin from nothing. A
-   * write touches up to 256 shards: every few GiB it costs less than a hundredth of the upload.
+   * Uploaded bytes after which the index takes over what the push's records tell, so that these stay few. A write touches up
+   * to 256 shards: every few GiB it costs less than a hundredth of the upload.
    */
   readonly checkpointBytes?: number
   readonly onProgress?: (progress: PushProgress) => void
@@ -83,7 +82,8 @@ class Push {
   private readonly limits: ManifestLimits
   private readonly abort: StoreAbortOptions
   private readonly index: ChunkIndex
-  private readonly packs: PackWriter
+  private marker!: PushMarker
+  private packs!: PackWriter
   private readonly extents = new Map<Sha256, Extent>()
   private readonly opened: OpenSourceFile[] = []
   private sinceCheckpointBytes = 0
@@ -95,11 +95,6 @@ class Push {
     this.limits = options.limits ?? defaultManifestLimits
     this.abort = options.signal ? { signal: options.signal } : {}
     this.index = new ChunkIndex(options.origin.store)
-    const onStored = (sha256: Sha256, extent: Extent) => {
-      this.extents.set(sha256, extent)
-      this.index.add(sha256, extent)
-    }
-    this.packs = new PackWriter(options.origin.store, onStored, options.pack ?? defaultPackOptions, options.signal)
     this.progress = {
       doneBytes: 0,
       totalBytes: 0,
@@ -112,23 +107,46 @@ class Push {
   }
 
   async run(): Promise<PushResult> {
-    const { origin, source } = this.options
+    const { origin, source, signal } = this.options
     const sources = await walkSource(source, { filesMax: this.limits.filesMax, ...this.abort })
     const refMove = await RefMove.begin(origin.store, this.name, this.abort)
+    this.marker = await PushMarker.begin(origin.store, this.abort)
+    this.packs = new PackWriter(
+      origin.store,
+      this.marker.id,
+      (pack) => this.packStored(pack),
+      this.options.pack ?? defaultPackOptions,
+      signal,
+    )
+    try {
+      return await this.runMarked(sources, refMove)
+    } finally {
+      await this.marker.end()
+    }
+  }
+
+  private async runMarked(sources: readonly SourceFile[], refMove: RefMove): Promise<PushResult> {
+    this.index.hint(await this.marker.othersChunks(this.abort))
     this.report({ totalBytes: sources.reduce((sum, file) => sum + file.sizeBytes, 0), filesTotal: sources.length })
     const files = await this.uploadFiles(sources)
     for (const file of this.opened) await file.checkUnchanged()
     const encoded = buildManifest(files, this.options.annotations, this.limits)
-    await this.writeRecords(encoded)
+    const { store } = this.options.origin
+    const { marker } = this
     const { publisherKey } = this.options
-    const { ref, moved } = await refMove.finish(
-      encoded.digest,
-      async () => publisherKey ?? (await loadPublisherKey()),
-      this.abort,
-    )
+    const places = this.placesOf(encoded)
+    const { ref, moved } = await publish({ store, encoded, places, refMove, marker, publisherKey }, this.abort)
     const { totalBytes, newBytes, reusedBytes } = this.progress
     const chunks = files.reduce((sum, file) => sum + file.chunks.length, 0)
     return { digest: encoded.digest, totalBytes, newBytes, reusedBytes, files: files.length, chunks, ref, moved }
+  }
+
+  private async packStored({ name, chunks }: StoredPack): Promise<void> {
+    await this.marker.record(name, chunks, this.abort)
+    for (const [sha256, extent] of chunks) {
+      this.extents.set(sha256, extent)
+      this.index.add(sha256, extent)
+    }
   }
 
   private async uploadFiles(sources: readonly SourceFile[]): Promise<ManifestFile[]> {
@@ -145,7 +163,7 @@ class Push {
       await this.packs.settle()
       throw error
     }
-    await this.index.commit(this.abort)
+    await this.commitIndex()
     return files
   }
 
@@ -203,21 +221,18 @@ class Push {
   private async checkpoint(): Promise<void> {
     this.sinceCheckpointBytes = 0
     await this.packs.flush()
-    await this.index.commit(this.abort)
+    await this.commitIndex()
   }
 
-  private async writeRecords(encoded: EncodedManifest): Promise<void> {
-    const { store } = this.options.origin
-    const places = new Map<Sha256, Extent[]>()
-    for (const file of encoded.manifest.files) {
-      places.set(
-        file.sha256,
-        file.chunks.map((chunk) => this.extents.get(chunk.sha256)!),
-      )
-    }
-    // Always written: the record of an earlier push may name objects that are gone. Its content is as good as any other.
-    await store.put(locationsKey(encoded.digest), [buildLocations(places)], this.abort)
-    await store.put(manifestKey(encoded.digest), [encoded.bytes], this.abort)
+  private async commitIndex(): Promise<void> {
+    await this.index.commit(this.abort)
+    await this.marker.forgetRecords()
+  }
+
+  private placesOf({ manifest }: EncodedManifest): Map<Sha256, Extent[]> {
+    return new Map(
+      manifest.files.map((file) => [file.sha256, file.chunks.map((chunk) => this.extents.get(chunk.sha256)!)] as const),
+    )
   }
 
   private report(change: Partial<PushProgress>): void {

@@ -7,7 +7,7 @@ import { HoldfastError, isHoldfastError } from '../placement/errors.ts'
 import type { ModelId } from '../placement/types.ts'
 import { formatModelName } from './model-name.ts'
 import type { ObjectStore, ObjectVersion, StoreAbortOptions } from './object-store.ts'
-import { encodeRef, parseRef, refBytesMax, refKey, salvageSequence, signRef } from './ref.ts'
+import { encodeRef, parseRef, refBytesMax, refKey, removedKey, salvageSequence, signRef } from './ref.ts'
 import type { ModelName, Ref } from './types.ts'
 
 interface RefState {
@@ -64,7 +64,7 @@ export class RefMove {
 
 async function readState(store: ObjectStore, name: ModelName, options: StoreAbortOptions): Promise<RefState> {
   const found = await store.get(refKey(name), { ...options, sizeBytesMax: refBytesMax * 16 })
-  if (!found) return { version: null, ref: null, sequence: 0 }
+  if (!found) return { version: null, ref: null, sequence: await removedSequence(store, name, options) }
   try {
     const ref = parseRef(found.bytes, name)
     return { version: found.version, ref, sequence: ref.sequence }
@@ -72,4 +72,9 @@ async function readState(store: ObjectStore, name: ModelName, options: StoreAbor
     if (!isHoldfastError(error, 'BAD_REF')) throw error
     return { version: found.version, ref: null, sequence: salvageSequence(found.bytes) }
   }
+}
+
+async function removedSequence(store: ObjectStore, name: ModelName, options: StoreAbortOptions): Promise<number> {
+  const found = await store.get(removedKey(name), { ...options, sizeBytesMax: refBytesMax })
+  return found ? salvageSequence(found.bytes) : 0
 }

@@ -71,6 +71,11 @@ export function refKey(name: ModelName): string {
   return `refs/${name.namespace}/${name.name}/${name.tag}`
 }
 
+/** The last sequence of a tag that was removed: one that comes back goes on above it, or nodes that remember would refuse it. */
+export function removedKey(name: ModelName): string {
+  return `removed/${name.namespace}/${name.name}/${name.tag}`
+}
+
 /** The name behind a key below refs/, or null when the key is not of a ref. */
 export function nameOfRefKey(key: string): ModelName | null {
   const parts = key.split('/')

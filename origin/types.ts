@@ -6,6 +6,9 @@
  *   refs/<namespace>/<name>/<tag>    Ref: a signed pointer with a rising sequence
  *   chunks/<2 hex>.json              shard of the chunk index: which chunks the origin has, and where
  *   objects/<...>                    the bytes
+ *   pushes/<id>/<...>                what a push tells while it runs
+ *   removed/<namespace>/<name>/<tag> the last sequence of a removed ref
+ *   gc/<...>                         the lock of gc, and what it will delete
  */
 import type { ModelId, Sha256 } from '../placement/types.ts'
 
@@ -45,8 +48,10 @@ export interface Manifest {
 
 /** A run of bytes in an origin object. */
 export interface Extent {
-  /** Key of the object below the origin's prefix. */
+  /** Key of the object below the origin's prefix, or in the whole bucket when `base` says so. */
   readonly object: string
+  /** Only in a locations record of version 2: the object is an adopted file outside of the origin's prefix. */
+  readonly base?: 'bucket'
   readonly offsetBytes: number
   readonly sizeBytes: number
 }
@@ -58,7 +63,7 @@ export interface FileLocation {
 }
 
 export interface Locations {
-  readonly schema: 'holdfast.locations.v1'
+  readonly schema: 'holdfast.locations.v1' | 'holdfast.locations.v2'
   readonly files: readonly FileLocation[]
 }
 

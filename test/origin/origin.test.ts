@@ -127,7 +127,7 @@ describe('Origin', () => {
   test('refuses a record that would make a flood of requests of one range', async () => {
     const extents = Array.from({ length: 300 }, (_, i) => ({ object: `objects/${i}`, offsetBytes: 0, sizeBytes: kiB }))
     const small = (await fixture.origin.readLocations(model)).files.find(({ sha256 }) => sha256 !== file)!
-    const flood = new Map([
+    const flood = new Map<string, readonly Extent[]>([
       [small.sha256, small.extents],
       [file, extents],
     ])

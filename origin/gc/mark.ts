@@ -1,0 +1,88 @@
+/**
+ * What the refs of an origin reach: manifests, and the bytes of objects that their locations name. A ref or record that
+ * cannot be read stops gc, since nobody knows what it means; a record that is not there protects nothing.
+ */
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
+import type { ModelId } from '../../placement/types.ts'
+import { mapLimited } from '../concurrency.ts'
+import { formatModelName } from '../model-name.ts'
+import type { StoreAbortOptions } from '../object-store.ts'
+import type { Origin } from '../origin.ts'
+import type { Locations } from '../types.ts'
+import type { UsedRange } from './byte-ranges.ts'
+
+export interface Marked {
+  /** Every manifest that a ref names, with the names. */
+  readonly models: ReadonlyMap<ModelId, readonly string[]>
+  readonly rangesByObject: ReadonlyMap<string, readonly UsedRange[]>
+  /** Which models have bytes in an object: their records change when it is rewritten. */
+  readonly modelsByObject: ReadonlyMap<string, ReadonlySet<ModelId>>
+  /** Names of models whose records are not there. */
+  readonly incomplete: readonly string[]
+}
+
+export async function mark(
+  origin: Origin,
+  options: StoreAbortOptions & { readonly recordsConcurrent: number },
+): Promise<Marked> {
+  const abort = options.signal ? { signal: options.signal } : {}
+  const models = await readModels(origin, abort)
+  const rangesByObject = new Map<string, UsedRange[]>()
+  const modelsByObject = new Map<string, Set<ModelId>>()
+  const incomplete: string[] = []
+  await mapLimited(models, options.recordsConcurrent, async ([digest, names]) => {
+    const locations = await readLocations(origin, digest, names, abort)
+    if (!locations) return void incomplete.push(...names)
+    for (const { extents } of locations.files) {
+      for (const { object, base, offsetBytes, sizeBytes } of extents) {
+        if (base !== undefined) continue
+        const range = { startBytes: offsetBytes, endBytes: offsetBytes + sizeBytes }
+        addTo(rangesByObject, object, () => []).push(range)
+        addTo(modelsByObject, object, () => new Set()).add(digest)
+      }
+    }
+  })
+  return { models, rangesByObject, modelsByObject, incomplete: incomplete.sort() }
+}
+
+async function readModels(origin: Origin, abort: StoreAbortOptions): Promise<Map<ModelId, string[]>> {
+  const models = new Map<ModelId, string[]>()
+  for await (const { name, ref } of origin.listModels(abort)) {
+    const text = formatModelName(name)
+    if (!ref) throw unreadable(text, 'its ref', undefined)
+    addTo(models, ref.manifest, () => []).push(text)
+  }
+  return models
+}
+
+async function readLocations(
+  origin: Origin,
+  digest: ModelId,
+  names: readonly string[],
+  abort: StoreAbortOptions,
+): Promise<Locations | null> {
+  try {
+    return await origin.readLocations(digest, abort)
+  } catch (error) {
+    if (isHoldfastError(error, 'ORIGIN_NOT_FOUND')) return null
+    if (isHoldfastError(error, 'BAD_MANIFEST')) throw unreadable(names.join(', '), 'its locations record', error)
+    throw error
+  }
+}
+
+function unreadable(model: string, what: string, cause: unknown): HoldfastError {
+  return new HoldfastError(
+    'BAD_REF',
+    `gc deletes nothing: ${what} of ${model} cannot be read, so nobody knows what it needs. Push it again or remove it with holdfast rm.`,
+    { details: { model }, cause },
+  )
+}
+
+function addTo<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
+  }
+  return value
+}

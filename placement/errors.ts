@@ -97,6 +97,13 @@ export const errorTable = {
   ),
   REF_CONFLICT: row(409, 'Another push moved the tag first.', 'Push again if the tag should still move.'),
 
+  PUSH_EXPIRED: row(
+    409,
+    'A push was silent for so long that gc has taken it for dead.',
+    'Push again: what still lies in the origin is not sent again.',
+  ),
+  GC_RUNNING: row(409, 'Another gc works on the origin.', 'Wait until it is done.'),
+
   // Origin
   BAD_ORIGIN_URL: row(400, 'An origin URL is not understood.', 'Use `file:///directory` or `s3://bucket/prefix`.'),
   ORIGIN_NOT_FOUND: row(

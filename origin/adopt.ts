@@ -14,7 +14,7 @@ import { readAhead } from './concurrency.ts'
 import { buildManifest } from './manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
 import { parseModelName } from './model-name.ts'
-import type { StoreAbortOptions } from './object-store.ts'
+import type { ObjectHead, StoreAbortOptions } from './object-store.ts'
 import type { Origin } from './origin.ts'
 import { publish } from './publish.ts'
 import { PushMarker } from './push-marker.ts'
@@ -84,12 +84,16 @@ class Adoption {
     try {
       const files: ManifestFile[] = []
       const places = new Map<Sha256, Extent[]>()
-      for (const source of sources) {
+      const before: AdoptFile[] = []
+      for (const listed of sources) {
+        // A listing tells the time more finely than a head does: only heads are compared.
+        const source = { ...listed, ...(await this.headOf(listed)) }
         const file = await this.describe(source)
         files.push(file)
+        before.push(source)
         places.set(file.sha256, this.extentsOf(source))
       }
-      for (const source of sources) await this.checkUnchanged(source)
+      for (const source of before) await this.checkUnchanged(source)
       const encoded = buildManifest(files, this.options.annotations, this.limits)
       const { publisherKey } = this.options
       const { ref, moved } = await publish({ store, encoded, places, refMove, marker, publisherKey }, this.abort)
@@ -134,8 +138,14 @@ class Adoption {
 
   /** An owner who writes meanwhile would give a model that nobody can pull. */
   private async checkUnchanged(source: AdoptFile): Promise<void> {
+    const head = await this.headOf(source)
+    if (head.modifiedMs !== source.modifiedMs) throw changed(source)
+  }
+
+  private async headOf(source: AdoptFile): Promise<ObjectHead> {
     const head = await this.place.reader.head(source.key, this.abort)
-    if (head?.sizeBytes !== source.sizeBytes || head.modifiedMs !== source.modifiedMs) throw changed(source)
+    if (head?.sizeBytes !== source.sizeBytes) throw changed(source)
+    return head
   }
 }
 

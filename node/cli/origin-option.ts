@@ -2,7 +2,9 @@
 import { type Command, Option } from 'commander'
 
 export function originOption(): Option {
-  return new Option('--origin <url>', 'where models are kept: file:///directory').env('HOLDFAST_ORIGIN')
+  return new Option('--origin <url>', 'where models are kept: s3://bucket/prefix or file:///directory').env(
+    'HOLDFAST_ORIGIN',
+  )
 }
 
 export function jsonOption(): Option {

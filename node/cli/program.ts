@@ -1,12 +1,14 @@
 /** Every command, in the groups in which `holdfast --help` shows them. A command loads what it needs when it runs. */
 import { Command } from 'commander'
 import { version } from '../version.ts'
+import { adoptCommand } from './commands/adopt.ts'
 import { banCommand, unbanCommand } from './commands/ban.ts'
 import { benchCommand } from './commands/bench.ts'
 import { configCommand } from './commands/config.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evictCommand } from './commands/evict.ts'
+import { gcCommand } from './commands/gc.ts'
 import { initCommand } from './commands/init.ts'
 import { invalidateCommand } from './commands/invalidate.ts'
 import { lsCommand } from './commands/ls.ts'
@@ -18,13 +20,18 @@ import { planCommand } from './commands/plan.ts'
 import { prefetchCommand } from './commands/prefetch.ts'
 import { pullCommand } from './commands/pull.ts'
 import { pushCommand } from './commands/push.ts'
+import { rmCommand } from './commands/rm.ts'
 import { routeCommand } from './commands/route.ts'
 import { statCommand } from './commands/stat.ts'
 import { statusCommand } from './commands/status.ts'
+import { verifyCommand } from './commands/verify.ts'
 
 const groups: readonly (readonly [heading: string, commands: readonly (() => Command)[]])[] = [
   ['Start here:', [demoCommand, initCommand, doctorCommand, configCommand, nodeCommand]],
-  ['Models of an origin:', [pushCommand, pullCommand, lsCommand, statCommand]],
+  [
+    'Models of an origin:',
+    [pushCommand, adoptCommand, pullCommand, lsCommand, statCommand, verifyCommand, rmCommand, gcCommand],
+  ],
   [
     'Models of a running node:',
     [prefetchCommand, pinCommand, unpinCommand, evictCommand, invalidateCommand, openCommand],

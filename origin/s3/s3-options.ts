@@ -25,6 +25,8 @@ export interface S3Options {
   readonly conditionalWrites: 'probe' | 'never'
   /** Without conditional writes: an intent of a writer that is silent for so long is passed over. */
   readonly intentLeaseMs: number
+  /** Before each pause; for logs, metrics and tests. */
+  readonly onRetry?: (retry: { readonly error: string; readonly pauseMs: number }) => void
 }
 
 export const defaultS3Options: S3Options = {

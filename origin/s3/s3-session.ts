@@ -71,6 +71,7 @@ export class S3Session {
         if (!isTransient(error) && !isSkewAtFirst(error, failures)) throw error
         const pauseMs = this.pauseMs(failures, error)
         if (performance.now() - startedMs + pauseMs > giveUpMs) throw error
+        this.options.onRetry?.({ error: String(error), pauseMs })
         await wait(pauseMs, undefined, options.signal ? { signal: options.signal } : {})
       }
     }

@@ -6,17 +6,19 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { notifyService } from '../native/index.ts'
 import type { NodeId } from '../placement/types.ts'
 import { restoreModels } from './cache/restore-models.ts'
 import { StoreDesk } from './cache/store-desk.ts'
 import { LocalStateTeller } from './cluster/local-state.ts'
 import { composeAdmin } from './compose/admin.ts'
-import { type Base, isDraining, isReady, type OnStop } from './compose/base.ts'
+import { type Base, isDraining, type OnStop, whyNotReady } from './compose/base.ts'
 import { composeCluster } from './compose/cluster.ts'
 import { composeModels } from './compose/models.ts'
 import { checkOptions, type NodeOptions } from './config/index.ts'
 import { registerAdminRoutes } from './http/routes-admin.ts'
 import { startHttpServer } from './http/server.ts'
+import { Drain, Handover, Joining, ServiceManager, takeServiceEnvironment, Vitals } from './life/index.ts'
 import type { Log } from './log.ts'
 import { nodePaths } from './paths.ts'
 import { InferenceService } from './serving/inference-service.ts'
@@ -36,9 +38,6 @@ export interface Daemon {
   reload(): Promise<void>
   stop(): Promise<void>
 }
-
-/** How long a stopping node lets others learn of it and lets running requests end. */
-const drainMs = 5_000
 
 export async function startDaemon(options: NodeOptions, log: Log): Promise<Daemon> {
   for (const warning of checkOptions(options)) log.warn({}, warning)
@@ -65,12 +64,13 @@ export async function startDaemon(options: NodeOptions, log: Log): Promise<Daemo
 
 async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<Omit<Daemon, 'stop'>> {
   const clock = systemClock
+  const environment = takeServiceEnvironment(process.env, process.pid)
   const paths = nodePaths(options)
   await mkdir(paths.dataPath, { recursive: true, mode: 0o700 })
   await mkdir(dirname(paths.socketPath), { recursive: true })
   const state = await openLevelState(paths.statePath)
   onStop('state', () => state.close())
-  const late = { desk: null, admin: null, localState: null, isServing: false }
+  const late = { desk: null, admin: null, localState: null, joining: null, isServing: false }
   const base: Base = { options, paths, state, clock, log, onStop, late }
 
   const cluster = await composeCluster(base)
@@ -118,8 +118,22 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     return (await store.read(blob, offsetBytes, sizeBytes)) ?? null
   })
   onStop('bulk', () => bulk.stop())
+  const handover = new Handover({
+    core,
+    driver,
+    network,
+    cache,
+    directory,
+    store,
+    isPinned: (model) => admin.pins.isPinned(model, 'disk'),
+    isDraining: () => isDraining(base),
+    zone: options['node.zone'],
+    clock,
+    log,
+  })
   // Before the network: a peer may call as soon as it is connected.
   driver.start()
+  handover.serve()
   await network.start(
     driver.networkEvents((remote, reason) => {
       metrics.refusedConnections.inc()
@@ -141,12 +155,18 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   desk.start()
   onStop('desk', () => desk.stop())
 
+  const vitals = new Vitals({ store, clock })
+  const service = new ServiceManager(
+    { notify: notifyService, isAlive: async () => (await vitals.check()).alive, clock, log },
+    environment,
+  )
   const http = await startHttpServer(
     {
       log,
       metrics: metrics.registry,
       inference,
-      isReady: () => isReady(base),
+      pulse: () => vitals.check(),
+      whyNotReady: () => whyNotReady(base),
       resolve: (name) => directory.resolve(name),
       signature: async (resolved, context) =>
         cache.signatureOf(resolved.digest) ??
@@ -179,12 +199,27 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   )
   base.late.localState = teller
   teller.start(clock)
-  onStop('drain', async () => {
-    teller.drain()
-    teller.stop()
-    await Promise.race([cache.settled(), new Promise((resolve) => clock.after(drainMs, () => resolve(null)))])
-  })
+  base.late.joining = new Joining(
+    { peerCount: () => network.peers().length, clock },
+    { hasBootstrap: options['cluster.bootstrap'].length > 0, joinWaitMs: options['cluster.joinWaitMs'] },
+  )
+  onStop('service manager', () => service.stop())
+  const drain = new Drain(
+    {
+      teller,
+      driver,
+      handover,
+      closeDoor: () => inference.close(),
+      requestsEnded: () => inference.ended(),
+      service,
+      clock,
+      log,
+    },
+    { handOverMs: options['drain.handOverMs'], requestsMs: options['drain.requestsMs'] },
+  )
+  onStop('drain', () => drain.run())
   base.late.isServing = true
+  service.ready(`serving at ${http.url}`)
   log.info(
     { node: network.self, http: http.url, socket: paths.socketPath, addresses: network.addresses() },
     'node is up',

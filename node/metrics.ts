@@ -39,6 +39,7 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
   gauge('holdfast_memory_limit_bytes', 'Limit of weights in shared memory.', () => stats().memoryLimitBytes)
   gauge('holdfast_disk_used_bytes', 'Bytes of the disk tier.', () => stats().diskUsedBytes)
   gauge('holdfast_disk_limit_bytes', 'Limit of the disk tier.', () => stats().diskLimitBytes)
+  gauge('holdfast_disk_failures', 'Writes that the disk refused since the start.', () => stats().diskFailures)
   gauge('holdfast_leases', 'Open models of client processes.', () => stats().leases)
   gauge('holdfast_store_connections', 'Client processes connected to the store.', () => stats().connections)
   gauge('holdfast_store_open_hits', 'Opens answered from memory since the start.', () => stats().openHits)

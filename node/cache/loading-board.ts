@@ -6,19 +6,31 @@ export interface Loading {
   readonly state: 'fetching' | 'deriving' | 'loading'
   readonly doneBytes: number
   readonly totalBytes: number
+  /** Of the fetch so far; null before anything was measured, and when nothing is fetched. */
+  readonly bytesPerS: number | null
 }
 
 interface Row {
   workers: number
   loading: Loading | null
+  /** Where the fetch stood when it was first heard of: what was here already says nothing about speed. */
+  fetch: { readonly sinceMs: number; readonly sinceBytes: number } | null
 }
 
+/** Over less than this a rate is chance. */
+const rateMsMin = 200
+
 export class LoadingBoard {
+  private readonly nowMs: () => number
   private readonly rows = new Map<ModelId, Row>()
+
+  constructor(nowMs: () => number) {
+    this.nowMs = nowMs
+  }
 
   /** Keeps the model's row until the action ends, well or not. */
   async during<T>(model: ModelId, action: () => Promise<T>): Promise<T> {
-    const row = this.rows.get(model) ?? { workers: 0, loading: null }
+    const row = this.rows.get(model) ?? { workers: 0, loading: null, fetch: null }
     this.rows.set(model, row)
     row.workers += 1
     try {
@@ -34,7 +46,16 @@ export class LoadingBoard {
     const row = this.rows.get(model)
     if (row === undefined) return
     const { doneBytes, totalBytes } = bytes ?? row.loading ?? { doneBytes: 0, totalBytes: 0 }
-    row.loading = { model, state, doneBytes, totalBytes }
+    if (state !== 'fetching') row.fetch = null
+    else row.fetch ??= { sinceMs: this.nowMs(), sinceBytes: doneBytes }
+    row.loading = { model, state, doneBytes, totalBytes, bytesPerS: this.rateOf(row, doneBytes) }
+  }
+
+  private rateOf({ fetch }: Row, doneBytes: number): number | null {
+    if (fetch === null) return null
+    const elapsedMs = this.nowMs() - fetch.sinceMs
+    const bytes = doneBytes - fetch.sinceBytes
+    return elapsedMs < rateMsMin || bytes <= 0 ? null : (bytes * 1000) / elapsedMs
   }
 
   get(model: ModelId): Loading | null {

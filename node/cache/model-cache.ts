@@ -64,7 +64,7 @@ export class ModelCache {
   private readonly sessions: Sessions
   private readonly evictor: Evictor
   private readonly holds = new Holds()
-  private readonly board = new LoadingBoard()
+  private readonly board: LoadingBoard
   private readonly opening = new SingleFlight<Ready>()
   private readonly running = new SingleFlight<Runnable>()
   private readonly memoryItems: TierItems
@@ -74,6 +74,7 @@ export class ModelCache {
 
   constructor(ports: ModelCachePorts) {
     this.ports = ports
+    this.board = new LoadingBoard(() => ports.clock.nowMs())
     const { store, table, leases, holds } = { ...ports, holds: this.holds }
     this.memoryItems = new TierItems(ports.memoryPolicy, ports.clock)
     this.diskItems = new TierItems(ports.diskPolicy, ports.clock)

@@ -6,6 +6,8 @@ import { pino } from 'pino'
 import type { NodeOptions } from '../config/index.ts'
 import { startDaemon } from '../daemon.ts'
 
+const endingSignals = ['SIGTERM', 'SIGINT'] as const
+
 export async function runNode(options: NodeOptions): Promise<void> {
   const level = options['log.level']
   const log = pino(
@@ -13,7 +15,12 @@ export async function runNode(options: NodeOptions): Promise<void> {
     pino.destination(2),
   )
   const signal = Promise.withResolvers<NodeJS.Signals>()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => signal.resolve(name))
+  const onSignal = (name: NodeJS.Signals) => {
+    // A second one of either kind means it: without a listener the default action ends the process.
+    for (const one of endingSignals) process.off(one, onSignal)
+    signal.resolve(name)
+  }
+  for (const name of endingSignals) process.on(name, onSignal)
   process.on('unhandledRejection', (error) => {
     log.error({ error: (error as Error)?.stack ?? String(error) }, 'unhandled rejection')
   })
@@ -30,7 +37,6 @@ export async function runNode(options: NodeOptions): Promise<void> {
     })}\n`,
   )
   log.info({ signal: await signal.promise }, 'stopping')
-  // A second signal means it: the default action ends the process.
   await daemon.stop()
   log.info({}, 'stopped')
   // Everything of ours has ended; timers that libraries forgot would keep the process for another second.

@@ -4,7 +4,7 @@
  */
 import { assertInvariant, HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 import type { ModelId, NodeId, RequestContext } from '../../placement/types.ts'
-import type { DigestItem, DigestRange, Effect, Event, FetchChunk, SealedEntry } from '../core/events.ts'
+import type { DigestItem, DigestRange, Effect, EntryKind, Event, FetchChunk, SealedEntry } from '../core/events.ts'
 import type { NodeCore } from '../core/index.ts'
 import type { Log } from '../log.ts'
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports.ts'
@@ -68,6 +68,9 @@ export class CoreDriver {
   private readonly queue: TimelessEvent[] = []
   private readonly stops: (() => void)[] = []
   private readonly noticeListeners: ((notice: ClusterNotice) => void)[] = []
+  /** The newest own entry of each kind that was published. */
+  private readonly said = new Map<EntryKind, SealedEntry>()
+  private readonly saidListeners = new Set<() => void>()
   private isDraining = false
   private isStopped = false
 
@@ -169,9 +172,51 @@ export class CoreDriver {
     }
   }
 
+  /**
+   * Tells every connected peer this node's newest entry of a kind once more, by a call that it answers: gossip is not
+   * acknowledged, and a node that leaves cannot repeat it. Waits first until an entry that `isWanted` has been published.
+   * Resolves with the number of peers that answered, in any case when the signal fires.
+   */
+  async confirm(
+    kind: EntryKind,
+    isWanted: (body: object) => boolean,
+    options: { signal: AbortSignal },
+  ): Promise<number> {
+    const { network, codec } = this.ports
+    const sealed = await this.whenSaid(kind, isWanted, options.signal)
+    if (sealed === null) return 0
+    const message = codec.encodeEntries([sealed])
+    const calls = network.peers().map((node) => this.call(node, 'entries', message, options))
+    const results = await Promise.allSettled(calls)
+    return results.filter(({ status }) => status === 'fulfilled').length
+  }
+
+  private whenSaid(
+    kind: EntryKind,
+    isWanted: (body: object) => boolean,
+    signal: AbortSignal,
+  ): Promise<SealedEntry | null> {
+    const { promise, resolve } = Promise.withResolvers<SealedEntry | null>()
+    const look = () => {
+      const sealed = this.said.get(kind)
+      if (sealed !== undefined && isWanted(sealed.entry.body)) resolve(sealed)
+    }
+    const giveUp = () => resolve(null)
+    this.saidListeners.add(look)
+    signal.addEventListener('abort', giveUp, { once: true })
+    if (signal.aborted) giveUp()
+    look()
+    return promise.finally(() => {
+      this.saidListeners.delete(look)
+      signal.removeEventListener('abort', giveUp)
+    })
+  }
+
   private execute(effect: Effect): void {
     switch (effect.kind) {
       case 'publish':
+        this.said.set(effect.sealed.entry.kind, effect.sealed)
+        for (const listener of this.saidListeners) listener()
         this.inBackground(
           'gossip',
           this.ports.network.broadcast(effect.sealed.entry.kind, this.ports.codec.encodeEntries([effect.sealed])),

@@ -3,6 +3,7 @@ import type { Admin } from '../admin/index.ts'
 import type { StoreDesk } from '../cache/store-desk.ts'
 import type { LocalStateTeller } from '../cluster/local-state.ts'
 import type { NodeOptions } from '../config/index.ts'
+import type { Joining } from '../life/index.ts'
 import type { Log } from '../log.ts'
 import type { NodePaths } from '../paths.ts'
 import type { StateStore } from '../ports.ts'
@@ -26,6 +27,7 @@ export interface Late {
   desk: StoreDesk | null
   admin: Admin | null
   localState: LocalStateTeller | null
+  joining: Joining | null
   isServing: boolean
 }
 
@@ -33,6 +35,13 @@ export function isDraining({ late }: Base): boolean {
   return late.localState?.draining ?? false
 }
 
+/** Null when the node is ready for requests: it serves, is not about to stop, and has joined its cluster or counts as alone. */
+export function whyNotReady(base: Base): string | null {
+  if (isDraining(base)) return 'the node is draining; send requests to another'
+  if (!base.late.isServing) return 'the node is starting'
+  return base.late.joining?.done === false ? 'the node looks for its cluster (cluster.bootstrap)' : null
+}
+
 export function isReady(base: Base): boolean {
-  return base.late.isServing && !isDraining(base)
+  return whyNotReady(base) === null
 }

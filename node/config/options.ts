@@ -81,6 +81,12 @@ export const optionTable = {
   'cluster.bulkHost': text('', 'Host that the bulk listener binds to. Default: that of the first cluster.listen.'),
   'cluster.bulkPort': integer(0, 0, 65_535, 'Port of the bulk listener; 0 takes a free one.'),
   'cluster.advertiseHost': text('', 'Host that other nodes reach this one by, when it binds to a wildcard address.'),
+  'cluster.joinWaitMs': integer(
+    10_000,
+    0,
+    3_600_000,
+    'A node with cluster.bootstrap is ready once it has joined, or when it has been alone for this long.',
+  ),
   'http.host': text('127.0.0.1', 'Host of the HTTP interface.'),
   'http.port': integer(8080, 0, 65_535, 'Port of the HTTP interface; 0 takes a free one.'),
   'http.bodyLimitBytes': bytes(64 * MiB, 1024, 'Largest request body.'),
@@ -98,6 +104,13 @@ export const optionTable = {
     86_400_000,
     'How often pinned models are looked up and brought back when they are missing.',
   ),
+  'drain.handOverMs': integer(
+    30_000,
+    0,
+    3_600_000,
+    'How long a node that stops hands last copies of wanted models on to others; 0 hands nothing on.',
+  ),
+  'drain.requestsMs': integer(30_000, 0, 3_600_000, 'How long a node that stops waits for requests that run.'),
   'placement.eviction': choice('holdfast', evictionPolicyNames, 'Which models leave when room is needed.'),
   'log.level': choice('info', logLevels, 'The least important messages that are logged.'),
 } as const satisfies Record<string, OptionRow>

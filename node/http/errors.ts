@@ -3,6 +3,7 @@
  * form, {error: "message"}, with our code in the header `holdfast-error`.
  */
 import { type ErrorCode, errorTable, HoldfastError } from '../../placement/errors.ts'
+import type { LoadingView } from './loading-view.ts'
 
 /** Seconds after which a request that met a passing shortage may try again. */
 const retryAfterS = 1
@@ -15,6 +16,9 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'ORIGIN_UNAVAILABLE',
 ])
 
+/** How far a model was when a request for it failed: kept beside the error, because the error may be of many requests. */
+export const loadingOf = new WeakMap<HoldfastError, LoadingView>()
+
 export interface ErrorReply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -23,12 +27,14 @@ export interface ErrorReply {
 
 export function errorReply(error: unknown, options: { readonly isProtocolRoute: boolean }): ErrorReply {
   const known = toHoldfastError(error)
+  const loading = error instanceof HoldfastError ? loadingOf.get(error) : undefined
   const headers: Record<string, string> = { 'holdfast-error': known?.code ?? 'INTERNAL' }
-  if (known !== null && passing.has(known.code)) headers['retry-after'] = String(retryAfterS)
+  if (known !== null && passing.has(known.code)) headers['retry-after'] = String(loading?.etaSeconds ?? retryAfterS)
   const message = known?.message ?? 'internal error; the log of the node says more.'
   const status = known === null ? 500 : errorTable[known.code].status
   const ours = known?.toJSON() ?? { code: 'INTERNAL', message, action: 'Look into the log of the node.', details: {} }
-  return { status, headers, body: options.isProtocolRoute ? { error: message } : { error: ours } }
+  const body = options.isProtocolRoute ? { error: message } : { error: ours }
+  return { status, headers, body: loading === undefined ? body : { ...body, loading } }
 }
 
 /** Null for a defect of ours, whose text is for the log only. */

@@ -15,7 +15,9 @@ export interface HttpPorts {
   readonly log: Log
   readonly metrics: Registry
   readonly inference: Pick<InferenceService, 'infer'>
-  readonly isReady: () => boolean
+  readonly pulse: () => Promise<{ readonly alive: boolean; readonly reason: string | null }>
+  /** Null when the node is ready. */
+  readonly whyNotReady: () => string | null
   readonly resolve: (name: ModelName) => Promise<ResolvedModel>
   /** Loads the model when it is not. */
   readonly signature: (resolved: ResolvedModel, context: RequestContext) => Promise<ModelSignature>

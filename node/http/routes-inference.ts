@@ -1,11 +1,13 @@
 /** Open Inference Protocol V2 (JSON): health, model metadata, readiness and inference, at any node for any model. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { formatModelName, type ModelName } from '../../origin/index.ts'
-import { HoldfastError } from '../../placement/errors.ts'
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 import type { RequestContext } from '../../placement/types.ts'
 import type { ResolvedModel } from '../cache/model-directory.ts'
 import { remaining, withDeadline } from '../deadline.ts'
 import { formatInferResponse, parseInferRequest } from '../runtime/index.ts'
+import { loadingOf } from './errors.ts'
+import { loadingView } from './loading-view.ts'
 import { parseModelPath } from './model-path.ts'
 import type { HttpPorts } from './ports.ts'
 
@@ -14,11 +16,6 @@ const tenantLengthMax = 128
 
 export function registerInferenceRoutes(app: FastifyInstance, ports: HttpPorts): void {
   app.get('/v2', async () => ({ name: serverName, version: ports.cluster().version, extensions: [] }))
-  app.get('/v2/health/live', async () => ({ live: true }))
-  app.get('/v2/health/ready', async (_request, reply) => {
-    const ready = ports.isReady()
-    return reply.code(ready ? 200 : 503).send({ ready })
-  })
   app.get<{ Params: { '*': string } }>('/v2/models/*', async (request, reply) => {
     const { name, verb } = parseModelPath(request.params['*'])
     if (verb === 'ready') return sendReadiness(ports, name, contextOf(request), reply)
@@ -44,7 +41,7 @@ async function sendReadiness(
   const loading = ports.loading(resolved.digest)
   return reply
     .code(ready ? 200 : 503)
-    .send({ name: formatModelName(name), ready, ...(loading === null ? {} : { loading }) })
+    .send({ name: formatModelName(name), ready, ...(loading === null ? {} : { loading: loadingView(loading) }) })
 }
 
 async function metadata(ports: HttpPorts, name: ModelName, context: RequestContext): Promise<object> {
@@ -69,15 +66,17 @@ async function infer(
       gone.abort(new HoldfastError('DEADLINE_EXCEEDED', 'the client closed the connection.'))
   })
   const { resolved, left } = await resolveInTime(ports, name, context)
-  const answer = await ports.inference.infer({
+  const asked = {
     name: formatModelName(name),
     resolved,
     inputs: parsed.inputs,
     outputs: parsed.outputs ?? null,
     context: left,
     mayForward: mayForward(request),
+    requestId: request.id,
     signal: gone.signal,
-  })
+  }
+  const answer = await withLoading(ports, resolved, ports.inference.infer(asked))
   reply.header('holdfast-served-by', answer.servedBy)
   reply.header('holdfast-served-from', answer.servedFrom)
   reply.header('holdfast-elapsed-ms', answer.elapsedMs.toFixed(2))
@@ -91,6 +90,17 @@ async function infer(
       outputs: answer.outputs,
     }),
   )
+}
+
+/** Whoever is told to come back is told how far the model is that they wait for. */
+async function withLoading<T>(ports: HttpPorts, { digest }: ResolvedModel, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    const loading = ports.loading(digest)
+    if (loading !== null && isHoldfastError(error)) loadingOf.set(error, loadingView(loading))
+    throw error
+  }
 }
 
 /** A name may have to be looked up at an origin that is far: that is part of the caller's time. */

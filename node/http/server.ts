@@ -2,19 +2,25 @@
  * The node's HTTP interface: Open Inference Protocol V2 below /v2, our own views below /v1, Prometheus metrics at /metrics.
  * On loopback, requests of web pages from elsewhere are refused by their Host and Origin headers.
  */
+import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { HoldfastError } from '../../placement/errors.ts'
 import { errorReply } from './errors.ts'
 import { isForeignPage } from './foreign-page.ts'
 import type { HttpPorts } from './ports.ts'
 import { registerClusterRoutes } from './routes-cluster.ts'
+import { registerHealthRoutes } from './routes-health.ts'
 import { registerInferenceRoutes } from './routes-inference.ts'
 
 export interface HttpServerOptions {
   readonly host: string
   readonly port: number
   readonly bodyLimitBytes: number
+  /** Connections that are still busy this long after close() began are cut off. */
+  readonly closeMs?: number
 }
+
+const defaultCloseMs = 2_000
 
 export interface HttpServer {
   readonly url: string
@@ -32,7 +38,7 @@ export function createHttpApp(
   const app = fastify({
     bodyLimit: options.bodyLimitBytes,
     routerOptions: { maxParamLength: 1024 },
-    requestIdHeader: 'holdfast-request-id',
+    genReqId: ({ headers }) => requestIdOf(headers['holdfast-request-id']),
     forceCloseConnections: 'idle',
     // What the framework refuses before any route is found: a path that is not percent-encoded right, say.
     frameworkErrors: (error, request, reply) => void sendError(ports, error, request, reply),
@@ -50,6 +56,12 @@ export function createHttpApp(
     const error = new HoldfastError('UNKNOWN_ROUTE', `there is no ${request.method} ${request.url.split('?')[0]}.`)
     return sendError(ports, error, request, reply)
   })
+  app.addHook('onResponse', async (request, reply) => {
+    const { id: requestId, method, url } = request
+    const elapsedMs = Math.round(reply.elapsedTime)
+    ports.log.debug({ requestId, method, url, status: reply.statusCode, elapsedMs }, 'request answered')
+  })
+  registerHealthRoutes(app, ports)
   registerInferenceRoutes(app, ports)
   registerClusterRoutes(app, ports)
   addRoutes(app)
@@ -63,7 +75,21 @@ export async function startHttpServer(
 ): Promise<HttpServer> {
   const app = createHttpApp(ports, options, addRoutes)
   const url = await app.listen({ host: options.host, port: options.port })
-  return { url, app, close: () => app.close() }
+  return { url, app, close: () => closeWithin(app, options.closeMs ?? defaultCloseMs) }
+}
+
+async function closeWithin(app: FastifyInstance, closeMs: number): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), closeMs)
+  try {
+    await app.close()
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The caller's, so that its logs and ours speak of the same request; one that could not stand in a log line is replaced. */
+function requestIdOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' && /^[\w.:-]{1,128}$/.test(header) ? header : randomUUID()
 }
 
 function sendError(ports: HttpPorts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -2,7 +2,8 @@
  * Inference between nodes: one request and one answer in CBOR, tensors as raw little-endian bytes. The peer is authenticated;
  * its message is checked all the same.
  *
- *   request = {version: 1, model: 32-byte digest, name, tenant, deadlineMs | null, inputs: [tensor], outputs: [name] | null}
+ *   request = {version: 1, model: 32-byte digest, name, tenant, deadlineMs | null, inputs: [tensor], outputs: [name] | null,
+ *             requestId?}
  *   answer  = {version: 1, outputs: [tensor]}
  *   tensor  = {name, datatype, shape, data: bytes | [text]}
  */
@@ -17,6 +18,8 @@ export interface InferMessage {
   readonly context: RequestContext
   readonly inputs: readonly TensorValue[]
   readonly outputs: readonly string[] | null
+  /** Of the node that was asked first, for the logs of both. */
+  readonly requestId?: string
 }
 
 const version = 1
@@ -49,25 +52,28 @@ export function encodeInferRequest(message: InferMessage): Uint8Array {
     deadlineMs: Number.isFinite(deadlineMs) ? Math.max(0, Math.floor(deadlineMs)) : null,
     inputs: message.inputs,
     outputs: message.outputs,
+    requestId: message.requestId,
   })
 }
 
 export function decodeInferRequest(bytes: Uint8Array): InferMessage {
   const value = decodeCbor(bytes, 'inference request')
   if (!isPlainMap(value) || value.version !== version) throw malformed('inference request', 'its version is unknown')
-  const { model, name, tenant, deadlineMs, outputs } = value
+  const { model, name, tenant, deadlineMs, outputs, requestId } = value
   if (!isBytes(model, 32) || !isName(name) || !isName(tenant))
     throw malformed('inference request', 'a field is missing')
   if (deadlineMs !== null && !isCount(deadlineMs)) throw malformed('inference request', 'its deadline is no number')
   if (outputs !== null && !(Array.isArray(outputs) && outputs.length <= tensorsMax && outputs.every(isName))) {
     throw malformed('inference request', 'its outputs are no list of names')
   }
+  if (requestId !== undefined && !isName(requestId)) throw malformed('inference request', 'its id is no short text')
   return {
     model: Buffer.from(model).toString('hex'),
     name,
     context: { tenant, deadlineMs: deadlineMs ?? Number.POSITIVE_INFINITY },
     inputs: tensorsOf(value.inputs),
     outputs,
+    ...(requestId === undefined ? {} : { requestId }),
   }
 }
 

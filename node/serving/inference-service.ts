@@ -25,6 +25,8 @@ export interface InferenceRequest {
   readonly context: RequestContext
   /** False when the caller wants this node to serve, whatever it costs. */
   readonly mayForward: boolean
+  /** Names the request in the logs of every node that it comes to. */
+  readonly requestId?: string
   readonly signal?: AbortSignal
 }
 
@@ -64,6 +66,8 @@ export const defaultInferenceServiceOptions: InferenceServiceOptions = { forward
 export class InferenceService {
   private readonly ports: InferenceServicePorts
   private readonly options: InferenceServiceOptions
+  private readonly running = new Set<Promise<unknown>>()
+  private isClosed = false
 
   constructor(ports: InferenceServicePorts, options: Partial<InferenceServiceOptions> = {}) {
     this.ports = ports
@@ -71,10 +75,32 @@ export class InferenceService {
   }
 
   start(): void {
-    this.ports.network.handle('infer', async (from, payload, { signal }) => this.onForwarded(from, payload, signal))
+    this.ports.network.handle('infer', (from, payload, { signal }) =>
+      this.counted(this.onForwarded(from, payload, signal)),
+    )
   }
 
-  async infer(request: InferenceRequest): Promise<InferenceAnswer> {
+  infer(request: InferenceRequest): Promise<InferenceAnswer> {
+    return this.counted(this.route(request))
+  }
+
+  /** From now on requests are answered by other nodes, or with SHUTTING_DOWN. */
+  close(): void {
+    this.isClosed = true
+  }
+
+  /** Resolves when no request runs, those included that begin meanwhile. */
+  async ended(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running)
+  }
+
+  private counted<T>(work: Promise<T>): Promise<T> {
+    const ending = work.finally(() => this.running.delete(ending))
+    this.running.add(ending)
+    return ending
+  }
+
+  private async route(request: InferenceRequest): Promise<InferenceAnswer> {
     const { cache, driver, clock } = this.ports
     const startedMs = clock.nowMs()
     const model = request.resolved.digest
@@ -82,9 +108,11 @@ export class InferenceService {
     cache.noteRequest(model)
     const excluded: NodeId[] = []
     let mayForward = request.mayForward
+    let refusal: HoldfastError | null = null
     for (;;) {
       const context = remaining(request.context, clock.nowMs() - startedMs)
-      const decision = this.ports.router.route(request.resolved, context, { excluded, mayForward })
+      const mayServeHere = !this.isClosed && refusal === null
+      const decision = this.ports.router.route(request.resolved, context, { excluded, mayForward, mayServeHere })
       if (decision.kind === 'forward' && decision.node !== undefined) {
         const outputs = await this.forward(decision.node, request, context)
         if (outputs !== null) return this.answer(outputs, decision.node, 'forwarded', startedMs, decision)
@@ -92,9 +120,15 @@ export class InferenceService {
         mayForward = excluded.length < this.options.forwardsMax
         continue
       }
-      if (decision.kind === 'unservable') throw this.unservable(request, decision)
-      const { outputs, source } = await this.runHere(request, context)
-      return this.answer(outputs, this.ports.network.self, source, startedMs, decision)
+      if (decision.kind === 'unservable') throw refusal ?? this.unservable(request, decision)
+      try {
+        const { outputs, source } = await this.runHere(request, context)
+        return this.answer(outputs, this.ports.network.self, source, startedMs, decision)
+      } catch (error) {
+        // Another node may have the room, or the disk, that this one lacks.
+        if (!isOfRoom(error) || !mayForward) throw error
+        refusal = error
+      }
     }
   }
 
@@ -125,8 +159,9 @@ export class InferenceService {
     request: InferenceRequest,
     context: RequestContext,
   ): Promise<TensorValue[] | null> {
-    const { resolved, name, inputs, outputs } = request
-    const payload = encodeInferRequest({ model: resolved.digest, name, context, inputs, outputs })
+    const { resolved, name, inputs, outputs, requestId } = request
+    const id = requestId === undefined ? {} : { requestId }
+    const payload = encodeInferRequest({ model: resolved.digest, name, context, inputs, outputs, ...id })
     const signal = deadlineSignal(Math.min(this.options.forwardTimeoutMs, context.deadlineMs), request.signal)
     try {
       return decodeInferAnswer(
@@ -136,7 +171,7 @@ export class InferenceService {
       if (request.signal?.aborted) throw error
       if (isOfRequest(error)) throw error
       this.ports.log.info(
-        { node, model: resolved.digest, error: (error as Error).message },
+        { requestId, node, model: resolved.digest, error: (error as Error).message },
         'a holder did not serve; trying elsewhere',
       )
       return null
@@ -147,12 +182,14 @@ export class InferenceService {
   private async onForwarded(from: NodeId, payload: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
     const { cache, runtime, network, clock } = this.ports
     const message = decodeInferRequest(payload)
+    const { requestId } = message
     const manifest = cache.heldManifest(message.model)
     if (this.ports.isDraining() || manifest === null) {
       throw new HoldfastError('FORWARD_REFUSED', `${network.self} does not hold ${message.name} now.`, {
         details: { from },
       })
     }
+    this.ports.log.debug({ requestId, from, model: message.model }, 'serving a forwarded request')
     using _hold = cache.hold(message.model)
     cache.noteRequest(message.model)
     const startedMs = clock.nowMs()
@@ -183,8 +220,18 @@ export class InferenceService {
       const paths = resolved.manifest.files.slice(0, 5).map(({ path }) => path)
       return new HoldfastError('NOT_RUNNABLE', `${name} has no ONNX file to run; its files are ${paths.join(', ')}.`)
     }
+    if (this.isClosed || this.ports.isDraining()) {
+      return new HoldfastError('SHUTTING_DOWN', `this node is stopping and no other holds ${name}; ask another node.`)
+    }
     return new HoldfastError('NO_SOURCE', `${name} is on no reachable node and there is no origin for it (${reason}).`)
   }
+}
+
+const codesOfRoom: ReadonlySet<ErrorCode> = new Set(['MEMORY_FULL', 'DISK_FULL', 'DISK_FAILED', 'OVERLOADED'])
+
+/** This node cannot serve the request now; it is no fault of the request. */
+function isOfRoom(error: unknown): error is HoldfastError {
+  return isHoldfastError(error) && codesOfRoom.has(error.code)
 }
 
 const codesOfRequest: ReadonlySet<ErrorCode> = new Set(['INFERENCE_FAILED', 'BAD_REQUEST', 'NOT_RUNNABLE'])

@@ -27,6 +27,8 @@ export interface HowToRoute {
   /** Nodes that have already refused or failed this request. */
   readonly excluded: readonly NodeId[]
   readonly mayForward: boolean
+  /** False when this node cannot serve the request, whatever it holds: it is about to end, or its disk refuses. */
+  readonly mayServeHere?: boolean
 }
 
 export interface RouterOptions {
@@ -46,7 +48,7 @@ export class Router {
     this.options = { ...defaultRouterOptions, ...options }
   }
 
-  route(resolved: ResolvedModel, context: RequestContext, how: HowToRoute): RouteDecision {
+  route(resolved: ResolvedModel, context: RequestContext, { mayServeHere = true, ...how }: HowToRoute): RouteDecision {
     const { core, profile, clock } = this.ports
     const model = resolved.digest
     const sizeBytes = manifestSizeBytes(resolved.manifest)
@@ -54,11 +56,11 @@ export class Router {
       {
         model: { id: model, sizeBytes, initMs: profile.initMs(model, sizeBytes), executeMs: profile.executeMs(model) },
         self: {
-          tier: this.selfTier(model),
+          tier: mayServeHere ? this.selfTier(model) : null,
           queueMs: this.ports.queueMs(),
           diskBandwidthBytesPerS: this.options.diskBandwidthBytesPerS,
           runnable: this.ports.isRunnable(resolved),
-          draining: this.ports.isDraining(),
+          draining: this.ports.isDraining() || !mayServeHere,
         },
         context,
         originAllowed: this.ports.hasOrigin,

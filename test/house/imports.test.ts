@@ -46,6 +46,21 @@ const table: readonly Rule[] = [
     packages: ['node:'],
   },
   {
+    folder: 'node/life',
+    own: [
+      'node/life/',
+      'node/cache/',
+      'node/cluster/',
+      'node/core/',
+      'node/net/cbor.ts',
+      'native/types.ts',
+      'origin/',
+      'placement/',
+      ...shared,
+    ],
+    packages: [],
+  },
+  {
     folder: 'node/serving',
     own: [
       'node/serving/',

@@ -69,13 +69,13 @@ describe('Holds', () => {
 
 describe('LoadingBoard', () => {
   it('keeps a row until the last who works on the model has ended, however', async () => {
-    const board = new LoadingBoard()
+    const board = new LoadingBoard(() => 0)
     const slow = Promise.withResolvers<void>()
     const working = board.during('a', () => slow.promise)
     await expect(board.during('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
     board.note('a', 'fetching', { doneBytes: 1, totalBytes: 2 })
     board.note('a', 'deriving')
-    expect(board.get('a')).toEqual({ model: 'a', state: 'deriving', doneBytes: 1, totalBytes: 2 })
+    expect(board.get('a')).toEqual({ model: 'a', state: 'deriving', doneBytes: 1, totalBytes: 2, bytesPerS: null })
     slow.resolve()
     await working
     board.note('a', 'loading')

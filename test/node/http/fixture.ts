@@ -18,6 +18,7 @@ export class HttpFixture {
   readonly requests: InferenceRequest[] = []
   readonly logged: { level: string; message: string; data: object }[] = []
   ready = true
+  alive = true
   servable = true
   ports: HttpPorts
   readonly app: ReturnType<typeof createHttpApp>
@@ -38,7 +39,8 @@ export class HttpFixture {
           return { outputs: request.inputs, servedBy: 'node-b', servedFrom: 'forwarded', elapsedMs: 1.234, decision }
         },
       },
-      isReady: () => this.ready,
+      pulse: async () => (this.alive ? { alive: true, reason: null } : { alive: false, reason: 'the store hangs' }),
+      whyNotReady: () => (this.ready ? null : 'the node is draining'),
       resolve: async (name) => {
         if (formatModelName(name) !== 'acme/m:latest' && name.tag !== 'v3') {
           throw new HoldfastError('UNKNOWN_MODEL', `nobody knows ${formatModelName(name)}.`)
@@ -54,7 +56,7 @@ export class HttpFixture {
       route: () => decision,
       cluster: () => ({ self: 'node-a', version: '1.2.3', members: [] }),
       models: () => [],
-      loading: () => ({ model: model.id, state: 'fetching', doneBytes: 1, totalBytes: 2 }),
+      loading: () => ({ model: model.id, state: 'fetching', doneBytes: 1, totalBytes: 2, bytesPerS: null }),
       clock: this.clock,
       ...over,
     }

@@ -1,0 +1,6 @@
+/** The life of a daemon: it joins, is alive, says so to the service manager, and leaves without anybody noticing. */
+export { Drain, type DrainOptions, defaultDrainOptions } from './drain.ts'
+export { Handover } from './handover.ts'
+export { Joining } from './joining.ts'
+export { ServiceManager, takeServiceEnvironment } from './service-manager.ts'
+export { type Pulse, Vitals } from './vitals.ts'

@@ -15,7 +15,7 @@ export default defineConfig({
       project('conformance', ['test/conformance/**/*.test.ts']),
       project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 60_000 }),
       project('native', ['test/native/**/*.test.ts'], { testTimeout: 60_000 }),
-      project('e2e', ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'], {
+      project('e2e', ['test/{e2e,bench,docs}/**/*.test.ts'], {
         testTimeout: 120_000,
         hookTimeout: 120_000,
         fileParallelism: false,

@@ -4,7 +4,6 @@ import { networkInterfaces, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError } from '../../placement/errors.ts'
 import { generateAdminToken } from '../admin/admin-tokens.ts'
-import { isLoopbackHost } from '../config/listening.ts'
 import { ClusterKey } from '../net/cluster-key.ts'
 import { parseClusterKeys } from '../net/cluster-keyring.ts'
 import type { InitFlags } from './commands/init.ts'
@@ -33,7 +32,8 @@ export async function initNode(flags: InitFlags): Promise<InitReport> {
   const keyText =
     flags.clusterKeyFile === undefined ? `${ClusterKey.generate().text()}\n` : await keyOf(flags.clusterKeyFile)
   const given = flags.host ?? lanAddress()
-  const host = given === null || isLoopbackHost(given) ? null : given
+  // Another loopback address was meant: two nodes on one machine, say.
+  const host = given === null || given === '127.0.0.1' || given === 'localhost' || given === '::1' ? null : given
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const config = firstConfig({
     keyFile,

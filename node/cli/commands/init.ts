@@ -21,7 +21,7 @@ Overwrites nothing. Other boxes reach this one by --host: the address of its net
 
 Examples:
   $ holdfast init --origin file:///srv/models
-  $ holdfast init --cluster-key-file ./cluster.key --join /ip4/192.0.2.7/tcp/4001`
+  $ holdfast init --dir /etc/holdfast --cluster-key-file ./cluster.key --join /ip4/192.0.2.7/tcp/4001`
 
 export function initCommand(): Command {
   return new Command('init')

@@ -11,7 +11,7 @@ have the model open keep the revision they opened; what is opened or asked from 
 Exit code 1 when a node was not reached: it finds out by itself after \`refs.freshMs\`.
 
 Example:
-  $ holdfast push ./resnet50 acme/resnet50:v3 && holdfast invalidate acme/resnet50:v3`
+  $ holdfast push ./resnet50 acme/resnet50:v3 --origin file:///srv/models && holdfast invalidate acme/resnet50:v3`
 
 export function invalidateCommand(): Command {
   return addNodeOptions(new Command('invalidate').description('look a tag up again on all nodes, after it moved'))

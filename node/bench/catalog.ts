@@ -11,4 +11,8 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
     measures: 'push, fetch, open and inference on this machine, beside what the machine itself can do',
     load: async () => (await import('./smoke.ts')).smoke,
   },
+  origin: {
+    measures: 'push and pull of an origin, beside aws-sdk or cp with the same file; memory, resume, what is shared',
+    load: async () => (await import('./origin.ts')).originBench,
+  },
 }

@@ -1,0 +1,144 @@
+/** A world for the admin parts: a directory and a cache that do what they are told, a clock by hand, a state in memory. */
+import type { WantedTier } from '../../../node/admin/index.ts'
+import type { AdminCache, AdminDirectory } from '../../../node/admin/ports.ts'
+import type { ResolvedModel } from '../../../node/cache/model-directory.ts'
+import type { StateStore } from '../../../node/ports.ts'
+import type { Clock } from '../../../node/system.ts'
+import { formatModelName, type ModelName, type Ref } from '../../../origin/index.ts'
+import { HoldfastError } from '../../../placement/errors.ts'
+import type { ModelId, Source } from '../../../placement/types.ts'
+
+export const digestOf = (letter: string): ModelId => letter.repeat(64)
+
+export class FakeDirectory implements AdminDirectory {
+  /** Name -> digest. */
+  readonly tags = new Map<string, ModelId>()
+  readonly sequences = new Map<string, number>()
+  readonly heard: string[] = []
+
+  async resolve(name: ModelName): Promise<ResolvedModel> {
+    const ref = await this.refresh(name)
+    return { digest: ref.manifest, manifest: manifest(), ref, ageMs: 0 }
+  }
+
+  async resolveDigest(digest: ModelId): Promise<ResolvedModel> {
+    return { digest, manifest: manifest(), ref: null, ageMs: 0 }
+  }
+
+  knownRef(name: ModelName): Ref | null {
+    const digest = this.tags.get(formatModelName(name))
+    return digest === undefined ? null : refOf(name, digest, this.sequences.get(formatModelName(name)) ?? 1)
+  }
+
+  async refresh(name: ModelName): Promise<Ref> {
+    const ref = this.knownRef(name)
+    if (ref === null) throw new HoldfastError('UNKNOWN_MODEL', `nobody knows ${formatModelName(name)}.`)
+    return ref
+  }
+
+  async hear(node: string, name: ModelName): Promise<void> {
+    this.heard.push(`${node} ${formatModelName(name)}`)
+  }
+}
+
+export class FakeCache implements AdminCache {
+  readonly held = new Map<ModelId, WantedTier>()
+  readonly brought: string[] = []
+  /** What the next bring waits for, or fails with. */
+  gate: Promise<void> = Promise.resolve()
+
+  isHeld(model: ModelId, tier: WantedTier): boolean {
+    const at = this.held.get(model)
+    return at === tier || (at === 'memory' && tier === 'disk')
+  }
+
+  occupies(model: ModelId, tier: WantedTier): boolean {
+    return this.isHeld(model, tier)
+  }
+
+  async bring({ digest }: ResolvedModel, tier: WantedTier): Promise<Source> {
+    this.brought.push(`${digest.slice(0, 1)} ${tier}`)
+    await this.gate
+    this.held.set(digest, tier)
+    return 'origin'
+  }
+
+  isInUse(): boolean {
+    return false
+  }
+
+  async leave(model: ModelId): Promise<boolean> {
+    return this.held.delete(model)
+  }
+}
+
+export class MemoryState implements StateStore {
+  readonly values = new Map<string, unknown>()
+
+  async get(key: string): Promise<unknown> {
+    return this.values.get(key) ?? null
+  }
+
+  async put(key: string, value: unknown): Promise<void> {
+    this.values.set(key, JSON.parse(JSON.stringify(value)))
+  }
+
+  async delete(key: string): Promise<void> {
+    this.values.delete(key)
+  }
+
+  async *entries(prefix: string): AsyncIterable<[string, unknown]> {
+    for (const [key, value] of [...this.values].sort()) if (key.startsWith(prefix)) yield [key, value]
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Timers fire when a test says so. */
+export class HandClock implements Clock {
+  atMs = 1_000
+  private readonly periodic = new Set<() => void>()
+
+  nowMs(): number {
+    return this.atMs
+  }
+
+  wallMs(): number {
+    return 1_700_000_000_000 + this.atMs
+  }
+
+  every(_periodMs: number, action: () => void): () => void {
+    this.periodic.add(action)
+    return () => this.periodic.delete(action)
+  }
+
+  after(): () => void {
+    return () => undefined
+  }
+
+  tick(): void {
+    for (const action of this.periodic) action()
+  }
+}
+
+/** Promises that are settled already have done their work when this resolves. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
+}
+
+function manifest() {
+  return { schema: 'holdfast.manifest.v1', files: [], annotations: {} } as unknown as ResolvedModel['manifest']
+}
+
+function refOf({ namespace, name, tag }: ModelName, digest: ModelId, sequence: number): Ref {
+  return {
+    schema: 'holdfast.ref.v1',
+    namespace,
+    name,
+    tag,
+    manifest: digest,
+    sequence,
+    publicKey: '',
+    signature: '',
+  } as unknown as Ref
+}

@@ -49,7 +49,8 @@ Status SyncFolder(const std::string& path, CrashPoint point) {
 
 Status LockFolder(const std::string& path, UniqueFd* lock) {
   const std::string file = path + "/lock";
-  UniqueFd fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  // For reading: a file that is open for writing would keep an operator from making the disk read-only.
+  UniqueFd fd(open(file.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return DiskError("open " + file, errno);
   PassCrashPoint(CrashPoint::kLockMade);
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -121,7 +122,12 @@ Status RenameFile(const std::string& from, const std::string& to, CrashPoint poi
 }
 
 Status RemoveFile(const std::string& path, CrashPoint point) {
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return DiskError("unlink " + path, errno);
+  if (unlink(path.c_str()) != 0) {
+    const int error = errno;
+    // A read-only file system refuses before it looks whether the file is there.
+    struct stat info;
+    if (stat(path.c_str(), &info) == 0 || errno != ENOENT) return DiskError("unlink " + path, error);
+  }
   PassCrashPoint(point);
   return Status();
 }

@@ -3,11 +3,11 @@
  * runtime version and one kind of CPU (the fingerprint), are remembered over restarts, and are never taken from or given to peers:
  * nobody could check them against a manifest.
  */
-import { link, mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Store } from '../../native/types.ts'
 import { isSha256, type ManifestFile } from '../../origin/index.ts'
-import { HoldfastError } from '../../placement/errors.ts'
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 import type { ModelId, Sha256 } from '../../placement/types.ts'
 import type { Runtime, StateStore } from '../ports.ts'
 import type { DerivedBlob, ModelRow } from './model-table.ts'
@@ -69,12 +69,28 @@ export class DerivedForms {
     try {
       await this.linkFiles(row, join(folder, 'model'))
       const output = join(folder, 'derived.ort')
-      await this.ports.runtime.derive(join(folder, 'model', file.path), output)
+      await this.convert(join(folder, 'model', file.path), output)
       const { size } = await stat(output)
       const blob = await withRoom(size, () => this.ports.store.importFile(output))
       await this.remember(row, { ...blob, fingerprint: this.ports.runtime.fingerprint() })
     } finally {
       await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  /** The converter cannot say that the disk was full, only that it failed. */
+  private async convert(input: string, output: string): Promise<void> {
+    try {
+      await this.ports.runtime.derive(input, output)
+    } catch (error) {
+      const { bavail, bsize } = await statfs(this.options.scratchPath)
+      const { size: neededBytes } = await stat(input)
+      const freeBytes = bavail * bsize
+      if (freeBytes >= neededBytes || isHoldfastError(error, 'SHUTTING_DOWN')) throw error
+      throw new HoldfastError('DISK_FULL', 'the disk has no room for the form that the runtime runs; free some.', {
+        details: { neededBytes, freeBytes },
+        cause: error,
+      })
     }
   }
 

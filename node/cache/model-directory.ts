@@ -216,7 +216,7 @@ export class ModelDirectory {
       isConfirmed: isFromOrigin || (known?.isConfirmed ?? false),
     }
     this.refs.set(text, kept)
-    if (isNewer) await this.ports.state.put(`ref/${text}`, Buffer.from(encodeRef(ref)).toString('utf8'))
+    if (isNewer) await this.save(`ref/${text}`, encodeRef(ref))
     return kept
   }
 
@@ -242,8 +242,18 @@ export class ModelDirectory {
 
   private async keep(digest: ModelId, bytes: Uint8Array): Promise<Manifest> {
     const manifest = parseManifestOf(digest, bytes)
-    await this.ports.state.put(`manifest/${digest}`, Buffer.from(bytes).toString('utf8'))
+    await this.save(`manifest/${digest}`, bytes)
     return this.remember(digest, manifest)
+  }
+
+  /** What could not be written is known until the next start: a full or read-only disk keeps nobody from being served. */
+  private async save(key: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.ports.state.put(key, Buffer.from(bytes).toString('utf8'))
+    } catch (error) {
+      if (!isHoldfastError(error, 'DISK_FAILED')) throw error
+      this.ports.log.error({ key, error: error.message }, 'a record was not written; it is known until the next start')
+    }
   }
 
   private remember(digest: ModelId, manifest: Manifest): Manifest {

@@ -1,6 +1,6 @@
 /** Tells the protocol core what the node is and how it does: addresses, queue, free memory. The core decides what is news. */
 import type { StateBody } from '../core/events.ts'
-import { protocolVersion } from '../core/events.ts'
+import { spokenVersion } from '../protocol-version.ts'
 import type { Clock } from '../system.ts'
 import type { CoreDriver } from './core-driver.ts'
 
@@ -58,7 +58,7 @@ export class LocalStateTeller {
     const { sources } = this
     const body: StateBody = {
       zone: sources.zone,
-      protocolVersion,
+      protocolVersion: spokenVersion,
       addresses: sources.addresses(),
       bulkAddress: sources.bulkAddress(),
       httpUrl: sources.httpUrl(),

@@ -40,6 +40,9 @@ const foreignEnvironment = new Set([
   'HOLDFAST_CONFIG',
   'HOLDFAST_URL',
   'HOLDFAST_TOKEN_FILE',
+  // Of rehearsals: node/crash-point.ts and node/protocol-version.ts.
+  'HOLDFAST_CRASH_AT',
+  'HOLDFAST_PROTOCOL_VERSION',
 ])
 
 export function loadConfig(sources: ConfigSources): LoadedConfig {

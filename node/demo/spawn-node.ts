@@ -29,6 +29,8 @@ export interface SpawnNodeOptions {
   readonly options: Partial<{ [K in OptionKey]: NodeOptions[K] | string }>
   /** The node's log. */
   readonly logPath: string
+  /** Besides the caller's own, of which the settings of a node are left out. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** A start takes about a second; on a loaded machine a few. */
@@ -42,7 +44,7 @@ export async function spawnNode(request: SpawnNodeOptions): Promise<SpawnedNode>
   const flags = Object.entries(options).flatMap(([key, value]) => [flagNameOf(key as OptionKey), String(value)])
   const child = spawn(process.execPath, [binPath(), 'node', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: withoutNodeOptions(process.env),
+    env: { ...withoutNodeOptions(process.env), ...request.environment },
   })
   const log = createWriteStream(logPath, { flags: 'a' })
   child.stderr.pipe(log)

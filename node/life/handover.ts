@@ -17,6 +17,7 @@ import type { NodeCore } from '../core/index.ts'
 import type { Log } from '../log.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../net/cbor.ts'
 import type { ClusterNetwork } from '../ports.ts'
+import { isReadableVersion, spokenVersion } from '../protocol-version.ts'
 import type { Clock } from '../system.ts'
 
 export interface HandoverPorts {
@@ -49,7 +50,7 @@ export interface HandedOn {
   readonly left: number
 }
 
-const version = 1
+const version = spokenVersion
 const digestBytes = 32
 const context = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY }
 
@@ -170,6 +171,7 @@ export class Handover {
 
 function decodeTake(payload: Uint8Array): ModelId {
   const value = decodeCbor(payload, 'take')
-  if (!isPlainMap(value) || !isBytes(value.model, digestBytes)) throw malformed('take', 'it names no model')
+  if (!isPlainMap(value) || !isReadableVersion(value.version) || !isBytes(value.model, digestBytes))
+    throw malformed('take', 'it names no model')
   return Buffer.from(value.model).toString('hex')
 }

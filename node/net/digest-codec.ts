@@ -4,6 +4,7 @@
  *   {version: 1, nodes: 32-byte keys, kinds: bytes, epochs: [...], sequences: [...], after, through, wantsDigest}
  */
 import { type DigestItem, type DigestRange, entryKinds } from '../core/events.ts'
+import { isReadableVersion, spokenVersion } from '../protocol-version.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from './cbor.ts'
 import { counts, packNodes, unpackNodes } from './entry-body.ts'
 import { publicKeyBytes } from './node-id.ts'
@@ -21,12 +22,10 @@ export interface DigestLimits {
 /** Four kinds of 10,000 nodes, which is the largest cluster aimed at. */
 export const defaultDigestLimits: DigestLimits = { items: 40_000 }
 
-const digestVersion = 1
-
 export function encodeDigest(digest: Digest): Uint8Array {
   const { items, range } = digest
   return encodeCbor({
-    version: digestVersion,
+    version: spokenVersion,
     nodes: packNodes(items.map((item) => item.node)),
     kinds: Uint8Array.from(items, (item) => entryKinds.indexOf(item.kind)),
     epochs: items.map((item) => item.epoch),
@@ -39,7 +38,7 @@ export function encodeDigest(digest: Digest): Uint8Array {
 /** PEER_PROTOCOL unless the form is right. Kinds of a later version are left out. */
 export function decodeDigest(message: Uint8Array, limits: DigestLimits = defaultDigestLimits): Digest {
   const value = decodeCbor(message, 'digest')
-  if (!isPlainMap(value) || value.version !== digestVersion || typeof value.wantsDigest !== 'boolean') {
+  if (!isPlainMap(value) || !isReadableVersion(value.version) || typeof value.wantsDigest !== 'boolean') {
     throw malformed('digest', 'it has another form')
   }
   if (isBytes(value.nodes) && value.nodes.byteLength > limits.items * publicKeyBytes) {

@@ -61,10 +61,10 @@ function decodeResidency(value: PlainMap): ResidencyBody {
   const tierBytes = value.tiers
   const sizes = numbers(value.sizes, models.length)
   if (!isBytes(tierBytes, models.length)) throw malformed('entry', 'tiers and models differ in number')
-  const residents = models.map((model, index) => {
+  const residents = models.flatMap((model, index) => {
     const tier = tiers[tierBytes[index] ?? tiers.length]
-    if (tier === undefined) throw malformed('entry', 'it names an unknown tier')
-    return { model, tier, sizeBytes: sizes[index] as number }
+    // A tier of a later version: we could not judge what it is worth.
+    return tier === undefined ? [] : [{ model, tier, sizeBytes: sizes[index] as number }]
   })
   return value.fetching === undefined
     ? { models: residents }

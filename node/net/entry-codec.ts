@@ -57,7 +57,7 @@ export function createSeal(
   }
 }
 
-/** PEER_PROTOCOL unless the form is right and the signature is the author's. Null for an envelope of a later version. */
+/** PEER_PROTOCOL unless the form is right and the signature is the author's. Null for an envelope or a kind of a later version. */
 export function openEnvelope(envelope: Uint8Array, limits: EnvelopeLimits = defaultEnvelopeLimits): SealedEntry | null {
   if (envelope.byteLength > limits.envelopeBytes) throw malformed('entry', `it takes ${envelope.byteLength} bytes`)
   const parts = decodeCbor(envelope, 'entry')
@@ -72,6 +72,9 @@ export function openEnvelope(envelope: Uint8Array, limits: EnvelopeLimits = defa
   const node = nodeOfPublicKey(value.node)
   if (node === null) throw malformed('entry', 'its author is no Ed25519 key')
   if (!verifyByNode(node, signed(body), signature)) throw malformed('entry', `it is not signed by its author ${node}`)
+  if (typeof value.kind !== 'string') throw malformed('entry', 'its kind is no text')
+  // What this node cannot check it does not keep; who can will hear of it from others.
+  if (!isEntryKind(value.kind)) return null
   return { entry: entryOf(node, value.kind, value), envelope: Uint8Array.from(envelope) }
 }
 
@@ -101,9 +104,12 @@ export function decodeEntries(message: Uint8Array, limits: EnvelopeLimits = defa
   })
 }
 
-function entryOf(node: NodeId, kind: unknown, value: Readonly<Record<string, unknown>>): Entry {
-  if (!entryKinds.includes(kind as EntryKind)) throw malformed('entry', 'its kind is unknown')
-  const body = decodeBody(kind as EntryKind, value.body)
+function isEntryKind(kind: string): kind is EntryKind {
+  return (entryKinds as readonly string[]).includes(kind)
+}
+
+function entryOf(node: NodeId, kind: EntryKind, value: Readonly<Record<string, unknown>>): Entry {
+  const body = decodeBody(kind, value.body)
   return checkEntry({ kind, node, epoch: value.epoch, sequence: value.sequence, body })
 }
 

@@ -5,9 +5,9 @@
  *   answer  = {version: 1, payload} or {version: 1, code, message}
  */
 import { HoldfastError, isErrorCode, isHoldfastError } from '../../placement/errors.ts'
+import { isReadableVersion, spokenVersion } from '../protocol-version.ts'
 import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed, type PlainMap } from './cbor.ts'
 
-const frameVersion = 1
 const methodCharsMax = 128
 /** An error's text is for people; a hostile one must not fill the log. */
 const messageCharsMax = 2048
@@ -18,7 +18,7 @@ export interface CallRequest {
 }
 
 export function encodeRequest(request: CallRequest): Uint8Array {
-  return encodeCbor({ version: frameVersion, method: request.method, payload: request.payload })
+  return encodeCbor({ version: spokenVersion, method: request.method, payload: request.payload })
 }
 
 export function decodeRequest(frame: Uint8Array): CallRequest {
@@ -31,14 +31,14 @@ export function decodeRequest(frame: Uint8Array): CallRequest {
 }
 
 export function encodeAnswer(payload: Uint8Array): Uint8Array {
-  return encodeCbor({ version: frameVersion, payload })
+  return encodeCbor({ version: spokenVersion, payload })
 }
 
 /** Only errors of the table tell their text; anything else is a defect here, of which a peer learns no details. */
 export function encodeFailure(error: unknown): Uint8Array {
   const known = isHoldfastError(error)
   return encodeCbor({
-    version: frameVersion,
+    version: spokenVersion,
     code: known ? error.code : 'PEER_PROTOCOL',
     message: known
       ? error.message.slice(0, messageCharsMax)
@@ -64,6 +64,6 @@ export function decodeAnswer(frame: Uint8Array): Uint8Array {
 function versioned(frame: Uint8Array, what: string): PlainMap {
   const value = decodeCbor(frame, what)
   if (!isPlainMap(value) || !isCount(value.version)) throw malformed(what, 'it has no version')
-  if (value.version !== frameVersion) throw malformed(what, `it has version ${value.version}`)
+  if (!isReadableVersion(value.version)) throw malformed(what, `it has version ${value.version}`)
   return value
 }

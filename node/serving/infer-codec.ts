@@ -10,6 +10,7 @@
 import type { ModelId, RequestContext } from '../../placement/types.ts'
 import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from '../net/cbor.ts'
 import type { Datatype, TensorValue } from '../ports.ts'
+import { isReadableVersion, spokenVersion } from '../protocol-version.ts'
 
 export interface InferMessage {
   readonly model: ModelId
@@ -22,7 +23,7 @@ export interface InferMessage {
   readonly requestId?: string
 }
 
-const version = 1
+const version = spokenVersion
 const datatypes: ReadonlySet<string> = new Set<Datatype>([
   'BOOL',
   'UINT8',
@@ -58,7 +59,8 @@ export function encodeInferRequest(message: InferMessage): Uint8Array {
 
 export function decodeInferRequest(bytes: Uint8Array): InferMessage {
   const value = decodeCbor(bytes, 'inference request')
-  if (!isPlainMap(value) || value.version !== version) throw malformed('inference request', 'its version is unknown')
+  if (!isPlainMap(value) || !isReadableVersion(value.version))
+    throw malformed('inference request', 'its version is unknown')
   const { model, name, tenant, deadlineMs, outputs, requestId } = value
   if (!isBytes(model, 32) || !isName(name) || !isName(tenant))
     throw malformed('inference request', 'a field is missing')
@@ -83,7 +85,8 @@ export function encodeInferAnswer(outputs: readonly TensorValue[]): Uint8Array {
 
 export function decodeInferAnswer(bytes: Uint8Array): TensorValue[] {
   const value = decodeCbor(bytes, 'inference answer')
-  if (!isPlainMap(value) || value.version !== version) throw malformed('inference answer', 'its version is unknown')
+  if (!isPlainMap(value) || !isReadableVersion(value.version))
+    throw malformed('inference answer', 'its version is unknown')
   return tensorsOf(value.outputs)
 }
 

@@ -50,12 +50,17 @@ export class ClusterFixture {
   }
 
   /** Starts a node that joins the first one, unless told otherwise. */
-  async start(name: string, options: SpawnNodeOptions['options'] = {}): Promise<SpawnedNode> {
+  async start(
+    name: string,
+    options: SpawnNodeOptions['options'] = {},
+    environment: Record<string, string> = {},
+  ): Promise<SpawnedNode> {
     const bootstrap = this.nodes[0]?.addresses[0]
     const node = await spawnNode({
       name,
       dataPath: join(this.folder, name),
       logPath: join(this.folder, `${name}.log`),
+      environment,
       options: {
         'origin.url': pathToFileURL(this.originPath).href,
         'cluster.keyFile': this.keyFile,

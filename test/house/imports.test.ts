@@ -15,6 +15,7 @@ const shared = [
   'node/deadline.ts',
   'node/log.ts',
   'node/ports.ts',
+  'node/protocol-version.ts',
   'node/secret-file.ts',
   'node/system.ts',
   'node/version.ts',
@@ -94,6 +95,7 @@ const table: readonly Rule[] = [
     own: [
       'node/http/',
       'node/admin/',
+      'node/config/listening.ts',
       'node/serving/',
       'node/cache/',
       'node/runtime/index.ts',

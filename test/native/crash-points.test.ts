@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
 /** Every passing of some points would be much of the same. */
-const passingsMax = 6
+const passingsMax = 3
 
 describe.each(diskCrashPoints())('%s', (point) => {
   test('leaves everything whole or absent, at every passing', async () => {

@@ -15,6 +15,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { HoldfastError } from '../../../placement/errors.ts'
 import type { NodeId } from '../../../placement/types.ts'
+import { isReadableVersion, spokenVersion } from '../../protocol-version.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../cbor.ts'
 import type { ClusterKey } from '../cluster-key.ts'
 import { ClusterKeyring, clusterKeysMax } from '../cluster-keyring.ts'
@@ -23,7 +24,6 @@ import { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode, signatureBytes, verif
 
 export type Role = 'client' | 'server'
 
-export const bulkVersion = 1
 const exporterLabel = 'EXPORTER-holdfast-bulk-1'
 const exporterBytes = 32
 const macBytes = 32
@@ -45,7 +45,7 @@ export class Prover {
     const statement = statementOf(role, socket, node)
     const [mac, ...others] = this.macs(statement)
     return encodeCbor({
-      version: bulkVersion,
+      version: spokenVersion,
       node,
       mac,
       ...(others.length > 0 ? { others } : {}),
@@ -57,7 +57,7 @@ export class Prover {
   check(role: Role, socket: TLSSocket, proof: Uint8Array): NodeId {
     const value = decodeCbor(proof, 'bulk proof')
     if (!isPlainMap(value)) throw malformed('bulk proof', 'it is no map')
-    if (value.version !== bulkVersion) throw malformed('bulk proof', `its version is ${String(value.version)}`)
+    if (!isReadableVersion(value.version)) throw malformed('bulk proof', `its version is ${String(value.version)}`)
     const { node: raw, mac, others = [], signature } = value
     if (!isBytes(raw, publicKeyBytes) || !isBytes(mac, macBytes) || !isBytes(signature, signatureBytes)) {
       throw malformed('bulk proof', 'a field has another length')

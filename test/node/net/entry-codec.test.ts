@@ -129,6 +129,31 @@ describe('an envelope', () => {
     expect(openEnvelope(encodeCbor([version, later, signature]))?.entry).toEqual(entry)
   })
 
+  /** The body of an entry, changed and signed again by its author, as a later version might make it. */
+  function resealed(envelope: Uint8Array, change: (body: Record<string, unknown>) => object): Uint8Array {
+    const [version, body] = decodeCbor(envelope, 'envelope') as [number, Uint8Array]
+    const later = encodeCbor(change(decodeCbor(body, 'body') as Record<string, unknown>))
+    const signature = author.sign(Buffer.concat([new TextEncoder().encode('holdfast/1 entry\0'), later]))
+    return encodeCbor([version, later, signature])
+  }
+
+  test('of a kind that this version does not know is left out of its batch, and so are tiers of a residency', () => {
+    const good = sealerOf(author)(demandOf(author))
+    const future = resealed(good.envelope!, (body) => ({ ...body, kind: 'weather', body: { wind: 3 } }))
+    expect(openEnvelope(future)).toBeNull()
+    expect(decodeEntries(encodeCbor([1, [future, good.envelope]]))).toEqual([good])
+    expect(() => openEnvelope(resealed(good.envelope!, (body) => ({ ...body, kind: 7 })))).toThrow(
+      /its kind is no text/,
+    )
+    const models = [3, 7].map((id) => ({ model: model(id), tier: 'disk' as const, sizeBytes: 10 }))
+    const entry = entryBy(author, { kind: 'residency', epoch: 1, sequence: 1, body: { models } })
+    const newTier = resealed(sealerOf(author)(entry).envelope!, (body) => ({
+      ...body,
+      body: { ...(body.body as object), tiers: Uint8Array.of(200, 2) },
+    }))
+    expect(openEnvelope(newTier)?.entry.body).toEqual({ models: [models[1]] })
+  })
+
   test('cannot be sealed for another node', () => {
     expect(() => sealerOf(author)(demandOf(other))).toThrow(/cannot be sealed/)
   })

@@ -19,7 +19,7 @@ export interface PackOptions {
   readonly uploadsConcurrent: number
 }
 
-export const defaultPackOptions: PackOptions = { packBytesMax: 16 * 1024 * 1024, uploadsConcurrent: 3 }
+export const defaultPackOptions: PackOptions = { packBytesMax: 16 * 1024 * 1024, uploadsConcurrent: 2 }
 
 export interface StoredPack {
   /** Its number. */

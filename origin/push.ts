@@ -6,7 +6,7 @@
  * compare-and-swap. A push that dies anywhere leaves at most objects that no model names; the next one reuses them, and sends
  * again at most the packs that were on their way.
  */
-import { createHash, type KeyObject, webcrypto } from 'node:crypto'
+import { createHash, type KeyObject } from 'node:crypto'
 import type { ModelId, Sha256 } from '../placement/types.ts'
 import { ChunkIndex } from './chunk-index.ts'
 import { planFile } from './chunking/file-plan.ts'
@@ -183,10 +183,10 @@ class Push {
     const chunks: Chunk[] = []
     for await (const bytes of file.chunks(plan.chunkSizes)) {
       this.options.signal?.throwIfAborted()
-      // The chunk is hashed on a thread of the pool, while this thread runs the hash of the file over the same bytes.
-      const hashing = webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
+      // On this thread, and not by WebCrypto on another: that copies its input to memory that lives until the next garbage
+      // collection, of which the engine knows nothing. Measured: 335 MB at the peak of a push of 1.6 GB to S3, against 297 so.
+      const sha256 = createHash('sha256').update(bytes).digest('hex')
       if (plan.chunkSizes.length > 1) fileHash.update(bytes)
-      const sha256 = Buffer.from(await hashing).toString('hex')
       chunks.push({ sha256, sizeBytes: bytes.length })
       await this.uploadChunk(sha256, bytes)
     }

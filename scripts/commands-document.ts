@@ -6,8 +6,7 @@ import { optionKeys } from '../node/config/options.ts'
 
 /** Examples that no test runs, with the reason, which the test prints. */
 const notRun: Readonly<Record<string, string>> = {
-  'holdfast demo --model ./my-model.onnx':
-    'generates models of hundreds of megabytes and runs until it is stopped',
+  'holdfast demo --model ./my-model.onnx': 'generates models of hundreds of megabytes and runs until it is stopped',
   'holdfast bench smoke --json | jq .results': 'takes minutes; test/bench runs it with --tiny',
   'holdfast pull sha256:9f86d0... --origin file:///srv/models': 'the digest is shortened',
   'holdfast node --origin-url file:///srv/models --memory-limit-bytes 8GiB': 'a node runs here already',

@@ -35,6 +35,8 @@ export class StoreDesk {
   /** Opens answered here whose lease has not been reported yet: their demand was counted when they came. */
   private readonly answered = new Map<string, number>()
   private readonly stops: (() => void)[] = []
+  /** Names that were forgotten so far: an open that was resolved before one of them may have the old revision. */
+  private forgotten = 0
   private isRefreshing = false
 
   constructor(ports: StoreDeskPorts, options: StoreDeskOptions) {
@@ -88,6 +90,7 @@ export class StoreDesk {
   /** The next open of the name comes here and is resolved anew; running leases keep what they have. */
   forgetName(name: ModelName): void {
     const text = formatModelName(name)
+    this.forgotten += 1
     for (const published of [...this.published.keys()]) {
       const reference = parseModelReference(published)
       if (reference.kind !== 'name' || formatModelName(reference.name) !== text) continue
@@ -99,6 +102,7 @@ export class StoreDesk {
   private async open(miss: OpenMiss, context: RequestContext): Promise<void> {
     const reference = parseModelReference(miss.name)
     const isDigest = reference.kind === 'digest'
+    const { forgotten } = this
     const resolved = isDigest
       ? await this.ports.directory.resolveDigest(reference.digest)
       : await this.ports.directory.resolve(reference.name)
@@ -107,7 +111,8 @@ export class StoreDesk {
     // Until the lease stands; nobody may evict what a client was just promised.
     using _hold = this.ports.cache.hold(digest)
     await this.ports.cache.ensureOpenable(digest, manifest, context)
-    if (!isDigest) this.publishNames([miss.name, formatModelName(reference.name)], resolved)
+    if (!isDigest && forgotten === this.forgotten)
+      this.publishNames([miss.name, formatModelName(reference.name)], resolved)
     this.ports.store.answerOpen(miss.requestId, digest)
     this.answered.set(digest, (this.answered.get(digest) ?? 0) + 1)
   }

@@ -4,7 +4,7 @@
  */
 import { pino } from 'pino'
 import type { NodeOptions } from '../config/index.ts'
-import { startDaemon } from '../daemon.ts'
+import { type Daemon, startDaemon } from '../daemon.ts'
 
 const endingSignals = ['SIGTERM', 'SIGINT'] as const
 
@@ -24,8 +24,10 @@ export async function runNode(options: NodeOptions): Promise<void> {
   process.on('unhandledRejection', (error) => {
     log.error({ error: (error as Error)?.stack ?? String(error) }, 'unhandled rejection')
   })
-  const daemon = await startDaemon(options, log)
-  process.on('SIGHUP', () => void daemon.reload())
+  // From the beginning: the default action would end a node that is still starting, with secrets that it has just read.
+  let daemon: Daemon | null = null
+  process.on('SIGHUP', () => void daemon?.reload())
+  daemon = await startDaemon(options, log)
   process.stdout.write(
     `${JSON.stringify({
       event: 'up',

@@ -3,17 +3,27 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../node/cli/program.ts'
+import { checkOptions, loadConfig } from '../../node/config/index.ts'
 import { commandsDocument, helpAfterOptions } from '../../scripts/commands-document.ts'
 import { configDocument } from '../../scripts/config-document.ts'
+import { sampleConfig } from '../../scripts/sample-config.ts'
 
-const page = (name: string) => readFileSync(join(import.meta.dirname, '..', '..', 'docs', name), 'utf8')
+const page = (path: string) => readFileSync(join(import.meta.dirname, '..', '..', path), 'utf8')
 
-describe('docs/', () => {
+describe('what is written from the code', () => {
   it.each([
-    { name: 'configuration.md', text: configDocument },
-    { name: 'commands.md', text: commandsDocument },
+    { name: 'docs/configuration.md', text: configDocument },
+    { name: 'docs/commands.md', text: commandsDocument },
+    { name: 'deploy/node.yaml', text: sampleConfig },
   ])('$name is what `node scripts/write-docs.ts` writes', ({ name, text }) => {
     expect(page(name)).toBe(text())
+  })
+})
+
+describe('the sample configuration', () => {
+  it('starts a node', () => {
+    const { options } = loadConfig({ file: join(import.meta.dirname, '..', '..', 'deploy', 'node.yaml') })
+    expect(checkOptions(options)).toEqual([])
   })
 })
 

@@ -5,6 +5,7 @@ import { StoreDesk } from '../../../node/cache/store-desk.ts'
 import { silentLog } from '../../../node/log.ts'
 import { HoldfastError } from '../../../placement/errors.ts'
 import { bytesOf, modelOf, type TestModel } from '../../support/models.ts'
+import { until } from '../../support/until.ts'
 import { CacheFixture } from './fixture.ts'
 
 const [one, two] = ['one', 'two'].map((text) => modelOf({ 'w.bin': bytesOf(300_000, text) })) as [TestModel, TestModel]
@@ -103,6 +104,34 @@ describe('StoreDesk', () => {
     names.set('acme/m:latest', new TypeError('x is not a function'))
     const refused = { code: 'SYSTEM', message: expect.stringContaining('internal error') }
     await expect(client.open('acme/m')).rejects.toMatchObject(refused)
+  })
+
+  it('resolves a forgotten name anew at the next open, in both its forms, and no other name', async () => {
+    names.set('acme/m:latest', one)
+    names.set('acme/n:latest', one)
+    for (const name of ['acme/m', 'acme/n']) (await client.open(name)).close()
+    names.set('acme/m:latest', two)
+    names.set('acme/n:latest', two)
+    desk.forgetName({ namespace: 'acme', name: 'm', tag: 'latest' })
+    for (const name of ['acme/m', 'acme/m:latest']) {
+      using model = await client.open(name)
+      expect(model.digest).toBe(two.id)
+    }
+    using other = await client.open('acme/n')
+    expect(other.digest).toBe(one.id)
+  })
+
+  it('does not publish under a forgotten name what an open under way had found before', async () => {
+    const found = Promise.withResolvers<TestModel>()
+    names.set('acme/m:latest', found.promise)
+    const opening = client.open('acme/m')
+    await until('the name is asked for', () => asked.length > 0)
+    desk.forgetName({ namespace: 'acme', name: 'm', tag: 'latest' })
+    found.resolve(one)
+    using before = await opening
+    names.set('acme/m:latest', two)
+    using after = await client.open('acme/m')
+    expect([before.digest, after.digest]).toEqual([one.id, two.id])
   })
 
   it('gives the new revision to new opens when a tag has moved; running leases keep the old one', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { isForeignPage, isLoopbackHost } from '../../../node/http/foreign-page.ts'
+import { isLoopbackHost } from '../../../node/config/listening.ts'
+import { isForeignPage } from '../../../node/http/foreign-page.ts'
 
 describe('isForeignPage', () => {
   it.each([

@@ -4,7 +4,6 @@
  *
  * HTTP comes last at the start, so that whoever reaches the port finds a node that works, and first at the end.
  */
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { notifyService } from '../native/index.ts'
 import type { NodeId } from '../placement/types.ts'
@@ -20,6 +19,7 @@ import { registerAdminRoutes } from './http/routes-admin.ts'
 import { startHttpServer } from './http/server.ts'
 import { Drain, Handover, Joining, ServiceManager, takeServiceEnvironment, Vitals } from './life/index.ts'
 import type { Log } from './log.ts'
+import { makeFolder } from './make-folder.ts'
 import { nodePaths } from './paths.ts'
 import { InferenceService } from './serving/inference-service.ts'
 import { NodeViews } from './serving/node-views.ts'
@@ -66,8 +66,8 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   const clock = systemClock
   const environment = takeServiceEnvironment(process.env, process.pid)
   const paths = nodePaths(options)
-  await mkdir(paths.dataPath, { recursive: true, mode: 0o700 })
-  await mkdir(dirname(paths.socketPath), { recursive: true })
+  await makeFolder(paths.dataPath, 0o700)
+  await makeFolder(dirname(paths.socketPath), 0o755)
   const state = await openLevelState(paths.statePath)
   onStop('state', () => state.close())
   const late = { desk: null, admin: null, localState: null, joining: null, isServing: false }
@@ -178,7 +178,12 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
       loading: (model) => cache.loading(model),
       clock,
     },
-    { host: options['http.host'], port: options['http.port'], bodyLimitBytes: options['http.bodyLimitBytes'] },
+    {
+      host: options['http.host'],
+      port: options['http.port'],
+      bodyLimitBytes: options['http.bodyLimitBytes'],
+      requestsMax: options['http.requestsMax'],
+    },
     (app) => registerAdminRoutes(app, admin),
   )
   onStop('http', () => http.close())

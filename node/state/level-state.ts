@@ -2,17 +2,17 @@
  * StateStore on LevelDB: JSON values, one folder, one process. A write is on the disk when its promise resolves (`sync`), which
  * is affordable because only small and rare records live here.
  */
-import { mkdir } from 'node:fs/promises'
 import { Level } from 'level'
 import { HoldfastError } from '../../placement/errors.ts'
 import { passCrashPoint } from '../crash-point.ts'
+import { makeFolder } from '../make-folder.ts'
 import type { StateStore } from '../ports.ts'
 
 /** BAD_CONFIG when another node uses the folder; DISK_FAILED when the database is damaged or the disk refuses. */
 export async function openLevelState(path: string): Promise<StateStore> {
   const database = new Level<string, unknown>(path, { valueEncoding: 'json' })
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolder(path, 0o700)
     await database.open()
   } catch (error) {
     throw openError(path, error)

@@ -12,6 +12,7 @@ interface Rule {
 
 const shared = [
   'node/crash-point.ts',
+  'node/make-folder.ts',
   'node/deadline.ts',
   'node/log.ts',
   'node/ports.ts',

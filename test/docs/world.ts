@@ -47,12 +47,17 @@ export class World {
     }
     const boxes = { first: await box('box1', '127.0.0.2'), second: await box('box2', '127.0.0.3') }
     const world = new World(folder, boxes)
-    await world.furnish()
-    if (options.needsNode) {
-      await world.populate()
-      await world.run({ text: 'holdfast node --origin-url file:///srv/models', box: 'first' })
+    try {
+      await world.furnish()
+      if (options.needsNode) {
+        await world.populate()
+        await world.run({ text: 'holdfast node --origin-url file:///srv/models', box: 'first' })
+      }
+      return world
+    } catch (error) {
+      await world.dispose()
+      throw error
     }
-    return world
   }
 
   run({ text, box }: Pick<Block, 'text' | 'box'>): Promise<{ code: number; output: string }> {

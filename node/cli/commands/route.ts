@@ -36,7 +36,8 @@ async function runRoute(name: string, flags: NodeFlags): Promise<void> {
   console.log(`${decision.kind}: ${decision.reason}`)
   const { kind, alternatives } = decision
   const chosen = kind === 'unservable' ? [] : [cells({ ...decision, kind }, 'chosen')]
-  printRows(['OPTION', 'NODE', 'EXPECTED', ''], [...chosen, ...alternatives.map((option) => cells(option, ''))])
+  const rows = [...chosen, ...alternatives.map((option) => cells(option, ''))]
+  if (rows.length > 0) printRows(['OPTION', 'NODE', 'EXPECTED', ''], rows)
 }
 
 function cells(option: Pick<RouteOption, 'kind' | 'node' | 'via' | 'expectedMs'>, note: string): Cell[] {

@@ -46,6 +46,7 @@ export async function composeCluster({ options, paths, state, clock, log, late }
       host: {
         listen: listenAddressesOf(options),
         mdns: options['cluster.mdns'],
+        connectionsMax: options['cluster.connectionsMax'],
       },
       bootstrap: { addresses: options['cluster.bootstrap'] },
       // A forwarded request and its answer travel as calls.
@@ -58,6 +59,8 @@ export async function composeCluster({ options, paths, state, clock, log, late }
       host: bulkHostOf(options),
       port: options['cluster.bulkPort'],
       advertiseHost: options['cluster.advertiseHost'],
+      inboundConnectionsMax: options['cluster.bulkConnectionsMax'],
+      servedMax: options['cluster.bulkServedMax'],
     },
   )
   const demand = new DemandEstimator()

@@ -75,6 +75,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
     workerCount: options['runtime.workerCount'],
     intraOpThreads: options['runtime.threads'],
     queuedMax: options['runtime.queueMax'],
+    queuedPerModelMax: options['runtime.queuePerModelMax'],
   })
   await runtime.start()
   onStop('runtime', () => runtime.stop())

@@ -80,6 +80,9 @@ export const optionTable = {
   'cluster.mdns': flag(false, 'Find nodes of the local network by mDNS.'),
   'cluster.bulkHost': text('', 'Host that the bulk listener binds to. Default: that of the first cluster.listen.'),
   'cluster.bulkPort': integer(0, 0, 65_535, 'Port of the bulk listener; 0 takes a free one.'),
+  'cluster.connectionsMax': integer(1024, 1, 65_536, 'libp2p connections at one time.'),
+  'cluster.bulkConnectionsMax': integer(512, 1, 65_536, 'Connections of other nodes to the bulk listener.'),
+  'cluster.bulkServedMax': integer(64, 1, 65_536, 'Chunks served to other nodes at one time; each may take 8 MiB.'),
   'cluster.advertiseHost': text('', 'Host that other nodes reach this one by, when it binds to a wildcard address.'),
   'cluster.joinWaitMs': integer(
     10_000,
@@ -90,8 +93,10 @@ export const optionTable = {
   'http.host': text('127.0.0.1', 'Host of the HTTP interface.'),
   'http.port': integer(8080, 0, 65_535, 'Port of the HTTP interface; 0 takes a free one.'),
   'http.bodyLimitBytes': bytes(64 * MiB, 1024, 'Largest request body.'),
+  'http.requestsMax': integer(1024, 1, 65_536, 'Requests that are answered at one time; the next one gets 503.'),
   'runtime.workerCount': integer(1, 1, 64, 'Worker processes that run models.'),
   'runtime.threads': integer(0, 0, 1024, 'Threads of one inference in a worker; 0 leaves it to the runtime.'),
+  'runtime.queuePerModelMax': integer(64, 1, 65_536, 'Requests that may wait for one model; the next one gets 503.'),
   'runtime.queueMax': integer(256, 1, 65_536, 'Requests that may wait or run on this node; the next one gets 503.'),
   'admin.token': secret('Admin token. Prefer admin.tokenFile: a value here is seen in process lists.'),
   'admin.tokenFile': text(

@@ -8,6 +8,7 @@ import { HoldfastError } from '../../placement/errors.ts'
 import { errorReply } from './errors.ts'
 import { isForeignPage } from './foreign-page.ts'
 import type { HttpPorts } from './ports.ts'
+import { boundRequests } from './request-bound.ts'
 import { registerClusterRoutes } from './routes-cluster.ts'
 import { registerHealthRoutes } from './routes-health.ts'
 import { registerInferenceRoutes } from './routes-inference.ts'
@@ -16,6 +17,8 @@ export interface HttpServerOptions {
   readonly host: string
   readonly port: number
   readonly bodyLimitBytes: number
+  /** http.requestsMax; without it there is no bound. */
+  readonly requestsMax?: number
   /** Connections that are still busy this long after close() began are cut off. */
   readonly closeMs?: number
 }
@@ -48,6 +51,7 @@ export function createHttpApp(
       throw new HoldfastError('BAD_REQUEST', 'requests of other web sites are refused on a loopback interface.')
     }
   })
+  if (options.requestsMax !== undefined) boundRequests(app, options.requestsMax)
   app.addHook('onSend', async (request, reply) => {
     reply.header('holdfast-request-id', request.id)
   })
@@ -74,8 +78,21 @@ export async function startHttpServer(
   addRoutes?: (app: FastifyInstance) => void,
 ): Promise<HttpServer> {
   const app = createHttpApp(ports, options, addRoutes)
-  const url = await app.listen({ host: options.host, port: options.port })
+  const url = await listen(app, options)
   return { url, app, close: () => closeWithin(app, options.closeMs ?? defaultCloseMs) }
+}
+
+async function listen(app: FastifyInstance, { host, port }: HttpServerOptions): Promise<string> {
+  try {
+    return await app.listen({ host, port })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const why = code === 'EADDRINUSE' ? 'it is taken' : (code ?? (cause as Error).message)
+    throw new HoldfastError('BAD_CONFIG', `cannot listen on ${host} port ${port}: ${why}. Set http.host or http.port (--http-port).`, {
+      details: { host, port },
+      cause,
+    })
+  }
 }
 
 async function closeWithin(app: FastifyInstance, closeMs: number): Promise<void> {

@@ -23,7 +23,10 @@ export class HttpFixture {
   ports: HttpPorts
   readonly app: ReturnType<typeof createHttpApp>
 
-  constructor(over: Partial<HttpPorts> = {}, options: { host?: string; bodyLimitBytes?: number } = {}) {
+  constructor(
+    over: Partial<HttpPorts> = {},
+    options: { host?: string; bodyLimitBytes?: number; requestsMax?: number } = {},
+  ) {
     const log = Object.fromEntries(
       ['debug', 'info', 'warn', 'error'].map((level) => [
         level,

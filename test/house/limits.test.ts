@@ -1,0 +1,187 @@
+/**
+ * Every limit, where it is named, and the test that stands at its edge: exactly at the limit works, one more is refused with the
+ * typed code. A limit without a row is found by the last test; a row without a limit or a test by the others.
+ */
+import { describe, expect, it } from 'vitest'
+import { optionKeys } from '../../node/config/options.ts'
+import { readSource } from '../support/source-files.ts'
+
+interface Limit {
+  readonly what: string
+  /** Key of the configuration, where an operator would want one. */
+  readonly key: string | null
+  /** Where the option is declared, and its name there. */
+  readonly declared: readonly [file: string, name: string]
+  /** The test, and words of its title. */
+  readonly test: readonly [file: string, title: string]
+}
+
+const native = 'native/types.ts'
+const options = 'node/config/options.ts'
+const bulk = 'node/net/bulk/options.ts'
+const bulkTest = 'test/node/net/bulk/tls-bulk-transport.test.ts'
+const limits: readonly Limit[] = [
+  {
+    what: 'weights in memory',
+    key: 'memory.limitBytes',
+    declared: [native, 'memoryLimitBytes'],
+    test: ['test/native/fill.test.ts', 'the memory limit is exact to the page'],
+  },
+  {
+    what: 'one model in memory',
+    key: 'memory.limitBytes',
+    declared: [native, 'memoryLimitBytes'],
+    test: ['test/node/cache/model-cache.test.ts', 'takes a model of exactly the memory limit'],
+  },
+  {
+    what: 'the disk tier',
+    key: 'disk.limitBytes',
+    declared: [native, 'diskLimitBytes'],
+    test: ['native/test/disk_tier_test.cc', 'TheLimitHoldsAndIdlePartialsGiveWayOldestFirst'],
+  },
+  {
+    what: 'the disk itself',
+    key: null,
+    declared: [native, 'diskFailures'],
+    test: ['test/native/failing-disk.test.ts', 'a full disk is DISK_FULL for what needs it'],
+  },
+  {
+    what: 'client connections',
+    key: 'store.connectionsMax',
+    declared: [native, 'connectionsMax'],
+    test: ['native/test/server_test.cc', 'LimitsRefuseWithoutClosing'],
+  },
+  {
+    what: 'leases of a connection',
+    key: 'store.leasesPerConnectionMax',
+    declared: [native, 'leasesPerConnectionMax'],
+    test: ['test/native/open.test.ts', 'limits and bad names are refused with their code'],
+  },
+  {
+    what: 'waiting requests',
+    key: 'runtime.queueMax',
+    declared: ['node/runtime/options.ts', 'queuedMax'],
+    test: ['test/node/runtime/request-queue.test.ts', 'counts, order and limits hold'],
+  },
+  {
+    what: 'waiting requests of a model',
+    key: 'runtime.queuePerModelMax',
+    declared: ['node/runtime/options.ts', 'queuedPerModelMax'],
+    test: ['test/node/runtime/request-queue.test.ts', 'counts, order and limits hold'],
+  },
+  {
+    what: 'request bytes',
+    key: 'http.bodyLimitBytes',
+    declared: ['node/http/server.ts', 'bodyLimitBytes'],
+    test: ['test/node/http/limits.test.ts', 'takes a body of exactly the limit'],
+  },
+  {
+    what: 'requests at one time',
+    key: 'http.requestsMax',
+    declared: ['node/http/server.ts', 'requestsMax'],
+    test: ['test/node/http/limits.test.ts', 'answers so many at one time, refuses the next'],
+  },
+  {
+    what: 'elements of a request',
+    key: null,
+    declared: ['node/runtime/v2-json.ts', 'elementsMax'],
+    test: ['test/node/runtime/v2-json.test.ts', 'too many elements in all'],
+  },
+  {
+    what: 'tensors of a request',
+    key: null,
+    declared: ['node/runtime/v2-json.ts', 'tensorsMax'],
+    test: ['test/node/runtime/v2-json.test.ts', 'too many inputs'],
+  },
+  {
+    what: 'gossip bytes',
+    key: null,
+    declared: ['node/net/gossip.ts', 'messageBytes'],
+    test: ['test/node/net/gossip.test.ts', 'a message above the limit is not sent'],
+  },
+  {
+    what: 'bytes of an entry',
+    key: null,
+    declared: ['node/net/entry-codec.ts', 'envelopeBytes'],
+    test: ['test/node/net/entry-codec.test.ts', 'above the size limit is neither made nor opened'],
+  },
+  {
+    what: 'entries of a message',
+    key: null,
+    declared: ['node/net/entry-codec.ts', 'entriesPerBatch'],
+    test: ['test/node/net/entry-codec.test.ts', 'with too many entries'],
+  },
+  {
+    what: 'bytes of a call',
+    key: 'http.bodyLimitBytes',
+    declared: ['node/net/rpc.ts', 'requestBytes'],
+    test: ['test/node/net/rpc.test.ts', 'payloads up to the limits travel whole, both ways'],
+  },
+  {
+    what: 'bytes of an answer',
+    key: 'http.bodyLimitBytes',
+    declared: ['node/net/rpc.ts', 'answerBytes'],
+    test: ['test/node/net/rpc.test.ts', 'an answer above the limit becomes an error'],
+  },
+  {
+    what: 'calls served at one time',
+    key: null,
+    declared: ['node/net/rpc.ts', 'inboundMax'],
+    test: ['test/node/net/rpc.test.ts', 'calls above the inbound limit are refused at once with OVERLOADED'],
+  },
+  {
+    what: 'chunks served at one time',
+    key: 'cluster.bulkServedMax',
+    declared: [bulk, 'servedMax'],
+    test: [bulkTest, 'a holder above its limit answers OVERLOADED'],
+  },
+  {
+    what: 'chunks asked for at one time',
+    key: null,
+    declared: [bulk, 'requestsPerConnectionMax'],
+    test: [bulkTest, 'no more requests than allowed are under way'],
+  },
+  {
+    what: 'bytes of a chunk',
+    key: null,
+    declared: [bulk, 'chunkBytesMax'],
+    test: [bulkTest, 'a chunk above the limit is asked for by nobody'],
+  },
+  {
+    what: 'chunk bytes of a manifest',
+    key: null,
+    declared: ['origin/manifest-limits.ts', 'chunkBytesMax'],
+    test: ['test/origin/manifest.test.ts', 'with a chunk over 8 MiB'],
+  },
+  {
+    what: 'models taken from nodes that stop',
+    key: null,
+    declared: ['node/life/handover.ts', 'takesMax'],
+    test: ['test/node/life/handover.test.ts', 'takes so many at one time'],
+  },
+]
+
+describe.each(limits)('the limit of $what', ({ key, declared, test }) => {
+  it('has a name, and a key where it says so', () => {
+    expect(readSource(declared[0])).toMatch(new RegExp(`\\b${declared[1]}\\b`))
+    if (key !== null) expect(optionKeys).toContain(key)
+  })
+
+  it('is tested at its edge', () => {
+    expect(readSource(test[0])).toContain(test[1])
+  })
+})
+
+describe('the configuration', () => {
+  /** Not refusals: times, sizes of pools, and what is trimmed rather than refused. */
+  const noLimits = new Set(['store.socketPath'])
+  /** Connection limits that libp2p and TLS enforce by closing: there is nobody to tell a code. */
+  const closes = new Set(['cluster.connectionsMax', 'cluster.bulkConnectionsMax'])
+
+  it('has no limit without a row here', () => {
+    const named = optionKeys.filter((key) => /(Max|limitBytes|LimitBytes)$/.test(key) && !noLimits.has(key))
+    const rows = new Set(limits.map(({ key }) => key))
+    expect(named.filter((key) => !rows.has(key) && !closes.has(key))).toEqual([])
+    expect(readSource(options)).toContain("'http.requestsMax'")
+  })
+})

@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Handover, type HandoverPorts } from '../../../node/life/handover.ts'
+import { silentLog } from '../../../node/log.ts'
+import { encodeCbor } from '../../../node/net/cbor.ts'
+import type { ModelId } from '../../../placement/types.ts'
+import { bytesOf, modelOf, type TestModel } from '../../support/models.ts'
+import { CacheFixture } from '../cache/fixture.ts'
+
+const models = ['a', 'b', 'c'].map((name) => modelOf({ 'weights.bin': bytesOf(100_000, name) }))
+const digest = (model: TestModel) => encodeCbor({ version: 1, model: Buffer.from(model.id, 'hex') })
+
+let fixture: CacheFixture
+let isDraining: boolean
+let handler: (from: string, payload: Uint8Array) => Promise<Uint8Array>
+
+function handoverOf(over: Partial<HandoverPorts> = {}, takesMax = 2): Handover {
+  const { core, driver, clock } = fixture.driving
+  const handover = new Handover(
+    {
+      core,
+      driver,
+      network: {
+        handle: (method, handle) => {
+          expect(method).toBe('take')
+          handler = (from, payload) => handle(from, payload, {})
+        },
+      },
+      cache: fixture.cache,
+      directory: {
+        resolveDigest: async (id: ModelId) => {
+          const { manifest } = models.find((model) => model.id === id)!
+          return { digest: id, manifest, ref: null, ageMs: 0 }
+        },
+      },
+      store: fixture.store,
+      isPinned: () => false,
+      isDraining: () => isDraining,
+      zone: 'default',
+      clock,
+      log: silentLog,
+      ...over,
+    },
+    { takesMax },
+  )
+  handover.serve()
+  return handover
+}
+
+beforeEach(async () => {
+  isDraining = false
+  fixture = await new CacheFixture().prepare()
+  fixture.origin.add(...models)
+})
+afterEach(() => fixture[Symbol.asyncDispose]())
+
+describe('a node that is asked to take a model', () => {
+  it('answers at once and fetches it to its disk', async () => {
+    handoverOf()
+    await handler('leaving', digest(models[0]!))
+    await fixture.cache.settled()
+    expect(fixture.onDisk(models[0]!)).toBe(true)
+  })
+
+  it('takes so many at one time, and the next when one has ended', async () => {
+    const ends = models.map(() => Promise.withResolvers<'disk'>())
+    let begun = 0
+    const ensureHeld = () => ends[begun++]!.promise
+    handoverOf(
+      { cache: { ...fixture.cache, ensureHeld, residency: () => [], hold: (id) => fixture.cache.hold(id) } },
+      2,
+    )
+    await handler('leaving', digest(models[0]!))
+    await handler('leaving', digest(models[1]!))
+    await expect(handler('leaving', digest(models[2]!))).rejects.toMatchObject({ code: 'OVERLOADED' })
+    ends[0]!.resolve('disk')
+    await new Promise((resolve) => setImmediate(resolve))
+    await handler('leaving', digest(models[2]!))
+    for (const { resolve } of ends) resolve('disk')
+  })
+
+  it('does not when it stops itself, or has no free room', async () => {
+    isDraining = true
+    handoverOf()
+    await expect(handler('leaving', digest(models[0]!))).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+    isDraining = false
+    const stats = () => ({ ...fixture.store.stats(), diskUsedBytes: 99_999, diskLimitBytes: 199_998 })
+    handoverOf({ store: { stats } })
+    await expect(handler('leaving', digest(models[0]!))).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      details: { neededBytes: 100_000, freeBytes: 99_999 },
+    })
+    handoverOf({ store: { stats: () => ({ ...stats(), diskLimitBytes: 199_999 }) } })
+    await handler('leaving', digest(models[0]!))
+    await fixture.cache.settled()
+  })
+
+  it.each([
+    new Uint8Array(),
+    encodeCbor({ version: 1 }),
+    encodeCbor({ version: 1, model: new Uint8Array(31) }),
+    encodeCbor({ model: new Uint8Array(32) }),
+  ])('refuses what names no model', async (payload) => {
+    handoverOf()
+    await expect(handler('leaving', payload)).rejects.toMatchObject({ code: 'PEER_PROTOCOL' })
+  })
+})
+
+describe('a node that leaves', () => {
+  it('hands nothing on when it is alone, and says what it left', async () => {
+    await fixture.cache.ensureHeld(models[0]!.id, models[0]!.manifest, { tenant: 't', deadlineMs: 1e6 })
+    const handover = handoverOf({ isPinned: () => true })
+    expect(await handover.handOn(new AbortController().signal)).toEqual({ handedOn: 0, left: 1 })
+  })
+
+  it('does not wait for a node that does not answer longer than it may', async () => {
+    await fixture.cache.ensureHeld(models[0]!.id, models[0]!.manifest, { tenant: 't', deadlineMs: 1e6 })
+    fixture.driving.peer('near', [])
+    const abort = new AbortController()
+    const call = (_node: string, _method: string, _payload: Uint8Array, options?: { signal?: AbortSignal }) =>
+      new Promise<Uint8Array>((_resolve, reject) => {
+        options!.signal!.addEventListener('abort', () => reject(options!.signal!.reason))
+        abort.abort(new Error('no more time'))
+      })
+    const handover = handoverOf({ isPinned: () => true, driver: { call } })
+    expect(await handover.handOn(abort.signal)).toEqual({ handedOn: 0, left: 1 })
+    expect(fixture.cache.mayEvict(models[0]!.id, 'disk'), 'it is held no longer').toBe(true)
+  })
+})

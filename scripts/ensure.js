@@ -1,5 +1,5 @@
-// Makes the checkout ready to run: installs the dependencies when package-lock.json changed, builds the native part when its
-// sources changed, and does nothing otherwise. Runs before `npm start` and `npm test`, on any Node >= 20, with no dependency.
+// Makes the checkout ready to run: installs the dependencies when package-lock.json changed, builds the native part and
+// dist/ when their sources changed, and does nothing otherwise. Runs before `npm start` and `npm test`, on any Node >= 20, with no dependency.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -15,9 +15,9 @@ if (major < 20) fail(`Holdfast needs Node 20 or later to install itself; this is
 await withLock(join(root, '.holdfast', 'install.lock'), () => {
   const path = installStampPath(root)
   const installed = existsSync(path) && readFileSync(path, 'utf8') === installStamp(root)
-  // `npm ci` builds the native part too, through the package's own install script.
+  // `npm ci` builds them too, through the package's own install script.
   if (!installed) run('npm', ['ci', '--no-audit', '--no-fund'])
-  else run(process.execPath, [join(root, 'scripts', 'build-native.js')])
+  else for (const script of ['build-native.js', 'build-dist.js']) run(process.execPath, [join(root, 'scripts', script)])
 })
 
 function run(command, args) {

@@ -1,4 +1,4 @@
-// npm's install step of this package: builds the native part; in a checkout it also notes what was installed, so that
+// npm's install step of this package: builds the native part and, in a checkout, dist/; there it also notes what was installed, so that
 // scripts/ensure.js knows that there is nothing to do.
 import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -7,8 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { installStamp, installStampPath } from './stamp.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const result = spawnSync(process.execPath, [join(root, 'scripts', 'build-native.js')], { cwd: root, stdio: 'inherit' })
-if (result.status !== 0) process.exit(result.status ?? 1)
+for (const script of ['build-native.js', 'build-dist.js']) {
+  const result = spawnSync(process.execPath, [join(root, 'scripts', script)], { cwd: root, stdio: 'inherit' })
+  if (result.status !== 0) process.exit(result.status ?? 1)
+}
 if (existsSync(join(root, 'package-lock.json')) && existsSync(join(root, 'node_modules'))) {
   writeFileSync(installStampPath(root), installStamp(root))
 }

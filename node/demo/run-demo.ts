@@ -46,6 +46,15 @@ interface DemoModel {
 }
 
 export async function runDemo(options: DemoOptions): Promise<void> {
+  try {
+    await playDemo(options)
+  } catch (error) {
+    // Ctrl-C reaches the nodes too: whatever was under way fails, and that is what was asked for.
+    if (!options.signal.aborted) throw error
+  }
+}
+
+async function playDemo(options: DemoOptions): Promise<void> {
   const table = new LiveTable(process.stdout)
   const models = await prepareModels(options, table)
   table.line('starting an origin and three nodes ...')

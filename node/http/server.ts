@@ -88,10 +88,14 @@ async function listen(app: FastifyInstance, { host, port }: HttpServerOptions): 
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     const why = code === 'EADDRINUSE' ? 'it is taken' : (code ?? (cause as Error).message)
-    throw new HoldfastError('BAD_CONFIG', `cannot listen on ${host} port ${port}: ${why}. Set http.host or http.port (--http-port).`, {
-      details: { host, port },
-      cause,
-    })
+    throw new HoldfastError(
+      'BAD_CONFIG',
+      `cannot listen on ${host} port ${port}: ${why}. Set http.host or http.port (--http-port).`,
+      {
+        details: { host, port },
+        cause,
+      },
+    )
   }
 }
 

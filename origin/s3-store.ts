@@ -5,6 +5,7 @@
  * (s3/s3-conditions.ts); elsewhere the writers of one key exclude each other by intents (s3/s3-intents.ts), so that
  * compare-and-swap holds either way among those who use Holdfast. Large objects are written in parts.
  */
+import { randomUUID } from 'node:crypto'
 import { HoldfastError } from '../placement/errors.ts'
 import { reservedFolder } from './object-key.ts'
 import type { ObjectReader, ObjectStore, PutOptions, StoreAbortOptions } from './object-store.ts'
@@ -16,6 +17,9 @@ import { putInParts, putWhole, type S3Condition } from './s3/s3-put.ts'
 import { S3Reader } from './s3/s3-reader.ts'
 import { S3Session } from './s3/s3-session.ts'
 import type { S3Target } from './s3/s3-url.ts'
+
+/** Metadata of an object that was written under a condition. */
+const writeIdName = 'holdfast-write'
 
 interface UploadMarker {
   readonly KeyMarker?: string | undefined
@@ -104,16 +108,33 @@ export class S3Store extends S3Reader implements ObjectStore {
     condition: S3Condition,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    const outcome = await putWhole(this.session, Key, pieces, condition, signal)
-    return outcome === 'done' || (outcome === 'unclear' && (await this.isOurs(Key, pieces, signal)))
+    const write = randomUUID()
+    const outcome = await putWhole(
+      this.session,
+      Key,
+      pieces,
+      { ...condition, Metadata: { [writeIdName]: write } },
+      signal,
+    )
+    return outcome === 'done' || (outcome === 'unclear' && (await this.isOurs(Key, write, signal)))
   }
 
-  /** A try whose answer was lost may have written; then the refusal of the next one is about ourselves: our bytes stand there. */
-  private async isOurs(Key: string, pieces: readonly Uint8Array[], signal: AbortSignal | undefined): Promise<boolean> {
-    const wanted = Buffer.concat(pieces)
-    const key = Key.slice(this.session.target.prefix.length)
-    const found = await this.getRange(key, { offsetBytes: 0, sizeBytes: wanted.length + 1 }, signal ? { signal } : {})
-    return found !== null && wanted.equals(found)
+  /**
+   * A try whose answer was lost may have written; then the refusal of the next one is about ourselves. Not told by the bytes,
+   * which another may have written alike: Ceph answers most losers of a race by 500.
+   */
+  private async isOurs(Key: string, write: string, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      const head = await this.session.run(
+        ({ client, sdk, bucket, abortSignal }) =>
+          client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key }), { abortSignal }),
+        { signal },
+      )
+      return head.Metadata?.[writeIdName] === write
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
   }
 
   private async checkAndPut(Key: string, pieces: readonly Uint8Array[], options: PutOptions): Promise<boolean> {

@@ -72,6 +72,12 @@ export const isUnsupported = (error: unknown): boolean => {
   return status === 501 || name === 'NotImplemented' || (status === 400 && name === 'InvalidArgument')
 }
 
+/** An answer that says that nothing was done. Silence, a cut connection or a failure inside say nothing of the kind. */
+export const isRefusal = (error: unknown): boolean => {
+  const { status } = failureOf(error)
+  return status !== undefined && ((status >= 400 && status < 500) || status === 503)
+}
+
 export function isTransient(error: unknown): boolean {
   const { name, status } = failureOf(error)
   if (deniedNames.has(name) || isUnsupported(error)) return false

@@ -3,7 +3,7 @@
  * that fails is aborted, so that no bytes lie there that no listing shows; what a killed process leaves, gc removes.
  */
 import { mapLimited } from '../concurrency.ts'
-import { isMissing, isMissingUpload, isPreconditionFailure } from './s3-errors.ts'
+import { isMissing, isMissingUpload, isPreconditionFailure, isRefusal } from './s3-errors.ts'
 import type { S3Session } from './s3-session.ts'
 
 /** S3's own bound. */
@@ -12,6 +12,8 @@ const partsMax = 10_000
 export interface S3Condition {
   readonly IfMatch?: string
   readonly IfNoneMatch?: '*'
+  /** Tells this write from any other of the same bytes, should its answer be lost. */
+  readonly Metadata?: Readonly<Record<string, string>>
 }
 
 /** 'unclear': refused, but an earlier try of the same write whose answer was lost may be what stands in the way. */
@@ -26,17 +28,21 @@ export async function putWhole(
   signal?: AbortSignal,
 ): Promise<PutOutcome> {
   const body = joined(pieces)
+  let mayBeDone = false
   return session.run(
-    async ({ client, sdk, bucket, abortSignal, failuresBefore }) => {
+    async ({ client, sdk, bucket, abortSignal }) => {
       const object = { Bucket: bucket, Key: key, Body: body, ContentLength: body.length }
       try {
-        await client.send(new sdk.PutObjectCommand({ ...object, ...condition }), { abortSignal })
+        await client.send(new sdk.PutObjectCommand({ ...object, ...condition, Metadata: { ...condition.Metadata } }), {
+          abortSignal,
+        })
         return 'done'
       } catch (error) {
         // 404: AWS says so of If-Match on what is not there.
         const isRefused = isPreconditionFailure(error) || (condition.IfMatch !== undefined && isMissing(error))
-        if (!isRefused) throw error
-        return failuresBefore === 0 ? 'refused' : 'unclear'
+        if (isRefused) return mayBeDone ? 'unclear' : 'refused'
+        mayBeDone ||= !isRefusal(error)
+        throw error
       }
     },
     { signal, sizeBytes: body.length, isWrite: true },

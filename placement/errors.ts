@@ -36,7 +36,7 @@ export const errorTable = {
     'No reachable origin or peer knows this model or tag.',
     'Check the name with `holdfast ls`, or push the model.',
   ),
-  UNKNOWN_ROUTE: row(404, 'There is no such path on this server.', 'See the list of routes in the README.'),
+  UNKNOWN_ROUTE: row(404, 'There is no such path on this server.', 'See the routes in docs/http.md.'),
   NOT_RUNNABLE: row(
     422,
     'The model has no file that the runtime can execute.',

@@ -10,7 +10,7 @@ const text = `# Errors
 
 Every failure has a stable code. Over HTTP it is in the header \`holdfast-error\` and, on Holdfast's own routes, in the body
 (\`{"error": {"code", "message", "action", "details"}}\`); the command line prints it below the message and exits with 1.
-This page is written from the table in \`placement/errors.ts\` by \`npm run docs:errors\`.
+This page is written from the table in \`placement/errors.ts\` by \`npm run docs\`.
 
 | code | HTTP | meaning | what to do |
 |---|---|---|---|

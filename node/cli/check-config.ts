@@ -1,4 +1,5 @@
-/** A configuration as far as it can be judged without starting: every option, the rules between them, the files with secrets. */
+/** A configuration as far as it can be judged without starting: every option, the rules between them, the files
+ * with secrets, the form of the origin's URL. */
 import { checkOptions, type LoadedConfig, loadConfig, type OptionKey } from '../config/index.ts'
 
 export interface CheckedConfig extends LoadedConfig {
@@ -16,7 +17,7 @@ export function readConfig(
   return { ...loaded, file: file ?? null }
 }
 
-/** BAD_CONFIG with what is wrong; warnings with what is odd. */
+/** BAD_CONFIG or BAD_ORIGIN_URL with what is wrong; warnings with what is odd. */
 export async function checkConfig(loaded: LoadedConfig & { readonly file: string | null }): Promise<CheckedConfig> {
   const { options } = loaded
   const warnings = checkOptions(options)
@@ -26,6 +27,10 @@ export async function checkConfig(loaded: LoadedConfig & { readonly file: string
   if (options['cluster.keyFile'] !== '') await readClusterKeys(options['cluster.keyFile'])
   else if (options['cluster.key'] !== '') ClusterKey.parse(options['cluster.key'])
   await loadAdminTokens(options)
+  if (options['origin.url'] !== '') {
+    const { openOrigin } = await import('../../origin/index.ts')
+    openOrigin(options['origin.url'])
+  }
   return { ...loaded, warnings }
 }
 

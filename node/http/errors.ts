@@ -45,6 +45,9 @@ function toHoldfastError(error: unknown): HoldfastError | null {
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new HoldfastError('REQUEST_TOO_LARGE', 'the request body is larger than http.bodyLimitBytes.')
   }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new HoldfastError('BAD_REQUEST', 'send the body as JSON, with the header `content-type: application/json`.')
+  }
   // fastify's own complaints about a request: malformed JSON, a wrong content type, an invalid path.
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new HoldfastError('BAD_REQUEST', message)

@@ -83,7 +83,7 @@ export class Bootstrap {
         target.dialling = false
         target.failures++
         this.ports.log.info(
-          { err: error, address: target.address, failures: target.failures },
+          { error: (error as Error).message, address: target.address, failures: target.failures },
           'bootstrap node not reached',
         )
         this.retryLater(target)

@@ -115,7 +115,7 @@ export class Handover {
     try {
       const asked = AbortSignal.any([signal, AbortSignal.timeout(this.options.askMs)])
       await driver.call(to, 'take', encodeCbor({ version, model: Buffer.from(model, 'hex') }), { signal: asked })
-      await this.held(model, signal)
+      await this.held(model, to, signal)
       log.info({ model, to, reason, sizeBytes }, 'the last copy of a model was handed on')
       return true
     } catch (error) {
@@ -124,10 +124,15 @@ export class Handover {
     }
   }
 
-  /** Resolves when another usable node says that it holds the model. */
-  private held(model: ModelId, signal: AbortSignal): Promise<void> {
+  /** Resolves when another usable node says that it holds the model; rejects when the one that took it leaves too. */
+  private held(model: ModelId, to: NodeId, signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const look = () => this.usableHolders(model).length > 0 && resolve()
+    const look = () => {
+      if (this.usableHolders(model).length > 0) resolve()
+      else if (!this.takers().some(({ node }) => node === to)) {
+        reject(new HoldfastError('PEER_UNREACHABLE', 'the node that took it is leaving or gone.'))
+      }
+    }
     const stop = this.ports.clock.every(this.options.lookMs, look)
     const onAbort = () => reject(new HoldfastError('DEADLINE_EXCEEDED', 'there was no more time to hand it on.'))
     if (signal.aborted) onAbort()

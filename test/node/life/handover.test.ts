@@ -112,6 +112,32 @@ describe('a node that leaves', () => {
     expect(await handover.handOn(new AbortController().signal)).toEqual({ handedOn: 0, left: 1 })
   })
 
+  it('does not wait for a node that leaves too', async () => {
+    await fixture.cache.ensureHeld(models[0]!.id, models[0]!.manifest, { tenant: 't', deadlineMs: 1e6 })
+    fixture.driving.peer('near', [])
+    const call = async () => {
+      fixture.driving.driver.dispatch({ kind: 'peer-down', node: 'near' })
+      return encodeCbor({ version: 1 })
+    }
+    const handover = handoverOf({ isPinned: () => true, driver: { call } })
+    expect(await handover.handOn(new AbortController().signal)).toEqual({ handedOn: 0, left: 1 })
+    expect(fixture.driving.clock.timerCount).toBe(0)
+  })
+
+  it('is done when the other says that it holds the model', async () => {
+    await fixture.cache.ensureHeld(models[0]!.id, models[0]!.manifest, { tenant: 't', deadlineMs: 1e6 })
+    fixture.driving.peer('near', [])
+    const asked: unknown[] = []
+    const call = async (node: string, method: string, payload: Uint8Array) => {
+      asked.push([node, method, payload])
+      fixture.driving.peer('near', [models[0]!.id])
+      return encodeCbor({ version: 1 })
+    }
+    const handover = handoverOf({ isPinned: () => true, driver: { call } })
+    expect(await handover.handOn(new AbortController().signal)).toEqual({ handedOn: 1, left: 0 })
+    expect(asked).toEqual([['near', 'take', digest(models[0]!)]])
+  })
+
   it('does not wait for a node that does not answer longer than it may', async () => {
     await fixture.cache.ensureHeld(models[0]!.id, models[0]!.manifest, { tenant: 't', deadlineMs: 1e6 })
     fixture.driving.peer('near', [])

@@ -164,3 +164,46 @@ describe('a node that does not answer', () => {
     fixture.driver.stop()
   })
 })
+
+describe('confirming', () => {
+  it('waits until the entry was published, and counts the peers that answered', async () => {
+    const fixture = new DriverFixture()
+    const { driver, network, clock } = fixture
+    for (const node of ['near', 'deaf']) fixture.peer(node, [])
+    const heard: string[] = []
+    network.onCall = async (node, method, payload) => {
+      if (node === 'deaf') throw new HoldfastError('PEER_UNREACHABLE', 'deaf')
+      const entries = jsonCodec.decodeEntries(payload)
+      if (method === 'entries')
+        heard.push(
+          ...entries.map(({ entry }) => `${entry.kind} ${JSON.stringify(entry.body).includes('"draining":true')}`),
+        )
+      return new Uint8Array()
+    }
+    driver.dispatch({ kind: 'local-state', body: stateBody({ draining: false }) })
+    const isDraining = (body: object) => 'draining' in body && body.draining === true
+    const confirmed = driver.confirm('state', isDraining, { signal: new AbortController().signal })
+    for (let step = 0; step < 10; step += 1) {
+      clock.advance(1_000)
+      driver.dispatch({ kind: 'tick' })
+    }
+    await turn()
+    expect(
+      heard.filter((text) => text.startsWith('state')),
+      'what was published does not say it yet',
+    ).toEqual([])
+    driver.dispatch({ kind: 'local-state', body: stateBody({ draining: true }) })
+    clock.advance(1_000)
+    driver.dispatch({ kind: 'tick' })
+    expect(await confirmed).toBe(1)
+    expect(heard).toContain('state true')
+  })
+
+  it('ends with the signal', async () => {
+    const { driver } = new DriverFixture()
+    const abort = new AbortController()
+    const confirmed = driver.confirm('state', () => true, { signal: abort.signal })
+    abort.abort()
+    expect(await confirmed).toBe(0)
+  })
+})

@@ -159,6 +159,60 @@ describe('a request', () => {
     },
   )
 
+  it.each(['DISK_FULL', 'DISK_FAILED', 'MEMORY_FULL', 'OVERLOADED'] as const)(
+    'goes to a holder after all when this node says %s, and keeps that error when there is none',
+    async (code) => {
+      fixture.cache.ensureRunnable = () => Promise.reject(new HoldfastError(code, 'no room here'))
+      await expect(service.infer(request())).rejects.toMatchObject({ code })
+      // Farther than the origin, so that this node is tried first.
+      holders({ far: async () => [elsewhere] })
+      fixture.driving.driver.dispatch({ kind: 'rtt-measured', node: 'far', rttMs: 60_000 })
+      expect(await service.infer(request())).toMatchObject({ servedBy: 'far', outputs: [elsewhere] })
+      await expect(service.infer(request({ mayForward: false }))).rejects.toMatchObject({ code })
+    },
+  )
+
+  it('is answered elsewhere, or SHUTTING_DOWN, once the door is closed, though this node holds the model', async () => {
+    await service.infer(request())
+    isDraining = true
+    expect(await service.infer(request()), 'a draining node serves what it has').toMatchObject({ servedBy: 'self' })
+    service.close()
+    await expect(service.infer(request())).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+    holders({ near: async () => [elsewhere] })
+    expect(await service.infer(request())).toMatchObject({ servedBy: 'near' })
+    await service.ended()
+  })
+
+  it('counts until it has ended, well or not', async () => {
+    const arrive = Promise.withResolvers<void>()
+    fixture.origin.onRead = async (bytes) => {
+      await arrive.promise
+      return bytes
+    }
+    const running = service.infer(request())
+    let hasEnded = false
+    const ended = service.ended().then(() => {
+      hasEnded = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(hasEnded).toBe(false)
+    arrive.resolve()
+    await running
+    await ended
+  })
+
+  it('takes its id along', async () => {
+    const ids: (string | undefined)[] = []
+    holders({ near: async () => [elsewhere] })
+    fixture.driving.network.onCall = async (_node, method, payload) => {
+      if (method === 'infer') ids.push(decodeInferRequest(payload).requestId)
+      return encodeInferAnswer([elsewhere])
+    }
+    await service.infer(request({ requestId: 'trace-7' }))
+    await service.infer(request())
+    expect(ids).toEqual(['trace-7', undefined])
+  })
+
   it('passes over a holder that answers something else than the protocol', async () => {
     holders({ near: async () => [elsewhere] })
     fixture.driving.network.onCall = async () => Buffer.from('hello')

@@ -2,12 +2,15 @@
  * Writes one object: small ones by a single request, which may carry a condition, large ones in parts. An upload in parts
  * that fails is aborted, so that no bytes lie there that no listing shows; what a killed process leaves, gc removes.
  */
+import { isHoldfastError } from '../../placement/errors.ts'
 import { mapLimited } from '../concurrency.ts'
 import { isMissing, isMissingUpload, isPreconditionFailure, isRefusal } from './s3-errors.ts'
 import type { S3Session } from './s3-session.ts'
 
 /** S3's own bound. */
 const partsMax = 10_000
+/** Uploads begun for one object. Each waits as long as a read for its parts to be joined. */
+const completionsMax = 3
 
 export interface S3Condition {
   readonly IfMatch?: string
@@ -57,16 +60,24 @@ export async function putInParts(
 ): Promise<void> {
   const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
   const partBytes = Math.max(session.options.partBytes, Math.ceil(sizeBytes / partsMax))
-  const uploadId = await begin(session, key, signal)
-  try {
-    const etags: string[] = []
-    await mapLimited(partsOf(pieces, partBytes), session.options.partsConcurrent, async ({ index, part }) => {
-      etags[index] = await uploadPart(session, { key, uploadId, index, part }, signal)
-    })
-    await complete(session, { key, uploadId, etags, sizeBytes }, signal)
-  } catch (error) {
-    await abort(session, key, uploadId)
-    throw error
+  for (let attempt = 1; ; attempt++) {
+    const uploadId = await begin(session, key, signal)
+    let isSent = false
+    try {
+      const etags: string[] = []
+      await mapLimited(partsOf(pieces, partBytes), session.options.partsConcurrent, async ({ index, part }) => {
+        etags[index] = await uploadPart(session, { key, uploadId, index, part }, signal)
+      })
+      isSent = true
+      await complete(session, { key, uploadId, etags, sizeBytes }, signal)
+      return
+    } catch (error) {
+      await abort(session, key, uploadId)
+      // A store that died while it joined the parts may hold the upload locked for minutes; a new one it takes.
+      if (!isSent || attempt === completionsMax || signal?.aborted || !isHoldfastError(error, 'ORIGIN_UNAVAILABLE')) {
+        throw error
+      }
+    }
   }
 }
 
@@ -129,7 +140,7 @@ async function complete(
         if (head.ContentLength !== sizeBytes) throw error
       }
     },
-    { signal, isWrite: true },
+    { signal },
   )
 }
 

@@ -30,6 +30,8 @@ const deniedNames = new Set([
   'TokenProviderError',
   'TokenRefreshRequired',
 ])
+/** A quota is told by 403 too, and has nothing to do with who asks. */
+const fullNames = new Set(['QuotaExceeded', 'InsufficientStorage', 'XMinioStorageFull'])
 const throttlingNames = new Set([
   'SlowDown',
   'Throttling',
@@ -80,7 +82,7 @@ export const isRefusal = (error: unknown): boolean => {
 
 export function isTransient(error: unknown): boolean {
   const { name, status } = failureOf(error)
-  if (deniedNames.has(name) || isUnsupported(error)) return false
+  if (deniedNames.has(name) || fullNames.has(name) || isUnsupported(error)) return false
   if (throttlingNames.has(name) || transientNames.has(name)) return true
   if (status !== undefined && status >= 400) {
     // 409 is S3's answer to two conditional writes at the same instant, which is no answer to either.
@@ -108,6 +110,10 @@ export function translateS3Error(error: unknown, target: S3Target): unknown {
   if (name === 'NoSuchBucket') {
     const text = `The bucket ${target.bucket} of the origin ${where} does not exist. Create it, or correct the URL.`
     return new HoldfastError('ORIGIN_NOT_FOUND', text, { details, cause: error })
+  }
+  if (fullNames.has(name) || status === 507) {
+    const text = `The origin ${where} is full (${name}). Free space there with holdfast gc, or raise its quota, and push again.`
+    return new HoldfastError('DISK_FULL', text, { details, cause: error })
   }
   if (deniedNames.has(name) || status === 401 || status === 403) {
     const text = `The origin ${where} refuses the credentials (${name}: ${message}). Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.`

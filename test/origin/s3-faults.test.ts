@@ -123,6 +123,7 @@ describe('an S3 store that', () => {
     { id: 'denies', fault: failure(403, 'AccessDenied'), expected: 'ORIGIN_DENIED' },
     { id: 'finds the signature wrong', fault: failure(403, 'SignatureDoesNotMatch'), expected: 'ORIGIN_DENIED' },
     { id: 'finds the token expired', fault: failure(400, 'ExpiredToken'), expected: 'ORIGIN_DENIED' },
+    { id: 'has reached its quota', fault: failure(403, 'QuotaExceeded'), expected: 'DISK_FULL' },
     { id: 'has no such bucket', fault: failure(404, 'NoSuchBucket'), expected: 'ORIGIN_NOT_FOUND' },
   ])('$id is told at once as $expected', async ({ fault, expected }) => {
     answers = [fault]

@@ -4,7 +4,12 @@ import { createStore } from '../../native/index.ts'
 import type { Store } from '../../native/types.ts'
 import { openOrigin } from '../../origin/index.ts'
 import { HoldfastError } from '../../placement/errors.ts'
-import { createEvictionPolicy, type EvictionPolicy, isEvictionPolicyName } from '../../placement/index.ts'
+import {
+  createEvictionPolicy,
+  type EvictionPolicy,
+  evictionPolicyNames,
+  isEvictionPolicyName,
+} from '../../placement/index.ts'
 import { BlobFetcher } from '../cache/blob-fetcher.ts'
 import { DerivedForms } from '../cache/derived-forms.ts'
 import { LeaseWatch } from '../cache/lease-watch.ts'
@@ -173,5 +178,8 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
 function evictionPolicyName(options: NodeOptions) {
   const name = options['placement.eviction']
   if (isEvictionPolicyName(name)) return name
-  throw new HoldfastError('BAD_CONFIG', `placement.eviction is ${name}; it has to be holdfast, gdsf or lru.`)
+  throw new HoldfastError(
+    'BAD_CONFIG',
+    `placement.eviction is ${name}; it has to be one of ${evictionPolicyNames.join(', ')}.`,
+  )
 }

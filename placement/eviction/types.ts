@@ -11,12 +11,29 @@
  */
 import type { ModelId } from '../types.ts'
 
-/** Additions go here first; the registry then does not compile until it has them. */
-export const evictionPolicyNames = ['lru', 'gdsf', 'holdfast'] as const
+/** What a node may use. Additions go here first; the registry then does not compile until it has them. */
+export const evictionPolicyNames = [
+  'holdfast',
+  'lru',
+  'gdsf',
+  'fifo',
+  'lfu',
+  'sieve',
+  'keepalive',
+  'belady-am-online',
+  'loadtime',
+  'random',
+] as const
 export type EvictionPolicyName = (typeof evictionPolicyNames)[number]
 
+/** Bounds to compare with: they must be told the future, which only a replay can. */
+export const oraclePolicyNames = ['belady', 'belady-am'] as const
+export type OraclePolicyName = (typeof oraclePolicyNames)[number]
+
+export type AnyPolicyName = EvictionPolicyName | OraclePolicyName
+
 export interface EvictionPolicy {
-  readonly name: EvictionPolicyName
+  readonly name: AnyPolicyName
   /** A request for a model: hit or miss, resident or not. Comes before the onInsert that a miss leads to. */
   onRequest(model: ModelId, nowMs: number): void
   /** The model became resident. For one that is: its size or cost is now this; what is known of its requests stays. */
@@ -72,6 +89,20 @@ export type EvictionReason =
   | 'least-priority'
   /** Least demand x cost / bytes. */
   | 'least-value'
+  /** Loaded longest ago. */
+  | 'first-loaded'
+  /** Fewest requests since it was loaded. */
+  | 'least-frequent'
+  /** Loaded again soonest. */
+  | 'cheapest-load'
+  /** Not asked for since the hand last passed. */
+  | 'not-visited'
+  /** Idle for longer than nearly ever between two requests. */
+  | 'window-closed'
+  /** Asked for again last of all; an oracle knows. */
+  | 'farthest-request'
+  /** Drawn. */
+  | 'chance'
   /** Its demand has faded to the floor of the estimator: only cost / bytes speak for it. */
   | 'no-demand'
 

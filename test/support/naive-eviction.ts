@@ -6,15 +6,30 @@ import {
   type CacheItem,
   DemandEstimator,
   defaultDemandOptions,
-  type EvictionPolicyName,
   type EvictionRequest,
+  type FutureView,
   type ModelId,
 } from '../../placement/index.ts'
+
+/** Those whose definition is a value per model, and the order of ties. */
+export const naivePolicyNames = [
+  'lru',
+  'gdsf',
+  'fifo',
+  'lfu',
+  'loadtime',
+  'belady-am-online',
+  'belady',
+  'belady-am',
+  'holdfast',
+] as const
+export type NaivePolicyName = (typeof naivePolicyNames)[number]
 
 interface Resident {
   readonly model: ModelId
   sizeBytes: number
   missCostMs: number
+  readonly loadedAt: number
   touch: number
   frequency: number
   inflation: number
@@ -23,16 +38,24 @@ interface Resident {
 export class NaivePolicy {
   private readonly residents = new Map<ModelId, Resident>()
   private readonly demand = new DemandEstimator()
-  private readonly name: EvictionPolicyName
+  private readonly name: NaivePolicyName
+  private readonly future: FutureView | null
+  private readonly counts = new Map<ModelId, number>()
+  private readonly next = new Map<ModelId, number>()
+  private requestIndex = -1
   private touches = 0
   private inflation = 0
 
-  constructor(name: EvictionPolicyName) {
+  constructor(name: NaivePolicyName, future: FutureView | null = null) {
     this.name = name
+    this.future = future
   }
 
   onRequest(model: ModelId, nowMs: number): void {
     this.demand.record(model, nowMs)
+    this.counts.set(model, (this.counts.get(model) ?? 0) + 1)
+    this.requestIndex += 1
+    if (this.future !== null) this.next.set(model, this.future.nextRequestIndex(this.requestIndex))
     const resident = this.residents.get(model)
     if (resident === undefined) return
     resident.touch = ++this.touches
@@ -43,7 +66,8 @@ export class NaivePolicy {
   onInsert(item: CacheItem, nowMs: number): void {
     this.demand.introduce(item.model, nowMs)
     const known = this.residents.get(item.model)
-    const fresh = { touch: known?.touch ?? ++this.touches, frequency: 1, inflation: this.inflation }
+    const touch = known?.touch ?? ++this.touches
+    const fresh = { loadedAt: touch, touch, frequency: 1, inflation: this.inflation }
     this.residents.set(item.model, { ...fresh, ...known, ...item })
   }
 
@@ -81,13 +105,29 @@ export class NaivePolicy {
     return [...this.residents.values()].sort((left, right) => {
       const [first, second] = [this.valueOf(left, nowMs), this.valueOf(right, nowMs)]
       if (first !== second) return first - second
-      if (this.name !== 'holdfast') return left.touch - right.touch
+      if (this.name === 'lfu' || this.name === 'gdsf') return left.touch - right.touch
       return left.model < right.model ? -1 : 1
     })
   }
 
-  private valueOf({ model, sizeBytes, missCostMs, touch, frequency, inflation }: Resident, nowMs: number): number {
+  private valueOf(resident: Resident, nowMs: number): number {
+    const { model, sizeBytes, missCostMs, loadedAt, touch, frequency, inflation } = resident
+    const distance = (this.next.get(model) ?? Number.POSITIVE_INFINITY) - this.requestIndex
     switch (this.name) {
+      case 'fifo':
+        return loadedAt
+      case 'lfu':
+        return frequency
+      case 'loadtime':
+        return missCostMs
+      case 'belady':
+        return 1 / distance
+      case 'belady-am':
+        return distance === Number.POSITIVE_INFINITY ? 0 : ((1 / distance) * missCostMs) / Math.max(1, sizeBytes)
+      case 'belady-am-online': {
+        const count = this.counts.get(model) ?? 0
+        return count === 0 ? 0 : (count * missCostMs) / Math.max(1, sizeBytes)
+      }
       case 'lru':
         return touch
       case 'gdsf':

@@ -2,13 +2,18 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  type AnyPolicyName,
   createEvictionPolicy,
+  createOraclePolicy,
   type EvictionPlan,
   type EvictionPolicy,
   evictionPolicyNames,
+  type FutureView,
   isEvictionPolicyName,
+  isOraclePolicyName,
+  oraclePolicyNames,
 } from '../../../placement/index.ts'
-import { NaivePolicy } from '../../support/naive-eviction.ts'
+import { NaivePolicy, naivePolicyNames } from '../../support/naive-eviction.ts'
 
 type Step =
   | { readonly kind: 'request' | 'insert' | 'drop'; readonly model: number; readonly gapMs: number }
@@ -89,12 +94,27 @@ function run(
 
 const modelsOf = (plan: EvictionPlan) => plan.victims.map(({ model }) => model)
 
-describe.each(evictionPolicyNames)('%s', (name) => {
+/** What an oracle knows of these steps. */
+function futureOf(steps: readonly Step[]): FutureView {
+  const requested = steps.flatMap((step) => (step.kind === 'request' ? [step.model] : []))
+  return {
+    nextRequestIndex(index) {
+      const found = requested.indexOf(requested[index]!, index + 1)
+      return found < 0 ? Number.POSITIVE_INFINITY : found
+    },
+  }
+}
+
+function create(name: AnyPolicyName, steps: readonly Step[]): EvictionPolicy {
+  return isOraclePolicyName(name) ? createOraclePolicy(name, futureOf(steps)) : createEvictionPolicy(name)
+}
+
+describe.each(naivePolicyNames)('%s', (name) => {
   test('decides as its definition does, over any history', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 80 }), (steps) => {
-        const policy = createEvictionPolicy(name)
-        const naive = new NaivePolicy(name)
+        const policy = create(name, steps)
+        const naive = new NaivePolicy(name, futureOf(steps))
         run(steps, [policy, naive], (request) => {
           const victims = modelsOf(policy.planEviction(request))
           expect(victims).toEqual(naive.planEviction(request))
@@ -104,11 +124,13 @@ describe.each(evictionPolicyNames)('%s', (name) => {
       { numRuns: 300 },
     )
   })
+})
 
+describe.each([...evictionPolicyNames, ...oraclePolicyNames])('%s', (name) => {
   test('frees enough whenever that is possible, and never by what may not be evicted', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
-        const policy = createEvictionPolicy(name)
+        const policy = create(name, steps)
         const residentBytes = new Map<string, number>()
         run(steps, [policy, mirrorOf(residentBytes)], (request) => {
           const plan = policy.planEviction(request)
@@ -129,7 +151,7 @@ describe.each(evictionPolicyNames)('%s', (name) => {
   test('plans without changing anything that a later plan depends on', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
-        const policy = createEvictionPolicy(name)
+        const policy = create(name, steps)
         run(steps, [policy], (request) => {
           const plan = policy.planEviction(request)
           policy.planEviction({ ...request, neededBytes: 1e9 })
@@ -144,7 +166,7 @@ describe.each(evictionPolicyNames)('%s', (name) => {
   test('keeps its totals, knows its residents, and scores them as it plans', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
-        const policy = createEvictionPolicy(name)
+        const policy = create(name, steps)
         const residentBytes = run(steps, [policy], (request) => {
           const { victims } = policy.planEviction(request)
           for (const { model, score } of victims) expect(policy.score(model, request.nowMs)?.score).toBe(score)
@@ -163,17 +185,20 @@ describe.each(evictionPolicyNames)('%s', (name) => {
   })
 
   test('treats a second insert as a change of size and cost, not as a new model', () => {
-    const policy = createEvictionPolicy(name)
+    const policy = create(name, [])
     for (const model of ['a', 'b']) policy.onInsert({ model, sizeBytes: 10, missCostMs: 10 }, 0)
-    for (const nowMs of [1, 2, 3]) policy.onRequest('b', nowMs)
     policy.onInsert({ model: 'a', sizeBytes: 11, missCostMs: 11 }, 4)
-    const plan = policy.planEviction({ neededBytes: 1, nowMs: 4, mayEvict: () => true })
-    expect(plan).toMatchObject({ victims: [{ model: 'a', sizeBytes: 11 }], freedBytes: 11 })
+    const plan = policy.planEviction({ neededBytes: 21, nowMs: 4, mayEvict: () => true })
+    expect(plan).toMatchObject({ freedBytes: 21, enough: true })
+    expect(plan.victims.toSorted((left, right) => (left.model < right.model ? -1 : 1))).toMatchObject([
+      { model: 'a', sizeBytes: 11 },
+      { model: 'b', sizeBytes: 10 },
+    ])
     policy.checkInvariants()
   })
 
   test('needs nobody when nothing is needed, and has nobody when it is empty', () => {
-    const policy = createEvictionPolicy(name)
+    const policy = create(name, [])
     const ask = (neededBytes: number) => policy.planEviction({ neededBytes, nowMs: 0, mayEvict: () => true })
     expect(ask(1)).toEqual({ victims: [], freedBytes: 0, enough: false })
     policy.onInsert({ model: 'a', sizeBytes: 10, missCostMs: 10 }, 0)
@@ -182,17 +207,18 @@ describe.each(evictionPolicyNames)('%s', (name) => {
   })
 
   test('counts bytes beyond 2^32', () => {
-    const policy = createEvictionPolicy(name)
+    const policy = create(name, [])
     for (const model of ['a', 'b', 'c']) policy.onInsert({ model, sizeBytes: 2 ** 40, missCostMs: 1 }, 0)
     const plan = policy.planEviction({ neededBytes: 2 ** 40 + 1, nowMs: 1, mayEvict: (model) => model !== 'a' })
-    expect(plan).toMatchObject({ victims: [{ model: 'b' }, { model: 'c' }], freedBytes: 2 ** 41, enough: true })
+    expect(plan).toMatchObject({ freedBytes: 2 ** 41, enough: true })
+    expect(modelsOf(plan).toSorted()).toEqual(['b', 'c'])
   })
 
   test('ignores what it does not know', () => {
-    const policy = createEvictionPolicy(name)
+    const policy = create(name, [])
     policy.onRemove('nobody', 0)
     policy.updateCost('nobody', 1)
-    policy.onRequest('nobody', 0)
+    if (!isOraclePolicyName(name)) policy.onRequest('nobody', 0)
     expect(policy.score('nobody', 0)).toBeNull()
     policy.checkInvariants()
   })
@@ -200,7 +226,8 @@ describe.each(evictionPolicyNames)('%s', (name) => {
 
 test('a name from outside is checked against the registry', () => {
   expect(evictionPolicyNames.every(isEvictionPolicyName)).toBe(true)
-  expect(['', 'LRU', 'toString'].some(isEvictionPolicyName)).toBe(false)
+  expect(['', 'LRU', 'toString', ...oraclePolicyNames].some(isEvictionPolicyName)).toBe(false)
+  expect(oraclePolicyNames.every(isOraclePolicyName)).toBe(true)
 })
 
 /** Follows the inserts and removals of a run, as plain data. */

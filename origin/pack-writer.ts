@@ -2,7 +2,8 @@
  * Collects new chunks in memory and uploads them in packs, a few at a time.
  *
  * A pack is named after its push and numbered: no name is ever used twice, so that what gc has decided to delete cannot
- * come back under its hands. Memory is bounded by (uploadsConcurrent + 1) packs.
+ * come back under its hands. Memory is bounded by (uploadsConcurrent + 1) packs, and these buffers are used over and over: what a
+ * fast push would leave to the garbage collector is many times that.
  */
 import type { Sha256 } from '../placement/types.ts'
 import { packKey } from './object-key.ts'
@@ -27,6 +28,11 @@ export interface StoredPack {
   readonly chunks: ReadonlyMap<Sha256, Extent>
 }
 
+interface Piece {
+  readonly sha256: Sha256
+  readonly sizeBytes: number
+}
+
 export class PackWriter {
   private readonly store: ObjectStore
   private readonly pushId: string
@@ -34,7 +40,9 @@ export class PackWriter {
   private readonly onStored: (pack: StoredPack) => Promise<void>
   private readonly signal: AbortSignal | undefined
   private readonly known = new Set<Sha256>()
-  private pieces: { sha256: Sha256; bytes: Uint8Array }[] = []
+  private pieces: Piece[] = []
+  private buffer: Uint8Array | null = null
+  private readonly spare: Uint8Array[] = []
   private piecesBytes = 0
   private readonly uploads = new Set<Promise<void>>()
   private failure: { error: unknown } | null = null
@@ -60,12 +68,14 @@ export class PackWriter {
     return this.known.has(sha256)
   }
 
-  /** Keeps `bytes` until they are uploaded: the caller must not reuse them. Waits while too much is in flight. */
+  /** Copies `bytes`, which are the caller's again when this returns. Waits while too much is in flight. */
   async add(sha256: Sha256, bytes: Uint8Array): Promise<void> {
     if (this.known.has(sha256)) return
     if (this.piecesBytes + bytes.length > this.options.packBytesMax) await this.close()
     this.known.add(sha256)
-    this.pieces.push({ sha256, bytes })
+    this.buffer ??= this.newBuffer(bytes.length)
+    this.buffer.set(bytes, this.piecesBytes)
+    this.pieces.push({ sha256, sizeBytes: bytes.length })
     this.piecesBytes += bytes.length
   }
 
@@ -82,13 +92,15 @@ export class PackWriter {
   }
 
   private async close(): Promise<void> {
-    const pieces = this.pieces
+    const { pieces, buffer, piecesBytes } = this
     this.pieces = []
+    this.buffer = null
     this.piecesBytes = 0
-    if (pieces.length === 0) return
+    if (buffer === null) return
     while (this.uploads.size >= this.options.uploadsConcurrent) await Promise.race(this.uploads)
     this.throwFailure()
-    const upload = this.upload(pieces)
+    const upload = this.upload(pieces, buffer.subarray(0, piecesBytes))
+      .then(() => this.takeBack(buffer))
       .catch((error) => {
         this.failure ??= { error }
       })
@@ -96,22 +108,30 @@ export class PackWriter {
     this.uploads.add(upload)
   }
 
-  private async upload(pieces: readonly { sha256: Sha256; bytes: Uint8Array }[]): Promise<void> {
+  private async upload(pieces: readonly Piece[], bytes: Uint8Array): Promise<void> {
     const name = String(this.count++).padStart(6, '0')
     const object = packKey(this.pushId, name)
     const options = this.signal ? { signal: this.signal } : {}
-    await this.store.put(
-      object,
-      pieces.map(({ bytes }) => bytes),
-      options,
-    )
+    await this.store.put(object, [bytes], options)
     const chunks = new Map<Sha256, Extent>()
     let offsetBytes = 0
-    for (const { sha256, bytes } of pieces) {
-      chunks.set(sha256, { object, offsetBytes, sizeBytes: bytes.length })
-      offsetBytes += bytes.length
+    for (const { sha256, sizeBytes } of pieces) {
+      chunks.set(sha256, { object, offsetBytes, sizeBytes })
+      offsetBytes += sizeBytes
     }
     await this.onStored({ name, chunks })
+  }
+
+  private newBuffer(sizeBytes: number): Uint8Array {
+    const { packBytesMax } = this.options
+    // A chunk that is larger than a pack has a pack of its own.
+    if (sizeBytes > packBytesMax) return Buffer.allocUnsafeSlow(sizeBytes)
+    return this.spare.pop() ?? Buffer.allocUnsafeSlow(packBytesMax)
+  }
+
+  /** Only after a success: a failed upload may still be sending. */
+  private takeBack(buffer: Uint8Array): void {
+    if (buffer.length === this.options.packBytesMax) this.spare.push(buffer)
   }
 
   private throwFailure(): void {

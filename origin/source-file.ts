@@ -37,8 +37,11 @@ export class OpenSourceFile {
   }
 
   /** Exactly that many bytes. */
-  readonly readAt = async (offsetBytes: number, sizeBytes: number): Promise<Uint8Array> => {
-    const bytes = Buffer.allocUnsafeSlow(sizeBytes)
+  readonly readAt = (offsetBytes: number, sizeBytes: number): Promise<Uint8Array> =>
+    this.readInto(Buffer.allocUnsafeSlow(sizeBytes), offsetBytes)
+
+  private async readInto(bytes: Uint8Array, offsetBytes: number): Promise<Uint8Array> {
+    const sizeBytes = bytes.length
     for (let doneBytes = 0; doneBytes < sizeBytes; ) {
       const { bytesRead } = await this.handle.read(bytes, doneBytes, sizeBytes - doneBytes, offsetBytes + doneBytes)
       if (bytesRead === 0) throw this.changed()
@@ -47,16 +50,22 @@ export class OpenSourceFile {
     return bytes
   }
 
+  /** Each is the caller's until it asks for the next: two buffers are used in turn. */
   async *chunks(sizes: readonly number[]): AsyncGenerator<Uint8Array> {
+    const sizeBytesMax = sizes.reduce((max, size) => Math.max(max, size), 0)
+    const buffers = [Buffer.allocUnsafeSlow(sizeBytesMax), Buffer.allocUnsafeSlow(sizes.length > 1 ? sizeBytesMax : 0)]
     let offsetBytes = 0
+    const start = (index: number): Promise<Uint8Array> => {
+      const reading = this.readInto(buffers[index % 2]!.subarray(0, sizes[index]!), offsetBytes)
+      reading.catch(() => {}) // Reported when it is awaited, one turn later.
+      offsetBytes += sizes[index]!
+      return reading
+    }
     let next: Promise<Uint8Array> | null = null
     try {
       for (let i = 0; i < sizes.length; i++) {
-        const current: Promise<Uint8Array> = next ?? this.readAt(offsetBytes, sizes[i]!)
-        const bytes: Uint8Array = await current
-        offsetBytes += sizes[i]!
-        next = i + 1 < sizes.length ? this.readAt(offsetBytes, sizes[i + 1]!) : null
-        next?.catch(() => {}) // Reported when it is awaited, one turn later.
+        const bytes: Uint8Array = await (next ?? start(i))
+        next = i + 1 < sizes.length ? start(i + 1) : null
         yield bytes
       }
     } finally {

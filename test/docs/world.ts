@@ -75,7 +75,10 @@ export class World {
       HOLDFAST_DISK_LIMIT_BYTES: '256MiB',
       WORLD: this.folder,
     })
-    const script = `set -euo pipefail\n${this.replaced(text, this.boxes[box])}`
+    // What a block exports, the next one on that box finds: a person types them all into one shell.
+    const exports = `"$WORLD/exports-${box}"`
+    const before = `[ ! -e ${exports} ] || . ${exports}`
+    const script = `set -euo pipefail\n${before}\n${this.replaced(text, this.boxes[box])}\nexport -p > ${exports}`
     return new Promise((resolve) => {
       execFile('bash', ['-c', script], { cwd: folder, env, timeout: blockTimeoutMs }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1

@@ -23,6 +23,7 @@ import { type InvalidationReport, Invalidator } from './invalidator.ts'
 import { PinBoard, textOf } from './pin-board.ts'
 import { type AdminCache, resolveReference, type WantedTier } from './ports.ts'
 import { PrefetchDesk } from './prefetch-desk.ts'
+import { Scrubber } from './scrubber.ts'
 import { type NodeStatus, nodeStatus, type StatusFacts } from './status.ts'
 
 export { AdminTokens, generateAdminToken, loadAdminTokens, readAdminTokens } from './admin-tokens.ts'
@@ -32,13 +33,14 @@ export type { InvalidationReport } from './invalidator.ts'
 export type { PinView } from './pin-board.ts'
 export type { WantedTier } from './ports.ts'
 export type { PrefetchView } from './prefetch-desk.ts'
+export type { ScrubView } from './scrubber.ts'
 export { SecretFiles } from './secret-files.ts'
 export type { NodeStatus, StatusFacts } from './status.ts'
 
 export interface AdminPorts {
   readonly tokens: AdminTokens
   readonly facts: StatusFacts
-  readonly store: Pick<Store, 'stats'>
+  readonly store: Pick<Store, 'stats' | 'blobs' | 'blob' | 'verifyDisk'>
   readonly directory: ModelDirectory
   readonly table: ModelTable
   readonly cache: ModelCache
@@ -68,6 +70,7 @@ export class Admin {
   readonly pins: PinBoard
   readonly prefetches: PrefetchDesk
   readonly bans: BanList
+  readonly scrubber: Scrubber
   private readonly ports: AdminPorts
   private readonly cache: AdminCache
   private readonly invalidator: Invalidator
@@ -80,6 +83,7 @@ export class Admin {
     const common = { directory, cache: this.cache, clock, log }
     this.pins = new PinBoard({ ...common, state }, { checkMs: options.pinCheckMs })
     this.prefetches = new PrefetchDesk({ ...common, loading: (model) => ports.cache.loading(model) })
+    this.scrubber = new Scrubber({ store: ports.store, onRemoved: () => ports.cache.recheck(), log })
     this.bans = new BanList({
       self: ports.network.self,
       state,

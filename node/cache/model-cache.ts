@@ -131,6 +131,11 @@ export class ModelCache {
     this.announce()
   }
 
+  /** Looks again at what is where, after something else than this cache has removed blobs. */
+  recheck(): void {
+    this.start(this.ports.table.all())
+  }
+
   /** Keeps the model from being evicted until the hold is disposed: a request is under way. */
   hold(model: ModelId): Disposable {
     return this.holds.hold(model)

@@ -44,6 +44,9 @@ export function registerAdminRoutes(app: FastifyInstance, admin: Admin): void {
   })
   app.post<Named>('/v1/invalidate/*', changing, async ({ params }) => admin.invalidate(parseModelName(params['*'])))
 
+  app.get('/v1/verify', async () => ({ scrub: admin.scrubber.last() }))
+  app.post('/v1/verify', changing, async (_request, reply) => reply.code(202).send({ scrub: admin.scrubber.begin() }))
+
   app.get('/v1/bans', async () => ({ bans: admin.bans.list() }))
   app.put<{ Params: { node: string } }>('/v1/bans/:node', changing, async ({ params }) => admin.bans.ban(params.node))
   app.delete<{ Params: { node: string } }>('/v1/bans/:node', changing, async ({ params }) => {

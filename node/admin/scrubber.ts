@@ -1,0 +1,72 @@
+/**
+ * Hashes the blobs of the node's disk tier against their names, one after the other, so that readers hardly notice. A bad one is
+ * removed: the next request fetches it again. Runs once at a time; who asks meanwhile sees the run that is under way.
+ */
+import type { BlobState, Store } from '../../native/types.ts'
+import type { Sha256 } from '../../placement/types.ts'
+import type { Log } from '../log.ts'
+
+export interface ScrubView {
+  readonly state: 'running' | 'done' | 'failed'
+  readonly blobs: number
+  readonly totalBytes: number
+  readonly doneBytes: number
+  /** Blobs that were not what their name says. They are removed. */
+  readonly bad: readonly Sha256[]
+  /** Why it failed. */
+  readonly error: string | null
+}
+
+export interface ScrubberPorts {
+  readonly store: Pick<Store, 'blobs' | 'blob' | 'verifyDisk'>
+  /** Blobs are gone: what the node holds is not what it said. */
+  readonly onRemoved: () => void
+  readonly log: Log
+}
+
+export class Scrubber {
+  private readonly ports: ScrubberPorts
+  private view: ScrubView | null = null
+
+  constructor(ports: ScrubberPorts) {
+    this.ports = ports
+  }
+
+  /** The last run or the one under way; null before the first. */
+  last(): ScrubView | null {
+    return this.view
+  }
+
+  begin(): ScrubView {
+    if (this.view?.state === 'running') return this.view
+    const blobs = this.ports.store.blobs().filter(({ onDisk }) => onDisk)
+    const totalBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    this.view = { state: 'running', blobs: blobs.length, totalBytes, doneBytes: 0, bad: [], error: null }
+    void this.run(blobs)
+    return this.view
+  }
+
+  private async run(blobs: readonly BlobState[]): Promise<void> {
+    try {
+      for (const { sha256, sizeBytes } of blobs) await this.check(sha256, sizeBytes)
+      this.update({ state: 'done' })
+    } catch (error) {
+      this.ports.log.error({ error: (error as Error).stack }, 'a scrub of the disk tier failed')
+      this.update({ state: 'failed', error: (error as Error).message })
+    }
+  }
+
+  private async check(sha256: Sha256, sizeBytes: number): Promise<void> {
+    // Evicted since the run began: neither good nor bad.
+    const isGood = this.ports.store.blob(sha256)?.onDisk !== true || (await this.ports.store.verifyDisk(sha256))
+    this.update({ doneBytes: this.view!.doneBytes + sizeBytes })
+    if (isGood) return
+    this.update({ bad: [...this.view!.bad, sha256] })
+    this.ports.log.warn({ blob: sha256 }, 'a damaged blob was removed from disk')
+    this.ports.onRemoved()
+  }
+
+  private update(change: Partial<ScrubView>): void {
+    this.view = { ...this.view!, ...change }
+  }
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createStore } from '../../../native/index.ts'
+import type { Store } from '../../../native/types.ts'
+import { Scrubber } from '../../../node/admin/scrubber.ts'
+import { silentLog } from '../../../node/log.ts'
+import { until } from '../../support/until.ts'
+
+let folder: string
+let store: Store
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hf-scrub-'))
+  const limits = { memoryLimitBytes: 2 ** 20, diskLimitBytes: 2 ** 20, connectionsMax: 4, leasesPerConnectionMax: 4 }
+  const paths = { socketPath: join(folder, 's.sock'), diskPath: join(folder, 'disk') }
+  store = createStore({ ...paths, ...limits }, { onOpenMiss() {}, onLease() {} })
+})
+afterEach(async () => {
+  await store.close()
+  rmSync(folder, { recursive: true })
+})
+
+async function addBlob(text: string): Promise<string> {
+  const path = join(folder, 'source')
+  writeFileSync(path, text)
+  return (await store.importFile(path)).sha256
+}
+
+it('removes a blob that a disk has damaged, names it, and leaves the others', async () => {
+  const good = await addBlob('good')
+  const damaged = await addBlob('to be damaged')
+  const path = store.diskPathOf(damaged)!
+  writeFileSync(path, readFileSync(path).fill(0))
+  const removals: number[] = []
+  const scrubber = new Scrubber({ store, onRemoved: () => removals.push(1), log: silentLog })
+
+  expect(scrubber.last()).toBeNull()
+  expect(scrubber.begin()).toMatchObject({ state: 'running', blobs: 2, totalBytes: 17, doneBytes: 0 })
+  expect(scrubber.begin()).toBe(scrubber.last())
+  await until('the scrub ends', () => scrubber.last()?.state === 'done')
+
+  expect(scrubber.last()).toMatchObject({ doneBytes: 17, bad: [damaged], error: null })
+  expect(removals).toEqual([1])
+  expect(store.blob(good)).toMatchObject({ onDisk: true })
+  expect(store.blob(damaged)?.onDisk ?? false).toBe(false)
+  store.checkInvariants()
+  const left = readdirSync(join(folder, 'disk', 'blobs'), { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  )
+  expect(left.map(({ name }) => name)).toEqual([createHash('sha256').update('good').digest('hex')])
+})

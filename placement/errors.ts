@@ -166,6 +166,13 @@ export const errorTable = {
 
   // Configuration
   BAD_CONFIG: row(400, 'The configuration is not valid.', 'Correct the options that the message names.'),
+
+  // Simulation
+  BAD_TRACE: row(
+    400,
+    'A trace, or the list of its models, cannot be read.',
+    'Correct the line that the message names, or pass the right `--format`.',
+  ),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorTable

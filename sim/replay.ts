@@ -96,7 +96,8 @@ export function summarize(trace: Trace, result: ReplayResult): DelaySummary {
 
 /** Nearest rank over all requests, hits included. */
 export function delayQuantileMs({ models }: Trace, result: ReplayResult, quantile: number): number {
-  const longerCount = result.requestCount - Math.ceil(quantile * result.requestCount)
+  if (result.requestCount === 0) return 0
+  const longerCount = result.requestCount - Math.max(1, Math.ceil(quantile * result.requestCount))
   const places = models.map((_, place) => place).sort((a, b) => models[b]!.loadMs - models[a]!.loadMs)
   let count = 0
   for (const place of places) {

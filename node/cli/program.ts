@@ -22,6 +22,7 @@ import { pullCommand } from './commands/pull.ts'
 import { pushCommand } from './commands/push.ts'
 import { rmCommand } from './commands/rm.ts'
 import { routeCommand } from './commands/route.ts'
+import { simCommand } from './commands/sim.ts'
 import { statCommand } from './commands/stat.ts'
 import { statusCommand } from './commands/status.ts'
 import { verifyCommand } from './commands/verify.ts'
@@ -40,7 +41,7 @@ const groups: readonly (readonly [heading: string, commands: readonly (() => Com
     'A running node and its cluster:',
     [statusCommand, peersCommand, routeCommand, planCommand, banCommand, unbanCommand],
   ],
-  ['Measure:', [benchCommand]],
+  ['Measure and plan:', [benchCommand, simCommand]],
 ]
 
 export function createProgram(): Command {

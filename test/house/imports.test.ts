@@ -29,6 +29,11 @@ const table: readonly Rule[] = [
   { folder: 'node/core', own: ['node/core/', 'placement/', 'origin/types.ts'], packages: [] },
   { folder: 'sim', own: ['sim/', 'node/core/', 'placement/', 'origin/types.ts'], packages: [] },
   { folder: 'node/client', own: ['native/', 'placement/'], packages: ['node:'] },
+  {
+    folder: 'node/trace',
+    own: ['node/trace/', 'placement/', 'sim/trace.ts', 'sim/workload.ts'],
+    packages: ['node:'],
+  },
   { folder: 'node/config', own: ['node/config/', 'placement/'], packages: ['node:', 'yaml'] },
   { folder: 'node/net', own: ['node/net/', 'node/core/', 'placement/', ...shared], packages: ['*'] },
   { folder: 'node/state', own: ['node/state/', 'placement/', ...shared], packages: ['node:', 'level'] },

@@ -84,7 +84,7 @@ describe('addresses', () => {
 })
 
 describe('options with a few values', () => {
-  it.each([{ 'log.level': 'loud' }, { 'placement.eviction': 'mru' }])(
+  it.each([{ 'log.level': 'loud' }, { 'placement.eviction': 'mru' }, { 'placement.eviction': 'belady' }])(
     'name them when another is given: %j',
     (flags) => {
       expect(() => loadConfig({ flags })).toThrow(

@@ -7,7 +7,8 @@
  * - plan enough whenever the models that may be evicted add up to enough, and never name one that may not;
  * - leave its decisions unchanged by planning: two plans in a row for one request are equal;
  * - end every tie in the order of requests or in a model id, never in insertion luck of a data structure;
- * - work in logarithmic amortized time per call: replays of traces run at about a million requests per second on one core.
+ * - take a request in logarithmic amortized time, and a plan in at most linear: replays of traces run at about a million requests
+ *   per second on one core.
  */
 import type { ModelId } from '../types.ts'
 
@@ -103,7 +104,7 @@ export type EvictionReason =
   | 'farthest-request'
   /** Drawn. */
   | 'chance'
-  /** Its demand has faded to the floor of the estimator: only cost / bytes speak for it. */
+  /** Silent for longer than the estimator can tell apart: mostly cost / bytes speak for it. */
   | 'no-demand'
 
 export interface ScoreParts {

@@ -4,11 +4,10 @@
  */
 import {
   type CacheItem,
-  DemandEstimator,
-  defaultDemandOptions,
   type EvictionRequest,
   type FutureView,
   type ModelId,
+  ReturnEstimator,
 } from '../../placement/index.ts'
 
 /** Those whose definition is a value per model, and the order of ties. */
@@ -37,7 +36,7 @@ interface Resident {
 
 export class NaivePolicy {
   private readonly residents = new Map<ModelId, Resident>()
-  private readonly demand = new DemandEstimator()
+  private readonly demand = new ReturnEstimator()
   private readonly name: NaivePolicyName
   private readonly future: FutureView | null
   private readonly counts = new Map<ModelId, number>()
@@ -133,8 +132,7 @@ export class NaivePolicy {
       case 'gdsf':
         return inflation + (frequency * missCostMs) / Math.max(1, sizeBytes)
       case 'holdfast': {
-        const ratePerS = Math.max(this.demand.ratePerS(model, nowMs), defaultDemandOptions.floorRatePerS)
-        return (ratePerS * missCostMs) / Math.max(1, sizeBytes)
+        return (this.demand.ratePerS(model, nowMs) * missCostMs) / Math.max(1, sizeBytes)
       }
     }
   }

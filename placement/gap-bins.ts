@@ -1,0 +1,114 @@
+/**
+ * Gaps between requests on a logarithmic scale: four bins per doubling of 1 s + gap, from nothing to three days.
+ *
+ *   bin      0          1            2                71
+ *   |--------|----------|------------|--- ... --------|------->
+ *   0 s    0.19 s     0.41 s       0.68 s           61 h
+ *
+ * The fourth root of two is fine enough to tell a timer of five minutes from one of six, and coarse enough that a dozen gaps of
+ * an irregular model meet in the same bins.
+ */
+const binCount = 72
+const binsPerDoubling = 4
+const startsS = Float64Array.from({ length: binCount + 1 }, (_, bin) => 2 ** (bin / binsPerDoubling) - 1)
+
+export const GapBins = {
+  count: binCount,
+  /** Where the last bin, which has no end, begins. */
+  lastStartS: startsS[binCount - 1]!,
+
+  of(gapS: number): number {
+    return Math.min(binCount - 1, Math.floor(binsPerDoubling * Math.log2(1 + gapS)))
+  },
+
+  endS(bin: number): number {
+    return startsS[bin + 1]!
+  },
+
+  widthS(bin: number): number {
+    return startsS[bin + 1]! - startsS[bin]!
+  },
+
+  createHistory(): GapHistory {
+    return new GapHistory()
+  },
+} as const
+
+/** Gaps of one model. */
+export class GapHistory {
+  /** Gaps that ended in each bin, older ones at less than one. */
+  readonly counts = new Float32Array(binCount)
+  private total = 0
+
+  /** A history that reaches `totalMax` is halved. */
+  add(bin: number, totalMax: number): void {
+    this.counts[bin]! += 1
+    this.total += 1
+    if (this.total >= totalMax) this.halve()
+  }
+
+  /** How many gaps were at least as long as the bin begins. */
+  reached(bin: number): number {
+    let sum = 0
+    for (let index = bin; index < binCount; index++) sum += this.counts[index]!
+    return sum
+  }
+
+  private halve(): void {
+    this.total /= 2
+    for (let bin = 0; bin < binCount; bin++) this.counts[bin]! /= 2
+  }
+}
+
+/**
+ * Gaps of many models together, with those that have not ended.
+ *
+ * Hazard of a bin: the share of gaps that ended there of those that reached it, started with one gap's weight from the hazards of
+ * `parent`. Without any knowledge a tenth: then silence falls like a power of its length, which prefers no time scale.
+ *
+ * Hazards are brought up to date after each of the first changes and then after every sixteenth, never because someone asks: what
+ * is answered depends on the requests alone, and neither a request nor a plan pays for all bins.
+ */
+export class PeerGaps {
+  readonly hazards: Float64Array
+  private readonly history = new GapHistory()
+  private readonly totalMax: number
+  private readonly parent: PeerGaps | null
+  private openCount = 0
+  private changeCount = 0
+
+  constructor(totalMax: number, parent: PeerGaps | null) {
+    this.totalMax = totalMax
+    this.parent = parent
+    this.hazards = parent === null ? new Float64Array(binCount).fill(unknownHazard) : parent.hazards.slice()
+  }
+
+  open(): void {
+    this.parent?.open()
+    this.openCount += 1
+    this.changed()
+  }
+
+  close(bin: number): void {
+    this.parent?.close(bin)
+    this.openCount = Math.max(0, this.openCount - 1)
+    this.history.add(bin, this.totalMax)
+    this.changed()
+  }
+
+  private changed(): void {
+    this.changeCount += 1
+    if (this.changeCount > eagerChanges && this.changeCount % changesPerUpdate !== 0) return
+    const { counts } = this.history
+    const above = this.parent?.hazards
+    let reached = this.openCount
+    for (let bin = binCount - 1; bin >= 0; bin--) {
+      reached += counts[bin]!
+      this.hazards[bin] = (counts[bin]! + (above === undefined ? unknownHazard : above[bin]!)) / (reached + 1)
+    }
+  }
+}
+
+const unknownHazard = 0.1
+const eagerChanges = 64
+const changesPerUpdate = 16

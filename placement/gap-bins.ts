@@ -29,6 +29,21 @@ export const GapBins = {
     return startsS[bin + 1]! - startsS[bin]!
   },
 
+  /** Hazards of one who knows nothing: silence falls like a power of its length, which prefers no time scale. */
+  unknownHazards(): Float64Array {
+    return new Float64Array(binCount).fill(0.1)
+  },
+
+  /**
+   * Hazards of chance with a mean gap. Never above 0.3 per bin: to chance a silence of many mean gaps is impossible, but models do
+   * fall silent.
+   */
+  hazardsOfChance(meanS: number): Float64Array {
+    return Float64Array.from({ length: binCount }, (_, bin) =>
+      Math.min(0.3, 1 - Math.exp(-GapBins.widthS(bin) / meanS)),
+    )
+  },
+
   createHistory(): GapHistory {
     return new GapHistory()
   },
@@ -63,34 +78,30 @@ export class GapHistory {
 /**
  * Gaps of many models together, with those that have not ended.
  *
- * Hazard of a bin: the share of gaps that ended there of those that reached it, started with one gap's weight from the hazards of
- * `parent`. Without any knowledge a tenth: then silence falls like a power of its length, which prefers no time scale.
- *
+ * Hazard of a bin: the share of gaps that ended there of those that reached it, started with the weight of one gap from `prior`.
  * Hazards are brought up to date after each of the first changes and then after every sixteenth, never because someone asks: what
  * is answered depends on the requests alone, and neither a request nor a plan pays for all bins.
  */
 export class PeerGaps {
   readonly hazards: Float64Array
+  private readonly prior: Float64Array
   private readonly history = new GapHistory()
   private readonly totalMax: number
-  private readonly parent: PeerGaps | null
   private openCount = 0
   private changeCount = 0
 
-  constructor(totalMax: number, parent: PeerGaps | null) {
+  constructor(totalMax: number, prior: Float64Array) {
     this.totalMax = totalMax
-    this.parent = parent
-    this.hazards = parent === null ? new Float64Array(binCount).fill(unknownHazard) : parent.hazards.slice()
+    this.prior = prior
+    this.hazards = prior.slice()
   }
 
   open(): void {
-    this.parent?.open()
     this.openCount += 1
     this.changed()
   }
 
   close(bin: number): void {
-    this.parent?.close(bin)
     this.openCount = Math.max(0, this.openCount - 1)
     this.history.add(bin, this.totalMax)
     this.changed()
@@ -100,15 +111,13 @@ export class PeerGaps {
     this.changeCount += 1
     if (this.changeCount > eagerChanges && this.changeCount % changesPerUpdate !== 0) return
     const { counts } = this.history
-    const above = this.parent?.hazards
     let reached = this.openCount
     for (let bin = binCount - 1; bin >= 0; bin--) {
       reached += counts[bin]!
-      this.hazards[bin] = (counts[bin]! + (above === undefined ? unknownHazard : above[bin]!)) / (reached + 1)
+      this.hazards[bin] = (counts[bin]! + this.prior[bin]!) / (reached + 1)
     }
   }
 }
 
-const unknownHazard = 0.1
 const eagerChanges = 64
 const changesPerUpdate = 16

@@ -14,8 +14,8 @@
  * let the one long silence that may come hide the ten requests that come before.
  *
  * One model's gaps are too few, so each hazard starts from that of its peers: models whose gaps have the same magnitude (the mean of
- * their logarithms), and for a model asked for once, all first gaps. Theirs in turn start from all models'. Gaps that are still
- * open count as having gone on: what was asked for once and never again teaches that of all new models.
+ * their logarithms), and for a model asked for once, all first gaps. Theirs in turn start from pure chance at that magnitude. Gaps
+ * that are still open count as having gone on: what was asked for once and never again teaches that of all new models.
  *
  * Deterministic, no clock; histories depend on requests alone, and asking changes nothing.
  */
@@ -25,7 +25,7 @@ import { GapBins, type GapHistory, PeerGaps } from './gap-bins.ts'
 import type { ModelId } from './types.ts'
 
 export interface ReturnOptions {
-  /** Weight of the peers' hazard, in gaps. One: two own gaps already outweigh it; on seven workloads 2 and 4 waited longer. */
+  /** Weight of the peers' hazard, in gaps. A half: one own gap outweighs it; on nine workloads 1, 2 and 4 waited longer. */
   readonly peerWeight: number
   /** A history of so many gaps is halved, so that it follows change: 128 keeps 64 to 128. */
   readonly ownGapsMax: number
@@ -36,7 +36,7 @@ export interface ReturnOptions {
 }
 
 export const defaultReturnOptions: ReturnOptions = {
-  peerWeight: 1,
+  peerWeight: 0.5,
   ownGapsMax: 128,
   peerGapsMax: 20_000,
   modelsMax: 16_384,
@@ -60,7 +60,6 @@ export class ReturnEstimator {
   readonly options: ReturnOptions
   private readonly tracks = new Map<ModelId, Track>()
   private readonly mayForget: (model: ModelId) => boolean
-  private readonly everyone: PeerGaps
   private readonly firstGaps: PeerGaps
   private readonly byMagnitude: PeerGaps[] = []
   private forgetAtCount: number
@@ -74,8 +73,7 @@ export class ReturnEstimator {
     assertInvariant(modelsMax >= 1, `one model at least must be tracked, not ${modelsMax}`)
     this.mayForget = mayForget
     this.forgetAtCount = modelsMax
-    this.everyone = new PeerGaps(peerGapsMax, null)
-    this.firstGaps = new PeerGaps(peerGapsMax, this.everyone)
+    this.firstGaps = new PeerGaps(peerGapsMax, GapBins.unknownHazards())
   }
 
   get modelCount(): number {
@@ -156,7 +154,7 @@ export class ReturnEstimator {
     const place = Math.round(magnitude)
     let peers = this.byMagnitude[place]
     if (peers === undefined) {
-      peers = new PeerGaps(this.options.peerGapsMax, this.everyone)
+      peers = new PeerGaps(this.options.peerGapsMax, GapBins.hazardsOfChance(2 ** place))
       this.byMagnitude[place] = peers
     }
     return peers

@@ -39,5 +39,6 @@ export async function readTrace({ format, files, modelsFile, seed }: TraceSource
   return sortTrace(trace)
 }
 
+export { readAdapterRequests } from './read-adapter-requests.ts'
 export { readAzureFunctions } from './read-azure-functions.ts'
 export { readModels } from './read-models.ts'

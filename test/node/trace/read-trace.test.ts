@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readTrace, type TraceFormat } from '../../../node/trace/index.ts'
+import { readAdapterRequests, readTrace, type TraceFormat } from '../../../node/trace/index.ts'
 import { lineCharsMax } from '../../../node/trace/read-lines.ts'
 
 let folder: string
@@ -159,6 +159,13 @@ describe('oracleGeneral', () => {
   it('is refused when it ends within a record', async () => {
     await expect(read(bytes.subarray(0, 50), 'oracle-general')).rejects.toThrow('2 of 24 bytes')
   })
+})
+
+it('bases and their adapters are asked for one after the other, bases unnamed left out', async () => {
+  const path = await file('seq,base_model,loras\n0,B0,L1 L0\n1,,L0\n2,B0,')
+  const trace = await readAdapterRequests(path, { baseBytes: 20, adapterBytes: 2 })
+  expect(trace.models.map(({ name, sizeBytes }) => `${name} ${sizeBytes}`)).toEqual(['B0 20', 'L1 2', 'L0 2'])
+  expect(plain(trace)).toEqual([0, 1, 2, 2, 0].map((place, index) => [place, index * 1000]))
 })
 
 it('takes one file, but for formats of one model per file', async () => {

@@ -53,6 +53,7 @@ interface Track {
 
 /** The latest gap's share in the magnitude: small enough to be a habit, large enough to follow a change of habits. */
 const magnitudeShareMin = 0.1
+const binWidthsS = Float64Array.from({ length: GapBins.count }, (_, bin) => GapBins.widthS(bin))
 /** Hazards beyond this chance of still being silent hardly matter, and most of the time would go into them. */
 const silenceMin = 0.02
 
@@ -123,6 +124,7 @@ export class ReturnEstimator {
   private rateOf({ own, peers }: Track, idleS: number): number {
     const { peerWeight } = this.options
     const { hazards } = peers
+    const { counts } = own
     const first = GapBins.of(idleS)
     let reached = own.reached(first)
     let silence = 1
@@ -130,9 +132,9 @@ export class ReturnEstimator {
     let waitedS = 0
     let rate = 0
     for (let bin = first; bin < GapBins.count; bin++) {
-      const ended = own.counts[bin]!
+      const ended = counts[bin]!
       let hazard = (ended + peerWeight * hazards[bin]!) / (reached + peerWeight)
-      let widthS = GapBins.widthS(bin)
+      let widthS = binWidthsS[bin]!
       if (bin === first) {
         // What is left of the present bin, and of its hazard; a twentieth at least, since nobody knows it that well.
         const left = Math.max(0.05, Math.min(1, (GapBins.endS(bin) - idleS) / widthS))

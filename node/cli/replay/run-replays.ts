@@ -10,10 +10,23 @@ export interface ReplayRow extends DelaySummary {
   readonly result: ReplayResult
 }
 
+/** Replayed before the clock starts: the first requests of a process run uncompiled, and say nothing of the policy. */
+const warmUpRequests = 20_000
+
 export function runReplay(policy: AnyPolicyName, trace: Trace, capacityBytes: number): ReplayRow {
+  const beginning = beginningOf(trace)
+  replay(createPolicyFor(policy, beginning), beginning, { capacityBytes })
   const fresh = createPolicyFor(policy, trace)
   const startMs = performance.now()
   const result = replay(fresh, trace, { capacityBytes })
   const requestsPerS = result.requestCount / ((performance.now() - startMs) / 1000)
   return { policy, ...summarize(trace, result), requestsPerS, result }
+}
+
+function beginningOf({ models, modelIndexes, timesMs }: Trace): Trace {
+  return {
+    models,
+    modelIndexes: modelIndexes.subarray(0, warmUpRequests),
+    timesMs: timesMs.subarray(0, warmUpRequests),
+  }
 }

@@ -25,7 +25,7 @@ import { GapBins, type GapHistory, PeerGaps } from './gap-bins.ts'
 import type { ModelId } from './types.ts'
 
 export interface ReturnOptions {
-  /** Weight of the peers' hazard, in gaps. A half: one own gap outweighs it; on nine workloads 1, 2 and 4 waited longer. */
+  /** Weight of the peers' hazard, in gaps. A half: one own gap outweighs it. From 0.5 to 4 mean delays differ by a few per cent. */
   readonly peerWeight: number
   /** A history of so many gaps is halved, so that it follows change: 128 keeps 64 to 128. */
   readonly ownGapsMax: number

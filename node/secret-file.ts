@@ -1,17 +1,44 @@
 /**
- * Writes a file of secrets that appears whole or not at all, mode 0600, and never replaces one: when two processes make it at
- * once, both end up with the same one. What a process that died left beside it is removed.
+ * Files of secrets. Read: whole, and an error names the option and repeats nothing of the contents. Written: whole or not at all,
+ * mode 0600, and never over another one: when two processes make it at once, both end up with the same one. What a process that
+ * died left beside it is removed.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { HoldfastError } from '../placement/errors.ts'
 import { passCrashPoint } from './crash-point.ts'
 import { systemClock } from './system.ts'
 
 const ownerOnly = 0o600
 /** Writing takes milliseconds: a temporary file of this age belongs to nobody. */
 const abandonedMs = 60_000
+
+export interface SecretFileForm {
+  /** A secret of the file in words, as in 'cluster key'. */
+  readonly what: string
+  /** The option that named the file. */
+  readonly option: string
+  /** A larger one is some other file. */
+  readonly bytesMax: number
+}
+
+/** BAD_CONFIG when it cannot be read or is too large to be what it should. */
+export async function readSecretFile(path: string, { what, option, bytesMax }: SecretFileForm): Promise<string> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new HoldfastError(
+      'BAD_CONFIG',
+      `The ${what} file ${path} cannot be read; check ${option} and its permissions.`,
+      { details: { path }, cause },
+    )
+  }
+  if (text.length > bytesMax) throw new HoldfastError('BAD_CONFIG', `${path} holds more than ${what}s.`)
+  return text
+}
 
 /** False when the file exists already. `link` fails then, where `rename` would replace another process's secret. */
 export async function writeSecretOnce(path: string, text: string): Promise<boolean> {

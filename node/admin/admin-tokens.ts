@@ -3,8 +3,8 @@
  * A token is compared with all of them in a time that depends on neither: hashes of one length, and no early end.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { HoldfastError } from '../../placement/errors.ts'
+import { readSecretFile } from '../secret-file.ts'
 
 /** Enough for a token per operator; more is some other file. */
 export const adminTokensMax = 64
@@ -85,17 +85,7 @@ export async function loadAdminTokens(options: AdminTokenOptions): Promise<strin
 }
 
 export async function readAdminTokens(path: string): Promise<string[]> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new HoldfastError(
-      'BAD_CONFIG',
-      `The admin token file ${path} cannot be read; check admin.tokenFile and its permissions.`,
-      { details: { path }, cause },
-    )
-  }
-  if (text.length > fileBytesMax) throw new HoldfastError('BAD_CONFIG', `${path} holds more than admin tokens.`)
+  const text = await readSecretFile(path, { what: 'admin token', option: 'admin.tokenFile', bytesMax: fileBytesMax })
   return parseAdminTokens(text, path)
 }
 

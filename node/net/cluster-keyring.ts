@@ -4,9 +4,9 @@
  *
  * A key file has one key per line, the current one first; empty lines and lines that start with `#` are skipped.
  */
-import { readFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { HoldfastError } from '../../placement/errors.ts'
+import { readSecretFile } from '../secret-file.ts'
 import { ClusterKey } from './cluster-key.ts'
 
 /** A rotation needs two. Every further one is a key that somebody forgot to remove. */
@@ -51,17 +51,7 @@ export class ClusterKeyring {
 
 /** BAD_CONFIG when the file cannot be read or a line of it is no key; the message repeats no key. */
 export async function readClusterKeys(path: string): Promise<ClusterKey[]> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new HoldfastError(
-      'BAD_CONFIG',
-      `The cluster key file ${path} cannot be read; check cluster.keyFile and its permissions.`,
-      { details: { path }, cause },
-    )
-  }
-  if (text.length > fileBytesMax) throw new HoldfastError('BAD_CONFIG', `${path} holds more than cluster keys.`)
+  const text = await readSecretFile(path, { what: 'cluster key', option: 'cluster.keyFile', bytesMax: fileBytesMax })
   return [...checked(parseClusterKeys(text))]
 }
 

@@ -173,6 +173,7 @@ export const errorTable = {
     'A trace, or the list of its models, cannot be read.',
     'Correct the line that the message names, or pass the right `--format`.',
   ),
+  BAD_SCENARIO: row(400, 'A scenario for the simulator is not valid.', 'Correct the field that the message names.'),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorTable

@@ -31,49 +31,53 @@ export const defaultNetworkOptions: NetworkOptions = {
   uplinkBytesPerS: 125_000_000,
 }
 
+/** Where the nodes stand, when that is not drawn here. */
+export interface Geography {
+  zoneOf(node: number): string
+  oneWayMs(from: number, to: number): number
+}
+
 /** Messages jitter by up to a fifth of their latency, so that they overtake each other. */
 const jitterPercent = 20
 
 export class Network {
   messageCount = 0
+  /** May change during a run: faults do it. */
+  lossPercent: number
   private readonly ids: readonly NodeId[]
   private readonly queue: EventQueue
   private readonly options: NetworkOptions
   private readonly random: Prng
-  private readonly latencyMs: Float64Array
+  private readonly geography: Geography
   private readonly neighbours: readonly (readonly number[])[]
   private readonly uplinkFreeAtMs: Float64Array
   private readonly down = new Set<number>()
   /** Node index to its side of the partition; all on one side when whole. */
   private sides: Uint8Array
 
-  constructor(ports: { ids: readonly NodeId[]; queue: EventQueue; random: Prng }, options: NetworkOptions) {
+  constructor(
+    ports: { ids: readonly NodeId[]; queue: EventQueue; random: Prng; geography?: Geography },
+    options: NetworkOptions,
+  ) {
     this.ids = ports.ids
     this.queue = ports.queue
     this.random = ports.random
     this.options = options
     const count = ports.ids.length
-    this.latencyMs = new Float64Array(count * count)
+    this.lossPercent = options.lossPercent
     this.uplinkFreeAtMs = new Float64Array(count)
     this.sides = new Uint8Array(count)
     const draw = ports.random.child('topology')
-    for (let a = 0; a < count; a += 1) {
-      for (let b = a + 1; b < count; b += 1) {
-        const [leastMs, spanMs] = this.zoneOf(a) === this.zoneOf(b) ? options.nearMs : options.farMs
-        const oneWayMs = leastMs + (draw.int(1_000) / 1_000) * spanMs
-        this.latencyMs[a * count + b] = oneWayMs
-        this.latencyMs[b * count + a] = oneWayMs
-      }
-    }
+    this.geography = ports.geography ?? drawGeography(count, draw, options)
     this.neighbours = drawGraph(count, options.gossipDegree, draw)
   }
 
   zoneOf(node: number): string {
-    return `zone-${node % this.options.zoneCount}`
+    return this.geography.zoneOf(node)
   }
 
   rttMs(a: number, b: number): number {
-    return 2 * this.latencyMs[a * this.ids.length + b]!
+    return 2 * this.geography.oneWayMs(a, b)
   }
 
   linked(a: number, b: number): boolean {
@@ -97,7 +101,7 @@ export class Network {
   /** A message that may be lost. */
   send(from: number, to: number, deliver: () => void): void {
     this.messageCount += 1
-    if (!this.linked(from, to) || this.random.chance(this.options.lossPercent, 100)) return
+    if (!this.linked(from, to) || this.random.chance(this.lossPercent, 100)) return
     this.queue.schedule(this.delayMs(from, to), () => {
       if (this.linked(from, to)) deliver()
     })
@@ -128,9 +132,23 @@ export class Network {
   }
 
   private delayMs(from: number, to: number): number {
-    const latencyMs = this.latencyMs[from * this.ids.length + to]!
+    const latencyMs = this.geography.oneWayMs(from, to)
     return latencyMs * (1 + this.random.int(jitterPercent * 10 + 1) / 1_000)
   }
+}
+
+function drawGeography(count: number, draw: Prng, options: NetworkOptions): Geography {
+  const zoneOf = (node: number) => `zone-${node % options.zoneCount}`
+  const latencyMs = new Float64Array(count * count)
+  for (let a = 0; a < count; a += 1) {
+    for (let b = a + 1; b < count; b += 1) {
+      const [leastMs, spanMs] = zoneOf(a) === zoneOf(b) ? options.nearMs : options.farMs
+      const oneWayMs = leastMs + (draw.int(1_000) / 1_000) * spanMs
+      latencyMs[a * count + b] = oneWayMs
+      latencyMs[b * count + a] = oneWayMs
+    }
+  }
+  return { zoneOf, oneWayMs: (from, to) => latencyMs[from * count + to]! }
 }
 
 /** A ring, so that everyone is reached, and random chords up to the degree. */

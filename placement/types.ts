@@ -28,6 +28,8 @@ export interface RequestContext {
   readonly tenant: string
   /** Milliseconds that the caller is still willing to wait; Infinity when it did not say. */
   readonly deadlineMs: number
+  /** Why bytes are fetched: 'placement' when no request waits for them. Stays on this node. Absent: for a request. */
+  readonly purpose?: 'placement'
 }
 
 /** A path over which a model's bytes can come, as the cost model sees it. */

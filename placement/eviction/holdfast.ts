@@ -5,9 +5,9 @@
  *
  * Demand is how soon the model is wanted again, learnt from its gaps and its peers' (return-estimator.ts), cost what a miss would
  * take here and now, transfer and start, given who else holds the model: the last copy in the cluster is worth a fetch from the
- * origin, a twin next door little. The per-byte greedy choice is that of GDSF (Cherkasova 1998) and of BeladyAM ("Many Models at
- * the Edge"), whose oracle has 1 / (time to the next request) where we have its estimate. Victims that turn out not to be
- * needed, once a larger one is chosen, are kept.
+ * origin, a twin next door little. What other nodes would lose without this copy is added. The per-byte greedy choice is that of
+ * GDSF (Cherkasova 1998) and of BeladyAM ("Many Models at the Edge"), whose oracle has 1 / (time to the next request) where we
+ * have its estimate. Victims that turn out not to be needed, once a larger one is chosen, are kept.
  *
  * A value rises and falls with idle time and with what peers teach, so no order can be kept between two plans: a plan looks at every
  * resident once, some hundred nanoseconds each, and then takes the least from a heap. A request costs one histogram entry,
@@ -29,6 +29,7 @@ export interface HoldfastOptions {
 interface Entry extends PlannedEntry {
   sizeBytes: number
   missCostMs: number
+  othersLossMsPerS: number
 }
 
 const neverStale = () => false
@@ -48,16 +49,18 @@ export class HoldfastPolicy implements EvictionPolicy {
     this.demand.record(model, nowMs)
   }
 
-  onInsert({ model, sizeBytes, missCostMs }: CacheItem, nowMs: number): void {
+  onInsert({ model, sizeBytes, missCostMs, othersLossMsPerS = 0 }: CacheItem, nowMs: number): void {
     assertCost(missCostMs)
+    assertCost(othersLossMsPerS)
     this.demand.introduce(model, nowMs)
     const known = this.entries.get(model)
     this.usedBytes += sizeBytes - (known?.sizeBytes ?? 0)
     if (known === undefined) {
-      this.entries.set(model, { model, sizeBytes, missCostMs, key: 0, tie: 0, position: -1 })
+      this.entries.set(model, { model, sizeBytes, missCostMs, othersLossMsPerS, key: 0, tie: 0, position: -1 })
     } else {
       known.sizeBytes = sizeBytes
       known.missCostMs = missCostMs
+      known.othersLossMsPerS = othersLossMsPerS
     }
   }
 
@@ -68,10 +71,13 @@ export class HoldfastPolicy implements EvictionPolicy {
     this.usedBytes -= entry.sizeBytes
   }
 
-  updateCost(model: ModelId, missCostMs: number): void {
+  updateCost(model: ModelId, missCostMs: number, othersLossMsPerS = 0): void {
     assertCost(missCostMs)
+    assertCost(othersLossMsPerS)
     const entry = this.entries.get(model)
-    if (entry !== undefined) entry.missCostMs = missCostMs
+    if (entry === undefined) return
+    entry.missCostMs = missCostMs
+    entry.othersLossMsPerS = othersLossMsPerS
   }
 
   planEviction(request: EvictionRequest): EvictionPlan {
@@ -88,8 +94,13 @@ export class HoldfastPolicy implements EvictionPolicy {
     const entry = this.entries.get(model)
     if (entry === undefined) return null
     const demandPerS = this.demand.ratePerS(model, nowMs)
-    const { missCostMs, sizeBytes } = entry
-    return { score: this.valueOf(entry, nowMs), parts: { demandPerS, missCostMs, sizeBytes } }
+    const { missCostMs, othersLossMsPerS, sizeBytes } = entry
+    const parts = { demandPerS, missCostMs, ...(othersLossMsPerS === 0 ? {} : { othersLossMsPerS }), sizeBytes }
+    return { score: this.valueOf(entry, nowMs), parts }
+  }
+
+  expectedRatePerS(model: ModelId, nowMs: number): number {
+    return this.demand.ratePerS(model, nowMs)
   }
 
   checkInvariants(): void {
@@ -105,7 +116,7 @@ export class HoldfastPolicy implements EvictionPolicy {
     return { score: entry.key, reason: this.demand.isSilent(entry.model, nowMs) ? 'no-demand' : 'least-value' }
   }
 
-  private valueOf({ model, missCostMs, sizeBytes }: Entry, nowMs: number): number {
-    return (this.demand.ratePerS(model, nowMs) * missCostMs) / Math.max(1, sizeBytes)
+  private valueOf({ model, missCostMs, othersLossMsPerS, sizeBytes }: Entry, nowMs: number): number {
+    return (this.demand.ratePerS(model, nowMs) * missCostMs + othersLossMsPerS) / Math.max(1, sizeBytes)
   }
 }

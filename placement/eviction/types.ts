@@ -41,12 +41,17 @@ export interface EvictionPolicy {
   onInsert(item: CacheItem, nowMs: number): void
   /** The model is no longer resident. A model that is not resident is ignored. */
   onRemove(model: ModelId, nowMs: number, cause?: RemovalCause): void
-  /** What a miss of this model would cost has changed: a peer took it up or dropped it. A model that is not resident is ignored. */
-  updateCost(model: ModelId, missCostMs: number): void
+  /**
+   * What a miss of this model would cost has changed: a peer took it up or dropped it. A model that is not resident is ignored.
+   * `othersLossMsPerS` as in CacheItem; left out, it is nothing.
+   */
+  updateCost(model: ModelId, missCostMs: number, othersLossMsPerS?: number): void
   /** What to evict. Changes nothing that a later answer depends on. */
   planEviction(request: EvictionRequest): EvictionPlan
   /** How much the policy wants to keep a resident model, and why; null for one that is not resident. For `holdfast plan`. */
   score(model: ModelId, nowMs: number): ScoreParts | null
+  /** How soon the model is expected to be asked for here again, as a rate, resident or not. Only policies that predict have it. */
+  expectedRatePerS?(model: ModelId, nowMs: number): number
   /** Recomputes what is kept incrementally and throws when they differ. Linear; for tests and the ends of simulated runs. */
   checkInvariants(): void
 }
@@ -56,6 +61,11 @@ export interface CacheItem {
   readonly sizeBytes: number
   /** What the next miss of this model would cost here, in milliseconds; Infinity when it could not be had again. */
   readonly missCostMs: number
+  /**
+   * What other nodes would wait longer without this copy, in milliseconds per second, beyond the requests that come here: the last
+   * copy of the cluster serves all of it. A term of its own, since here the model may not be wanted at all. Absent: nothing.
+   */
+  readonly othersLossMsPerS?: number
 }
 
 /** 'evicted' to make room (the default); 'dropped' for any other cause: unloaded by an operator, replaced, lost. */

@@ -31,6 +31,8 @@ export interface SpawnNodeOptions {
   readonly logPath: string
   /** Besides the caller's own, of which the settings of a node are left out. */
   readonly environment?: Readonly<Record<string, string>>
+  /** Words before the command, as in `ip netns exec NAME`. What they run has to become the node, in the same process. */
+  readonly enter?: readonly string[]
 }
 
 /** A start takes about a second; on a loaded machine a few. */
@@ -42,7 +44,8 @@ export async function spawnNode(request: SpawnNodeOptions): Promise<SpawnedNode>
   const { name, dataPath, logPath } = request
   const options = { 'node.name': name, 'node.dataDir': dataPath, 'http.port': 0, ...request.options }
   const flags = Object.entries(options).flatMap(([key, value]) => [flagNameOf(key as OptionKey), String(value)])
-  const child = spawn(process.execPath, [binPath(), 'node', ...flags], {
+  const [command, ...words] = [...(request.enter ?? []), process.execPath, binPath(), 'node', ...flags]
+  const child = spawn(command!, words, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...withoutNodeOptions(process.env), ...request.environment },
   })

@@ -1,0 +1,58 @@
+/**
+ * Serves an origin's folder over the network as an S3 store would, for reading only: `origin-front.ts FOLDER HOST PORT`.
+ * GET and HEAD of /BUCKET/KEY with single ranges; any bucket and any credentials will do. /-/served tells what it has sent.
+ * Prints "ready". For laboratories: there is no access control.
+ */
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { join, normalize, sep } from 'node:path'
+
+export interface Served {
+  /** Of bodies. */
+  readonly bytes: number
+  readonly requests: number
+}
+
+const [folder, host, port] = process.argv.slice(2)
+let bytes = 0
+let requests = 0
+
+createServer((request, response) => {
+  answer(request, response).catch((error: Error) => response.destroy(error))
+}).listen(Number(port), host, () => console.log('ready'))
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = decodeURIComponent(new URL(request.url ?? '/', 'http://origin').pathname)
+  if (path === '/-/served') {
+    response.end(JSON.stringify({ bytes, requests } satisfies Served))
+    return
+  }
+  requests += 1
+  const [, , ...key] = path.split('/')
+  const file = normalize(join(folder!, ...key))
+  const found = file.startsWith(folder! + sep) ? await stat(file).catch(() => null) : null
+  if (found === null || !found.isFile()) {
+    const body = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchKey</Code></Error>'
+    response.writeHead(404, { 'content-type': 'application/xml', 'content-length': body.length }).end(body)
+    return
+  }
+  const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')
+  const first = range === null ? 0 : Number(range[1])
+  const last = range === null ? found.size - 1 : Math.min(Number(range[2]), found.size - 1)
+  response.writeHead(range === null ? 200 : 206, {
+    'content-length': last - first + 1,
+    etag: `"${found.mtimeMs.toString(36)}-${found.size}"`,
+    ...(range === null ? {} : { 'content-range': `bytes ${first}-${last}/${found.size}` }),
+  })
+  if (request.method === 'HEAD' || last < first) {
+    response.end()
+    return
+  }
+  const content = createReadStream(file, { start: first, end: last })
+  content.on('data', (piece) => {
+    bytes += piece.length
+  })
+  content.on('error', (error) => response.destroy(error))
+  content.pipe(response)
+}

@@ -7,7 +7,16 @@
  */
 import { HoldfastError } from '../../placement/errors.ts'
 import type { Tier } from '../../placement/types.ts'
-import type { DemandBody, Entry, EntryBodies, EntryKind, ResidencyBody, StateBody, SuspicionBody } from './events.ts'
+import type {
+  DemandBody,
+  Entry,
+  EntryBodies,
+  EntryKind,
+  PinRecord,
+  ResidencyBody,
+  StateBody,
+  SuspicionBody,
+} from './events.ts'
 import { entryKinds } from './events.ts'
 
 export interface EntryLimits {
@@ -20,6 +29,9 @@ export interface EntryLimits {
   readonly fetchingMax: number
   readonly ratesMax: number
   readonly suspectsMax: number
+  readonly pinsMax: number
+  /** Copies of one pinned model. */
+  readonly replicasMax: number
 }
 
 export const defaultEntryLimits: EntryLimits = {
@@ -29,6 +41,8 @@ export const defaultEntryLimits: EntryLimits = {
   fetchingMax: 256,
   ratesMax: 256,
   suspectsMax: 1_024,
+  pinsMax: 256,
+  replicasMax: 1_024,
 }
 
 const tiers: readonly Tier[] = ['device', 'memory', 'disk']
@@ -77,7 +91,29 @@ function checkState(body: Fields, check: Checker): StateBody {
     memoryLimitBytes: check.count(body.memoryLimitBytes, 'memoryLimitBytes'),
     diskFreeBytes: check.count(body.diskFreeBytes, 'diskFreeBytes'),
     draining: check.flag(body.draining, 'draining'),
+    ...(body.reannounceMs === undefined ? {} : { reannounceMs: check.count(body.reannounceMs, 'reannounceMs') }),
+    ...(body.pins === undefined ? {} : { pins: checkPins(body.pins, check) }),
   }
+}
+
+/** The last millisecond that a Date can say: above it there is still room for a later change. */
+const changedMsMax = 8.64e15
+
+function checkPins(value: unknown, check: Checker): PinRecord[] {
+  const pins = check.list(value, 'pins', check.limits.pinsMax).map((item, at) => {
+    const fields = record(item, `pins[${at}]`)
+    const { tier } = fields
+    if (tier !== 'memory' && tier !== 'disk') throw malformed(`pins[${at}].tier`, 'is no tier')
+    return {
+      name: check.text(fields.name, `pins[${at}].name`, 1),
+      replicaCount: check.countTo(check.limits.replicasMax, fields.replicaCount, `pins[${at}].replicaCount`),
+      tier,
+      changedMs: check.countTo(changedMsMax, fields.changedMs, `pins[${at}].changedMs`),
+      by: check.text(fields.by, `pins[${at}].by`, 1),
+    } satisfies PinRecord
+  })
+  checkRising(pins, 'pins', (pin) => pin.name)
+  return pins
 }
 
 function checkResidency(body: Fields, check: Checker): ResidencyBody {
@@ -142,6 +178,12 @@ class Checker {
     if (!Number.isSafeInteger(value) || (value as number) < 0)
       throw malformed(name, 'is no whole number from 0 to 2^53 - 1')
     return value as number
+  }
+
+  countTo(maximum: number, value: unknown, name: string): number {
+    const count = this.count(value, name)
+    if (count > maximum) throw malformed(name, `is above ${maximum}`)
+    return count
   }
 
   amount(value: unknown, name: string): number {

@@ -28,6 +28,20 @@ export interface StateBody {
   readonly diskFreeBytes: number
   /** A draining node serves what it has and takes nothing new. */
   readonly draining: boolean
+  /** Pins of the cluster that this node speaks for, sorted by name (pin-book.ts). Absent when there are none. */
+  readonly pins?: readonly PinRecord[]
+}
+
+/** A model that the cluster keeps on several nodes. Of two records of one name the later change counts. */
+export interface PinRecord {
+  /** As the operator wrote it: namespace/name:tag, which follows the tag, or sha256:<digest>. */
+  readonly name: string
+  /** Nodes that keep it, spread over zones; 0: not pinned any more. */
+  readonly replicaCount: number
+  readonly tier: 'memory' | 'disk'
+  /** When it was changed, in milliseconds since 1970, by the clock of `by`. */
+  readonly changedMs: number
+  readonly by: NodeId
 }
 
 export interface ResidentModel {
@@ -170,6 +184,8 @@ export type Event =
       readonly nowMs: number
     }
   | { readonly kind: 'fetch-cancelled'; readonly model: ModelId; readonly nowMs: number }
+  /** Pins that the operator of this node changed, or that it had kept over a restart; long removed ones are forgotten by wallMs. */
+  | { readonly kind: 'pins'; readonly records: readonly PinRecord[]; readonly wallMs: number; readonly nowMs: number }
   | { readonly kind: 'stopping'; readonly nowMs: number }
 
 export type Effect =

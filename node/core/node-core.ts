@@ -10,12 +10,13 @@ import type { Prng } from '../../placement/prng.ts'
 import type { RouteView } from '../../placement/route.ts'
 import type { ModelId, NodeId, SourceView } from '../../placement/types.ts'
 import { ClusterView, type HolderView, type MemberView, type RouteRequest } from './cluster-view.ts'
-import type { DigestItem, Effect, Entry, Event, ResidentModel, Seal } from './events.ts'
+import type { DigestItem, Effect, Entry, Event, PinRecord, ResidentModel, Seal, StateBody } from './events.ts'
 import { FetchPlan } from './fetch-plan.ts'
 import { compareIds, Interner } from './interner.ts'
 import { Ledger } from './ledger.ts'
 import { Membership } from './membership.ts'
 import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
+import { PinBook } from './pin-book.ts'
 import { Publisher } from './publisher.ts'
 import { everything, Reconcile } from './reconcile.ts'
 import { demandIsNews, stateSignificance } from './significance.ts'
@@ -47,6 +48,7 @@ export class NodeCore {
   private readonly reconcile: Reconcile
   private readonly book: SourceBook
   private readonly fetches: FetchPlan
+  private readonly pins: PinBook
   private models: readonly ResidentModel[] = []
   /** Fetches that others should know of: those that began when nobody had the model. */
   private readonly announced = new Set<ModelId>()
@@ -71,6 +73,7 @@ export class NodeCore {
     )
     this.reconcile = new Reconcile({ self, ledger, random: random.child('reconcile') }, options.reconcile)
     this.book = new SourceBook(options.sources)
+    this.pins = new PinBook(options.pins)
     this.view = new ClusterView({ self, interner, ledger, membership: this.membership, book: this.book }, options.view)
     this.fetches = new FetchPlan(
       {
@@ -120,6 +123,16 @@ export class NodeCore {
   /** Every node in the ledger, this one included, in order of ids. */
   members(nowMs: number): MemberView[] {
     return this.view.members(nowMs)
+  }
+
+  /** Pins of the cluster in force, in order of names. */
+  pinnedModels(): PinRecord[] {
+    return this.pins.active()
+  }
+
+  /** All that is known of pins, removed ones included, to be kept over a restart; the version rises with every change. */
+  pinRecords(): { readonly version: number; readonly records: PinRecord[] } {
+    return { version: this.pins.version, records: this.pins.all() }
   }
 
   /** Models on their way in, sorted. */
@@ -185,6 +198,12 @@ export class NodeCore {
       case 'fetch-cancelled':
         this.fetches.cancel(event.model)
         return []
+      case 'pins':
+        this.pins.prune(event.wallMs)
+        if (!this.pins.put(event.records)) return []
+        this.refreshPins()
+        this.publisher.announce('state', event.nowMs, true)
+        return []
       case 'stopping':
         return this.onStopping(event.nowMs)
     }
@@ -243,6 +262,7 @@ export class NodeCore {
   }
 
   private onState(entry: Entry<'state'>, joinedBy: NodeId | null, nowMs: number): Effect[] {
+    if (this.pins.heard(this.index(entry.node), entry.body.pins)) this.refreshPins()
     if (joinedBy !== null) return [{ kind: 'note', note: 'joined', node: entry.node, by: joinedBy }]
     if (!this.membership.stateApplied(this.index(entry.node))) return []
     this.refreshSuspicion(nowMs)
@@ -259,7 +279,7 @@ export class NodeCore {
 
   private onLocalState({ body, nowMs }: EventOf<'local-state'>): Effect[] {
     const said = this.publisher.said('state')
-    this.publisher.set('state', body)
+    this.publisher.set('state', this.withPins(body))
     this.view.localState(body)
     const news = said === null ? 'identity' : stateSignificance(said, body, this.options.significance)
     if (news !== 'none') this.publisher.announce('state', nowMs, news === 'identity')
@@ -281,7 +301,10 @@ export class NodeCore {
       const message = `the node is stopping and fetches no more: ask another node for model ${event.model}.`
       return [{ kind: 'fetch-failed', model: event.model, code: 'SHUTTING_DOWN', message }]
     }
-    const isCold = !this.view.usablePeers(event.model, event.nowMs).some((peer) => peer.complete)
+    // A copy that placement makes is announced whoever has the model: others who weigh the same copy should know of it.
+    const isCold =
+      event.context.purpose === 'placement' ||
+      !this.view.usablePeers(event.model, event.nowMs).some((peer) => peer.complete)
     if (isCold && event.chunks.length > 0 && this.mayShare()) this.announced.add(event.model)
     this.fetches.fetch(event)
     return []
@@ -293,7 +316,7 @@ export class NodeCore {
     this.fetching = []
     const body = this.view.ownState
     if (body !== null) {
-      this.publisher.set('state', { ...body, draining: true })
+      this.publisher.set('state', this.withPins({ ...body, draining: true }))
       this.publisher.announceNow('state', nowMs)
     }
     this.models = []
@@ -326,6 +349,17 @@ export class NodeCore {
     this.publisher.announce('residency', nowMs, urgent)
   }
 
+  private withPins(body: StateBody): StateBody {
+    const pins = this.pins.toSay(this.publisher.said('state')?.pins ?? [])
+    return pins.length === 0 ? body : { ...body, pins }
+  }
+
+  /** The next state says what is to be said of pins, whenever it comes. */
+  private refreshPins(): void {
+    const body = this.view.ownState
+    if (body !== null) this.publisher.set('state', this.withPins(body))
+  }
+
   private refreshSuspicion(nowMs: number): void {
     const said = this.publisher.said('suspicion')
     const body = this.membership.body(said)
@@ -350,6 +384,7 @@ export class NodeCore {
     const removed = this.ledger.expire(nowMs)
     if (removed.length === 0) return []
     if (this.membership.removed(removed)) this.refreshSuspicion(nowMs)
+    if (this.pins.removed(removed)) this.refreshPins()
     return removed.map((index) => {
       const node = this.interner.id(index)
       this.book.forget(node, nowMs)

@@ -3,6 +3,7 @@ import { type ClusterViewOptions, defaultClusterViewOptions } from './cluster-vi
 import { defaultFetchPlanOptions, type FetchPlanOptions } from './fetch-plan.ts'
 import { defaultLedgerOptions, type LedgerOptions } from './ledger.ts'
 import { defaultMembershipOptions, type MembershipOptions } from './membership.ts'
+import { defaultPinBookOptions, type PinBookOptions } from './pin-book.ts'
 import { defaultPublisherOptions, type PublisherOptions } from './publisher.ts'
 import { defaultReconcileOptions, type ReconcileOptions } from './reconcile.ts'
 import { defaultSignificanceOptions, type SignificanceOptions } from './significance.ts'
@@ -17,6 +18,7 @@ export interface NodeCoreOptions {
   readonly sources: SourceBookOptions
   readonly fetch: FetchPlanOptions
   readonly view: ClusterViewOptions
+  readonly pins: PinBookOptions
   /**
    * This node serves the verified chunks of models that are still on their way in. Then it says what it fetches, and a crowd that
    * wants one cold model costs the origin about two copies instead of one per node. Off unless the adapter can: whoever is asked
@@ -42,6 +44,7 @@ export const defaultNodeCoreOptions: NodeCoreOptions = {
   sources: defaultSourceBookOptions,
   fetch: defaultFetchPlanOptions,
   view: defaultClusterViewOptions,
+  pins: defaultPinBookOptions,
   sharesPartialModels: false,
   expiryCheckMs: 5_000,
   demandCheckMs: 1_000,

@@ -1,0 +1,85 @@
+/** The models of a simulated world: identity, size, what they cost to start and to run, and their chunks, drawn from one seed. */
+import type { FetchChunk } from '../../node/core/events.ts'
+import type { Prng } from '../../placement/prng.ts'
+import type { ModelId, Sha256 } from '../../placement/types.ts'
+import type { ModelsSpec } from '../scenario.ts'
+import type { TraceModel } from '../trace.ts'
+
+export class SimModel {
+  /** Place in the world's list of models, and in every table by model. */
+  readonly index: number
+  readonly id: ModelId
+  readonly sizeBytes: number
+  readonly initMs: number
+  readonly executeMs: number
+  readonly chunkCount: number
+  private readonly chunkBytes: number
+  private readonly random: Prng
+  private made: readonly FetchChunk[] | null = null
+
+  constructor(
+    given: { index: number; sizeBytes: number; initMs: number; executeMs: number; chunkBytes: number },
+    random: Prng,
+  ) {
+    this.index = given.index
+    this.sizeBytes = given.sizeBytes
+    this.initMs = given.initMs
+    this.executeMs = given.executeMs
+    this.chunkBytes = given.chunkBytes
+    this.random = random
+    this.chunkCount = Math.max(1, Math.ceil(given.sizeBytes / given.chunkBytes))
+    this.id = drawDigest(random.child('id'))
+  }
+
+  /** Made when first asked for: most models of a large world are never fetched. */
+  get chunks(): readonly FetchChunk[] {
+    this.made ??= this.cut()
+    return this.made
+  }
+
+  private cut(): FetchChunk[] {
+    const draw = this.random.child('chunks')
+    const blob = drawDigest(draw)
+    return Array.from({ length: this.chunkCount }, (_, index) => {
+      const offsetBytes = index * this.chunkBytes
+      const sizeBytes = Math.min(this.chunkBytes, this.sizeBytes - offsetBytes)
+      return { blob, index, sha256: drawDigest(draw), offsetBytes, sizeBytes }
+    })
+  }
+}
+
+/** @param given models of a file; their load time was measured from a local disk and counts as the start. */
+export function createModels(spec: ModelsSpec, given: readonly TraceModel[] | null, random: Prng): SimModel[] {
+  const count = given?.length ?? spec.count
+  return Array.from({ length: count }, (_, index) => {
+    const draw = random.child(`model ${index}`)
+    const model = given?.[index]
+    return new SimModel(
+      {
+        index,
+        sizeBytes: model?.sizeBytes ?? Math.round(drawLog(draw, spec.sizeBytes)),
+        initMs: model?.loadMs ?? drawLog(draw, spec.initMs),
+        executeMs: drawLog(draw, spec.executeMs),
+        chunkBytes: spec.chunkBytes,
+      },
+      draw,
+    )
+  })
+}
+
+export function drawModel(spec: ModelsSpec, index: number, sizeBytes: number, random: Prng): SimModel {
+  const [initMs, executeMs] = [drawLog(random, spec.initMs), drawLog(random, spec.executeMs)]
+  return new SimModel({ index, sizeBytes, initMs, executeMs, chunkBytes: spec.chunkBytes }, random)
+}
+
+/** Evenly on a logarithmic scale; evenly on the plain one from 0. */
+function drawLog(random: Prng, [least, greatest]: readonly [number, number]): number {
+  const share = random.float()
+  return least === 0 ? share * greatest : least * (greatest / least) ** share
+}
+
+function drawDigest(random: Prng): Sha256 {
+  let digest = ''
+  for (let word = 0; word < 8; word += 1) digest += random.uint32().toString(16).padStart(8, '0')
+  return digest
+}

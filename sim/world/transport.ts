@@ -1,0 +1,123 @@
+/**
+ * Model bytes between nodes and from the origin: which links a pair shares, how long bytes are on their way, what was sent and
+ * what arrived. A broken link ends its transfers.
+ */
+import type { EventQueue } from '../event-queue.ts'
+import type { Network } from '../network.ts'
+import { Flows, type LinkId } from './flows.ts'
+import type { Topology } from './topology.ts'
+
+export const linkClasses = ['site', 'zone', 'far', 'origin'] as const
+export type LinkClass = (typeof linkClasses)[number]
+
+/** Where nothing else limits: 100 Gbit/s. */
+const unlimitedBytesPerS = 12_500_000_000
+
+export interface TransportPorts {
+  readonly queue: EventQueue
+  readonly topology: Topology
+  readonly network: Network
+  readonly originBytesPerS: number | null
+  readonly originPerNodeBytesPerS: number | null
+}
+
+export class Transport {
+  readonly flows: Flows
+  readonly sentBytes: Record<LinkClass, number> = { site: 0, zone: 0, far: 0, origin: 0 }
+  readonly arrivedBytes: Record<LinkClass, number> = { site: 0, zone: 0, far: 0, origin: 0 }
+  readonly brokenBytes: Record<LinkClass, number> = { site: 0, zone: 0, far: 0, origin: 0 }
+  /** The index by which flows know the origin. */
+  readonly origin: number
+  private readonly ports: TransportPorts
+  private readonly nodeLinks: { up: LinkId; down: LinkId }[]
+  private readonly siteLinks: { up: LinkId | null; down: LinkId | null }[]
+  private readonly originLink: LinkId
+  private readonly pathLinks = new Map<number, LinkId>()
+
+  constructor(ports: TransportPorts) {
+    this.ports = ports
+    const { topology, queue } = ports
+    this.origin = topology.ids.length
+    this.flows = new Flows({ queue, pathOf: (from, to) => this.pathOf(from, to) })
+    const { flows } = this
+    this.nodeLinks = topology.ids.map((_, node) => {
+      const { upBytesPerS, downBytesPerS } = topology.nodeSpec(node)
+      return { up: flows.addLink(upBytesPerS), down: flows.addLink(downBytesPerS) }
+    })
+    this.siteLinks = topology.sites.map(({ upBytesPerS, downBytesPerS }) => ({
+      up: upBytesPerS === null ? null : flows.addLink(upBytesPerS),
+      down: downBytesPerS === null ? null : flows.addLink(downBytesPerS),
+    }))
+    this.originLink = flows.addLink(ports.originBytesPerS ?? unlimitedBytesPerS)
+  }
+
+  classOf(from: number, to: number): LinkClass {
+    const { topology } = this.ports
+    if (from === this.origin) return 'origin'
+    if (topology.siteOf[from] === topology.siteOf[to]) return 'site'
+    return topology.zoneOf(from) === topology.zoneOf(to) ? 'zone' : 'far'
+  }
+
+  /** @param end called once; false when the link broke on the way. */
+  send(from: number, to: number, sizeBytes: number, end: (arrived: boolean) => void): void {
+    const kind = this.classOf(from, to)
+    this.sentBytes[kind] += sizeBytes
+    const finish = (arrived: boolean): void => {
+      const counts = arrived ? this.arrivedBytes : this.brokenBytes
+      counts[kind] += sizeBytes
+      end(arrived)
+    }
+    this.flows.send(from, to, sizeBytes, (left) => {
+      if (!left) finish(false)
+      else this.ports.queue.schedule(this.oneWayMs(from, to), () => finish(this.isLinked(from, to)))
+    })
+  }
+
+  /** Links broke: what crosses them ends. */
+  cutBroken(): void {
+    this.flows.cut((from, to) => !this.isLinked(from, to))
+  }
+
+  /** The node's own line is `factor` times slower; 1 makes it whole again. */
+  slow(node: number, factor: number): void {
+    const { upBytesPerS, downBytesPerS } = this.ports.topology.nodeSpec(node)
+    this.flows.setCapacity(this.nodeLinks[node]!.up, upBytesPerS / factor)
+    this.flows.setCapacity(this.nodeLinks[node]!.down, downBytesPerS / factor)
+  }
+
+  private isLinked(from: number, to: number): boolean {
+    const { network } = this.ports
+    return from === this.origin ? network.linked(to, to) : network.linked(from, to)
+  }
+
+  private oneWayMs(from: number, to: number): number {
+    const { topology } = this.ports
+    return from === this.origin ? topology.originRttMs(to) / 2 : topology.oneWayMs(from, to)
+  }
+
+  private pathOf(from: number, to: number): LinkId[] {
+    const { topology } = this.ports
+    const links = [this.nodeLinks[to]!.down]
+    const toSite = topology.siteOf[to]!
+    if (from === this.origin) links.push(this.originLink)
+    else links.push(this.nodeLinks[from]!.up)
+    const fromSite = from === this.origin ? -1 : topology.siteOf[from]!
+    if (fromSite === toSite) return links
+    const down = this.siteLinks[toSite]!.down
+    const up = fromSite < 0 ? null : this.siteLinks[fromSite]!.up
+    if (down !== null) links.push(down)
+    if (up !== null) links.push(up)
+    const pathBytesPerS = fromSite < 0 ? this.ports.originPerNodeBytesPerS : topology.pathBytesPerS(fromSite, toSite)
+    if (pathBytesPerS !== null) links.push(this.pathLink(from, to, pathBytesPerS))
+    return links
+  }
+
+  private pathLink(from: number, to: number, bytesPerS: number): LinkId {
+    const key = from * (this.origin + 1) + to
+    const known = this.pathLinks.get(key)
+    if (known !== undefined) return known
+    const made = this.flows.addLink(bytesPerS)
+    this.pathLinks.set(key, made)
+    return made
+  }
+}

@@ -30,6 +30,8 @@ export interface StateBody {
   readonly draining: boolean
   /** Pins of the cluster that this node speaks for, sorted by name (pin-book.ts). Absent when there are none. */
   readonly pins?: readonly PinRecord[]
+  /** This node says its state again within this time; absent: a minute. Nodes of large clusters speak less often. */
+  readonly reannounceMs?: number
 }
 
 /** A model that the cluster keeps on several nodes. Of two records of one name the later change counts. */

@@ -1,15 +1,24 @@
 /**
  * Dense indices for node ids, so that a ledger is an array and not a map of strings.
  *
- * One interner serves all nodes of one process: in the simulator ten thousand ledgers share the ids and their sorted order.
+ * One interner serves all nodes of one process: in the simulator ten thousand ledgers share the ids, their sorted order, and the
+ * pages on which they keep what they hold alike.
  * Indices are given in order of first sight and never taken back; they are local to the process and never travel.
  */
 import { assertInvariant } from '../../placement/errors.ts'
 import type { NodeId } from '../../placement/types.ts'
+import { LedgerPages } from './ledger-pages.ts'
+import { compareIds } from './order.ts'
+import { hashText } from './rendezvous.ts'
+
+export { compareIds, indexOfSorted } from './order.ts'
 
 export class Interner {
+  /** What ledgers of this process share besides the ids. */
+  readonly pages = new LedgerPages()
   private readonly indexById = new Map<NodeId, number>()
   private readonly ids: NodeId[] = []
+  private readonly hashes: number[] = []
   private sorted: number[] | null = null
 
   get count(): number {
@@ -22,6 +31,7 @@ export class Interner {
     const index = this.ids.length
     this.indexById.set(id, index)
     this.ids.push(id)
+    this.hashes.push(hashText(id))
     this.sorted = null
     return index
   }
@@ -37,28 +47,14 @@ export class Interner {
     return id
   }
 
+  /** The same for an id in every process. */
+  hash(index: number): number {
+    return this.hashes[index]!
+  }
+
   /** All indices in the order of their ids. Rebuilt only when an id was added since. */
   inOrder(): readonly number[] {
     this.sorted ??= this.ids.map((_, index) => index).sort((a, b) => compareIds(this.id(a), this.id(b)))
     return this.sorted
   }
-}
-
-/** Code-unit order: the one order of ids and digests everywhere, independent of locale. */
-export function compareIds(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-/** Index of the item with this key in a list sorted by key, or -1. */
-export function indexOfSorted<T>(items: readonly T[], key: string, keyOf: (item: T) => string): number {
-  let low = 0
-  let high = items.length - 1
-  while (low <= high) {
-    const middle = (low + high) >>> 1
-    const order = compareIds(keyOf(items[middle]!), key)
-    if (order === 0) return middle
-    if (order < 0) low = middle + 1
-    else high = middle - 1
-  }
-  return -1
 }

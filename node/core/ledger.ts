@@ -1,44 +1,59 @@
 /**
  * What this node believes of all nodes: the newest entry per (node, kind), last writer wins.
  *
- * Dense arrays, one per kind, hold references to immutable records; in one simulator process all ledgers share the records, so
- * that a further ledger costs pointers only. For the same reason there is no standing index of holders: residency records are
- * sorted by model, `holdersOf` searches each one and remembers the answer until any residency changes.
+ * Entries lie on pages (ledger-pages.ts), which the ledgers of one process share. Questions by model are answered from an index of
+ * what was asked for (model-index.ts). Sums of the versions, by groups of nodes, tell two ledgers apart in a few bytes.
  *
- * A silent node is removed after `expiryMs`, but the versions of what was removed stay as a tombstone: a peer that still has
- * the old entries cannot bring the node back to life, only an entry newer than them can.
+ * A silent node is removed after `expiryMs`, or later where it said that it speaks less often, but the versions of what was
+ * removed stay as a tombstone: a peer that still has the old entries cannot bring the node back to life, only an entry newer
+ * than them can.
  */
 import { assertInvariant } from '../../placement/errors.ts'
 import type { ModelId, NodeId } from '../../placement/types.ts'
+import { type Holder, toMicro } from './body-diff.ts'
 import {
   type DigestItem,
   type DigestRange,
   type Entry,
   type EntryKind,
   entryKinds,
-  type ResidentModel,
   type SealedEntry,
 } from './events.ts'
 import { compareIds, type Interner, indexOfSorted } from './interner.ts'
-import { compareVersions, type Version } from './version.ts'
+import { kindNumbers, type LedgerPage, nodesPerPage } from './ledger-pages.ts'
+import { ModelIndex } from './model-index.ts'
+import { compareVersions, type Version, versionHash } from './version.ts'
 
+export type { Holder } from './body-diff.ts'
 export type Applied = 'applied' | 'stale' | 'own'
 
 export interface LedgerOptions {
   /** Silence after which a node's entries are removed. Three re-announcements of its state may be lost before. */
   readonly expiryMs: number
-  /** How long the versions of a removed node are remembered. Three expiries: a peer that learnt the entries late has dropped them by then. */
+  /** Nodes of a large cluster speak less often, and say how often: they are removed after three times that, but not later than this. */
+  readonly expiryMsMax: number
+  /** How long the versions of a removed node are remembered, at least three expiries: a peer that learnt the entries late has dropped them by then. */
   readonly tombstoneMs: number
   /** Nodes in the ledger. A member that invents nodes fills at most this much; twice the largest cluster we plan for. */
   readonly nodesMax: number
+  /** Models that are indexed: those asked for lately, some hundred bytes and as many holders each. A node asks for what it serves, holds and fetches. */
+  readonly indexedModelsMax: number
+  /** A model that nobody asked for in this time leaves the index. Searching again costs a millisecond in a cluster of a thousand. */
+  readonly indexedForMs: number
 }
 
-export const defaultLedgerOptions: LedgerOptions = { expiryMs: 180_000, tombstoneMs: 540_000, nodesMax: 20_000 }
-
-export interface Holder {
-  readonly index: number
-  readonly resident: ResidentModel
+export const defaultLedgerOptions: LedgerOptions = {
+  expiryMs: 180_000,
+  expiryMsMax: 3_600_000,
+  tombstoneMs: 540_000,
+  nodesMax: 20_000,
+  indexedModelsMax: 4_096,
+  indexedForMs: 60_000,
 }
+
+/** Groups of nodes that are summed together; a node's group is the remainder of its id's hash. Part of the protocol. */
+export const sumCount = 256
+const announcementsLostMax = 3
 
 interface Tombstone {
   readonly floor: ReadonlyMap<EntryKind, Version>
@@ -47,38 +62,63 @@ interface Tombstone {
   revived: boolean
 }
 
-type Slots = (SealedEntry | null)[]
-
 export class Ledger {
   private readonly interner: Interner
   private readonly options: LedgerOptions
   private readonly selfIndex: number
-  private readonly slots: Record<EntryKind, Slots> = { state: [], residency: [], demand: [], suspicion: [] }
-  /** By node index; meaningful where a slot is filled. */
-  private readonly heardAtMs: number[] = []
+  private readonly pages: (LedgerPage | null)[] = []
+  /** By node index; meaningful where the node has an entry. */
+  private heardAtMs = new Float64Array(0)
   private readonly tombstones = new Map<number, Tombstone>()
-  private readonly holdersMemo = new Map<ModelId, readonly Holder[]>()
-  private readonly fetchersMemo = new Map<ModelId, readonly number[]>()
+  private readonly models: ModelIndex
+  private readonly versionSums = new Int32Array(sumCount)
   private entryCount = 0
   private nodeCount = 0
+  private nextSweepAtMs = Number.NEGATIVE_INFINITY
+  /** Nobody can expire before this. */
+  private nextExpiryAtMs = Number.NEGATIVE_INFINITY
 
   constructor(ports: { self: NodeId; interner: Interner }, options: LedgerOptions = defaultLedgerOptions) {
     this.interner = ports.interner
     this.selfIndex = ports.interner.index(ports.self)
     this.options = options
+    this.interner.pages.register()
+    const search = {
+      holders: (model: ModelId) => this.searchHolders(model),
+      fetchers: (model: ModelId) => this.searchFetchers(model),
+      rateMicro: (model: ModelId) => this.searchRate(model),
+    }
+    this.models = new ModelIndex({ interner: ports.interner, search }, options.indexedModelsMax)
   }
 
   get size(): number {
     return this.entryCount
   }
 
+  /** Nodes with at least one entry. */
+  get count(): number {
+    return this.nodeCount
+  }
+
+  get indexedModelCount(): number {
+    return this.models.size
+  }
+
+  /** The page of a node: ledgers of one process that believe the same share it. */
+  pageAt(index: number): LedgerPage | null {
+    return this.pages[Math.floor(index / nodesPerPage)] ?? null
+  }
+
   /** An entry of another node. 'own' when it claims to be by this node: only `applyOwn` writes those. */
   apply(sealed: SealedEntry, nowMs: number): Applied {
-    const known = this.interner.lookup(sealed.entry.node)
-    if (known === this.selfIndex) return 'own'
-    if ((known === undefined || !this.has(known)) && this.nodeCount >= this.options.nodesMax) return 'stale'
-    const index = this.interner.index(sealed.entry.node)
-    if (!this.isNewer(index, sealed.entry)) return 'stale'
+    const { entry } = sealed
+    let index = this.interner.lookup(entry.node)
+    if (index === this.selfIndex) return 'own'
+    if (index === undefined || !this.has(index)) {
+      if (this.nodeCount >= this.options.nodesMax) return 'stale'
+      index ??= this.interner.index(entry.node)
+    }
+    if (!this.isNewer(index, entry)) return 'stale'
     this.store(index, sealed, nowMs)
     return 'applied'
   }
@@ -91,15 +131,15 @@ export class Ledger {
   }
 
   get<K extends EntryKind>(kind: K, index: number): Entry<K> | null {
-    return (this.slots[kind][index]?.entry as Entry<K> | undefined) ?? null
+    return (this.sealed(kind, index)?.entry as Entry<K> | undefined) ?? null
   }
 
   sealed(kind: EntryKind, index: number): SealedEntry | null {
-    return this.slots[kind][index] ?? null
+    return this.pageAt(index)?.at(index, kindNumbers[kind]) ?? null
   }
 
   heardMs(index: number): number {
-    return this.heardAtMs[index] ?? Number.NEGATIVE_INFINITY
+    return this.has(index) ? this.heardAtMs[index]! : Number.NEGATIVE_INFINITY
   }
 
   /** Indices of all nodes with at least one entry, in order of their ids. */
@@ -108,45 +148,27 @@ export class Ledger {
   }
 
   has(index: number): boolean {
-    return entryKinds.some((kind) => this.slots[kind][index] != null)
+    return this.pageAt(index)?.hasNode(index) ?? false
   }
 
-  /** Every known node that says it has the model complete, in order of node ids. */
+  /** Every known node that says it has the model complete, in order of node ids. Valid until the next entry is applied. */
   holdersOf(model: ModelId): readonly Holder[] {
-    const known = this.holdersMemo.get(model)
-    if (known !== undefined) return known
-    const holders: Holder[] = []
-    for (const index of this.interner.inOrder()) {
-      const models = this.get('residency', index)?.body.models
-      const at = models === undefined ? -1 : indexOfSorted(models, model, (item) => item.model)
-      if (at >= 0) holders.push({ index, resident: models![at]! })
-    }
-    this.holdersMemo.set(model, holders)
-    return holders
+    return this.models.holders(model)
   }
 
-  /** Every known node that says the model is on its way in, in order of node ids. */
+  /** Every known node that says the model is on its way in, in order of node ids. Valid until the next entry is applied. */
   fetchersOf(model: ModelId): readonly number[] {
-    const known = this.fetchersMemo.get(model)
-    if (known !== undefined) return known
-    const fetchers = this.interner.inOrder().filter((index) => {
-      const fetching = this.get('residency', index)?.body.fetching
-      return fetching !== undefined && indexOfSorted(fetching, model, (item) => item) >= 0
-    })
-    this.fetchersMemo.set(model, fetchers)
-    return fetchers
+    return this.models.fetchers(model)
   }
 
   /** Sum of the rates that other nodes publish for the model. */
   demandOfOthers(model: ModelId): number {
-    let ratePerS = 0
-    for (const [index, sealed] of this.slots.demand.entries()) {
-      if (index === this.selfIndex || sealed?.entry.kind !== 'demand') continue
-      const { rates } = sealed.entry.body
-      const at = indexOfSorted(rates, model, (item) => item.model)
-      if (at >= 0) ratePerS += rates[at]!.ratePerS
-    }
-    return ratePerS
+    return this.models.rateMicro(model) / 1e6
+  }
+
+  /** Xor of the version hashes of all entries, by groups of nodes: equal sums, equal ledgers. */
+  sums(): Int32Array {
+    return this.versionSums
   }
 
   /** Versions of all entries of the nodes in the range, in order of node ids. */
@@ -191,51 +213,107 @@ export class Ledger {
     return index === undefined ? this.nodeCount < this.options.nodesMax : this.isNewer(index, item)
   }
 
-  /** Removes nodes that were silent for too long and forgets old tombstones. Returns the removed nodes. */
+  /** Removes nodes that were silent for too long and forgets old tombstones. Returns the removed nodes in order of ids. */
   expire(nowMs: number): number[] {
     for (const [index, tombstone] of this.tombstones) {
       if (nowMs >= tombstone.forgetAtMs) this.tombstones.delete(index)
     }
-    return this.nodes().filter((index) => {
-      if (index === this.selfIndex || nowMs - this.heardMs(index) < this.options.expiryMs) return false
-      this.remove(index, nowMs)
-      return true
+    if (nowMs >= this.nextSweepAtMs) {
+      this.models.sweep()
+      this.nextSweepAtMs = nowMs + this.options.indexedForMs
+    }
+    if (nowMs < this.nextExpiryAtMs) return []
+    this.nextExpiryAtMs = Number.POSITIVE_INFINITY
+    const removed = this.nodes().filter((index) => {
+      if (index === this.selfIndex) return false
+      const expiresAtMs = this.heardAtMs[index]! + this.expiryMsOf(index)
+      if (expiresAtMs > nowMs) this.nextExpiryAtMs = Math.min(this.nextExpiryAtMs, expiresAtMs)
+      return expiresAtMs <= nowMs
     })
+    for (const index of removed) this.remove(index, nowMs)
+    // A node that is heard of for the first time from now on has at least this long.
+    this.nextExpiryAtMs = Math.min(this.nextExpiryAtMs, nowMs + this.options.expiryMs)
+    return removed
   }
 
   /** Recomputes what runs along. */
   checkInvariants(): void {
     let count = 0
-    for (const kind of entryKinds) {
-      this.slots[kind].forEach((sealed, index) => {
-        if (sealed === null) return
+    const sums = new Int32Array(sumCount)
+    for (const index of this.interner.inOrder()) {
+      for (const kind of entryKinds) {
+        const entry = this.sealed(kind, index)?.entry
+        if (entry === undefined) continue
         count += 1
-        assertInvariant(sealed.entry.kind === kind, `a ${sealed.entry.kind} entry lies in the ${kind} slots`)
-        assertInvariant(sealed.entry.node === this.interner.id(index), 'an entry lies at the index of its node')
-      })
+        assertInvariant(entry.kind === kind, `a ${entry.kind} entry lies in the ${kind} slots`)
+        assertInvariant(entry.node === this.interner.id(index), 'an entry lies at the index of its node')
+        sums[this.groupOf(index)]! ^= versionHash(this.interner.hash(index), kindNumbers[kind], entry)
+      }
     }
+    const nodeCount = this.nodes().length
     assertInvariant(count === this.entryCount, `${count} entries counted, ${this.entryCount} kept`)
+    assertInvariant(nodeCount === this.nodeCount, `${nodeCount} nodes counted, ${this.nodeCount} kept`)
     assertInvariant(
-      this.nodes().length === this.nodeCount,
-      `${this.nodes().length} nodes counted, ${this.nodeCount} kept`,
+      sums.every((sum, at) => sum === this.versionSums[at]),
+      'the sums of versions are kept right',
     )
+    this.models.checkInvariants()
+  }
+
+  private groupOf(index: number): number {
+    return this.interner.hash(index) % sumCount
   }
 
   private *entriesIn(range: DigestRange): Iterable<SealedEntry> {
     for (const index of this.interner.inOrder()) {
+      const page = this.pageAt(index)
+      if (page === null) continue
       const id = this.interner.id(index)
       if (range.after !== null && compareIds(id, range.after) <= 0) continue
       if (range.through !== null && compareIds(id, range.through) > 0) return
-      for (const kind of entryKinds) {
-        const sealed = this.slots[kind][index]
-        if (sealed != null) yield sealed
+      for (let kindNumber = 0; kindNumber < entryKinds.length; kindNumber += 1) {
+        const sealed = page.at(index, kindNumber)
+        if (sealed !== null) yield sealed
       }
     }
   }
 
+  private searchHolders(model: ModelId): Holder[] {
+    const { pages } = this.interner
+    const found: Holder[] = []
+    let isSorted = true
+    for (let at = 0; at < this.pages.length; at += 1) {
+      const holders = this.pages[at]?.holdersOf(model, at, pages.isShared) ?? []
+      for (const holder of holders) {
+        const last = found.at(-1)
+        isSorted &&= last === undefined || compareIds(this.interner.id(last.index), this.interner.id(holder.index)) < 0
+        found.push(holder)
+      }
+    }
+    if (!isSorted) found.sort((a, b) => compareIds(this.interner.id(a.index), this.interner.id(b.index)))
+    return found
+  }
+
+  private searchFetchers(model: ModelId): number[] {
+    return this.interner.inOrder().filter((index) => {
+      const fetching = this.get('residency', index)?.body.fetching
+      return fetching !== undefined && indexOfSorted(fetching, model, (item) => item) >= 0
+    })
+  }
+
+  private searchRate(model: ModelId): number {
+    let rateMicro = 0
+    for (const index of this.interner.inOrder()) {
+      const rates = index === this.selfIndex ? undefined : this.get('demand', index)?.body.rates
+      const at = rates === undefined ? -1 : indexOfSorted(rates, model, (item) => item.model)
+      if (at >= 0) rateMicro += toMicro(rates![at]!.ratePerS)
+    }
+    return rateMicro
+  }
+
   private isNewer(index: number, entry: DigestItem): boolean {
-    const held = this.slots[entry.kind][index]
-    if (held != null) return compareVersions(entry, held.entry) > 0
+    const held = this.sealed(entry.kind, index)
+    if (held !== null) return compareVersions(entry, held.entry) > 0
     const tombstone = this.tombstones.get(index)
     if (tombstone === undefined) return true
     const floor = tombstone.floor.get(entry.kind)
@@ -245,36 +323,53 @@ export class Ledger {
   }
 
   private store(index: number, sealed: SealedEntry, nowMs: number): void {
-    const { kind } = sealed.entry
-    const slots = this.slots[kind]
-    while (slots.length <= index) slots.push(null)
-    if (!this.has(index)) this.nodeCount += 1
-    if (slots[index] === null) this.entryCount += 1
-    slots[index] = sealed
-    while (this.heardAtMs.length <= index) this.heardAtMs.push(Number.NEGATIVE_INFINITY)
+    const page = this.pageAt(index)
+    if (page === null || !page.hasNode(index)) this.nodeCount += 1
+    const kindNumber = kindNumbers[sealed.entry.kind]
+    if (page === null || page.at(index, kindNumber) === null) this.entryCount += 1
+    this.write(index, kindNumber, sealed)
+    if (this.heardAtMs.length <= index) this.growHeard(index)
     this.heardAtMs[index] = nowMs
+    if (this.tombstones.size === 0) return
     const tombstone = this.tombstones.get(index)
     if (tombstone !== undefined) tombstone.revived = true
-    if (kind === 'residency') this.forgetMemos()
   }
 
   private remove(index: number, nowMs: number): void {
     const floor = new Map(this.tombstones.get(index)?.floor)
+    const tombstoneMs = Math.max(this.options.tombstoneMs, announcementsLostMax * this.expiryMsOf(index))
     for (const kind of entryKinds) {
-      const sealed = this.slots[kind][index]
-      if (sealed == null) continue
+      const sealed = this.sealed(kind, index)
+      if (sealed === null) continue
       floor.set(kind, { epoch: sealed.entry.epoch, sequence: sealed.entry.sequence })
-      this.slots[kind][index] = null
+      this.write(index, kindNumbers[kind], null)
       this.entryCount -= 1
     }
     this.nodeCount -= 1
-    this.tombstones.set(index, { floor, forgetAtMs: nowMs + this.options.tombstoneMs, revived: false })
-    this.forgetMemos()
+    this.tombstones.set(index, { floor, forgetAtMs: nowMs + tombstoneMs, revived: false })
   }
 
-  private forgetMemos(): void {
-    this.holdersMemo.clear()
-    this.fetchersMemo.clear()
+  private write(index: number, kindNumber: number, sealed: SealedEntry | null): void {
+    const pageNumber = Math.floor(index / nodesPerPage)
+    while (this.pages.length <= pageNumber) this.pages.push(null)
+    const nodeHash = this.interner.hash(index)
+    const step = this.interner.pages.write(this.pages[pageNumber]!, index, kindNumber, nodeHash, sealed)
+    this.pages[pageNumber] = step.next
+    this.versionSums[nodeHash % sumCount]! ^= step.hashChange
+    if (step.changes.length > 0) this.models.follow(index, index === this.selfIndex, step.changes)
+  }
+
+  private expiryMsOf(index: number): number {
+    const saidMs = this.get('state', index)?.body.reannounceMs ?? 0
+    const { expiryMs, expiryMsMax } = this.options
+    return Math.max(expiryMs, Math.min(announcementsLostMax * saidMs, expiryMsMax))
+  }
+
+  /** To the size of the cluster as far as it is known, so that ten thousand ledgers do not each double their way there. */
+  private growHeard(index: number): void {
+    const grown = new Float64Array(Math.max(index + 1, this.interner.count, Math.min(2 * index, 64)))
+    grown.set(this.heardAtMs)
+    this.heardAtMs = grown
   }
 }
 

@@ -1,0 +1,173 @@
+/**
+ * Where ledgers keep their entries: pages of a few nodes each. One ledger alone writes its pages in place. Several ledgers of one
+ * process (a simulated cluster) share them: a page is then never written again, a changed one takes its place.
+ *
+ * Ten thousand ledgers of ten thousand nodes would be a hundred million slots of each kind. But they hold almost the same: a
+ * message reaches all of them within a second. So an entry that arrives leads from one page to the next, that step is remembered
+ * at the page, and whoever takes the same step gets the same page. Steps in another order come to pages of equal content, which
+ * are found by their hash, so ledgers that believe the same lie on the same pages again.
+ *
+ *   page A --entry e--> page B        remembered at A: (e, B, what changed for which models)
+ */
+
+import type { ModelId } from '../../placement/types.ts'
+import { diffEntries, type Holder, type ModelChange } from './body-diff.ts'
+import { type EntryKind, entryKinds, type SealedEntry } from './events.ts'
+import { indexOfSorted } from './order.ts'
+import { versionHash } from './version.ts'
+
+export const nodesPerPage = 16
+const kindCount = entryKinds.length
+const slotCount = nodesPerPage * kindCount
+/** Pages of equal nodes that are kept to be found again. More than there are entries of sixteen nodes under way at one time. */
+const knownPagesMax = 32
+
+export const kindNumbers = Object.fromEntries(entryKinds.map((kind, at) => [kind, at])) as Record<EntryKind, number>
+
+export class LedgerPage {
+  readonly slots: (SealedEntry | null)[]
+  /** Xor of the version hashes of all entries. */
+  hash: number
+  step: PageStep | null = null
+  /** Only at pages that are shared: a page that is written in place would have to forget them each time. */
+  private holders: Map<ModelId, readonly Holder[]> | null = null
+
+  constructor(slots: (SealedEntry | null)[], hash: number) {
+    this.slots = slots
+    this.hash = hash
+  }
+
+  at(index: number, kindNumber: number): SealedEntry | null {
+    return this.slots[(index % nodesPerPage) * kindCount + kindNumber]!
+  }
+
+  hasNode(index: number): boolean {
+    const first = (index % nodesPerPage) * kindCount
+    for (let at = first; at < first + kindCount; at += 1) if (this.slots[at] !== null) return true
+    return false
+  }
+
+  /** In order of indices. */
+  holdersOf(model: ModelId, pageNumber: number, isShared: boolean): readonly Holder[] {
+    if (!isShared) return this.searchHolders(model, pageNumber)
+    this.holders ??= new Map()
+    const known = this.holders.get(model)
+    if (known !== undefined) return known
+    const found = this.searchHolders(model, pageNumber)
+    this.holders.set(model, found)
+    return found
+  }
+
+  private searchHolders(model: ModelId, pageNumber: number): readonly Holder[] {
+    let found: Holder[] | null = null
+    for (let local = 0; local < nodesPerPage; local += 1) {
+      const entry = this.slots[local * kindCount + kindNumbers.residency]?.entry
+      if (entry?.kind !== 'residency') continue
+      const { models } = entry.body
+      const at = indexOfSorted(models, model, (item) => item.model)
+      if (at < 0) continue
+      found ??= []
+      found.push({ index: pageNumber * nodesPerPage + local, resident: models[at]! })
+    }
+    return found ?? none
+  }
+}
+
+const none: readonly Holder[] = []
+
+export interface PageStep {
+  readonly slot: number
+  readonly sealed: SealedEntry | null
+  readonly next: LedgerPage
+  /** Xor of the version hashes of what went and what came. */
+  readonly hashChange: number
+  readonly changes: readonly ModelChange[]
+}
+
+/** The pages of all ledgers of one process. */
+export class LedgerPages {
+  private ledgerCount = 0
+  private readonly known: Map<number, LedgerPage>[] = []
+
+  get isShared(): boolean {
+    return this.ledgerCount > 1
+  }
+
+  /** Every ledger says that it is there; the second one makes all pages shared from then on. */
+  register(): void {
+    this.ledgerCount += 1
+  }
+
+  /** What becomes of a page (null: an empty one) when the entry takes the slot; null for the entry empties it. */
+  write(
+    page: LedgerPage | null,
+    index: number,
+    kindNumber: number,
+    nodeHash: number,
+    sealed: SealedEntry | null,
+  ): PageStep {
+    const slot = (index % nodesPerPage) * kindCount + kindNumber
+    if (page?.step != null && page.step.sealed === sealed && page.step.slot === slot && this.isShared) return page.step
+    const from = page ?? new LedgerPage(new Array<SealedEntry | null>(slotCount).fill(null), 0)
+    const held = from.slots[slot]!
+    const hashChange = hashOf(held, nodeHash, kindNumber) ^ hashOf(sealed, nodeHash, kindNumber)
+    const changes = diffEntries(held?.entry ?? null, sealed?.entry ?? null, index)
+    const next = this.isShared ? this.copy(from, slot, sealed, hashChange, Math.floor(index / nodesPerPage)) : from
+    if (!this.isShared) {
+      from.slots[slot] = sealed
+      from.hash ^= hashChange
+    }
+    const step = { slot, sealed, next, hashChange, changes }
+    if (this.isShared && page !== null) page.step = step
+    return step
+  }
+
+  private copy(
+    from: LedgerPage,
+    slot: number,
+    sealed: SealedEntry | null,
+    hashChange: number,
+    pageNumber: number,
+  ): LedgerPage {
+    const hash = from.hash ^ hashChange
+    this.known[pageNumber] ??= new Map()
+    const known = this.known[pageNumber]
+    const equal = known.get(hash)
+    if (equal !== undefined && isStep(from.slots, slot, sealed, equal.slots)) {
+      // Found again: the last to be forgotten.
+      known.delete(hash)
+      known.set(hash, equal)
+      return equal
+    }
+    const slots = from.slots.slice()
+    slots[slot] = sealed
+    const page = new LedgerPage(slots, hash)
+    known.delete(hash)
+    known.set(hash, page)
+    if (known.size > knownPagesMax) forgetFirst(known)
+    return page
+  }
+}
+
+/** Its step goes with it: a ledger that was left behind would hold all pages since by the chain of steps. */
+function forgetFirst(known: Map<number, LedgerPage>): void {
+  for (const [hash, page] of known) {
+    page.step = null
+    known.delete(hash)
+    return
+  }
+}
+
+function hashOf(sealed: SealedEntry | null, nodeHash: number, kindNumber: number): number {
+  return sealed === null ? 0 : versionHash(nodeHash, kindNumber, sealed.entry)
+}
+
+function isStep(
+  from: readonly (SealedEntry | null)[],
+  slot: number,
+  sealed: SealedEntry | null,
+  to: readonly (SealedEntry | null)[],
+): boolean {
+  for (let at = 0; at < slotCount; at += 1) if (to[at] !== (at === slot ? sealed : from[at])) return false
+  return true
+}

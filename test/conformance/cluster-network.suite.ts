@@ -178,6 +178,13 @@ export function testClusterNetwork(name: string, createFixture: () => NetworkFix
       expect(rttMs).toBeLessThan(10_000)
     })
 
+    test('pings a node several times at once: over a distance they overlap', async () => {
+      const { a, b } = await pair()
+      const pings = Array.from({ length: 6 }, () => a.network.ping(b.network.self))
+      expect(await Promise.all(pings)).toHaveLength(6)
+      expect(a.network.peers()).toContain(b.network.self)
+    })
+
     test('signs so that every node can check it by the id alone', async () => {
       const { a, b } = await pair()
       const signature = a.network.sign(bytes('entry'))

@@ -1,0 +1,72 @@
+/**
+ * What a copy of a model here saves over the horizon, and what the loss of one costs: one sum for both, so that what is copied in
+ * this round is not what is displaced in the next.
+ *
+ *   wait = rate x horizon x forward                    while requests are sent on to another node
+ *        = P(a request in the horizon) x fetch         where the first request would bring the bytes anyway
+ *
+ * Requests are taken to come independently, so that P = 1 - exp(-rate x horizon).
+ */
+import { othersLossMsPerS, type Ways, waysWithout } from './marginal-cost.ts'
+import type { PlacementOptions } from './placement-options.ts'
+import type { CandidateModel, DemandView, HeldModel, PlacementTier } from './placement-view.ts'
+
+export interface CopyGain {
+  /** Requests per second here that it is judged by. */
+  readonly ratePerS: number
+  readonly ways: Ways
+  /** What requests of this node save over the horizon. */
+  readonly ownMs: number
+  /** What requests of the zone save, when it is for this node to help them. */
+  readonly zoneMs: number
+  /** What the transfer costs beyond what the next request would cause anyway. */
+  readonly transferMs: number
+}
+
+export function waitOverHorizonMs(ratePerS: number, horizonS: number, { forwardMs, fetchMs }: Ways): number {
+  if (ratePerS === 0) return 0
+  return forwardMs < fetchMs ? ratePerS * horizonS * forwardMs : chanceOfRequest(ratePerS, horizonS) * fetchMs
+}
+
+export function chanceOfRequest(ratePerS: number, horizonS: number): number {
+  return -Math.expm1(-ratePerS * horizonS)
+}
+
+/** Of a copy that is not here. */
+export function gainOf(candidate: CandidateModel, ratePerS: number, options: PlacementOptions): CopyGain {
+  const { horizonS } = options
+  const { elsewhere, initMs, diskMs, zoneRatePerS } = candidate
+  const { near, far } = elsewhere
+  const all = waysWithout({ ...candidate, elsewhere: { ...elsewhere, isKeeper: false, isMemoryKeeper: false } })
+  // A copy that another node of the zone is making right now will be there before this one would be.
+  const isNearSoon = near.arrivingCount > 0 && candidate.mayForward
+  const ways = isNearSoon ? { ...all, forwardMs: Math.min(all.forwardMs, options.nearForwardMs) } : all
+  const fetchAnyway = ways.forwardMs < ways.fetchMs ? 0 : chanceOfRequest(ratePerS, horizonS)
+  const isZoneWithout = near.copyCount === 0 && near.arrivingCount === 0 && diskMs === null
+  const farWays = {
+    forwardMs: candidate.mayForward ? Math.min(far.memoryForwardMs, far.diskForwardMs) : Number.POSITIVE_INFINITY,
+    fetchMs: Math.min(far.transferMs, elsewhere.originMs) + initMs,
+  }
+  const zoneMs = isZoneWithout
+    ? waitOverHorizonMs(zoneRatePerS, horizonS, farWays) - zoneRatePerS * horizonS * options.nearForwardMs
+    : 0
+  return {
+    ratePerS,
+    ways,
+    ownMs: waitOverHorizonMs(ratePerS, horizonS, ways),
+    zoneMs: Math.max(0, zoneMs),
+    transferMs: ((ways.fetchMs - initMs) * (1 - fetchAnyway) * options.transferWeightPercent) / 100,
+  }
+}
+
+/** What is lost over the horizon, here and elsewhere, when a held model leaves a tier. */
+export function lossOf(held: HeldModel, tier: PlacementTier, horizonS: number): number {
+  const copy = { ...held, diskMs: tier === 'memory' ? held.diskMs : null }
+  const ownMs = waitOverHorizonMs(rateHereOf(held), horizonS, waysWithout(copy))
+  return ownMs + othersLossMsPerS(copy, held) * horizonS
+}
+
+/** The higher of what was counted and what is forecast: a forecast of silence is no reason to let a busy model go at once. */
+export function rateHereOf({ ratePerS, soonRatePerS }: DemandView): number {
+  return Math.max(ratePerS, soonRatePerS ?? 0)
+}

@@ -87,6 +87,8 @@ export interface PinnedModel {
   /** This node is one of those that keep it. */
   readonly isMine: boolean
   readonly isHeld: boolean
+  /** It is on its way here. */
+  readonly isArriving: boolean
   /** Usable nodes among those that keep it which have it already. */
   readonly keptCount: number
 }

@@ -64,9 +64,7 @@ function decidePin(pin: PinnedModel, view: PlacementView, rooms: Rooms): Placeme
   const parts = { replicas: replicaCount, keptReplicas: keptCount, ...(sizeBytes === null ? {} : { sizeBytes }) }
   const about = { model, name, tier, parts }
   if (view.isDraining) return { ...about, kind: 'leave', reason: 'draining', displaces: [] }
-  if (view.candidates.some((candidate) => candidate.model === model && candidate.isArriving)) {
-    return { ...about, kind: 'leave', reason: 'arriving', displaces: [] }
-  }
+  if (pin.isArriving) return { ...about, kind: 'leave', reason: 'arriving', displaces: [] }
   const taken = rooms.take(needOf(tier, sizeBytes ?? 0), { evenSettling: true })
   if (taken === null) return { ...about, kind: 'leave', reason: 'no-room', displaces: [] }
   return { ...about, kind: 'copy', reason: 'replica-missing', displaces: taken.displaces }

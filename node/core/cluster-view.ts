@@ -1,19 +1,27 @@
 /**
  * What a node believes, as the decisions of placement/ want to see it: holders, sources, members, demand. Reads only.
  */
+import type { DemandEstimator } from '../../placement/demand.ts'
 import type { RouteModel, RouteSelf, RouteView } from '../../placement/route.ts'
 import type { ModelId, NodeId, RequestContext, SourceView, Tier } from '../../placement/types.ts'
 import type { PeerSource } from './choose-source.ts'
+import { defaultElsewhereOptions, Elsewhere, type ElsewhereOptions } from './elsewhere.ts'
 import type { ResidencyBody, ResidentModel, StateBody } from './events.ts'
 import type { Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'
 import type { Membership } from './membership.ts'
+import { defaultPlacementViewerOptions, PlacementViewer, type PlacementViewerOptions } from './placement-viewer.ts'
 import { hashText } from './rendezvous.ts'
+import { ReplicaPlaces } from './replica-places.ts'
 import { originKey, type SourceBook, type SpeedEstimate } from './source-book.ts'
+import { defaultZoneDemandOptions, ZoneDemand, type ZoneDemandOptions } from './zone-demand.ts'
 
 export interface ClusterViewOptions {
   /** Speed of this node's own tiers: maps in place, maps in place, reads from a solid-state disk. */
   readonly tiers: Readonly<Record<Tier, SpeedEstimate>>
+  readonly elsewhere: ElsewhereOptions
+  readonly zoneDemand: ZoneDemandOptions
+  readonly placement: PlacementViewerOptions
 }
 
 export const defaultClusterViewOptions: ClusterViewOptions = {
@@ -22,6 +30,9 @@ export const defaultClusterViewOptions: ClusterViewOptions = {
     memory: { latencyMs: 0, bandwidthBytesPerS: Number.POSITIVE_INFINITY },
     disk: { latencyMs: 1, bandwidthBytesPerS: 1_000_000_000 },
   },
+  elsewhere: defaultElsewhereOptions,
+  zoneDemand: defaultZoneDemandOptions,
+  placement: defaultPlacementViewerOptions,
 }
 
 /** Another node that has the model complete. */
@@ -73,9 +84,12 @@ export interface ClusterViewPorts {
   readonly ledger: Ledger
   readonly membership: Membership
   readonly book: SourceBook
+  readonly demand: DemandEstimator
 }
 
 export class ClusterView {
+  /** What placement decides about. */
+  readonly placement: PlacementViewer
   private readonly ports: ClusterViewPorts
   private readonly options: ClusterViewOptions
   private readonly selfIndex: number
@@ -87,6 +101,26 @@ export class ClusterView {
     this.ports = ports
     this.options = options
     this.selfIndex = ports.interner.index(ports.self)
+    const { ledger, interner, book, demand } = ports
+    const common = {
+      ledger,
+      interner,
+      selfIndex: this.selfIndex,
+      hashOf: (index: number) => this.keyHash(index, interner.id(index)),
+      isAvoided: (index: number, nowMs: number) => this.isAvoided(index, nowMs),
+      isSameZone: (index: number) => this.isSameZone(index),
+      speedOf: (index: number) => this.speed(index),
+    }
+    this.placement = new PlacementViewer(
+      {
+        ...common,
+        demand,
+        elsewhere: new Elsewhere({ ...common, book, disk: options.tiers.disk }, options.elsewhere),
+        zoneDemand: new ZoneDemand(common, options.zoneDemand),
+        places: new ReplicaPlaces({ ...common, ownState: () => this.state }),
+      },
+      options.placement,
+    )
   }
 
   /** The newest local facts: more recent than what was published. */

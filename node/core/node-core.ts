@@ -6,6 +6,8 @@
  */
 import { DemandEstimator } from '../../placement/demand.ts'
 import { assertInvariant } from '../../placement/errors.ts'
+import type { PlacementMemory } from '../../placement/placement-memory.ts'
+import type { PlacementView } from '../../placement/placement-view.ts'
 import type { Prng } from '../../placement/prng.ts'
 import type { RouteView } from '../../placement/route.ts'
 import type { ModelId, NodeId, SourceView } from '../../placement/types.ts'
@@ -17,6 +19,7 @@ import { Ledger } from './ledger.ts'
 import { Membership } from './membership.ts'
 import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
 import { PinBook } from './pin-book.ts'
+import type { CopyFacts, CopyWorth, LocalPlacement } from './placement-viewer.ts'
 import { Publisher } from './publisher.ts'
 import { everything, Reconcile } from './reconcile.ts'
 import { demandIsNews, stateSignificance } from './significance.ts'
@@ -74,7 +77,8 @@ export class NodeCore {
     this.reconcile = new Reconcile({ self, ledger, random: random.child('reconcile') }, options.reconcile)
     this.book = new SourceBook(options.sources)
     this.pins = new PinBook(options.pins)
-    this.view = new ClusterView({ self, interner, ledger, membership: this.membership, book: this.book }, options.view)
+    const { membership, book, demand } = this
+    this.view = new ClusterView({ self, interner, ledger, membership, book, demand }, options.view)
     this.fetches = new FetchPlan(
       {
         self,
@@ -123,6 +127,16 @@ export class NodeCore {
   /** Every node in the ledger, this one included, in order of ids. */
   members(nowMs: number): MemberView[] {
     return this.view.members(nowMs)
+  }
+
+  /** What a copy of this node is worth, to the requests that come here and to the other nodes. For the eviction policies. */
+  copyWorth(facts: CopyFacts, nowMs: number): CopyWorth {
+    return this.view.placement.worth(facts, nowMs)
+  }
+
+  /** What placement's planPlacement() decides about. `memory` is told what is here now. */
+  placementView(local: LocalPlacement, memory: PlacementMemory, graceMs: number, nowMs: number): PlacementView {
+    return this.view.placement.view(local, this.pins.active(), memory, { graceMs, nowMs })
   }
 
   /** Pins of the cluster in force, in order of names. */

@@ -4,6 +4,8 @@
  *
  * Ids and digests are hashed once; a weight is then a few integer operations, since every step of a fetch asks for many.
  */
+export { hashText } from '../../placement/rendezvous.ts'
+
 export interface Member {
   readonly key: string
   readonly keyHash: number
@@ -20,13 +22,6 @@ export function homeOf(chunkHash: number, members: readonly Member[]): string {
     }
   }
   return home
-}
-
-/** FNV-1a: the same on every node and machine. */
-export function hashText(text: string): number {
-  let value = 0x811c9dc5
-  for (let at = 0; at < text.length; at += 1) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)
-  return value >>> 0
 }
 
 /** The finalizer of murmur3. */

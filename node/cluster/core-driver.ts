@@ -14,6 +14,8 @@ import type { MeshKeeper } from './mesh-keeper.ts'
 export interface Digest {
   readonly items: readonly DigestItem[]
   readonly range?: DigestRange
+  readonly groups?: readonly number[]
+  readonly sums?: readonly number[]
   readonly wantsDigest: boolean
 }
 

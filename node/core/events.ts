@@ -150,6 +150,10 @@ export type Event =
       readonly items: readonly DigestItem[]
       /** Absent: the digest speaks of all nodes. Passed on as it came, or a digest in parts looks like one that lacks the rest. */
       readonly range?: DigestRange
+      /** Instead of a range: the digest speaks of the nodes of these groups (ledger.ts). */
+      readonly groups?: readonly number[]
+      /** Instead of items: the sums of the versions of all groups. */
+      readonly sums?: readonly number[]
       readonly wantsDigest: boolean
       readonly nowMs: number
     }
@@ -197,8 +201,10 @@ export type Effect =
       readonly kind: 'send-digest'
       readonly to: NodeId
       readonly items: readonly DigestItem[]
-      /** Always set by the core. */
+      /** One of the two is always set by the core. */
       readonly range?: DigestRange
+      readonly groups?: readonly number[]
+      readonly sums?: readonly number[]
       readonly wantsDigest: boolean
     }
   | { readonly kind: 'send-entries'; readonly to: NodeId; readonly entries: readonly SealedEntry[] }

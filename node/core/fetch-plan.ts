@@ -82,6 +82,11 @@ export class FetchPlan {
     this.self = { key: ports.self, keyHash: hashText(ports.self) }
   }
 
+  /** Nothing is on its way in. */
+  get isIdle(): boolean {
+    return this.fetches.size === 0
+  }
+
   /** Models on their way in, sorted. */
   models(): ModelId[] {
     return [...this.fetches.keys()].sort()

@@ -22,6 +22,7 @@ import {
 import { compareIds, type Interner, indexOfSorted } from './interner.ts'
 import { kindNumbers, type LedgerPage, nodesPerPage } from './ledger-pages.ts'
 import { ModelIndex } from './model-index.ts'
+import { hashText } from './rendezvous.ts'
 import { compareVersions, type Version, versionHash } from './version.ts'
 
 export type { Holder } from './body-diff.ts'
@@ -180,31 +181,25 @@ export class Ledger {
     return items
   }
 
-  /** Cuts all ids into ranges of at most `nodesMax` known nodes each; together the ranges cover every id there can be. */
-  ranges(nodesMax: number): DigestRange[] {
-    const nodes = this.nodes()
-    const ranges: DigestRange[] = []
-    let after: NodeId | null = null
-    for (let end = nodesMax; end < nodes.length; end += nodesMax) {
-      const through = this.interner.id(nodes[end - 1]!)
-      ranges.push({ after, through })
-      after = through
-    }
-    ranges.push({ after, through: null })
-    return ranges
+  /** The same of the nodes of some groups. */
+  digestOfGroups(groups: readonly number[]): DigestItem[] {
+    return [...this.entriesOfGroups(groups)].map(({ entry: { node, kind, epoch, sequence } }) => {
+      return { node, kind, epoch, sequence }
+    })
   }
 
   /** The entries in the range that the author of the digest lacks or has in an older version. */
   missingFrom(items: readonly DigestItem[], range: DigestRange): SealedEntry[] {
-    const theirs = new Map<string, DigestItem>()
-    for (const item of items) theirs.set(`${item.kind} ${item.node}`, item)
-    const missing: SealedEntry[] = []
-    for (const sealed of this.entriesIn(range)) {
-      const { entry } = sealed
-      const item = theirs.get(`${entry.kind} ${entry.node}`)
-      if (item === undefined || compareVersions(entry, item) > 0) missing.push(sealed)
-    }
-    return missing
+    return newerThan(items, this.entriesIn(range))
+  }
+
+  missingFromGroups(items: readonly DigestItem[], groups: readonly number[]): SealedEntry[] {
+    return newerThan(items, this.entriesOfGroups(groups))
+  }
+
+  /** Of any id: those of nodes that nobody knows yet, too. */
+  groupOf(node: NodeId): number {
+    return hashText(node) % sumCount
   }
 
   /** True when the entry that the item names would be applied here. */
@@ -236,6 +231,11 @@ export class Ledger {
     return removed
   }
 
+  /** Before this time `expire` finds nothing. */
+  get nextExpireMs(): number {
+    return Math.min(this.nextExpiryAtMs, this.nextSweepAtMs)
+  }
+
   /** Recomputes what runs along. */
   checkInvariants(): void {
     let count = 0
@@ -247,7 +247,7 @@ export class Ledger {
         count += 1
         assertInvariant(entry.kind === kind, `a ${entry.kind} entry lies in the ${kind} slots`)
         assertInvariant(entry.node === this.interner.id(index), 'an entry lies at the index of its node')
-        sums[this.groupOf(index)]! ^= versionHash(this.interner.hash(index), kindNumbers[kind], entry)
+        sums[this.interner.hash(index) % sumCount]! ^= versionHash(this.interner.hash(index), kindNumbers[kind], entry)
       }
     }
     const nodeCount = this.nodes().length
@@ -260,10 +260,6 @@ export class Ledger {
     this.models.checkInvariants()
   }
 
-  private groupOf(index: number): number {
-    return this.interner.hash(index) % sumCount
-  }
-
   private *entriesIn(range: DigestRange): Iterable<SealedEntry> {
     for (const index of this.interner.inOrder()) {
       const page = this.pageAt(index)
@@ -273,6 +269,17 @@ export class Ledger {
       if (range.through !== null && compareIds(id, range.through) > 0) return
       for (let kindNumber = 0; kindNumber < entryKinds.length; kindNumber += 1) {
         const sealed = page.at(index, kindNumber)
+        if (sealed !== null) yield sealed
+      }
+    }
+  }
+
+  private *entriesOfGroups(groups: readonly number[]): Iterable<SealedEntry> {
+    const wanted = new Set(groups)
+    for (const index of this.interner.inOrder()) {
+      if (!wanted.has(this.interner.hash(index) % sumCount)) continue
+      for (let kindNumber = 0; kindNumber < entryKinds.length; kindNumber += 1) {
+        const sealed = this.pageAt(index)?.at(index, kindNumber) ?? null
         if (sealed !== null) yield sealed
       }
     }
@@ -371,6 +378,18 @@ export class Ledger {
     grown.set(this.heardAtMs)
     this.heardAtMs = grown
   }
+}
+
+function newerThan(items: readonly DigestItem[], entries: Iterable<SealedEntry>): SealedEntry[] {
+  const theirs = new Map<string, DigestItem>()
+  for (const item of items) theirs.set(`${item.kind} ${item.node}`, item)
+  const missing: SealedEntry[] = []
+  for (const sealed of entries) {
+    const { entry } = sealed
+    const item = theirs.get(`${entry.kind} ${entry.node}`)
+    if (item === undefined || compareVersions(entry, item) > 0) missing.push(sealed)
+  }
+  return missing
 }
 
 function newest(floor: ReadonlyMap<EntryKind, Version>): Version {

@@ -12,8 +12,19 @@ import type { Prng } from '../../placement/prng.ts'
 import type { RouteView } from '../../placement/route.ts'
 import type { ModelId, NodeId, SourceView } from '../../placement/types.ts'
 import { ClusterView, type HolderView, type MemberView, type RouteRequest } from './cluster-view.ts'
-import type { DigestItem, Effect, Entry, Event, PinRecord, ResidentModel, Seal, StateBody } from './events.ts'
+import type {
+  DigestItem,
+  Effect,
+  Entry,
+  Event,
+  PinRecord,
+  ResidentModel,
+  Seal,
+  SealedEntry,
+  StateBody,
+} from './events.ts'
 import { FetchPlan } from './fetch-plan.ts'
+import { GossipPace, roughHeadBytes, roughRateBytes } from './gossip-pace.ts'
 import { compareIds, Interner } from './interner.ts'
 import { Ledger } from './ledger.ts'
 import { Membership } from './membership.ts'
@@ -47,6 +58,7 @@ export class NodeCore {
   private readonly demand: DemandEstimator
   private readonly ledger: Ledger
   private readonly membership: Membership
+  private readonly pace: GossipPace
   private readonly publisher: Publisher
   private readonly reconcile: Reconcile
   private readonly book: SourceBook
@@ -70,8 +82,9 @@ export class NodeCore {
     this.ledger = new Ledger({ self, interner }, options.ledger)
     const ledger = this.ledger
     this.membership = new Membership({ self, interner, ledger }, options.membership)
+    this.pace = new GossipPace(options.pace)
     this.publisher = new Publisher(
-      { self, epoch: ports.epoch, seal: ports.seal, ledger, random: random.child('publisher') },
+      { self, epoch: ports.epoch, seal: ports.seal, ledger, pace: this.pace, random: random.child('publisher') },
       options.publisher,
     )
     this.reconcile = new Reconcile({ self, ledger, random: random.child('reconcile') }, options.reconcile)
@@ -91,12 +104,27 @@ export class NodeCore {
     )
   }
 
-  step(event: Event): Effect[] {
-    const effects = this.handle(event)
-    effects.push(...this.fetches.plan(event.nowMs))
-    this.announceFetches(event.nowMs)
-    for (const sealed of this.publisher.flush(event.nowMs)) effects.push({ kind: 'publish', sealed })
-    return effects
+  step(event: Event): readonly Effect[] {
+    const { nowMs } = event
+    let effects = this.handle(event)
+    // Most events of a large cluster are entries that change nothing here: they must cost next to nothing.
+    if (this.fetches.isIdle && this.announced.size === 0 && this.fetching.length === 0) {
+      if (nowMs < this.publisher.nextDueMs) return effects
+    } else {
+      effects = [...effects, ...this.fetches.plan(nowMs)]
+      this.announceFetches(nowMs)
+    }
+    const published = this.publisher.flush(nowMs)
+    return published.length === 0 ? effects : [...effects, ...published.map(toPublish)]
+  }
+
+  /**
+   * When a tick has something to do next. Anything that happens before may bring it forward, so ask again after each step; a tick
+   * that comes earlier or later does no harm.
+   */
+  nextWakeMs(nowMs: number): number {
+    const ownMs = Math.min(this.nextExpiryAtMs, this.nextDemandAtMs, this.publisher.nextDueMs, this.reconcile.nextDueMs)
+    return this.fetches.isIdle ? ownMs : Math.min(ownMs, nowMs + this.options.fetchLookMs)
   }
 
   /** Other nodes that have the model complete, whether they may be used or not. */
@@ -174,7 +202,7 @@ export class NodeCore {
     this.fetches.checkInvariants()
   }
 
-  private handle(event: Event): Effect[] {
+  private handle(event: Event): readonly Effect[] {
     switch (event.kind) {
       case 'tick':
         return this.onTick(event.nowMs)
@@ -186,27 +214,27 @@ export class NodeCore {
         return this.onSuspect(event.node, this.membership.callFailed(this.index(event.node), event.nowMs), event.nowMs)
       case 'rtt-measured':
         this.membership.measured(this.index(event.node), event.rttMs)
-        return []
+        return noEffects
       case 'ban-changed':
         this.book.setBanned(event.node, event.banned)
         if (event.banned) this.fetches.peerLost(event.node)
-        return []
+        return noEffects
       case 'entries':
         return this.onEntries(event)
       case 'digest':
-        return this.reconcile.digest(event.from, event.items, event.range, event.wantsDigest)
+        return this.reconcile.digest(event)
       case 'local-state':
         return this.onLocalState(event)
       case 'local-residency':
         return this.onLocalResidency(event)
       case 'demand':
         this.demand.record(event.model, event.nowMs)
-        return []
+        return noEffects
       case 'fetch':
         return this.onFetch(event)
       case 'chunk-done':
         this.fetches.chunkDone(event)
-        return []
+        return noEffects
       case 'chunk-failed':
         return this.fetches.chunkFailed(event)
       case 'fetch-cancelled':
@@ -226,12 +254,13 @@ export class NodeCore {
   private onTick(nowMs: number): Effect[] {
     const effects: Effect[] = []
     if (nowMs >= this.nextExpiryAtMs) {
-      this.nextExpiryAtMs = nowMs + this.options.expiryCheckMs
       effects.push(...this.expire(nowMs))
+      this.nextExpiryAtMs = Math.max(nowMs + this.options.expiryCheckMs, this.ledger.nextExpireMs)
     }
     if (nowMs >= this.nextDemandAtMs) {
-      this.nextDemandAtMs = nowMs + this.options.demandCheckMs
       this.refreshDemand(nowMs)
+      // No earlier than it may be said again.
+      this.nextDemandAtMs = Math.max(nowMs + this.options.demandCheckMs, this.publisher.earliestMs('demand'))
     }
     const connected = () => this.membership.connectedNodes().map((index) => this.interner.id(index))
     effects.push(...this.reconcile.tick(connected, nowMs))
@@ -256,23 +285,34 @@ export class NodeCore {
     return [{ kind: 'note', note: 'suspected', node, by: this.self }]
   }
 
-  private onEntries({ from, entries, nowMs }: EventOf<'entries'>): Effect[] {
+  private onEntries({ from, entries, nowMs }: EventOf<'entries'>): readonly Effect[] {
+    if (entries.length === 1) return this.onEntry(from, entries[0]!, nowMs)
     const effects: Effect[] = []
-    const suspicions: Entry<'suspicion'>[] = []
+    // A suspicion counts against the newest state only: after the states of the same batch.
     for (const sealed of entries) {
-      const { entry } = sealed
-      // Not interned before the ledger takes it: a member may invent ids.
-      const known = this.interner.lookup(entry.node)
-      const isNew = known === undefined || this.ledger.get('state', known) === null
-      const applied = this.ledger.apply(sealed, nowMs)
-      if (applied === 'own') this.publisher.outbid(entry, nowMs)
-      if (applied !== 'applied') continue
-      if (entry.kind === 'suspicion') suspicions.push(entry)
-      if (entry.kind === 'state') effects.push(...this.onState(entry, isNew ? from : null, nowMs))
+      if (sealed.entry.kind !== 'suspicion') effects.push(...this.onEntry(from, sealed, nowMs))
     }
-    // After the states of the same batch: a suspicion counts against the newest state only.
-    for (const entry of suspicions) effects.push(...this.onSuspicion(entry, nowMs))
+    for (const sealed of entries) {
+      if (sealed.entry.kind === 'suspicion') effects.push(...this.onEntry(from, sealed, nowMs))
+    }
     return effects
+  }
+
+  private onEntry(from: NodeId, sealed: SealedEntry, nowMs: number): readonly Effect[] {
+    const { entry } = sealed
+    // Not interned before the ledger takes it: a member may invent ids.
+    const isNew = entry.kind === 'state' && !this.knowsState(entry.node)
+    const applied = this.ledger.apply(sealed, nowMs)
+    if (applied === 'own') this.publisher.outbid(entry, nowMs)
+    if (applied !== 'applied') return noEffects
+    this.pace.heard(sealed, nowMs)
+    if (entry.kind === 'suspicion') return this.onSuspicion(entry, nowMs)
+    return entry.kind === 'state' ? this.onState(entry, isNew ? from : null, nowMs) : noEffects
+  }
+
+  private knowsState(node: NodeId): boolean {
+    const index = this.interner.lookup(node)
+    return index !== undefined && this.ledger.get('state', index) !== null
   }
 
   private onState(entry: Entry<'state'>, joinedBy: NodeId | null, nowMs: number): Effect[] {
@@ -300,14 +340,14 @@ export class NodeCore {
     return []
   }
 
-  private onLocalResidency({ models, nowMs }: EventOf<'local-residency'>): Effect[] {
+  private onLocalResidency({ models, nowMs }: EventOf<'local-residency'>): readonly Effect[] {
     for (let at = 1; at < models.length; at += 1) {
       assertInvariant(models[at - 1]!.model < models[at]!.model, 'local residency is sorted by model, each model once')
     }
     this.models = models
     this.view.localResidency(models)
     this.refreshResidency(nowMs, false)
-    return []
+    return noEffects
   }
 
   private onFetch(event: EventOf<'fetch'>): Effect[] {
@@ -384,7 +424,7 @@ export class NodeCore {
 
   private refreshDemand(nowMs: number): void {
     const rates = this.demand
-      .top(this.options.demandModelsMax, nowMs)
+      .top(this.demandModelCount(), nowMs)
       .filter(({ ratePerS }) => ratePerS >= this.options.demandRatePerSMin)
       .map(({ model, ratePerS }) => ({ model, ratePerS: Number(ratePerS.toPrecision(3)) }))
       .sort((a, b) => compareIds(a.model, b.model))
@@ -392,6 +432,13 @@ export class NodeCore {
     if (demandIsNews(this.publisher.said('demand') ?? { rates: [] }, { rates }, this.options.significance)) {
       this.publisher.announce('demand', nowMs, false)
     }
+  }
+
+  /** As many as may be said every so often, in a cluster of this size. */
+  private demandModelCount(): number {
+    const { demandModelsMin, demandModelsMax, demandPeriodMs } = this.options
+    const bytes = this.pace.backgroundBytes(demandPeriodMs, this.ledger.count) - roughHeadBytes
+    return Math.max(demandModelsMin, Math.min(demandModelsMax, Math.floor(bytes / roughRateBytes)))
   }
 
   private expire(nowMs: number): Effect[] {
@@ -409,4 +456,10 @@ export class NodeCore {
   private index(node: NodeId): number {
     return this.interner.index(node)
   }
+}
+
+const noEffects: readonly Effect[] = []
+
+function toPublish(sealed: SealedEntry): Effect {
+  return { kind: 'publish', sealed }
 }

@@ -1,6 +1,7 @@
 /** Options of a node's core, composed from those of its parts. Every default carries its reason where it is declared. */
 import { type ClusterViewOptions, defaultClusterViewOptions } from './cluster-view.ts'
 import { defaultFetchPlanOptions, type FetchPlanOptions } from './fetch-plan.ts'
+import { defaultGossipPaceOptions, type GossipPaceOptions } from './gossip-pace.ts'
 import { defaultLedgerOptions, type LedgerOptions } from './ledger.ts'
 import { defaultMembershipOptions, type MembershipOptions } from './membership.ts'
 import { defaultPinBookOptions, type PinBookOptions } from './pin-book.ts'
@@ -13,6 +14,7 @@ export interface NodeCoreOptions {
   readonly ledger: LedgerOptions
   readonly membership: MembershipOptions
   readonly publisher: PublisherOptions
+  readonly pace: GossipPaceOptions
   readonly significance: SignificanceOptions
   readonly reconcile: ReconcileOptions
   readonly sources: SourceBookOptions
@@ -31,6 +33,11 @@ export interface NodeCoreOptions {
   readonly demandCheckMs: number
   /** Models in a demand entry: the tail below is not worth its bytes. */
   readonly demandModelsMax: number
+  /** In a large cluster fewer, so many that demand can be said about every `demandPeriodMs`, but not below this. */
+  readonly demandModelsMin: number
+  readonly demandPeriodMs: number
+  /** With fetches under way, the time between two looks for flights that take too long and sources that are free again. */
+  readonly fetchLookMs: number
   /** Rates below one request in a quarter of an hour are forgotten. */
   readonly demandRatePerSMin: number
 }
@@ -39,6 +46,7 @@ export const defaultNodeCoreOptions: NodeCoreOptions = {
   ledger: defaultLedgerOptions,
   membership: defaultMembershipOptions,
   publisher: defaultPublisherOptions,
+  pace: defaultGossipPaceOptions,
   significance: defaultSignificanceOptions,
   reconcile: defaultReconcileOptions,
   sources: defaultSourceBookOptions,
@@ -49,5 +57,8 @@ export const defaultNodeCoreOptions: NodeCoreOptions = {
   expiryCheckMs: 5_000,
   demandCheckMs: 1_000,
   demandModelsMax: 64,
+  demandModelsMin: 8,
+  demandPeriodMs: 60_000,
+  fetchLookMs: 100,
   demandRatePerSMin: 0.001,
 }

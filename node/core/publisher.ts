@@ -1,6 +1,7 @@
 /**
  * When to publish which own entry. A change makes its kind due after a short delay, in which further changes join it, and no
- * earlier than a minimum interval after the last message of that kind; state is said again before others would expire us.
+ * earlier than a minimum interval after the last message of that kind; state is said again before others would expire us. In a
+ * large or busy cluster the intervals are longer: gossip-pace.ts says how long.
  *
  * Delays carry a jitter from the node's generator, so that nodes that started together do not speak in step. All kinds count on
  * one sequence, so that (epoch, sequence) names one entry of this node.
@@ -9,17 +10,21 @@ import { assertInvariant } from '../../placement/errors.ts'
 import type { Prng } from '../../placement/prng.ts'
 import type { NodeId } from '../../placement/types.ts'
 import type { Entry, EntryBodies, EntryKind, Seal, SealedEntry } from './events.ts'
+import { type GossipPace, roughBytes } from './gossip-pace.ts'
 import type { Ledger } from './ledger.ts'
 import { compareVersions, type Version } from './version.ts'
 
 export interface PublisherOptions {
-  /** Least time between two entries of a kind. */
+  /** Least time between two entries of a kind, however small the cluster. */
   readonly intervalMs: Readonly<Record<EntryKind, number>>
   /** The same for urgent news: a refutation, a new address. Whoever suspects us all the time makes us speak no more often than this. */
   readonly urgentIntervalMs: number
   /** How long a change waits for others to join it. */
   readonly coalesceMs: Readonly<Record<EntryKind, number>>
-  /** State is said again after this long without news. A third of the ledger's expiry, so that two lost messages are harmless. */
+  /**
+   * State is said again after this long without news, in a large cluster later, and then the state says so. A third of the ledger's
+   * expiry, so that two lost messages are harmless.
+   */
   readonly reannounceMs: number
   /** Share of a wait that is drawn at random, in percent. */
   readonly jitterPercent: number
@@ -39,6 +44,7 @@ interface Slot {
   body: EntryBodies[EntryKind] | null
   said: EntryBodies[EntryKind] | null
   saidAtMs: number
+  saidBytes: number
   /** Infinity: nothing to say. */
   dueAtMs: number
 }
@@ -47,6 +53,7 @@ export class Publisher {
   private readonly self: NodeId
   private readonly seal: Seal
   private readonly ledger: Ledger
+  private readonly pace: GossipPace
   private readonly random: Prng
   private readonly options: PublisherOptions
   private readonly slots: Record<EntryKind, Slot> = {
@@ -57,15 +64,18 @@ export class Publisher {
   }
   private epoch: number
   private sequence = 0
+  /** The earliest of all slots; may be too early after a retraction, never too late. */
+  private dueAtMs = Number.POSITIVE_INFINITY
 
   constructor(
-    ports: { self: NodeId; epoch: number; seal: Seal; ledger: Ledger; random: Prng },
+    ports: { self: NodeId; epoch: number; seal: Seal; ledger: Ledger; pace: GossipPace; random: Prng },
     options: PublisherOptions = defaultPublisherOptions,
   ) {
     this.self = ports.self
     this.epoch = ports.epoch
     this.seal = ports.seal
     this.ledger = ports.ledger
+    this.pace = ports.pace
     this.random = ports.random
     this.options = options
   }
@@ -85,14 +95,24 @@ export class Publisher {
     const slot = this.slots[kind]
     if (slot.body === null) return
     const waitMs = urgent ? 0 : this.coalesceMs(kind)
-    const intervalMs = urgent ? this.options.urgentIntervalMs : this.jittered(this.options.intervalMs[kind])
+    const intervalMs = urgent ? this.options.urgentIntervalMs : this.jittered(this.intervalMs(kind))
     const earliestMs = slot.saidAtMs + intervalMs
-    slot.dueAtMs = Math.min(slot.dueAtMs, Math.max(nowMs + waitMs, earliestMs))
+    this.setDue(slot, Math.min(slot.dueAtMs, Math.max(nowMs + waitMs, earliestMs)))
+  }
+
+  /** When `flush` has something to do next; Infinity when nothing is to be said. */
+  get nextDueMs(): number {
+    return this.dueAtMs
+  }
+
+  /** When the kind may be said again at the earliest, without urgency. */
+  earliestMs(kind: EntryKind): number {
+    return this.slots[kind].saidAtMs + this.intervalMs(kind) * (1 - this.options.jitterPercent / 100)
   }
 
   /** Without any wait: there will be no later. */
   announceNow(kind: EntryKind, nowMs: number): void {
-    this.slots[kind].dueAtMs = nowMs
+    this.setDue(this.slots[kind], nowMs)
   }
 
   /** The news are none any more. */
@@ -113,23 +133,50 @@ export class Publisher {
   }
 
   /** Seals what is due and puts it into the ledger. */
-  flush(nowMs: number): SealedEntry[] {
+  flush(nowMs: number): readonly SealedEntry[] {
+    if (nowMs < this.dueAtMs) return nothing
     const published: SealedEntry[] = []
+    this.dueAtMs = Number.POSITIVE_INFINITY
     for (const kind of ['state', 'residency', 'suspicion', 'demand'] as const) {
       const slot = this.slots[kind]
-      if (slot.body === null || slot.dueAtMs > nowMs) continue
-      this.sequence += 1
-      const version = { epoch: this.epoch, sequence: this.sequence }
-      const entry = { kind, node: this.self, ...version, body: slot.body } as Entry
-      const sealed = this.seal(entry)
-      assertInvariant(sealed.entry.sequence === this.sequence, 'sealing keeps the entry')
-      this.ledger.applyOwn(sealed, nowMs)
-      slot.said = slot.body
-      slot.saidAtMs = nowMs
-      slot.dueAtMs = kind === 'state' ? nowMs + this.jittered(this.options.reannounceMs) : Number.POSITIVE_INFINITY
-      published.push(sealed)
+      if (slot.body !== null && slot.dueAtMs <= nowMs) published.push(this.say(kind, slot, nowMs))
+      this.dueAtMs = Math.min(this.dueAtMs, slot.dueAtMs)
     }
     return published
+  }
+
+  private say(kind: EntryKind, slot: Slot, nowMs: number): SealedEntry {
+    this.sequence += 1
+    const version = { epoch: this.epoch, sequence: this.sequence }
+    const reannounceMs = kind === 'state' ? this.reannounceMs() : Number.POSITIVE_INFINITY
+    // Said only where it is longer than what everyone takes for granted.
+    const promise = kind === 'state' && reannounceMs > this.options.reannounceMs ? { reannounceMs } : {}
+    const entry = { kind, node: this.self, ...version, body: { ...slot.body, ...promise } } as Entry
+    const sealed = this.seal(entry)
+    assertInvariant(sealed.entry.sequence === this.sequence, 'sealing keeps the entry')
+    this.ledger.applyOwn(sealed, nowMs)
+    this.pace.heard(sealed, nowMs)
+    slot.said = slot.body
+    slot.saidAtMs = nowMs
+    slot.saidBytes = roughBytes(sealed)
+    slot.dueAtMs = nowMs + (kind === 'state' ? this.jittered(reannounceMs) : reannounceMs)
+    return sealed
+  }
+
+  private setDue(slot: Slot, dueAtMs: number): void {
+    slot.dueAtMs = dueAtMs
+    this.dueAtMs = Math.min(this.dueAtMs, dueAtMs)
+  }
+
+  private reannounceMs(): number {
+    const paced = this.pace.backgroundMs(this.slots.state.saidBytes, this.ledger.count)
+    return Math.round(Math.max(this.options.reannounceMs, paced))
+  }
+
+  private intervalMs(kind: EntryKind): number {
+    const leastMs = this.options.intervalMs[kind]
+    if (kind === 'residency' || kind === 'suspicion') return leastMs * this.pace.stretch
+    return Math.max(leastMs, this.pace.backgroundMs(this.slots[kind].saidBytes, this.ledger.count))
   }
 
   /** Neighbours of a lost node notice together: drawn from the whole delay, few of them speak before they hear the others. */
@@ -145,6 +192,9 @@ export class Publisher {
   }
 }
 
+const nothing: readonly SealedEntry[] = []
+
 function emptySlot(): Slot {
-  return { body: null, said: null, saidAtMs: Number.NEGATIVE_INFINITY, dueAtMs: Number.POSITIVE_INFINITY }
+  const never = { saidAtMs: Number.NEGATIVE_INFINITY, dueAtMs: Number.POSITIVE_INFINITY }
+  return { body: null, said: null, saidBytes: 0, ...never }
 }

@@ -1,31 +1,46 @@
 /**
- * Repairs what gossip lost: nodes compare the versions they hold, when they connect and then each with one random peer per
- * period. The asked one sends what the asker lacks and its own digest back, so that both ends know the same afterwards.
+ * Repairs what gossip lost: nodes compare what they hold, when they connect and then each with one random peer per period.
  *
- * A large ledger is compared in parts: all of them on connecting, one per period afterwards, in turn.
+ * A large ledger is compared in two steps. First the asker sends the sums of its versions by groups of nodes, a kilobyte whatever
+ * the size. Where they are equal, that was all. Otherwise the asked one sends the versions of the groups that differ, and each end
+ * sends the other what it lacks:
+ *
+ *   asker                                    asked
+ *     | -- sums ------------------------------> |    nothing when they are equal
+ *     | <--------- digest of groups that differ |    and the entries of groups of which the asker has nothing
+ *     | -- entries the asked one lacks -------> |
+ *     | -- digest, where entries are lacking -> |
+ *     | <---------------- entries that it lacks |
+ *
+ * A small ledger is sent as a digest at once. Sums stand in a digest of no nodes, which says nothing to a node that knows no sums.
  */
 import type { Prng } from '../../placement/prng.ts'
 import type { NodeId } from '../../placement/types.ts'
-import type { DigestItem, DigestRange, Effect, SealedEntry } from './events.ts'
+import type { DigestRange, Effect, Event, SealedEntry } from './events.ts'
 import { compareIds } from './interner.ts'
-import type { Ledger } from './ledger.ts'
+import { type Ledger, sumCount } from './ledger.ts'
 
 export interface ReconcileOptions {
-  /** A lost message heals within about this time. A digest of 50 nodes is some 10 kB; more often would cost more than it finds. */
+  /** A lost message heals within about this time. More often would cost more than it finds. */
   readonly periodMs: number
-  /** Nodes that one digest speaks of: four items each, about 250 kB encoded, well below the limit of a message. */
+  /** Nodes that one digest speaks of: four items each, about 60 kB encoded, well below the limit of a message. */
   readonly nodesPerDigestMax: number
   /** Entries that one answer carries. */
   readonly entriesPerMessageMax: number
+  /** Up to this many entries a digest of all is sent at once: it is as short as the sums. */
+  readonly plainEntriesMax: number
 }
 
 export const defaultReconcileOptions: ReconcileOptions = {
   periodMs: 10_000,
   nodesPerDigestMax: 1_000,
   entriesPerMessageMax: 256,
+  plainEntriesMax: 24,
 }
 
 export const everything: DigestRange = { after: null, through: null }
+
+type DigestEvent = Extract<Event, { kind: 'digest' }>
 
 export class Reconcile {
   private readonly self: NodeId
@@ -33,7 +48,6 @@ export class Reconcile {
   private readonly random: Prng
   private readonly options: ReconcileOptions
   private nextAtMs: number | null = null
-  private nextPart = 0
 
   constructor(
     ports: { self: NodeId; ledger: Ledger; random: Prng },
@@ -45,47 +59,90 @@ export class Reconcile {
     this.options = options
   }
 
-  /** Both ends see the connection; the one with the lower id asks, so that the exchange happens once. */
-  peerUp(node: NodeId): Effect[] {
-    if (compareIds(this.self, node) > 0) return []
-    return this.ledger.ranges(this.options.nodesPerDigestMax).map((range) => this.ask(node, range))
+  /** When `tick` has something to do next. */
+  get nextDueMs(): number {
+    return this.nextAtMs ?? Number.NEGATIVE_INFINITY
   }
 
-  digest(from: NodeId, items: readonly DigestItem[], range: DigestRange = everything, wantsDigest = false): Effect[] {
-    const effects: Effect[] = []
-    const missing = this.ledger.missingFrom(items, range)
-    for (let at = 0; at < missing.length; at += this.options.entriesPerMessageMax) {
-      const entries: SealedEntry[] = missing.slice(at, at + this.options.entriesPerMessageMax)
-      effects.push({ kind: 'send-entries', to: from, entries })
-    }
-    if (wantsDigest && this.lacksAny(items)) {
-      effects.push({ kind: 'send-digest', to: from, items: this.ledger.digest(range), range, wantsDigest: false })
-    }
-    return effects
+  /** Both ends see the connection; the one with the lower id asks, so that the exchange happens once. */
+  peerUp(node: NodeId): Effect[] {
+    return compareIds(this.self, node) > 0 ? [] : [this.ask(node)]
   }
 
   tick(connected: () => readonly NodeId[], nowMs: number): Effect[] {
-    if (this.nextAtMs === null || nowMs >= this.nextAtMs) {
-      const first = this.nextAtMs === null
-      // The first wait is drawn from the whole period, so that nodes that started together do not ask in step.
-      this.nextAtMs = nowMs + (first ? 1 + this.random.int(this.options.periodMs) : this.options.periodMs)
-      if (first) return []
-      const peers = connected()
-      if (peers.length === 0) return []
-      const peer = peers[this.random.int(peers.length)]!
-      const ranges = this.ledger.ranges(this.options.nodesPerDigestMax)
-      const range = ranges[this.nextPart++ % ranges.length]!
-      return [this.ask(peer, range)]
+    if (this.nextAtMs !== null && nowMs < this.nextAtMs) return []
+    const first = this.nextAtMs === null
+    // The first wait is drawn from the whole period, so that nodes that started together do not ask in step.
+    this.nextAtMs = nowMs + (first ? 1 + this.random.int(this.options.periodMs) : this.options.periodMs)
+    if (first) return []
+    const peers = connected()
+    return peers.length === 0 ? [] : [this.ask(peers[this.random.int(peers.length)]!)]
+  }
+
+  digest({ from, items, range, groups, sums, wantsDigest }: Omit<DigestEvent, 'kind' | 'nowMs'>): Effect[] {
+    if (sums !== undefined) return this.compare(from, sums)
+    const missing =
+      groups === undefined
+        ? this.ledger.missingFrom(items, range ?? everything)
+        : this.ledger.missingFromGroups(items, groups)
+    const effects = this.sendEntries(from, missing)
+    if (!wantsDigest) return effects
+    const lacking = items.filter((item) => this.ledger.lacks(item))
+    if (lacking.length === 0) return effects
+    if (groups === undefined) {
+      const own = range ?? everything
+      return [...effects, this.sendDigest(from, { items: this.ledger.digest(own), range: own, wantsDigest: false })]
     }
-    return []
+    const wanted = [...new Set(lacking.map((item) => this.ledger.groupOf(item.node)))].sort((a, b) => a - b)
+    return [...effects, ...this.sendGroups(from, wanted, false)]
   }
 
-  private ask(to: NodeId, range: DigestRange): Effect {
-    return { kind: 'send-digest', to, items: this.ledger.digest(range), range, wantsDigest: true }
+  private ask(to: NodeId): Effect {
+    if (this.ledger.size <= this.options.plainEntriesMax) {
+      return this.sendDigest(to, { items: this.ledger.digest(everything), range: everything, wantsDigest: true })
+    }
+    const nobody = { after: this.self, through: this.self }
+    return this.sendDigest(to, { items: [], range: nobody, sums: [...this.ledger.sums()], wantsDigest: true })
   }
 
-  /** The asker has something that we do not: only then our digest is worth its bytes. */
-  private lacksAny(items: readonly DigestItem[]): boolean {
-    return items.some((item) => this.ledger.lacks(item))
+  private compare(from: NodeId, theirs: readonly number[]): Effect[] {
+    const own = this.ledger.sums()
+    const differing: number[] = []
+    const unknown: number[] = []
+    for (let group = 0; group < sumCount; group += 1) {
+      if (own[group] === theirs[group]) continue
+      // A sum of nothing is zero: they lack all of it, whatever we have.
+      if (theirs[group] === 0) unknown.push(group)
+      else differing.push(group)
+    }
+    const effects = unknown.length === 0 ? [] : this.sendEntries(from, this.ledger.missingFromGroups([], unknown))
+    return differing.length === 0 ? effects : [...effects, ...this.sendGroups(from, differing, true)]
   }
+
+  private sendGroups(to: NodeId, groups: readonly number[], wantsDigest: boolean): Effect[] {
+    const nodesPerGroup = Math.max(1, this.ledger.count / sumCount)
+    const groupsMax = Math.max(1, Math.floor(this.options.nodesPerDigestMax / nodesPerGroup))
+    return parts(groups, groupsMax).map((part) => {
+      const digest = { items: this.ledger.digestOfGroups(part), groups: part, wantsDigest }
+      return this.sendDigest(to, digest)
+    })
+  }
+
+  private sendDigest(to: NodeId, digest: Omit<DigestEvent, 'kind' | 'from' | 'nowMs'>): Effect {
+    return { kind: 'send-digest', to, ...digest }
+  }
+
+  private sendEntries(to: NodeId, entries: readonly SealedEntry[]): Effect[] {
+    return parts(entries, this.options.entriesPerMessageMax).map((part) => ({
+      kind: 'send-entries',
+      to,
+      entries: part,
+    }))
+  }
+}
+
+function parts<T>(items: readonly T[], lengthMax: number): T[][] {
+  const found: T[][] = []
+  for (let at = 0; at < items.length; at += lengthMax) found.push(items.slice(at, at + lengthMax))
+  return found
 }

@@ -9,7 +9,7 @@ export type Significance = 'none' | 'load' | 'identity'
 export interface SignificanceOptions {
   /** Change of the queue below which routing would decide the same. */
   readonly queueMs: number
-  /** Change of the queue, of free bytes (of the limit) and of a demand rate that counts, in percent. */
+  /** Change of the queue, of free bytes (of the limit) and of all demand rates together that counts, in percent. */
   readonly changePercent: number
 }
 
@@ -38,12 +38,16 @@ export function stateSignificance(said: StateBody, now: StateBody, options: Sign
   return changed ? 'load' : 'none'
 }
 
+/** By the sum of all changes: a model that enters or leaves the tail of the list is not news. */
 export function demandIsNews(said: DemandBody, now: DemandBody, options: SignificanceOptions): boolean {
-  if (said.rates.length !== now.rates.length) return true
-  const share = options.changePercent / 100
-  return now.rates.some((rate, at) => {
-    const before = said.rates[at]!
-    if (before.model !== rate.model) return true
-    return Math.abs(before.ratePerS - rate.ratePerS) > share * Math.max(before.ratePerS, rate.ratePerS)
-  })
+  const before = new Map(said.rates.map(({ model, ratePerS }) => [model, ratePerS]))
+  let [change, total] = [0, 0]
+  for (const { model, ratePerS } of now.rates) {
+    change += Math.abs(ratePerS - (before.get(model) ?? 0))
+    total += ratePerS
+    before.delete(model)
+  }
+  for (const ratePerS of before.values()) change += ratePerS
+  const saidTotal = said.rates.reduce((sum, { ratePerS }) => sum + ratePerS, 0)
+  return change > (options.changePercent / 100) * Math.max(total, saidTotal)
 }

@@ -85,7 +85,7 @@ export class CoreFixture {
     )
   }
 
-  step(event: TimelessEvent): Effect[] {
+  step(event: TimelessEvent): readonly Effect[] {
     const effects = this.core.step({ ...event, nowMs: this.nowMs } as Event)
     this.core.checkInvariants()
     return effects
@@ -109,18 +109,18 @@ export class CoreFixture {
     return [...effects, ...this.step({ kind: 'entries', from: node, entries })]
   }
 
-  fetch(model: ModelId, chunks: readonly FetchChunk[], originAllowed = true): Effect[] {
+  fetch(model: ModelId, chunks: readonly FetchChunk[], originAllowed = true): readonly Effect[] {
     const context = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
     return this.step({ kind: 'fetch', model, chunks, context, originAllowed })
   }
 
-  done(asked: EffectOf<'get-chunk'>, elapsedMs = 10): Effect[] {
+  done(asked: EffectOf<'get-chunk'>, elapsedMs = 10): readonly Effect[] {
     const { model, chunk, source } = asked
     const { sha256, sizeBytes } = chunk
     return this.step({ kind: 'chunk-done', model, chunk: sha256, source, sizeBytes, elapsedMs })
   }
 
-  failed(asked: EffectOf<'get-chunk'>, failure: ChunkFailure): Effect[] {
+  failed(asked: EffectOf<'get-chunk'>, failure: ChunkFailure): readonly Effect[] {
     const { model, chunk, source } = asked
     return this.step({ kind: 'chunk-failed', model, chunk: chunk.sha256, source, failure })
   }

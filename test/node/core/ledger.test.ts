@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { EntryKind, SealedEntry } from '../../../node/core/events.ts'
 import { Interner } from '../../../node/core/interner.ts'
-import { defaultLedgerOptions, Ledger } from '../../../node/core/ledger.ts'
+import { defaultLedgerOptions, Ledger, sumCount } from '../../../node/core/ledger.ts'
 import { digest, entryOf, resident, stateBody } from './fixture.ts'
 
 const all = { after: null, through: null }
@@ -84,23 +84,25 @@ describe('holders', () => {
 })
 
 describe('digests in parts', () => {
-  test('the parts cover every node once, and a part says nothing of the rest', () => {
+  test('the groups cover every node once, and some of them say nothing of the rest', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.string({ minLength: 1, maxLength: 3 }), { maxLength: 30 }),
-        fc.integer({ min: 1, max: 7 }),
-        (nodes, nodesMax) => {
+        fc.integer({ min: 1, max: sumCount }),
+        (nodes, first) => {
           const [ledger, empty] = [create({}, ' self'), create({}, ' other')]
           for (const node of nodes) ledger.apply(anEntry(node, 1, 1), 0)
-          const ranges = ledger.ranges(nodesMax)
-          for (const range of ranges) {
-            const items = ledger.digest(range)
-            expect(new Set(items.map((item) => item.node)).size).toBeLessThanOrEqual(nodesMax)
-            expect(ledger.missingFrom(items, range)).toEqual([])
-            for (const sealed of ledger.missingFrom([], range)) empty.apply(sealed, 0)
+          const groups = Array.from({ length: sumCount }, (_, group) => group)
+          const parts = [groups.slice(0, first), groups.slice(first)]
+          for (const part of parts) {
+            const items = ledger.digestOfGroups(part)
+            expect(items.every((item) => part.includes(ledger.groupOf(item.node)))).toBe(true)
+            expect(ledger.missingFromGroups(items, part)).toEqual([])
+            for (const sealed of ledger.missingFromGroups([], part)) empty.apply(sealed, 0)
           }
           expect(empty.digest(all)).toEqual(ledger.digest(all))
-          expect(ranges.flatMap((range) => ledger.digest(range))).toEqual(ledger.digest(all))
+          expect(empty.sums()).toEqual(ledger.sums())
+          expect(parts.flatMap((part) => ledger.digestOfGroups(part)).length).toBe(ledger.size)
         },
       ),
     )

@@ -1,17 +1,22 @@
 /**
- * The virtual clock: actions at times, in order of time, and of scheduling where times are equal. A binary heap; nothing here
- * knows what the actions do.
+ * The virtual clock: actions at times, in order of time, and of scheduling where times are equal. Nothing here knows what the
+ * actions do.
+ *
+ * A heap of four children per node over typed arrays: a run of a million requests passes several million actions through it, and
+ * two numbers that lie next to each other are compared faster than two objects.
  */
 import { assertInvariant } from '../placement/errors.ts'
 
-interface Scheduled {
-  readonly atMs: number
-  readonly sequence: number
-  readonly run: () => void
-}
+const capacityMin = 1_024
 
 export class EventQueue {
-  private readonly heap: Scheduled[] = []
+  private times = new Float64Array(capacityMin)
+  private sequences = new Float64Array(capacityMin)
+  /** Where in `actions` the action of this place of the heap is. */
+  private slots = new Uint32Array(capacityMin)
+  private readonly actions: ((() => void) | null)[] = []
+  private readonly freeSlots: number[] = []
+  private count = 0
   private sequence = 0
   private clockMs = 0
 
@@ -20,61 +25,87 @@ export class EventQueue {
   }
 
   get length(): number {
-    return this.heap.length
+    return this.count
   }
 
   schedule(delayMs: number, run: () => void): void {
     assertInvariant(delayMs >= 0, `nothing can be scheduled ${delayMs} ms from now`)
+    if (this.count === this.times.length) this.grow()
+    const slot = this.freeSlots.pop() ?? this.actions.length
+    this.actions[slot] = run
     this.sequence += 1
-    this.heap.push({ atMs: this.clockMs + delayMs, sequence: this.sequence, run })
-    this.rise(this.heap.length - 1)
+    this.count += 1
+    this.rise(this.count - 1, this.clockMs + delayMs, this.sequence, slot)
   }
 
   /** Runs everything up to and with this time; the clock stands there afterwards. */
   runUntil(endMs: number): void {
-    for (let first = this.heap[0]; first !== undefined && first.atMs <= endMs; first = this.heap[0]) {
+    while (this.count > 0 && this.times[0]! <= endMs) {
+      this.clockMs = this.times[0]!
+      const slot = this.slots[0]!
+      const run = this.actions[slot]!
+      this.actions[slot] = null
+      this.freeSlots.push(slot)
       this.removeFirst()
-      this.clockMs = first.atMs
-      first.run()
+      run()
     }
     this.clockMs = Math.max(this.clockMs, endMs)
   }
 
   private removeFirst(): void {
-    const last = this.heap.pop()!
-    if (this.heap.length === 0) return
-    this.heap[0] = last
-    this.sink(0)
+    this.count -= 1
+    const last = this.count
+    if (last > 0) this.sink(this.times[last]!, this.sequences[last]!, this.slots[last]!)
   }
 
-  private rise(from: number): void {
-    for (let at = from; at > 0; ) {
-      const parent = (at - 1) >>> 1
-      if (!isBefore(this.heap[at]!, this.heap[parent]!)) return
-      this.swap(at, parent)
+  /** Puts the item at the place or above it. Sequences rise, so that a new item stands behind all of its time. */
+  private rise(from: number, timeMs: number, sequence: number, slot: number): void {
+    let at = from
+    while (at > 0) {
+      const parent = (at - 1) >>> 2
+      if (this.times[parent]! <= timeMs) break
+      this.move(parent, at)
       at = parent
     }
+    this.put(at, timeMs, sequence, slot)
   }
 
-  private sink(from: number): void {
-    for (let at = from; ; ) {
-      let least = at
-      for (const child of [2 * at + 1, 2 * at + 2]) {
-        if (child < this.heap.length && isBefore(this.heap[child]!, this.heap[least]!)) least = child
+  /** Puts the item at the top or below it. */
+  private sink(timeMs: number, sequence: number, slot: number): void {
+    const { times, sequences, count } = this
+    let at = 0
+    for (let first = 1; first < count; first = 4 * at + 1) {
+      let least = first
+      const end = Math.min(first + 4, count)
+      for (let child = first + 1; child < end; child += 1) {
+        const [childMs, leastMs] = [times[child]!, times[least]!]
+        if (childMs < leastMs || (childMs === leastMs && sequences[child]! < sequences[least]!)) least = child
       }
-      if (least === at) return
-      this.swap(at, least)
+      const leastMs = times[least]!
+      if (leastMs > timeMs || (leastMs === timeMs && sequences[least]! > sequence)) break
+      this.move(least, at)
       at = least
     }
+    this.put(at, timeMs, sequence, slot)
   }
 
-  private swap(a: number, b: number): void {
-    const held = this.heap[a]!
-    this.heap[a] = this.heap[b]!
-    this.heap[b] = held
+  private move(from: number, to: number): void {
+    this.put(to, this.times[from]!, this.sequences[from]!, this.slots[from]!)
   }
-}
 
-function isBefore(a: Scheduled, b: Scheduled): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence)
+  private put(at: number, timeMs: number, sequence: number, slot: number): void {
+    this.times[at] = timeMs
+    this.sequences[at] = sequence
+    this.slots[at] = slot
+  }
+
+  private grow(): void {
+    const capacity = 2 * this.times.length
+    const [times, sequences] = [new Float64Array(capacity), new Float64Array(capacity)]
+    const slots = new Uint32Array(capacity)
+    times.set(this.times)
+    sequences.set(this.sequences)
+    slots.set(this.slots)
+    Object.assign(this, { times, sequences, slots })
+  }
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { createPrng } from '../../placement/prng.ts'
 import { EventQueue } from '../../sim/event-queue.ts'
 
 test('actions run in order of time, and of scheduling where times are equal', () => {
@@ -24,4 +25,28 @@ test('the clock stops where it was told to, and what comes later waits', () => {
   queue.runUntil(15)
   expect([queue.nowMs, ran, queue.length]).toEqual([15, 1, 0])
   expect(() => queue.schedule(-1, () => {})).toThrow('broken invariant')
+})
+
+test('thousands of actions, scheduled before and during the run, keep their order', () => {
+  const queue = new EventQueue()
+  const random = createPrng(7)
+  const ran: [number, number][] = []
+  let scheduled = 0
+  const add = (delayMs: number): void => {
+    const order = scheduled
+    scheduled += 1
+    queue.schedule(delayMs, () => {
+      ran.push([queue.nowMs, order])
+      if (scheduled < 9_000) add(random.int(50))
+    })
+  }
+  for (let at = 0; at < 3_000; at += 1) add(random.int(200))
+  queue.runUntil(100_000)
+  expect([ran.length, queue.length]).toEqual([9_000, 0])
+  expect(
+    ran.every(
+      ([atMs, order], at) =>
+        at === 0 || ran[at - 1]![0] < atMs || (ran[at - 1]![0] === atMs && ran[at - 1]![1] < order),
+    ),
+  ).toBe(true)
 })

@@ -2,10 +2,11 @@
  * What a copy of a model here saves over the horizon, and what the loss of one costs: one sum for both, so that what is copied in
  * this round is not what is displaced in the next.
  *
- *   wait = rate x horizon x forward                    while requests are sent on to another node
+ *   wait = requests in the horizon x forward           while requests are sent on to another node
  *        = P(a request in the horizon) x fetch         where the first request would bring the bytes anyway
  *
- * Requests are taken to come independently, so that P = 1 - exp(-rate x horizon).
+ * Requests in the horizon follow from the rate that was counted, P from the sooner of that and the forecast: a forecast says when
+ * the next request comes, not how many follow. Requests are taken to come independently, so that P = 1 - exp(-rate x horizon).
  */
 import { othersLossMsPerS, type Ways, waysWithout } from './marginal-cost.ts'
 import type { PlacementOptions } from './placement-options.ts'
@@ -23,9 +24,12 @@ export interface CopyGain {
   readonly transferMs: number
 }
 
-export function waitOverHorizonMs(ratePerS: number, horizonS: number, { forwardMs, fetchMs }: Ways): number {
-  if (ratePerS === 0) return 0
-  return forwardMs < fetchMs ? ratePerS * horizonS * forwardMs : chanceOfRequest(ratePerS, horizonS) * fetchMs
+export type Rates = Pick<DemandView, 'ratePerS' | 'soonRatePerS'>
+
+export function waitOverHorizonMs(rates: Rates, horizonS: number, { forwardMs, fetchMs }: Ways): number {
+  const chance = chanceOfRequest(rateHereOf(rates), horizonS)
+  if (chance === 0) return 0
+  return forwardMs < fetchMs ? Math.max(chance, rates.ratePerS * horizonS) * forwardMs : chance * fetchMs
 }
 
 export function chanceOfRequest(ratePerS: number, horizonS: number): number {
@@ -33,7 +37,7 @@ export function chanceOfRequest(ratePerS: number, horizonS: number): number {
 }
 
 /** Of a copy that is not here. */
-export function gainOf(candidate: CandidateModel, ratePerS: number, options: PlacementOptions): CopyGain {
+export function gainOf(candidate: CandidateModel, rates: Rates, options: PlacementOptions): CopyGain {
   const { horizonS } = options
   const { elsewhere, initMs, diskMs, zoneRatePerS } = candidate
   const { near, far } = elsewhere
@@ -41,19 +45,20 @@ export function gainOf(candidate: CandidateModel, ratePerS: number, options: Pla
   // A copy that another node of the zone is making right now will be there before this one would be.
   const isNearSoon = near.arrivingCount > 0 && candidate.mayForward
   const ways = isNearSoon ? { ...all, forwardMs: Math.min(all.forwardMs, options.nearForwardMs) } : all
-  const fetchAnyway = ways.forwardMs < ways.fetchMs ? 0 : chanceOfRequest(ratePerS, horizonS)
+  const fetchAnyway = ways.forwardMs < ways.fetchMs ? 0 : chanceOfRequest(rateHereOf(rates), horizonS)
   const isZoneWithout = near.copyCount === 0 && near.arrivingCount === 0 && diskMs === null
   const farWays = {
     forwardMs: candidate.mayForward ? Math.min(far.memoryForwardMs, far.diskForwardMs) : Number.POSITIVE_INFINITY,
     fetchMs: Math.min(far.transferMs, elsewhere.originMs) + initMs,
   }
   const zoneMs = isZoneWithout
-    ? waitOverHorizonMs(zoneRatePerS, horizonS, farWays) - zoneRatePerS * horizonS * options.nearForwardMs
+    ? waitOverHorizonMs({ ratePerS: zoneRatePerS, soonRatePerS: null }, horizonS, farWays) -
+      zoneRatePerS * horizonS * options.nearForwardMs
     : 0
   return {
-    ratePerS,
+    ratePerS: rateHereOf(rates),
     ways,
-    ownMs: waitOverHorizonMs(ratePerS, horizonS, ways),
+    ownMs: waitOverHorizonMs(rates, horizonS, ways),
     zoneMs: Math.max(0, zoneMs),
     transferMs: ((ways.fetchMs - initMs) * (1 - fetchAnyway) * options.transferWeightPercent) / 100,
   }
@@ -62,11 +67,11 @@ export function gainOf(candidate: CandidateModel, ratePerS: number, options: Pla
 /** What is lost over the horizon, here and elsewhere, when a held model leaves a tier. */
 export function lossOf(held: HeldModel, tier: PlacementTier, horizonS: number): number {
   const copy = { ...held, diskMs: tier === 'memory' ? held.diskMs : null }
-  const ownMs = waitOverHorizonMs(rateHereOf(held), horizonS, waysWithout(copy))
+  const ownMs = waitOverHorizonMs(held, horizonS, waysWithout(copy))
   return ownMs + othersLossMsPerS(copy, held) * horizonS
 }
 
 /** The higher of what was counted and what is forecast: a forecast of silence is no reason to let a busy model go at once. */
-export function rateHereOf({ ratePerS, soonRatePerS }: DemandView): number {
+export function rateHereOf({ ratePerS, soonRatePerS }: Rates): number {
   return Math.max(ratePerS, soonRatePerS ?? 0)
 }

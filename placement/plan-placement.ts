@@ -94,9 +94,9 @@ function worths(view: PlacementView, options: PlacementOptions): Worth[] {
 }
 
 function worthOf(candidate: CandidateModel, options: PlacementOptions): Worth {
-  const counted = gainOf(candidate, candidate.ratePerS, options)
+  const counted = gainOf(candidate, { ratePerS: candidate.ratePerS, soonRatePerS: null }, options)
   const isWanted = clears(counted.ownMs, counted.transferMs, 0, options.marginPercent)
-  const foreseen = isWanted ? counted : gainOf(candidate, rateHereOf(candidate), options)
+  const foreseen = isWanted ? counted : gainOf(candidate, candidate, options)
   const isZones = foreseen.zoneMs > foreseen.ownMs
   return {
     candidate,

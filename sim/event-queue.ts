@@ -24,6 +24,11 @@ export class EventQueue {
     return this.clockMs
   }
 
+  /** Actions run since the start. */
+  get ranCount(): number {
+    return this.sequence - this.count
+  }
+
   get length(): number {
     return this.count
   }

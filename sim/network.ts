@@ -1,13 +1,14 @@
 /**
- * The virtual network: messages with latency and loss, gossip as a flood over a random graph, bulk transfers that queue at the
+ * The virtual network: messages with latency and loss, gossip over a random mesh (sim-gossip.ts), bulk transfers that queue at the
  * sender's uplink, and links that break when the network is partitioned or a node is down.
  *
- * Messages may be lost, overtaken and (by the flood) reach a node on several ways; bulk transfers run over reliable streams, so
+ * Messages may be lost and overtaken, gossip comes on several ways; bulk transfers run over reliable streams, so
  * they arrive or their link breaks.
  */
 import type { Prng } from '../placement/prng.ts'
 import type { NodeId } from '../placement/types.ts'
 import type { EventQueue } from './event-queue.ts'
+import { type Deliver, defaultSimGossipOptions, SimGossip, type SimGossipOptions } from './sim-gossip.ts'
 
 export interface NetworkOptions {
   /** Zones, nodes dealt out in turn. */
@@ -17,9 +18,10 @@ export interface NetworkOptions {
   readonly farMs: readonly [number, number]
   /** Share of gossip, digest and entry messages that get lost, in percent. */
   readonly lossPercent: number
-  /** Neighbours to which a node passes gossip on. */
-  readonly gossipDegree: number
+  readonly gossip: SimGossipOptions
   readonly uplinkBytesPerS: number
+  /** Around a call between nodes: opening its stream, the names of protocol and method, the answer, headers. */
+  readonly callFrameBytes: number
 }
 
 export const defaultNetworkOptions: NetworkOptions = {
@@ -27,8 +29,9 @@ export const defaultNetworkOptions: NetworkOptions = {
   nearMs: [1, 2],
   farMs: [15, 30],
   lossPercent: 0,
-  gossipDegree: 6,
+  gossip: defaultSimGossipOptions,
   uplinkBytesPerS: 125_000_000,
+  callFrameBytes: 500,
 }
 
 /** Where the nodes stand, when that is not drawn here. */
@@ -37,11 +40,15 @@ export interface Geography {
   oneWayMs(from: number, to: number): number
 }
 
+const uncounted = { topic: '', bytes: 0 }
+
 /** Messages jitter by up to a fifth of their latency, so that they overtake each other. */
 const jitterPercent = 20
 
 export class Network {
-  messageCount = 0
+  readonly gossipMesh: SimGossip
+  /** By node: digests and entries that were sent to it by calls. */
+  readonly callBytes: Float64Array
   /** May change during a run: faults do it. */
   lossPercent: number
   private readonly ids: readonly NodeId[]
@@ -49,7 +56,6 @@ export class Network {
   private readonly options: NetworkOptions
   private readonly random: Prng
   private readonly geography: Geography
-  private readonly neighbours: readonly (readonly number[])[]
   private readonly uplinkFreeAtMs: Float64Array
   private readonly down = new Set<number>()
   /** Node index to its side of the partition; all on one side when whole. */
@@ -69,7 +75,11 @@ export class Network {
     this.sides = new Uint8Array(count)
     const draw = ports.random.child('topology')
     this.geography = ports.geography ?? drawGeography(count, draw, options)
-    this.neighbours = drawGraph(count, options.gossipDegree, draw)
+    this.callBytes = new Float64Array(count)
+    const oneWayMs = (from: number, to: number) => this.geography.oneWayMs(from, to)
+    const linked = (from: number, to: number) => this.linked(from, to)
+    const { queue } = ports
+    this.gossipMesh = new SimGossip({ nodeCount: count, queue, random: draw, oneWayMs, linked }, options.gossip)
   }
 
   zoneOf(node: number): string {
@@ -87,40 +97,46 @@ export class Network {
   setDown(node: number, down: boolean): void {
     if (down) this.down.add(node)
     else this.down.delete(node)
+    this.gossipMesh.changed()
   }
 
   /** Nodes of which the function is true can reach only each other; so can the others. */
   partition(isApart: (node: number) => boolean): void {
     this.sides = this.sides.map((_, node) => (isApart(node) ? 1 : 0))
+    this.gossipMesh.changed()
   }
 
   heal(): void {
     this.sides = new Uint8Array(this.ids.length)
+    this.gossipMesh.changed()
   }
 
-  /** A message that may be lost. */
-  send(from: number, to: number, deliver: () => void): void {
-    this.messageCount += 1
+  /** Nodes that this one is connected with, in order: all of a small cluster, some of a large one. */
+  peersOf(node: number): readonly number[] {
+    return this.gossipMesh.graph.peers[node]!
+  }
+
+  /** A message that may be lost, of `bytes` where they are to be counted. */
+  send(from: number, to: number, deliver: () => void, bytes = 0): void {
     if (!this.linked(from, to) || this.random.chance(this.lossPercent, 100)) return
+    if (bytes > 0) this.callBytes[to]! += bytes + this.options.callFrameBytes
     this.queue.schedule(this.delayMs(from, to), () => {
       if (this.linked(from, to)) deliver()
     })
   }
 
-  /** Floods: every node passes a message on when it sees it first. `deliver` is called once per node reached. */
-  gossip(from: number, deliver: (to: number, via: number) => void): void {
-    const seen = new Set<number>([from])
-    const pass = (via: number): void => {
-      for (const to of this.neighbours[via]!) {
-        this.send(via, to, () => {
-          if (seen.has(to)) return
-          seen.add(to)
-          deliver(to, via)
-          pass(to)
-        })
-      }
-    }
-    pass(from)
+  /** `deliver` is called once per node that the message reaches. Its bytes are counted where they are given. */
+  gossip(
+    from: number,
+    deliver: Deliver,
+    message: { readonly topic: string; readonly bytes: number } = uncounted,
+  ): void {
+    this.gossipMesh.publish(from, { ...message, lossPercent: this.lossPercent }, deliver)
+  }
+
+  /** What a node has received since the start: gossip with all its copies, digests and entries. */
+  receivedBytes(node: number): number {
+    return this.gossipMesh.receivedBytes[node]! + this.callBytes[node]!
   }
 
   /** A request and a reliable answer of `sizeBytes`: first come, first served at the sender's uplink. False when the link breaks. */
@@ -149,19 +165,4 @@ function drawGeography(count: number, draw: Prng, options: NetworkOptions): Geog
     }
   }
   return { zoneOf, oneWayMs: (from, to) => latencyMs[from * count + to]! }
-}
-
-/** A ring, so that everyone is reached, and random chords up to the degree. */
-function drawGraph(count: number, degree: number, random: Prng): number[][] {
-  const neighbours = Array.from({ length: count }, () => new Set<number>())
-  const link = (a: number, b: number): void => {
-    if (a === b) return
-    neighbours[a]!.add(b)
-    neighbours[b]!.add(a)
-  }
-  for (let node = 0; node < count; node += 1) {
-    link(node, (node + 1) % count)
-    for (let chord = 2; chord < degree; chord += 2) link(node, random.int(count))
-  }
-  return neighbours.map((set) => [...set].sort((a, b) => a - b))
 }

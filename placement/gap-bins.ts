@@ -53,24 +53,21 @@ export const GapBins = {
 export class GapHistory {
   /** Gaps that ended in each bin, older ones at less than one. */
   readonly counts = new Float32Array(binCount)
-  private total = 0
+  private sum = 0
+
+  get total(): number {
+    return this.sum
+  }
 
   /** A history that reaches `totalMax` is halved. */
   add(bin: number, totalMax: number): void {
     this.counts[bin]! += 1
-    this.total += 1
-    if (this.total >= totalMax) this.halve()
-  }
-
-  /** How many gaps were at least as long as the bin begins. */
-  reached(bin: number): number {
-    let sum = 0
-    for (let index = bin; index < binCount; index++) sum += this.counts[index]!
-    return sum
+    this.sum += 1
+    if (this.sum >= totalMax) this.halve()
   }
 
   private halve(): void {
-    this.total /= 2
+    this.sum /= 2
     for (let bin = 0; bin < binCount; bin++) this.counts[bin]! /= 2
   }
 }

@@ -3,31 +3,28 @@
  *
  * Every model has a histogram of its gaps on a logarithmic scale, four bins per doubling, from a second to three days. Let p(k) be
  * the share of the gaps that reached bin k and ended in it: a hazard. A timer shows as one high hazard after a silence, a burst as
- * a high one at once that falls steeply, a working day as a second hill at the length of a night. With the hazards beyond the
- * present idle time the estimate is
+ * a high one at once that falls steeply, a working day as a second hill at the length of a night. return-rate.ts makes a rate of them,
+ * and weighs them against pure chance at the model's mean rate, which is all that a frequency count knows.
  *
- *   rate = max over horizons h of P(next request within h) / E[time until the request or h]
- *
- * For a request that is certain in d seconds that is 1 / d, what the oracle BeladyAM knows; when hazards fall, the hazard now;
- * when they rise, one over the expected remaining time. It is the index of Gittins ("Bandit processes and dynamic allocation
- * indices", 1979) for a slot that a model may occupy and leave: how much use per time it promises at best. A plain mean would
- * let the one long silence that may come hide the ten requests that come before.
- *
- * One model's gaps are too few, so each hazard starts from that of its peers: models whose gaps have the same magnitude (the mean of
- * their logarithms), and for a model asked for once, all first gaps. Theirs in turn start from pure chance at that magnitude. Gaps
+ * One model's gaps are too few, so its hazards start from those of its peers: models whose gaps have the same magnitude (the mean of
+ * their logarithms), and for a model asked for once, all first gaps. Theirs in turn start from chance at that magnitude. Gaps
  * that are still open count as having gone on: what was asked for once and never again teaches that of all new models.
+ *
+ * The mean rate is the count of requests over the time that the estimator watches, not over the time since the model's first
+ * request: that it was not asked for before then says as much. Both fade within a week.
  *
  * Deterministic, no clock; histories depend on requests alone, and asking changes nothing.
  */
 import { compareIds } from './cost.ts'
 import { assertInvariant } from './errors.ts'
 import { GapBins, type GapHistory, PeerGaps } from './gap-bins.ts'
+import { type GapRecord, judgeGap, promisedRatePerS } from './return-rate.ts'
 import type { ModelId } from './types.ts'
 
 export interface ReturnOptions {
-  /** Weight of the peers' hazard, in gaps. A half: one own gap outweighs it. From 0.5 to 4 mean delays differ by a few per cent. */
+  /** Weight of what a model's hazards start from, in gaps. A half: one own gap outweighs it. From 0.5 to 4 delays hardly differ. */
   readonly peerWeight: number
-  /** A history of so many gaps is halved, so that it follows change: 128 keeps 64 to 128. */
+  /** A history of so many gaps is halved, so that it follows change: 256 keeps 128 to 256. */
   readonly ownGapsMax: number
   /** The same for the gaps of peers together. */
   readonly peerGapsMax: number
@@ -37,15 +34,18 @@ export interface ReturnOptions {
 
 export const defaultReturnOptions: ReturnOptions = {
   peerWeight: 0.5,
-  ownGapsMax: 128,
+  ownGapsMax: 256,
   peerGapsMax: 20_000,
   modelsMax: 16_384,
 }
 
-interface Track {
+interface Track extends GapRecord {
   lastMs: number
   readonly own: GapHistory
   gapCount: number
+  /** At the last request, that one included; older ones count less. */
+  requestCount: number
+  logOdds: number
   /** Mean of log2(1 + gap in seconds), the latest ten gaps weighing most. */
   magnitude: number
   peers: PeerGaps
@@ -53,9 +53,10 @@ interface Track {
 
 /** The latest gap's share in the magnitude: small enough to be a habit, large enough to follow a change of habits. */
 const magnitudeShareMin = 0.1
-const binWidthsS = Float64Array.from({ length: GapBins.count }, (_, bin) => GapBins.widthS(bin))
-/** Hazards beyond this chance of still being silent hardly matter, and most of the time would go into them. */
-const silenceMin = 0.02
+/** A week has every day once. */
+const memoryS = 7 * 24 * 3600
+/** Added to the time watched, so that the first requests of all promise no storm: as if ten minutes had been silent before. */
+const watchedS = 600
 
 export class ReturnEstimator {
   readonly options: ReturnOptions
@@ -64,6 +65,7 @@ export class ReturnEstimator {
   private readonly firstGaps: PeerGaps
   private readonly byMagnitude: PeerGaps[] = []
   private forgetAtCount: number
+  private startMs = Number.NaN
 
   /** @param mayForget false for a model to be remembered whatever happens; such models may exceed `modelsMax`. */
   constructor(options: Partial<ReturnOptions> = {}, mayForget: (model: ModelId) => boolean = () => true) {
@@ -89,11 +91,13 @@ export class ReturnEstimator {
       return
     }
     const gapS = Math.max(0, nowMs - track.lastMs) / 1000
-    if (nowMs > track.lastMs) track.lastMs = nowMs
     const bin = GapBins.of(gapS)
+    track.logOdds = judgeGap(track, this.rateOptions(track, track.lastMs), bin)
+    if (nowMs > track.lastMs) track.lastMs = nowMs
     track.peers.close(bin)
     track.own.add(bin, this.options.ownGapsMax)
     track.gapCount += 1
+    track.requestCount = 1 + track.requestCount * Math.exp(-gapS / memoryS)
     const share = Math.max(1 / track.gapCount, magnitudeShareMin)
     track.magnitude += (Math.log2(1 + gapS) - track.magnitude) * share
     track.peers = this.peersOf(track.magnitude)
@@ -104,15 +108,24 @@ export class ReturnEstimator {
   introduce(model: ModelId, nowMs: number): void {
     if (this.tracks.has(model)) return
     if (this.tracks.size >= this.forgetAtCount) this.forget()
-    const own = GapBins.createHistory()
-    this.tracks.set(model, { lastMs: nowMs, own, gapCount: 0, magnitude: 0, peers: this.firstGaps })
+    if (Number.isNaN(this.startMs)) this.startMs = nowMs
+    this.tracks.set(model, {
+      lastMs: nowMs,
+      own: GapBins.createHistory(),
+      gapCount: 0,
+      requestCount: 1,
+      logOdds: 0,
+      magnitude: 0,
+      peers: this.firstGaps,
+    })
     this.firstGaps.open()
   }
 
   /** 0 for a model that was never seen or has been forgotten. */
   ratePerS(model: ModelId, nowMs: number): number {
     const track = this.tracks.get(model)
-    return track === undefined ? 0 : this.rateOf(track, Math.max(0, nowMs - track.lastMs) / 1000)
+    if (track === undefined) return 0
+    return promisedRatePerS(track, this.rateOptions(track, nowMs), Math.max(0, nowMs - track.lastMs) / 1000)
   }
 
   /** True when the silence is longer than any gap that can be told from another. */
@@ -121,35 +134,11 @@ export class ReturnEstimator {
     return track === undefined || (nowMs - track.lastMs) / 1000 >= GapBins.lastStartS
   }
 
-  private rateOf({ own, peers }: Track, idleS: number): number {
-    const { peerWeight } = this.options
-    const { hazards } = peers
-    const { counts } = own
-    const first = GapBins.of(idleS)
-    let reached = own.reached(first)
-    let silence = 1
-    let returned = 0
-    let waitedS = 0
-    let rate = 0
-    for (let bin = first; bin < GapBins.count; bin++) {
-      const ended = counts[bin]!
-      let hazard = (ended + peerWeight * hazards[bin]!) / (reached + peerWeight)
-      let widthS = binWidthsS[bin]!
-      if (bin === first) {
-        // What is left of the present bin, and of its hazard; a twentieth at least, since nobody knows it that well.
-        const left = Math.max(0.05, Math.min(1, (GapBins.endS(bin) - idleS) / widthS))
-        widthS *= left
-        hazard *= left
-      }
-      hazard = Math.min(hazard, 0.9999)
-      reached -= ended
-      waitedS += silence * widthS * (1 - hazard / 2)
-      returned += silence * hazard
-      if (returned > rate * waitedS) rate = returned / waitedS
-      silence *= 1 - hazard
-      if (silence < silenceMin) break
-    }
-    return rate
+  private rateOptions({ requestCount, lastMs }: Track, nowMs: number) {
+    const [idleS, watchingS] = [Math.max(0, nowMs - lastMs) / 1000, Math.max(0, nowMs - this.startMs) / 1000]
+    const count = requestCount * Math.exp(-idleS / memoryS)
+    const chancePerS = count / (memoryS * (1 - Math.exp(-watchingS / memoryS)) + watchedS)
+    return { peerWeight: this.options.peerWeight, chancePerS }
   }
 
   private peersOf(magnitude: number): PeerGaps {

@@ -18,11 +18,12 @@
 import { assertInvariant } from '../errors.ts'
 import { ReturnEstimator, type ReturnOptions } from '../return-estimator.ts'
 import type { ModelId } from '../types.ts'
-import { assertCost, type PlannedEntry, planFromHeap, spareNeedless, type Verdict } from './heap-plan.ts'
+import { type BoundedLossOptions, boundLoss, defaultBoundedLossOptions } from './bounded-loss.ts'
+import { assertCost, type PlannedEntry, planFromHeap, type Verdict } from './heap-plan.ts'
 import { LazyHeap } from './lazy-heap.ts'
-import type { CacheItem, EvictionPlan, EvictionPolicy, EvictionRequest, ScoreParts } from './types.ts'
+import type { CacheItem, EvictionPlan, EvictionPolicy, EvictionRequest, ScoreParts, Victim } from './types.ts'
 
-export interface HoldfastOptions {
+export interface HoldfastOptions extends BoundedLossOptions {
   readonly demand: Partial<ReturnOptions>
 }
 
@@ -39,9 +40,14 @@ export class HoldfastPolicy implements EvictionPolicy {
   private readonly entries = new Map<ModelId, Entry>()
   /** Counts what is asked of this node, forwarded requests too. Models here are remembered. */
   private readonly demand: ReturnEstimator
+  private readonly lossOptions: BoundedLossOptions
   private usedBytes = 0
 
   constructor(options: Partial<HoldfastOptions> = {}) {
+    this.lossOptions = { ...defaultBoundedLossOptions, ...options }
+    const { lossFactorMax, searchStepsMax } = this.lossOptions
+    assertInvariant(lossFactorMax >= 1, `nothing loses less than the cheapest set, so not ${lossFactorMax} times that`)
+    assertInvariant(searchStepsMax >= 1, `a search takes one step at least, not ${searchStepsMax}`)
     this.demand = new ReturnEstimator(options.demand, (model) => !this.entries.has(model))
   }
 
@@ -87,7 +93,7 @@ export class HoldfastPolicy implements EvictionPolicy {
       heap.push(entry)
     }
     const plan = planFromHeap(heap, request, (entry, nowMs) => this.judge(entry, nowMs))
-    return spareNeedless(plan, request.neededBytes)
+    return boundLoss(plan, request, () => this.candidates(request), this.lossOptions)
   }
 
   score(model: ModelId, nowMs: number): ScoreParts | null {
@@ -110,6 +116,12 @@ export class HoldfastPolicy implements EvictionPolicy {
       assertInvariant(this.demand.ratePerS(model, 0) > 0, `${model} is resident and its demand was forgotten`)
     }
     assertInvariant(bytes === this.usedBytes, `resident models have ${bytes} bytes, not ${this.usedBytes}`)
+  }
+
+  /** Their keys are those of the plan just made. */
+  private candidates({ mayEvict, nowMs }: EvictionRequest): Victim[] {
+    const entries = [...this.entries.values()].filter(({ model }) => mayEvict(model))
+    return entries.map((entry) => ({ model: entry.model, sizeBytes: entry.sizeBytes, ...this.judge(entry, nowMs) }))
   }
 
   private judge(entry: Entry, nowMs: number): Verdict {

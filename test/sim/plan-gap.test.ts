@@ -12,8 +12,11 @@ test('finds the cheapest set that frees enough', () => {
   expect(() => leastWorth(Array(13).fill(items[0]), 1)).toThrow('12 models at most')
 })
 
-test('plans of holdfast are never better than the best, and on average hardly worse', () => {
-  const gaps = Array.from({ length: 60 }, (_, index) => drawPlanGap(createPrng(9).child(String(index))))
-  for (const gap of gaps) expect(gap).toBeGreaterThan(-1e-9)
-  expect(gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length).toBeLessThan(0.35)
+test('plans of holdfast are never better than the best, at most twice as dear, and on average hardly worse', () => {
+  const gaps = Array.from({ length: 100 }, (_, index) => drawPlanGap(createPrng(9).child(String(index))))
+  for (const gap of gaps) {
+    expect(gap).toBeGreaterThan(-1e-9)
+    expect(gap).toBeLessThan(1 + 1e-9)
+  }
+  expect(gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length).toBeLessThan(0.12)
 })

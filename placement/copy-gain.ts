@@ -1,9 +1,11 @@
 /**
- * What a copy of a model here saves over the horizon, and what the loss of one costs: one sum for both, so that what is copied in
- * this round is not what is displaced in the next.
+ * What a copy of a model here saves over the horizon, and what the loss of one costs.
  *
- *   wait = requests in the horizon x forward           while requests are sent on to another node
- *        = P(a request in the horizon) x fetch         where the first request would bring the bytes anyway
+ *   into free room   requests in the horizon x forward   while requests are sent on to another node
+ *                    P(a request in the horizon) x fetch where the first request would bring the bytes anyway, and they stay
+ *   at the expense   requests in the horizon x the cheaper of both: where room is short, what is brought pushes out something
+ *   of others        that has to be brought again. One sum for what comes and for what goes, so that what is copied in this
+ *                    round is not what is displaced in the next.
  *
  * Requests in the horizon follow from the rate that was counted, P from the sooner of that and the forecast: a forecast says when
  * the next request comes, not how many follow. Requests are taken to come independently, so that P = 1 - exp(-rate x horizon).
@@ -16,12 +18,15 @@ export interface CopyGain {
   /** Requests per second here that it is judged by. */
   readonly ratePerS: number
   readonly ways: Ways
-  /** What requests of this node save over the horizon. */
+  /** What requests of this node save over the horizon, in free room. */
   readonly ownMs: number
+  /** The same where something else has to go. */
+  readonly contestedMs: number
   /** What requests of the zone save, when it is for this node to help them. */
   readonly zoneMs: number
-  /** What the transfer costs beyond what the next request would cause anyway. */
   readonly transferMs: number
+  /** What of the transfer the next request would not have caused anyway. */
+  readonly extraTransferMs: number
 }
 
 export type Rates = Pick<DemandView, 'ratePerS' | 'soonRatePerS'>
@@ -30,6 +35,11 @@ export function waitOverHorizonMs(rates: Rates, horizonS: number, { forwardMs, f
   const chance = chanceOfRequest(rateHereOf(rates), horizonS)
   if (chance === 0) return 0
   return forwardMs < fetchMs ? Math.max(chance, rates.ratePerS * horizonS) * forwardMs : chance * fetchMs
+}
+
+/** Where room is short, and for what is given up. A forecast counts like a rate, as it does for the eviction policy. */
+export function contestedMs(ratePerS: number, horizonS: number, { forwardMs, fetchMs }: Ways): number {
+  return ratePerS === 0 ? 0 : ratePerS * horizonS * Math.min(forwardMs, fetchMs)
 }
 
 export function chanceOfRequest(ratePerS: number, horizonS: number): number {
@@ -55,19 +65,22 @@ export function gainOf(candidate: CandidateModel, rates: Rates, options: Placeme
     ? waitOverHorizonMs({ ratePerS: zoneRatePerS, soonRatePerS: null }, horizonS, farWays) -
       zoneRatePerS * horizonS * options.nearForwardMs
     : 0
+  const transferMs = ((ways.fetchMs - initMs) * options.transferWeightPercent) / 100
   return {
     ratePerS: rateHereOf(rates),
     ways,
     ownMs: waitOverHorizonMs(rates, horizonS, ways),
+    contestedMs: contestedMs(rateHereOf(rates), horizonS, ways),
     zoneMs: Math.max(0, zoneMs),
-    transferMs: ((ways.fetchMs - initMs) * (1 - fetchAnyway) * options.transferWeightPercent) / 100,
+    transferMs,
+    extraTransferMs: transferMs * (1 - fetchAnyway),
   }
 }
 
 /** What is lost over the horizon, here and elsewhere, when a held model leaves a tier. */
 export function lossOf(held: HeldModel, tier: PlacementTier, horizonS: number): number {
   const copy = { ...held, diskMs: tier === 'memory' ? held.diskMs : null }
-  const ownMs = waitOverHorizonMs(held, horizonS, waysWithout(copy))
+  const ownMs = contestedMs(rateHereOf(held), horizonS, waysWithout(copy))
   return ownMs + othersLossMsPerS(copy, held) * horizonS
 }
 

@@ -15,7 +15,7 @@
  *   prefetch, should not have to wait for an eviction. A last copy, or the keeper's, is never shed.
  */
 
-import { gainOf, lossOf, rateHereOf } from './copy-gain.ts'
+import { type CopyGain, gainOf, lossOf, rateHereOf } from './copy-gain.ts'
 import { compareIds } from './cost.ts'
 import { roleOf } from './marginal-cost.ts'
 import { defaultPlacementOptions, type PlacementOptions } from './placement-options.ts'
@@ -77,15 +77,15 @@ function needOf(tier: PinnedModel['tier'], sizeBytes: number) {
 interface Worth {
   readonly candidate: CandidateModel
   readonly reason: Extract<PlacementReason, 'wanted-here' | 'wanted-in-zone' | 'wanted-soon' | 'new-revision'>
+  readonly gain: CopyGain
   readonly savingMs: number
-  readonly transferMs: number
   readonly parts: Readonly<Record<string, number>>
 }
 
 /** By saving per byte, so that what fits saves most. */
 function worths(view: PlacementView, options: PlacementOptions): Worth[] {
-  const perByte = ({ savingMs, transferMs, candidate }: Worth) => {
-    const netMs = savingMs - transferMs
+  const perByte = ({ savingMs, gain, candidate }: Worth) => {
+    const netMs = savingMs - gain.extraTransferMs
     return Number.isFinite(netMs) ? netMs / Math.max(1, candidate.memoryBytes + candidate.diskBytes) : 0
   }
   return view.candidates
@@ -95,7 +95,7 @@ function worths(view: PlacementView, options: PlacementOptions): Worth[] {
 
 function worthOf(candidate: CandidateModel, options: PlacementOptions): Worth {
   const counted = gainOf(candidate, { ratePerS: candidate.ratePerS, soonRatePerS: null }, options)
-  const isWanted = clears(counted.ownMs, counted.transferMs, 0, options.marginPercent)
+  const isWanted = clears(counted.ownMs, counted.extraTransferMs, options.marginPercent)
   const foreseen = isWanted ? counted : gainOf(candidate, candidate, options)
   const isZones = foreseen.zoneMs > foreseen.ownMs
   return {
@@ -108,21 +108,21 @@ function worthOf(candidate: CandidateModel, options: PlacementOptions): Worth {
           : isWanted
             ? 'wanted-here'
             : 'wanted-soon',
+    gain: foreseen,
     savingMs: foreseen.ownMs + foreseen.zoneMs,
-    transferMs: foreseen.transferMs,
     parts: {
       ratePerS: foreseen.ratePerS,
       forwardMs: foreseen.ways.forwardMs,
       fetchMs: foreseen.ways.fetchMs,
       zoneRatePerS: candidate.zoneRatePerS,
       savingMs: foreseen.ownMs + foreseen.zoneMs,
-      transferMs: foreseen.transferMs,
+      transferMs: foreseen.extraTransferMs,
     },
   }
 }
 
 function decideCopy(
-  { candidate, reason, savingMs, transferMs, parts }: Worth,
+  { candidate, reason, gain, savingMs, parts }: Worth,
   view: PlacementView,
   rooms: Rooms,
   options: PlacementOptions,
@@ -135,14 +135,23 @@ function decideCopy(
   if (candidate.isArriving) return leave('arriving')
   if (view.isDraining) return leave('draining')
   if (candidate.goneForMs < options.settleMs) return leave('settling-gone')
-  if (!Number.isFinite(transferMs) || !clears(savingMs, transferMs, 0, options.marginPercent)) return leave('too-dear')
+  if (!Number.isFinite(gain.transferMs) || !clears(savingMs, gain.extraTransferMs, options.marginPercent)) {
+    return leave('too-dear')
+  }
   const isForecast = reason !== 'wanted-here'
   const marginPercent = isForecast ? options.prefetchMarginPercent : options.marginPercent
   const taken = rooms.look(candidate, { reserve: isForecast })
   if (taken === null) return leave('no-room')
-  const sum = { displacedMs: taken.lossMs }
-  if (taken.lossMs > 0 && !clears(savingMs, transferMs, taken.lossMs, marginPercent))
+  const isContested = taken.lossMs > 0
+  const contested = {
+    savingMs: gain.contestedMs + gain.zoneMs,
+    transferMs: gain.transferMs,
+    displacedMs: taken.lossMs,
+  }
+  const sum = isContested ? contested : { displacedMs: 0 }
+  if (isContested && !clears(contested.savingMs, gain.transferMs + taken.lossMs, marginPercent)) {
     return leave('displaces-better', sum)
+  }
   if (candidate.turn > candidate.waitedRounds) return leave('not-my-turn', { ...sum, turn: candidate.turn })
   if (copies >= options.copiesMax) return leave('next-round', sum)
   rooms.commit(taken)
@@ -150,8 +159,8 @@ function decideCopy(
   return { kind, model, tier: 'memory', reason, displaces: taken.displaces, parts: { ...parts, ...sum } }
 }
 
-function clears(savingMs: number, transferMs: number, lossMs: number, marginPercent: number): boolean {
-  return savingMs > (transferMs + lossMs) * (1 + marginPercent / 100)
+function clears(savingMs: number, costMs: number, marginPercent: number): boolean {
+  return savingMs > costMs * (1 + marginPercent / 100)
 }
 
 function decideHeld(

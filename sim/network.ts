@@ -8,7 +8,13 @@
 import type { Prng } from '../placement/prng.ts'
 import type { NodeId } from '../placement/types.ts'
 import type { EventQueue } from './event-queue.ts'
-import { type Deliver, defaultSimGossipOptions, SimGossip, type SimGossipOptions } from './sim-gossip.ts'
+import {
+  type Deliver,
+  defaultSimGossipOptions,
+  type GossipMessage,
+  SimGossip,
+  type SimGossipOptions,
+} from './sim-gossip.ts'
 
 export interface NetworkOptions {
   /** Zones, nodes dealt out in turn. */
@@ -126,12 +132,8 @@ export class Network {
   }
 
   /** `deliver` is called once per node that the message reaches. Its bytes are counted where they are given. */
-  gossip(
-    from: number,
-    deliver: Deliver,
-    message: { readonly topic: string; readonly bytes: number } = uncounted,
-  ): void {
-    this.gossipMesh.publish(from, { ...message, lossPercent: this.lossPercent }, deliver)
+  gossip(from: number, deliver: Deliver, message: GossipMessage = uncounted): void {
+    this.gossipMesh.publish(from, message, this.lossPercent, deliver)
   }
 
   /** What a node has received since the start: gossip with all its copies, digests and entries. */

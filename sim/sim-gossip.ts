@@ -7,6 +7,7 @@
  * other once per heartbeat.
  */
 import type { Prng } from '../placement/prng.ts'
+import { DelayCounts } from './delay-counts.ts'
 import type { EventQueue } from './event-queue.ts'
 import { drawGraph, type GossipTree, gossipTree, type Hop, type MeshGraph } from './gossip-tree.ts'
 
@@ -66,13 +67,30 @@ export interface SimGossipPorts {
 
 export type Deliver = (to: number, via: number) => void
 
+export interface GossipMessage {
+  readonly topic: string
+  /** 0: not counted. */
+  readonly bytes: number
+  /** When that which it tells became so: how long until others know is measured from then. */
+  readonly sinceMs?: number
+}
+
 /** Messages jitter by up to this much of their time, so that they overtake each other. */
 const jitterPercent = 20
+
+interface Flight {
+  at: number
+  readonly startMs: number
+  readonly stretch: number
+  readonly sinceMs: number | null
+}
 
 export class SimGossip {
   readonly graph: MeshGraph
   /** By node, since the start: all copies of all messages, and what comes with them. */
   readonly receivedBytes: Float64Array
+  /** From what a message tells to a node that hears it. */
+  readonly knownAfter = new DelayCounts()
   messageCount = 0
   private readonly ports: SimGossipPorts
   private readonly options: SimGossipOptions
@@ -97,17 +115,18 @@ export class SimGossip {
     this.treeNodes = 0
   }
 
-  /** `deliver` is called once per node reached. `message.bytes` 0: nothing is counted. */
-  publish(from: number, message: { topic: string; bytes: number; lossPercent: number }, deliver: Deliver): void {
-    const tree = message.lossPercent > 0 ? this.drawTree(from, message.lossPercent) : this.tree(from)
+  /** `deliver` is called once per node reached. */
+  publish(from: number, message: GossipMessage, lossPercent: number, deliver: Deliver): void {
+    const tree = lossPercent > 0 ? this.drawTree(from, lossPercent) : this.tree(from)
     this.messageCount += 1
     if (message.bytes > 0) this.count(tree, message.topic, message.bytes)
     const stretch = 1 + this.ports.random.int(jitterPercent * 10 + 1) / 1_000
-    this.move(tree, { at: 0, startMs: this.ports.queue.nowMs, stretch }, deliver)
+    const { nowMs } = this.ports.queue
+    this.move(tree, { at: 0, startMs: nowMs, stretch, sinceMs: message.sinceMs ?? null }, deliver)
   }
 
   /** One event per quantum in which somebody is reached. */
-  private move(tree: GossipTree, flight: { at: number; startMs: number; stretch: number }, deliver: Deliver): void {
+  private move(tree: GossipTree, flight: Flight, deliver: Deliver): void {
     const { queue, linked } = this.ports
     const { nodes, afterMs, via } = tree
     if (flight.at >= nodes.length) return
@@ -118,7 +137,9 @@ export class SimGossip {
     queue.schedule(Math.max(0, dueMs - queue.nowMs), () => {
       for (let at = flight.at; at < end; at += 1) {
         // A link may have gone since.
-        if (linked(via[at]!, nodes[at]!)) deliver(nodes[at]!, via[at]!)
+        if (!linked(via[at]!, nodes[at]!)) continue
+        if (flight.sinceMs !== null) this.knownAfter.add(queue.nowMs - flight.sinceMs)
+        deliver(nodes[at]!, via[at]!)
       }
       flight.at = end
       this.move(tree, flight, deliver)

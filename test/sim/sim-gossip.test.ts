@@ -137,7 +137,7 @@ describe('what is counted', () => {
 
   test('is every copy with its frame, and the ids that are told', () => {
     const { gossip: sim } = gossip()
-    sim.publish(0, { topic: 'state', bytes: 400, lossPercent: 0 }, () => {})
+    sim.publish(0, { topic: 'state', bytes: 400 }, 0, () => {})
     const { frameBytes, idBytes, lazyBeats, lazyPeers } = defaultSimGossipOptions.wire
     const idsBytes = 99 * lazyPeers * lazyBeats * (idBytes + frameBytes)
     const copies = (totalOf(sim) - idsBytes) / (400 + frameBytes) / 99
@@ -147,7 +147,16 @@ describe('what is counted', () => {
 
   test('of messages without a size is nothing', () => {
     const { gossip: sim } = gossip()
-    sim.publish(0, { topic: '', bytes: 0, lossPercent: 0 }, () => {})
+    sim.publish(0, { topic: '', bytes: 0 }, 0, () => {})
     expect(totalOf(sim)).toBe(0)
+  })
+
+  test('how long it takes until others know, from when it became so', () => {
+    const { queue, gossip: sim } = gossip()
+    queue.schedule(500, () => sim.publish(0, { topic: 'residency', bytes: 0, sinceMs: 100 }, 0, () => {}))
+    queue.runUntil(10_000)
+    expect(sim.knownAfter.count).toBe(99)
+    expect(sim.knownAfter.percentileMs(1)).toBeGreaterThanOrEqual(410)
+    expect(sim.knownAfter.percentileMs(99)).toBeLessThan(600)
   })
 })

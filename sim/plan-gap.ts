@@ -1,9 +1,8 @@
 /**
  * How far a plan is from the best one: the value that its victims have, against the least value of any set that frees enough,
- * found by trying all sets of at most twelve models. A plan by value per byte is not meant to be that set: what it frees beyond the
- * need is room for the next load, and replays in which plans were nearly exact waited longer. The gap says what that costs now.
+ * found by trying all sets of at most twelve models. A plan by value per byte is not meant to be that set, because what it frees
+ * beyond the need is room for the next load; the gap says what this costs now, and placement/eviction/bounded-loss.ts bounds it.
  */
-
 import { assertInvariant } from '../placement/errors.ts'
 import { createEvictionPolicy } from '../placement/eviction/index.ts'
 import type { Prng } from '../placement/prng.ts'

@@ -7,46 +7,23 @@
  *
  * As its next request comes nearer a model's utility rises by itself, which the heap allows; a request lowers it.
  */
-import type { ModelId } from '../types.ts'
-import { FutureTracker, type FutureView } from './future-view.ts'
-import { type RankedEntry, RankedPolicy, rankedEntry } from './ranked-policy.ts'
-import type { CacheItem } from './types.ts'
+import { type OracleEntry, OraclePolicy } from './oracle-policy.ts'
 
-interface Entry extends RankedEntry {
-  nextIndex: number
-}
-
-export class BeladyAmPolicy extends RankedPolicy<Entry> {
+export class BeladyAmPolicy extends OraclePolicy {
   readonly name = 'belady-am'
-  private readonly tracker: FutureTracker
 
-  constructor(future: FutureView) {
-    super()
-    this.tracker = new FutureTracker(future)
-  }
-
-  onRequest(model: ModelId, nowMs: number): void {
-    const nextIndex = this.tracker.onRequest(model)
-    const entry = this.entries.get(model)
-    if (entry === undefined) return
-    entry.nextIndex = nextIndex
-    this.moved(entry, nowMs)
-  }
-
-  protected createEntry(item: CacheItem): Entry {
-    return { ...rankedEntry(item), nextIndex: this.tracker.nextOf(item.model) }
-  }
-
-  protected keyOf({ nextIndex, missCostMs, sizeBytes }: Entry): number {
-    const distance = nextIndex - this.tracker.nowIndex
-    return distance === Number.POSITIVE_INFINITY ? 0 : ((1 / distance) * missCostMs) / Math.max(1, sizeBytes)
+  protected keyOf(entry: OracleEntry): number {
+    const distance = this.aheadOf(entry)
+    return distance === Number.POSITIVE_INFINITY
+      ? 0
+      : ((1 / distance) * entry.missCostMs) / Math.max(1, entry.sizeBytes)
   }
 
   protected reasonOf() {
     return 'least-value' as const
   }
 
-  protected partsOf({ nextIndex, missCostMs, sizeBytes }: Entry) {
-    return { requestsAhead: nextIndex - this.tracker.nowIndex, missCostMs, sizeBytes }
+  protected partsOf(entry: OracleEntry) {
+    return { requestsAhead: this.aheadOf(entry), missCostMs: entry.missCostMs, sizeBytes: entry.sizeBytes }
   }
 }

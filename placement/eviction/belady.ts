@@ -5,37 +5,12 @@
  *
  * Two models cannot have the same next request; among those that have none the id decides.
  */
-import type { ModelId } from '../types.ts'
-import { FutureTracker, type FutureView } from './future-view.ts'
-import { type RankedEntry, RankedPolicy, rankedEntry } from './ranked-policy.ts'
-import type { CacheItem } from './types.ts'
+import { type OracleEntry, OraclePolicy } from './oracle-policy.ts'
 
-interface Entry extends RankedEntry {
-  nextIndex: number
-}
-
-export class BeladyPolicy extends RankedPolicy<Entry> {
+export class BeladyPolicy extends OraclePolicy {
   readonly name = 'belady'
-  private readonly tracker: FutureTracker
 
-  constructor(future: FutureView) {
-    super()
-    this.tracker = new FutureTracker(future)
-  }
-
-  onRequest(model: ModelId, nowMs: number): void {
-    const nextIndex = this.tracker.onRequest(model)
-    const entry = this.entries.get(model)
-    if (entry === undefined) return
-    entry.nextIndex = nextIndex
-    this.moved(entry, nowMs)
-  }
-
-  protected createEntry(item: CacheItem): Entry {
-    return { ...rankedEntry(item), nextIndex: this.tracker.nextOf(item.model) }
-  }
-
-  protected keyOf({ nextIndex }: Entry): number {
+  protected keyOf({ nextIndex }: OracleEntry): number {
     return -nextIndex
   }
 
@@ -43,7 +18,7 @@ export class BeladyPolicy extends RankedPolicy<Entry> {
     return 'farthest-request' as const
   }
 
-  protected partsOf({ nextIndex, sizeBytes }: Entry) {
-    return { requestsAhead: nextIndex - this.tracker.nowIndex, sizeBytes }
+  protected partsOf(entry: OracleEntry) {
+    return { requestsAhead: this.aheadOf(entry), sizeBytes: entry.sizeBytes }
   }
 }

@@ -134,6 +134,7 @@ export class Admin {
 
   plan(tier: WantedTier, neededBytes: number | null): EvictionView {
     const { policies, table, directory, store, clock } = this.ports
+    this.ports.cache.refreshCosts(tier)
     const names = new Map<ModelId, string[]>()
     for (const { name, ref } of directory.knownNames())
       names.set(ref.manifest, [...(names.get(ref.manifest) ?? []), name])

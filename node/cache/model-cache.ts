@@ -13,7 +13,7 @@ import type { Store } from '../../native/types.ts'
 import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
 import type { ModelId, RequestContext, Source } from '../../placement/types.ts'
-import type { ResidentModel } from '../core/events.ts'
+import type { CopyWorth, ResidentModel } from '../core/index.ts'
 import type { Log } from '../log.ts'
 import type { ModelSignature, Runtime } from '../ports.ts'
 import type { Clock } from '../system.ts'
@@ -39,8 +39,8 @@ export interface ModelCachePorts {
   readonly runtime: Runtime
   readonly memoryPolicy: EvictionPolicy
   readonly diskPolicy: EvictionPolicy
-  /** Milliseconds that it would take to have the model again; knows the cluster. */
-  readonly missCostMs: (model: ModelId) => number
+  /** What the copy in the tier is worth, here and to the other nodes; knows the cluster. */
+  readonly worth: (model: ModelId, tier: FileTier) => CopyWorth
   /** An operator wants the model in this tier: it is not evicted from there to make room. */
   readonly isPinned?: (model: ModelId, tier: FileTier) => boolean
   readonly clock: Clock
@@ -95,6 +95,7 @@ export class ModelCache {
       ...common,
       tier: 'memory',
       policy: ports.memoryPolicy,
+      refreshCosts: () => this.refreshCosts('memory'),
       freeBytes: () => store.stats().memoryLimitBytes - store.stats().memoryUsedBytes,
       limitBytes: () => store.stats().memoryLimitBytes,
       hasHiddenRoom: false,
@@ -106,6 +107,7 @@ export class ModelCache {
       ...common,
       tier: 'disk',
       policy: ports.diskPolicy,
+      refreshCosts: () => this.refreshCosts('disk'),
       freeBytes: () => store.stats().diskLimitBytes - store.stats().diskUsedBytes,
       limitBytes: () => store.stats().diskLimitBytes,
       hasHiddenRoom: true,
@@ -146,6 +148,12 @@ export class ModelCache {
     const nowMs = this.ports.clock.nowMs()
     this.ports.memoryPolicy.onRequest(model, nowMs)
     this.ports.diskPolicy.onRequest(model, nowMs)
+  }
+
+  /** Tells the policy of the tier what its copies are worth now: before a plan is made, and before one is shown. */
+  refreshCosts(tier: FileTier): void {
+    const items = tier === 'memory' ? this.memoryItems : this.diskItems
+    items.refreshCosts((model) => this.ports.worth(model, tier))
   }
 
   loading(model: ModelId): Loading | null {
@@ -269,9 +277,8 @@ export class ModelCache {
   private noteTiers(row: ModelRow): void {
     const { table } = this.ports
     const { model } = row
-    const missCostMs = this.ports.missCostMs(model)
-    this.memoryItems.note({ model, sizeBytes: table.memoryBytesOf(row), missCostMs })
-    this.diskItems.note({ model, sizeBytes: table.diskBytesOf(row), missCostMs })
+    this.memoryItems.note({ model, sizeBytes: table.memoryBytesOf(row), ...this.ports.worth(model, 'memory') })
+    this.diskItems.note({ model, sizeBytes: table.diskBytesOf(row), ...this.ports.worth(model, 'disk') })
   }
 
   private announce(): void {

@@ -13,6 +13,8 @@ export interface RoomMakerPorts {
   readonly tier: 'memory' | 'disk'
   /** Told of removals by whoever evicts. */
   readonly policy: Pick<EvictionPolicy, 'planEviction'>
+  /** Tells the policy what copies are worth now. */
+  refreshCosts(): void
   freeBytes(): number
   limitBytes(): number
   /** The store may have more room than freeBytes: on disk, it gives up the files of interrupted fills when it must. */
@@ -87,6 +89,7 @@ export class RoomMaker {
 
   /** Models may share blobs, so a victim can free less than its size: the caller asks again until there is room. */
   private async evictSome(neededBytes: number, refused: Set<ModelId>): Promise<void> {
+    this.ports.refreshCosts()
     const plan = this.ports.policy.planEviction({
       neededBytes: Math.max(1, neededBytes - this.ports.freeBytes()),
       nowMs: this.ports.clock.nowMs(),

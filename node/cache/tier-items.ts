@@ -1,6 +1,7 @@
 /** What the eviction policy of one tier was told to be there, so that each change is told exactly once. */
 import type { CacheItem, EvictionPolicy, RemovalCause } from '../../placement/index.ts'
 import type { ModelId } from '../../placement/types.ts'
+import type { CopyWorth } from '../core/index.ts'
 import type { Clock } from '../system.ts'
 
 export class TierItems {
@@ -23,10 +24,18 @@ export class TierItems {
     if (item.sizeBytes === 0) {
       this.remove(item.model, 'dropped')
     } else if (known === item.sizeBytes) {
-      this.policy.updateCost(item.model, item.missCostMs)
+      this.policy.updateCost(item.model, item.missCostMs, item.othersLossMsPerS)
     } else {
       this.sizes.set(item.model, item.sizeBytes)
       this.policy.onInsert(item, this.clock.nowMs())
+    }
+  }
+
+  /** What copies are worth changes with what others hold and want: told before each plan, for what is here. */
+  refreshCosts(worthOf: (model: ModelId) => CopyWorth): void {
+    for (const model of this.sizes.keys()) {
+      const { missCostMs, othersLossMsPerS } = worthOf(model)
+      this.policy.updateCost(model, missCostMs, othersLossMsPerS)
     }
   }
 

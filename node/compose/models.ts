@@ -119,6 +119,10 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
   const profile = new LoadProfile()
   const workerCount = options['runtime.workerCount']
   const expectedQueueMs = () => queueMs({ runtime, profile, loaded: () => cache.loaded(), workerCount })
+  const policies = {
+    memory: createEvictionPolicy(evictionPolicyName(options)),
+    disk: createEvictionPolicy(evictionPolicyName(options)),
+  }
   const router = new Router({
     core,
     cache: () => cache,
@@ -128,13 +132,10 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
     isDraining: () => isDraining(base),
     isRunnable: ({ manifest }) => runnableFileOf(manifest.files) !== null,
     hasOrigin: origin !== null,
+    soonRatePerS: (model) => policies.memory.expectedRatePerS?.(model, clock.nowMs()) ?? null,
     randomInt: (bound) => randomInt(bound),
     clock,
   })
-  const policies = {
-    memory: createEvictionPolicy(evictionPolicyName(options)),
-    disk: createEvictionPolicy(evictionPolicyName(options)),
-  }
   const cache: ModelCache = new ModelCache({
     store,
     table,
@@ -144,7 +145,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
     runtime,
     memoryPolicy: policies.memory,
     diskPolicy: policies.disk,
-    missCostMs: (model) => router.missCostMs(model),
+    worth: (model, tier) => router.copyWorth(model, tier),
     isPinned: (model, tier) => late.admin?.pins.isPinned(model, tier) ?? false,
     clock,
     log,

@@ -1,12 +1,12 @@
 /** Asks placement/ where a request should run, with what this node believes of itself and of the cluster. Decides nothing. */
 
 import { manifestSizeBytes } from '../../origin/index.ts'
-import { missCostMs, type RouteDecision, route } from '../../placement/index.ts'
+import { type RouteDecision, route } from '../../placement/index.ts'
 import type { ModelId, NodeId, RandomInt, RequestContext } from '../../placement/types.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { ResolvedModel } from '../cache/model-directory.ts'
-import type { ModelTable } from '../cache/model-table.ts'
-import type { NodeCore } from '../core/index.ts'
+import type { ModelRow, ModelTable } from '../cache/model-table.ts'
+import type { CopyWorth, NodeCore } from '../core/index.ts'
 import type { Clock } from '../system.ts'
 import type { LoadProfile } from './load-profile.ts'
 
@@ -17,8 +17,10 @@ export interface RouterPorts {
   readonly profile: LoadProfile
   readonly queueMs: () => number
   readonly isDraining: () => boolean
-  readonly isRunnable: (resolved: ResolvedModel) => boolean
+  readonly isRunnable: (resolved: Pick<ResolvedModel, 'manifest'>) => boolean
   readonly hasOrigin: boolean
+  /** One over the time until the model is expected to be asked for here; null when the policy does not predict. */
+  readonly soonRatePerS: (model: ModelId) => number | null
   readonly randomInt: RandomInt
   readonly clock: Clock
 }
@@ -71,15 +73,34 @@ export class Router {
     return route(view, this.ports.randomInt)
   }
 
-  /** Milliseconds to have the model again if it were not here, for the eviction policies. */
-  missCostMs(model: ModelId): number {
-    const row = this.ports.table.get(model)
-    if (row === null) return Number.POSITIVE_INFINITY
+  /** What the copy in a tier is worth, for the eviction policies: what is lost without it, here and at other nodes. */
+  copyWorth(model: ModelId, tier: 'memory' | 'disk'): CopyWorth {
+    const { core, table, profile, clock, hasOrigin, soonRatePerS } = this.ports
+    const row = table.get(model)
+    if (row === null) return { missCostMs: Number.POSITIVE_INFINITY, othersLossMsPerS: 0 }
     const sizeBytes = manifestSizeBytes(row.manifest)
-    const sources = this.ports.core
-      .sources(model, this.ports.hasOrigin, this.ports.clock.nowMs())
-      .filter(({ source }) => source === 'peer' || source === 'origin')
-    return missCostMs({ sizeBytes, initMs: this.ports.profile.initMs(model, sizeBytes) }, sources)
+    return core.copyWorth(
+      {
+        model,
+        sizeBytes,
+        initMs: profile.initMs(model, sizeBytes),
+        diskMs: tier === 'memory' && table.filesOnDisk(row) ? this.diskMs(sizeBytes) : null,
+        mayForward: this.mayForward(row),
+        originAllowed: hasOrigin,
+        soonRatePerS: soonRatePerS(model),
+      },
+      clock.nowMs(),
+    )
+  }
+
+  /** Reading so many bytes from the disk of this node. */
+  diskMs(sizeBytes: number): number {
+    return (sizeBytes / this.options.diskBandwidthBytesPerS) * 1000
+  }
+
+  /** What programs map here, another node cannot answer for. */
+  mayForward({ manifest }: Pick<ModelRow, 'manifest'>): boolean {
+    return this.ports.isRunnable({ manifest })
   }
 
   /** A model that the runtime has loaded counts as in memory; one whose files are in memory still has to be converted. */

@@ -198,7 +198,7 @@ export class CacheFixture {
       derivedForms: this.derivedForms,
       memoryPolicy: this.memoryPolicy,
       diskPolicy: this.diskPolicy,
-      missCostMs: () => 1,
+      worth: () => ({ missCostMs: 1, othersLossMsPerS: 0 }),
       clock,
       log: silentLog,
       onResidency: (models) => this.residencies.push(models),

@@ -27,6 +27,7 @@ class Tier {
     this.maker = new RoomMaker({
       tier: 'memory',
       policy: this.policy,
+      refreshCosts: () => undefined,
       freeBytes: () => 100 - this.usedBytes,
       limitBytes: () => 100,
       hasHiddenRoom: false,
@@ -53,6 +54,15 @@ class Tier {
 }
 
 describe('RoomMaker', () => {
+  it('lets the policy hear what copies are worth before each plan, and only then', async () => {
+    let refreshes = 0
+    const tier = new Tier({ old: 60, young: 40 }, { refreshCosts: () => (refreshes += 1) })
+    await tier.maker.withRoom(60, () => tier.take(60))
+    expect(refreshes).toBe(1)
+    await tier.maker.withRoom(0, () => tier.take(0))
+    expect(refreshes).toBe(1)
+  })
+
   it('makes reservations one at a time, in the order of asking', async () => {
     const tier = new Tier({ old: 60, young: 40 })
     const taken = await Promise.allSettled(

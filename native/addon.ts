@@ -13,7 +13,7 @@ export interface RawFill {
   recover(): Promise<number[]>
   putChunk(index: number, bytes: Uint8Array): Promise<void>
   finish(): Promise<void>
-  abort(keepPartial: boolean): Promise<void>
+  abort(keepPartial: boolean, code: string, message: string): Promise<void>
 }
 
 export interface RawStore {

@@ -129,7 +129,8 @@ class NativeFill implements Fill {
     return wrapAsync(() => this.raw.finish())
   }
 
-  abort(options: { keepPartial?: boolean } = {}): Promise<void> {
-    return wrapAsync(() => this.raw.abort(options.keepPartial ?? false))
+  abort(options: { keepPartial?: boolean; reason?: { code: string; message: string } } = {}): Promise<void> {
+    const { code, message } = options.reason ?? { code: 'NO_SOURCE', message: 'the fetch was given up; open it again.' }
+    return wrapAsync(() => this.raw.abort(options.keepPartial ?? false, code, message))
   }
 }

@@ -41,8 +41,14 @@ export interface Fill {
   putChunk(index: number, bytes: Uint8Array): Promise<void>
   /** Seals the segment and moves the partial file into place, both atomically. DIGEST_MISMATCH discards everything. */
   finish(): Promise<void>
-  /** Gives back memory; keeps the partial file for a later recover() when `keepPartial`. Waits for running putChunk calls. */
-  abort(options?: { keepPartial?: boolean }): Promise<void>
+  /**
+   * Gives back memory; keeps the partial file for a later recover() when `keepPartial`. Waits for running putChunk calls. Clients that
+   * have the arriving model open hear `reason`; NO_SOURCE without one.
+   */
+  abort(options?: {
+    keepPartial?: boolean
+    reason?: { readonly code: string; readonly message: string }
+  }): Promise<void>
 }
 
 export interface ModelFileEntry {

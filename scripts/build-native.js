@@ -1,4 +1,5 @@
-// Builds the native part when its sources changed, and puts it at native/lib/holdfast.node. Runs on any Node >= 20; needs cmake
+// Builds the native part when its sources changed, and puts it at native/lib: holdfast.node, and for programs in other languages
+// libholdfast.so with pkgconfig/holdfast.pc. Runs on any Node >= 20; needs cmake
 // and a C++20 compiler, and downloads nothing: the headers come with the node-api-headers package.
 //
 // A process that runs keeps the file it loaded: the new one is renamed into place. Two builds at once wait for each other.
@@ -7,11 +8,14 @@ import { createHash } from 'node:crypto'
 import {
   copyFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -45,11 +49,23 @@ async function build() {
     console.error(`holdfast: building the native part failed: ${error.message ?? error}`)
     process.exit(1)
   })
-  mkdirSync(dirname(target), { recursive: true })
-  const temporary = `${target}.${process.pid}`
-  copyFileSync(join(buildPath, 'Release', 'holdfast.node'), temporary)
-  renameSync(temporary, target)
+  const folder = dirname(target)
+  mkdirSync(join(folder, 'pkgconfig'), { recursive: true })
+  place(join(buildPath, 'library', 'holdfast.pc'), join(folder, 'pkgconfig', 'holdfast.pc'))
+  for (const name of readdirSync(join(buildPath, 'library')).sort().reverse()) {
+    if (name.startsWith('libholdfast.so')) place(join(buildPath, 'library', name), join(folder, name))
+  }
+  place(join(buildPath, 'Release', 'holdfast.node'), target)
   writeFileSync(stampPath, wanted)
+}
+
+// By renaming: whoever uses the file that was there keeps it. A link of the library stays a link.
+function place(from, to) {
+  const temporary = `${to}.${process.pid}`
+  rmSync(temporary, { force: true })
+  if (lstatSync(from).isSymbolicLink()) symlinkSync(readlinkSync(from), temporary)
+  else copyFileSync(from, temporary)
+  renameSync(temporary, to)
 }
 
 async function compile() {
@@ -79,7 +95,7 @@ function isForeign(cache) {
 // Changes exactly when the built file would.
 function stamp() {
   const hash = createHash('sha256')
-  const folders = ['include', 'src', 'addon'].map((name) => join(source, name))
+  const folders = ['include', 'src', 'library', 'addon'].map((name) => join(source, name))
   const files = [join(source, 'CMakeLists.txt'), ...folders.flatMap(filesBelow)]
   for (const file of files) hash.update(`${relative(source, file)}\0`).update(readFileSync(file))
   for (const name of ['node-api-headers', 'node-addon-api']) hash.update(require(`${name}/package.json`).version)

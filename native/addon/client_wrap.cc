@@ -41,10 +41,10 @@ Napi::Value BufferOf(Napi::Env env, const MappedBlob& blob, const SharedHolder& 
 
 Napi::Value ModelOf(Napi::Env env, const SharedHolder& holder) {
   const OpenedModel& model = *holder->model;
-  Napi::Array buffers = Napi::Array::New(env, model.blobs().size());
-  for (uint32_t i = 0; i < model.blobs().size(); i++) {
+  Napi::Array buffers = Napi::Array::New(env, model.blob_count());
+  for (uint32_t i = 0; i < model.blob_count(); i++) {
     const Napi::HandleScope scope(env);
-    buffers.Set(i, BufferOf(env, model.blobs()[i], holder));
+    buffers.Set(i, BufferOf(env, model.blob(i), holder));
   }
   Napi::Array files = Napi::Array::New(env, model.files().size());
   for (uint32_t i = 0; i < model.files().size(); i++) {
@@ -146,13 +146,16 @@ void ClientWrap::StopClient(void* data) {
 }
 
 Napi::Value ClientWrap::Open(const Napi::CallbackInfo& info) {
-  OpenRequest request{StringFrom(info[0]), StringFrom(info[1]), DeadlineFrom(info[2])};
+  OpenRequest request;
+  request.name = StringFrom(info[0]);
+  request.tenant = StringFrom(info[1]);
+  request.deadline_ms = DeadlineFrom(info[2]);
   if (dispatcher_->closed()) {
     return Rejected(info.Env(), Status::Error(code::kStoreUnreachable, "The client is closed; connect again"));
   }
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), dispatcher_);
   const Napi::Promise promise = pending->promise();
-  client_->Open(request, [pending](Status status, std::unique_ptr<OpenedModel> model) {
+  client_->Open(std::move(request), [pending](Status status, std::unique_ptr<OpenedModel> model) {
     auto holder = std::make_shared<LeaseHolder>();
     holder->model = std::move(model);
     pending->Settle({std::move(status), [holder](Napi::Env env) { return ModelOf(env, holder); }});

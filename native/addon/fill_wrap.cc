@@ -67,8 +67,9 @@ Napi::Value FillWrap::Finish(const Napi::CallbackInfo& info) {
 
 Napi::Value FillWrap::Abort(const Napi::CallbackInfo& info) {
   const bool keep_partial = info[0].ToBoolean();
-  return RunOnPool(info.Env(), context_->dispatcher, context_->store->pool(), [fill = fill_, keep_partial]() -> Outcome {
-    fill->Abort(keep_partial);
+  const Status reason = Status::Error(StringFrom(info[1]), StringFrom(info[2]));
+  return RunOnPool(info.Env(), context_->dispatcher, context_->store->pool(), [fill = fill_, keep_partial, reason]() -> Outcome {
+    fill->Abort(keep_partial, reason);
     return {};
   });
 }

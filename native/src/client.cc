@@ -55,30 +55,31 @@ Status ErrorOf(FrameReader* frame) {
 
 class ClientImpl final : public Client {
  public:
-  explicit ClientImpl(std::shared_ptr<ClientLink> link) : link_(std::move(link)) {}
+  ClientImpl(std::shared_ptr<ClientLink> link, std::function<void()> on_end)
+      : link_(std::move(link)), on_end_(std::move(on_end)) {}
 
   ~ClientImpl() override { Close(); }
 
-  Status Greet(int timeout_ms) {
-    link_->Send(HelloFrame(kProtocolVersion, kProtocolVersion));
-    pollfd waited = {link_->socket(), POLLIN, 0};
-    int ready;
-    do {
-      ready = poll(&waited, 1, timeout_ms);
-    } while (ready < 0 && errno == EINTR);
-    if (ready == 0) return Status::Error(code::kStoreUnreachable, "The store did not answer the greeting in time");
-    std::vector<UniqueFd> fds;
-    size_t size_bytes = 0;
+  Status Greet(const std::string& token, int timeout_ms) {
     MutexLock lock(&receiving_);
-    const int error = Receive(link_->socket(), &buffer_, &size_bytes, &fds);
-    if (error != 0) return Status::Errno(code::kStoreUnreachable, "The store did not answer the greeting", error);
-    if (size_bytes == 0) return Status::Error(code::kStoreUnreachable, "The store closed the connection");
+    size_t size_bytes = 0;
+    Status status = Exchange(HelloFrame(kOldestVersion, kNewestVersion), timeout_ms, &size_bytes);
+    if (!status.ok()) return status;
     FrameReader frame(buffer_.data(), size_bytes);
     if (frame.ok() && frame.type() == FrameType::kError) return ErrorOf(&frame);
-    if (!frame.ok() || frame.type() != FrameType::kWelcome || frame.U16() != kProtocolVersion || !frame.ok()) {
-      return Status::Error(code::kStoreProtocol, "The store did not answer the greeting as version 1 does");
+    const uint16_t version = frame.U16();
+    if (!frame.ok() || frame.type() != FrameType::kWelcome || version < kOldestVersion || version > kNewestVersion) {
+      return Status::Error(code::kStoreProtocol, "The store did not answer the greeting as versions 1 and 2 do");
     }
-    return Status();
+    link_->set_version(version);
+    if (token.empty() || version < 2) return Status();
+    if (token.size() > kTokenBytesMax) return Status::Error(code::kUnauthorized, "A token has at most 512 characters");
+    status = Exchange(FrameWriter(FrameType::kAuth, 0).Str(token).Take(), timeout_ms, &size_bytes);
+    if (!status.ok()) return status;
+    FrameReader answer(buffer_.data(), size_bytes);
+    if (answer.ok() && answer.type() == FrameType::kError) return ErrorOf(&answer);
+    if (answer.ok() && answer.type() == FrameType::kAccepted) return Status();
+    return Status::Error(code::kStoreProtocol, "The store did not answer the token");
   }
 
   void Start() {
@@ -86,10 +87,113 @@ class ClientImpl final : public Client {
     pthread_setname_np(thread_.native_handle(), "holdfast-client");
   }
 
-  void Open(const OpenRequest& request, OnOpened done) override {
+  void Open(OpenRequest request, OnOpened done) override {
     if (request.name.size() > kNameBytesMax || request.tenant.size() > kTenantBytesMax) {
       return done(Status::Error(code::kBadModelName, "A name has at most 512, a tenant at most 128 characters"), nullptr);
     }
+    const bool adopts = !request.held.empty() && link_->version() >= 2;
+    Ask([&](uint32_t number) { return adopts ? AdoptFrame(request, number) : OpenFrame(request, number); },
+        adopts ? std::move(request.held) : std::vector<HeldSegment>(), request.deadline_ms,
+        [done = std::move(done)](Status status, FrameReader*, std::unique_ptr<OpenedModel> model) {
+          done(std::move(status), std::move(model));
+        });
+  }
+
+  void GetStatus(uint64_t deadline_ms, OnStatus done) override {
+    AskNew(FrameType::kStatus, "", deadline_ms, [done = std::move(done)](Status status, FrameReader* frame) {
+      StoreCounters counters;
+      if (status.ok() && !ReadCounters(frame, &counters)) status = Malformed();
+      done(std::move(status), counters);
+    });
+  }
+
+  void List(const std::string& after, uint64_t deadline_ms, OnNames done) override {
+    AskNew(FrameType::kList, after, deadline_ms, [done = std::move(done)](Status status, FrameReader* frame) {
+      std::vector<std::string> names;
+      std::string next;
+      if (status.ok()) {
+        const uint32_t count = frame->U32();
+        for (uint32_t i = 0; i < count && frame->ok(); i++) names.emplace_back(frame->Str());
+        next = frame->Str();
+        if (!frame->AtEnd()) status = Malformed();
+      }
+      done(std::move(status), std::move(names), std::move(next));
+    });
+  }
+
+  bool connected() const override {
+    MutexLock lock(&mutex_);
+    return !ended_;
+  }
+
+  void Close() override {
+    link_->ShutDown();
+    link_->Wake();
+    // One thread at a time joins the other.
+    MutexLock lock(&ending_);
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  // With the frame of an answer that is no model, or with the model.
+  using OnAnswer = std::function<void(Status, FrameReader*, std::unique_ptr<OpenedModel>)>;
+
+  struct Pending {
+    OnAnswer done;
+    FrameType awaited = FrameType::kModel;
+    std::optional<Clock::time_point> deadline;
+  };
+
+  static Status Gone() { return Status::Error(code::kStoreUnreachable, "The connection to the store has ended"); }
+  static Status Malformed() { return Status::Error(code::kStoreProtocol, "The store sent a malformed answer"); }
+
+  // Sends a frame and waits for the next one, which is left in buffer_. Before the client's thread runs.
+  Status Exchange(std::string bytes, int timeout_ms, size_t* size_bytes) REQUIRES(receiving_) {
+    link_->Send(std::move(bytes));
+    pollfd waited = {link_->socket(), POLLIN, 0};
+    int ready;
+    do {
+      ready = poll(&waited, 1, timeout_ms);
+    } while (ready < 0 && errno == EINTR);
+    if (ready == 0) return Status::Error(code::kStoreUnreachable, "The store did not answer the greeting in time");
+    std::vector<UniqueFd> fds;
+    const int error = Receive(link_->socket(), &buffer_, size_bytes, &fds);
+    if (error != 0) return Status::Errno(code::kStoreUnreachable, "The store did not answer the greeting", error);
+    if (*size_bytes == 0) return Status::Error(code::kStoreUnreachable, "The store closed the connection");
+    return Status();
+  }
+
+  static void WriteOpen(const OpenRequest& request, uint16_t version, FrameWriter* writer) {
+    writer->U64(request.deadline_ms).Str(request.name).Str(request.tenant);
+    if (version >= 2) writer->U32(request.arriving ? kOpenArriving : 0);
+  }
+
+  std::string OpenFrame(const OpenRequest& request, uint32_t number) const {
+    FrameWriter writer(FrameType::kOpen, number);
+    WriteOpen(request, link_->version(), &writer);
+    return writer.Take();
+  }
+
+  std::string AdoptFrame(const OpenRequest& request, uint32_t number) const {
+    FrameWriter writer(FrameType::kAdopt, number);
+    WriteOpen(request, link_->version(), &writer);
+    writer.Str(request.digest).U32(static_cast<uint32_t>(request.held.size()));
+    for (const HeldSegment& held : request.held) writer.U64(held.size_bytes).Raw(held.sha256.bytes.data(), held.sha256.bytes.size());
+    return writer.Take();
+  }
+
+  void AskNew(FrameType type, const std::string& text, uint64_t deadline_ms, std::function<void(Status, FrameReader*)> done) {
+    if (link_->version() < 2) {
+      return done(Status::Error(code::kStoreProtocol, "The store is of an earlier version and cannot answer this"), nullptr);
+    }
+    const bool lists = type == FrameType::kList;
+    Ask([&](uint32_t number) { return lists ? FrameWriter(type, number).Str(text).Take() : FrameWriter(type, number).Take(); }, {},
+        deadline_ms, [done = std::move(done)](Status status, FrameReader* frame, std::unique_ptr<OpenedModel>) { done(std::move(status), frame); },
+        lists ? FrameType::kNames : FrameType::kCounters);
+  }
+
+  void Ask(const std::function<std::string(uint32_t)>& frame_of, std::vector<HeldSegment> held, uint64_t deadline_ms, OnAnswer done,
+           FrameType awaited = FrameType::kModel) {
     uint32_t number = 0;
     bool alone = false;
     {
@@ -101,40 +205,20 @@ class ClientImpl final : public Client {
         do {
           number = ++last_request_;
         } while (number == 0 || pending_.contains(number));
-        Pending pending{std::move(done), std::nullopt};
-        if (request.deadline_ms < kDeadlineMsMax) {
-          pending.deadline = Clock::now() + std::chrono::milliseconds(request.deadline_ms);
-        }
+        Pending pending{std::move(done), awaited, std::nullopt};
+        if (deadline_ms < kDeadlineMsMax) pending.deadline = Clock::now() + std::chrono::milliseconds(deadline_ms);
         pending_.emplace(number, std::move(pending));
         done = nullptr;
       }
     }
-    if (done != nullptr) return done(Gone(), nullptr);
-    FrameWriter frame(FrameType::kOpen, number);
-    link_->Send(frame.U64(request.deadline_ms).Str(request.name).Str(request.tenant).Take());
+    if (done != nullptr) return done(Gone(), nullptr, nullptr);
+    std::vector<UniqueFd> fds;
+    for (HeldSegment& segment : held) fds.push_back(std::move(segment.fd));
+    link_->Send(frame_of(number), std::move(fds));
     if (alone && ReceiveHit(number)) return;
     // The thread is asleep without a time-out, or with a later one, and may not be listening.
     link_->Wake();
   }
-
-  bool connected() const override {
-    MutexLock lock(&mutex_);
-    return !ended_;
-  }
-
-  void Close() override {
-    link_->ShutDown();
-    link_->Wake();
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  struct Pending {
-    OnOpened done;
-    std::optional<Clock::time_point> deadline;
-  };
-
-  static Status Gone() { return Status::Error(code::kStoreUnreachable, "The connection to the store has ended"); }
 
   // Waits a moment for the answer to `request`; true when it was received here.
   bool ReceiveHit(uint32_t request) {
@@ -145,9 +229,17 @@ class ClientImpl final : public Client {
       // The end of the connection, if this is it, is met by the client's thread too.
       if (ppoll(&waited, 1, &patience, nullptr) > 0) (void)ReceiveAll();
     }
-    MutexLock lock(&mutex_);
-    direct_ = false;
-    return !pending_.contains(request);
+    bool answered;
+    bool others;
+    {
+      MutexLock lock(&mutex_);
+      direct_ = false;
+      answered = !pending_.contains(request);
+      others = !pending_.empty();
+    }
+    // Whoever opened meanwhile woke the thread while it was not listening.
+    if (answered && others) link_->Wake();
+    return answered;
   }
 
   short Listens() {
@@ -199,12 +291,17 @@ class ClientImpl final : public Client {
   // An error ends the connection.
   Status OnFrame(FrameReader frame, std::vector<UniqueFd> fds) REQUIRES(receiving_) {
     if (frame.ok() && frame.type() == FrameType::kModel) return OnModel(&frame, std::move(fds));
-    if (!frame.ok() || frame.type() != FrameType::kError) {
+    const bool answers = frame.type() == FrameType::kCounters || frame.type() == FrameType::kNames;
+    if (!frame.ok() || (frame.type() != FrameType::kError && !answers)) {
       return Status::Error(code::kStoreProtocol, "The store sent a frame of unknown form");
+    }
+    if (answers) {
+      Answer(frame.request(), Status(), &frame, nullptr);
+      return Status();
     }
     Status status = ErrorOf(&frame);
     if (frame.request() == 0) return status;
-    Answer(frame.request(), status, nullptr);
+    Answer(frame.request(), status, nullptr, nullptr);
     return Status();
   }
 
@@ -216,26 +313,29 @@ class ClientImpl final : public Client {
       assemblies_.erase(assembly);
       // A client that is out of mappings or memory is no reason to end its other models.
       const bool broken = status.Is(code::kStoreProtocol);
-      Answer(request, status, nullptr);
+      Answer(request, status, nullptr, nullptr);
       return broken ? status : Status();
     }
     if (!assembly->second.complete()) return Status();
     std::unique_ptr<OpenedModel> model = assembly->second.Take();
     assemblies_.erase(assembly);
-    Answer(request, Status(), std::move(model));
+    Answer(request, Status(), nullptr, std::move(model));
     return Status();
   }
 
-  void Answer(uint32_t request, Status status, std::unique_ptr<OpenedModel> model) {
-    OnOpened done;
+  void Answer(uint32_t request, Status status, FrameReader* frame, std::unique_ptr<OpenedModel> model) {
+    OnAnswer done;
     {
       MutexLock lock(&mutex_);
       const auto found = pending_.find(request);
       if (found == pending_.end()) return;
+      const FrameType given = frame != nullptr ? frame->type() : FrameType::kModel;
+      if (status.ok() && given != found->second.awaited) status = Malformed();
       done = std::move(found->second.done);
       pending_.erase(found);
     }
-    done(std::move(status), std::move(model));
+    if (!status.ok()) model.reset();
+    done(std::move(status), frame, std::move(model));
   }
 
   int MillisecondsToDeadline() {
@@ -250,7 +350,7 @@ class ClientImpl final : public Client {
   }
 
   void ExpirePending() {
-    std::vector<std::pair<uint32_t, OnOpened>> expired;
+    std::vector<std::pair<uint32_t, OnAnswer>> expired;
     {
       MutexLock lock(&mutex_);
       const Clock::time_point now = Clock::now();
@@ -264,7 +364,7 @@ class ClientImpl final : public Client {
     for (auto& [request, done] : expired) {
       link_->Send(FrameWriter(FrameType::kCancel, request).Take());
       done(Status::Error(code::kDeadlineExceeded, "The model did not arrive before the deadline; prefetch it or allow more time"),
-           nullptr);
+           nullptr, nullptr);
     }
   }
 
@@ -282,10 +382,12 @@ class ClientImpl final : public Client {
       ended_ = true;
       pending.swap(pending_);
     }
-    for (auto& [request, entry] : pending) entry.done(status, nullptr);
+    for (auto& [request, entry] : pending) entry.done(status, nullptr, nullptr);
+    if (on_end_) on_end_();
   }
 
   const std::shared_ptr<ClientLink> link_;
+  const std::function<void()> on_end_;
   Mutex receiving_;
   std::vector<uint8_t> buffer_ GUARDED_BY(receiving_);
   std::unordered_map<uint32_t, ModelAssembly> assemblies_ GUARDED_BY(receiving_);
@@ -299,20 +401,23 @@ class ClientImpl final : public Client {
   bool expired_ GUARDED_BY(mutex_) = false;
   uint32_t last_request_ GUARDED_BY(mutex_) = 0;
   std::unordered_map<uint32_t, Pending> pending_ GUARDED_BY(mutex_);
+  Mutex ending_;
   // Last: uses all of the above.
   std::thread thread_;
 };
 
 }  // namespace
 
-Status Client::Connect(const std::string& socket_path, int timeout_ms, std::shared_ptr<Client>* client) {
+Status Client::Connect(const std::string& socket_path, const std::string& token, int timeout_ms, std::function<void()> on_end,
+                       std::shared_ptr<Client>* client) {
   UniqueFd socket;
   Status status = ConnectTo(socket_path, &socket);
   if (!status.ok()) return status;
   UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return Status::Errno(code::kSystem, "eventfd", errno);
-  auto connected = std::make_shared<ClientImpl>(std::make_shared<ClientLink>(std::move(socket), std::move(wake)));
-  status = connected->Greet(timeout_ms);
+  auto link = std::make_shared<ClientLink>(std::move(socket), std::move(wake));
+  auto connected = std::make_shared<ClientImpl>(std::move(link), std::move(on_end));
+  status = connected->Greet(token, timeout_ms);
   if (!status.ok()) return status;
   connected->Start();
   *client = std::move(connected);

@@ -10,12 +10,12 @@
 
 namespace holdfast {
 
-void ClientLink::Send(std::string frame) {
+void ClientLink::Send(std::string frame, std::vector<UniqueFd> fds) {
   bool left_over;
   {
     MutexLock lock(&mutex_);
     if (down_) return;
-    outbox_.push_back(std::move(frame));
+    outbox_.push_back({std::move(frame), std::move(fds)});
     left_over = FlushLocked();
   }
   if (left_over) Wake();
@@ -28,7 +28,10 @@ bool ClientLink::Flush() {
 
 bool ClientLink::FlushLocked() {
   while (!outbox_.empty()) {
-    const int error = SendFrameTo(socket_.get(), {outbox_.front(), {}});
+    const Outgoing& next = outbox_.front();
+    Frame frame{next.bytes, {}};
+    for (const UniqueFd& fd : next.fds) frame.fds.push_back(fd.get());
+    const int error = SendFrameTo(socket_.get(), frame);
     if (error == EAGAIN) return true;
     // A broken connection shows when it is read from; there what the store said last is found too.
     outbox_.pop_front();

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "holdfast/mutex.h"
 #include "holdfast/unique_fd.h"
@@ -18,8 +19,12 @@ class ClientLink {
   int socket() const { return socket_.get(); }
   int wake() const { return wake_.get(); }
 
+  // What the greeting agreed on. Set before anything but the greeting is sent.
+  void set_version(uint16_t version) { version_ = version; }
+  uint16_t version() const { return version_; }
+
   // Sends now, or leaves the frame to the receiving thread when the socket is full. Dropped once the link is down.
-  void Send(std::string frame);
+  void Send(std::string frame, std::vector<UniqueFd> fds = {});
   // True when frames still wait for the socket. Called by the receiving thread.
   bool Flush();
   void Wake();
@@ -28,12 +33,18 @@ class ClientLink {
   bool down();
 
  private:
+  struct Outgoing {
+    std::string bytes;
+    std::vector<UniqueFd> fds;
+  };
+
   bool FlushLocked() REQUIRES(mutex_);
 
   const UniqueFd socket_;
   const UniqueFd wake_;
   Mutex mutex_;
-  std::deque<std::string> outbox_ GUARDED_BY(mutex_);
+  uint16_t version_ = 1;
+  std::deque<Outgoing> outbox_ GUARDED_BY(mutex_);
   bool down_ GUARDED_BY(mutex_) = false;
 };
 

@@ -6,18 +6,23 @@
 #include <cstring>
 #include <utility>
 
+#include "ready_board.h"
 #include "socket_io.h"
 
 namespace holdfast {
 
-Connection::ReadResult Connection::Read(std::vector<uint8_t>* buffer, size_t* size_bytes) {
-  buffer->resize(kFrameBytesMax);
-  // No room for control data: descriptors that a client sends are closed by the kernel.
-  const ssize_t got = recv(fd_.get(), buffer->data(), buffer->size(), MSG_DONTWAIT | MSG_TRUNC);
-  if (got < 0) return errno == EAGAIN || errno == EINTR ? ReadResult::kAgain : ReadResult::kClosed;
-  if (got == 0) return ReadResult::kClosed;
-  *size_bytes = static_cast<size_t>(got);
-  return *size_bytes > kFrameBytesMax ? ReadResult::kOversized : ReadResult::kFrame;
+Connection::ReadResult Connection::Read(std::vector<uint8_t>* buffer, size_t* size_bytes, std::vector<UniqueFd>* fds) {
+  fds->clear();
+  const int error = ReceiveFrame(fd_.get(), buffer, size_bytes, fds);
+  if (error == EAGAIN) return ReadResult::kAgain;
+  if (error == EMSGSIZE) return ReadResult::kOversized;
+  // Descriptors were lost, because this process is at its limit: the frame is judged without them.
+  if (error == EMFILE) {
+    fds->clear();
+    return ReadResult::kFrame;
+  }
+  if (error != 0 || *size_bytes == 0) return ReadResult::kClosed;
+  return ReadResult::kFrame;
 }
 
 void Connection::Send(std::string bytes) {
@@ -50,7 +55,7 @@ Connection::FlushResult Connection::Flush() {
   return FlushResult::kDone;
 }
 
-Frame Connection::NextModelFrame(const Outgoing& item, uint32_t* next_file, uint32_t* next_blob) {
+Frame Connection::NextModelFrame(const Outgoing& item, uint32_t* next_file, uint32_t* next_blob) const {
   const Model& model = *item.grant->model;
   FrameWriter writer(FrameType::kModel, item.request);
   writer.U64(item.grant->info.id).Str(model.digest);
@@ -60,16 +65,23 @@ Frame Connection::NextModelFrame(const Outgoing& item, uint32_t* next_file, uint
   uint32_t file_count = 0;
   for (; *next_file < model.files.size(); ++*next_file, ++file_count) {
     const ModelFile& file = model.files[*next_file];
-    const size_t entry_bytes = 4 + 8 + 32 + 2 + file.path.size();
+    // Leaves room for the states of as many blobs as one frame can have.
+    const size_t entry_bytes = 4 + 8 + 32 + 2 + file.path.size() + kFdsPerFrameMax;
     if (writer.size() + entry_bytes > kFrameBytesMax) break;
     writer.U32(file.blob).U64(file.size_bytes).Raw(file.sha256.bytes.data(), 32).Str(file.path);
   }
   Frame frame;
-  for (; *next_blob < model.blobs.size() && frame.fds.size() < kFdsPerFrameMax; ++*next_blob) {
-    frame.fds.push_back(item.grant->segments[*next_blob]->read_only_fd());
+  uint32_t blob_count = 0;
+  // A client of version 1 is never granted what arrives.
+  for (; *next_blob < model.blobs.size() && frame.fds.size() + 2 <= kFdsPerFrameMax; ++*next_blob, ++blob_count) {
+    const GrantedBlob& blob = item.grant->blobs[*next_blob];
+    frame.fds.push_back(blob.segment->read_only_fd());
+    if (blob.ready != nullptr) frame.fds.push_back(blob.ready->read_only_fd());
+    const BlobTransfer state = blob.ready != nullptr ? BlobTransfer::kArriving : BlobTransfer::kComplete;
+    if (version >= 2) writer.U8(static_cast<uint8_t>(state));
   }
   writer.PatchU32(counts_at + 4, file_count);
-  writer.PatchU32(counts_at + 12, static_cast<uint32_t>(frame.fds.size()));
+  writer.PatchU32(counts_at + 12, blob_count);
   frame.bytes = writer.Take();
   return frame;
 }

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "holdfast/access_policy.h"
 #include "holdfast/protocol.h"
 #include "holdfast/store_table.h"
 #include "holdfast/unique_fd.h"
@@ -31,7 +33,8 @@ class Connection {
   const ucred& peer() const { return peer_; }
   int fd() const { return fd_.get(); }
 
-  ReadResult Read(std::vector<uint8_t>* buffer, size_t* size_bytes);
+  // Descriptors that come along are the caller's; those beyond what one frame may carry are closed by the kernel.
+  ReadResult Read(std::vector<uint8_t>* buffer, size_t* size_bytes, std::vector<UniqueFd>* fds);
 
   void Send(std::string bytes);
   // Sends a model in as many frames as it needs; they are made one by one, when the socket takes them.
@@ -42,6 +45,12 @@ class Connection {
   bool congested() const { return queue_.size() >= kQueueMax; }
 
   bool greeted = false;
+  // What the greeting agreed on.
+  uint16_t version = 1;
+  // sha256 of the token that the client has shown.
+  std::optional<Digest> token;
+  // Null: nothing is allowed. Valid until the rules change.
+  const AccessRule* rule = nullptr;
   uint32_t epoll_events = 0;
   std::unordered_set<uint64_t> leases;
   // The client's number of an open that waits for the daemon, and ours.
@@ -60,7 +69,7 @@ class Connection {
     uint32_t next_blob = 0;
   };
 
-  static Frame NextModelFrame(const Outgoing& item, uint32_t* next_file, uint32_t* next_blob);
+  Frame NextModelFrame(const Outgoing& item, uint32_t* next_file, uint32_t* next_blob) const;
   FlushResult SendFrame(const Frame& frame);
 
   const uint64_t id_;

@@ -15,6 +15,7 @@
 
 #include "holdfast/mutex.h"
 #include "holdfast/sha256.h"
+#include "ready_board.h"
 
 namespace holdfast {
 
@@ -28,6 +29,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   FillImpl(BlobSpec spec, FillTargets targets, ThreadPool* pool, OnEnd on_end)
       : spec_(std::move(spec)),
         segment_(std::move(targets.segment)),
+        ready_(std::move(targets.ready)),
         partial_(std::move(targets.partial)),
         present_(targets.present),
         pool_(pool),
@@ -43,7 +45,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     missing_ = present_ ? 0 : spec_.chunks.size();
   }
 
-  ~FillImpl() override { Abort(/*keep_partial=*/true); }
+  ~FillImpl() override { Abort(/*keep_partial=*/true, Status::Error(code::kShuttingDown, "The store let go of the fetch")); }
 
   const Digest& digest() const override { return spec_.digest; }
 
@@ -111,7 +113,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     Status status = CheckBlob();
     if (!status.ok()) {
       if (partial_ != nullptr && !status.Is(code::kShuttingDown)) partial_->Discard();
-      End(nullptr);
+      End(nullptr, status);
       return status;
     }
     if (segment_ != nullptr) status = segment_->Seal();
@@ -123,11 +125,11 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       // A blob that stands in memory is good without its copy on disk.
       if (!committed.ok() && sealed == nullptr) status = committed;
     }
-    End(std::move(sealed));
+    End(std::move(sealed), status);
     return status;
   }
 
-  void Abort(bool keep_partial) override {
+  void Abort(bool keep_partial, const Status& reason) override {
     {
       MutexLock lock(&mutex_);
       if (ending_) return;
@@ -135,7 +137,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       while (users_ > 0 || hashing_) changed_.Wait(&mutex_);
     }
     if (partial_ != nullptr && !keep_partial) partial_->Discard();
-    End(nullptr);
+    End(nullptr, reason);
   }
 
  private:
@@ -208,6 +210,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       if (status.ok()) missing_--;
       changed_.NotifyAll();
     }
+    if (status.ok() && ready_ != nullptr) ready_->MarkReady(index);
     if (status.ok() && hashes_blob_) {
       (void)pool_->Submit([self = shared_from_this()] { self->HashPrefix(); });
     }
@@ -294,16 +297,23 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
                                                     ", not blob " + spec_.digest.ToHex() + "; the manifest is wrong");
   }
 
-  void End(std::shared_ptr<Segment> sealed) {
+  // `status` is why there is no sealed segment.
+  void End(std::shared_ptr<Segment> sealed, const Status& status) {
+    const bool complete = sealed != nullptr;
     segment_.reset();
     partial_.reset();
     on_end_(std::move(sealed));
     on_end_ = nullptr;
+    // After the table knows: who wakes up and opens again meets the new state.
+    if (ready_ != nullptr && complete) ready_->Complete();
+    if (ready_ != nullptr && !complete) ready_->Fail(status);
+    ready_.reset();
   }
 
   const BlobSpec spec_;
   std::vector<uint64_t> offsets_;
   std::shared_ptr<Segment> segment_;
+  std::shared_ptr<ReadyBoard> ready_;
   std::unique_ptr<PartialBlob> partial_;
   const bool present_;
   ThreadPool* const pool_;

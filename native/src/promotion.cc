@@ -12,6 +12,7 @@
 
 #include "holdfast/segment.h"
 #include "holdfast/unique_fd.h"
+#include "ready_board.h"
 
 namespace holdfast {
 
@@ -29,6 +30,8 @@ struct Promoter::Read {
   uint64_t size_bytes = 0;
   UniqueFd fd;
   std::shared_ptr<Segment> segment;
+  // Null for an empty blob.
+  std::shared_ptr<ReadyBoard> ready;
   std::atomic<uint64_t> next_bytes = 0;
   std::atomic<int> readers = 0;
   std::atomic<bool> failed = false;
@@ -71,7 +74,13 @@ Status Promoter::Begin(const Digest& digest, Read* read) {
   MemoryReservation reservation;
   if (status.ok()) status = budget_->Reserve(read->size_bytes, &reservation);
   if (!status.ok()) return status;
-  return Segment::Create("holdfast:" + digest.ToHex(), read->size_bytes, std::move(reservation), &read->segment);
+  status = Segment::Create("holdfast:" + digest.ToHex(), read->size_bytes, std::move(reservation), &read->segment);
+  if (!status.ok() || read->size_bytes == 0) return status;
+  std::vector<uint64_t> ends;
+  for (uint64_t at = 0; at < read->size_bytes; at += kSliceBytes) ends.push_back(std::min(at + kSliceBytes, read->size_bytes));
+  status = ReadyBoard::Create("holdfast-ready:" + digest.ToHex(), ends, &read->ready);
+  if (status.ok()) table_->AddArriving(digest, read->segment, read->ready);
+  return status;
 }
 
 void Promoter::RunSlices(const std::shared_ptr<Read>& read) {
@@ -93,7 +102,10 @@ void Promoter::Leave(const std::shared_ptr<Read>& read) {
     status = read->status;
   }
   if (status.ok()) status = read->segment->Seal();
-  if (status.ok()) table_->AddSegment(read->digest, std::move(read->segment));
+  if (status.ok()) {
+    table_->AddSegment(read->digest, read->segment);
+    if (read->ready != nullptr) read->ready->Complete();
+  }
   End(read, status);
 }
 
@@ -104,11 +116,16 @@ Status Promoter::ReadSlice(Read* read, uint64_t offset_bytes) {
   status = ReadFully(read->fd.get(), offset_bytes, read->segment->writable() + offset_bytes, size_bytes);
   // One copy per machine means one: the page cache would be the second.
   posix_fadvise(read->fd.get(), static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes), POSIX_FADV_DONTNEED);
+  if (status.ok()) read->ready->MarkReady(static_cast<uint32_t>(offset_bytes / kSliceBytes));
   return status;
 }
 
 void Promoter::End(const std::shared_ptr<Read>& read, Status status) {
   // Gives the memory of a failed read back before anybody hears of it.
+  if (!status.ok() && read->ready != nullptr) {
+    table_->RemoveArriving(read->digest, read->segment);
+    read->ready->Fail(status);
+  }
   read->segment.reset();
   std::vector<Done> waiting;
   {

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <iterator>
 
 namespace holdfast {
 
@@ -18,10 +19,11 @@ constexpr size_t kMessageBytesMax = 4096;
 }  // namespace
 
 FrameWriter::FrameWriter(FrameType type, uint32_t request) {
-  const uint8_t head[4] = {static_cast<uint8_t>(type), kProtocolVersion, 0, 0};
+  const uint8_t head[4] = {static_cast<uint8_t>(type), kFrameForm, 0, 0};
   Raw(head, sizeof head).U32(request);
 }
 
+FrameWriter& FrameWriter::U8(uint8_t value) { return Raw(&value, sizeof value); }
 FrameWriter& FrameWriter::U16(uint16_t value) { return Raw(&value, sizeof value); }
 FrameWriter& FrameWriter::U32(uint32_t value) { return Raw(&value, sizeof value); }
 FrameWriter& FrameWriter::U64(uint64_t value) { return Raw(&value, sizeof value); }
@@ -43,7 +45,6 @@ FrameReader::FrameReader(const uint8_t* data, size_t size_bytes) : data_(data), 
   Raw(head, sizeof head);
   request_ = U32();
   type_ = static_cast<FrameType>(head[0]);
-  version_ = head[1];
   if (head[2] != 0 || head[3] != 0 || size_bytes < kHeaderBytes || size_bytes > kFrameBytesMax) ok_ = false;
 }
 
@@ -62,6 +63,12 @@ void FrameReader::Raw(void* target, size_t size_bytes) {
   } else {
     std::memset(target, 0, size_bytes);
   }
+}
+
+uint8_t FrameReader::U8() {
+  uint8_t value;
+  Raw(&value, sizeof value);
+  return value;
 }
 
 uint16_t FrameReader::U16() {
@@ -86,6 +93,32 @@ std::string_view FrameReader::Str() {
   const size_t size_bytes = U16();
   if (!Take(size_bytes)) return {};
   return {reinterpret_cast<const char*>(data_ + position_ - size_bytes), size_bytes};
+}
+
+namespace {
+
+constexpr uint64_t StoreCounters::* kCounters[] = {
+    &StoreCounters::memory_used_bytes, &StoreCounters::memory_limit_bytes, &StoreCounters::disk_used_bytes,
+    &StoreCounters::disk_limit_bytes,  &StoreCounters::segments,           &StoreCounters::leases,
+    &StoreCounters::connections,
+};
+
+}  // namespace
+
+std::string CountersFrame(uint32_t request, const StoreCounters& counters) {
+  FrameWriter writer(FrameType::kCounters, request);
+  writer.U32(std::size(kCounters));
+  for (const auto counter : kCounters) writer.U64(counters.*counter);
+  return writer.Take();
+}
+
+bool ReadCounters(FrameReader* frame, StoreCounters* counters) {
+  const uint32_t count = frame->U32();
+  for (uint32_t i = 0; i < count && frame->ok(); i++) {
+    const uint64_t value = frame->U64();
+    if (i < std::size(kCounters)) counters->*kCounters[i] = value;
+  }
+  return frame->AtEnd();
 }
 
 std::string HelloFrame(uint16_t oldest_version, uint16_t newest_version) {

@@ -1,7 +1,7 @@
 // Invariants:
 // - connections_ and everything in it belong to the server's thread. Other threads leave commands and wake it.
-// - A waiting open stands in waiting_ (by our number) and in its connection's `waiting` (by the client's). Whoever takes it out
-//   of waiting_ owns the answer; so an answer, a refusal and the end of the client cannot act on one request twice.
+// - A waiting open stands in waiting_ (by our number) and in its connection's `waiting` (by the client's).
+// - A connection's rule points into admission_; every connection is admitted again when the rules change.
 // - Every lease stands in `leases` of exactly one connection, or in a command on its way there.
 #include "holdfast/server.h"
 
@@ -11,16 +11,20 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <thread>
 #include <unordered_map>
 
+#include "admission.h"
 #include "connection.h"
 #include "holdfast/mutex.h"
 #include "holdfast/protocol.h"
+#include "holdfast/sha256.h"
 #include "socket_io.h"
+#include "waiting_opens.h"
 
 namespace holdfast {
 
@@ -33,7 +37,6 @@ constexpr int kFramesPerTurn = 64;
 constexpr int kEventsPerTurn = 64;
 // How long to wait when the kernel has too many descriptors in flight or the listener too much to hear; neither has an event.
 constexpr int kStalledMs = 10;
-constexpr uint16_t kVersion = kProtocolVersion;
 
 bool IsPrintable(std::string_view text) {
   for (const char c : text) {
@@ -45,7 +48,7 @@ bool IsPrintable(std::string_view text) {
 class ServerImpl final : public Server {
  public:
   ServerImpl(const ServerOptions& options, StoreTable* table, StoreListener* listener)
-      : options_(options), table_(table), listener_(listener) {}
+      : options_(options), table_(table), listener_(listener), admission_(options.own_token) {}
 
   ~ServerImpl() override { Stop(); }
 
@@ -65,33 +68,40 @@ class ServerImpl final : public Server {
 
   Status Answer(uint32_t request_id, const std::string& digest) override {
     Command command;
-    {
-      MutexLock lock(&mutex_);
-      const auto found = waiting_.find(request_id);
-      if (found == waiting_.end()) return Status();
-      const Waiting& waiting = found->second;
-      if (!table_->AcquireLease("sha256:" + digest, waiting.pid, waiting.tenant, &command.grant)) {
-        return Status::Error(code::kUnknownModel, "Model " + digest + " is not published with all its blobs in memory");
-      }
-      command.connection = waiting.connection;
-      command.request = waiting.request;
-      waiting_.erase(found);
-      listener_->OnLease(/*opened=*/true, command.grant->info);
-      commands_.push_back(std::move(command));
+    bool waits = false;
+    WaitingOpen waiting;
+    const auto acquire = [&](const WaitingOpen& open) {
+      waits = true;
+      return table_->AcquireLease("sha256:" + digest, open.pid, open.tenant, open.arriving, &command.grant);
+    };
+    if (!waiting_.TakeIf(request_id, acquire, &waiting)) {
+      if (!waits) return Status();
+      return Status::Error(code::kUnknownModel, "Model " + digest + " is not published with all its blobs in memory");
     }
-    Wake();
+    command.connection = waiting.connection;
+    command.request = waiting.request;
+    listener_->OnLease(/*opened=*/true, command.grant->info);
+    Push(std::move(command));
     return Status();
   }
 
   void Refuse(uint32_t request_id, const std::string& code, const std::string& message) override {
-    {
-      MutexLock lock(&mutex_);
-      const auto found = waiting_.find(request_id);
-      if (found == waiting_.end()) return;
-      commands_.push_back({found->second.connection, found->second.request, nullptr, code, message});
-      waiting_.erase(found);
-    }
-    Wake();
+    WaitingOpen waiting;
+    if (!waiting_.TakeIf(request_id, [](const WaitingOpen&) { return true; }, &waiting)) return;
+    Command command;
+    command.connection = waiting.connection;
+    command.request = waiting.request;
+    command.code = code;
+    command.message = message;
+    Push(std::move(command));
+  }
+
+  std::vector<HeldSegment> TakeHeld(uint32_t request_id) override { return waiting_.TakeHeld(request_id); }
+
+  void SetAccess(std::vector<AccessRule> rules) override {
+    Command command;
+    command.rules = std::make_unique<std::vector<AccessRule>>(std::move(rules));
+    Push(std::move(command));
   }
 
   ServerStats stats() const override { return {connection_count_, open_hits_, open_misses_}; }
@@ -104,21 +114,23 @@ class ServerImpl final : public Server {
   }
 
  private:
-  struct Waiting {
-    uint64_t connection = 0;
-    uint32_t request = 0;
-    pid_t pid = 0;
-    std::string tenant;
-  };
-
-  // A grant, or an error when that is null.
+  // New rules, a grant, or else an error.
   struct Command {
     uint64_t connection = 0;
     uint32_t request = 0;
     std::shared_ptr<LeaseGrant> grant;
     std::string code;
     std::string message;
+    std::unique_ptr<std::vector<AccessRule>> rules;
   };
+
+  void Push(Command command) {
+    {
+      MutexLock lock(&mutex_);
+      commands_.push_back(std::move(command));
+    }
+    Wake();
+  }
 
   bool Watch(int fd, uint64_t key) {
     epoll_event event = {};
@@ -184,6 +196,8 @@ class ServerImpl final : public Server {
       const int raw = fd.get();
       auto connection = std::make_unique<Connection>(std::move(fd), id, peer);
       connection->epoll_events = EPOLLIN;
+      // Without a rule it may still show a token.
+      (void)admission_.Admit(connection.get());
       if (!Watch(raw, id)) continue;
       connections_.emplace(id, std::move(connection));
       connection_count_++;
@@ -204,7 +218,7 @@ class ServerImpl final : public Server {
       if (found == connections_.end() || found->second->congested() || listener_->congested()) return;
       Connection& connection = *found->second;
       size_t size_bytes = 0;
-      switch (connection.Read(&buffer_, &size_bytes)) {
+      switch (connection.Read(&buffer_, &size_bytes, &fds_)) {
         case Connection::ReadResult::kAgain:
           return;
         case Connection::ReadResult::kClosed:
@@ -228,9 +242,26 @@ class ServerImpl final : public Server {
       case FrameType::kClose:
         return OnClose(connection, frame);
       default:
-        return Expel(connection, "A client does not send frames of this type");
+        return connection.version >= 2 ? OnLaterFrame(connection, frame) : OnStrangeFrame(connection);
     }
   }
+
+  void OnLaterFrame(Connection& connection, FrameReader& frame) {
+    switch (frame.type()) {
+      case FrameType::kAuth:
+        return OnAuth(connection, frame);
+      case FrameType::kStatus:
+        return OnStatus(connection, frame);
+      case FrameType::kAdopt:
+        return OnOpen(connection, frame);
+      case FrameType::kList:
+        return OnList(connection, frame);
+      default:
+        return OnStrangeFrame(connection);
+    }
+  }
+
+  void OnStrangeFrame(Connection& connection) { Expel(connection, "A client does not send frames of this type"); }
 
   void OnHello(Connection& connection, FrameReader& frame) {
     char magic[8];
@@ -240,32 +271,92 @@ class ServerImpl final : public Server {
     if (frame.type() != FrameType::kHello || !frame.AtEnd() || std::memcmp(magic, "HOLDFAST", 8) != 0) {
       return Expel(connection, "The first frame is not a greeting");
     }
-    if (oldest > kVersion || newest < kVersion) {
-      return Expel(connection, "This store speaks version 1, the client versions " + std::to_string(oldest) + " to " +
+    if (oldest > kNewestVersion || newest < kOldestVersion || oldest > newest) {
+      return Expel(connection, "This store speaks versions 1 and 2, the client versions " + std::to_string(oldest) + " to " +
                                    std::to_string(newest));
     }
     connection.greeted = true;
-    connection.Send(FrameWriter(FrameType::kWelcome, 0).U16(kVersion).Take());
+    connection.version = std::min(newest, kNewestVersion);
+    connection.Send(FrameWriter(FrameType::kWelcome, 0).U16(connection.version).Take());
   }
 
+  void OnAuth(Connection& connection, FrameReader& frame) {
+    const std::string_view token = frame.Str();
+    if (!frame.AtEnd() || token.size() > kTokenBytesMax) return Expel(connection, "A token is malformed");
+    connection.token = Sha256::Of(token.data(), token.size());
+    // No second try: whoever guesses pays with a connection for each.
+    if (!admission_.Admit(&connection)) {
+      return Expel(connection, "The token is not known to this store, or not for this user", code::kUnauthorized);
+    }
+    connection.Send(FrameWriter(FrameType::kAccepted, 0).Take());
+  }
+
+  void OnStatus(Connection& connection, FrameReader& frame) {
+    if (!frame.AtEnd() || frame.request() == 0) return Expel(connection, "A status request is malformed");
+    if (connection.rule == nullptr) return connection.Send(Unauthorized(frame.request()));
+    StoreCounters counters;
+    if (options_.counters) counters = options_.counters();
+    counters.connections = connection_count_;
+    connection.Send(CountersFrame(frame.request(), counters));
+  }
+
+  void OnList(Connection& connection, FrameReader& frame) {
+    const std::string after(frame.Str());
+    if (!frame.AtEnd() || frame.request() == 0 || after.size() > kNameBytesMax) return Expel(connection, "A listing is malformed");
+    if (connection.rule == nullptr || !connection.rule->may_list) return connection.Send(Unauthorized(frame.request()));
+    FrameWriter writer(FrameType::kNames, frame.request());
+    const size_t count_at = writer.size();
+    writer.U32(0);
+    uint32_t count = 0;
+    bool more = false;
+    std::string last;
+    table_->VisitNames(after, [&](const std::string& name, const std::string&) {
+      // What may not be seen is not where the next listing goes on either.
+      if (!AccessPolicy::MayOpenName(*connection.rule, name)) return true;
+      more = writer.size() + 4 + 2 * name.size() > kFrameBytesMax;
+      if (more) return false;
+      last = name;
+      writer.Str(name);
+      count++;
+      return true;
+    });
+    writer.PatchU32(count_at, count);
+    connection.Send(writer.Str(more ? last : "").Take());
+  }
+
+  static std::string Unauthorized(uint32_t request) {
+    return ErrorFrame(request, code::kUnauthorized,
+                      "The access rules of this store do not allow this; show a token, or ask the operator for a rule");
+  }
+
+  // Also an adopt, which is an open that brings segments.
   void OnOpen(Connection& connection, FrameReader& frame) {
-    const uint64_t deadline_ms = frame.U64();
-    const std::string name(frame.Str());
-    const std::string tenant(frame.Str());
+    OpenMiss miss;
+    miss.deadline_ms = frame.U64();
+    miss.name = frame.Str();
+    miss.tenant = frame.Str();
+    miss.pid = connection.peer().pid;
+    miss.uid = connection.peer().uid;
+    const uint32_t flags = connection.version >= 2 ? frame.U32() : 0;
+    std::vector<HeldSegment> held;
+    const bool good = frame.type() == FrameType::kOpen || ReadHeld(frame, &miss, &held);
     const uint32_t request = frame.request();
-    if (!frame.AtEnd() || request == 0 || connection.waiting.contains(request)) {
+    if (!good || !frame.AtEnd() || request == 0 || connection.waiting.contains(request)) {
       return Expel(connection, "An open is malformed or its number is in use");
     }
-    if (name.empty() || name.size() > kNameBytesMax || tenant.size() > kTenantBytesMax || !IsPrintable(name) ||
-        !IsPrintable(tenant)) {
+    if (miss.name.empty() || miss.name.size() > kNameBytesMax || miss.tenant.size() > kTenantBytesMax || !IsPrintable(miss.name) ||
+        !IsPrintable(miss.tenant)) {
       return connection.Send(ErrorFrame(request, code::kBadModelName, "A name has 1 to 512, a tenant at most 128 visible ASCII characters"));
     }
+    if (!Admission::MayOpen(connection, miss.name, *table_)) return connection.Send(Unauthorized(request));
+    miss.tenant = Admission::TenantOf(connection, std::move(miss.tenant));
     if (connection.leases.size() + connection.waiting.size() >= options_.leases_per_connection_max) {
       return connection.Send(ErrorFrame(request, code::kStoreBusy, "The connection has " + std::to_string(options_.leases_per_connection_max) +
                                                                        " models open or waiting, its limit (leasesPerConnectionMax)"));
     }
+    const bool arriving = (flags & kOpenArriving) != 0;
     std::shared_ptr<LeaseGrant> grant;
-    if (table_->AcquireLease(name, connection.peer().pid, tenant, &grant)) {
+    if (held.empty() && table_->AcquireLease(miss.name, miss.pid, miss.tenant, arriving, &grant)) {
       open_hits_++;
       connection.leases.insert(grant->info.id);
       const LeaseInfo info = grant->info;
@@ -276,16 +367,30 @@ class ServerImpl final : public Server {
       return listener_->OnLease(/*opened=*/true, info);
     }
     open_misses_++;
-    OpenMiss miss{0, name, tenant, deadline_ms, connection.peer().pid, connection.peer().uid};
-    {
-      MutexLock lock(&mutex_);
-      do {
-        miss.request_id = ++last_request_;
-      } while (waiting_.contains(miss.request_id));
-      waiting_.emplace(miss.request_id, Waiting{connection.id(), request, miss.pid, tenant});
-    }
+    miss.restricted = Admission::IsRestricted(connection);
+    miss.request_id = waiting_.Add({connection.id(), request, miss.pid, miss.tenant, arriving, std::move(held)});
     connection.waiting.emplace(request, miss.request_id);
     listener_->OnOpenMiss(miss);
+  }
+
+  // False when the frame lies. Descriptors that were lost on the way make an open that brings nothing.
+  bool ReadHeld(FrameReader& frame, OpenMiss* miss, std::vector<HeldSegment>* held) {
+    miss->held_digest = frame.Str();
+    const uint32_t count = frame.U32();
+    if (!frame.ok() || count == 0 || count > kFdsPerFrameMax || !IsPrintable(miss->held_digest)) return false;
+    const bool complete = fds_.size() == count;
+    if (!complete && !fds_.empty()) return false;
+    for (uint32_t i = 0; i < count; i++) {
+      HeldSegment segment;
+      segment.size_bytes = frame.U64();
+      frame.Raw(segment.sha256.bytes.data(), segment.sha256.bytes.size());
+      if (!complete) continue;
+      segment.fd = std::move(fds_[i]);
+      // Only told to the daemon, which checks; saturated so that no sum can lie.
+      miss->held_bytes = std::max(miss->held_bytes, miss->held_bytes + segment.size_bytes);
+      held->push_back(std::move(segment));
+    }
+    return true;
   }
 
   void OnCancel(Connection& connection, FrameReader& frame) {
@@ -293,7 +398,7 @@ class ServerImpl final : public Server {
     const auto found = connection.waiting.find(frame.request());
     // The answer may have crossed it on the way.
     if (found == connection.waiting.end()) return;
-    Forget(found->second);
+    waiting_.Forget(found->second);
     connection.waiting.erase(found);
   }
 
@@ -312,6 +417,10 @@ class ServerImpl final : public Server {
       commands.swap(commands_);
     }
     for (Command& command : commands) {
+      if (command.rules != nullptr) {
+        ApplyRules(std::move(*command.rules));
+        continue;
+      }
       const auto found = connections_.find(command.connection);
       const bool wanted = found != connections_.end() && found->second->waiting.erase(command.request) > 0;
       if (!wanted) {
@@ -326,6 +435,18 @@ class ServerImpl final : public Server {
         connection.Send(ErrorFrame(command.request, command.code, command.message));
       }
       Settle(command.connection);
+    }
+  }
+
+  void ApplyRules(std::vector<AccessRule> rules) {
+    admission_.SetRules(std::move(rules));
+    std::vector<uint64_t> unwanted;
+    for (const auto& [id, connection] : connections_) {
+      const bool was_admitted = connection->rule != nullptr;
+      if (!admission_.Admit(connection.get()) && was_admitted) unwanted.push_back(id);
+    }
+    for (const uint64_t id : unwanted) {
+      Expel(*connections_.find(id)->second, "The access rules of this store have changed", code::kUnauthorized);
     }
   }
 
@@ -349,15 +470,15 @@ class ServerImpl final : public Server {
   }
 
   // Tells a client what it did wrong, and ends its connection; nobody else notices.
-  void Expel(Connection& connection, const std::string& reason) {
-    (void)SendFrameTo(connection.fd(), {ErrorFrame(0, code::kStoreProtocol, reason), {}});
+  void Expel(Connection& connection, const std::string& reason, std::string_view error_code = code::kStoreProtocol) {
+    (void)SendFrameTo(connection.fd(), {ErrorFrame(0, error_code, reason), {}});
     Remove(connection.id());
   }
 
   void Remove(uint64_t id) {
     const auto found = connections_.find(id);
     for (const uint64_t lease : found->second->leases) Release(lease);
-    for (const auto& [request, request_id] : found->second->waiting) Forget(request_id);
+    for (const auto& [request, request_id] : found->second->waiting) waiting_.Forget(request_id);
     connections_.erase(found);
     connection_count_--;
   }
@@ -365,11 +486,6 @@ class ServerImpl final : public Server {
   void Release(uint64_t lease) {
     LeaseInfo info;
     if (table_->ReleaseLease(lease, &info)) listener_->OnLease(/*opened=*/false, info);
-  }
-
-  void Forget(uint32_t request_id) {
-    MutexLock lock(&mutex_);
-    waiting_.erase(request_id);
   }
 
   const ServerOptions options_;
@@ -390,10 +506,12 @@ class ServerImpl final : public Server {
   uint64_t last_connection_ = kWakeKey;
   std::vector<uint64_t> stalled_;
   std::vector<uint8_t> buffer_;
+  // What came with the frame in buffer_.
+  std::vector<UniqueFd> fds_;
+  Admission admission_;
 
+  WaitingOpens waiting_;
   Mutex mutex_;
-  uint32_t last_request_ GUARDED_BY(mutex_) = 0;
-  std::unordered_map<uint32_t, Waiting> waiting_ GUARDED_BY(mutex_);
   std::vector<Command> commands_ GUARDED_BY(mutex_);
   // Last: uses all of the above.
   std::thread thread_;

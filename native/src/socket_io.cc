@@ -1,20 +1,13 @@
 #include "socket_io.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "disk_files.h"
-
 namespace holdfast {
-
-namespace {
-
-constexpr int kBacklog = 128;
 
 Status AddressOf(const std::string& path, sockaddr_un* address) {
   *address = {};
@@ -29,11 +22,9 @@ Status AddressOf(const std::string& path, sockaddr_un* address) {
 
 UniqueFd NewSocket() { return UniqueFd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
 
-int Connect(int fd, const sockaddr_un& address) {
+int ConnectSocket(int fd, const sockaddr_un& address) {
   return connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
 }
-
-}  // namespace
 
 int SendFrameTo(int fd, const Frame& frame) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kFdsPerFrameMax)];
@@ -80,38 +71,10 @@ int ReceiveFrame(int fd, std::vector<uint8_t>* buffer, size_t* size_bytes, std::
       fds->emplace_back(received);
     }
   }
-  // Cut frames or lost descriptors (the process is at its limit of open files) cannot be made good.
-  if ((message.msg_flags & MSG_CTRUNC) != 0) return EMFILE;
-  if ((message.msg_flags & MSG_TRUNC) != 0) return EMSGSIZE;
   *size_bytes = static_cast<size_t>(got);
+  if ((message.msg_flags & MSG_TRUNC) != 0) return EMSGSIZE;
+  if ((message.msg_flags & MSG_CTRUNC) != 0) return EMFILE;
   return 0;
-}
-
-Status ListenOn(const std::string& path, UniqueFd* fd) {
-  sockaddr_un address;
-  Status status = AddressOf(path, &address);
-  if (!status.ok()) return status;
-  const size_t slash = path.rfind('/');
-  if (slash != std::string::npos && slash > 0) status = MakeFolders(path.substr(0, slash));
-  if (!status.ok()) return status;
-  UniqueFd probe = NewSocket();
-  const int probed = Connect(probe.get(), address);
-  if (probed == 0 || probed == EAGAIN) {
-    return Status::Error(code::kBadConfig, "Another node listens on " + path + "; give each node its own socket path");
-  }
-  struct stat info;
-  const bool is_socket = lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
-  if (probed == ECONNREFUSED && is_socket) unlink(path.c_str());
-  UniqueFd listening = NewSocket();
-  if (!listening.valid()) return Status::Errno(code::kSystem, "socket", errno);
-  // Linux makes the file with the mode of the unbound socket, less the umask: never wider than 0660, not even for a moment.
-  if (fchmod(listening.get(), 0660) != 0 ||
-      bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      chmod(path.c_str(), 0660) != 0 || listen(listening.get(), kBacklog) != 0) {
-    return Status::Errno(code::kSystem, "listen on " + path, errno);
-  }
-  *fd = std::move(listening);
-  return Status();
 }
 
 Status ConnectTo(const std::string& path, UniqueFd* fd) {
@@ -120,7 +83,7 @@ Status ConnectTo(const std::string& path, UniqueFd* fd) {
   if (!status.ok()) return status;
   UniqueFd connected = NewSocket();
   if (!connected.valid()) return Status::Errno(code::kSystem, "socket", errno);
-  const int error = Connect(connected.get(), address);
+  const int error = ConnectSocket(connected.get(), address);
   if (error == EAGAIN) return Status::Error(code::kStoreBusy, "The store at " + path + " has too many clients in its queue");
   if (error != 0) return Status::Errno(code::kStoreUnreachable, "Cannot connect to the store at " + path, error);
   *fd = std::move(connected);

@@ -17,6 +17,7 @@
 #include "holdfast/mutex.h"
 #include "holdfast/sha256.h"
 #include "promotion.h"
+#include "ready_board.h"
 
 namespace holdfast {
 
@@ -56,7 +57,9 @@ class StoreImpl final : public Store {
     if (options.disk_limit_bytes > 0) status = DiskTier::Open(options.disk_path, options.disk_limit_bytes, &disk_);
     if (!status.ok()) return status;
     promoter_ = std::make_unique<Promoter>(disk_, budget_, shared_->table.get(), pool_.get());
-    return Server::Start(options.server, shared_->table.get(), listener, &server_);
+    ServerOptions server = options.server;
+    server.counters = [this] { return Counters(); };
+    return Server::Start(server, shared_->table.get(), listener, &server_);
   }
 
   ThreadPool* pool() override { return pool_.get(); }
@@ -76,13 +79,15 @@ class StoreImpl final : public Store {
     FillTargets targets;
     status = MakeTargets(spec, memory, disk, &targets);
     if (!status.ok()) {
-      EndFilling(shared_.get(), spec.digest, nullptr);
+      EndFilling(shared_.get(), spec.digest, nullptr, nullptr);
       return status;
     }
     const Digest digest = spec.digest;
+    const std::shared_ptr<Segment> segment = targets.segment;
+    if (targets.ready != nullptr) shared_->table->AddArriving(digest, segment, targets.ready);
     *fill = Fill::Create(std::move(spec), std::move(targets), pool_.get(),
-                         [shared = shared_, digest](std::shared_ptr<Segment> sealed) {
-                           EndFilling(shared.get(), digest, std::move(sealed));
+                         [shared = shared_, digest, filled = std::weak_ptr<Segment>(segment)](std::shared_ptr<Segment> sealed) {
+                           EndFilling(shared.get(), digest, filled.lock(), std::move(sealed));
                          });
     MutexLock lock(&shared_->mutex);
     shared_->filling[digest] = *fill;
@@ -217,6 +222,19 @@ class StoreImpl final : public Store {
   }
 
  private:
+  StoreCounters Counters() const {
+    StoreCounters counters;
+    counters.memory_used_bytes = budget_->used_bytes();
+    counters.memory_limit_bytes = budget_->limit_bytes();
+    if (disk_ != nullptr) {
+      counters.disk_used_bytes = disk_->used_bytes();
+      counters.disk_limit_bytes = disk_->limit_bytes();
+    }
+    counters.segments = shared_->table->segment_count();
+    counters.leases = shared_->table->lease_count();
+    return counters;
+  }
+
   // From a blob that is complete.
   Status ReadWhole(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) {
     *found = true;
@@ -234,8 +252,14 @@ class StoreImpl final : public Store {
     return ReadFully(fd.get(), offset_bytes, target, size_bytes);
   }
 
-  static void EndFilling(Shared* shared, const Digest& digest, std::shared_ptr<Segment> sealed) {
-    if (sealed != nullptr) shared->table->AddSegment(digest, std::move(sealed));
+  // `filled` is what arrived, `sealed` the same when it arrived well.
+  static void EndFilling(Shared* shared, const Digest& digest, const std::shared_ptr<Segment>& filled,
+                         std::shared_ptr<Segment> sealed) {
+    if (sealed != nullptr) {
+      shared->table->AddSegment(digest, std::move(sealed));
+    } else if (filled != nullptr) {
+      shared->table->RemoveArriving(digest, filled);
+    }
     MutexLock lock(&shared->mutex);
     shared->filling.erase(digest);
   }
@@ -250,6 +274,7 @@ class StoreImpl final : public Store {
       if (status.ok()) {
         status = Segment::Create("holdfast:" + spec.digest.ToHex(), spec.size_bytes, std::move(reservation), &targets->segment);
       }
+      if (status.ok() && spec.size_bytes > 0) status = MakeReadyBoard(spec, &targets->ready);
       if (!status.ok()) return status;
     }
     if (to_disk) {
@@ -259,6 +284,14 @@ class StoreImpl final : public Store {
     }
     targets->present = targets->segment == nullptr && targets->partial == nullptr;
     return Status();
+  }
+
+  static Status MakeReadyBoard(const BlobSpec& spec, std::shared_ptr<ReadyBoard>* ready) {
+    std::vector<uint64_t> ends;
+    ends.reserve(spec.chunks.size());
+    uint64_t end_bytes = 0;
+    for (const ChunkSpec& chunk : spec.chunks) ends.push_back(end_bytes += chunk.size_bytes);
+    return ReadyBoard::Create("holdfast-ready:" + spec.digest.ToHex(), ends, ready);
   }
 
   // One thread at a time ends the others: the process may exit while a Close runs.

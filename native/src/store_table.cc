@@ -1,11 +1,13 @@
-// Invariants: the lease count of a slot is the number of leases whose grant holds its segment. A slot with leases is never
-// removed. names_ may name a model that is not published any more; then it resolves to nothing. A grant holds its model and
+// Invariants: the lease count of a slot is the number of leases whose grant was made from it. A complete slot with leases is never
+// removed from slots_; an arriving one is when its fill fails, and then lives on in the leases. names_ may name a model that is not published any more; then it resolves to nothing. A grant holds its model and
 // segments by itself, so that unpublishing and renaming leave running leases alone.
 #include "holdfast/store_table.h"
 
+#include <map>
 #include <unordered_map>
 
 #include "holdfast/mutex.h"
+#include "ready_board.h"
 
 namespace holdfast {
 
@@ -18,32 +20,44 @@ constexpr size_t kDigestBytesMax = 128;
 constexpr std::string_view kDigestPrefix = "sha256:";
 constexpr std::string_view kDefaultTag = ":latest";
 
-std::string WithTag(std::string_view name) {
-  std::string text(name);
-  if (name.find(':') == std::string_view::npos) text += kDefaultTag;
-  return text;
-}
-
 class StoreTableImpl final : public StoreTable {
  public:
+  void AddArriving(const Digest& digest, std::shared_ptr<Segment> segment, std::shared_ptr<ReadyBoard> ready) override {
+    MutexLock lock(&mutex_);
+    slots_.try_emplace(digest, std::make_shared<Slot>(Slot{{std::move(segment), std::move(ready)}, 0}));
+  }
+
+  void RemoveArriving(const Digest& digest, const std::shared_ptr<Segment>& segment) override {
+    // Freed after the lock.
+    std::shared_ptr<Slot> removed;
+    MutexLock lock(&mutex_);
+    const auto found = slots_.find(digest);
+    if (found == slots_.end() || found->second->blob.ready == nullptr || found->second->blob.segment != segment) return;
+    removed = std::move(found->second);
+    slots_.erase(found);
+  }
+
   void AddSegment(const Digest& digest, std::shared_ptr<Segment> segment) override {
     MutexLock lock(&mutex_);
-    slots_.try_emplace(digest, Slot{std::move(segment), 0});
+    std::shared_ptr<Slot>& slot = slots_[digest];
+    if (slot != nullptr && slot->blob.ready == nullptr) return;
+    if (slot == nullptr || slot->blob.segment != segment) slot = std::make_shared<Slot>(Slot{{std::move(segment), nullptr}, 0});
+    slot->blob.ready = nullptr;
   }
 
   std::shared_ptr<Segment> FindSegment(const Digest& digest) const override {
     MutexLock lock(&mutex_);
-    const auto found = slots_.find(digest);
-    return found == slots_.end() ? nullptr : found->second.segment;
+    const Slot* slot = FindComplete(digest);
+    return slot == nullptr ? nullptr : slot->blob.segment;
   }
 
   DropResult TakeSegment(const Digest& digest, std::shared_ptr<Segment>* segment) override {
     MutexLock lock(&mutex_);
-    const auto found = slots_.find(digest);
-    if (found == slots_.end()) return DropResult::kAbsent;
-    if (found->second.leases > 0) return DropResult::kLeased;
-    *segment = std::move(found->second.segment);
-    slots_.erase(found);
+    const Slot* slot = FindComplete(digest);
+    if (slot == nullptr) return DropResult::kAbsent;
+    if (slot->leases > 0) return DropResult::kLeased;
+    *segment = slot->blob.segment;
+    slots_.erase(digest);
     return DropResult::kDropped;
   }
 
@@ -71,36 +85,48 @@ class StoreTableImpl final : public StoreTable {
     names_.erase(WithTag(name));
   }
 
-  bool AcquireLease(std::string_view name, pid_t pid, const std::string& tenant,
+  void VisitNames(std::string_view after,
+                  const std::function<bool(const std::string& name, const std::string& digest)>& visit) const override {
+    MutexLock lock(&mutex_);
+    for (auto it = names_.upper_bound(after); it != names_.end(); ++it) {
+      if (models_.contains(it->second) && !visit(it->first, it->second)) return;
+    }
+  }
+
+  bool AcquireLease(std::string_view name, pid_t pid, const std::string& tenant, bool arriving,
                     std::shared_ptr<LeaseGrant>* grant) override {
     MutexLock lock(&mutex_);
     const std::shared_ptr<const Model> model = Resolve(name);
     if (model == nullptr) return false;
+    Lease lease;
     auto granted = std::make_shared<LeaseGrant>();
-    granted->segments.reserve(model->blobs.size());
+    granted->blobs.reserve(model->blobs.size());
+    lease.slots.reserve(model->blobs.size());
     for (const Digest& blob : model->blobs) {
       const auto found = slots_.find(blob);
-      if (found == slots_.end()) return false;
-      granted->segments.push_back(found->second.segment);
+      if (found == slots_.end() || (found->second->blob.ready != nullptr && !arriving)) return false;
+      granted->blobs.push_back(found->second->blob);
+      lease.slots.push_back(found->second);
     }
-    for (const Digest& blob : model->blobs) slots_.find(blob)->second.leases++;
+    for (const std::shared_ptr<Slot>& slot : lease.slots) slot->leases++;
     granted->info = {++last_lease_, model->digest, pid, tenant};
     granted->model = model;
-    leases_.emplace(last_lease_, granted);
+    lease.info = granted->info;
+    leases_.emplace(last_lease_, std::move(lease));
     *grant = std::move(granted);
     return true;
   }
 
   bool ReleaseLease(uint64_t id, LeaseInfo* info) override {
     // Freed after the lock: the last holder of a segment frees its memory.
-    std::shared_ptr<LeaseGrant> released;
+    Lease released;
     MutexLock lock(&mutex_);
     const auto found = leases_.find(id);
     if (found == leases_.end()) return false;
     released = std::move(found->second);
     leases_.erase(found);
-    for (const Digest& blob : released->model->blobs) slots_.find(blob)->second.leases--;
-    *info = released->info;
+    for (const std::shared_ptr<Slot>& slot : released.slots) slot->leases--;
+    *info = released.info;
     return true;
   }
 
@@ -108,7 +134,9 @@ class StoreTableImpl final : public StoreTable {
     MutexLock lock(&mutex_);
     std::vector<SegmentState> states;
     states.reserve(slots_.size());
-    for (const auto& [digest, slot] : slots_) states.push_back({digest, slot.segment->size_bytes(), slot.leases});
+    for (const auto& [digest, slot] : slots_) {
+      if (slot->blob.ready == nullptr) states.push_back({digest, slot->blob.segment->size_bytes(), slot->leases});
+    }
     return states;
   }
 
@@ -116,13 +144,15 @@ class StoreTableImpl final : public StoreTable {
     MutexLock lock(&mutex_);
     const auto found = slots_.find(digest);
     if (found == slots_.end()) return false;
-    *state = {digest, found->second.segment->size_bytes(), found->second.leases};
-    return true;
+    *state = {digest, found->second->blob.segment->size_bytes(), found->second->leases};
+    return found->second->blob.ready == nullptr;
   }
 
   size_t segment_count() const override {
     MutexLock lock(&mutex_);
-    return slots_.size();
+    size_t count = 0;
+    for (const auto& [digest, slot] : slots_) count += slot->blob.ready == nullptr;
+    return count;
   }
 
   size_t lease_count() const override {
@@ -132,31 +162,41 @@ class StoreTableImpl final : public StoreTable {
 
   Status CheckInvariants() const override {
     MutexLock lock(&mutex_);
-    std::unordered_map<Digest, uint32_t, DigestHash> counts;
-    for (const auto& [id, grant] : leases_) {
-      for (const Digest& blob : grant->model->blobs) counts[blob]++;
+    std::unordered_map<const Slot*, uint32_t> counts;
+    for (const auto& [digest, slot] : slots_) counts[slot.get()] = 0;
+    for (const auto& [id, lease] : leases_) {
+      for (const std::shared_ptr<Slot>& slot : lease.slots) counts[slot.get()]++;
+    }
+    for (const auto& [slot, counted] : counts) {
+      if (counted == slot->leases) continue;
+      return Status::Error(code::kSystem, "broken invariant: a segment of " + std::to_string(slot->blob.segment->size_bytes()) +
+                                              " bytes has " + std::to_string(slot->leases) + " leases, counted " +
+                                              std::to_string(counted));
     }
     for (const auto& [digest, slot] : slots_) {
-      const auto found = counts.find(digest);
-      const uint32_t counted = found == counts.end() ? 0 : found->second;
-      if (counted != slot.leases) {
-        return Status::Error(code::kSystem, "broken invariant: segment " + digest.ToHex() + " has " +
-                                                std::to_string(slot.leases) + " leases, counted " + std::to_string(counted));
+      if (slot->blob.ready == nullptr && !slot->blob.segment->sealed()) {
+        return Status::Error(code::kSystem, "broken invariant: segment " + digest.ToHex() + " is complete but not sealed");
       }
-      counts.erase(digest);
-    }
-    if (!counts.empty()) {
-      return Status::Error(code::kSystem, "broken invariant: a lease maps blob " + counts.begin()->first.ToHex() +
-                                              ", which has no segment");
     }
     return Status();
   }
 
  private:
   struct Slot {
-    std::shared_ptr<Segment> segment;
+    GrantedBlob blob;
     uint32_t leases = 0;
   };
+
+  struct Lease {
+    LeaseInfo info;
+    std::vector<std::shared_ptr<Slot>> slots;
+  };
+
+  // Null when the blob is absent or arriving.
+  const Slot* FindComplete(const Digest& digest) const REQUIRES(mutex_) {
+    const auto found = slots_.find(digest);
+    return found == slots_.end() || found->second->blob.ready != nullptr ? nullptr : found->second.get();
+  }
 
   static Status IndexBlobs(Model* model) {
     std::unordered_map<Digest, uint32_t, DigestHash> indices;
@@ -191,13 +231,19 @@ class StoreTableImpl final : public StoreTable {
 
   mutable Mutex mutex_;
   uint64_t last_lease_ GUARDED_BY(mutex_) = 0;
-  std::unordered_map<Digest, Slot, DigestHash> slots_ GUARDED_BY(mutex_);
+  std::unordered_map<Digest, std::shared_ptr<Slot>, DigestHash> slots_ GUARDED_BY(mutex_);
   std::unordered_map<std::string, std::shared_ptr<const Model>> models_ GUARDED_BY(mutex_);
-  std::unordered_map<std::string, std::string> names_ GUARDED_BY(mutex_);
-  std::unordered_map<uint64_t, std::shared_ptr<LeaseGrant>> leases_ GUARDED_BY(mutex_);
+  std::map<std::string, std::string, std::less<>> names_ GUARDED_BY(mutex_);
+  std::unordered_map<uint64_t, Lease> leases_ GUARDED_BY(mutex_);
 };
 
 }  // namespace
+
+std::string WithTag(std::string_view name) {
+  std::string text(name);
+  if (name.find(':') == std::string_view::npos) text += kDefaultTag;
+  return text;
+}
 
 std::unique_ptr<StoreTable> StoreTable::Create() { return std::make_unique<StoreTableImpl>(); }
 

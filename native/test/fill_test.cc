@@ -84,7 +84,7 @@ TEST(ChunksMayComeInAnyOrder) {
     CHECK(bench.OnDisk(source.spec.digest) == source.bytes);
     CHECK_CODE(fill->Finish(), code::kBadRequest);
     CHECK_CODE(source.Put(fill.get(), 0), code::kBadRequest);
-    fill->Abort(false);
+    fill->Abort(false, Status::Error(code::kNoSource, "given up"));
     CHECK(bench.ends == 1 && bench.disk->Find(source.spec.digest, nullptr));
   }
 }
@@ -117,7 +117,7 @@ TEST(AWrongChunkStoresNothing) {
   CHECK_CODE(fill->PutChunk(1, source.Chunk(1), kChunkBytes - 1), code::kDigestMismatch);
   CHECK_CODE(fill->PutChunk(1, source.Chunk(0), kChunkBytes), code::kDigestMismatch);
   CHECK_CODE(fill->PutChunk(3, source.Chunk(0), kChunkBytes), code::kBadRequest);
-  fill->Abort(true);
+  fill->Abort(true, Status::Error(code::kNoSource, "given up"));
   // Not one byte of it reached the partial file.
   const auto again = bench.Begin(source.spec, true, true);
   std::vector<uint32_t> indices;
@@ -171,7 +171,7 @@ TEST(AnAbortWithoutKeepingLeavesNothing) {
   const Source source(25000);
   const auto fill = bench.Begin(source.spec, true, true);
   CHECK_OK(source.Put(fill.get(), 1));
-  fill->Abort(false);
+  fill->Abort(false, Status::Error(code::kNoSource, "given up"));
   CHECK(bench.budget->used_bytes() == 0 && bench.disk->used_bytes() == 0);
   CHECK_OK(bench.disk->CheckInvariants());
 }
@@ -196,7 +196,7 @@ TEST(AnAbortWaitsForRunningChunks) {
       CHECK(status.ok() || status.Is(code::kBadRequest));
     }
   });
-  fill->Abort(true);
+  fill->Abort(true, Status::Error(code::kNoSource, "given up"));
   putting.join();
   CHECK(bench.ends == 1 && bench.budget->used_bytes() == 0);
 }

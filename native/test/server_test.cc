@@ -48,7 +48,7 @@ TEST(MalformedFramesCloseTheirConnectionOnly) {
 TEST(TheFirstFrameMustBeAGreetingInAVersionThatBothSpeak) {
   StoreFixture fixture;
   fixture.Publish("m", {100}, {"acme/x"});
-  for (const std::string& bytes : {OpenFrame(1, "acme/x"), HelloFrame(2, 9), HelloFrame(0, 0), HelloFrame(1, 1) + "x",
+  for (const std::string& bytes : {OpenFrame(1, "acme/x"), HelloFrame(3, 9), HelloFrame(0, 0), HelloFrame(1, 1) + "x",
                                    FrameWriter(FrameType::kHello, 0).Str("HELLO").Take()}) {
     RawClient client(fixture, /*greet=*/false);
     client.Send(bytes);
@@ -100,7 +100,8 @@ TEST(OneNumberMayNotWaitTwice) {
 }
 
 TEST(LimitsRefuseWithoutClosing) {
-  StoreFixture fixture([](StoreOptions* options) { options->server = {options->server.socket_path, 2, 3}; });
+  StoreFixture fixture([](StoreOptions* options) { options->server.connections_max = 2;
+    options->server.leases_per_connection_max = 3; });
   fixture.Publish("m", {100}, {"acme/x"});
   RawClient client(fixture);
   client.Send(OpenFrame(1, "acme/x"));

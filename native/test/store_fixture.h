@@ -30,7 +30,9 @@ struct StoreFixture : public StoreListener {
   std::unique_ptr<Store> store;
 
   explicit StoreFixture(const std::function<void(StoreOptions*)>& adjust = [](StoreOptions*) {}) {
-    options.server = {folder.path() + "/store.sock", 8, 64};
+    options.server.socket_path = folder.path() + "/store.sock";
+    options.server.connections_max = 8;
+    options.server.leases_per_connection_max = 64;
     options.memory_limit_bytes = 64 << 20;
     options.disk_path = folder.path() + "/disk";
     options.disk_limit_bytes = 64 << 20;
@@ -112,7 +114,11 @@ struct Opened {
 
 inline std::future<Opened> OpenLater(Client* client, const std::string& name, uint64_t deadline_ms = kNoDeadline) {
   auto promise = std::make_shared<std::promise<Opened>>();
-  client->Open({name, "public", deadline_ms}, [promise](Status status, std::unique_ptr<OpenedModel> model) {
+  OpenRequest request;
+  request.name = name;
+  request.tenant = "public";
+  request.deadline_ms = deadline_ms;
+  client->Open(std::move(request), [promise](Status status, std::unique_ptr<OpenedModel> model) {
     promise->set_value({std::move(status), std::move(model)});
   });
   return promise->get_future();

@@ -13,7 +13,7 @@
 namespace holdfast::test {
 
 std::vector<uint8_t> BytesOf(const OpenedModel& model, size_t file) {
-  const MappedBlob& blob = model.blobs()[model.files()[file].blob];
+  const MappedBlob blob = model.blob(model.files()[file].blob);
   return {blob.data, blob.data + blob.size_bytes};
 }
 
@@ -26,7 +26,7 @@ TEST(AnOpenedModelShowsItsBytes) {
     CHECK_OK(opened.status);
     CHECK(opened.model->digest() == "digest-1" && opened.model->files().size() == 3);
     CHECK(opened.model->files()[2].path == "file-2" && BytesOf(*opened.model, 2) == Bytes(5, 3));
-    CHECK(BytesOf(*opened.model, 0) == Bytes(10000, 1) && opened.model->blobs()[1].size_bytes == 0);
+    CHECK(BytesOf(*opened.model, 0) == Bytes(10000, 1) && opened.model->blob(1).size_bytes == 0);
   }
   fixture.Await([&] { return fixture.closed == 4; });
   CHECK(fixture.store->stats().server.open_hits == 4 && fixture.opened == 4);
@@ -54,7 +54,7 @@ TEST(LongFileListsTakeSeveralFrames) {
   const auto client = fixture.Connect();
   const Opened opened = OpenNow(client.get(), "acme/long");
   CHECK_OK(opened.status);
-  CHECK(opened.model->files().size() == 500 && opened.model->blobs().size() == 1);
+  CHECK(opened.model->files().size() == 500 && opened.model->blob_count() == 1);
   CHECK(opened.model->files()[499].path == model.files[499].path);
 }
 

@@ -86,12 +86,12 @@ export class StoreFixture {
   }
 
   /** Publishes a model whose files have these bytes; returns its digest. */
-  async publish(name: string, contents: readonly Buffer[]): Promise<string> {
+  async publish(name: string, contents: readonly Buffer[], paths: readonly string[] = []): Promise<string> {
     const files: ModelFileEntry[] = []
     for (const [index, bytes] of contents.entries()) {
       const sha = sha256(bytes)
       if (this.store.blob(sha) === null) await this.add(bytes)
-      files.push({ path: `file-${index}`, sha256: sha, sizeBytes: bytes.length })
+      files.push({ path: paths[index] ?? `file-${index}`, sha256: sha, sizeBytes: bytes.length })
     }
     const digest = digestOf(name)
     this.store.publish({ digest, files }, [name])

@@ -29,9 +29,13 @@ struct BlobSpec {
 // BAD_REQUEST unless the chunks are non-empty and sum to the size of the blob.
 Status ValidateBlobSpec(const BlobSpec& spec);
 
+class ReadyBoard;
+
 // What a fill writes to. At least one of segment and partial; `present` instead when the blob needs no bytes.
 struct FillTargets {
   std::shared_ptr<Segment> segment;
+  // Tells clients that have the arriving segment open; may be null.
+  std::shared_ptr<ReadyBoard> ready;
   std::unique_ptr<PartialBlob> partial;
   bool present = false;
 };
@@ -58,8 +62,8 @@ class Fill {
   virtual uint64_t size_bytes() const = 0;
   // BAD_REQUEST while chunks are missing. DIGEST_MISMATCH ends the fill and discards everything.
   virtual Status Finish() = 0;
-  // Waits for running PutChunk calls. Nothing happens after a finish.
-  virtual void Abort(bool keep_partial) = 0;
+  // Waits for running PutChunk calls. Nothing happens after a finish. Who has the arriving segment open hears `reason`.
+  virtual void Abort(bool keep_partial, const Status& reason) = 0;
 
  protected:
   Fill() = default;

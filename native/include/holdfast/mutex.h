@@ -2,6 +2,7 @@
 #ifndef HOLDFAST_MUTEX_H_
 #define HOLDFAST_MUTEX_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -40,6 +41,13 @@ class CondVar {
   void Wait(Mutex* mutex) REQUIRES(mutex) {
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
     condition_.wait(lock);
+    lock.release();
+  }
+  // The same, for at most `patience`.
+  template <typename Duration>
+  void WaitFor(Mutex* mutex, Duration patience) REQUIRES(mutex) {
+    std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
+    condition_.wait_for(lock, patience);
     lock.release();
   }
   void NotifyAll() { condition_.notify_all(); }

@@ -6,9 +6,14 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "holdfast/access_policy.h"
+#include "holdfast/client.h"
+#include "holdfast/protocol.h"
 #include "holdfast/status.h"
 #include "holdfast/store_table.h"
 
@@ -19,6 +24,10 @@ struct ServerOptions {
   uint32_t connections_max = 0;
   // Open and waiting ones together.
   uint32_t leases_per_connection_max = 0;
+  // What a client is told of the store as a whole; the number of connections is filled in. Called on the server's thread.
+  std::function<StoreCounters()> counters;
+  // sha256 of a token that opens everything, for the processes that the daemon starts itself. Null: none.
+  std::shared_ptr<const Digest> own_token;
 };
 
 struct OpenMiss {
@@ -28,6 +37,11 @@ struct OpenMiss {
   uint64_t deadline_ms = 0;
   pid_t pid = 0;
   uid_t uid = 0;
+  // Not empty: the client had this model of a store that has gone, and brings its memory (Server::TakeHeld).
+  std::string held_digest;
+  uint64_t held_bytes = 0;
+  // The client's rule names the models that it may open: what it says a name means has to be checked.
+  bool restricted = false;
 };
 
 // Called on the server's thread or inside Answer; must not block and must not call the server.
@@ -55,9 +69,13 @@ class Server {
                       std::unique_ptr<Server>* server);
   virtual ~Server() = default;
 
-  // Sends the model to whoever waits under `request_id`. UNKNOWN_MODEL when it is not published with all blobs in memory:
-  // the request goes on waiting. A request that is not there any more is no error: its client has gone.
+  // Sends the model to whoever waits under `request_id`. UNKNOWN_MODEL when it is not published with all blobs in memory, or on their
+  // way there if the client can wait for ranges: the request goes on waiting. A request that is not there any more is no error: its client has gone.
   virtual Status Answer(uint32_t request_id, const std::string& digest) = 0;
+  // The segments that the client of a waiting request brought, once; empty when it brought none or has gone.
+  virtual std::vector<HeldSegment> TakeHeld(uint32_t request_id) = 0;
+  // From now on; connections that no rule fits any more are ended.
+  virtual void SetAccess(std::vector<AccessRule> rules) = 0;
   virtual void Refuse(uint32_t request_id, const std::string& code, const std::string& message) = 0;
 
   virtual ServerStats stats() const = 0;

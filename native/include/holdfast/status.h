@@ -13,6 +13,7 @@ namespace holdfast {
 
 namespace code {
 inline constexpr std::string_view kBadConfig = "BAD_CONFIG";
+inline constexpr std::string_view kBadModelFile = "BAD_MODEL_FILE";
 inline constexpr std::string_view kBadModelName = "BAD_MODEL_NAME";
 inline constexpr std::string_view kBadRequest = "BAD_REQUEST";
 inline constexpr std::string_view kDeadlineExceeded = "DEADLINE_EXCEEDED";
@@ -20,12 +21,14 @@ inline constexpr std::string_view kDigestMismatch = "DIGEST_MISMATCH";
 inline constexpr std::string_view kDiskFailed = "DISK_FAILED";
 inline constexpr std::string_view kDiskFull = "DISK_FULL";
 inline constexpr std::string_view kMemoryFull = "MEMORY_FULL";
+inline constexpr std::string_view kNoSource = "NO_SOURCE";
 inline constexpr std::string_view kShuttingDown = "SHUTTING_DOWN";
 inline constexpr std::string_view kStoreBusy = "STORE_BUSY";
 inline constexpr std::string_view kStoreProtocol = "STORE_PROTOCOL";
 inline constexpr std::string_view kStoreUnreachable = "STORE_UNREACHABLE";
 inline constexpr std::string_view kSystem = "SYSTEM";
 inline constexpr std::string_view kTooLarge = "TOO_LARGE";
+inline constexpr std::string_view kUnauthorized = "UNAUTHORIZED";
 inline constexpr std::string_view kUnknownModel = "UNKNOWN_MODEL";
 }  // namespace code
 

@@ -1,234 +1,232 @@
 /**
- * A cluster of real NodeCores on a virtual clock and network. Everything is drawn from one seed: the topology, the models, the
- * requests, the losses; one seed is one run, to the byte of its event log.
+ * A cluster of real NodeCores and real decisions on a virtual clock and network: built from a scenario, driven by requests and
+ * events. Everything is drawn from one seed; one scenario and one seed are one run.
  */
-import { Interner } from '../node/core/index.ts'
+import { defaultNodeCoreOptions, Interner } from '../node/core/index.ts'
+import type { NodeCoreOptions } from '../node/core/options.ts'
 import { createPrng, type Prng } from '../placement/prng.ts'
-import { type RouteDecision, route } from '../placement/route.ts'
-import type { ModelId, NodeId } from '../placement/types.ts'
-import { type CatalogOptions, createCatalog, createZipf, defaultCatalogOptions, type SimModel } from './catalog.ts'
-import { EventLog } from './event-log.ts'
+import type { EventLog } from './event-log.ts'
 import { EventQueue } from './event-queue.ts'
-import { defaultNetworkOptions, Network, type NetworkOptions } from './network.ts'
-import { defaultSimNodeOptions, SimNode, type SimNodeOptions, type SimWorld } from './sim-node.ts'
-import { defaultSimOriginOptions, SimOrigin, type SimOriginOptions } from './sim-origin.ts'
+import { Metrics } from './metrics/metrics.ts'
+import { defaultNetworkOptions, Network } from './network.ts'
+import { SimNode } from './node/sim-node.ts'
+import type { World } from './node/world.ts'
+import type { Scenario } from './scenario.ts'
+import { PeerGraph } from './world/connections.ts'
+import type { ScenarioInputs } from './world/inputs.ts'
+import { createModels, drawModel, type SimModel } from './world/models.ts'
+import { createRequests, type PushedModel, type RequestTable } from './world/requests.ts'
+import { SimOrigin } from './world/sim-origin.ts'
+import { createTopology, type Topology } from './world/topology.ts'
+import { Transport } from './world/transport.ts'
 
 export interface ClusterOptions {
-  readonly seed: number
-  readonly nodeCount: number
-  /** Time after which both ends notice that a connection is gone. */
-  readonly detectMs: number
-  readonly network: NetworkOptions
-  readonly catalog: CatalogOptions
-  readonly node: SimNodeOptions
-  readonly origin: SimOriginOptions
+  readonly inputs?: ScenarioInputs
+  readonly core?: Partial<NodeCoreOptions>
+  /** For tests and failure reports. */
+  readonly log?: EventLog
 }
 
-export const defaultClusterOptions: Omit<ClusterOptions, 'seed'> = {
-  nodeCount: 50,
-  detectMs: 200,
-  network: defaultNetworkOptions,
-  catalog: defaultCatalogOptions,
-  node: defaultSimNodeOptions,
-  origin: defaultSimOriginOptions,
-}
-
-export interface RequestRecord {
-  readonly atMs: number
-  readonly node: NodeId
-  readonly model: ModelId
-  readonly elapsedMs: number
-  /** 'no-room': all memory is taken by fetches under way. */
-  readonly outcome: 'local' | 'forwarded' | 'fetched' | 'failed' | 'no-room'
-  /** For a failed one: somebody had it and could be reached, or the origin was there. */
-  readonly couldServe: boolean
-}
-
-export class Cluster {
-  readonly options: ClusterOptions
+export class Cluster implements World {
+  readonly scenario: Scenario
+  readonly core: NodeCoreOptions
   readonly queue = new EventQueue()
-  readonly log = new EventLog()
+  readonly topology: Topology
   readonly network: Network
+  readonly transport: Transport
   readonly origin: SimOrigin
-  readonly models: readonly SimModel[]
+  readonly models: SimModel[]
+  readonly byId: Map<string, SimModel>
+  readonly ids: readonly string[]
   readonly nodes: SimNode[] = []
-  readonly requests: RequestRecord[] = []
-  requestsOpen = 0
-  private readonly random: Prng
+  readonly interner = new Interner()
+  readonly metrics: Metrics
+  readonly log: EventLog | null
+  readonly control = { delayMs: 0 }
+  readonly requests: RequestTable
+  readonly peers: PeerGraph
+  readonly random: Prng
+  /** Models that appear during the run; their pushes are events. */
+  readonly pushed: readonly PushedModel[]
+  /** What the cluster is to keep. */
+  readonly pins: { readonly model: SimModel; readonly replicas: number }[] = []
+  private nextRequest = 0
 
-  constructor(options: Partial<ClusterOptions> & { readonly seed: number }) {
-    this.options = { ...defaultClusterOptions, ...options }
-    this.random = createPrng(this.options.seed)
-    const { queue, log, nodes } = this
-    const width = String(this.options.nodeCount - 1).length
-    const ids = Array.from({ length: this.options.nodeCount }, (_, index) => `n${String(index).padStart(width, '0')}`)
-    const interner = new Interner()
-    for (const id of ids) interner.index(id)
-    this.network = new Network({ ids, queue, random: this.random.child('network') }, this.options.network)
-    this.origin = new SimOrigin(queue, this.options.origin)
-    this.models = createCatalog(this.random.child('catalog'), this.options.catalog)
-    const catalog = new Map(this.models.map((model) => [model.id, model]))
-    const world: SimWorld = { ids, nodes, queue, network: this.network, origin: this.origin, catalog, interner, log }
-    for (const [index, id] of ids.entries()) {
-      nodes.push(new SimNode(world, index, this.random.child(id), this.options.node))
-    }
+  constructor(scenario: Scenario, { inputs = {}, core = {}, log }: ClusterOptions = {}) {
+    this.scenario = scenario
+    this.core = { ...defaultNodeCoreOptions, sharesPartialModels: true, ...instantCore(scenario), ...core }
+    this.log = log ?? null
+    this.random = createPrng(scenario.seed)
+    const { queue, random } = this
+    this.topology = createTopology(scenario, inputs, random.child('topology'))
+    const { topology } = this
+    this.ids = topology.ids
+    for (const id of this.ids) this.interner.index(id)
+    this.network = new Network(
+      { ids: this.ids, queue, random: random.child('network'), geography: topology },
+      { ...defaultNetworkOptions, lossPercent: scenario.gossip.lossPercent },
+    )
+    const modelRandom = random.child('models')
+    this.models = createModels(scenario.models, inputs.trace?.models ?? inputs.models ?? null, modelRandom)
+    this.pushed = drawPushed(scenario, this.models.length, modelRandom.child('pushed'))
+    for (const { model } of this.pushed) this.models.push(model)
+    this.byId = new Map(this.models.map((model) => [model.id, model]))
+    this.metrics = createMetrics(scenario, topology, this.models.length)
+    const { bytesPerS: originBytesPerS, perNodeBytesPerS: originPerNodeBytesPerS } = scenario.origin
+    this.transport = new Transport({
+      queue,
+      topology,
+      network: this.network,
+      isOriginReachable: (node) => this.origin.reachable(node),
+      originBytesPerS,
+      originPerNodeBytesPerS,
+    })
+    const { transport, metrics } = this
+    this.origin = new SimOrigin({ queue, topology, transport, metrics }, scenario.origin)
+    this.control.delayMs = scenario.gossip.extraDelayMs
+    for (const [index, id] of this.ids.entries()) this.nodes.push(new SimNode(this, index, random.child(id)))
+    this.peers = new PeerGraph(this)
+    this.requests = createRequests({
+      scenario,
+      inputs,
+      topology,
+      models: this.models,
+      pushed: this.pushed,
+      random: random.child('load'),
+    })
   }
 
-  start(): void {
-    for (const node of this.nodes) node.start()
-    this.eachPair((a, b) => this.connect(a, b))
+  /** @param isAway nodes that join later. */
+  start(isAway: (node: SimNode) => boolean = () => false): void {
+    for (const node of this.nodes) {
+      if (isAway(node)) this.network.setDown(node.index, true)
+      else node.start()
+    }
+    this.peers.connectAll()
+  }
+
+  /** Requests and everything else, up to this time. */
+  runUntil(endMs: number): void {
+    const { timesMs, models, nodes } = this.requests
+    for (; this.nextRequest < timesMs.length && timesMs[this.nextRequest]! <= endMs; this.nextRequest += 1) {
+      const atMs = timesMs[this.nextRequest]!
+      this.queue.runUntil(atMs)
+      this.request(this.nodes[nodes[this.nextRequest]!]!, this.models[models[this.nextRequest]!]!)
+    }
+    this.queue.runUntil(endMs)
   }
 
   run(durationMs: number): void {
-    this.queue.runUntil(this.queue.nowMs + durationMs)
+    this.runUntil(this.queue.nowMs + durationMs)
   }
 
-  at(delayMs: number, run: () => void): void {
-    this.queue.schedule(delayMs, run)
+  /** A request that means a node which does not serve comes to the next one, as balancers do it: of its zone, if there is one. */
+  request(node: SimNode, model: SimModel): void {
+    const { nowMs } = this.queue
+    const entry = this.entryFor(node)
+    if (entry === null) this.metrics.failed(nowMs, 'node-down', false)
+    else entry.desk.arrive(model, nowMs)
   }
 
   crash(node: SimNode): void {
+    if (!node.up) return
+    node.note('crashes')
     node.crash()
     this.network.setDown(node.index, true)
-    this.log.add(this.queue.nowMs, `${node.id} crashes`)
-    for (const other of this.nodes) if (other !== node) this.disconnect(node, other)
+    this.transport.cutBroken()
+    this.peers.lost(node)
   }
 
   restart(node: SimNode): void {
+    if (node.up) return
     this.network.setDown(node.index, false)
-    this.log.add(this.queue.nowMs, `${node.id} restarts`)
+    node.note('starts')
     node.restart()
-    for (const other of this.nodes) if (other !== node) this.connect(node, other)
+    this.peers.back(node)
+  }
+
+  /** As an operator does it, at any node. */
+  pin(model: SimModel, replicas: number): void {
+    const node = this.nodes.find(({ up }) => up)
+    if (node === undefined) return
+    this.pins.push({ model, replicas })
+    const { nowMs } = this.queue
+    const tier = node.disk === null ? 'memory' : 'disk'
+    const record = { name: `sha256:${model.id}`, replicaCount: replicas, tier, changedMs: nowMs, by: node.id } as const
+    node.step({ kind: 'pins', records: [record], wallMs: nowMs })
   }
 
   partition(isApart: (node: number) => boolean): void {
     this.network.partition(isApart)
-    this.eachPair((a, b) => {
-      if (isApart(a.index) !== isApart(b.index)) this.disconnect(a, b)
-    })
+    this.transport.cutBroken()
+    this.peers.parted(isApart)
   }
 
   heal(): void {
-    const apart: [SimNode, SimNode][] = []
-    this.eachPair((a, b) => {
-      if (!this.network.linked(a.index, b.index)) apart.push([a, b])
-    })
-    this.network.heal()
-    for (const [a, b] of apart) this.connect(a, b)
+    this.peers.healed(() => this.network.heal())
   }
 
-  /** Requests at random nodes for models by Zipf's law, at random times. */
-  load(options: { requestCount: number; durationMs: number; zipfExponent: number }): void {
-    const random = this.random.child('load')
-    const rank = createZipf(this.models.length, options.zipfExponent, random)
-    for (let count = 0; count < options.requestCount; count += 1) {
-      const node = this.nodes[random.int(this.nodes.length)]!
-      const model = this.models[rank()]!
-      this.at(random.float() * options.durationMs, () => this.request(node, model))
+  /** Nothing more will be wrong from outside: faults end, nodes that crashed come back. */
+  calm(): void {
+    this.origin.available = true
+    this.origin.cutOff.clear()
+    this.network.lossPercent = 0
+    this.control.delayMs = 0
+    this.heal()
+    for (const node of this.nodes) {
+      node.chunks.byzantine = false
+      node.loader.diskSlowness = 1
+      this.transport.slow(node.index, 1)
     }
   }
 
-  /** One user's request at one node, as the daemon serves it: here, at a holder, or after a fetch. */
-  request(node: SimNode, model: SimModel): void {
-    if (!node.up) return
-    this.requestsOpen += 1
-    node.noteRequest(model.id)
-    node.step({ kind: 'demand', model: model.id })
-    this.serve({ node, model, startedMs: this.queue.nowMs, excluded: [] })
-  }
-
-  private serve(request: OpenRequest): void {
-    const { node, model } = request
-    const decision = this.decide(request)
-    switch (decision.kind) {
-      case 'local':
-        this.end(request, 'local')
-        break
-      case 'forward':
-        this.forward(request, decision.node!)
-        break
-      case 'fetch':
-        node.fetch(model, (outcome) => this.end(request, outcome === 'complete' ? 'fetched' : outcome))
-        break
-      case 'unservable':
-        this.end(request, 'failed')
-        break
+  private entryFor(node: SimNode): SimNode | null {
+    if (node.up && !node.draining) return node
+    const { nodes, topology } = this
+    const zone = topology.zoneOf(node.index)
+    let other: SimNode | null = null
+    for (let step = 1; step < nodes.length; step += 1) {
+      const candidate = nodes[(node.index + step) % nodes.length]!
+      if (!candidate.up || candidate.draining) continue
+      if (topology.zoneOf(candidate.index) === zone) return candidate
+      other ??= candidate
     }
-  }
-
-  private decide({ node, model, excluded }: OpenRequest): RouteDecision {
-    const self = {
-      tier: node.resident.has(model.id) ? ('memory' as const) : null,
-      queueMs: 0,
-      diskBandwidthBytesPerS: 1_000_000_000,
-      runnable: true,
-    }
-    const context = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
-    const request = { model, self, context, excluded, mayForward: true, originAllowed: true }
-    const view = node.core.routeView(request, this.queue.nowMs)
-    return route(view, (bound) => this.random.int(bound))
-  }
-
-  private forward(request: OpenRequest, to: NodeId): void {
-    const { node, model } = request
-    const holder = this.nodes.find((candidate) => candidate.id === to)!
-    const retry = (): void => this.serve({ ...request, excluded: [...request.excluded, to] })
-    const rttMs = this.network.rttMs(node.index, holder.index)
-    this.at(rttMs / 2, () => {
-      const reached = this.network.linked(node.index, holder.index)
-      const accepted = reached && holder.resident.has(model.id)
-      if (accepted) holder.noteRequest(model.id)
-      this.at(reached ? rttMs / 2 : this.options.node.callTimeoutMs, () => {
-        if (!reached) node.step({ kind: 'call-failed', node: to })
-        if (accepted || !node.up) this.end(request, node.up ? 'forwarded' : 'failed')
-        else retry()
-      })
-    })
-  }
-
-  private end({ node, model, startedMs }: OpenRequest, outcome: RequestRecord['outcome']): void {
-    this.requestsOpen -= 1
-    const elapsedMs = this.queue.nowMs - startedMs
-    const couldServe =
-      node.up && (this.origin.available || this.nodes.some((other) => this.canServe(node, other, model)))
-    this.requests.push({ atMs: startedMs, node: node.id, model: model.id, elapsedMs, outcome, couldServe })
-    this.log.add(this.queue.nowMs, `${node.id} request ${model.id.slice(0, 8)} ${outcome}`)
-  }
-
-  private canServe(node: SimNode, other: SimNode, model: SimModel): boolean {
-    return other.resident.has(model.id) && (other === node || this.network.linked(node.index, other.index))
-  }
-
-  private connect(a: SimNode, b: SimNode): void {
-    const rttMs = this.network.rttMs(a.index, b.index)
-    this.at(rttMs, () => {
-      if (!this.network.linked(a.index, b.index)) return
-      for (const [here, there] of [
-        [a, b],
-        [b, a],
-      ] as const) {
-        here.step({ kind: 'peer-up', node: there.id })
-        here.step({ kind: 'rtt-measured', node: there.id, rttMs })
-      }
-    })
-  }
-
-  private disconnect(a: SimNode, b: SimNode): void {
-    this.at(this.options.detectMs, () => {
-      if (this.network.linked(a.index, b.index)) return
-      a.step({ kind: 'peer-down', node: b.id })
-      b.step({ kind: 'peer-down', node: a.id })
-    })
-  }
-
-  private eachPair(run: (a: SimNode, b: SimNode) => void): void {
-    for (const [at, a] of this.nodes.entries()) for (const b of this.nodes.slice(at + 1)) run(a, b)
+    return other
   }
 }
 
-interface OpenRequest {
-  readonly node: SimNode
-  readonly model: SimModel
-  readonly startedMs: number
-  readonly excluded: readonly NodeId[]
+/** Nothing waits to be said: entries come in the instant in which they are true. */
+function instantCore({ gossip }: Scenario): Partial<NodeCoreOptions> {
+  if (!gossip.instant) return {}
+  const none = { state: 0, residency: 0, demand: 0, suspicion: 0 }
+  const publisher = { ...defaultNodeCoreOptions.publisher, intervalMs: none, urgentIntervalMs: 0, coalesceMs: none }
+  return { publisher }
+}
+
+function drawPushed(scenario: Scenario, count: number, random: Prng): PushedModel[] {
+  return scenario.events
+    .filter((event) => event.kind === 'push')
+    .map(({ atS, sizeBytes, ratePerS }, at) => {
+      const model = drawModel(scenario.models, count + at, sizeBytes, random.child(String(at)))
+      return { model, atMs: atS * 1_000, ratePerS }
+    })
+}
+
+function createMetrics(scenario: Scenario, topology: Topology, modelCount: number): Metrics {
+  const zones = zonesOf(topology)
+  const durationMs = scenario.durationS * 1_000
+  return new Metrics({
+    nodeCount: topology.ids.length,
+    modelCount,
+    zoneOf: topology.ids.map((_, node) => zones.indexOf(topology.zoneOf(node))),
+    zoneCount: zones.length,
+    durationMs,
+    warmupMs: scenario.warmupS * 1_000,
+    bucketMs: scenario.bucketS === null ? durationMs / 100 : scenario.bucketS * 1_000,
+  })
+}
+
+/** In the order of their first node. */
+export function zonesOf(topology: Topology): string[] {
+  return [...new Set(topology.ids.map((_, node) => topology.zoneOf(node)))]
 }

@@ -1,3 +1,9 @@
 /** The simulator: the decisions of placement/ and the protocol of node/core on a virtual clock and network. */
-export { checkAll, checkConvergence, publishedNow, replayHint } from './checkers.ts'
-export { Cluster, type ClusterOptions, defaultClusterOptions, type RequestRecord } from './cluster.ts'
+export { checkAll } from './check/checkers.ts'
+export { checkConvergence, type Published, publishedNow } from './check/convergence.ts'
+export { Cluster, type ClusterOptions } from './cluster.ts'
+export { EventLog } from './event-log.ts'
+export { type RunOptions, replayCommand, runCluster, runScenario } from './run.ts'
+export type * from './run-result.ts'
+export { parseScenario, type Scenario, withValues } from './scenario.ts'
+export type { ScenarioInputs } from './world/inputs.ts'

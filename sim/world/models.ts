@@ -1,5 +1,5 @@
 /** The models of a simulated world: identity, size, what they cost to start and to run, and their chunks, drawn from one seed. */
-import type { FetchChunk } from '../../node/core/events.ts'
+import type { FetchChunk, ResidentModel } from '../../node/core/events.ts'
 import type { Prng } from '../../placement/prng.ts'
 import type { ModelId, Sha256 } from '../../placement/types.ts'
 import type { ModelsSpec } from '../scenario.ts'
@@ -13,6 +13,9 @@ export class SimModel {
   readonly initMs: number
   readonly executeMs: number
   readonly chunkCount: number
+  /** As a node tells of it; the same objects for all nodes. */
+  readonly inMemory: ResidentModel
+  readonly onDisk: ResidentModel
   private readonly chunkBytes: number
   private readonly random: Prng
   private made: readonly FetchChunk[] | null = null
@@ -29,6 +32,8 @@ export class SimModel {
     this.random = random
     this.chunkCount = Math.max(1, Math.ceil(given.sizeBytes / given.chunkBytes))
     this.id = drawDigest(random.child('id'))
+    this.inMemory = { model: this.id, tier: 'memory', sizeBytes: this.sizeBytes }
+    this.onDisk = { model: this.id, tier: 'disk', sizeBytes: this.sizeBytes }
   }
 
   /** Made when first asked for: most models of a large world are never fetched. */

@@ -17,6 +17,7 @@ export interface TransportPorts {
   readonly queue: EventQueue
   readonly topology: Topology
   readonly network: Network
+  readonly isOriginReachable: (node: number) => boolean
   readonly originBytesPerS: number | null
   readonly originPerNodeBytesPerS: number | null
 }
@@ -26,6 +27,8 @@ export class Transport {
   readonly sentBytes: Record<LinkClass, number> = { site: 0, zone: 0, far: 0, origin: 0 }
   readonly arrivedBytes: Record<LinkClass, number> = { site: 0, zone: 0, far: 0, origin: 0 }
   readonly brokenBytes: Record<LinkClass, number> = { site: 0, zone: 0, far: 0, origin: 0 }
+  /** Transfers that began and did not end, each with its class and bytes. */
+  private readonly underWay = new Set<{ readonly kind: LinkClass; readonly sizeBytes: number }>()
   /** The index by which flows know the origin. */
   readonly origin: number
   private readonly ports: TransportPorts
@@ -61,16 +64,30 @@ export class Transport {
   /** @param end called once; false when the link broke on the way. */
   send(from: number, to: number, sizeBytes: number, end: (arrived: boolean) => void): void {
     const kind = this.classOf(from, to)
+    const transfer = { kind, sizeBytes }
+    this.underWay.add(transfer)
     this.sentBytes[kind] += sizeBytes
     const finish = (arrived: boolean): void => {
       const counts = arrived ? this.arrivedBytes : this.brokenBytes
       counts[kind] += sizeBytes
+      this.underWay.delete(transfer)
       end(arrived)
     }
     this.flows.send(from, to, sizeBytes, (left) => {
       if (!left) finish(false)
       else this.ports.queue.schedule(this.oneWayMs(from, to), () => finish(this.isLinked(from, to)))
     })
+  }
+
+  get underWayCount(): number {
+    return this.underWay.size
+  }
+
+  /** Recounted, for the checkers. */
+  underWayBytes(): Record<LinkClass, number> {
+    const bytes = { site: 0, zone: 0, far: 0, origin: 0 }
+    for (const { kind, sizeBytes } of this.underWay) bytes[kind] += sizeBytes
+    return bytes
   }
 
   /** Links broke: what crosses them ends. */
@@ -86,8 +103,8 @@ export class Transport {
   }
 
   private isLinked(from: number, to: number): boolean {
-    const { network } = this.ports
-    return from === this.origin ? network.linked(to, to) : network.linked(from, to)
+    const { network, isOriginReachable } = this.ports
+    return from === this.origin ? network.linked(to, to) && isOriginReachable(to) : network.linked(from, to)
   }
 
   private oneWayMs(from: number, to: number): number {

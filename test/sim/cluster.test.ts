@@ -1,34 +1,40 @@
 /** Fifty real protocol cores on a virtual clock. SEED=... replays one run; without it the seed below is run. */
 import { describe, expect, test } from 'vitest'
-import {
-  Cluster,
-  type ClusterOptions,
-  checkAll,
-  checkConvergence,
-  defaultClusterOptions,
-  publishedNow,
-  replayHint,
-} from '../../sim/index.ts'
+import { type Cluster, checkAll, checkConvergence, EventLog, publishedNow, runCluster } from '../../sim/index.ts'
+import { createWorld, replayHint, scenarioOf } from './support/worlds.ts'
 
 const seeds = process.env.SEED === undefined ? [15] : [Number(process.env.SEED)]
 const file = 'test/sim/cluster.test.ts'
 
-const create = (seed: number, over: Partial<ClusterOptions> = {}): Cluster => new Cluster({ seed, ...over })
-const lossy = (lossPercent: number) => ({ network: { ...defaultClusterOptions.network, lossPercent } })
-
 /** Quiet time, then everything a run must satisfy. */
 function expectSound(cluster: Cluster): void {
+  cluster.calm()
   cluster.run(60_000)
   const published = publishedNow(cluster)
   cluster.run(30_000)
   expect(checkAll(cluster, published), replayHint(cluster, file)).toEqual([])
 }
 
+/** All nodes bring the model in; how many have it in the end. */
+function loadAll(cluster: Cluster, nodes: Cluster['nodes'], model: Cluster['models'][number]) {
+  const outcomes: string[] = []
+  let lastMs = 0
+  for (const node of nodes) {
+    node.loader.load(model, (source) => {
+      outcomes.push(source === null ? 'failed' : 'complete')
+      lastMs = cluster.queue.nowMs
+    })
+  }
+  return { outcomes, lastMs: () => lastMs }
+}
+
+const complete = (count: number) => Array.from({ length: count }, () => 'complete')
+
 describe.each(seeds)('fifty nodes, seed %i', (seed) => {
   test('with 10 % message loss all learn what everyone holds within 30 s', () => {
-    const cluster = create(seed, lossy(10))
-    for (const [at, node] of cluster.nodes.entries()) node.preload(cluster.models[at % cluster.models.length]!)
+    const cluster = createWorld({ seed, 'gossip.lossPercent': 10 })
     cluster.start()
+    for (const [at, node] of cluster.nodes.entries()) node.preload(cluster.models[at % cluster.models.length]!)
     cluster.run(3_000)
     const published = publishedNow(cluster)
     expect(published.size, 'state and residency of each node').toBeGreaterThanOrEqual(100)
@@ -38,53 +44,63 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
   })
 
   test('under load with 10 % loss every request is answered and every fetch ends', () => {
-    const cluster = create(seed, lossy(10))
-    cluster.start()
-    cluster.run(2_000)
-    cluster.load({ requestCount: 1_000, durationMs: 60_000, zipfExponent: 1 })
-    cluster.run(60_000)
-    expectSound(cluster)
-    const outcomes = new Set(cluster.requests.map((request) => request.outcome))
-    expect([...outcomes].sort(), replayHint(cluster, file)).toEqual(['fetched', 'forwarded', 'local'])
+    const values = {
+      seed,
+      durationS: 60,
+      'gossip.lossPercent': 10,
+      'requests.ratePerS': 16,
+      'requests.zipfExponent': 1,
+    }
+    const cluster = runCluster(scenarioOf(values), { log: new EventLog() })
+    expect(cluster.metrics.findings, replayHint(cluster, file)).toEqual([])
+    const { servedBy, failedBy } = cluster.metrics
+    expect(servedBy.reduce((sum, count) => sum + count, 0)).toBe(cluster.requests.timesMs.length)
+    expect([...failedBy]).toEqual([0, 0, 0, 0])
+    // Memory, forwarded, origin: each way is taken.
+    expect([0, 2, 4].map((at) => servedBy[at]! > 0)).toEqual([true, true, true])
   })
 
   test('with little memory models are evicted and no limit is broken', () => {
-    const node = { ...defaultClusterOptions.node, memoryLimitBytes: 256 * 1024 * 1024 }
-    const cluster = create(seed, { ...lossy(5), node })
-    cluster.start()
-    cluster.run(2_000)
-    cluster.load({ requestCount: 1_000, durationMs: 60_000, zipfExponent: 0.6 })
-    cluster.run(60_000)
-    expectSound(cluster)
+    const values = {
+      seed,
+      durationS: 60,
+      'gossip.lossPercent': 5,
+      'requests.ratePerS': 16,
+      'requests.zipfExponent': 0.6,
+    }
+    const little = { 'node.memoryBytes': 256 * 1024 ** 2, 'checks.everyS': 5 }
+    const cluster = runCluster(scenarioOf({ ...values, ...little }), { log: new EventLog() })
+    expect(cluster.metrics.findings, replayHint(cluster, file)).toEqual([])
+    expect(cluster.metrics.evictionsByReason.size).toBeGreaterThan(0)
   })
 
   test('with the origin removed all bytes come from peers', () => {
-    const cluster = create(seed)
+    const cluster = createWorld({ seed })
     const [model] = cluster.models
-    cluster.nodes[7]!.preload(model!)
     cluster.start()
+    cluster.nodes[7]!.preload(model!)
     cluster.run(3_000)
     cluster.origin.available = false
-    const outcomes: string[] = []
-    for (const node of cluster.nodes) node.fetch(model!, (outcome) => outcomes.push(outcome))
-    expectSound(cluster)
-    expect(outcomes, replayHint(cluster, file)).toEqual(Array.from({ length: 50 }, () => 'complete'))
+    const others = cluster.nodes.filter((node) => node !== cluster.nodes[7])
+    const { outcomes } = loadAll(cluster, others, model!)
+    cluster.run(120_000)
+    expect(outcomes, replayHint(cluster, file)).toEqual(complete(49))
     expect(cluster.origin.bytesServed).toBe(0)
-    expect(cluster.nodes[0]!.peerBytes.received).toBeGreaterThanOrEqual(model!.sizeBytes)
+    expect(cluster.metrics.byNode.peerBytesIn[0]!).toBeGreaterThanOrEqual(model!.sizeBytes)
+    expectSound(cluster)
   })
 
   test('nodes that serve wrong chunks are distrusted and every fetch still completes', () => {
-    const cluster = create(seed)
+    const cluster = createWorld({ seed })
     const [model] = cluster.models
     const liars = cluster.nodes.slice(0, 5)
-    for (const liar of liars) liar.byzantine = true
-    for (const holder of cluster.nodes.slice(0, 8)) holder.preload(model!)
+    for (const liar of liars) liar.chunks.byzantine = true
     cluster.start()
+    for (const holder of cluster.nodes.slice(0, 8)) holder.preload(model!)
     cluster.run(3_000)
-    const outcomes: string[] = []
-    for (const node of cluster.nodes.slice(8)) node.fetch(model!, (outcome) => outcomes.push(outcome))
-    cluster.run(30_000)
-    expect(outcomes, replayHint(cluster, file)).toEqual(Array.from({ length: 42 }, () => 'complete'))
+    const { outcomes } = loadAll(cluster, cluster.nodes.slice(8), model!)
+    cluster.run(60_000)
+    expect(outcomes, replayHint(cluster, file)).toEqual(complete(42))
     const ids = new Set(liars.map((liar) => liar.id))
     const blamed = cluster.nodes.flatMap((node) =>
       node.core.members(cluster.queue.nowMs).flatMap((member) => (member.distrusted ? [member.node] : [])),
@@ -98,12 +114,11 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
   })
 
   test('a partition heals: both sides believe the same again', () => {
-    const cluster = create(seed, lossy(5))
+    const requests = { durationS: 35, 'requests.ratePerS': 15 }
+    const cluster = createWorld({ seed, 'gossip.lossPercent': 5, ...requests })
     cluster.start()
     cluster.run(5_000)
     cluster.partition((node) => node < 20)
-    cluster.run(2_000)
-    cluster.load({ requestCount: 500, durationMs: 20_000, zipfExponent: 1 })
     cluster.run(30_000)
     expect(checkConvergence(cluster, publishedNow(cluster)), 'the sides cannot agree while they are apart').not.toEqual(
       [],
@@ -113,12 +128,12 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
   })
 
   test('a crashed holder is suspected and avoided; it refutes when it is back', () => {
-    const cluster = create(seed)
+    const cluster = createWorld({ seed, 'node.diskBytes': 4e9 })
     const [model] = cluster.models
     const [holder, other] = [cluster.nodes[3]!, cluster.nodes[4]!]
+    cluster.start()
     holder.preload(model!)
     other.preload(model!)
-    cluster.start()
     cluster.run(5_000)
     cluster.crash(holder)
     cluster.run(3_000)
@@ -130,41 +145,33 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
     expect(suspectedBy().length, replayHint(cluster, file)).toBe(49)
     for (const node of cluster.nodes) cluster.request(node, model!)
     cluster.run(10_000)
+    const { zoneDelays, failedBy } = cluster.metrics
     expect(
-      cluster.requests.filter((request) => request.outcome === 'failed'),
+      failedBy.reduce((sum, count) => sum + count, 0),
       replayHint(cluster, file),
-    ).toEqual([])
-    expect(
-      cluster.requests.every((request) => request.elapsedMs < 1_000),
-      'nobody waited for the dead holder',
-    ).toBe(true)
+    ).toBe(0)
+    const slowestMs = Math.max(...zoneDelays.map((delays) => delays.quantileMs(1)))
+    expect(slowestMs, 'nobody waited for the dead holder').toBeLessThan(1_000)
     cluster.restart(holder)
     cluster.run(10_000)
     expect(suspectedBy(), replayHint(cluster, file)).toEqual([])
+    expect(holder.holds(model!), 'what lies on a disk outlives a crash').toBe(true)
     expectSound(cluster)
   })
 
   test('fifty nodes that want one cold model at once cost the origin little', () => {
-    const catalog = { ...defaultClusterOptions.catalog, modelCount: 1, chunkCount: [60, 0] as const }
-    const cluster = create(seed, { catalog })
+    const size = 60 * 8 * 1024 ** 2
+    const cluster = createWorld({ seed, 'models.count': 1, 'models.sizeBytes': [size, size] })
     const [model] = cluster.models
     cluster.start()
     cluster.run(5_000)
-    const outcomes: string[] = []
-    let lastMs = 0
     const startedMs = cluster.queue.nowMs
-    for (const node of cluster.nodes) {
-      node.fetch(model!, (outcome) => {
-        outcomes.push(outcome)
-        lastMs = cluster.queue.nowMs - startedMs
-      })
-    }
-    cluster.run(120_000)
+    const { outcomes, lastMs } = loadAll(cluster, cluster.nodes, model!)
+    cluster.run(300_000)
     const copies = cluster.origin.bytesServed / model!.sizeBytes
-    console.log(
-      `seed ${seed}: ${copies.toFixed(2)} copies from the origin, all done after ${(lastMs / 1_000).toFixed(1)} s`,
-    )
-    expect(outcomes, replayHint(cluster, file)).toEqual(Array.from({ length: 50 }, () => 'complete'))
+    const doneS = (lastMs() - startedMs) / 1_000
+    console.log(`seed ${seed}: ${copies.toFixed(2)} copies from the origin, all done after ${doneS.toFixed(1)} s`)
+    expect(outcomes, replayHint(cluster, file)).toEqual(complete(50))
     expect(copies, replayHint(cluster, file)).toBeLessThan(3)
     expectSound(cluster)
   })
@@ -172,12 +179,11 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
 
 test('one seed is one run; another seed is another', () => {
   const hash = (seed: number): string => {
-    const cluster = create(seed, { ...lossy(10), nodeCount: 12 })
-    cluster.start()
-    cluster.load({ requestCount: 200, durationMs: 10_000, zipfExponent: 1 })
-    cluster.run(20_000)
-    expect(cluster.log.lineCount).toBeGreaterThan(500)
-    return cluster.log.hash
+    const log = new EventLog()
+    const values = { seed, durationS: 20, 'gossip.lossPercent': 10, 'requests.ratePerS': 10, 'checks.settleS': 0 }
+    runCluster(scenarioOf({ ...values, 'drawnSites.count': 12 }), { log })
+    expect(log.lineCount).toBeGreaterThan(500)
+    return log.hash
   }
   expect(hash(5)).toBe(hash(5))
   expect(hash(5)).not.toBe(hash(6))

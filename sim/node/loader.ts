@@ -1,0 +1,177 @@
+/**
+ * Brings models into the memory of one simulated node, as node/cache does:
+ *
+ *   absent --fetch--> disk --read--> memory --start--> ready        with a disk tier
+ *   absent --fetch--> memory --start--> ready                       without
+ *
+ * One load serves all who wait for its model. It waits for room in line where there is none, and a model is never evicted
+ * from any tier while it loads.
+ */
+import type { SimModel } from '../world/models.ts'
+import type { SimNode } from './sim-node.ts'
+import type { Tier } from './tier.ts'
+import type { World } from './world.ts'
+
+/** From where most of the bytes came; null when the model cannot be had. */
+export type LoadSource = 'disk' | 'peer' | 'origin' | null
+
+interface Load {
+  readonly model: SimModel
+  readonly waiters: ((source: LoadSource) => void)[]
+  source: Exclude<LoadSource, null>
+  isFetching: boolean
+  /** False for a copy that only is to lie on disk; who joins with a request changes that. */
+  isForMemory: boolean
+}
+
+export interface LoaderPorts {
+  readonly memory: Tier
+  /** Null without a disk tier. */
+  readonly disk: Tier | null
+}
+
+export class Loader {
+  /** Begun and not ended. */
+  readonly loads = new Map<SimModel, Load>()
+  private readonly world: World
+  private readonly node: SimNode
+  private readonly memory: Tier
+  private readonly disk: Tier | null
+  private diskFreeAtMs = 0
+  /** So many times slower than it should be. */
+  diskSlowness = 1
+
+  constructor(world: World, node: SimNode, { memory, disk }: LoaderPorts) {
+    this.world = world
+    this.node = node
+    this.memory = memory
+    this.disk = disk
+  }
+
+  isLoading(model: SimModel): boolean {
+    return this.loads.has(model)
+  }
+
+  /** Joins or begins; false, and nothing has begun, when there is no room now. */
+  tryLoad(model: SimModel, end: (source: LoadSource) => void): boolean {
+    if (this.join(model, end)) return true
+    const tier = this.firstTier(model)
+    if (!tier.tryReserve(model)) return false
+    this.proceed(this.add(model, end, true), tier)
+    return true
+  }
+
+  /** Joins or begins when it has its turn for the room. */
+  load(model: SimModel, end: (source: LoadSource) => void): void {
+    if (this.join(model, end)) return
+    const load = this.add(model, end, true)
+    const tier = this.firstTier(model)
+    tier.whenReserved(model, () => this.proceed(load, tier))
+  }
+
+  /** Copies the model here for later, to disk first where there is one. Displaces nothing: false when there is no such room. */
+  copy(model: SimModel, to: 'memory' | 'disk'): boolean {
+    if (this.loads.has(model)) return true
+    const tier = this.firstTier(model)
+    if (!tier.tryReserveFree(model)) return false
+    this.proceed(this.add(model, null, to === 'memory' || tier === this.memory), tier)
+    return true
+  }
+
+  fetched(model: SimModel, source: 'peer' | 'origin'): void {
+    const load = this.loads.get(model)
+    if (load === undefined) return
+    load.source = source
+    load.isFetching = false
+    if (this.memory.isReserved(model)) {
+      this.start(load)
+      return
+    }
+    this.disk!.settle(model)
+    this.node.announce()
+    if (load.isForMemory) this.memory.whenReserved(model, () => this.readFromDisk(load))
+    else {
+      this.loads.delete(model)
+      this.node.retryRooms()
+    }
+  }
+
+  fetchFailed(model: SimModel): void {
+    const load = this.loads.get(model)
+    if (load !== undefined) this.fail(load)
+  }
+
+  /** Nobody hears the end of what was under way. */
+  crash(): void {
+    for (const load of this.loads.values()) if (load.isFetching) this.node.chunks.drop(load.model)
+    this.loads.clear()
+    this.diskFreeAtMs = 0
+  }
+
+  private join(model: SimModel, end: (source: LoadSource) => void): boolean {
+    const load = this.loads.get(model)
+    if (load === undefined) return false
+    load.waiters.push(end)
+    load.isForMemory = true
+    return true
+  }
+
+  /** Where the bytes come first. */
+  private firstTier(model: SimModel): Tier {
+    const { disk, memory } = this
+    return disk === null || !disk.fits(model) || disk.has(model) ? memory : disk
+  }
+
+  private add(model: SimModel, end: ((source: LoadSource) => void) | null, isForMemory: boolean): Load {
+    const load: Load = { model, waiters: end === null ? [] : [end], source: 'disk', isFetching: false, isForMemory }
+    this.loads.set(model, load)
+    return load
+  }
+
+  /** The room is taken. */
+  private proceed(load: Load, tier: Tier): void {
+    const { model } = load
+    if (this.disk?.has(model) === true && tier === this.memory) {
+      this.readFromDisk(load)
+      return
+    }
+    load.isFetching = true
+    this.node.chunks.begin(model)
+    this.node.startFetch(model, load.waiters.length === 0 ? 'placement' : 'request')
+  }
+
+  /** One after another: readers of one disk share it. */
+  private readFromDisk(load: Load): void {
+    const { queue, topology, metrics } = this.world
+    const { diskReadBytesPerS } = topology.nodeSpec(this.node.index)
+    const beginMs = Math.max(queue.nowMs, this.diskFreeAtMs)
+    this.diskFreeAtMs = beginMs + (load.model.sizeBytes * 1_000 * this.diskSlowness) / diskReadBytesPerS
+    if (metrics.isCounted(queue.nowMs)) metrics.diskReadBytes += load.model.sizeBytes
+    this.node.later(this.diskFreeAtMs - queue.nowMs, () => this.start(load))
+  }
+
+  private start(load: Load): void {
+    this.node.later(load.model.initMs, () => this.ready(load))
+  }
+
+  private ready(load: Load): void {
+    const { model } = load
+    this.loads.delete(model)
+    this.memory.settle(model)
+    this.node.becameReady(model)
+    for (const waiter of load.waiters) waiter(load.source)
+    this.node.announce()
+    this.node.retryRooms()
+  }
+
+  private fail(load: Load): void {
+    const { model } = load
+    this.loads.delete(model)
+    this.memory.giveBack(model)
+    this.disk?.giveBack(model)
+    this.node.chunks.drop(model)
+    for (const waiter of load.waiters) waiter(null)
+    this.node.announce()
+    this.node.retryRooms()
+  }
+}

@@ -1,0 +1,454 @@
+/**
+ * One simulated node: the real NodeCore, the real eviction policies, and around them what the adapters of the daemon would do.
+ * Effects of the core are carried out here; requests are served in request-desk.ts, models brought in loader.ts, bytes moved in
+ * chunk-mover.ts.
+ */
+
+import { digestBytes, entriesBytes, entryBytes } from '../../node/core/entry-size.ts'
+import {
+  type Effect,
+  type Entry,
+  type Event,
+  NodeCore,
+  type ResidentModel,
+  type Seal,
+  type SealedEntry,
+  type StateBody,
+} from '../../node/core/index.ts'
+import { DemandEstimator } from '../../placement/demand.ts'
+import { createEvictionPolicy, type EvictionPolicy } from '../../placement/eviction/index.ts'
+import type { Prng } from '../../placement/prng.ts'
+import type { ModelId, NodeId } from '../../placement/types.ts'
+import type { GossipMessage } from '../sim-gossip.ts'
+import type { SimModel } from '../world/models.ts'
+import { ChunkMover } from './chunk-mover.ts'
+import { copyWorth } from './copy-worth.ts'
+import { Loader } from './loader.ts'
+import { Placer } from './placer.ts'
+import { RequestDesk } from './request-desk.ts'
+import { Tier } from './tier.ts'
+import { Workers } from './workers.ts'
+import type { World } from './world.ts'
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+export type TimelessEvent = DistributiveOmit<Event, 'nowMs'>
+
+/** A model that is ready in memory. */
+export interface Copy {
+  readonly model: SimModel
+  /** Until then requests for it run or wait for a worker here. */
+  busyUntilMs: number
+}
+
+/** A core is asked no more often than this whether something is due. */
+const tickMsMin = 10
+/** How often a node looks at its own load, as the daemon's LocalStateTeller. */
+const stateMs = 500
+
+const seal: Seal = (entry) => ({ entry, envelope: null })
+
+export class SimNode {
+  core: NodeCore
+  up = false
+  draining = false
+  epoch = 0
+  readonly index: number
+  readonly id: NodeId
+  readonly memory: Tier
+  readonly disk: Tier | null
+  readonly chunks: ChunkMover
+  readonly loader: Loader
+  readonly desk: RequestDesk
+  readonly placer: Placer
+  readonly workers: Workers
+  readonly demand: DemandEstimator
+  /** By the model's index. */
+  readonly ready = new Map<number, Copy>()
+  readonly pinned = new Set<SimModel>()
+  private readonly world: World
+  private readonly random: Prng
+  private readonly pending: TimelessEvent[] = []
+  private isStepping = false
+  private wakeAtMs = Number.POSITIVE_INFINITY
+  private isRetrying = false
+  private readonly crashWatchers = new Set<() => void>()
+  /** The earliest change of what is here that was not published yet. */
+  private heldSinceMs: number | null = null
+  private readonly addresses: readonly string[]
+  private toldState: StateBody | null = null
+  private toldModels: readonly ResidentModel[] | null = null
+
+  constructor(world: World, index: number, random: Prng) {
+    this.world = world
+    this.index = index
+    this.id = world.ids[index]!
+    // As long as real ones, since the bytes of gossip are counted.
+    this.addresses = [`/ip4/203.0.113.${index % 256}/tcp/4101/p2p/12D3KooW${String(index).padStart(44, 'x')}`]
+    this.random = random
+    const spec = world.topology.nodeSpec(index)
+    this.memory = this.createTier('memory', spec.memoryBytes, (model) => this.mayLeaveMemory(model))
+    this.disk =
+      spec.diskBytes === 0 ? null : this.createTier('disk', spec.diskBytes, (model) => this.mayLeaveDisk(model))
+    this.chunks = new ChunkMover(world, this)
+    this.loader = new Loader(world, this, { memory: this.memory, disk: this.disk })
+    this.workers = new Workers(spec.workerCount)
+    this.demand = new DemandEstimator()
+    this.desk = new RequestDesk(world, this, random.child('route'))
+    this.placer = new Placer(world, this, random.child('placement'))
+    this.core = this.createCore()
+  }
+
+  start(): void {
+    this.up = true
+    this.wakeAtMs = Number.POSITIVE_INFINITY
+    this.announce()
+    this.every(stateMs, () => this.announceState())
+    this.placer.start()
+  }
+
+  /** Memory and what was under way are lost; the disk keeps what was whole. */
+  crash(): void {
+    const { nowMs } = this.world.queue
+    this.up = false
+    this.pending.length = 0
+    this.loader.crash()
+    this.memory.clear()
+    this.disk?.clear()
+    for (const { model } of this.ready.values()) if (this.disk?.has(model) !== true) this.chunks.drop(model)
+    this.ready.clear()
+    this.chunks.crash()
+    this.workers.crash(nowMs, (arrivedMs, from) => this.world.metrics.lostWhileRunning(arrivedMs, from))
+    this.desk.crash()
+    // Whoever waits for an answer of this life waits in vain.
+    this.epoch += 1
+    const watchers = [...this.crashWatchers]
+    this.crashWatchers.clear()
+    for (const watcher of watchers) watcher()
+  }
+
+  restart(): void {
+    this.draining = false
+    this.core = this.createCore()
+    this.toldState = null
+    this.toldModels = null
+    this.start()
+  }
+
+  /** Has the model from the start, as after a push to this node. */
+  preload(model: SimModel): void {
+    this.chunks.fill(model)
+    if (this.disk?.tryReserve(model) === true) this.disk.settle(model)
+    if (this.memory.tryReserve(model)) {
+      this.memory.settle(model)
+      this.becameReady(model)
+    }
+    if (this.up) this.announce()
+  }
+
+  /** Reading so many bytes from this node's disk. */
+  diskMs(sizeBytes: number): number {
+    return (sizeBytes * 1_000) / this.world.topology.nodeSpec(this.index).diskReadBytesPerS
+  }
+
+  /** Requests run or wait for it, or it is being brought in. */
+  isInUse(model: SimModel): boolean {
+    const busyUntilMs = this.ready.get(model.index)?.busyUntilMs ?? 0
+    return busyUntilMs > this.world.queue.nowMs || this.loader.isLoading(model)
+  }
+
+  /** Frees the model's memory or disk if nobody uses it. */
+  release(model: SimModel, name: 'memory' | 'disk', reason: string): boolean {
+    const tier = name === 'memory' ? this.memory : this.disk
+    const mayLeave = name === 'memory' ? this.mayLeaveMemory(model) : this.mayLeaveDisk(model)
+    if (tier === null || !tier.has(model) || !mayLeave) return false
+    tier.remove(model, 'dropped')
+    this.evicted(model, name, reason)
+    return true
+  }
+
+  /** Gives way to a copy that placement makes: out of memory, and from the disk too where that is what was asked for. */
+  displace(model: SimModel, reason: string): void {
+    if (!this.release(model, 'memory', reason)) this.release(model, 'disk', reason)
+  }
+
+  isReady(model: SimModel): boolean {
+    return this.ready.has(model.index)
+  }
+
+  /** Complete in some tier, so that it can be used without a fetch. */
+  holds(model: SimModel): boolean {
+    return this.isReady(model) || this.disk?.has(model) === true
+  }
+
+  becameReady(model: SimModel): void {
+    this.ready.set(model.index, { model, busyUntilMs: 0 })
+  }
+
+  /** After the delay, unless the node crashes before. */
+  later(delayMs: number, run: () => void): void {
+    const { epoch } = this
+    this.world.queue.schedule(delayMs, () => {
+      if (this.epoch === epoch && this.up) run()
+    })
+  }
+
+  /** For what others wait for from here; called at most once, unless it is stopped before. */
+  whenCrashed(run: () => void): () => void {
+    this.crashWatchers.add(run)
+    return () => this.crashWatchers.delete(run)
+  }
+
+  startFetch(model: SimModel, purpose: 'request' | 'placement'): void {
+    const deadlineMs = Number.POSITIVE_INFINITY
+    const context = { tenant: 'public', deadlineMs, ...(purpose === 'placement' ? { purpose } : {}) }
+    this.step({ kind: 'fetch', model: model.id, chunks: model.chunks, context, originAllowed: true })
+  }
+
+  /** Something is in use no more; once for all that ends in one instant. */
+  retryRooms(): void {
+    if (this.isRetrying || (this.memory.waitingCount === 0 && (this.disk?.waitingCount ?? 0) === 0)) return
+    this.isRetrying = true
+    this.later(0, () => {
+      this.isRetrying = false
+      this.disk?.retry()
+      this.memory.retry()
+      this.retryWhenIdle()
+    })
+  }
+
+  step(event: TimelessEvent): void {
+    if (!this.up) return
+    this.pending.push(event)
+    if (this.isStepping) return
+    this.isStepping = true
+    for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) {
+      for (const effect of this.core.step({ ...next, nowMs: this.world.queue.nowMs } as Event)) this.execute(effect)
+    }
+    this.isStepping = false
+    this.wakeInTime()
+  }
+
+  announce(): void {
+    const models = this.residency()
+    const { toldModels: told } = this
+    if (told === null || told.length !== models.length || models.some((resident, at) => resident !== told[at])) {
+      this.toldModels = models
+      this.heldSinceMs ??= this.world.queue.nowMs
+      this.step({ kind: 'local-residency', models })
+    }
+    this.announceState()
+  }
+
+  /** Of what is as it was the core need not be told. */
+  announceState(): void {
+    const queueMs = Math.round(this.workers.queueMs(this.world.queue.nowMs))
+    const memoryFreeBytes = this.memory.freeBytes
+    const diskFreeBytes = (this.disk ?? this.memory).freeBytes
+    const { draining, toldState: told } = this
+    if (
+      told !== null &&
+      told.queueMs === queueMs &&
+      told.memoryFreeBytes === memoryFreeBytes &&
+      told.diskFreeBytes === diskFreeBytes &&
+      told.draining === draining
+    ) {
+      return
+    }
+    this.toldState = {
+      zone: this.world.topology.zoneOf(this.index),
+      protocolVersion: 1,
+      addresses: this.addresses,
+      bulkAddress: `203.0.113.${this.index % 256}:4102`,
+      httpUrl: `http://203.0.113.${this.index % 256}:8080`,
+      queueMs,
+      memoryFreeBytes,
+      memoryLimitBytes: this.memory.limitBytes,
+      diskFreeBytes,
+      draining,
+    }
+    this.step({ kind: 'local-state', body: this.toldState })
+  }
+
+  /** What is here now, sorted by id. */
+  residency(): ResidentModel[] {
+    const held: ResidentModel[] = []
+    for (const { model } of this.ready.values()) held.push(model.inMemory)
+    for (const model of this.disk?.residents ?? []) if (!this.isReady(model)) held.push(model.onDisk)
+    return held.sort((a, b) => (a.model < b.model ? -1 : 1))
+  }
+
+  checkInvariants(): void {
+    this.core.checkInvariants()
+    this.memory.checkInvariants()
+    this.disk?.checkInvariants()
+  }
+
+  note(text: string): void {
+    this.world.log?.add(this.world.queue.nowMs, `${this.id} ${text}`)
+  }
+
+  /** A tick comes when the core wants it. */
+  private wakeInTime(): void {
+    const { nowMs } = this.world.queue
+    const atMs = Math.max(this.core.nextWakeMs(nowMs), nowMs + tickMsMin)
+    if (atMs >= this.wakeAtMs || atMs === Number.POSITIVE_INFINITY) return
+    this.wakeAtMs = atMs
+    this.later(atMs - nowMs, () => {
+      if (this.wakeAtMs !== atMs) return
+      this.wakeAtMs = Number.POSITIVE_INFINITY
+      this.step({ kind: 'tick' })
+    })
+  }
+
+  private execute(effect: Effect): void {
+    const { network, nodes, ids, control } = this.world
+    switch (effect.kind) {
+      case 'publish':
+        this.note(`publish ${effect.sealed.entry.kind} ${effect.sealed.entry.epoch}/${effect.sealed.entry.sequence}`)
+        if (this.world.scenario.gossip.instant) this.tellAll(effect.sealed)
+        else {
+          this.delayed(control.delayMs, () =>
+            network.gossip(
+              this.index,
+              (to, via) => nodes[to]!.step({ kind: 'entries', from: ids[via]!, entries: [effect.sealed] }),
+              this.messageOf(effect.sealed.entry),
+            ),
+          )
+        }
+        return
+      case 'send-digest': {
+        const { kind: _, to, ...digest } = effect
+        this.send(to, { kind: 'digest', from: this.id, ...digest }, digestBytes(digest))
+        return
+      }
+      case 'send-entries':
+        this.send(effect.to, { kind: 'entries', from: this.id, entries: effect.entries }, entriesBytes(effect.entries))
+        return
+      case 'get-chunk':
+        this.chunks.get(effect)
+        return
+      case 'fetch-complete': {
+        const { peer, origin } = effect.bytesBySource
+        this.note(`fetch ${effect.model.slice(0, 8)} complete ${peer} ${origin}`)
+        this.loader.fetched(this.modelOf(effect.model), peer >= origin ? 'peer' : 'origin')
+        return
+      }
+      case 'fetch-failed':
+        this.note(`fetch ${effect.model.slice(0, 8)} failed ${effect.code}`)
+        this.loader.fetchFailed(this.modelOf(effect.model))
+        return
+      case 'distrust':
+        this.note(`distrusts ${effect.node}`)
+        this.step({ kind: 'peer-down', node: effect.node })
+        return
+      case 'note':
+        this.note(`${effect.node} ${effect.note} by ${effect.by}`)
+    }
+  }
+
+  private tellAll(sealed: SealedEntry): void {
+    const { nodes, network } = this.world
+    for (const other of nodes) {
+      if (other === this || !network.linked(this.index, other.index)) continue
+      other.step({ kind: 'entries', from: this.id, entries: [sealed] })
+    }
+  }
+
+  /** With its size on the wire, and for a residency since when others do not know of it. */
+  private messageOf(entry: Entry): GossipMessage {
+    const message = { topic: entry.kind, bytes: entryBytes(entry) }
+    if (entry.kind !== 'residency' || this.heldSinceMs === null) return message
+    const sinceMs = this.heldSinceMs
+    this.heldSinceMs = null
+    return { ...message, sinceMs }
+  }
+
+  private send(to: NodeId, event: TimelessEvent, bytes: number): void {
+    const { network, nodes, interner, control } = this.world
+    const index = interner.index(to)
+    this.delayed(control.delayMs, () => network.send(this.index, index, () => nodes[index]!.step(event), bytes))
+  }
+
+  private delayed(delayMs: number, run: () => void): void {
+    if (delayMs === 0) run()
+    else this.later(delayMs, run)
+  }
+
+  private modelOf(id: ModelId): SimModel {
+    return this.world.byId.get(id)!
+  }
+
+  private createTier(name: 'memory' | 'disk', limitBytes: number, mayEvict: (model: SimModel) => boolean): Tier {
+    const { scenario, queue } = this.world
+    return new Tier({
+      name,
+      limitBytes,
+      policy: this.createPolicy(name),
+      modelOf: (id) => this.modelOf(id),
+      mayEvict,
+      worthOf: (model) => copyWorth(this, model, name, scenario.policy.peerBlind, queue.nowMs),
+      onEvicted: (model, reason) => this.evicted(model, name, reason),
+      nowMs: () => queue.nowMs,
+    })
+  }
+
+  private createPolicy(name: string): EvictionPolicy {
+    const { eviction } = this.world.scenario.policy
+    if (eviction !== 'random') return createEvictionPolicy(eviction)
+    return createEvictionPolicy('random', { seed: this.random.child(`evict ${name}`).seed })
+  }
+
+  private evicted(model: SimModel, name: 'memory' | 'disk', reason: string): void {
+    const { metrics, queue } = this.world
+    if (name === 'memory' && this.workers.isBusyWith(model, queue.nowMs)) {
+      metrics.found('leases', queue.nowMs, `${this.id} evicts ${model.id}, for which requests run`)
+    }
+    this.left(model, name)
+    this.note(`evicts ${model.id.slice(0, 8)} from ${name}: ${reason}`)
+    metrics.evicted(this.index, `${name}: ${reason}`, queue.nowMs)
+  }
+
+  /** The model is gone from a tier; what is in no tier is not here. */
+  private left(model: SimModel, name: 'memory' | 'disk'): void {
+    if (name === 'memory') this.ready.delete(model.index)
+    if (!this.holds(model)) this.chunks.drop(model)
+    this.later(0, () => this.announce())
+  }
+
+  private mayLeaveMemory(model: SimModel): boolean {
+    const copy = this.ready.get(model.index)
+    if (copy === undefined || this.loader.isLoading(model) || this.pinned.has(model)) return false
+    return copy.busyUntilMs <= this.world.queue.nowMs
+  }
+
+  /** What is in memory keeps its files, for peers and for a faster return. */
+  private mayLeaveDisk(model: SimModel): boolean {
+    return !this.isReady(model) && !this.loader.isLoading(model) && !this.pinned.has(model)
+  }
+
+  /** Requests that run hold their models: the next that ends may make room. */
+  private retryWhenIdle(): void {
+    if (this.memory.waitingCount === 0) return
+    const { nowMs } = this.world.queue
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const { busyUntilMs } of this.ready.values()) if (busyUntilMs > nowMs) nextMs = Math.min(nextMs, busyUntilMs)
+    if (nextMs < Number.POSITIVE_INFINITY) this.later(nextMs - nowMs, () => this.retryRooms())
+  }
+
+  every(periodMs: number, run: () => void): void {
+    const again = (): void => {
+      run()
+      this.later(periodMs, again)
+    }
+    this.later(this.random.int(periodMs), again)
+  }
+
+  private createCore(): NodeCore {
+    const { id: self, epoch, demand } = this
+    const random = this.random.child(`core ${epoch}`)
+    return new NodeCore(
+      { self, epoch: epoch + 1, seal, random, demand, interner: this.world.interner },
+      this.world.core,
+    )
+  }
+}

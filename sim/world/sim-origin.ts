@@ -1,0 +1,62 @@
+/** The simulated origin: far away, limited, charging for what it sends, and sometimes not there. */
+import type { EventQueue } from '../event-queue.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { OriginSpec } from '../scenario.ts'
+import type { Topology } from './topology.ts'
+import type { Transport } from './transport.ts'
+
+export type OriginAnswer = 'arrived' | 'closed' | 'unavailable'
+
+export interface SimOriginPorts {
+  readonly queue: EventQueue
+  readonly topology: Topology
+  readonly transport: Transport
+  readonly metrics: Metrics
+}
+
+export class SimOrigin {
+  available = true
+  bytesServed = 0
+  /** Nodes that cannot reach it though it is there. */
+  readonly cutOff = new Set<number>()
+  private readonly ports: SimOriginPorts
+  private readonly spec: OriginSpec
+  private nextRequestAtMs = 0
+
+  constructor(ports: SimOriginPorts, spec: OriginSpec) {
+    this.ports = ports
+    this.spec = spec
+  }
+
+  reachable(node: number): boolean {
+    return this.available && !this.cutOff.has(node)
+  }
+
+  get(node: number, sizeBytes: number, end: (answer: OriginAnswer) => void): void {
+    const { queue, topology, transport, metrics } = this.ports
+    const rttMs = topology.originRttMs(node)
+    if (!this.reachable(node)) {
+      queue.schedule(rttMs, () => end('unavailable'))
+      return
+    }
+    queue.schedule(rttMs / 2 + this.waitMs() + this.spec.latencyMs, () => {
+      if (!this.reachable(node)) {
+        end('unavailable')
+        return
+      }
+      this.bytesServed += sizeBytes
+      metrics.originSent(sizeBytes, queue.nowMs)
+      transport.send(transport.origin, node, sizeBytes, (arrived) => end(arrived ? 'arrived' : 'closed'))
+    })
+  }
+
+  /** For a request that has to stand in line: so many are answered per second. */
+  private waitMs(): number {
+    const { requestsPerS } = this.spec
+    if (requestsPerS === null) return 0
+    const { nowMs } = this.ports.queue
+    const atMs = Math.max(nowMs, this.nextRequestAtMs)
+    this.nextRequestAtMs = atMs + 1_000 / requestsPerS
+    return atMs - nowMs
+  }
+}

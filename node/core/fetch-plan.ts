@@ -191,6 +191,7 @@ export class FetchPlan {
     let launching = active
     while (launching.length > 0 && this.flightCount < this.options.flightsMax) {
       launching = launching.filter(({ fetch, peers }) => {
+        if (this.flightCount >= this.options.flightsMax) return false
         const effect = this.launchNext(fetch, peers, nowMs) ?? this.launchAgain(fetch, peers, nowMs)
         if (effect !== null) effects.push(effect)
         return effect !== null && this.flightCount < this.options.flightsMax

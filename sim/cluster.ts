@@ -158,17 +158,19 @@ export class Cluster implements World {
 
   partition(isApart: (node: number) => boolean): void {
     this.network.partition(isApart)
+    this.linksChanged()
     this.transport.cutBroken()
     this.peers.parted(isApart)
   }
 
   heal(): void {
     this.peers.healed(() => this.network.heal())
+    this.linksChanged()
   }
 
   /** Nothing more will be wrong from outside: faults end, nodes that crashed come back. */
   calm(): void {
-    this.origin.available = true
+    while (!this.origin.isAvailable) this.origin.recover()
     this.origin.cutOff.clear()
     this.network.lossPercent = 0
     this.control.delayMs = 0
@@ -178,6 +180,10 @@ export class Cluster implements World {
       node.loader.diskSlowness = 1
       this.transport.slow(node.index, 1)
     }
+  }
+
+  private linksChanged(): void {
+    for (const node of this.nodes) node.steadySinceMs = this.queue.nowMs
   }
 
   private entryFor(node: SimNode): SimNode | null {

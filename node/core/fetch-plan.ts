@@ -32,6 +32,11 @@ export interface FetchPlanOptions extends ChooseSourceOptions {
   readonly strikesMax: number
   /** The origin gets more patience than a peer: nobody stands in for it. With the default pauses about nine seconds. */
   readonly originStrikesMax: number
+  /**
+   * A fetch that still lives tries an origin that it gave up again after this long: all who fetch one model may have given it up
+   * in an outage, and then each would wait for the others.
+   */
+  readonly originForgivenMs: number
   readonly refusalsMax: number
   /** Wrong bytes from the origin after which it is not asked for that chunk again. One may be a fault on the way. */
   readonly originMismatchesMax: number
@@ -50,6 +55,7 @@ export const defaultFetchPlanOptions: FetchPlanOptions = {
   flightsMax: 32,
   strikesMax: 4,
   originStrikesMax: 8,
+  originForgivenMs: 10_000,
   refusalsMax: 40,
   originMismatchesMax: 2,
   hopelessMs: 1_000,
@@ -143,7 +149,8 @@ export class FetchPlan {
       case 'closed':
       case 'unavailable':
         if (this.ports.book.pause(key, nowMs)) {
-          fetch.strike(key, key === originKey ? this.options.originStrikesMax : this.options.strikesMax)
+          if (key === originKey) fetch.strikeOrigin(this.options.originStrikesMax, nowMs)
+          else fetch.strike(key, this.options.strikesMax)
         }
         break
     }
@@ -184,6 +191,7 @@ export class FetchPlan {
         this.drop(fetch)
         effects.push({ kind: 'fetch-complete', model: fetch.model, bytesBySource: { ...fetch.bytesBySource } })
       } else {
+        if (nowMs - fetch.originGivenUpAtMs >= this.options.originForgivenMs) fetch.forgiveOrigin()
         active.push({ fetch, peers: this.ports.peersWith(fetch.model, nowMs) })
       }
     }

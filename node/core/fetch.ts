@@ -42,6 +42,8 @@ export class Fetch {
   remaining = 0
   /** Since when nothing flies and nobody can be asked; null while there is hope. */
   hopelessSinceMs: number | null = null
+  /** Infinity while the origin was not given up. */
+  originGivenUpAtMs = Number.POSITIVE_INFINITY
   private readonly strikes = new Map<SourceKey, number>()
   private tenant: string
   private deadlineAtMs: number
@@ -119,6 +121,16 @@ export class Fetch {
     const strikes = (this.strikes.get(key) ?? 0) + 1
     this.strikes.set(key, strikes)
     if (strikes >= strikesMax) this.givenUp.add(key)
+  }
+
+  strikeOrigin(strikesMax: number, nowMs: number): void {
+    this.strike(originKey, strikesMax)
+    if (this.givenUp.has(originKey)) this.originGivenUpAtMs = nowMs
+  }
+
+  forgiveOrigin(): void {
+    this.originGivenUpAtMs = Number.POSITIVE_INFINITY
+    this.forgive(originKey)
   }
 
   /** The node came back: it starts with a clean slate. */

@@ -5,13 +5,21 @@ import type { Cluster } from '../cluster.ts'
 /** The newest entries anywhere, by kind and node. */
 export type Published = ReadonlyMap<string, DigestItem>
 
+/**
+ * Of nodes that are up: what others know of one that is gone they forget, each in its time. What a node said in an earlier life
+ * counts no more once it has said who it is now.
+ */
 export function publishedNow(cluster: Cluster): Published {
   const newest = new Map<string, DigestItem>()
-  for (const item of cluster.nodes.filter((node) => node.up).flatMap((node) => node.core.ledgerDigest())) {
+  const up = cluster.nodes.filter((node) => node.up)
+  const ids = new Set(up.map(({ id }) => id))
+  for (const item of up.flatMap((node) => node.core.ledgerDigest())) {
+    if (!ids.has(item.node)) continue
     const held = newest.get(keyOf(item))
     if (held === undefined || compareVersions(item, held) > 0) newest.set(keyOf(item), item)
   }
-  return newest
+  const isOfNow = ({ node, epoch }: DigestItem) => epoch === newest.get(`state ${node}`)?.epoch
+  return new Map([...newest].filter(([, item]) => isOfNow(item)))
 }
 
 /** Every node that is up holds all that was published by an earlier moment, or newer, and knows what each node really has. */
@@ -32,6 +40,8 @@ export function checkConvergence(cluster: Cluster, published: Published): string
       const residency = members.get(other)?.residency
       const told = residency === undefined || residency === null ? 'nothing' : said(residency.models)
       if (told !== has) faults.push(`${node.id} does not know what ${other} holds`)
+      const member = members.get(other)
+      if (member?.suspected === true && !member.distrusted) faults.push(`${node.id} suspects ${other}, which is up`)
     }
   }
   return faults

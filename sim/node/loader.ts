@@ -37,7 +37,8 @@ export class Loader {
   private readonly node: SimNode
   private readonly memory: Tier
   private readonly disk: Tier | null
-  private diskFreeAtMs = 0
+  /** The first is being read. */
+  private readonly reads: Load[] = []
   /** So many times slower than it should be. */
   diskSlowness = 1
 
@@ -71,7 +72,8 @@ export class Loader {
 
   /** Copies the model here for later, to disk first where there is one. Displaces nothing: false when there is no such room. */
   copy(model: SimModel, to: 'memory' | 'disk'): boolean {
-    if (this.loads.has(model)) return true
+    const isHere = this.node.isReady(model) || (to === 'disk' && this.node.holds(model))
+    if (isHere || this.loads.has(model)) return true
     const tier = this.firstTier(model)
     if (!tier.tryReserveFree(model)) return false
     this.proceed(this.add(model, null, to === 'memory' || tier === this.memory), tier)
@@ -105,7 +107,7 @@ export class Loader {
   crash(): void {
     for (const load of this.loads.values()) if (load.isFetching) this.node.chunks.drop(load.model)
     this.loads.clear()
-    this.diskFreeAtMs = 0
+    this.reads.length = 0
   }
 
   private join(model: SimModel, end: (source: LoadSource) => void): boolean {
@@ -140,14 +142,23 @@ export class Loader {
     this.node.startFetch(model, load.waiters.length === 0 ? 'placement' : 'request')
   }
 
-  /** One after another: readers of one disk share it. */
+  /** One after another, as they come: together they would not be faster. */
   private readFromDisk(load: Load): void {
-    const { queue, topology, metrics } = this.world
-    const { diskReadBytesPerS } = topology.nodeSpec(this.node.index)
-    const beginMs = Math.max(queue.nowMs, this.diskFreeAtMs)
-    this.diskFreeAtMs = beginMs + (load.model.sizeBytes * 1_000 * this.diskSlowness) / diskReadBytesPerS
-    if (metrics.isCounted(queue.nowMs)) metrics.diskReadBytes += load.model.sizeBytes
-    this.node.later(this.diskFreeAtMs - queue.nowMs, () => this.start(load))
+    this.reads.push(load)
+    if (this.reads.length === 1) this.readNext()
+  }
+
+  private readNext(): void {
+    const { queue, metrics } = this.world
+    const load = this.reads[0]
+    if (load === undefined) return
+    const { sizeBytes } = load.model
+    if (metrics.isCounted(queue.nowMs)) metrics.diskReadBytes += sizeBytes
+    this.node.later(this.node.diskMs(sizeBytes) * this.diskSlowness, () => {
+      this.reads.shift()
+      this.start(load)
+      this.readNext()
+    })
   }
 
   private start(load: Load): void {

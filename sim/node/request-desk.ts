@@ -25,6 +25,9 @@ interface OpenRequest {
 /** Holders tried before the node fetches by itself, as in the daemon. */
 const forwardsMax = 3
 
+/** A fetch asks a source that fails again and again for about nine seconds; a call is given up after one. */
+const patienceMs = 15_000
+
 const context = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
 
 export class RequestDesk {
@@ -219,15 +222,18 @@ export class RequestDesk {
     this.node.note(`request ${request.model.id.slice(0, 8)} failed: ${why}`)
   }
 
+  /** The origin, or a holder that this node knows of, was there for so long that the request had to be served. */
   private couldServe(model: SimModel): boolean {
-    const { origin, nodes, network } = this.world
-    const { index } = this.node
-    return (
-      origin.reachable(index) ||
-      nodes.some(
-        (other) => other.up && other.holds(model) && !other.chunks.byzantine && network.linked(index, other.index),
-      )
-    )
+    const { origin, nodes, network, queue, interner } = this.world
+    const { node } = this
+    if (origin.reachableFor(node.index, patienceMs)) return true
+    const isSteady = (one: SimNode) => one.up && queue.nowMs - one.steadySinceMs >= patienceMs
+    if (!isSteady(node)) return false
+    return node.core.holders(model.id, queue.nowMs).some(({ node: id, suspected, draining }) => {
+      const holder = nodes[interner.index(id)]!
+      const isUsable = !suspected && !draining && isSteady(holder) && network.linked(node.index, holder.index)
+      return isUsable && holder.holds(model) && !holder.chunks.byzantine
+    })
   }
 
   private noteRequest(model: SimModel, nowMs: number): void {

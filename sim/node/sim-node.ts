@@ -52,6 +52,8 @@ export class SimNode {
   up = false
   draining = false
   epoch = 0
+  /** Since when nothing happened to it or to its links from outside. */
+  steadySinceMs = 0
   readonly index: number
   readonly id: NodeId
   readonly memory: Tier
@@ -100,6 +102,7 @@ export class SimNode {
 
   start(): void {
     this.up = true
+    this.steadySinceMs = this.world.queue.nowMs
     this.wakeAtMs = Number.POSITIVE_INFINITY
     this.announce()
     this.every(stateMs, () => this.announceState())
@@ -116,6 +119,7 @@ export class SimNode {
     this.disk?.clear()
     for (const { model } of this.ready.values()) if (this.disk?.has(model) !== true) this.chunks.drop(model)
     this.ready.clear()
+    this.pinned.clear()
     this.chunks.crash()
     this.workers.crash(nowMs, (arrivedMs, from) => this.world.metrics.lostWhileRunning(arrivedMs, from))
     this.desk.crash()
@@ -163,6 +167,7 @@ export class SimNode {
     if (tier === null || !tier.has(model) || !mayLeave) return false
     tier.remove(model, 'dropped')
     this.evicted(model, name, reason)
+    this.retryRooms()
     return true
   }
 
@@ -388,6 +393,7 @@ export class SimNode {
       mayEvict,
       worthOf: (model) => copyWorth(this, model, name, scenario.policy.peerBlind, queue.nowMs),
       onEvicted: (model, reason) => this.evicted(model, name, reason),
+      onWaiting: () => this.retryWhenIdle(),
       nowMs: () => queue.nowMs,
     })
   }

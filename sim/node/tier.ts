@@ -22,6 +22,8 @@ export interface TierPorts {
   readonly mayEvict: (model: SimModel) => boolean
   readonly worthOf: (model: SimModel) => CopyWorth
   readonly onEvicted: (model: SimModel, reason: string) => void
+  /** Somebody waits; what is in use has to be looked at again when it is not. */
+  readonly onWaiting: () => void
   readonly nowMs: () => number
 }
 
@@ -90,6 +92,7 @@ export class Tier {
     assertInvariant(this.fits(model), `${model.id} waits for room that it can have`)
     this.line.push({ model, granted })
     this.retry()
+    if (this.line.length > 0) this.ports.onWaiting()
   }
 
   /** Something was freed, or is in use no more. */

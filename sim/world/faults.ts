@@ -74,9 +74,9 @@ function apply(cluster: Cluster, event: ScenarioEvent, nodes: readonly SimNode[]
       for (const node of nodes) leave(cluster, node)
       return null
     case 'slow-disk':
-      for (const node of nodes) node.loader.diskSlowness *= event.factor
+      for (const node of nodes) node.loader.diskSlowness = event.factor
       return () => {
-        for (const node of nodes) node.loader.diskSlowness /= event.factor
+        for (const node of nodes) node.loader.diskSlowness = 1
       }
     case 'slow-link':
       for (const node of nodes) transport.slow(node.index, event.factor)
@@ -96,14 +96,16 @@ function apply(cluster: Cluster, event: ScenarioEvent, nodes: readonly SimNode[]
     case 'byzantine':
       for (const node of nodes) node.chunks.byzantine = true
       return () => {
-        for (const node of nodes) node.chunks.byzantine = false
+        for (const node of nodes) {
+          node.chunks.byzantine = false
+          // Others do not trust it again for a while.
+          node.steadySinceMs = cluster.queue.nowMs
+        }
       }
     case 'origin-outage':
-      origin.available = false
+      origin.fail()
       transport.cutBroken()
-      return () => {
-        origin.available = true
-      }
+      return () => origin.recover()
     case 'gossip-loss':
       network.lossPercent = event.lossPercent
       return () => {

@@ -15,10 +15,12 @@ export interface SimOriginPorts {
 }
 
 export class SimOrigin {
-  available = true
   bytesServed = 0
   /** Nodes that cannot reach it though it is there. */
   readonly cutOff = new Set<number>()
+  /** Causes for which it is away; outages may overlap. */
+  private outageCount = 0
+  private changedAtMs = Number.NEGATIVE_INFINITY
   private readonly ports: SimOriginPorts
   private readonly spec: OriginSpec
   private nextRequestAtMs = 0
@@ -28,8 +30,28 @@ export class SimOrigin {
     this.spec = spec
   }
 
+  get isAvailable(): boolean {
+    return this.outageCount === 0
+  }
+
+  fail(): void {
+    this.outageCount += 1
+    this.changedAtMs = this.ports.queue.nowMs
+  }
+
+  recover(): void {
+    if (this.outageCount === 0) return
+    this.outageCount -= 1
+    this.changedAtMs = this.ports.queue.nowMs
+  }
+
   reachable(node: number): boolean {
-    return this.available && !this.cutOff.has(node)
+    return this.isAvailable && !this.cutOff.has(node)
+  }
+
+  /** For so long that whoever tried must have succeeded. */
+  reachableFor(node: number, forMs: number): boolean {
+    return this.reachable(node) && this.ports.queue.nowMs - this.changedAtMs >= forMs
   }
 
   get(node: number, sizeBytes: number, end: (answer: OriginAnswer) => void): void {

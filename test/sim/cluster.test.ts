@@ -80,7 +80,7 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
     cluster.start()
     cluster.nodes[7]!.preload(model!)
     cluster.run(3_000)
-    cluster.origin.available = false
+    cluster.origin.fail()
     const others = cluster.nodes.filter((node) => node !== cluster.nodes[7])
     const { outcomes } = loadAll(cluster, others, model!)
     cluster.run(120_000)

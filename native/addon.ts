@@ -7,7 +7,19 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { type ErrorDetails, HoldfastError, isErrorCode } from '../placement/errors.ts'
-import type { BlobSpec, BlobState, CatalogEntry, LeaseEvent, OpenMiss, StoreOptions, StoreStats } from './types.ts'
+import type {
+  AccessRule,
+  AdoptedBlob,
+  BlobSpec,
+  BlobState,
+  CatalogEntry,
+  LeaseEvent,
+  OpenMiss,
+  StoreCounters,
+  StoreOptions,
+  StoreStats,
+  TensorInfo,
+} from './types.ts'
 
 export interface RawFill {
   recover(): Promise<number[]>
@@ -30,6 +42,8 @@ export interface RawStore {
   removeName(name: string): void
   answerOpen(requestId: number, digest: string): void
   refuseOpen(requestId: number, code: string, message: string): void
+  adopt(requestId: number, wanted: readonly string[]): Promise<AdoptedBlob[]>
+  setAccess(rules: readonly AccessRule[]): void
   blobs(): BlobState[]
   blob(sha256: string): BlobState | null
   stats(): StoreStats
@@ -37,16 +51,17 @@ export interface RawStore {
   close(): Promise<void>
 }
 
-/** A lease as the addon hands it out; `buffers` are indexed by `blob`. */
+/** A lease as the addon hands it out. Files of one `blob` have the same bytes. */
 export interface RawModel {
   readonly digest: string
   readonly files: readonly { path: string; sha256: string; sizeBytes: number; blob: number }[]
-  readonly buffers: readonly ArrayBuffer[]
   readonly handle: object
 }
 
 export interface RawClient {
-  open(name: string, tenant: string, deadlineMs: number): Promise<RawModel>
+  open(name: string, tenant: string, deadlineMs: number, arriving: boolean): Promise<RawModel>
+  list(after: string, deadlineMs: number): Promise<{ names: string[]; next: string }>
+  status(deadlineMs: number): Promise<StoreCounters>
   isConnected(): boolean
   close(): void
 }
@@ -57,10 +72,14 @@ export interface Addon {
     onOpenMiss: (miss: OpenMiss) => void,
     onLease: (event: LeaseEvent) => void,
   ) => RawStore
-  connect(socketPath: string, timeoutMs: number): Promise<RawClient>
+  connect(socketPath: string, token: string, timeoutMs: number): Promise<RawClient>
   notifyService(socketPath: string, text: string): void
   crashPoints(): string[]
   closeModel(handle: object, buffers: readonly ArrayBuffer[]): void
+  viewOf(handle: object, file: number, offsetBytes: number, sizeBytes: number): ArrayBuffer
+  waitRange(handle: object, file: number, offsetBytes: number, sizeBytes: number, deadlineMs: number): Promise<void>
+  tensorsOf(handle: object, file: number, deadlineMs: number): Promise<TensorInfo[]>
+  findTensor(handle: object, name: string): TensorInfo & { file: number }
 }
 
 let loaded: Addon | undefined

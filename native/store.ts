@@ -3,7 +3,18 @@
  */
 import type { Sha256 } from '../placement/types.ts'
 import { loadAddon, type RawFill, type RawStore, wrapAsync, wrapSync } from './addon.ts'
-import type { BlobSpec, BlobState, CatalogEntry, Fill, Store, StoreEvents, StoreOptions, StoreStats } from './types.ts'
+import type {
+  AccessRule,
+  AdoptedBlob,
+  BlobSpec,
+  BlobState,
+  CatalogEntry,
+  Fill,
+  Store,
+  StoreEvents,
+  StoreOptions,
+  StoreStats,
+} from './types.ts'
 
 /**
  * Opens the store: takes the disk folder, indexes it, listens on the socket. BAD_CONFIG when another process listens there,
@@ -85,6 +96,14 @@ class NativeStore implements Store {
 
   refuseOpen(requestId: number, code: string, message: string): void {
     this.raw.refuseOpen(requestId, code, message)
+  }
+
+  adopt(requestId: number, wanted: readonly Sha256[]): Promise<AdoptedBlob[]> {
+    return wrapAsync(() => this.raw.adopt(requestId, wanted))
+  }
+
+  setAccess(rules: readonly AccessRule[]): void {
+    wrapSync(() => this.raw.setAccess(rules))
   }
 
   blobs(): BlobState[] {

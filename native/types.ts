@@ -19,6 +19,27 @@ export interface StoreOptions {
   readonly connectionsMax: number
   /** Leases that one connection may hold. */
   readonly leasesPerConnectionMax: number
+  /** sha256 of a token that opens everything, for the processes that the daemon starts itself. */
+  readonly ownTokenDigest?: Sha256
+}
+
+/** Who may open what. A client's rule is the first that fits its user and the token that it has shown. */
+export interface AccessRule {
+  /** Owner of what is opened under this rule, whatever the client says. Empty: what the client says. */
+  readonly tenant: string
+  /** Users by SO_PEERCRED. With tokens too, a client needs both; with neither, the rule fits nobody. */
+  readonly uids: readonly number[]
+  readonly tokenDigests: readonly Sha256[]
+  /** `*` stands for any characters. A pattern without a tag fits every tag; `*` alone fits digests that no name has, too. */
+  readonly models: readonly string[]
+  readonly mayList: boolean
+}
+
+/** What became of a segment that a client handed back: in memory now, or why not. */
+export interface AdoptedBlob {
+  readonly sha256: Sha256
+  readonly sizeBytes: number
+  readonly error: Error | null
 }
 
 export interface BlobSpec {
@@ -73,6 +94,11 @@ export interface OpenMiss {
   readonly deadlineMs: number
   readonly pid: number
   readonly uid: number
+  /** Not empty: the client had this model of a store that has gone, and brings its segments (Store.adopt). */
+  readonly heldDigest: string
+  readonly heldBytes: number
+  /** The client may open certain names only, so it has to be checked that the name means the digest that it says. */
+  readonly isRestricted: boolean
 }
 
 export interface LeaseEvent {
@@ -136,9 +162,20 @@ export interface Store {
   publish(entry: CatalogEntry, names: readonly string[]): void
   unpublish(digest: string): void
   removeName(name: string): void
-  /** The model is published and in memory now: send the descriptors. */
+  /**
+   * The model is published and in memory now: send the descriptors. UNKNOWN_MODEL, and the request goes on waiting, when that is not so;
+   * to a client that can wait for ranges, what still arrives counts as in memory.
+   */
   answerOpen(requestId: number, digest: string): void
   refuseOpen(requestId: number, code: string, message: string): void
+
+  /**
+   * Takes over what the client of a waiting open brought of the wanted blobs. The memory is reserved before this returns, MEMORY_FULL when
+   * it is not there; each segment is hashed, and counts only when nobody can change it any more and it is that blob.
+   */
+  adopt(requestId: number, wanted: readonly Sha256[]): Promise<AdoptedBlob[]>
+  /** From now on. No rules: everybody who can connect may open everything. Clients that no rule fits any more are disconnected. */
+  setAccess(rules: readonly AccessRule[]): void
 
   blobs(): BlobState[]
   blob(sha256: Sha256): BlobState | null
@@ -150,8 +187,36 @@ export interface Store {
 }
 
 export interface OpenFile extends ModelFileEntry {
-  /** Read-only memory shared with every process of this machine. Writing to it kills the process (SIGSEGV). */
+  /**
+   * Read-only memory shared with every process of this machine. Writing to it kills the process (SIGSEGV). Of a file that still arrives,
+   * DEADLINE_EXCEEDED until it is whole.
+   */
   readonly bytes: Uint8Array
+  /** The same for a part. */
+  range(offsetBytes: number, sizeBytes: number): Uint8Array
+}
+
+export interface TensorInfo {
+  readonly name: string
+  /** As the file spells it: F32, BF16, Q4_K, ... */
+  readonly dtype: string
+  /** Slowest dimension first. */
+  readonly shape: readonly number[]
+  /** From the start of its file. */
+  readonly offsetBytes: number
+  readonly sizeBytes: number
+}
+
+/** A view of a tensor's bytes: nothing is copied. */
+export interface Tensor extends TensorInfo {
+  /** Path of its file. */
+  readonly path: string
+  readonly bytes: Uint8Array
+}
+
+export interface WaitOptions {
+  /** Gives up with DEADLINE_EXCEEDED. The default waits as long as the fetch takes. */
+  readonly deadlineMs?: number
 }
 
 /** A lease on an open model. Ends with close(), with garbage collection, or with the process. */
@@ -160,7 +225,17 @@ export interface OpenModel extends Disposable {
   readonly files: readonly OpenFile[]
   /** UNKNOWN_MODEL when the model has no file of that path. */
   file(path: string): OpenFile
-  /** Ends the lease and unmaps. The caller must not touch `bytes` afterwards. */
+  /**
+   * The tensor of that name in a safetensors or GGUF file. UNKNOWN_MODEL when there is none, BAD_MODEL_FILE, and DEADLINE_EXCEEDED when it
+   * has not arrived: waitTensor waits.
+   */
+  tensor(name: string): Tensor
+  waitTensor(name: string, options?: WaitOptions): Promise<Tensor>
+  /** The tensors of a file, when its header has arrived. None for a file of another form. */
+  tensors(path: string, options?: WaitOptions): Promise<readonly TensorInfo[]>
+  /** Resolves with the range when it has arrived; rejects with the code of the fetch, or STORE_UNREACHABLE when the store ends first. */
+  waitRange(path: string, offsetBytes: number, sizeBytes: number, options?: WaitOptions): Promise<Uint8Array>
+  /** Ends the lease and unmaps. The caller must not touch bytes of it afterwards. */
   close(): void
 }
 
@@ -168,10 +243,30 @@ export interface OpenOptions {
   readonly tenant?: string
   /** Gives up with DEADLINE_EXCEEDED. The default waits as long as the fetch takes. */
   readonly deadlineMs?: number
+  /** Resolve as soon as sizes are known; then waitRange and waitTensor wait for what is read. Without it every byte is there. */
+  readonly arriving?: boolean
 }
 
-/** A connection of a client process to the store of this machine. */
+export interface StoreCounters {
+  readonly memoryUsedBytes: number
+  readonly memoryLimitBytes: number
+  readonly diskUsedBytes: number
+  readonly diskLimitBytes: number
+  readonly segments: number
+  readonly leases: number
+  readonly connections: number
+}
+
+export interface ConnectOptions {
+  /** Shown to a store with access rules. Default: $HOLDFAST_STORE_TOKEN, else none. */
+  readonly token?: string
+}
+
+/** A client process's connection to the store of its machine. It comes back by itself when the store restarts. */
 export interface StoreClient {
   open(name: string, options?: OpenOptions): Promise<OpenModel>
+  /** Every name that this client may open and that is in memory. UNAUTHORIZED unless its rule lets it list. */
+  list(): Promise<string[]>
+  status(): Promise<StoreCounters>
   close(): void
 }

@@ -100,12 +100,32 @@ std::vector<std::string> StringsFrom(const Napi::Value& value) {
   return strings;
 }
 
+std::vector<AccessRule> AccessRulesFrom(const Napi::Value& value) {
+  const Napi::Array array = ArrayFrom(value);
+  std::vector<AccessRule> rules;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Object object = ObjectFrom(array.Get(i));
+    AccessRule rule;
+    rule.tenant = StringFrom(object.Get("tenant"));
+    const Napi::Array uids = ArrayFrom(object.Get("uids"));
+    for (uint32_t j = 0; j < uids.Length(); j++) rule.uids.push_back(static_cast<uid_t>(SizeFrom(uids.Get(j))));
+    const Napi::Array tokens = ArrayFrom(object.Get("tokenDigests"));
+    for (uint32_t j = 0; j < tokens.Length(); j++) rule.token_digests.push_back(DigestFrom(tokens.Get(j)));
+    rule.models = StringsFrom(object.Get("models"));
+    rule.may_list = object.Get("mayList").ToBoolean();
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
 StoreOptions StoreOptionsFrom(const Napi::Value& value) {
   const Napi::Object object = ObjectFrom(value);
   StoreOptions options;
   options.server.socket_path = StringFrom(object.Get("socketPath"));
   options.server.connections_max = static_cast<uint32_t>(SizeFrom(object.Get("connectionsMax")));
   options.server.leases_per_connection_max = static_cast<uint32_t>(SizeFrom(object.Get("leasesPerConnectionMax")));
+  const Napi::Value own_token = object.Get("ownTokenDigest");
+  if (own_token.IsString()) options.server.own_token = std::make_shared<const Digest>(DigestFrom(own_token));
   options.memory_limit_bytes = SizeFrom(object.Get("memoryLimitBytes"));
   options.disk_path = StringFrom(object.Get("diskPath"));
   options.disk_limit_bytes = SizeFrom(object.Get("diskLimitBytes"));
@@ -131,6 +151,26 @@ Napi::Object BlobStateOf(Napi::Env env, const BlobState& state) {
   object.Set("inMemory", Napi::Boolean::New(env, state.in_memory));
   object.Set("onDisk", Napi::Boolean::New(env, state.on_disk));
   object.Set("leases", NumberOf(env, state.leases));
+  return object;
+}
+
+Napi::Object AdoptedOf(Napi::Env env, const Adopted& adopted) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("sha256", adopted.sha256.ToHex());
+  object.Set("sizeBytes", NumberOf(env, adopted.size_bytes));
+  object.Set("error", adopted.status.ok() ? env.Null() : Napi::Value(ErrorOf(env, adopted.status).Value()));
+  return object;
+}
+
+Napi::Object CountersOf(Napi::Env env, const StoreCounters& counters) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("memoryUsedBytes", NumberOf(env, counters.memory_used_bytes));
+  object.Set("memoryLimitBytes", NumberOf(env, counters.memory_limit_bytes));
+  object.Set("diskUsedBytes", NumberOf(env, counters.disk_used_bytes));
+  object.Set("diskLimitBytes", NumberOf(env, counters.disk_limit_bytes));
+  object.Set("segments", NumberOf(env, counters.segments));
+  object.Set("leases", NumberOf(env, counters.leases));
+  object.Set("connections", NumberOf(env, counters.connections));
   return object;
 }
 

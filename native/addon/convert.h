@@ -27,6 +27,7 @@ uint64_t SizeFrom(const Napi::Value& value);
 BlobSpec BlobSpecFrom(const Napi::Value& value);
 Model ModelFrom(const Napi::Value& value);
 std::vector<std::string> StringsFrom(const Napi::Value& value);
+std::vector<AccessRule> AccessRulesFrom(const Napi::Value& value);
 StoreOptions StoreOptionsFrom(const Napi::Value& value);
 
 Napi::Number NumberOf(Napi::Env env, uint64_t value);
@@ -34,6 +35,8 @@ Napi::Number NumberOf(Napi::Env env, uint64_t value);
 Napi::Number DeadlineOf(Napi::Env env, uint64_t deadline_ms);
 uint64_t DeadlineFrom(const Napi::Value& value);
 Napi::Object BlobStateOf(Napi::Env env, const BlobState& state);
+Napi::Object AdoptedOf(Napi::Env env, const Adopted& adopted);
+Napi::Object CountersOf(Napi::Env env, const StoreCounters& counters);
 Napi::Object StatsOf(Napi::Env env, const StoreStats& stats);
 
 }  // namespace holdfast::addon

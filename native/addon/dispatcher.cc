@@ -84,15 +84,19 @@ Napi::Promise PendingPromise::promise() const { return state_->deferred.Promise(
 
 void PendingPromise::Settle(Outcome outcome) {
   const std::shared_ptr<Dispatcher> dispatcher = state_->dispatcher;
-  dispatcher->Post([state = state_, outcome = std::move(outcome)](Napi::Env env) {
-    const std::unique_ptr<State> owned(state);
-    owned->dispatcher->End(env);
-    if (!outcome.status.ok()) {
-      owned->deferred.Reject(ErrorOf(env, outcome.status).Value());
-    } else {
-      owned->deferred.Resolve(outcome.value ? outcome.value(env) : env.Undefined());
-    }
-  });
+  dispatcher->Post([state = state_, outcome = std::move(outcome)](Napi::Env env) { Resolve(env, state, outcome); });
+}
+
+void PendingPromise::SettleHere(Napi::Env env, Outcome outcome) { Resolve(env, state_, outcome); }
+
+void PendingPromise::Resolve(Napi::Env env, State* state, const Outcome& outcome) {
+  const std::unique_ptr<State> owned(state);
+  owned->dispatcher->End(env);
+  if (!outcome.status.ok()) {
+    owned->deferred.Reject(ErrorOf(env, outcome.status).Value());
+  } else {
+    owned->deferred.Resolve(outcome.value ? outcome.value(env) : env.Undefined());
+  }
 }
 
 Napi::Promise Rejected(Napi::Env env, const Status& status) {

@@ -54,10 +54,13 @@ class PendingPromise {
   Napi::Promise promise() const;
   // From any thread, once.
   void Settle(Outcome outcome);
+  // The same on the JavaScript thread, without a turn of its loop.
+  void SettleHere(Napi::Env env, Outcome outcome);
 
  private:
   struct State;
   explicit PendingPromise(State* state) : state_(state) {}
+  static void Resolve(Napi::Env env, State* state, const Outcome& outcome);
   // References may only be freed on the JavaScript thread: a plain pointer, deleted when settled there. A promise whose task
   // was dropped because the process exits is not deleted.
   State* const state_;

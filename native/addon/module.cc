@@ -6,6 +6,7 @@
 #include "convert.h"
 #include "holdfast/crash_points.h"
 #include "holdfast/service_notify.h"
+#include "lease.h"
 #include "store_wrap.h"
 
 namespace {
@@ -33,6 +34,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("notifyService", Napi::Function::New<NotifyServiceManager>(env, "notifyService"));
   exports.Set("crashPoints", Napi::Function::New<CrashPoints>(env, "crashPoints"));
   exports.Set("closeModel", Napi::Function::New<CloseModel>(env, "closeModel"));
+  exports.Set("viewOf", Napi::Function::New<ViewOf>(env, "viewOf"));
+  exports.Set("waitRange", Napi::Function::New<WaitRange>(env, "waitRange"));
+  exports.Set("tensorsOf", Napi::Function::New<TensorsOf>(env, "tensorsOf"));
+  exports.Set("findTensor", Napi::Function::New<FindTensor>(env, "findTensor"));
   return exports;
 }
 

@@ -102,7 +102,8 @@ Napi::Function StoreWrap::Define(Napi::Env env) {
                       InstanceMethod<&StoreWrap::DiskPathOf>("diskPathOf"), InstanceMethod<&StoreWrap::VerifyDisk>("verifyDisk"),
                       InstanceMethod<&StoreWrap::Publish>("publish"), InstanceMethod<&StoreWrap::Unpublish>("unpublish"),
                       InstanceMethod<&StoreWrap::RemoveName>("removeName"), InstanceMethod<&StoreWrap::AnswerOpen>("answerOpen"),
-                      InstanceMethod<&StoreWrap::RefuseOpen>("refuseOpen"), InstanceMethod<&StoreWrap::Blobs>("blobs"),
+                      InstanceMethod<&StoreWrap::RefuseOpen>("refuseOpen"),
+                      InstanceMethod<&StoreWrap::Adopt>("adopt"), InstanceMethod<&StoreWrap::SetAccess>("setAccess"), InstanceMethod<&StoreWrap::Blobs>("blobs"),
                       InstanceMethod<&StoreWrap::Blob>("blob"), InstanceMethod<&StoreWrap::Stats>("stats"),
                       InstanceMethod<&StoreWrap::CheckInvariants>("checkInvariants"), InstanceMethod<&StoreWrap::Close>("close")});
 }
@@ -141,6 +142,9 @@ void StoreWrap::EmitOpenMiss(Napi::Env env, const OpenMiss& miss) {
   object.Set("deadlineMs", DeadlineOf(env, miss.deadline_ms));
   object.Set("pid", Napi::Number::New(env, miss.pid));
   object.Set("uid", Napi::Number::New(env, miss.uid));
+  object.Set("heldDigest", miss.held_digest);
+  object.Set("heldBytes", NumberOf(env, miss.held_bytes));
+  object.Set("isRestricted", Napi::Boolean::New(env, miss.restricted));
   on_open_miss_.Call({object});
 }
 
@@ -239,6 +243,31 @@ void StoreWrap::AnswerOpen(const Napi::CallbackInfo& info) {
 void StoreWrap::RefuseOpen(const Napi::CallbackInfo& info) {
   const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
   context_->store->server()->Refuse(request_id, StringFrom(info[1]), StringFrom(info[2]));
+}
+
+Napi::Value StoreWrap::Adopt(const Napi::CallbackInfo& info) {
+  const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
+  std::vector<Digest> wanted;
+  const Napi::Array blobs = info[1].As<Napi::Array>();
+  for (uint32_t i = 0; i < blobs.Length(); i++) wanted.push_back(DigestFrom(blobs.Get(i)));
+  if (context_->dispatcher->closed()) {
+    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed"));
+  }
+  const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context_->dispatcher);
+  const Napi::Promise promise = pending->promise();
+  const Status status = context_->store->Adopt(request_id, wanted, [pending](std::vector<Adopted> adopted) {
+    pending->Settle({Status(), [adopted = std::move(adopted)](Napi::Env env) -> Napi::Value {
+                       Napi::Array array = Napi::Array::New(env, adopted.size());
+                       for (uint32_t i = 0; i < adopted.size(); i++) array.Set(i, AdoptedOf(env, adopted[i]));
+                       return array;
+                     }});
+  });
+  if (!status.ok()) pending->Settle({status, nullptr});
+  return promise;
+}
+
+void StoreWrap::SetAccess(const Napi::CallbackInfo& info) {
+  context_->store->server()->SetAccess(AccessRulesFrom(info[0]));
 }
 
 Napi::Value StoreWrap::Blobs(const Napi::CallbackInfo& info) {

@@ -43,6 +43,8 @@ class StoreWrap : public Napi::ObjectWrap<StoreWrap> {
   void RemoveName(const Napi::CallbackInfo& info);
   void AnswerOpen(const Napi::CallbackInfo& info);
   void RefuseOpen(const Napi::CallbackInfo& info);
+  Napi::Value Adopt(const Napi::CallbackInfo& info);
+  void SetAccess(const Napi::CallbackInfo& info);
   Napi::Value Blobs(const Napi::CallbackInfo& info);
   Napi::Value Blob(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);

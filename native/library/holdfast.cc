@@ -9,14 +9,15 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
-#include "holdfast/mutex.h"
+#include "holdfast/model_tensors.h"
 #include "holdfast/session.h"
-#include "tensor_directory.h"
 
 using holdfast::Client;
+using holdfast::ModelTensors;
 using holdfast::OpenedFile;
 using holdfast::OpenedModel;
 using holdfast::OpenRequest;
@@ -30,30 +31,15 @@ struct holdfast_connection {
   std::shared_ptr<Session> session;
 };
 
-namespace {
-
-// The tensors of one file, once its header has been read.
-struct Directory {
-  bool read = false;
-  std::vector<TensorEntry> tensors;
-  std::unordered_map<std::string_view, size_t> by_name;
-};
-
-}  // namespace
-
 struct holdfast_model {
   std::unique_ptr<OpenedModel> model;
   std::vector<std::string> digests;
   std::unordered_map<std::string_view, size_t> by_path;
-  holdfast::Mutex mutex;
-  // Directories that were read do not change any more: pointers into them live as long as the model.
-  std::vector<Directory> directories GUARDED_BY(mutex);
+  // After the model that it reads. Its own lock makes it usable through a const model.
+  mutable std::optional<holdfast::ModelTensors> tensors;
 };
 
 namespace {
-
-// A model whose header is longer than this is read in so many steps at least; each step parses again from the start.
-constexpr uint64_t kHeaderStepBytes = 64 << 10;
 
 // Fixed, because a thread that is out of memory has to be able to say so.
 struct LastError {
@@ -125,51 +111,9 @@ class Waiting {
   Result result_{};
 };
 
-Status ReadDirectory(const holdfast_model& model, size_t index, uint64_t deadline_ms, Directory* directory) {
-  const OpenedFile& file = model.model->files()[index];
-  const auto started = std::chrono::steady_clock::now();
-  uint64_t needed_bytes = 0;
-  for (;;) {
-    holdfast::HeaderBytes bytes;
-    bytes.file_bytes = file.size_bytes;
-    bytes.size_bytes = std::min(needed_bytes, file.size_bytes);
-    uint64_t left_ms = deadline_ms;
-    if (deadline_ms != holdfast::kNoDeadline) {
-      const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
-      left_ms -= std::min<uint64_t>(deadline_ms, static_cast<uint64_t>(spent.count()));
-    }
-    Status status = model.model->WaitRange(file.blob, 0, bytes.size_bytes, left_ms, &bytes.data);
-    if (!status.ok()) return status;
-    uint64_t more_bytes = 0;
-    status = holdfast::ParseTensors(file.path, bytes, {}, &more_bytes, &directory->tensors);
-    if (!status.ok()) return Status::Error(status.code(), file.path + ": " + status.message());
-    if (more_bytes == 0) break;
-    // More than was asked for, where that is there already: a long header is not parsed once per field.
-    needed_bytes = more_bytes;
-    const uint64_t step_bytes = std::min(file.size_bytes, std::max(2 * bytes.size_bytes, kHeaderStepBytes));
-    const uint8_t* ignored;
-    if (step_bytes > needed_bytes && model.model->WaitRange(file.blob, 0, step_bytes, 0, &ignored).ok()) needed_bytes = step_bytes;
-  }
-  for (size_t i = 0; i < directory->tensors.size(); i++) directory->by_name.emplace(directory->tensors[i].name, i);
-  directory->read = true;
-  return Status();
-}
-
-// Reads outside of the lock, because it may wait; two threads may read the same header, and one of them keeps it.
-Status DirectoryOf(const holdfast_model* constant, size_t index, int64_t deadline_ms, const Directory** directory) {
-  auto* model = const_cast<holdfast_model*>(constant);
+Status DirectoryOf(const holdfast_model* model, size_t index, int64_t deadline_ms, const ModelTensors::Directory** directory) {
   if (index >= model->digests.size()) return NoFile(model, index);
-  {
-    holdfast::MutexLock lock(&model->mutex);
-    *directory = &model->directories[index];
-    if ((*directory)->read) return Status();
-  }
-  Directory found;
-  Status status = ReadDirectory(*model, index, DeadlineOf(deadline_ms), &found);
-  if (!status.ok()) return status;
-  holdfast::MutexLock lock(&model->mutex);
-  if (!model->directories[index].read) model->directories[index] = std::move(found);
-  return Status();
+  return model->tensors->Of(index, DeadlineOf(deadline_ms), directory);
 }
 
 holdfast_tensor TensorOf(const TensorEntry& entry, size_t file) {
@@ -272,7 +216,7 @@ int holdfast_open(holdfast_connection* connection, const char* name, uint32_t fl
       made->digests.push_back(files[i].sha256.ToHex());
       made->by_path.emplace(files[i].path, i);
     }
-    made->directories.resize(files.size());
+    made->tensors.emplace(made->model.get());
     *model = made.release();
     return status;
   });
@@ -343,7 +287,7 @@ void holdfast_unmap_private(void* data, uint64_t size_bytes) {
 
 int holdfast_tensor_count(const holdfast_model* model, size_t file, int64_t deadline_ms, size_t* count) {
   return Guarded([&] {
-    const Directory* directory = nullptr;
+    const ModelTensors::Directory* directory = nullptr;
     Status status = DirectoryOf(model, file, deadline_ms, &directory);
     if (status.ok()) *count = directory->tensors.size();
     return status;
@@ -352,7 +296,7 @@ int holdfast_tensor_count(const holdfast_model* model, size_t file, int64_t dead
 
 int holdfast_tensor_at(const holdfast_model* model, size_t file, size_t index, int64_t deadline_ms, holdfast_tensor* tensor) {
   return Guarded([&] {
-    const Directory* directory = nullptr;
+    const ModelTensors::Directory* directory = nullptr;
     Status status = DirectoryOf(model, file, deadline_ms, &directory);
     if (!status.ok()) return status;
     if (index >= directory->tensors.size()) {
@@ -365,16 +309,11 @@ int holdfast_tensor_at(const holdfast_model* model, size_t file, size_t index, i
 
 int holdfast_tensor_find(const holdfast_model* model, const char* name, int64_t deadline_ms, holdfast_tensor* tensor) {
   return Guarded([&] {
-    for (size_t file = 0; file < model->digests.size(); file++) {
-      const Directory* directory = nullptr;
-      Status status = DirectoryOf(model, file, deadline_ms, &directory);
-      if (!status.ok()) return status;
-      const auto found = directory->by_name.find(name);
-      if (found == directory->by_name.end()) continue;
-      *tensor = TensorOf(directory->tensors[found->second], file);
-      return status;
-    }
-    return Status::Error(code::kUnknownModel, std::string("The model has no tensor ") + name);
+    size_t file = 0;
+    const TensorEntry* found = nullptr;
+    Status status = model->tensors->Find(name, DeadlineOf(deadline_ms), &file, &found);
+    if (status.ok()) *tensor = TensorOf(*found, file);
+    return status;
   });
 }
 

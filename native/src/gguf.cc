@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "tensor_directory.h"
+#include "holdfast/tensor_directory.h"
 
 namespace holdfast {
 

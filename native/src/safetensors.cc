@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "json_reader.h"
-#include "tensor_directory.h"
+#include "holdfast/tensor_directory.h"
 
 namespace holdfast {
 

@@ -3,6 +3,7 @@
 //   Create   memfd 0400, sized, mapped writable once   seals FUTURE_WRITE GROW SHRINK   read-only reopen
 //   Prepare  pages of a range allocated and mapped
 //   Seal     unmapped, writing descriptor closed       seals + WRITE SEAL
+//   Adopt    a sealed one of a store that has gone: from here on like one that was sealed here
 //
 // Invariants: the descriptor that can write never leaves this file. Before any descriptor can leave, the seals make every
 // further writable mapping and every write() fail, also for whoever reopens the file through /proc as root. map_ is the only
@@ -14,8 +15,10 @@
 #include "holdfast/segment.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,6 +63,24 @@ class SegmentImpl final : public Segment {
     const std::string path = "/proc/self/fd/" + std::to_string(fd);
     read_fd_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!read_fd_.valid()) return Failure("read-only reopen of a memfd through /proc");
+    return Status();
+  }
+
+  Status InitAdopted(UniqueFd fd) {
+    struct stat info;
+    struct statfs system;
+    if (fstat(fd.get(), &info) != 0 || fstatfs(fd.get(), &system) != 0) return Failure("stat of a segment that is handed back");
+    constexpr int kNeeded = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+    const int seals = fcntl(fd.get(), F_GET_SEALS);
+    const bool fits = S_ISREG(info.st_mode) && info.st_size >= 0 && static_cast<uint64_t>(info.st_size) == size_bytes_;
+    if (!fits || system.f_type != TMPFS_MAGIC || seals < 0 || (seals & kNeeded) != kNeeded) {
+      return Status::Error(code::kBadRequest, "A segment that is handed back is not a sealed memfd of its blob's size");
+    }
+    // Of our own, so that nobody shares its flags and position.
+    const std::string path = "/proc/self/fd/" + std::to_string(fd.get());
+    read_fd_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!read_fd_.valid()) return Failure("read-only reopen of a segment that is handed back");
+    sealed_ = true;
     return Status();
   }
 
@@ -125,6 +146,13 @@ class SegmentImpl final : public Segment {
 };
 
 }  // namespace
+
+Status Segment::Adopt(UniqueFd fd, uint64_t size_bytes, MemoryReservation reservation, std::shared_ptr<Segment>* segment) {
+  auto adopted = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));
+  Status status = adopted->InitAdopted(std::move(fd));
+  if (status.ok()) *segment = std::move(adopted);
+  return status;
+}
 
 Status Segment::Create(const std::string& label, uint64_t size_bytes, MemoryReservation reservation,
                        std::shared_ptr<Segment>* segment) {

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "adoption.h"
 #include "holdfast/memory_budget.h"
 #include "holdfast/mutex.h"
 #include "holdfast/sha256.h"
@@ -57,6 +58,7 @@ class StoreImpl final : public Store {
     if (options.disk_limit_bytes > 0) status = DiskTier::Open(options.disk_path, options.disk_limit_bytes, &disk_);
     if (!status.ok()) return status;
     promoter_ = std::make_unique<Promoter>(disk_, budget_, shared_->table.get(), pool_.get());
+    adoption_ = std::make_unique<Adoption>(budget_, shared_->table.get(), pool_.get());
     ServerOptions server = options.server;
     server.counters = [this] { return Counters(); };
     return Server::Start(server, shared_->table.get(), listener, &server_);
@@ -134,6 +136,10 @@ class StoreImpl final : public Store {
     *found = fill->ReadVerified(offset_bytes, size_bytes, target);
     // The fill may have ended well between the two looks.
     return *found ? Status() : ReadWhole(digest, offset_bytes, size_bytes, target, found);
+  }
+
+  Status Adopt(uint32_t request_id, const std::vector<Digest>& wanted, std::function<void(std::vector<Adopted>)> done) override {
+    return adoption_->Run(server_->TakeHeld(request_id), wanted, std::move(done));
   }
 
   bool DropMemory(const Digest& digest) override {
@@ -302,6 +308,7 @@ class StoreImpl final : public Store {
   // Before those whose work runs on it: it goes last, but Stop has ended its threads by then.
   const std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Promoter> promoter_;
+  std::unique_ptr<Adoption> adoption_;
   std::unique_ptr<Server> server_;
 };
 

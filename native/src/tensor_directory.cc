@@ -1,4 +1,4 @@
-#include "tensor_directory.h"
+#include "holdfast/tensor_directory.h"
 
 #include <algorithm>
 #include <unordered_set>

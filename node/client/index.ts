@@ -3,6 +3,7 @@
  *
  *   using model = await open('acme/resnet50:v3')
  *   const weights = model.file('model.safetensors').bytes     // shared, read-only memory
+ *   const layer = model.tensor('layer.0.weight')              // a view of it: dtype, shape, bytes
  *
  * Loads the native addon and nothing else of Holdfast.
  */
@@ -12,7 +13,18 @@ import { connectStore } from '../../native/index.ts'
 import type { OpenModel, OpenOptions, StoreClient } from '../../native/types.ts'
 import { HoldfastError } from '../../placement/errors.ts'
 
-export type { ModelFileEntry, OpenFile, OpenModel, OpenOptions, StoreClient } from '../../native/types.ts'
+export type {
+  ConnectOptions,
+  ModelFileEntry,
+  OpenFile,
+  OpenModel,
+  OpenOptions,
+  StoreClient,
+  StoreCounters,
+  Tensor,
+  TensorInfo,
+  WaitOptions,
+} from '../../native/types.ts'
 export { type ErrorCode, HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 export { connectStore as connect }
 

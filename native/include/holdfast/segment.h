@@ -8,6 +8,7 @@
 
 #include "holdfast/memory_budget.h"
 #include "holdfast/status.h"
+#include "holdfast/unique_fd.h"
 
 namespace holdfast {
 
@@ -16,6 +17,9 @@ class Segment {
   // An empty, writable segment of exactly `size_bytes`; it owns `reservation`. `label` shows up in /proc/*/maps.
   static Status Create(const std::string& label, uint64_t size_bytes, MemoryReservation reservation,
                        std::shared_ptr<Segment>* segment);
+  // Takes back a segment of a store that has gone, from whoever held it. BAD_REQUEST unless it is a memfd of exactly that size that
+  // nobody can change any more. What it contains is for the caller to check: it will not change after this.
+  static Status Adopt(UniqueFd fd, uint64_t size_bytes, MemoryReservation reservation, std::shared_ptr<Segment>* segment);
   virtual ~Segment() = default;
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;

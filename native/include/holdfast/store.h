@@ -48,6 +48,12 @@ struct StoreStats {
   ServerStats server;
 };
 
+struct Adopted {
+  Digest sha256;
+  uint64_t size_bytes = 0;
+  Status status;
+};
+
 class Store {
  public:
   // `listener` outlives the store.
@@ -68,6 +74,10 @@ class Store {
   virtual void Promote(const Digest& digest, std::function<void(Status)> done) = 0;
   // Waits. `found` false when this machine does not hold the range: of a blob that is being filled, the verified chunks count.
   virtual Status Read(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) = 0;
+  // Takes over what the client of a waiting open brought of the wanted blobs. Reserves at once (MEMORY_FULL, and then nothing is taken);
+  // `done` is called on a thread of the pool or inside this call, when each has been hashed, with those that are in memory now and why
+  // others are not.
+  virtual Status Adopt(uint32_t request_id, const std::vector<Digest>& wanted, std::function<void(std::vector<Adopted>)> done) = 0;
   // False, and nothing happens, while a lease maps the segment, and when there is none.
   virtual bool DropMemory(const Digest& digest) = 0;
   // Waits.

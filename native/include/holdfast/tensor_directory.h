@@ -1,7 +1,7 @@
 // The tensors that a file of weights lists in its header. A header is hostile until checked: everything that it says is bounded by
 // the bytes at hand and by the size of the file, and tensors lie inside the file and apart.
-#ifndef HOLDFAST_SRC_TENSOR_DIRECTORY_H_
-#define HOLDFAST_SRC_TENSOR_DIRECTORY_H_
+#ifndef HOLDFAST_TENSOR_DIRECTORY_H_
+#define HOLDFAST_TENSOR_DIRECTORY_H_
 
 #include <cstdint>
 #include <string>
@@ -62,4 +62,4 @@ Status CheckTensors(uint64_t data_offset_bytes, uint64_t file_bytes, std::vector
 
 }  // namespace holdfast
 
-#endif  // HOLDFAST_SRC_TENSOR_DIRECTORY_H_
+#endif  // HOLDFAST_TENSOR_DIRECTORY_H_

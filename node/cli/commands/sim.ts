@@ -116,10 +116,10 @@ async function writeReport(
   report: Pick<Parameters<typeof import('../replay/report-page.ts').reportPage>[0], 'trace' | 'rows' | 'capacityBytes'>,
 ): Promise<void> {
   const { mkdir, writeFile } = await import('node:fs/promises')
-  const { join } = await import('node:path')
+  const { basename, join } = await import('node:path')
   const { reportPage } = await import('../replay/report-page.ts')
   const file = join(directory, 'replay.html')
-  const title = `Replay of ${flags.requests?.join(', ') ?? `generated requests, seed ${flags.seed}`}`
+  const title = `Replay of ${flags.requests?.map((path) => basename(path)).join(', ') ?? `generated requests, seed ${flags.seed}`}`
   await mkdir(directory, { recursive: true })
   await writeFile(file, reportPage({ title, ...report }))
   process.stderr.write(`${file}\n`)

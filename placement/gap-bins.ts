@@ -12,6 +12,11 @@ const binCount = 72
 const binsPerDoubling = 4
 const startsS = Float64Array.from({ length: binCount + 1 }, (_, bin) => 2 ** (bin / binsPerDoubling) - 1)
 
+/** From once in thirty years to a million per second: beyond, nothing is decided. 800 tables at most. */
+const [rateMinPerS, rateMaxPerS] = [1e-9, 1e6]
+const ratesPerDoubling = 16
+const hazardsByRate = new Map<number, Float64Array>()
+
 export const GapBins = {
   count: binCount,
   /** Where the last bin, which has no end, begins. */
@@ -42,6 +47,21 @@ export const GapBins = {
     return Float64Array.from({ length: binCount }, (_, bin) =>
       Math.min(0.3, 1 - Math.exp(-GapBins.widthS(bin) / meanS)),
     )
+  },
+
+  /**
+   * Hazards of chance at a rate, not bounded, to within 2 %: there is one table per sixteenth of a doubling of the rate, made when it
+   * is first asked for, because an exponential per bin would be most of what a plan takes.
+   */
+  hazardsOfRate(ratePerS: number): Float64Array {
+    const place = Math.round(Math.log2(Math.max(rateMinPerS, Math.min(rateMaxPerS, ratePerS))) * ratesPerDoubling)
+    let hazards = hazardsByRate.get(place)
+    if (hazards === undefined) {
+      const rate = 2 ** (place / ratesPerDoubling)
+      hazards = Float64Array.from({ length: binCount }, (_, bin) => 1 - Math.exp(-GapBins.widthS(bin) * rate))
+      hazardsByRate.set(place, hazards)
+    }
+    return hazards
   },
 
   createHistory(): GapHistory {

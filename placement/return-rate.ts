@@ -58,12 +58,13 @@ export function judgeGap(
 ): number {
   const { counts } = own
   const { hazards } = peers
+  const chances = GapBins.hazardsOfRate(chancePerS)
   let reached = own.total
   let odds = 1
   let chanceShare = chanceShareAtFirst
   for (let index = 0; index <= bin; index++) {
     const ended = counts[index]!
-    const chance = 1 - Math.exp(-chancePerS * widthsS[index]!)
+    const chance = chances[index]!
     const start = hazards[index]! + chanceShare * (chance - hazards[index]!)
     chanceShare *= 1 - chance
     const habit = Math.min(hazardMax, (ended + peerWeight * start) / (reached + peerWeight))
@@ -75,6 +76,7 @@ export function judgeGap(
 
 export function promisedRatePerS(record: GapRecord, { peerWeight, chancePerS }: RateOptions, idleS: number): number {
   const { hazards } = record.peers
+  const chances = GapBins.hazardsOfRate(chancePerS)
   const { counts, total } = record.own
   const first = GapBins.of(idleS)
   let reached = total
@@ -87,7 +89,7 @@ export function promisedRatePerS(record: GapRecord, { peerWeight, chancePerS }: 
   for (let bin = 0; bin < GapBins.count; bin++) {
     const ended = counts[bin]!
     let widthS = widthsS[bin]!
-    const chance = 1 - Math.exp(-chancePerS * widthS)
+    const chance = chances[bin]!
     const start = hazards[bin]! + chanceShare * (chance - hazards[bin]!)
     chanceShare *= 1 - chance
     const habit = Math.min(hazardMax, (ended + peerWeight * start) / (reached + peerWeight))

@@ -14,6 +14,7 @@ import { composeAdmin } from './compose/admin.ts'
 import { type Base, isDraining, type OnStop, whyNotReady } from './compose/base.ts'
 import { composeCluster } from './compose/cluster.ts'
 import { composeModels } from './compose/models.ts'
+import { composePlacement } from './compose/placement.ts'
 import { checkOptions, type NodeOptions } from './config/index.ts'
 import { registerAdminRoutes } from './http/routes-admin.ts'
 import { startHttpServer } from './http/server.ts'
@@ -70,7 +71,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   await makeFolder(dirname(paths.socketPath), 0o755)
   const state = await openLevelState(paths.statePath)
   onStop('state', () => state.close())
-  const late = { desk: null, admin: null, localState: null, joining: null, isServing: false }
+  const late = { desk: null, admin: null, localState: null, placer: null, joining: null, isServing: false }
   const base: Base = { options, paths, state, clock, log, onStop, late }
 
   const cluster = await composeCluster(base)
@@ -125,7 +126,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     cache,
     directory,
     store,
-    isPinned: (model) => admin.pins.isPinned(model, 'disk'),
+    isPinned: (model) => admin.isPinned(model, 'disk'),
     isDraining: () => isDraining(base),
     zone: options['node.zone'],
     clock,
@@ -189,6 +190,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   onStop('http', () => http.close())
   admin.start()
   onStop('admin', () => admin.stop())
+  const placer = composePlacement(base, cluster, models, admin)
   const teller = new LocalStateTeller(
     {
       zone: options['node.zone'],
@@ -224,6 +226,8 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   )
   onStop('drain', () => drain.run())
   base.late.isServing = true
+  placer.start()
+  onStop('placement', () => placer.stop())
   service.ready(`serving at ${http.url}`)
   log.info(
     { node: network.self, http: http.url, socket: paths.socketPath, addresses: network.addresses() },

@@ -8,6 +8,7 @@ export interface NodeMetrics {
   readonly requestSeconds: Histogram<'served_from'>
   readonly fetchedBytes: Counter<'source'>
   readonly evictions: Counter<'tier' | 'reason'>
+  readonly placements: Counter<'kind' | 'reason'>
   readonly refusedConnections: Counter
   readonly distrustedPeers: Counter<'reason'>
   readonly leasesOpened: Counter
@@ -70,6 +71,12 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
       name: 'holdfast_evictions_total',
       help: 'Models evicted, by tier and reason.',
       labelNames: ['tier', 'reason'],
+      registers,
+    }),
+    placements: new Counter({
+      name: 'holdfast_placements_total',
+      help: 'Copies begun and shed by placement, by reason.',
+      labelNames: ['kind', 'reason'],
       registers,
     }),
     refusedConnections: new Counter({

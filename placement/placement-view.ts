@@ -1,6 +1,6 @@
 /** What a node sees when it decides which models to have, and what it decides. Plain data: the node and the simulator build it. */
 import type { CopyRole, ElsewhereView } from './marginal-cost.ts'
-import type { ModelId } from './types.ts'
+import type { ModelId, NodeId } from './types.ts'
 
 export type PlacementTier = 'memory' | 'disk'
 
@@ -86,6 +86,8 @@ export interface PinnedModel {
   readonly sizeBytes: number | null
   /** This node is one of those that keep it. */
   readonly isMine: boolean
+  /** The nodes that are to keep it, best first. */
+  readonly places: readonly NodeId[]
   readonly isHeld: boolean
   /** It is on its way here. */
   readonly isArriving: boolean
@@ -120,6 +122,8 @@ export type PlacementReason =
   | CopyRole
   /** shed: others have it, nobody asks here, and the tier is nearly full. */
   | 'unwanted-twin'
+  /** leave: nobody has said yet what the pinned name means. */
+  | 'unresolved'
   /** leave: it is on its way here. */
   | 'arriving'
   /** leave: it went a moment ago, and making it again would go round in circles. */

@@ -64,6 +64,7 @@ function decidePin(pin: PinnedModel, view: PlacementView, rooms: Rooms): Placeme
   const parts = { replicas: replicaCount, keptReplicas: keptCount, ...(sizeBytes === null ? {} : { sizeBytes }) }
   const about = { model, name, tier, parts }
   if (view.isDraining) return { ...about, kind: 'leave', reason: 'draining', displaces: [] }
+  if (model === null) return { ...about, kind: 'leave', reason: 'unresolved', displaces: [] }
   if (pin.isArriving) return { ...about, kind: 'leave', reason: 'arriving', displaces: [] }
   const taken = rooms.take(needOf(tier, sizeBytes ?? 0), { evenSettling: true })
   if (taken === null) return { ...about, kind: 'leave', reason: 'no-room', displaces: [] }

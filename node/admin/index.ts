@@ -5,7 +5,7 @@
 import type { Store } from '../../native/types.ts'
 import type { Manifest, ModelName, ModelReference } from '../../origin/index.ts'
 import { HoldfastError } from '../../placement/errors.ts'
-import type { EvictionPolicy } from '../../placement/index.ts'
+import type { EvictionPolicy, PlacementDecision } from '../../placement/index.ts'
 import type { ModelId, NodeId } from '../../placement/types.ts'
 import type { ModelCache } from '../cache/model-cache.ts'
 import type { ModelDirectory } from '../cache/model-directory.ts'
@@ -13,24 +13,30 @@ import type { ModelTable } from '../cache/model-table.ts'
 import type { CoreDriver } from '../cluster/core-driver.ts'
 import type { NodeCore } from '../core/index.ts'
 import type { Log } from '../log.ts'
+import type { ReplicaBoard, ReplicaPinView } from '../placement/replica-board.ts'
 import type { BulkTransport, ClusterNetwork, StateStore } from '../ports.ts'
 import type { ClusterMember } from '../serving/node-views.ts'
 import type { Clock } from '../system.ts'
+import { adminCache } from './admin-cache.ts'
 import type { AdminTokens } from './admin-tokens.ts'
 import { BanList } from './ban-list.ts'
 import { type EvictionView, evictionView } from './eviction-view.ts'
 import { type InvalidationReport, Invalidator } from './invalidator.ts'
-import { PinBoard, textOf } from './pin-board.ts'
+import { PinBoard, type PinView, textOf } from './pin-board.ts'
+import { type PlacementPlanView, placementPlanView } from './placement-plan-view.ts'
 import { type AdminCache, resolveReference, type WantedTier } from './ports.ts'
 import { PrefetchDesk } from './prefetch-desk.ts'
 import { Scrubber } from './scrubber.ts'
 import { type NodeStatus, nodeStatus, type StatusFacts } from './status.ts'
 
+export type { ReplicaPinView } from '../placement/replica-board.ts'
+export { adminCache } from './admin-cache.ts'
 export { AdminTokens, generateAdminToken, loadAdminTokens, readAdminTokens } from './admin-tokens.ts'
 export type { BanView } from './ban-list.ts'
 export type { EvictionView } from './eviction-view.ts'
 export type { InvalidationReport } from './invalidator.ts'
 export type { PinView } from './pin-board.ts'
+export type { PlacementPlanView } from './placement-plan-view.ts'
 export type { WantedTier } from './ports.ts'
 export type { PrefetchView } from './prefetch-desk.ts'
 export type { ScrubView } from './scrubber.ts'
@@ -53,6 +59,10 @@ export interface AdminPorts {
   readonly members: () => readonly ClusterMember[]
   /** What clients were promised of the name does not count any more. */
   readonly forgetName: (name: ModelName) => void
+  readonly replicas: ReplicaBoard
+  /** What placement would do now; nothing before the node serves. */
+  readonly placement: () => readonly PlacementDecision[]
+  readonly replication: boolean
   readonly state: StateStore
   readonly clock: Clock
   readonly log: Log
@@ -71,6 +81,8 @@ export class Admin {
   readonly prefetches: PrefetchDesk
   readonly bans: BanList
   readonly scrubber: Scrubber
+  /** Pins of the cluster. */
+  readonly replicas: ReplicaBoard
   private readonly ports: AdminPorts
   private readonly cache: AdminCache
   private readonly invalidator: Invalidator
@@ -78,6 +90,7 @@ export class Admin {
   constructor(ports: AdminPorts, options: { readonly pinCheckMs: number }) {
     this.ports = ports
     this.tokens = ports.tokens
+    this.replicas = ports.replicas
     this.cache = adminCache(ports)
     const { directory, clock, log, state } = ports
     const common = { directory, cache: this.cache, clock, log }
@@ -107,6 +120,7 @@ export class Admin {
   async load(): Promise<void> {
     await this.bans.load()
     await this.pins.load()
+    await this.replicas.load()
     this.invalidator.serve()
   }
 
@@ -132,19 +146,50 @@ export class Admin {
     })
   }
 
+  /** By this node's operator, or because the cluster keeps it here. */
+  isPinned(model: ModelId, tier: WantedTier): boolean {
+    return this.pins.isPinned(model, tier) || this.replicas.isPinned(model, tier)
+  }
+
+  /** On this node; with a number of replicas in the cluster, and then no longer for this node alone. */
+  async pin(
+    reference: ModelReference,
+    tier: WantedTier,
+    replicaCount: number | null,
+  ): Promise<PinView | ReplicaPinView> {
+    if (replicaCount === null) return this.pins.pin(reference, tier)
+    const name = textOf(reference)
+    await this.replicas.pin(name, tier, replicaCount)
+    await this.pins.unpin(reference)
+    return this.replicas.list().find((pin) => pin.name === name)!
+  }
+
+  /** False when neither this node nor the cluster had it pinned. */
+  async unpin(reference: ModelReference): Promise<boolean> {
+    const wasHere = await this.pins.unpin(reference)
+    return (await this.replicas.unpin(textOf(reference))) || wasHere
+  }
+
+  pinned(): { readonly pins: PinView[]; readonly replicated: ReplicaPinView[] } {
+    return { pins: this.pins.list(), replicated: this.replicas.list() }
+  }
+
+  /** What this node would copy, prefetch, keep and shed now, and why. */
+  placement(): PlacementPlanView {
+    return placementPlanView(this.ports.placement(), this.namesByModel(), this.ports.replication)
+  }
+
   plan(tier: WantedTier, neededBytes: number | null): EvictionView {
-    const { policies, table, directory, store, clock } = this.ports
+    const { policies, table, store, clock } = this.ports
     this.ports.cache.refreshCosts(tier)
-    const names = new Map<ModelId, string[]>()
-    for (const { name, ref } of directory.knownNames())
-      names.set(ref.manifest, [...(names.get(ref.manifest) ?? []), name])
+    const names = this.namesByModel()
     return evictionView(
       tier,
       {
         policy: policies[tier],
         models: () => [...table.all()].map(({ model }) => model),
         namesOf: (model) => names.get(model) ?? [],
-        isPinned: (model) => this.pins.isPinned(model, tier),
+        isPinned: (model) => this.isPinned(model, tier),
         isInUse: (model) => !this.ports.cache.mayEvict(model, tier),
         usedBytes: () => (tier === 'memory' ? store.stats().memoryUsedBytes : store.stats().diskUsedBytes),
         limitBytes: () => (tier === 'memory' ? store.stats().memoryLimitBytes : store.stats().diskLimitBytes),
@@ -159,7 +204,7 @@ export class Admin {
     const model = await this.modelHere(reference)
     const name = textOf(reference)
     const tiers: WantedTier[] = options.disk ? ['memory', 'disk'] : ['memory']
-    if (tiers.some((tier) => this.pins.isPinned(model, tier))) {
+    if (tiers.some((tier) => this.isPinned(model, tier))) {
       throw new HoldfastError('MODEL_IN_USE', `${name} is pinned; unpin it first.`, { details: { model } })
     }
     if (this.cache.isInUse(model)) {
@@ -180,6 +225,13 @@ export class Admin {
 
   invalidate(name: ModelName): Promise<InvalidationReport> {
     return this.invalidator.invalidate(name)
+  }
+
+  private namesByModel(): Map<ModelId, string[]> {
+    const names = new Map<ModelId, string[]>()
+    for (const { name, ref } of this.ports.directory.knownNames())
+      names.set(ref.manifest, [...(names.get(ref.manifest) ?? []), name])
+    return names
   }
 
   /** What the name means on this node, which is what is held here; the origin is asked only for a name that is new. */
@@ -203,29 +255,5 @@ export class Admin {
     if (!banned) return network.unban(node)
     bulk.drop(node)
     await network.ban(node)
-  }
-}
-
-function adminCache({ cache, table, isRunnable }: AdminPorts): AdminCache {
-  return {
-    isHeld: (model, tier) => {
-      const row = table.get(model)
-      if (row === null) return false
-      if (tier === 'disk') return table.filesOnDisk(row)
-      return isRunnable(row.manifest) ? cache.isRunnable(model) : table.filesInMemory(row)
-    },
-    occupies: (model, tier) => {
-      const row = table.get(model)
-      return row !== null && (tier === 'disk' ? table.diskBytesOf(row) : table.memoryBytesOf(row)) > 0
-    },
-    bring: async ({ digest, manifest }, tier, context) => {
-      if (tier === 'disk') return cache.ensureHeld(digest, manifest, context)
-      const ready = isRunnable(manifest)
-        ? cache.ensureRunnable(digest, manifest, context)
-        : cache.ensureOpenable(digest, manifest, context)
-      return (await ready).source
-    },
-    isInUse: (model) => !cache.mayEvict(model, 'memory'),
-    leave: (model, tier) => cache.release(model, tier),
   }
 }

@@ -8,6 +8,7 @@ import { version } from '../version.ts'
 import { type Base, isReady } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import type { Models } from './models.ts'
+import { composeReplicas } from './placement.ts'
 
 export async function composeAdmin(
   base: Base,
@@ -49,6 +50,9 @@ export async function composeAdmin(
       bulk,
       members,
       forgetName: (name) => late.desk?.forgetName(name),
+      replicas: composeReplicas(base, cluster, models),
+      placement: () => late.placer?.plan() ?? [],
+      replication: options['placement.replication'],
       state,
       clock,
       log,

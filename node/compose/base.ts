@@ -6,6 +6,7 @@ import type { NodeOptions } from '../config/index.ts'
 import type { Joining } from '../life/index.ts'
 import type { Log } from '../log.ts'
 import type { NodePaths } from '../paths.ts'
+import type { Placer } from '../placement/placer.ts'
 import type { StateStore } from '../ports.ts'
 import type { Clock } from '../system.ts'
 
@@ -27,6 +28,7 @@ export interface Late {
   desk: StoreDesk | null
   admin: Admin | null
   localState: LocalStateTeller | null
+  placer: Placer | null
   joining: Joining | null
   isServing: boolean
 }

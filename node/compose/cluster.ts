@@ -102,6 +102,6 @@ export async function composeCluster({ options, paths, state, clock, log, late }
 }
 
 /** Different on every node, so that random choices of different nodes are independent. */
-function seedOf(node: NodeId): number {
+export function seedOf(node: NodeId): number {
   return createHash('sha256').update(node).digest().readUInt32LE(0)
 }

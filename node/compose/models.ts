@@ -146,7 +146,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
     memoryPolicy: policies.memory,
     diskPolicy: policies.disk,
     worth: (model, tier) => router.copyWorth(model, tier),
-    isPinned: (model, tier) => late.admin?.pins.isPinned(model, tier) ?? false,
+    isPinned: (model, tier) => late.admin?.isPinned(model, tier) ?? false,
     clock,
     log,
     onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),
@@ -154,6 +154,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
       metrics.evictions.inc({ tier, reason })
       if (tier === 'memory') late.desk?.onEvicted(model)
     },
+    onArriving: (model) => late.desk?.onArriving(model),
     onFetched: ({ peer, origin: fromOrigin, local }) => {
       metrics.fetchedBytes.inc({ source: 'peer' }, peer)
       metrics.fetchedBytes.inc({ source: 'origin' }, fromOrigin)

@@ -117,6 +117,46 @@ export const optionTable = {
   ),
   'drain.requestsMs': integer(30_000, 0, 3_600_000, 'How long a node that stops waits for requests that run.'),
   'placement.eviction': choice('holdfast', evictionPolicyNames, 'Which models leave when room is needed.'),
+  'placement.replication': flag(
+    true,
+    'Copy models to where they are asked for, prefetch what is expected, and shed what nobody wants. Off: only what is pinned is placed.',
+  ),
+  'placement.intervalMs': integer(
+    15_000,
+    100,
+    3_600_000,
+    'How often a node decides which models to have: some rounds of gossip, which takes 5 s for demand.',
+  ),
+  'placement.horizonS': integer(
+    600,
+    1,
+    86_400,
+    'A copy is worth what it saves in this time: about as long as a burst of demand lasts.',
+  ),
+  'placement.marginPercent': integer(
+    25,
+    0,
+    10_000,
+    'How much more a copy must save than it costs and displaces: estimates are no better than that.',
+  ),
+  'placement.settleMs': integer(
+    120_000,
+    0,
+    86_400_000,
+    'A copy that came less than this ago is not displaced by another copy, and one that went is not made again.',
+  ),
+  'placement.copiesMax': integer(
+    4,
+    1,
+    1024,
+    'Copies that placement makes at one time, so that requests keep the uplink.',
+  ),
+  'placement.graceMs': integer(
+    60_000,
+    0,
+    86_400_000,
+    'A node that cannot be reached keeps its replicas of pinned models for this long: most are back after a restart.',
+  ),
   'log.level': choice('info', logLevels, 'The least important messages that are logged.'),
 } as const satisfies Record<string, OptionRow>
 

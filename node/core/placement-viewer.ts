@@ -233,6 +233,7 @@ export class PlacementViewer {
       model,
       sizeBytes: need === null ? null : tier === 'memory' ? need.memoryBytes : need.diskBytes,
       isMine,
+      places,
       isHeld,
       isArriving: model !== null && local.arriving.includes(model),
       keptCount,

@@ -20,15 +20,17 @@ export function registerAdminRoutes(app: FastifyInstance, admin: Admin): void {
   app.get('/v1/status', async () => admin.status())
   app.get<{ Querystring: Record<string, unknown> }>('/v1/plan', async ({ query }) => {
     const { tier, bytes } = fieldsOf(query, ['tier', 'bytes'])
-    return admin.plan(tierOf(tier), bytes === undefined ? null : countOf(bytes, 'bytes'))
+    const plan = admin.plan(tierOf(tier), bytes === undefined ? null : countOf(bytes, 'bytes'))
+    return { ...plan, placement: admin.placement() }
   })
 
-  app.get('/v1/pins', async () => ({ pins: admin.pins.list() }))
+  app.get('/v1/pins', async () => admin.pinned())
   app.put<Named>('/v1/pins/*', changing, async ({ params, body }) => {
-    return admin.pins.pin(parseModelReference(params['*']), tierOf(fieldsOf(body, ['tier']).tier))
+    const { tier, replicas } = fieldsOf(body, ['tier', 'replicas'])
+    return admin.pin(parseModelReference(params['*']), tierOf(tier), replicasOf(replicas))
   })
   app.delete<Named>('/v1/pins/*', changing, async ({ params }) => {
-    return { name: params['*'], unpinned: await admin.pins.unpin(parseModelReference(params['*'])) }
+    return { name: params['*'], unpinned: await admin.unpin(parseModelReference(params['*'])) }
   })
 
   app.get('/v1/prefetch', async () => ({ prefetches: admin.prefetches.list() }))
@@ -71,6 +73,13 @@ function tierOf(value: unknown): WantedTier {
   if (value === undefined) return 'memory'
   if (value === 'memory' || value === 'disk') return value
   throw new HoldfastError('BAD_REQUEST', '`tier` has to be memory or disk.')
+}
+
+/** null: on this node alone. */
+function replicasOf(value: unknown): number | null {
+  if (value === undefined) return null
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
+  throw new HoldfastError('BAD_REQUEST', '`replicas` has to be a whole number from 1.')
 }
 
 function countOf(value: unknown, name: string): number {

@@ -82,9 +82,24 @@ const table: readonly Rule[] = [
     packages: ['node:'],
   },
   {
+    folder: 'node/placement',
+    own: [
+      'node/placement/',
+      'node/cache/',
+      'node/cluster/',
+      'node/core/',
+      'native/types.ts',
+      'origin/',
+      'placement/',
+      ...shared,
+    ],
+    packages: [],
+  },
+  {
     folder: 'node/admin',
     own: [
       'node/admin/',
+      'node/placement/',
       'node/cache/',
       'node/cluster/',
       'node/core/',

@@ -1,9 +1,11 @@
 /** `holdfast plan`: what a node would evict now, and why. */
 import { Command } from 'commander'
-import type { EvictionView } from '../../admin/index.ts'
+import type { EvictionView, PlacementPlanView } from '../../admin/index.ts'
 import { formatBytes } from '../format-bytes.ts'
 import { addNodeOptions, clientOf, type NodeFlags, tierOption } from '../node-option.ts'
 import { type Cell, formatMs, printJson, printNothing, printRows, shortId } from '../print.ts'
+
+type Decision = PlacementPlanView['decisions'][number]
 
 interface PlanFlags extends NodeFlags {
   readonly tier: string
@@ -12,14 +14,19 @@ interface PlanFlags extends NodeFlags {
 
 const help = `
 Without --bytes: every model of the tier in the order in which it would go, if room were needed. With --bytes: what would go to
-make room for that much. Models that are pinned or in use stay, and are listed last. Nothing is evicted.
+make room for that much. Models that are pinned or in use stay, and are listed last.
+
+Below it, what placement would do in its next round: which models this node would copy, prefetch and shed, which it keeps, and which
+it leaves to others, each with its reason and what the sum is made of. Nothing is evicted or fetched.
 
 Examples:
   $ holdfast plan
   $ holdfast plan --tier disk --bytes 20GB`
 
 export function planCommand(): Command {
-  return addNodeOptions(new Command('plan').description('show which models a node would evict now, in order, and why'))
+  return addNodeOptions(
+    new Command('plan').description('show which models a node would evict, copy, prefetch and shed now, and why'),
+  )
     .addOption(tierOption())
     .option('--bytes <size>', 'room that is needed, as in 6GB')
     .addHelpText('after', help)
@@ -29,13 +36,33 @@ export function planCommand(): Command {
 async function runPlan(flags: PlanFlags): Promise<void> {
   const { parseBytes } = await import('../../config/parse-value.ts')
   const bytes = flags.bytes === undefined ? '' : `&bytes=${parseBytes(flags.bytes, '--bytes')}`
-  const plan = await clientOf(flags).get<EvictionView>(`/v1/plan?tier=${flags.tier}${bytes}`)
+  const plan = await clientOf(flags).get<EvictionView & { readonly placement: PlacementPlanView }>(
+    `/v1/plan?tier=${flags.tier}${bytes}`,
+  )
   if (flags.json) return printJson(plan)
   const { usedBytes, limitBytes, neededBytes } = plan
   console.log(`${plan.tier}: ${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} used, policy ${plan.policy}`)
   if (neededBytes !== null) console.log(conclusion(plan, neededBytes))
-  if (plan.models.length === 0) return printNothing(`There are no models in the ${plan.tier} tier.`)
-  printRows(['PLACE', 'MODEL', 'SIZE', 'REASON', 'SCORE', 'MADE OF'], plan.models.map(cells))
+  if (plan.models.length === 0) printNothing(`There are no models in the ${plan.tier} tier.`)
+  else printRows(['PLACE', 'MODEL', 'SIZE', 'REASON', 'SCORE', 'MADE OF'], plan.models.map(cells))
+  printPlacement(plan.placement)
+}
+
+function printPlacement({ replication, decisions }: PlacementPlanView): void {
+  console.log(`\nplacement: ${replication ? 'on' : 'for pins only (placement.replication is off)'}`)
+  if (decisions.length === 0) printNothing('There is no model to place here.')
+  else printRows(['DECISION', 'MODEL', 'TIER', 'REASON', 'DISPLACES', 'MADE OF'], decisions.map(placementCells))
+}
+
+function placementCells({ kind, names, model, tier, reason, displaces, parts }: Decision): Cell[] {
+  const title = names.join(' ') || (model === null ? null : shortId(model))
+  return [kind, title, tier, reason, displaces.length === 0 ? null : displaces.map(shortId).join(' '), madeOf(parts)]
+}
+
+function madeOf(parts: Readonly<Record<string, number>>): string {
+  return Object.entries(parts)
+    .map(([name, value]) => `${name}=${formatPart(name, value)}`)
+    .join(' ')
 }
 
 function conclusion({ models, enough, tier }: EvictionView, neededBytes: number): string {
@@ -48,14 +75,13 @@ function conclusion({ models, enough, tier }: EvictionView, neededBytes: number)
 }
 
 function cells({ place, names, model, sizeBytes, reason, score, parts }: EvictionView['models'][number]): Cell[] {
-  const made = Object.entries(parts).map(([name, value]) => `${name}=${formatPart(name, value)}`)
   return [
     place,
     names.join(' ') || shortId(model),
     sizeBytes === null ? null : formatBytes(sizeBytes),
     reason,
     score === null ? '∞' : Number(score.toPrecision(3)),
-    made.join(' '),
+    madeOf(parts),
   ]
 }
 

@@ -19,7 +19,10 @@ function echo(tokens: readonly string[]) {
     tokens: new AdminTokens(tokens, { openWithoutToken: true }),
     status: say('status'),
     plan: say('plan'),
-    pins: { list: () => [], pin: later('pin'), unpin: later('unpin') },
+    placement: say('placement'),
+    pinned: () => ({ pins: [], replicated: [] }),
+    pin: later('pin'),
+    unpin: later('unpin'),
     prefetches: { list: () => [], begin: later('begin') },
     bans: { list: () => [], ban: later('ban'), unban: later('unban') },
     evict: later('evict'),
@@ -81,7 +84,9 @@ describe('what a request says', () => {
 
   it('reaches the node as it is meant', async () => {
     const pin = await app.inject({ method: 'PUT', url: '/v1/pins/acme%2Fx:v1', payload: { tier: 'disk' } })
-    expect(pin.json().args).toEqual([{ kind: 'name', name: { namespace: 'acme', name: 'x', tag: 'v1' } }, 'disk'])
+    expect(pin.json().args).toEqual([{ kind: 'name', name: { namespace: 'acme', name: 'x', tag: 'v1' } }, 'disk', null])
+    const spread = await app.inject({ method: 'PUT', url: '/v1/pins/acme%2Fx:v1', payload: { replicas: 3 } })
+    expect(spread.json().args.slice(1)).toEqual(['memory', 3])
     const digest = await app.inject({
       method: 'POST',
       url: `/v1/evict/sha256:${'a'.repeat(64)}`,
@@ -95,6 +100,7 @@ describe('what a request says', () => {
   it.each([
     { id: 'misspelt field', method: 'PUT', url: '/v1/pins/acme%2Fx', payload: { teir: 'disk' } },
     { id: 'no such tier', method: 'PUT', url: '/v1/pins/acme%2Fx', payload: { tier: 'tape' } },
+    { id: 'no replica', method: 'PUT', url: '/v1/pins/acme%2Fx', payload: { replicas: 0 } },
     { id: 'a list', method: 'POST', url: '/v1/evict/acme%2Fx', payload: [] },
     { id: 'a text for a boolean', method: 'POST', url: '/v1/evict/acme%2Fx', payload: { disk: 'yes' } },
     { id: 'a size with a unit', method: 'GET', url: '/v1/plan?bytes=1GB', payload: undefined },

@@ -1,0 +1,35 @@
+/** The tiers of this node, as operators and placement/ name them: 'memory' is ready to serve, whatever that takes. */
+import type { Manifest } from '../../origin/index.ts'
+import type { ModelCache } from '../cache/model-cache.ts'
+import type { ModelTable } from '../cache/model-table.ts'
+import type { AdminCache } from './ports.ts'
+
+export interface AdminCachePorts {
+  readonly cache: ModelCache
+  readonly table: ModelTable
+  readonly isRunnable: (manifest: Manifest) => boolean
+}
+
+export function adminCache({ cache, table, isRunnable }: AdminCachePorts): AdminCache {
+  return {
+    isHeld: (model, tier) => {
+      const row = table.get(model)
+      if (row === null) return false
+      if (tier === 'disk') return table.filesOnDisk(row)
+      return isRunnable(row.manifest) ? cache.isRunnable(model) : table.filesInMemory(row)
+    },
+    occupies: (model, tier) => {
+      const row = table.get(model)
+      return row !== null && (tier === 'disk' ? table.diskBytesOf(row) : table.memoryBytesOf(row)) > 0
+    },
+    bring: async ({ digest, manifest }, tier, context) => {
+      if (tier === 'disk') return cache.ensureHeld(digest, manifest, context)
+      const ready = isRunnable(manifest)
+        ? cache.ensureRunnable(digest, manifest, context)
+        : cache.ensureOpenable(digest, manifest, context)
+      return (await ready).source
+    },
+    isInUse: (model) => !cache.mayEvict(model, 'memory'),
+    leave: (model, tier) => cache.release(model, tier),
+  }
+}

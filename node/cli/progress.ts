@@ -20,6 +20,8 @@ export interface ProgressOptions {
   readonly redrawMs?: number
   /** Between two lines elsewhere: a log of an hour's push stays below a few hundred lines. */
   readonly lineMs?: number
+  /** How amounts are written when they are no bytes: what the state calls bytes then counts something else. */
+  readonly format?: (amount: number) => string
 }
 
 export interface ProgressState {
@@ -92,9 +94,10 @@ export class Progress {
   private figures(state: ProgressState): string {
     const percent = state.totalBytes > 0 ? Math.floor((100 * state.doneBytes) / state.totalBytes) : 0
     const rate = this.rateBytesPerS()
-    const sizes = `${percent}% of ${formatBytes(state.totalBytes)}`
+    const format = this.options.format ?? formatBytes
+    const sizes = `${percent}% of ${format(state.totalBytes)}`
     if (rate <= 0) return sizes
-    return `${sizes}, ${formatBytes(rate)}/s, ${formatSeconds((state.totalBytes - state.doneBytes) / rate)} left`
+    return `${sizes}, ${format(rate)}/s, ${formatSeconds((state.totalBytes - state.doneBytes) / rate)} left`
   }
 }
 

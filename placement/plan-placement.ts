@@ -175,7 +175,7 @@ function decideHeld(
   const tier = held.memoryBytes > 0 ? 'memory' : 'disk'
   const copyCount = elsewhere.near.copyCount + elsewhere.far.copyCount
   const lossMs = lossOf(held, tier, options.horizonS)
-  const parts = { ratePerS: rateHereOf(held), copies: copyCount, lossMs }
+  const parts = { ratePerS: rateHereOf(held), otherCopies: copyCount, lossMs }
   const keep = (reason: PlacementReason): PlacementDecision => {
     return { kind: 'keep', model, tier, reason, displaces: [], parts }
   }

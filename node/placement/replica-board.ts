@@ -157,8 +157,10 @@ export class ReplicaBoard {
     })
   }
 
+  /** What nobody has looked up here is looked up for whoever asks, and shown the next time. */
   list(): ReplicaPinView[] {
     return this.ports.core.pinnedModels().map(({ name, tier, replicaCount }) => {
+      if (this.resolvePin(name) === null) void this.resolve(name)
       const pin = this.pinned.find((one) => one.name === name)
       return {
         name,

@@ -100,7 +100,8 @@ export class Rooms {
   ): HeldModel[] | null {
     if (neededBytes > room.limitBytes) return null
     const victims: HeldModel[] = []
-    let freeBytes = this.freeBytes.get(room.tier)! - (reserve ? this.reserveBytes(room) : 0)
+    const reserveBytes = reserve ? this.reserveBytes(room) : 0
+    let freeBytes = this.freeBytes.get(room.tier)! - reserveBytes
     for (const model of room.order) {
       if (freeBytes >= neededBytes) break
       const held = this.held.get(model)
@@ -109,7 +110,9 @@ export class Rooms {
       victims.push(held)
       freeBytes += bytesIn(held, room.tier)
     }
-    return freeBytes >= neededBytes ? victims : null
+    if (freeBytes >= neededBytes) return victims
+    // What displaces something is weighed against it, and need not leave room besides.
+    return victims.length > 0 && freeBytes + reserveBytes >= neededBytes ? victims : null
   }
 }
 

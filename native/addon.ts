@@ -62,6 +62,8 @@ export interface RawClient {
   open(name: string, tenant: string, deadlineMs: number, arriving: boolean): Promise<RawModel>
   list(after: string, deadlineMs: number): Promise<{ names: string[]; next: string }>
   status(deadlineMs: number): Promise<StoreCounters>
+  /** Connects again if the connection has ended, without blocking; an open by itself would wait for that. */
+  reconnect(): Promise<void>
   isConnected(): boolean
   close(): void
 }

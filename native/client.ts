@@ -36,6 +36,7 @@ export class NativeClient implements StoreClient {
 
   async open(name: string, options: OpenOptions = {}): Promise<OpenModel> {
     const { tenant = defaultTenant, deadlineMs = Number.POSITIVE_INFINITY, arriving = false } = options
+    if (!this.raw.isConnected()) await wrapAsync(() => this.raw.reconnect())
     const raw = await wrapAsync(() => this.raw.open(name, tenant, deadlineMs, arriving))
     const reference: { model?: WeakRef<NativeModel> } = {}
     const model = new NativeModel(this.addon, raw, () => {

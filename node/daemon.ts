@@ -71,7 +71,15 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   await makeFolder(dirname(paths.socketPath), 0o755)
   const state = await openLevelState(paths.statePath)
   onStop('state', () => state.close())
-  const late = { desk: null, admin: null, localState: null, placer: null, joining: null, isServing: false }
+  const late = {
+    desk: null,
+    earlyOpens: [],
+    admin: null,
+    localState: null,
+    placer: null,
+    joining: null,
+    isServing: false,
+  }
   const base: Base = { options, paths, state, clock, log, onStop, late }
 
   const cluster = await composeCluster(base)
@@ -154,6 +162,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   )
   base.late.desk = desk
   desk.start()
+  for (const miss of late.earlyOpens.splice(0)) void desk.onOpenMiss(miss)
   onStop('desk', () => desk.stop())
 
   const vitals = new Vitals({ store, clock })

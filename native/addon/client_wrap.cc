@@ -48,6 +48,25 @@ class ConnectWorker final : public Napi::AsyncWorker {
   std::shared_ptr<Session> session_;
 };
 
+class ReconnectWorker final : public Napi::AsyncWorker {
+ public:
+  ReconnectWorker(Napi::Env env, std::shared_ptr<Session> session)
+      : Napi::AsyncWorker(env, "holdfast:reconnect"), deferred(Napi::Promise::Deferred::New(env)), session_(std::move(session)) {}
+
+  void Execute() override { status_ = session_->EnsureConnected(); }
+
+  void OnOK() override {
+    if (status_.ok()) return deferred.Resolve(Env().Undefined());
+    deferred.Reject(ErrorOf(Env(), status_).Value());
+  }
+
+  const Napi::Promise::Deferred deferred;
+
+ private:
+  const std::shared_ptr<Session> session_;
+  Status status_;
+};
+
 }  // namespace
 
 Napi::Value Connect(const Napi::CallbackInfo& info) {
@@ -64,7 +83,7 @@ Napi::Value Connect(const Napi::CallbackInfo& info) {
 Napi::Function ClientWrap::Define(Napi::Env env) {
   return DefineClass(env, "Client",
                      {InstanceMethod<&ClientWrap::Open>("open"), InstanceMethod<&ClientWrap::List>("list"),
-                      InstanceMethod<&ClientWrap::GetStatus>("status"), InstanceMethod<&ClientWrap::IsConnected>("isConnected"),
+                      InstanceMethod<&ClientWrap::GetStatus>("status"), InstanceMethod<&ClientWrap::Reconnect>("reconnect"), InstanceMethod<&ClientWrap::IsConnected>("isConnected"),
                       InstanceMethod<&ClientWrap::Close>("close")});
 }
 
@@ -155,6 +174,13 @@ Napi::Value ClientWrap::GetStatus(const Napi::CallbackInfo& info) {
   session_->GetStatus(deadline_ms, [pending](Status status, const StoreCounters& counters) {
     pending->Settle({std::move(status), [counters](Napi::Env env) -> Napi::Value { return CountersOf(env, counters); }});
   });
+  return promise;
+}
+
+Napi::Value ClientWrap::Reconnect(const Napi::CallbackInfo& info) {
+  auto* worker = new ReconnectWorker(info.Env(), session_);
+  const Napi::Promise promise = worker->deferred.Promise();
+  worker->Queue();
   return promise;
 }
 

@@ -26,6 +26,7 @@ class ClientWrap : public Napi::ObjectWrap<ClientWrap> {
   Napi::Value Open(const Napi::CallbackInfo& info);
   Napi::Value List(const Napi::CallbackInfo& info);
   Napi::Value GetStatus(const Napi::CallbackInfo& info);
+  Napi::Value Reconnect(const Napi::CallbackInfo& info);
   Napi::Value IsConnected(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 

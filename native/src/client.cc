@@ -92,8 +92,10 @@ class ClientImpl final : public Client {
       return done(Status::Error(code::kBadModelName, "A name has at most 512, a tenant at most 128 characters"), nullptr);
     }
     const bool adopts = !request.held.empty() && link_->version() >= 2;
-    Ask([&](uint32_t number) { return adopts ? AdoptFrame(request, number) : OpenFrame(request, number); },
-        adopts ? std::move(request.held) : std::vector<HeldSegment>(), request.deadline_ms,
+    std::vector<UniqueFd> fds;
+    for (size_t i = 0; adopts && i < request.held.size(); i++) fds.push_back(std::move(request.held[i].fd));
+    Ask([&](uint32_t number) { return adopts ? AdoptFrame(request, number) : OpenFrame(request, number); }, std::move(fds),
+        request.deadline_ms,
         [done = std::move(done)](Status status, FrameReader*, std::unique_ptr<OpenedModel> model) {
           done(std::move(status), std::move(model));
         });
@@ -192,7 +194,7 @@ class ClientImpl final : public Client {
         lists ? FrameType::kNames : FrameType::kCounters);
   }
 
-  void Ask(const std::function<std::string(uint32_t)>& frame_of, std::vector<HeldSegment> held, uint64_t deadline_ms, OnAnswer done,
+  void Ask(const std::function<std::string(uint32_t)>& frame_of, std::vector<UniqueFd> fds, uint64_t deadline_ms, OnAnswer done,
            FrameType awaited = FrameType::kModel) {
     uint32_t number = 0;
     bool alone = false;
@@ -212,8 +214,6 @@ class ClientImpl final : public Client {
       }
     }
     if (done != nullptr) return done(Gone(), nullptr, nullptr);
-    std::vector<UniqueFd> fds;
-    for (HeldSegment& segment : held) fds.push_back(std::move(segment.fd));
     link_->Send(frame_of(number), std::move(fds));
     if (alone && ReceiveHit(number)) return;
     // The thread is asleep without a time-out, or with a later one, and may not be listening.

@@ -72,6 +72,8 @@ class SessionModel final : public OpenedModel {
     request.tenant = origin_.tenant;
     request.digest = model_->digest();
     request.held = model_->Held();
+    // What one frame can carry; the store brings the rest in by itself.
+    if (request.held.size() > kFdsPerFrameMax) request.held.resize(kFdsPerFrameMax);
     return request;
   }
 
@@ -112,6 +114,11 @@ class SessionImpl final : public Session {
       if (!opened.ok()) return done(std::move(opened), nullptr);
       done(Status(), std::make_unique<SessionModel>(registry, origin, std::move(model)));
     });
+  }
+
+  Status EnsureConnected() override {
+    std::shared_ptr<Client> client;
+    return Reconnect(&client);
   }
 
   void GetStatus(uint64_t deadline_ms, Client::OnStatus done) override {

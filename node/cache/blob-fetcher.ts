@@ -72,7 +72,7 @@ export class BlobFetcher {
       }
       return job
     } catch (error) {
-      await job.abortFills({ keepPartial: true })
+      await job.abortFills({ keepPartial: true, reason: reasonOf(error) })
       throw error
     }
   }
@@ -92,7 +92,7 @@ export class BlobFetcher {
     } catch (error) {
       await job.quiesce(fetchEnded())
       // A fill that was finished, well or not, has ended; aborting it again is harmless.
-      await job.abortFills({ keepPartial: !isHoldfastError(error, 'DIGEST_MISMATCH') })
+      await job.abortFills({ keepPartial: !isHoldfastError(error, 'DIGEST_MISMATCH'), reason: reasonOf(error) })
       throw error
     }
   }
@@ -218,6 +218,12 @@ export class BlobFetcher {
     }
     return failure
   }
+}
+
+/** What a client hears that has the model open while it arrives. */
+function reasonOf(error: unknown): { code: string; message: string } {
+  if (isHoldfastError(error)) return { code: error.code, message: error.message }
+  return { code: 'SYSTEM', message: 'the fetch failed; the log of the node says more.' }
 }
 
 function fetchEnded(): HoldfastError {

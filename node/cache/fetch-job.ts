@@ -93,7 +93,10 @@ export class FetchJob {
     await Promise.all(this.running)
   }
 
-  async abortFills(options: { readonly keepPartial: boolean }): Promise<void> {
+  async abortFills(options: {
+    readonly keepPartial: boolean
+    readonly reason: { readonly code: string; readonly message: string }
+  }): Promise<void> {
     await Promise.all(this.fills.map((fill) => fill.abort(options)))
   }
 

@@ -9,10 +9,10 @@
  * Work on one model is shared by everybody who waits for it, and goes on when one of them gives up.
  */
 
-import type { Store } from '../../native/types.ts'
+import type { AdoptedBlob, Store } from '../../native/types.ts'
 import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
-import type { ModelId, RequestContext, Source } from '../../placement/types.ts'
+import type { ModelId, RequestContext, Sha256, Source } from '../../placement/types.ts'
 import type { CopyWorth, ResidentModel } from '../core/index.ts'
 import type { Log } from '../log.ts'
 import type { ModelSignature, Runtime } from '../ports.ts'
@@ -48,6 +48,8 @@ export interface ModelCachePorts {
   readonly onResidency: (models: ResidentModel[]) => void
   readonly onEvicted: (tier: FileTier, model: ModelId, reason: string) => void
   readonly onFetched: (outcome: FetchOutcome) => void
+  /** A model that is being made openable is in memory or on its way there, and published: who waits for ranges may have it. */
+  readonly onArriving?: (model: ModelId) => void
 }
 
 /** A model as it came to be usable, and from where: 'memory' when it was already. */
@@ -123,6 +125,11 @@ export class ModelCache {
       disk: this.disk,
       onProgress: (row, progress) => this.board.note(row.model, 'fetching', progress),
       onFetched: ports.onFetched,
+      onArriving: (row) => {
+        if (!this.opening.has(row.model)) return
+        this.publish(row)
+        ports.onArriving?.(row.model)
+      },
       log: ports.log,
     })
   }
@@ -191,11 +198,26 @@ export class ModelCache {
   ensureOpenable(model: ModelId, manifest: Manifest, context: RequestContext): Promise<Ready> {
     return this.opening.run(model, () =>
       this.work(model, manifest, async (row) => {
-        const source = await this.files.bring(row, 'memory', context)
-        this.ports.store.publish({ digest: model, files: manifest.files }, [])
-        return { source }
+        try {
+          const source = await this.files.bring(row, 'memory', context)
+          this.publish(row)
+          return { source }
+        } catch (error) {
+          // It may have been published while it arrived.
+          if (!this.ports.table.filesInMemory(row)) this.ports.store.unpublish(model)
+          throw error
+        }
       }),
     )
+  }
+
+  /** Takes over segments of the model that a client kept while this node was away: what `take` finds good is in memory, and counts. */
+  adopt(
+    model: ModelId,
+    manifest: Manifest,
+    take: (blobs: readonly Sha256[]) => Promise<AdoptedBlob[]>,
+  ): Promise<AdoptedBlob[]> {
+    return this.work(model, manifest, (row) => this.files.adopt(row, take))
   }
 
   /** The model's files are on disk, for peers and for later. */
@@ -244,6 +266,10 @@ export class ModelCache {
         this.announce()
       }
     })
+  }
+
+  private publish({ model, manifest }: ModelRow): void {
+    this.ports.store.publish({ digest: model, files: manifest.files }, [])
   }
 
   private isPinned(model: ModelId, tier: FileTier): boolean {

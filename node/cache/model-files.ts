@@ -2,7 +2,7 @@
  * Brings the files of models into a tier of this node: from disk, from what an interrupted fetch left, from peers or the origin.
  * One fetch serves all who wait for a model; a blob that two models share is fetched for one of them, and the other waits.
  */
-import type { Store } from '../../native/types.ts'
+import type { AdoptedBlob, Store } from '../../native/types.ts'
 import type { ManifestFile } from '../../origin/index.ts'
 import { HoldfastError } from '../../placement/errors.ts'
 import type { RequestContext, Sha256, Source } from '../../placement/types.ts'
@@ -22,6 +22,8 @@ export interface ModelFilesPorts {
   readonly disk: RoomMaker
   readonly onProgress: (row: ModelRow, progress: FetchProgress) => void
   readonly onFetched: (outcome: FetchOutcome) => void
+  /** Every file of the model that is wanted in memory is there or on its way: clients that wait for ranges may have it. */
+  readonly onArriving: (row: ModelRow) => void
   readonly log: Log
 }
 
@@ -46,12 +48,29 @@ export class ModelFiles {
       isOwn = !this.fetching.has(row.model)
       source = await this.fetching.run(row.model, () => this.fetch(row, tier, context))
     }
-    if (tier === 'memory') await this.promote(row.manifest.files)
+    if (tier === 'memory') await this.promote(row.manifest.files, () => this.ports.onArriving(row))
     return source
   }
 
+  /**
+   * Takes over what a client kept while this node was away. Room is made for all that is missing or nothing is taken; `take` reserves it
+   * before it returns. Says what is in memory now of what was offered.
+   */
+  async adopt(row: ModelRow, take: (blobs: readonly Sha256[]) => Promise<AdoptedBlob[]>): Promise<AdoptedBlob[]> {
+    const { store, memory } = this.ports
+    const files = distinctBlobs(row.manifest.files)
+    const absent = files.filter(({ sha256 }) => store.blob(sha256)?.inMemory !== true)
+    const { done } = await memory.withRoom(occupiedBytes(absent), () => ({
+      done: take(files.map(({ sha256 }) => sha256)),
+    }))
+    return done
+  }
+
   /** Reads blobs from disk into memory: all of them, or room is made for none. */
-  async promote(blobs: readonly Pick<ManifestFile, 'sha256' | 'sizeBytes'>[]): Promise<void> {
+  async promote(
+    blobs: readonly Pick<ManifestFile, 'sha256' | 'sizeBytes'>[],
+    onBegun: () => void = () => {},
+  ): Promise<void> {
     const { store, memory } = this.ports
     const absent = () => distinctBlobs(blobs).filter(({ sha256 }) => store.blob(sha256)?.inMemory !== true)
     if (absent().length === 0) return
@@ -59,6 +78,7 @@ export class ModelFiles {
     const { done } = await memory.withRoom(occupiedBytes(absent()), () => ({
       done: Promise.allSettled(absent().map(({ sha256 }) => store.promote(sha256))),
     }))
+    onBegun()
     for (const result of await done) if (result.status === 'rejected') throw result.reason
   }
 
@@ -130,6 +150,7 @@ export class ModelFiles {
             await this.tryMakeDiskRoom(row, neededBytes)
             return open()
           })
+    if (tier === 'memory') this.ports.onArriving(row)
     return fetcher.run(job)
   }
 

@@ -4,8 +4,8 @@
  */
 
 import type { OpenMiss, Store } from '../../native/types.ts'
-import { formatModelName, type ModelName, parseModelReference } from '../../origin/index.ts'
-import { isHoldfastError } from '../../placement/errors.ts'
+import { formatModelName, type ModelName, type ModelReference, parseModelReference } from '../../origin/index.ts'
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 import type { RequestContext } from '../../placement/types.ts'
 import { withDeadline } from '../deadline.ts'
 import type { Log } from '../log.ts'
@@ -34,6 +34,10 @@ export class StoreDesk {
   private readonly published = new Map<string, string>()
   /** Opens answered here whose lease has not been reported yet: their demand was counted when they came. */
   private readonly answered = new Map<string, number>()
+  /** Opens that wait for a model, to be tried as soon as it arrives. */
+  private readonly waiting = new Map<string, Set<OpenMiss>>()
+  /** Opens that were answered, so that each counts once. */
+  private readonly done = new WeakSet<OpenMiss>()
   private readonly stops: (() => void)[] = []
   /** Names that were forgotten so far: an open that was resolved before one of them may have the old revision. */
   private forgotten = 0
@@ -69,6 +73,11 @@ export class StoreDesk {
     }
   }
 
+  /** The model is published, and on its way into memory: clients that wait for ranges need not wait for all of it. */
+  onArriving(model: string): void {
+    for (const miss of [...(this.waiting.get(model) ?? [])]) this.tryAnswer(miss, model)
+  }
+
   /** A client opened a model: the native server answers most opens by itself, and only this tells of the demand for them. */
   onLeaseOpened(digest: string): void {
     const answered = this.answered.get(digest) ?? 0
@@ -101,20 +110,89 @@ export class StoreDesk {
 
   private async open(miss: OpenMiss, context: RequestContext): Promise<void> {
     const reference = parseModelReference(miss.name)
-    const isDigest = reference.kind === 'digest'
     const { forgotten } = this
-    const resolved = isDigest
-      ? await this.ports.directory.resolveDigest(reference.digest)
-      : await this.ports.directory.resolve(reference.name)
+    const resolved = await this.resolve(miss, reference)
     const { digest, manifest } = resolved
-    this.ports.onDemand(digest)
     // Until the lease stands; nobody may evict what a client was just promised.
     using _hold = this.ports.cache.hold(digest)
-    await this.ports.cache.ensureOpenable(digest, manifest, context)
-    if (!isDigest && forgotten === this.forgotten)
+    if (miss.heldDigest === '') this.ports.onDemand(digest)
+    else await this.takeBack(miss, resolved)
+    // It may arrive already, for somebody else.
+    if (!this.tryAnswer(miss, digest)) this.await(miss, digest)
+    try {
+      await this.ports.cache.ensureOpenable(digest, manifest, context)
+    } finally {
+      this.forgetWaiting(miss, digest)
+    }
+    // A model that was held under a name that means another one by now is opened by its digest alone.
+    const isNamed = reference.kind === 'name' && !resolved.isFormer
+    if (isNamed && forgotten === this.forgotten)
       this.publishNames([miss.name, formatModelName(reference.name)], resolved)
+    this.answer(miss, digest)
+  }
+
+  /**
+   * What a client held of a store that has gone is that model, whatever its name means now: it has the bytes already. A client that may
+   * open certain names only has to hold what its name means, because the rest of a model would be given to it too.
+   */
+  private async resolve(
+    miss: OpenMiss,
+    reference: ModelReference,
+  ): Promise<ResolvedModel & { readonly isFormer: boolean }> {
+    const { directory } = this.ports
+    const held = miss.heldDigest
+    if (held !== '' && !miss.isRestricted) return { ...(await directory.resolveDigest(held)), isFormer: true }
+    const resolved =
+      reference.kind === 'digest'
+        ? await directory.resolveDigest(reference.digest)
+        : await directory.resolve(reference.name)
+    if (held === '' || resolved.digest === held) return { ...resolved, isFormer: false }
+    throw new HoldfastError('UNAUTHORIZED', `${miss.name} is another model by now; open it again.`)
+  }
+
+  /** Nothing taken back is an error: an open would only put a second copy beside the one that the client has. */
+  private async takeBack(miss: OpenMiss, { digest, manifest }: ResolvedModel): Promise<void> {
+    const { cache, store, log } = this.ports
+    const taken = await cache.adopt(digest, manifest, (blobs) => store.adopt(miss.requestId, blobs))
+    const refused = taken.find(({ error }) => error !== null)
+    if (refused !== undefined) {
+      log.warn({ model: digest, pid: miss.pid, error: refused.error?.message }, 'a segment was not taken back')
+    }
+    if (taken.every(({ error }) => error !== null)) {
+      throw refused?.error ?? new HoldfastError('BAD_REQUEST', 'none of the segments belongs to the model.')
+    }
+    const sizeBytes = taken.reduce((sum, blob) => sum + (blob.error === null ? blob.sizeBytes : 0), 0)
+    log.info({ model: digest, pid: miss.pid, sizeBytes }, 'memory of a former run was taken back')
+  }
+
+  /** False while it is not there, or not so that this client can have it. */
+  private tryAnswer(miss: OpenMiss, digest: string): boolean {
+    try {
+      this.answer(miss, digest)
+      return true
+    } catch (error) {
+      if (isHoldfastError(error, 'UNKNOWN_MODEL')) return false
+      throw error
+    }
+  }
+
+  private answer(miss: OpenMiss, digest: string): void {
     this.ports.store.answerOpen(miss.requestId, digest)
+    if (this.done.has(miss)) return
+    this.done.add(miss)
+    this.forgetWaiting(miss, digest)
     this.answered.set(digest, (this.answered.get(digest) ?? 0) + 1)
+  }
+
+  private await(miss: OpenMiss, digest: string): void {
+    const others = this.waiting.get(digest)
+    if (others === undefined) this.waiting.set(digest, new Set([miss]))
+    else others.add(miss)
+  }
+
+  private forgetWaiting(miss: OpenMiss, digest: string): void {
+    const others = this.waiting.get(digest)
+    if (others?.delete(miss) && others.size === 0) this.waiting.delete(digest)
   }
 
   /** As the client wrote it, which may lack the tag, and in full. */

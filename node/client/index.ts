@@ -29,7 +29,7 @@ export { type ErrorCode, HoldfastError, isHoldfastError } from '../../placement/
 export { connectStore as connect }
 
 /** One connection per socket, shared by all opens of the process. */
-const clients = new Map<string, Promise<StoreClient & { readonly connected: boolean }>>()
+const clients = new Map<string, Promise<StoreClient>>()
 
 /**
  * Opens `namespace/name[:tag]` or `sha256:<digest>`; waits while the node fetches it. The lease ends with close(), with `using`,
@@ -74,14 +74,10 @@ function isOwnFolder(path: string): boolean {
   return statSync(path).uid === process.getuid?.()
 }
 
-async function clientOf(socketPath: string): Promise<StoreClient> {
+/** A connection comes back by itself when the store restarts. */
+function clientOf(socketPath: string): Promise<StoreClient> {
   const known = clients.get(socketPath)
-  if (known !== undefined) {
-    const client = await known
-    if (client.connected) return client
-    // The store restarted. Another open may have connected again meanwhile.
-    if (clients.get(socketPath) !== known) return clientOf(socketPath)
-  }
+  if (known !== undefined) return known
   const connecting = connectStore(socketPath)
   clients.set(socketPath, connecting)
   connecting.catch(() => clients.delete(socketPath))

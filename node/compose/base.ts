@@ -1,4 +1,6 @@
 /** What every composing step is given, and what parts made early say to parts made late. */
+
+import type { OpenMiss } from '../../native/types.ts'
 import type { Admin } from '../admin/index.ts'
 import type { StoreDesk } from '../cache/store-desk.ts'
 import type { LocalStateTeller } from '../cluster/local-state.ts'
@@ -26,6 +28,8 @@ export interface Base {
 /** Filled in as the parts come to be; whoever reads it copes with null. */
 export interface Late {
   desk: StoreDesk | null
+  /** Opens that came before the desk; the limits of connections and leases bound them. */
+  readonly earlyOpens: OpenMiss[]
   admin: Admin | null
   localState: LocalStateTeller | null
   placer: Placer | null

@@ -60,7 +60,8 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
     },
     {
       onOpenMiss: (miss) => {
-        if (late.desk === null) store.refuseOpen(miss.requestId, 'SHUTTING_DOWN', 'the node is starting; try again.')
+        // Clients of a node that was killed are back before it has started.
+        if (late.desk === null) late.earlyOpens.push(miss)
         else void late.desk.onOpenMiss(miss)
       },
       onLease: ({ kind, digest }) => {

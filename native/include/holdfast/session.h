@@ -31,6 +31,8 @@ class Session {
 
   // As Client::Open; an empty tenant is that of the session. Connects again first, which may wait, when the connection has ended.
   virtual void Open(OpenRequest request, Client::OnOpened done) = 0;
+  // Connects again if the connection has ended; waits. For those whose thread must not wait in Open.
+  virtual Status EnsureConnected() = 0;
   virtual void GetStatus(uint64_t deadline_ms, Client::OnStatus done) = 0;
   virtual void List(const std::string& after, uint64_t deadline_ms, Client::OnNames done) = 0;
   virtual bool connected() const = 0;

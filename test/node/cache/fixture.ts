@@ -106,6 +106,7 @@ export class CacheFixture {
   readonly misses: OpenMiss[] = []
   onMiss: (miss: OpenMiss) => void = (miss) => this.misses.push(miss)
   onOpened: (digest: string) => void = () => {}
+  onArriving: (model: string) => void = () => {}
   driving!: DriverFixture
   store!: Store
   table!: ModelTable
@@ -202,6 +203,7 @@ export class CacheFixture {
       clock,
       log: silentLog,
       onResidency: (models) => this.residencies.push(models),
+      onArriving: (model) => this.onArriving(model),
       onEvicted: (tier, model, reason) => this.evicted.push(`${tier} ${model} ${reason}`),
       onFetched: () => {},
     })

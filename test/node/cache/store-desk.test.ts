@@ -46,6 +46,7 @@ beforeEach(async () => {
   )
   fixture.onMiss = (miss) => void desk.onOpenMiss(miss)
   fixture.onOpened = (digest) => desk.onLeaseOpened(digest)
+  fixture.onArriving = (model) => desk.onArriving(model)
   desk.start()
   client = await connectStore(fixture.socketPath)
 })
@@ -176,6 +177,39 @@ describe('StoreDesk', () => {
     using model = await client.open('acme/m')
     expect(model.digest).toBe(one.id)
     expect(fixture.store.stats().openMisses).toBe(2)
+  })
+
+  it('answers a client that can wait for ranges as soon as the fetch has begun', async () => {
+    names.set('acme/m:latest', one)
+    const { promise: withheld, resolve: deliver } = Promise.withResolvers<void>()
+    fixture.origin.onRead = async (bytes) => {
+      await withheld
+      return bytes
+    }
+    using early = await client.open('acme/m', { arriving: true })
+    expect(early.digest).toBe(one.id)
+    // The name is known only when the fetch is done: this one comes to the desk too, and finds the fetch under way.
+    using second = await client.open('acme/m', { arriving: true })
+    const whole = client.open('acme/m')
+    expect(() => early.file('w.bin').bytes).toThrowError(expect.objectContaining({ code: 'DEADLINE_EXCEEDED' }))
+    const reading = second.waitRange('w.bin', 100, 50)
+    deliver()
+    const bytes = one.blobs.values().next().value!
+    expect(Buffer.from(await reading).equals(bytes.subarray(100, 150))).toBe(true)
+    using complete = await whole
+    expect(Buffer.from(complete.file('w.bin').bytes).equals(bytes)).toBe(true)
+    expect(Buffer.from(early.file('w.bin').bytes).equals(bytes)).toBe(true)
+  })
+
+  it('tells those who wait for ranges why a fetch failed', async () => {
+    names.set('acme/m:latest', one)
+    fixture.origin.onRead = (_bytes, _place, signal) =>
+      new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+    using opened = await client.open('acme/m', { arriving: true })
+    const reading = opened.waitRange('w.bin', 0, 1)
+    fixture.driving.driver.cancelFetch(one.id, new HoldfastError('NO_SOURCE', 'nobody has it.'))
+    await expect(reading).rejects.toMatchObject({ code: 'NO_SOURCE', message: 'nobody has it.' })
+    expect(fixture.store.stats().segments).toBe(0)
   })
 
   it('counts the demand of every open once, hit or miss', async () => {

@@ -15,6 +15,7 @@ import type { Scenario } from './scenario.ts'
 import { PeerGraph } from './world/connections.ts'
 import type { ScenarioInputs } from './world/inputs.ts'
 import { createModels, drawModel, type SimModel } from './world/models.ts'
+import { preload } from './world/preload.ts'
 import { createRequests, type PushedModel, type RequestTable } from './world/requests.ts'
 import { SimOrigin } from './world/sim-origin.ts'
 import { createTopology, type Topology } from './world/topology.ts'
@@ -98,6 +99,7 @@ export class Cluster implements World {
 
   /** @param isAway nodes that join later. */
   start(isAway: (node: SimNode) => boolean = () => false): void {
+    preload(this, isAway)
     for (const node of this.nodes) {
       if (isAway(node)) this.network.setDown(node.index, true)
       else node.start()

@@ -126,6 +126,8 @@ const modelFields = {
   executeMs: range([5, 50]),
   /** Unit of transfer. Larger than the real 8 MiB makes large worlds faster and transfers coarser. */
   chunkBytes: whole(8 * 1024 ** 2, { min: 4_096 }),
+  /** Share of each node's memory that is full from the start, as after days: with what it will be asked for most in this run. */
+  preloadPercent: number(0, { max: 100 }),
 }
 
 const requestFields = {
@@ -163,6 +165,8 @@ const gossipFields = {
   extraDelayMs: number(0),
   /** What a node says all others know in the same instant: the bound to compare with. */
   instant: flag(false),
+  /** The nodes know each other from the start, as after days, instead of all starting in one moment. */
+  formed: flag(false),
 }
 
 const targetFields = {

@@ -93,6 +93,10 @@ export class FetchPlan {
     return this.fetches.size === 0
   }
 
+  has(model: ModelId): boolean {
+    return this.fetches.has(model)
+  }
+
   /** Models on their way in, sorted. */
   models(): ModelId[] {
     return [...this.fetches.keys()].sort()

@@ -10,7 +10,7 @@
  */
 import { assertInvariant } from '../../placement/errors.ts'
 import type { ModelId, NodeId } from '../../placement/types.ts'
-import { type Holder, toMicro } from './body-diff.ts'
+import { type Holder, type ModelChange, noChanges, toMicro } from './body-diff.ts'
 import {
   type DigestItem,
   type DigestRange,
@@ -73,6 +73,7 @@ export class Ledger {
   private readonly tombstones = new Map<number, Tombstone>()
   private readonly models: ModelIndex
   private readonly versionSums = new Int32Array(sumCount)
+  private changes: readonly ModelChange[] = noChanges
   private entryCount = 0
   private nodeCount = 0
   private nextSweepAtMs = Number.NEGATIVE_INFINITY
@@ -99,6 +100,11 @@ export class Ledger {
   /** Nodes with at least one entry. */
   get count(): number {
     return this.nodeCount
+  }
+
+  /** What the last entry that was applied changed, by model. */
+  get lastChanges(): readonly ModelChange[] {
+    return this.changes
   }
 
   get indexedModelCount(): number {
@@ -190,11 +196,11 @@ export class Ledger {
 
   /** The entries in the range that the author of the digest lacks or has in an older version. */
   missingFrom(items: readonly DigestItem[], range: DigestRange): SealedEntry[] {
-    return newerThan(items, this.entriesIn(range))
+    return this.newerThan(items, this.entriesIn(range))
   }
 
   missingFromGroups(items: readonly DigestItem[], groups: readonly number[]): SealedEntry[] {
-    return newerThan(items, this.entriesOfGroups(groups))
+    return this.newerThan(items, this.entriesOfGroups(groups))
   }
 
   /** Of any id: those of nodes that nobody knows yet, too. */
@@ -285,6 +291,21 @@ export class Ledger {
     }
   }
 
+  private newerThan(items: readonly DigestItem[], entries: Iterable<SealedEntry>): SealedEntry[] {
+    const theirs = new Map<number, DigestItem>()
+    for (const item of items) {
+      const index = this.interner.lookup(item.node)
+      if (index !== undefined) theirs.set(index * entryKinds.length + kindNumbers[item.kind], item)
+    }
+    const missing: SealedEntry[] = []
+    for (const sealed of entries) {
+      const { entry } = sealed
+      const item = theirs.get(this.interner.lookup(entry.node)! * entryKinds.length + kindNumbers[entry.kind])
+      if (item === undefined || compareVersions(entry, item) > 0) missing.push(sealed)
+    }
+    return missing
+  }
+
   private searchHolders(model: ModelId): Holder[] {
     const { pages } = this.interner
     const found: Holder[] = []
@@ -363,6 +384,7 @@ export class Ledger {
     const step = this.interner.pages.write(this.pages[pageNumber]!, index, kindNumber, nodeHash, sealed)
     this.pages[pageNumber] = step.next
     this.versionSums[nodeHash % sumCount]! ^= step.hashChange
+    this.changes = step.changes
     if (step.changes.length > 0) this.models.follow(index, index === this.selfIndex, step.changes)
   }
 
@@ -378,18 +400,6 @@ export class Ledger {
     grown.set(this.heardAtMs)
     this.heardAtMs = grown
   }
-}
-
-function newerThan(items: readonly DigestItem[], entries: Iterable<SealedEntry>): SealedEntry[] {
-  const theirs = new Map<string, DigestItem>()
-  for (const item of items) theirs.set(`${item.kind} ${item.node}`, item)
-  const missing: SealedEntry[] = []
-  for (const sealed of entries) {
-    const { entry } = sealed
-    const item = theirs.get(`${entry.kind} ${entry.node}`)
-    if (item === undefined || compareVersions(entry, item) > 0) missing.push(sealed)
-  }
-  return missing
 }
 
 function newest(floor: ReadonlyMap<EntryKind, Version>): Version {

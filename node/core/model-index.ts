@@ -1,6 +1,6 @@
 /**
  * What a ledger knows by model: who holds it, who fetches it, how much others want it. Kept only for models that were asked for,
- * and brought up to date by the difference that each entry makes; a model that nobody asks for any more is forgotten.
+ * and brought up to date by the difference that each entry makes; a model that changes more often than anybody asks is forgotten.
  *
  * The lists that are handed out are those that are kept: valid until the ledger takes its next entry.
  */
@@ -24,7 +24,12 @@ interface Known {
   rateMicro: number | null
   /** Since the last sweep. */
   isAsked: boolean
+  /** Changes since the last question. */
+  changeCount: number
 }
+
+/** Changes without a question after which a model is forgotten: about what a search costs, and most are asked for in vain. */
+const changesMax = 32
 
 export class ModelIndex {
   private readonly interner: Interner
@@ -67,6 +72,11 @@ export class ModelIndex {
     for (const change of changes) {
       const known = this.known.get(change.model)
       if (known === undefined) continue
+      known.changeCount += 1
+      if (known.changeCount > changesMax) {
+        this.known.delete(change.model)
+        continue
+      }
       if (change.holder !== undefined && known.holders !== null) this.setHolder(known.holders, index, change.holder)
       if (change.fetching !== undefined && known.fetchers !== null) {
         this.setFetcher(known.fetchers, index, change.fetching)
@@ -105,10 +115,11 @@ export class ModelIndex {
     const known = this.known.get(model)
     if (known !== undefined) {
       known.isAsked = true
+      known.changeCount = 0
       return known
     }
     if (this.known.size >= this.modelsMax) this.makeRoom()
-    const added: Known = { holders: null, fetchers: null, rateMicro: null, isAsked: true }
+    const added: Known = { holders: null, fetchers: null, rateMicro: null, isAsked: true, changeCount: 0 }
     this.known.set(model, added)
     return added
   }

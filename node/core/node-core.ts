@@ -70,6 +70,8 @@ export class NodeCore {
   private fetching: readonly ModelId[] = []
   private nextDemandAtMs = Number.NEGATIVE_INFINITY
   private nextExpiryAtMs = Number.NEGATIVE_INFINITY
+  /** An entry said something of a model that is on its way in. */
+  private fetchesConcerned = false
   private stopping = false
 
   constructor(ports: NodeCorePorts, options: NodeCoreOptions = defaultNodeCoreOptions) {
@@ -105,17 +107,21 @@ export class NodeCore {
   }
 
   step(event: Event): readonly Effect[] {
-    const { nowMs } = event
-    let effects = this.handle(event)
-    // Most events of a large cluster are entries that change nothing here: they must cost next to nothing.
-    if (this.fetches.isIdle && this.announced.size === 0 && this.fetching.length === 0) {
-      if (nowMs < this.publisher.nextDueMs) return effects
-    } else {
-      effects = [...effects, ...this.fetches.plan(nowMs)]
-      this.announceFetches(nowMs)
+    const effects = this.handle(event)
+    return this.finish(effects, this.concernsFetches(event), event.nowMs)
+  }
+
+  /**
+   * One entry of gossip: what `step` does with it, for those who carry millions of them. Null: it changed nothing but what this
+   * node believes, and not when it wants to be woken either.
+   */
+  hear(from: NodeId, sealed: SealedEntry, nowMs: number): readonly Effect[] | null {
+    const effects = this.onEntry(from, sealed, nowMs)
+    if (effects === noEffects && !this.fetchesConcerned && nowMs < this.publisher.nextDueMs) {
+      const { kind, node } = sealed.entry
+      return (kind === 'residency' || kind === 'demand') && node !== this.self ? null : noEffects
     }
-    const published = this.publisher.flush(nowMs)
-    return published.length === 0 ? effects : [...effects, ...published.map(toPublish)]
+    return this.finish(effects, this.takeConcerned(), nowMs)
   }
 
   /**
@@ -251,6 +257,41 @@ export class NodeCore {
     }
   }
 
+  /** Of entries only those that say who has, or has no more, what is on its way in here. Whatever else changes, the next tick sees. */
+  private concernsFetches(event: Event): boolean {
+    switch (event.kind) {
+      case 'entries':
+        return this.takeConcerned()
+      case 'digest':
+      case 'demand':
+      case 'local-state':
+      case 'rtt-measured':
+      case 'pins':
+        return false
+      default:
+        return true
+    }
+  }
+
+  private takeConcerned(): boolean {
+    const concerned = this.fetchesConcerned
+    this.fetchesConcerned = false
+    return concerned
+  }
+
+  /** What follows from an event besides its own effects. Most events of a large cluster are entries: they must cost next to nothing. */
+  private finish(effects: readonly Effect[], concernsFetches: boolean, nowMs: number): readonly Effect[] {
+    let all = effects
+    const isIdle = this.fetches.isIdle && this.announced.size === 0 && this.fetching.length === 0
+    if (concernsFetches && !isIdle) {
+      const planned = this.fetches.plan(nowMs)
+      if (planned.length > 0) all = [...all, ...planned]
+      this.announceFetches(nowMs)
+    }
+    const published = this.publisher.flush(nowMs)
+    return published.length === 0 ? all : [...all, ...published.map(toPublish)]
+  }
+
   private onTick(nowMs: number): Effect[] {
     const effects: Effect[] = []
     if (nowMs >= this.nextExpiryAtMs) {
@@ -270,7 +311,7 @@ export class NodeCore {
   private onPeerUp({ node, nowMs }: EventOf<'peer-up'>): Effect[] {
     if (this.membership.peerUp(this.index(node))) this.refreshSuspicion(nowMs)
     this.fetches.peerBack(node, nowMs)
-    return this.reconcile.peerUp(node)
+    return this.reconcile.peerUp(node, nowMs)
   }
 
   private onPeerDown({ node, nowMs }: EventOf<'peer-down'>): Effect[] {
@@ -306,6 +347,9 @@ export class NodeCore {
     if (applied === 'own') this.publisher.outbid(entry, nowMs)
     if (applied !== 'applied') return noEffects
     this.pace.heard(sealed, nowMs)
+    if (entry.kind === 'residency' && !this.fetches.isIdle) {
+      this.fetchesConcerned ||= this.ledger.lastChanges.some(({ model }) => this.fetches.has(model))
+    }
     if (entry.kind === 'suspicion') return this.onSuspicion(entry, nowMs)
     return entry.kind === 'state' ? this.onState(entry, isNew ? from : null, nowMs) : noEffects
   }

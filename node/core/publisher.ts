@@ -95,9 +95,17 @@ export class Publisher {
     const slot = this.slots[kind]
     if (slot.body === null) return
     const waitMs = urgent ? 0 : this.coalesceMs(kind)
+    if (slot.saidAtMs === Number.NEGATIVE_INFINITY && !urgent) this.drawPhase(kind, slot, nowMs)
     const intervalMs = urgent ? this.options.urgentIntervalMs : this.jittered(this.intervalMs(kind))
     const earliestMs = slot.saidAtMs + intervalMs
     this.setDue(slot, Math.min(slot.dueAtMs, Math.max(nowMs + waitMs, earliestMs)))
+  }
+
+  /** Nodes of a large cluster that started together would say their first demand together, and every later one. */
+  private drawPhase(kind: EntryKind, slot: Slot, nowMs: number): void {
+    if (kind === 'residency' || kind === 'suspicion') return
+    const pacedMs = Math.floor(this.pace.backgroundMs(firstBytes, this.ledger.count))
+    slot.saidAtMs = nowMs - this.intervalMs(kind) + (pacedMs < 1 ? 0 : this.random.int(pacedMs))
   }
 
   /** When `flush` has something to do next; Infinity when nothing is to be said. */
@@ -192,6 +200,8 @@ export class Publisher {
   }
 }
 
+/** A demand of ten models, before one was said. */
+const firstBytes = 600
 const nothing: readonly SealedEntry[] = []
 
 function emptySlot(): Slot {

@@ -23,6 +23,11 @@ import { type Ledger, sumCount } from './ledger.ts'
 export interface ReconcileOptions {
   /** A lost message heals within about this time. More often would cost more than it finds. */
   readonly periodMs: number
+  /**
+   * New connections that begin an exchange at once, per period: a node that joins is connected with dozens at a time, and after the
+   * first few there is nothing left to learn. Three, so that one that knows little itself does no harm.
+   */
+  readonly asksOnConnectMax: number
   /** Nodes that one digest speaks of: four items each, about 60 kB encoded, well below the limit of a message. */
   readonly nodesPerDigestMax: number
   /** Entries that one answer carries. */
@@ -33,6 +38,7 @@ export interface ReconcileOptions {
 
 export const defaultReconcileOptions: ReconcileOptions = {
   periodMs: 10_000,
+  asksOnConnectMax: 3,
   nodesPerDigestMax: 1_000,
   entriesPerMessageMax: 256,
   plainEntriesMax: 24,
@@ -48,6 +54,8 @@ export class Reconcile {
   private readonly random: Prng
   private readonly options: ReconcileOptions
   private nextAtMs: number | null = null
+  private asksSinceMs = Number.NEGATIVE_INFINITY
+  private asksOnConnect = 0
 
   constructor(
     ports: { self: NodeId; ledger: Ledger; random: Prng },
@@ -65,8 +73,15 @@ export class Reconcile {
   }
 
   /** Both ends see the connection; the one with the lower id asks, so that the exchange happens once. */
-  peerUp(node: NodeId): Effect[] {
-    return compareIds(this.self, node) > 0 ? [] : [this.ask(node)]
+  peerUp(node: NodeId, nowMs: number): Effect[] {
+    if (compareIds(this.self, node) > 0) return []
+    if (nowMs - this.asksSinceMs >= this.options.periodMs) {
+      this.asksSinceMs = nowMs
+      this.asksOnConnect = 0
+    }
+    if (this.asksOnConnect >= this.options.asksOnConnectMax) return []
+    this.asksOnConnect += 1
+    return [this.ask(node)]
   }
 
   tick(connected: () => readonly NodeId[], nowMs: number): Effect[] {

@@ -45,6 +45,9 @@ const tickMsMin = 10
 /** How often a node looks at its own load, as the daemon's LocalStateTeller. */
 const stateMs = 500
 
+/** In a cluster that is formed all first words are said in this time. */
+const formingMs = 1_000
+
 const seal: Seal = (entry) => ({ entry, envelope: null })
 
 export class SimNode {
@@ -233,6 +236,19 @@ export class SimNode {
     this.wakeInTime()
   }
 
+  /** Gossip: most of all events of a large cluster, so that they take the short way. */
+  hear(from: NodeId, sealed: SealedEntry): void {
+    if (!this.up) return
+    if (this.isStepping) {
+      this.step({ kind: 'entries', from, entries: [sealed] })
+      return
+    }
+    const effects = this.core.hear(from, sealed, this.world.queue.nowMs)
+    if (effects === null) return
+    for (const effect of effects) this.execute(effect)
+    this.wakeInTime()
+  }
+
   announce(): void {
     const models = this.residency()
     const { toldModels: told } = this
@@ -311,11 +327,12 @@ export class SimNode {
       case 'publish':
         this.note(`publish ${effect.sealed.entry.kind} ${effect.sealed.entry.epoch}/${effect.sealed.entry.sequence}`)
         if (this.world.scenario.gossip.instant) this.tellAll(effect.sealed)
+        else if (this.isForming()) this.later(0, () => this.tellAll(effect.sealed))
         else {
           this.delayed(control.delayMs, () =>
             network.gossip(
               this.index,
-              (to, via) => nodes[to]!.step({ kind: 'entries', from: ids[via]!, entries: [effect.sealed] }),
+              (to, via) => nodes[to]!.hear(ids[via]!, effect.sealed),
               this.messageOf(effect.sealed.entry),
             ),
           )
@@ -351,11 +368,15 @@ export class SimNode {
     }
   }
 
+  private isForming(): boolean {
+    return this.world.scenario.gossip.formed && this.world.queue.nowMs < formingMs
+  }
+
   private tellAll(sealed: SealedEntry): void {
     const { nodes, network } = this.world
     for (const other of nodes) {
       if (other === this || !network.linked(this.index, other.index)) continue
-      other.step({ kind: 'entries', from: this.id, entries: [sealed] })
+      other.hear(this.id, sealed)
     }
   }
 

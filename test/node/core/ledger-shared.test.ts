@@ -117,6 +117,18 @@ describe('the index by model', () => {
     }
   })
 
+  test('forgets what changes more often than anybody asks, and answers the same', () => {
+    const ledger = new Ledger({ self: 'self', interner: new Interner() })
+    ledger.holdersOf(models[0]!)
+    for (let sequence = 1; sequence < 100; sequence += 1) {
+      const held = sequence % 2 === 1 ? [resident(models[0]!)] : []
+      ledger.apply(entryOf('residency', 'a', { models: held }, { sequence }), 0)
+      ledger.checkInvariants()
+    }
+    expect(ledger.indexedModelCount).toBe(0)
+    expect(ledger.holdersOf(models[0]!).length).toBe(1)
+  })
+
   test('forgets what nobody asks for', () => {
     const ledger = new Ledger({ self: 'self', interner: new Interner() })
     ledger.holdersOf(models[0]!)

@@ -85,3 +85,11 @@ describe('in a large cluster', () => {
     expect(only(sent, 'send-digest').flatMap(({ items }) => items).length).toBeLessThanOrEqual(known.length)
   })
 })
+
+test('a node that is connected with many at once asks the first few', () => {
+  const { a } = pair()
+  const asked = nodes.flatMap((node) => only(a.step({ kind: 'peer-up', node }), 'send-digest').map(({ to }) => to))
+  expect(asked).toEqual(nodes.slice(0, 3))
+  a.pass(20_000)
+  expect(only(a.step({ kind: 'peer-up', node: 'z' }), 'send-digest').map(({ to }) => to)).toEqual(['z'])
+})

@@ -50,6 +50,8 @@ export interface RouteSelf {
   readonly runnable: boolean
   /** A draining node serves what it has and fetches nothing new. */
   readonly draining?: boolean
+  /** Bytes still to come of a fetch of this model that is under way here; absent when there is none. */
+  readonly missingBytes?: number
 }
 
 export interface RouteHolder {
@@ -57,6 +59,11 @@ export interface RouteHolder {
   readonly tier: Tier
   readonly rttMs: number
   readonly queueMs: number
+  /**
+   * Expected execution of requests that this node has sent there and that are not answered yet: the queue that the holder gossips is
+   * seconds old, and a burst of this node would not see itself. Absent: none.
+   */
+  readonly sentMs?: number
   readonly suspected: boolean
   readonly draining: boolean
   readonly sameZone: boolean
@@ -140,7 +147,8 @@ function localOptions(view: RouteView): RouteOption[] {
     const expectedMs = runMs + bringToMemoryMs(self.tier, view)
     return Number.isFinite(expectedMs) ? [{ kind: 'local', expectedMs }] : []
   }
-  const cheapest = self.draining === true ? null : cheapestSource(model.sizeBytes, view.sources)
+  // What is under way goes on in any case; a request that waits for it waits for the rest only.
+  const cheapest = self.draining === true ? null : cheapestSource(self.missingBytes ?? model.sizeBytes, view.sources)
   if (cheapest === null) return []
   return [{ kind: 'fetch', via: cheapest.source, expectedMs: runMs + cheapest.transferMs + model.initMs }]
 }
@@ -151,7 +159,7 @@ function forwardOptions(view: RouteView): RouteOption[] {
   for (const holder of view.holders) {
     if (holder.suspected || holder.draining || holder.node === view.self.node) continue
     if (view.excluded.includes(holder.node)) continue
-    const runMs = holder.queueMs + (view.model.executeMs ?? 0)
+    const runMs = holder.queueMs + (holder.sentMs ?? 0) + (view.model.executeMs ?? 0)
     const expectedMs = holder.rttMs + runMs + bringToMemoryMs(holder.tier, view)
     if (Number.isFinite(expectedMs)) options.push({ kind: 'forward', node: holder.node, expectedMs })
   }

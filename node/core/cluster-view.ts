@@ -169,10 +169,17 @@ export class ClusterView {
     if (own !== undefined) sources.push({ source: own.tier, ...this.options.tiers[own.tier] })
     for (const peer of this.usablePeers(model, nowMs)) {
       if (!peer.complete) continue
-      sources.push({ source: 'peer', node: peer.key, ...this.ports.book.estimate(peer.key, peer) })
+      sources.push({ source: 'peer', node: peer.key, ...this.withFlights(peer.key, peer) })
     }
-    if (originAllowed) sources.push({ source: 'origin', ...this.ports.book.estimate(originKey, null) })
+    if (originAllowed) sources.push({ source: 'origin', ...this.withFlights(originKey, null) })
     return sources
+  }
+
+  /** What is asked of a source already comes before what would be asked now. */
+  private withFlights(key: string, peer: { rttMs: number | null; sameZone: boolean } | null): SpeedEstimate {
+    const { latencyMs, bandwidthBytesPerS } = this.ports.book.estimate(key, peer)
+    const waitMs = (this.ports.book.flightBytes(key) * 1000) / bandwidthBytesPerS
+    return { latencyMs: latencyMs + waitMs, bandwidthBytesPerS }
   }
 
   routeView(request: RouteRequest, nowMs: number): RouteView {

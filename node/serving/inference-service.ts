@@ -163,6 +163,7 @@ export class InferenceService {
     const id = requestId === undefined ? {} : { requestId }
     const payload = encodeInferRequest({ model: resolved.digest, name, context, inputs, outputs, ...id })
     const signal = deadlineSignal(Math.min(this.options.forwardTimeoutMs, context.deadlineMs), request.signal)
+    using _sent = this.ports.router.sent(node, resolved.digest)
     try {
       return decodeInferAnswer(
         await this.ports.driver.call(node, 'infer', payload, signal === undefined ? {} : { signal }),

@@ -36,14 +36,18 @@ export interface HowToRoute {
 export interface RouterOptions {
   /** Of this node's disk, for the cost of a promotion. */
   readonly diskBandwidthBytesPerS: number
+  /** Execution of a model that never ran here, where only its load on another node is asked for: a small model on a CPU. */
+  readonly unknownExecuteMs: number
 }
 
 /** A solid-state disk of the ordinary kind. */
-export const defaultRouterOptions: RouterOptions = { diskBandwidthBytesPerS: 1_000_000_000 }
+export const defaultRouterOptions: RouterOptions = { diskBandwidthBytesPerS: 1_000_000_000, unknownExecuteMs: 10 }
 
 export class Router {
   private readonly ports: RouterPorts
   private readonly options: RouterOptions
+  /** Expected execution of what is on its way to other nodes. */
+  private readonly sentMs = new Map<NodeId, number>()
 
   constructor(ports: RouterPorts, options: Partial<RouterOptions> = {}) {
     this.ports = ports
@@ -63,6 +67,7 @@ export class Router {
           diskBandwidthBytesPerS: this.options.diskBandwidthBytesPerS,
           runnable: this.ports.isRunnable(resolved),
           draining: this.ports.isDraining() || !mayServeHere,
+          ...this.underWay(model),
         },
         context,
         originAllowed: this.ports.hasOrigin,
@@ -70,7 +75,22 @@ export class Router {
       },
       clock.nowMs(),
     )
-    return route(view, this.ports.randomInt)
+    const holders = view.holders.map((holder) => ({ ...holder, sentMs: this.sentMs.get(holder.node) ?? 0 }))
+    return route({ ...view, holders }, this.ports.randomInt)
+  }
+
+  /** A request is on its way to a node until the result is disposed: those after it count with it there. */
+  sent(node: NodeId, model: ModelId): Disposable {
+    const executeMs = this.ports.profile.executeMs(model) || this.options.unknownExecuteMs
+    this.sentMs.set(node, (this.sentMs.get(node) ?? 0) + executeMs)
+    return {
+      [Symbol.dispose]: () => {
+        const restMs = (this.sentMs.get(node) ?? 0) - executeMs
+        // Sums of floating point numbers do not end at zero by themselves.
+        if (restMs > 1e-6) this.sentMs.set(node, restMs)
+        else this.sentMs.delete(node)
+      },
+    }
   }
 
   /** What the copy in a tier is worth, for the eviction policies: what is lost without it, here and at other nodes. */
@@ -101,6 +121,12 @@ export class Router {
   /** What programs map here, another node cannot answer for. */
   mayForward({ manifest }: Pick<ModelRow, 'manifest'>): boolean {
     return this.ports.isRunnable({ manifest })
+  }
+
+  private underWay(model: ModelId): { readonly missingBytes?: number } {
+    const loading = this.ports.cache().loading(model)
+    if (loading === null || loading.state !== 'fetching' || loading.totalBytes === 0) return {}
+    return { missingBytes: loading.totalBytes - loading.doneBytes }
   }
 
   /** A model that the runtime has loaded counts as in memory; one whose files are in memory still has to be converted. */

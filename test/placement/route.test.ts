@@ -304,3 +304,19 @@ describe('whatever the view', () => {
     )
   })
 })
+
+describe('what is under way', () => {
+  test('a fetch that is nearly done here is waited for, not forwarded', () => {
+    const holders = [holder('h', { rttMs: 400 })]
+    expect(route(view({ holders }), () => 0).kind).toBe('forward')
+    expect(route(view({ holders, self: { missingBytes: mb } }), () => 0)).toMatchObject({
+      kind: 'fetch',
+      expectedMs: 310,
+    })
+  })
+
+  test('requests that this node has sent to a holder count as its queue', () => {
+    const holders = [holder('a', { sentMs: 100 }), holder('b', { rttMs: 20 })]
+    expect(route(view({ holders }), () => 0)).toMatchObject({ kind: 'forward', node: 'b' })
+  })
+})

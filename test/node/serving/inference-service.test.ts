@@ -345,6 +345,21 @@ describe('Router', () => {
     expect(decide().reason).toBe('resident-here')
   })
 
+  it('counts its own requests that are under way at a holder, whose gossip is older than they are', async () => {
+    const { driver } = fixture.driving
+    for (const node of ['near', 'nearer']) {
+      fixture.driving.peer(node, [model.id])
+      driver.dispatch({ kind: 'rtt-measured', node, rttMs: node === 'near' ? 2 : 1 })
+    }
+    const chosen = () => router.route(resolvedOf(model), anyone, { excluded: [], mayForward: true }).node
+    const first = chosen()!
+    const sent = [1, 2, 3].map(() => router.sent(first, model.id))
+    const other = first === 'near' ? 'nearer' : 'near'
+    expect(chosen()).toBe(other)
+    for (const one of sent) one[Symbol.dispose]()
+    expect(chosen()).toBe(first)
+  })
+
   it('tells what a miss costs: nothing known is dear, a near peer is cheap', async () => {
     expect(router.copyWorth(model.id, 'disk').missCostMs).toBe(Number.POSITIVE_INFINITY)
     fixture.table.add(model.id, model.manifest)

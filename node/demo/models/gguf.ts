@@ -13,10 +13,16 @@ const alignmentBytes = 32
 const typeCode = { F32: 0, F16: 1, Q8_0: 8, BF16: 30 } as const satisfies Record<ElementType, number>
 const valueCode = { uint32: 4, float32: 6, string: 8, array: 9 } as const
 
-const layerCount = 2
-const width = 256
-const innerWidth = 704
-const vocabularySize = 1024
+export interface GgufOptions {
+  readonly layerCount: number
+  readonly width: number
+  readonly innerWidth: number
+  readonly vocabularySize: number
+}
+
+const tinyGguf: GgufOptions = { layerCount: 2, width: 256, innerWidth: 704, vocabularySize: 1024 }
+const headWidth = 32
+const specialTokens = ['<unk>', '<s>', '</s>']
 
 type MetadataValue = string | readonly string[] | { readonly uint32: number } | { readonly float32: number }
 
@@ -27,9 +33,9 @@ interface GgufTensor {
   readonly dimensions: readonly number[]
 }
 
-export function planGguf(path: string): PlannedFile {
-  const tensors = tensorsOf()
-  const metadata = Object.entries(metadataOf())
+export function planGguf(path: string, options: GgufOptions = tinyGguf): PlannedFile {
+  const tensors = tensorsOf(options)
+  const metadata = Object.entries(metadataOf(options))
   const head: Uint8Array[] = [Buffer.from('GGUF'), uint32(3), uint64(tensors.length), uint64(metadata.length)]
   for (const [key, value] of metadata) head.push(string(key), encodeValue(value))
   let offset = 0
@@ -44,7 +50,7 @@ export function planGguf(path: string): PlannedFile {
   return { path, pieces: mergePieces(pieces) }
 }
 
-function tensorsOf(): GgufTensor[] {
+function tensorsOf({ layerCount, width, innerWidth, vocabularySize }: GgufOptions): GgufTensor[] {
   const tensor = (
     name: string,
     type: ElementType,
@@ -77,7 +83,7 @@ function tensorsOf(): GgufTensor[] {
   ]
 }
 
-function metadataOf(): Record<string, MetadataValue> {
+function metadataOf({ layerCount, width, innerWidth, vocabularySize }: GgufOptions): Record<string, MetadataValue> {
   return {
     'general.architecture': 'llama',
     'general.name': 'gguf-tiny',
@@ -87,11 +93,18 @@ function metadataOf(): Record<string, MetadataValue> {
     'llama.embedding_length': { uint32: width },
     'llama.block_count': { uint32: layerCount },
     'llama.feed_forward_length': { uint32: innerWidth },
-    'llama.attention.head_count': { uint32: 8 },
+    'llama.attention.head_count': { uint32: width / headWidth },
     'llama.attention.layer_norm_rms_epsilon': { float32: 1e-5 },
     'tokenizer.ggml.model': 'llama',
-    'tokenizer.ggml.tokens': Array.from({ length: vocabularySize }, (_, index) => `<${index}>`),
+    'tokenizer.ggml.tokens': Array.from({ length: vocabularySize }, (_, index) => tokenOf(index)),
   }
+}
+
+/** llama.cpp looks up the tokens of single bytes when it loads the vocabulary. */
+function tokenOf(index: number): string {
+  const byte = index - specialTokens.length
+  if (byte < 0) return specialTokens[index]!
+  return byte < 256 ? `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>` : `<${index}>`
 }
 
 function encodeValue(value: MetadataValue): Uint8Array {

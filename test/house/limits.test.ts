@@ -22,6 +22,24 @@ const bulk = 'node/net/bulk/options.ts'
 const bulkTest = 'test/node/net/bulk/tls-bulk-transport.test.ts'
 const limits: readonly Limit[] = [
   {
+    what: 'copies that placement makes at one time',
+    key: 'placement.copiesMax',
+    declared: ['placement/placement-options.ts', 'copiesMax'],
+    test: ['test/placement/plan-placement.test.ts', 'waits when enough was begun'],
+  },
+  {
+    what: 'pins of the cluster that are kept',
+    key: null,
+    declared: ['node/core/pin-book.ts', 'pinsMax'],
+    test: ['test/node/core/pin-book.test.ts', 'no more than the limit are kept'],
+  },
+  {
+    what: 'pins of the cluster in force',
+    key: null,
+    declared: ['node/placement/replica-board.ts', 'pinsMax'],
+    test: ['test/node/placement/placer.test.ts', 'one too many too'],
+  },
+  {
     what: 'weights in memory',
     key: 'memory.limitBytes',
     declared: [native, 'memoryLimitBytes'],

@@ -15,7 +15,7 @@ const startsS = Float64Array.from({ length: binCount + 1 }, (_, bin) => 2 ** (bi
 /** From once in thirty years to a million per second: beyond, nothing is decided. 800 tables at most. */
 const [rateMinPerS, rateMaxPerS] = [1e-9, 1e6]
 const ratesPerDoubling = 16
-const hazardsByRate = new Map<number, Float64Array>()
+const hazardsByRate: Float64Array[] = []
 
 export const GapBins = {
   count: binCount,
@@ -54,12 +54,13 @@ export const GapBins = {
    * is first asked for, because an exponential per bin would be most of what a plan takes.
    */
   hazardsOfRate(ratePerS: number): Float64Array {
-    const place = Math.round(Math.log2(Math.max(rateMinPerS, Math.min(rateMaxPerS, ratePerS))) * ratesPerDoubling)
-    let hazards = hazardsByRate.get(place)
+    const bounded = Math.max(rateMinPerS, Math.min(rateMaxPerS, ratePerS))
+    const place = Math.round(Math.log2(bounded / rateMinPerS) * ratesPerDoubling)
+    let hazards = hazardsByRate[place]
     if (hazards === undefined) {
-      const rate = 2 ** (place / ratesPerDoubling)
+      const rate = rateMinPerS * 2 ** (place / ratesPerDoubling)
       hazards = Float64Array.from({ length: binCount }, (_, bin) => 1 - Math.exp(-GapBins.widthS(bin) * rate))
-      hazardsByRate.set(place, hazards)
+      hazardsByRate[place] = hazards
     }
     return hazards
   },

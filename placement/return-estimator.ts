@@ -92,7 +92,7 @@ export class ReturnEstimator {
     }
     const gapS = Math.max(0, nowMs - track.lastMs) / 1000
     const bin = GapBins.of(gapS)
-    track.logOdds = judgeGap(track, this.rateOptions(track, track.lastMs), bin)
+    track.logOdds = judgeGap(track, this.chancesOf(track, track.lastMs), this.options, bin)
     if (nowMs > track.lastMs) track.lastMs = nowMs
     track.peers.close(bin)
     track.own.add(bin, this.options.ownGapsMax)
@@ -125,7 +125,7 @@ export class ReturnEstimator {
   ratePerS(model: ModelId, nowMs: number): number {
     const track = this.tracks.get(model)
     if (track === undefined) return 0
-    return promisedRatePerS(track, this.rateOptions(track, nowMs), Math.max(0, nowMs - track.lastMs) / 1000)
+    return promisedRatePerS(track, this.chancesOf(track, nowMs), this.options, Math.max(0, nowMs - track.lastMs) / 1000)
   }
 
   /** True when the silence is longer than any gap that can be told from another. */
@@ -134,11 +134,12 @@ export class ReturnEstimator {
     return track === undefined || (nowMs - track.lastMs) / 1000 >= GapBins.lastStartS
   }
 
-  private rateOptions({ requestCount, lastMs }: Track, nowMs: number) {
-    const [idleS, watchingS] = [Math.max(0, nowMs - lastMs) / 1000, Math.max(0, nowMs - this.startMs) / 1000]
+  /** Hazards at the mean rate of the model, which falls while it is silent. */
+  private chancesOf({ requestCount, lastMs }: Track, nowMs: number): Float64Array {
+    const idleS = Math.max(0, nowMs - lastMs) / 1000
+    const watchingS = Math.max(0, nowMs - this.startMs) / 1000
     const count = requestCount * Math.exp(-idleS / memoryS)
-    const chancePerS = count / (memoryS * (1 - Math.exp(-watchingS / memoryS)) + watchedS)
-    return { peerWeight: this.options.peerWeight, chancePerS }
+    return GapBins.hazardsOfRate(count / (memoryS * (1 - Math.exp(-watchingS / memoryS)) + watchedS))
   }
 
   private peersOf(magnitude: number): PeerGaps {

@@ -32,8 +32,6 @@ export interface GapRecord {
 export interface RateOptions {
   /** Weight of what a model's hazards start from, in gaps. */
   readonly peerWeight: number
-  /** The model's mean rate. */
-  readonly chancePerS: number
 }
 
 /** Of chance in what a habit starts from. It fades with the chance of a silence that long: then the peers know better. */
@@ -50,15 +48,15 @@ const hazardMax = 0.9999
 const oddsMax = 1e9
 const widthsS = Float64Array.from({ length: GapBins.count }, (_, bin) => GapBins.widthS(bin))
 
-/** The odds after a gap that ended in `bin`; the record must not contain it yet. */
+/** The odds after a gap, with the hazards of chance at the model's mean rate. It ended in `bin`; the record must not contain it yet. */
 export function judgeGap(
   { own, peers, logOdds }: GapRecord,
-  { peerWeight, chancePerS }: RateOptions,
+  chances: Float64Array,
+  { peerWeight }: RateOptions,
   bin: number,
 ): number {
   const { counts } = own
   const { hazards } = peers
-  const chances = GapBins.hazardsOfRate(chancePerS)
   let reached = own.total
   let odds = 1
   let chanceShare = chanceShareAtFirst
@@ -74,19 +72,33 @@ export function judgeGap(
   return Math.max(logOddsMin, Math.min(logOddsMax, oddsMemory * logOdds + Math.log(odds)))
 }
 
-export function promisedRatePerS(record: GapRecord, { peerWeight, chancePerS }: RateOptions, idleS: number): number {
+export function promisedRatePerS(
+  record: GapRecord,
+  chances: Float64Array,
+  { peerWeight }: RateOptions,
+  idleS: number,
+): number {
   const { hazards } = record.peers
-  const chances = GapBins.hazardsOfRate(chancePerS)
   const { counts, total } = record.own
   const first = GapBins.of(idleS)
   let reached = total
-  let odds = Math.exp(record.logOdds)
   let chanceShare = chanceShareAtFirst
+  /** Habit's chance of the silence so far; chance's is in its share. One division per bin: most of a plan's time goes into this. */
+  let stayed = 1
+  for (let bin = 0; bin < first; bin++) {
+    const chance = chances[bin]!
+    const start = hazards[bin]! + chanceShare * (chance - hazards[bin]!)
+    chanceShare *= 1 - chance
+    const atRisk = reached + peerWeight
+    reached -= counts[bin]!
+    stayed *= (reached + peerWeight * (1 - start)) / atRisk
+  }
+  let odds = Math.min(oddsMax, (Math.exp(record.logOdds) * chanceShare) / (chanceShareAtFirst * stayed))
   let silence = 1
   let returned = 0
   let waitedS = 0
   let rate = 0
-  for (let bin = 0; bin < GapBins.count; bin++) {
+  for (let bin = first; bin < GapBins.count; bin++) {
     const ended = counts[bin]!
     let widthS = widthsS[bin]!
     const chance = chances[bin]!
@@ -96,7 +108,6 @@ export function promisedRatePerS(record: GapRecord, { peerWeight, chancePerS }: 
     reached -= ended
     let hazard = Math.min(hazardMax, (habit + odds * chance) / (1 + odds))
     odds = Math.min(oddsMax, (odds * (1 - chance)) / (1 - habit))
-    if (bin < first) continue
     if (bin === first) {
       // What is left of the present bin, and of its hazard; a twentieth at least, since nobody knows it that well.
       const left = Math.max(0.05, Math.min(1, (GapBins.endS(bin) - idleS) / widthS))

@@ -4,6 +4,12 @@ import type { ModelId } from '../../placement/types.ts'
 
 export class Holds {
   private readonly counts = new Map<ModelId, number>()
+  private readonly onFree: () => void
+
+  /** @param onFree told when nobody is at work on some model any more. */
+  constructor(onFree: () => void = () => {}) {
+    this.onFree = onFree
+  }
 
   /** Disposing it twice is once. */
   hold(model: ModelId): Disposable {
@@ -25,7 +31,11 @@ export class Holds {
   private drop(model: ModelId): void {
     const count = this.counts.get(model)
     assertInvariant(count !== undefined, `${model} is held as often as it was taken`)
-    if (count === 1) this.counts.delete(model)
-    else this.counts.set(model, count - 1)
+    if (count > 1) {
+      this.counts.set(model, count - 1)
+      return
+    }
+    this.counts.delete(model)
+    this.onFree()
   }
 }

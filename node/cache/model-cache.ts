@@ -26,6 +26,7 @@ import { type Loading, LoadingBoard } from './loading-board.ts'
 import { type FileTier, ModelFiles } from './model-files.ts'
 import { type ModelRow, type ModelTable, occupiedBytes } from './model-table.ts'
 import { RoomMaker } from './room-maker.ts'
+import { RoomWatch } from './room-watch.ts'
 import { type Session, Sessions } from './sessions.ts'
 import { SingleFlight } from './single-flight.ts'
 import { TierItems } from './tier-items.ts'
@@ -65,7 +66,8 @@ export class ModelCache {
   private readonly files: ModelFiles
   private readonly sessions: Sessions
   private readonly evictor: Evictor
-  private readonly holds = new Holds()
+  private readonly room: RoomWatch
+  private readonly holds: Holds
   private readonly board: LoadingBoard
   private readonly opening = new SingleFlight<Ready>()
   private readonly running = new SingleFlight<Runnable>()
@@ -77,6 +79,8 @@ export class ModelCache {
   constructor(ports: ModelCachePorts) {
     this.ports = ports
     this.board = new LoadingBoard(() => ports.clock.nowMs())
+    this.room = new RoomWatch(ports.clock)
+    this.holds = new Holds(() => this.room.freed())
     const { store, table, leases, holds } = { ...ports, holds: this.holds }
     this.memoryItems = new TierItems(ports.memoryPolicy, ports.clock)
     this.diskItems = new TierItems(ports.diskPolicy, ports.clock)
@@ -148,6 +152,19 @@ export class ModelCache {
   /** Keeps the model from being evicted until the hold is disposed: a request is under way. */
   hold(model: ModelId): Disposable {
     return this.holds.hold(model)
+  }
+
+  /**
+   * For who was told MEMORY_FULL or DISK_FULL, holds nothing and has time: true when it may try again, false when the time is up
+   * or the signal ends it.
+   */
+  roomFreed(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    return this.room.next(timeoutMs, signal)
+  }
+
+  /** A client has closed a model. */
+  noteLeaseClosed(): void {
+    this.room.freed()
   }
 
   /** Counts a request, hit or miss, for the eviction policies. */

@@ -59,9 +59,15 @@ export interface InferenceServiceOptions {
   readonly forwardsMax: number
   /** A holder that does not answer a forwarded request in this time is passed over, when the request's own deadline is later. */
   readonly forwardTimeoutMs: number
+  /** How long a request waits for room when all of it is in use, here and at every holder. Loads of others end within seconds. */
+  readonly roomWaitMs: number
 }
 
-export const defaultInferenceServiceOptions: InferenceServiceOptions = { forwardsMax: 3, forwardTimeoutMs: 30_000 }
+export const defaultInferenceServiceOptions: InferenceServiceOptions = {
+  forwardsMax: 3,
+  forwardTimeoutMs: 30_000,
+  roomWaitMs: 10_000,
+}
 
 export class InferenceService {
   private readonly ports: InferenceServicePorts
@@ -109,6 +115,17 @@ export class InferenceService {
     const excluded: NodeId[] = []
     let mayForward = request.mayForward
     let refusal: HoldfastError | null = null
+    /** Tries again with everything open when there may be room. */
+    const hasRoomAgain = async (cause: unknown): Promise<boolean> => {
+      const spentMs = clock.nowMs() - startedMs
+      const patienceMs = Math.min(this.options.roomWaitMs, request.context.deadlineMs) - spentMs
+      if (!isOfFullTier(cause) || this.isClosed) return false
+      if (!(await cache.roomFreed(patienceMs, request.signal))) return false
+      excluded.length = 0
+      mayForward = request.mayForward
+      refusal = null
+      return true
+    }
     for (;;) {
       const context = remaining(request.context, clock.nowMs() - startedMs)
       const mayServeHere = !this.isClosed && refusal === null
@@ -120,14 +137,17 @@ export class InferenceService {
         mayForward = excluded.length < this.options.forwardsMax
         continue
       }
-      if (decision.kind === 'unservable') throw refusal ?? this.unservable(request, decision)
+      if (decision.kind === 'unservable') {
+        if (refusal !== null && (await hasRoomAgain(refusal))) continue
+        throw refusal ?? this.unservable(request, decision)
+      }
       try {
         const { outputs, source } = await this.runHere(request, context)
         return this.answer(outputs, this.ports.network.self, source, startedMs, decision)
       } catch (error) {
         // Another node may have the room, or the disk, that this one lacks.
-        if (!isOfRoom(error) || !mayForward) throw error
-        refusal = error
+        if (isOfRoom(error) && mayForward) refusal = error
+        else if (!(await hasRoomAgain(error))) throw error
       }
     }
   }
@@ -233,6 +253,11 @@ const codesOfRoom: ReadonlySet<ErrorCode> = new Set(['MEMORY_FULL', 'DISK_FULL',
 /** This node cannot serve the request now; it is no fault of the request. */
 function isOfRoom(error: unknown): error is HoldfastError {
   return isHoldfastError(error) && codesOfRoom.has(error.code)
+}
+
+/** What is in use now may be free in a moment. */
+function isOfFullTier(error: unknown): boolean {
+  return isHoldfastError(error, 'MEMORY_FULL') || isHoldfastError(error, 'DISK_FULL')
 }
 
 const codesOfRequest: ReadonlySet<ErrorCode> = new Set(['INFERENCE_FAILED', 'BAD_REQUEST', 'NOT_RUNNABLE'])

@@ -7,6 +7,7 @@ import {
   type InferenceAnswer,
   type InferenceRequest,
   InferenceService,
+  type InferenceServiceOptions,
 } from '../../../node/serving/inference-service.ts'
 import { LoadProfile } from '../../../node/serving/load-profile.ts'
 import { queueMs } from '../../../node/serving/queue-estimate.ts'
@@ -39,7 +40,7 @@ const request = (over: Partial<InferenceRequest> = {}): InferenceRequest => ({
 })
 
 /** A node of its own; without an origin there is nothing but peers. */
-async function build(hasOrigin: boolean): Promise<void> {
+async function build(hasOrigin: boolean, options: Partial<InferenceServiceOptions> = {}): Promise<void> {
   fixture = await new CacheFixture({ hasOrigin }).prepare()
   fixture.origin.add(model, weights)
   const { cache, runtime, table } = fixture
@@ -58,18 +59,21 @@ async function build(hasOrigin: boolean): Promise<void> {
     isRunnable: ({ manifest }) => manifest.files.some(({ path }) => path.endsWith('.onnx')),
     randomInt: () => 0,
   })
-  service = new InferenceService({
-    network,
-    driver,
-    cache,
-    runtime,
-    router,
-    profile,
-    clock,
-    onServed: (answer) => served.push(answer),
-    isDraining: () => isDraining,
-    log: silentLog,
-  })
+  service = new InferenceService(
+    {
+      network,
+      driver,
+      cache,
+      runtime,
+      router,
+      profile,
+      clock,
+      onServed: (answer) => served.push(answer),
+      isDraining: () => isDraining,
+      log: silentLog,
+    },
+    options,
+  )
   service.start()
 }
 
@@ -163,6 +167,8 @@ describe('a request', () => {
   it.each(['DISK_FULL', 'DISK_FAILED', 'MEMORY_FULL', 'OVERLOADED'] as const)(
     'goes to a holder after all when this node says %s, and keeps that error when there is none',
     async (code) => {
+      await fixture[Symbol.asyncDispose]()
+      await build(true, { roomWaitMs: 0 })
       fixture.cache.ensureRunnable = () => Promise.reject(new HoldfastError(code, 'no room here'))
       await expect(service.infer(request())).rejects.toMatchObject({ code })
       // Farther than the origin, so that this node is tried first.
@@ -172,6 +178,34 @@ describe('a request', () => {
       await expect(service.infer(request({ mayForward: false }))).rejects.toMatchObject({ code })
     },
   )
+
+  it.each(['DISK_FULL', 'MEMORY_FULL'] as const)('waits at %s, and is served once there is room', async (code) => {
+    const { ensureRunnable } = fixture.cache
+    const working = fixture.cache.hold('another')
+    const refused = Promise.withResolvers<void>()
+    fixture.cache.ensureRunnable = async () => {
+      refused.resolve()
+      throw new HoldfastError(code, 'all in use')
+    }
+    const answer = service.infer(request())
+    await refused.promise
+    fixture.cache.ensureRunnable = ensureRunnable
+    await new Promise((resolve) => setImmediate(resolve))
+    working[Symbol.dispose]()
+    expect(await answer).toMatchObject({ servedBy: 'self', servedFrom: 'origin' })
+  })
+
+  it('waits for room no longer than it may', async () => {
+    fixture.cache.ensureRunnable = async () => {
+      throw new HoldfastError('DISK_FULL', 'all in use')
+    }
+    const failed = expect(service.infer(request({ context: { ...anyone, deadlineMs: 500 } }))).rejects.toMatchObject({
+      code: 'DISK_FULL',
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    fixture.driving.clock.advance(500)
+    await failed
+  })
 
   it('is answered elsewhere, or SHUTTING_DOWN, once the door is closed, though this node holds the model', async () => {
     await service.infer(request())

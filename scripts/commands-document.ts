@@ -11,6 +11,10 @@ const notRun: Readonly<Record<string, string>> = {
   'holdfast pull sha256:9f86d0... --origin file:///srv/models': 'the digest is shortened',
   'holdfast node --origin-url file:///srv/models --memory-limit-bytes 8GiB': 'a node runs here already',
   'holdfast adopt s3://weights/llama acme/llama:v1 --origin s3://weights/holdfast': 'it takes a bucket',
+  'holdfast sim sweep scenario.yaml --memory 4GB,8GB --policies lru,holdfast --nodes 12,24 --seeds 5':
+    'forty runs take minutes',
+  "holdfast sim capacity scenario.yaml --target 'hitPercent>=80' --requests requests.csv --seeds 3":
+    'the trace is yours',
   'holdfast node --config ~/.config/holdfast/node.yaml': 'a node runs here already; docs/operations.md starts one so',
 }
 

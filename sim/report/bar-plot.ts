@@ -17,11 +17,9 @@ export interface BarPlot {
   readonly format: (value: number) => string
   /** Further words of a bar's tooltip. */
   readonly more?: (index: number, series: number) => string
-  /** Half the spread of each bar, drawn as a whisker. */
-  readonly spreads?: readonly (readonly number[])[]
 }
 
-export function barPlot({ title, xTitle, names, y, series, format, more, spreads }: BarPlot): string {
+export function barPlot({ title, xTitle, names, y, series, format, more }: BarPlot): string {
   const legend = series.length < 2 ? [] : series.map(({ name }, index) => ({ name, colorIndex: index }))
   return framedPlot({ title, x: namesAxis(xTitle, names), y, legend }, ({ xOf, yOf }) => {
     const width = 0.76 / series.length
@@ -34,14 +32,9 @@ export function barPlot({ title, xTitle, names, y, series, format, more, spreads
             const words = [names[index]!, ...(series.length > 1 ? [name] : []), format(value), more?.(index, row) ?? '']
             const bar = `<rect x="${at(x0 + 0.5)}" width="${at(Math.max(1, x1 - x0 - 1))}" y="${at(top)}" height="${at(yOf(0) - top)}" fill="${color(row)}">${tooltip(words.filter((word) => word !== '').join(', '))}</rect>`
             const isRoomy = x1 - x0 > 6.9 * format(value).length
-            const spread = spreads?.[row]?.[index] ?? 0
             const middle = (x0 + x1) / 2
-            const whisker =
-              spread > 0
-                ? `<path class="whisker" d="M${at(middle)} ${at(yOf(value - spread))}V${at(yOf(value + spread))}"/>`
-                : ''
-            const text = isRoomy && spread === 0 ? label(middle, top - 4, format(value), { anchor: 'middle' }) : ''
-            return bar + whisker + text
+            const text = isRoomy ? label(middle, top - 4, format(value), { anchor: 'middle' }) : ''
+            return bar + text
           })
           .join(''),
       )
@@ -52,6 +45,9 @@ export function barPlot({ title, xTitle, names, y, series, format, more, spreads
 export interface RowBar {
   readonly name: string
   readonly value: number
+  readonly colorIndex?: number
+  /** Half the spread, drawn as a whisker. */
+  readonly spread?: number
 }
 
 /** Bars under each other, for names that are long; the value stands at the end of its bar. */
@@ -60,14 +56,18 @@ export function rowBars(title: string, rows: readonly RowBar[], format: (value: 
   const rowHeight = 26
   const left = 16 + Math.min(30, Math.max(4, ...rows.map(({ name }) => name.length))) * 6.9
   const valueWidth = Math.max(...rows.map(({ value }) => format(value).length), 1) * 6.9 + 16
-  const greatest = Math.max(...rows.map(({ value }) => value), 0) || 1
-  const drawn = rows.map(({ name, value }, index) => {
+  const greatest = Math.max(...rows.map(({ value, spread = 0 }) => value + spread), 0) || 1
+  const drawn = rows.map(({ name, value, colorIndex = 0, spread = 0 }, index) => {
     const y = 34 + index * rowHeight
-    const length = (value / greatest) * (width - left - valueWidth)
+    const perUnit = (width - left - valueWidth) / greatest
+    const length = value * perUnit
+    const [from, to] = [left + Math.max(0, value - spread) * perUnit, left + (value + spread) * perUnit]
+    const whisker = spread > 0 ? `<path class="whisker" d="M${at(from)} ${y + 10}H${at(to)}"/>` : ''
     return (
       label(left - 8, y + 15, shortened(name), { anchor: 'end' }) +
-      `<rect x="${at(left)}" y="${y}" width="${at(Math.max(value > 0 ? 1 : 0, length))}" height="20" fill="${color(0)}">${tooltip(`${name}: ${format(value)}`)}</rect>` +
-      label(left + length + 6, y + 15, format(value))
+      `<rect x="${at(left)}" y="${y}" width="${at(Math.max(value > 0 ? 1 : 0, length))}" height="20" fill="${color(colorIndex)}">${tooltip(`${name}: ${format(value)}`)}</rect>` +
+      whisker +
+      label(left + (value + spread) * perUnit + 6, y + 15, format(value))
     )
   })
   const none = rows.length === 0 ? label(8, 50, 'none') : ''

@@ -1,13 +1,13 @@
 /** The report of a comparison: what was compared side by side, each figure with its ratio to the first and its spread over seeds. */
 import type { RunResult, TimelineBucket } from '../run-result.ts'
-import { type Axis, amountAxis, bytesAxis, msAxis, percentAxis, timeAxis } from './axis.ts'
-import { barPlot } from './bar-plot.ts'
+import { type Axis, bytesAxis, msAxis, timeAxis } from './axis.ts'
+import { rowBars } from './bar-plot.ts'
 import { csvOf } from './csv.ts'
 import { type FigureName, figure, figureNames } from './figures.ts'
 import { linePlot } from './line-plot.ts'
 import { code, heading, page, paragraph, plots, table } from './page.ts'
 import { ratioText, type Summary, spreadText, summaryOf } from './summary.ts'
-import { formatBytes, formatMs, formatPercent, formatUsd } from './units.ts'
+import { formatMs } from './units.ts'
 
 export interface Contender {
   readonly name: string
@@ -76,23 +76,11 @@ export function comparePage({ title, contenders, command }: ComparePage): string
       table(head, rows),
       heading('Side by side'),
       plots([
-        bars(contenders, 'meanLoadDelayMs', 'Mean load delay', (values) => msAxis('load delay', values), formatMs),
-        bars(
-          contenders,
-          'p99LoadDelayMs',
-          '99 % of load delays within',
-          (values) => msAxis('load delay', values),
-          formatMs,
-        ),
-        bars(contenders, 'originBytes', 'From the origin', (values) => bytesAxis('model bytes', values), formatBytes),
-        bars(
-          contenders,
-          'originUsd',
-          'Price of the origin',
-          (values) => amountAxis('egress and requests, $', values),
-          formatUsd,
-        ),
-        bars(contenders, 'hitPercent', 'Served from memory', () => percentAxis('of requests'), formatPercent),
+        bars(contenders, 'meanLoadDelayMs'),
+        bars(contenders, 'p99LoadDelayMs'),
+        bars(contenders, 'originBytes'),
+        bars(contenders, 'originUsd'),
+        bars(contenders, 'hitPercent'),
         decileLines(contenders),
       ]),
       heading(seeds.length === 1 ? 'Over time' : `Over time, seed ${seeds[0]}`),
@@ -121,27 +109,17 @@ function findingsOf(contenders: readonly Contender[]): string {
   const faulty = contenders.filter(({ results }) => results.some(({ findings }) => findings.length > 0))
   if (faulty.length === 0) return ''
   return paragraph(
-    `The checkers found faults in: ${faulty.map(({ name }) => name).join(', ')}. Those runs cannot be believed.`,
+    `The checkers found faults in: ${faulty.map(({ name }) => name).join('; ')}. Those runs cannot be believed.`,
   )
 }
 
-function bars(
-  contenders: readonly Contender[],
-  name: FigureName,
-  title: string,
-  axisOf: (values: readonly number[]) => Axis,
-  format: (value: number) => string,
-): string {
-  const spreads = contenders.map(({ results }) => summaryOf(results)[name])
-  return barPlot({
-    title,
-    xTitle: '',
-    names: contenders.map((contender) => contender.name),
-    y: axisOf(spreads.map(({ mean, deviation }) => mean + deviation)),
-    series: [{ name: title, values: spreads.map(({ mean }) => mean) }],
-    spreads: [spreads.map(({ deviation }) => deviation)],
-    format,
+function bars(contenders: readonly Contender[], name: FigureName): string {
+  const { title, format } = figure(name)
+  const rows = contenders.map((contender, index) => {
+    const { mean, deviation } = summaryOf(contender.results)[name]
+    return { name: contender.name, value: mean, spread: deviation, colorIndex: index }
   })
+  return rowBars(`${title.charAt(0).toUpperCase()}${title.slice(1)}`, rows, format)
 }
 
 function decileLines(contenders: readonly Contender[]): string {

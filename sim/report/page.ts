@@ -24,7 +24,7 @@ h1{font-size:1.55rem;line-height:1.25;margin:.4rem 0 .2rem}h2{font-size:1.12rem;
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(230px,1fr));gap:.6rem;margin:1.1rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6rem .8rem}
 .card b{display:block;font-size:1.35rem;line-height:1.3;font-variant-numeric:tabular-nums}.card span{color:var(--soft);font-size:.86rem}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:1rem;align-items:start}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,430px),1fr));gap:1rem;align-items:start}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.5rem}
 svg{display:block;width:100%;height:auto;font:12.5px system-ui,-apple-system,"Segoe UI",sans-serif}
 svg text{fill:var(--ink)}svg .title{font-weight:600;font-size:14px}svg .axis-title{fill:var(--soft)}

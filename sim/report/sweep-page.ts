@@ -7,7 +7,7 @@ import { heatMap } from './heat-map.ts'
 import { linePlot } from './line-plot.ts'
 import { code, folded, heading, page, paragraph, plots, table } from './page.ts'
 import { spreadText, summaryOf } from './summary.ts'
-import { formatCount } from './units.ts'
+import { formatCount, formatMs } from './units.ts'
 
 export interface SweepCell {
   /** As asked for: '0.5', '8GB'; the same words are the same column everywhere. */
@@ -26,8 +26,8 @@ export interface SweepPage {
 }
 
 const shown: readonly { readonly name: FigureName; readonly axisOf: (values: readonly number[]) => Axis }[] = [
-  { name: 'meanLoadDelayMs', axisOf: (values) => msAxis('mean load delay', values) },
-  { name: 'p99LoadDelayMs', axisOf: (values) => msAxis('99 % within', values) },
+  { name: 'meanLoadDelayMs', axisOf: (values) => delayAxis('mean load delay', values) },
+  { name: 'p99LoadDelayMs', axisOf: (values) => delayAxis('99 % within', values) },
   { name: 'originBytes', axisOf: (values) => bytesAxis('from the origin', values) },
   { name: 'hitPercent', axisOf: () => percentAxis('served from memory') },
 ]
@@ -82,6 +82,12 @@ export function sweepPage({ title, cells, command }: SweepPage): string {
       code(command),
     ],
   })
+}
+
+/** Settings that suffice and those that do not differ by factors, and both are to be seen. */
+function delayAxis(title: string, values: readonly number[]): Axis {
+  const [least, greatest] = [Math.min(...values), Math.max(...values)]
+  return least > 0 && greatest / least > 20 ? logAxis(title, values, formatMs) : msAxis(title, values)
 }
 
 function maps(cells: readonly SweepCell[]): string[] {

@@ -21,7 +21,7 @@ export function formatBytes(bytes: number): string {
 }
 
 export function msScale(greatestMs: number): Scaled {
-  return greatestMs >= 2_000 ? { factor: 1_000, unit: 's' } : { factor: 1, unit: 'ms' }
+  return greatestMs >= 1_000 ? { factor: 1_000, unit: 's' } : { factor: 1, unit: 'ms' }
 }
 
 export function formatMs(ms: number): string {

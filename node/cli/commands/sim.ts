@@ -4,6 +4,11 @@ import { HoldfastError } from '../../../placement/errors.ts'
 import { type AnyPolicyName, evictionPolicyNames, oraclePolicyNames } from '../../../placement/eviction/types.ts'
 import type { Trace } from '../../../sim/trace.ts'
 import { jsonOption } from '../origin-option.ts'
+import { simCapacityCommand } from './sim-capacity.ts'
+import { simCompareCommand } from './sim-compare.ts'
+import { simInitCommand } from './sim-init.ts'
+import { simRunCommand } from './sim-run.ts'
+import { simSweepCommand } from './sim-sweep.ts'
 
 interface ReplayFlags {
   readonly requests?: readonly string[]
@@ -37,7 +42,12 @@ Examples:
 
 export function simCommand(): Command {
   return new Command('sim')
-    .description('try policies and memory sizes on traces')
+    .description('simulate clusters, and try policies and memory sizes on traces')
+    .addCommand(simInitCommand())
+    .addCommand(simRunCommand())
+    .addCommand(simCompareCommand())
+    .addCommand(simSweepCommand())
+    .addCommand(simCapacityCommand())
     .addCommand(
       new Command('replay')
         .description('replay requests through eviction policies: misses and load delay of each')

@@ -1,6 +1,6 @@
 /** What a comparison compares: every scenario, with every set of values, under every policy, peer-blind too when asked for. */
 import { HoldfastError } from '../../../placement/errors.ts'
-import { evictionPolicyNames } from '../../../placement/eviction/types.ts'
+import { type EvictionPolicyName, evictionPolicyNames } from '../../../placement/eviction/types.ts'
 import { type Scenario, withValues } from '../../../sim/scenario.ts'
 import type { GivenScenario } from './read-scenario.ts'
 import { listOf, parseSets } from './set-values.ts'
@@ -25,7 +25,7 @@ export async function contendersOf(given: readonly GivenScenario[], flags: Conte
   const variants = given.flatMap(({ file, name, scenario }) =>
     [null, ...sets].flatMap((set) =>
       policies.flatMap((policy) =>
-        (flags.blind === true ? [false, true] : [null]).map((isBlind) => {
+        blindnesses(flags.blind === true, policy ?? scenario.policy.eviction).map((isBlind) => {
           const words = [
             ...(given.length > 1 ? [name] : []),
             ...(set === null ? [] : [set.text]),
@@ -51,6 +51,19 @@ export async function contendersOf(given: readonly GivenScenario[], flags: Conte
     'BAD_REQUEST',
     'there is nothing to compare with: give a second scenario, --set, --policies or --blind.',
   )
+}
+
+/** To a policy that asks for no costs, being blind to them is the same. */
+const costPolicies: ReadonlySet<string> = new Set<EvictionPolicyName>([
+  'holdfast',
+  'gdsf',
+  'belady-am-online',
+  'loadtime',
+])
+
+function blindnesses(isAsked: boolean, policy: string): (boolean | null)[] {
+  if (!isAsked) return [null]
+  return costPolicies.has(policy) ? [false, true] : [false]
 }
 
 export function policyNames(option: string, text: string): string[] {

@@ -5,8 +5,8 @@ schema: holdfast.scenario.v1
 name: six cities
 about: Twelve boxes in six cities serve 60 models from a bucket in Virginia. Frankfurt crashes, Asia gets a crowd, then the bucket is away.
 seed: 1
-durationS: 600
-warmupS: 120 # caches fill; figures are about the time after it
+durationS: 300
+warmupS: 60 # caches fill; figures are about the time after it
 
 # Where the boxes stand: a city of the built-in table, or latitude and longitude.
 sites:
@@ -20,12 +20,12 @@ sites:
     zone: asia
     nodeCount: 2
     downBytesPerS: 60e6 # one line for the whole site
-    node: { memoryBytes: 3e9 } # smaller boxes
+    node: { memoryBytes: 1e9 } # smaller boxes
 
 # Each box, where its site says nothing else.
 node:
-  memoryBytes: 4e9
-  diskBytes: 8e9 # keeps what memory drops
+  memoryBytes: 1.5e9
+  diskBytes: 3e9 # keeps what memory drops
   workerCount: 2
 
 origin:
@@ -35,13 +35,13 @@ origin:
 
 models:
   count: 60
-  sizeBytes: [50e6, 2e9] # drawn evenly on a logarithmic scale
-  initMs: [200, 2000]
+  sizeBytes: [20e6, 400e6] # drawn evenly on a logarithmic scale
+  initMs: [200, 1000]
   executeMs: [20, 200]
-  chunkBytes: 64000000 # the real 8 MiB is finer and takes longer
+  chunkBytes: 32000000 # the real 8 MiB is finer and takes longer
 
 requests:
-  ratePerS: 15 # of all boxes together
+  ratePerS: 20 # of all boxes together
   zipfExponent: 0.9
   localityPercent: 40 # a model is mostly wanted in one zone
   burstPercent: 10
@@ -52,7 +52,7 @@ policy:
 
 # What goes wrong, and when.
 events:
-  - { kind: crash, atS: 220, forS: 60, site: frankfurt }
-  - { kind: flash-crowd, atS: 340, forS: 60, zone: asia, modelRank: 30, ratePerS: 8 }
-  - { kind: origin-outage, atS: 460, forS: 60 }
+  - { kind: crash, atS: 110, forS: 30, site: frankfurt }
+  - { kind: flash-crowd, atS: 170, forS: 30, zone: asia, modelRank: 30, ratePerS: 8 }
+  - { kind: origin-outage, atS: 230, forS: 30 }
 `

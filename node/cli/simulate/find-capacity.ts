@@ -80,11 +80,11 @@ export async function findCapacity(
   }
 }
 
-/** A model that fits nowhere would make every other figure look good. */
+/** A model that fits nowhere would make every other figure look good; a run with findings says nothing. */
 function judged(results: readonly RunResult[], target: Target): { value: number; isMet: boolean } {
   const value = summaryOf(results)[target.figure].mean
-  const fits = results.every(({ totals }) => totals.failedBy['too-large'] === 0)
-  return { value, isMet: fits && meets(target, value) }
+  const isSound = results.every(({ totals, findings }) => totals.failedBy['too-large'] === 0 && findings.length === 0)
+  return { value, isMet: isSound && meets(target, value) }
 }
 
 function memoryGrid(scenario: Scenario, { min = '0.125', max = '8' }: CapacityRange): Grid {

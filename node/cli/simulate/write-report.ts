@@ -14,15 +14,16 @@ export function writeReport(directory: string, files: Readonly<Record<string, st
     interrupt = signal
   }
   for (const signal of interrupts) process.on(signal, hold)
+  const partialOf = (name: string) => join(directory, `${name}.${process.pid}.partial`)
   const partials: string[] = []
   try {
     for (const [name, text] of Object.entries(files)) {
-      const partial = join(directory, `${name}.partial`)
+      const partial = partialOf(name)
       mkdirSync(dirname(partial), { recursive: true })
       partials.push(partial)
       writeFileSync(partial, text)
     }
-    for (const name of Object.keys(files)) renameSync(join(directory, `${name}.partial`), join(directory, name))
+    for (const name of Object.keys(files)) renameSync(partialOf(name), join(directory, name))
   } catch (error) {
     for (const partial of partials) rmSync(partial, { force: true })
     throw error

@@ -1,0 +1,60 @@
+/** `holdfast sim run`: one scenario, one seed, one report. */
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { jsonOption } from '../origin-option.ts'
+import { printJson } from '../print.ts'
+import type { ScenarioFlags } from '../simulate/read-scenario.ts'
+import { addScenarioOptions, outOption, setOption } from './sim-options.ts'
+
+interface RunFlags extends ScenarioFlags {
+  readonly out?: string
+  readonly json?: boolean
+}
+
+const help = `
+Runs the decisions and the protocol of the node on a virtual clock and network. One scenario and one seed give the same bytes of
+output each time. The directory then has report.html (plots and a map, one file that needs no other), result.json with
+everything, timeline.csv, nodes.csv and models/deciles.csv.
+
+Checkers watch the run: capacity, leases, pinned models, conservation of bytes, convergence, requests without an answer. When one
+finds something, it is printed with the command that repeats the run, and the exit code is 1.
+
+Examples:
+  $ holdfast sim run scenario.yaml
+  $ holdfast sim run scenario.yaml --seed 7 --set node.memoryBytes=2GB --out ./more-memory --json`
+
+export function simRunCommand(): Command {
+  return addScenarioOptions(new Command('run'))
+    .description('run a scenario: load delay, hits, origin bytes and dollars, with plots')
+    .argument('<scenario>', 'YAML or JSON; `holdfast sim init` writes one')
+    .addOption(setOption('another value for a field of the scenario; may be repeated'))
+    .addOption(outOption('where the report goes; by default ./NAME-SEED'))
+    .addOption(jsonOption())
+    .addHelpText('after', help)
+    .action(runSimRun)
+}
+
+async function runSimRun(file: string, flags: RunFlags): Promise<void> {
+  const { readScenario } = await import('../simulate/read-scenario.ts')
+  const { headlineRows, reportFiles, runCommand, runOnce } = await import('../simulate/run-once.ts')
+  const { findingLines, sayFindings } = await import('../simulate/say-findings.ts')
+  const { folderName, writeReport } = await import('../simulate/write-report.ts')
+  const given = await readScenario(file, flags)
+  const { scenario } = given
+  const isQuiet = flags.json === true
+  if (!isQuiet) process.stderr.write(`seed ${scenario.seed}\n`)
+  const result = await runOnce(given, !isQuiet)
+  const directory = flags.out ?? `./${folderName(scenario.name)}-${scenario.seed}`
+  const command = runCommand(given, flags)
+  writeReport(directory, await reportFiles(given, result, command))
+  const report = join(directory, 'report.html')
+  const { totals, findings } = result
+  if (isQuiet) {
+    printJson({ scenario: scenario.name, seed: scenario.seed, totals, findings, report, command })
+  } else {
+    const { formatTable } = await import('../table.ts')
+    console.log(formatTable([`${scenario.name}, seed ${scenario.seed}`, ''], headlineRows(result)))
+    console.log(`report: ${report}`)
+  }
+  sayFindings(findingLines([{ name: scenario.name, results: [result] }]), command)
+}

@@ -1,0 +1,68 @@
+/** Ticks stand at round numbers, and every value lies on its axis. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  amountAxis,
+  bytesAxis,
+  logAxis,
+  msAxis,
+  namesAxis,
+  roundStep,
+  shareOf,
+  timeAxis,
+} from '../../../sim/report/axis.ts'
+
+const labels = ({ ticks }: { ticks: readonly { label: string }[] }) => ticks.map(({ label }) => label)
+
+describe('axes', () => {
+  test.each([
+    { id: 'amounts', axis: amountAxis('', [0, 47]), expected: ['0', '10', '20', '30', '40', '50'] },
+    { id: 'nothing', axis: amountAxis('', []), expected: ['0', '0.2', '0.4', '0.6', '0.8', '1'] },
+    { id: 'bytes', axis: bytesAxis('', [3.2e9]), expected: ['0', '1', '2', '3', '4'] },
+    { id: 'milliseconds', axis: msAxis('', [420]), expected: ['0', '100', '200', '300', '400', '500'] },
+    { id: 'seconds', axis: msAxis('', [4_200]), expected: ['0', '1', '2', '3', '4', '5'] },
+    { id: 'minutes', axis: timeAxis(600), expected: ['0', '2 min', '4 min', '6 min', '8 min', '10 min'] },
+    { id: 'hours', axis: timeAxis(86_400), expected: ['0', '4 h', '8 h', '12 h', '16 h', '20 h', '1 d'] },
+    { id: 'logarithms', axis: logAxis('', [2, 40], String), expected: ['2', '5', '10', '20'] },
+    { id: 'names', axis: namesAxis('', ['a', 'b']), expected: ['a', 'b'] },
+  ])('$id', ({ axis, expected }) => {
+    expect(labels(axis)).toEqual(expected)
+  })
+
+  test('name the unit', () => {
+    expect(bytesAxis('model bytes', [3.2e9], '/s').title).toBe('model bytes, GB/s')
+    expect(msAxis('load delay', [4_200]).title).toBe('load delay, s')
+  })
+
+  test('reach above every value with few ticks', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 1e-6, max: 1e15, noNaN: true }), { minLength: 1 }), (values) => {
+        const axis = amountAxis('', values)
+        expect(Math.max(...values)).toBeLessThanOrEqual(axis.to * (1 + 1e-9))
+        expect(axis.ticks.length).toBeLessThanOrEqual(7)
+        expect(axis.ticks.at(-1)!.at).toBeCloseTo(axis.to)
+      }),
+    )
+  })
+
+  test('put values in their order, within the axis', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 1, max: 1e9, noNaN: true }),
+        fc.double({ min: 1, max: 1e9, noNaN: true }),
+        (a, b) => {
+          for (const axis of [amountAxis('', [a, b]), logAxis('', [a, b], String)]) {
+            const [left, right] = [shareOf(axis, Math.min(a, b)), shareOf(axis, Math.max(a, b))]
+            expect(left).toBeGreaterThanOrEqual(0)
+            expect(right).toBeLessThanOrEqual(1)
+            expect(left).toBeLessThanOrEqual(right)
+          }
+        },
+      ),
+    )
+  })
+})
+
+test('a step is round and not below what is asked for', () => {
+  expect([0.3, 1, 1.1, 2.2, 3, 7, 120].map(roundStep)).toEqual([0.5, 1, 2, 2.5, 5, 10, 200])
+})

@@ -4,6 +4,7 @@
 import type { DemandEstimator } from '../../placement/demand.ts'
 import type { RouteModel, RouteSelf, RouteView } from '../../placement/route.ts'
 import type { ModelId, NodeId, RequestContext, SourceView, Tier } from '../../placement/types.ts'
+import type { Holder } from './body-diff.ts'
 import type { PeerSource } from './choose-source.ts'
 import { defaultElsewhereOptions, Elsewhere, type ElsewhereOptions } from './elsewhere.ts'
 import type { ResidencyBody, ResidentModel, StateBody } from './events.ts'
@@ -11,7 +12,6 @@ import type { Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'
 import type { Membership } from './membership.ts'
 import { defaultPlacementViewerOptions, PlacementViewer, type PlacementViewerOptions } from './placement-viewer.ts'
-import { hashText } from './rendezvous.ts'
 import { ReplicaPlaces } from './replica-places.ts'
 import { originKey, type SourceBook, type SpeedEstimate } from './source-book.ts'
 import { defaultZoneDemandOptions, ZoneDemand, type ZoneDemandOptions } from './zone-demand.ts'
@@ -19,6 +19,8 @@ import { defaultZoneDemandOptions, ZoneDemand, type ZoneDemandOptions } from './
 export interface ClusterViewOptions {
   /** Speed of this node's own tiers: maps in place, maps in place, reads from a solid-state disk. */
   readonly tiers: Readonly<Record<Tier, SpeedEstimate>>
+  /** Holders that one request weighs. Beyond some dozens no further one is nearer or less loaded, and a popular model has hundreds. */
+  readonly routeHoldersMax: number
   readonly elsewhere: ElsewhereOptions
   readonly zoneDemand: ZoneDemandOptions
   readonly placement: PlacementViewerOptions
@@ -30,6 +32,7 @@ export const defaultClusterViewOptions: ClusterViewOptions = {
     memory: { latencyMs: 0, bandwidthBytesPerS: Number.POSITIVE_INFINITY },
     disk: { latencyMs: 1, bandwidthBytesPerS: 1_000_000_000 },
   },
+  routeHoldersMax: 48,
   elsewhere: defaultElsewhereOptions,
   zoneDemand: defaultZoneDemandOptions,
   placement: defaultPlacementViewerOptions,
@@ -94,7 +97,6 @@ export class ClusterView {
   private readonly options: ClusterViewOptions
   private readonly selfIndex: number
   private state: StateBody | null = null
-  private readonly keyHashes = new Map<number, number>()
   private readonly tierByModel = new Map<ModelId, ResidentModel>()
 
   constructor(ports: ClusterViewPorts, options: ClusterViewOptions = defaultClusterViewOptions) {
@@ -106,7 +108,7 @@ export class ClusterView {
       ledger,
       interner,
       selfIndex: this.selfIndex,
-      hashOf: (index: number) => this.keyHash(index, interner.id(index)),
+      hashOf: (index: number) => interner.hash(index),
       isAvoided: (index: number, nowMs: number) => this.isAvoided(index, nowMs),
       isSameZone: (index: number) => this.isSameZone(index),
       speedOf: (index: number) => this.speed(index),
@@ -142,8 +144,12 @@ export class ClusterView {
   }
 
   holders(model: ModelId, nowMs: number): HolderView[] {
+    return this.holderViews(this.ports.ledger.holdersOf(model), nowMs)
+  }
+
+  private holderViews(of: readonly Holder[], nowMs: number): HolderView[] {
     const holders: HolderView[] = []
-    for (const { index, resident } of this.ports.ledger.holdersOf(model)) {
+    for (const { index, resident } of of) {
       const state = this.ports.ledger.get('state', index)?.body
       if (index === this.selfIndex || state === undefined) continue
       holders.push({
@@ -164,12 +170,16 @@ export class ClusterView {
 
   /** Every way to the model's bytes, for the cost model. Peers that are to be avoided are left out. */
   sources(model: ModelId, originAllowed: boolean, nowMs: number): SourceView[] {
+    return this.sourceViews(model, this.ports.ledger.holdersOf(model), originAllowed, nowMs)
+  }
+
+  private sourceViews(model: ModelId, holders: readonly Holder[], originAllowed: boolean, nowMs: number): SourceView[] {
     const sources: SourceView[] = []
     const own = this.tierByModel.get(model)
     if (own !== undefined) sources.push({ source: own.tier, ...this.options.tiers[own.tier] })
-    for (const peer of this.usablePeers(model, nowMs)) {
-      if (!peer.complete) continue
-      sources.push({ source: 'peer', node: peer.key, ...this.withFlights(peer.key, peer) })
+    for (const { index } of holders) {
+      const peer = this.peerSource(index, true, nowMs)
+      if (peer !== null) sources.push({ source: 'peer', node: peer.key, ...this.withFlights(peer.key, peer) })
     }
     if (originAllowed) sources.push({ source: 'origin', ...this.withFlights(originKey, null) })
     return sources
@@ -183,28 +193,43 @@ export class ClusterView {
   }
 
   routeView(request: RouteRequest, nowMs: number): RouteView {
+    const holders = this.holdersToWeigh(request.model.id)
     return {
       model: request.model,
       self: { ...request.self, node: this.ports.self },
-      holders: this.holders(request.model.id, nowMs),
-      sources: this.sources(request.model.id, request.originAllowed, nowMs),
+      holders: this.holderViews(holders, nowMs),
+      sources: this.sourceViews(request.model.id, holders, request.originAllowed, nowMs),
       context: request.context,
       mayForward: request.mayForward,
       excluded: request.excluded,
     }
   }
 
+  /**
+   * Of many holders some: those of this zone, then others, each beginning at a place of this node's own in the order of ids, so that
+   * not all who ask weigh the same few.
+   */
+  private holdersToWeigh(model: ModelId): readonly Holder[] {
+    const all = this.ports.ledger.holdersOf(model)
+    const { routeHoldersMax } = this.options
+    if (all.length <= routeHoldersMax) return all
+    const start = this.ports.interner.hash(this.selfIndex) % all.length
+    const [near, far]: [Holder[], Holder[]] = [[], []]
+    for (let step = 0; step < all.length && near.length < routeHoldersMax; step += 1) {
+      const holder = all[(start + step) % all.length]!
+      if (this.isSameZone(holder.index)) near.push(holder)
+      else if (far.length < routeHoldersMax) far.push(holder)
+    }
+    return [...near, ...far].slice(0, routeHoldersMax)
+  }
+
   /** Other nodes that may be asked for chunks of the model now, in order of ids. */
   usablePeers(model: ModelId, nowMs: number): PeerSource[] {
-    const { ledger, interner, membership } = this.ports
+    const { ledger } = this.ports
     const peers: PeerSource[] = []
     const add = (index: number, complete: boolean): void => {
-      const state = ledger.get('state', index)?.body
-      if (index === this.selfIndex || state === undefined || state.bulkAddress === '') return
-      if (this.isAvoided(index, nowMs)) return
-      const rttMs = membership.rttMsOf(index)
-      const key = interner.id(index)
-      peers.push({ key, keyHash: this.keyHash(index, key), rttMs, sameZone: this.isSameZone(index), complete })
+      const peer = this.peerSource(index, complete, nowMs)
+      if (peer !== null) peers.push(peer)
     }
     const complete = ledger.holdersOf(model)
     for (const holder of complete) add(holder.index, true)
@@ -212,6 +237,17 @@ export class ClusterView {
     const known = new Set(complete.map((holder) => holder.index))
     for (const index of ledger.fetchersOf(model)) if (!known.has(index)) add(index, false)
     return peers
+  }
+
+  /** Null for this node itself, for one that sends no bytes, and for one that is to be avoided. */
+  private peerSource(index: number, complete: boolean, nowMs: number): PeerSource | null {
+    const { ledger, interner, membership } = this.ports
+    const state = ledger.get('state', index)?.body
+    if (index === this.selfIndex || state === undefined || state.bulkAddress === '') return null
+    if (this.isAvoided(index, nowMs)) return null
+    const key = interner.id(index)
+    const sameZone = state.zone === this.state?.zone
+    return { key, keyHash: interner.hash(index), rttMs: membership.rttMsOf(index), sameZone, complete }
   }
 
   /** What a node says about itself; null when it is not known. */
@@ -246,14 +282,6 @@ export class ClusterView {
   private speed(index: number): SpeedEstimate {
     const peer = { rttMs: this.ports.membership.rttMsOf(index), sameZone: this.isSameZone(index) }
     return this.ports.book.estimate(this.ports.interner.id(index), peer)
-  }
-
-  private keyHash(index: number, key: string): number {
-    const known = this.keyHashes.get(index)
-    if (known !== undefined) return known
-    const hash = hashText(key)
-    this.keyHashes.set(index, hash)
-    return hash
   }
 
   private isSameZone(index: number): boolean {

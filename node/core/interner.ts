@@ -19,7 +19,7 @@ export class Interner {
   private readonly indexById = new Map<NodeId, number>()
   private readonly ids: NodeId[] = []
   private readonly hashes: number[] = []
-  private sorted: number[] | null = null
+  private sorted: Sorted | null = null
 
   get count(): number {
     return this.ids.length
@@ -54,7 +54,24 @@ export class Interner {
 
   /** All indices in the order of their ids. Rebuilt only when an id was added since. */
   inOrder(): readonly number[] {
-    this.sorted ??= this.ids.map((_, index) => index).sort((a, b) => compareIds(this.id(a), this.id(b)))
+    return (this.sorted ?? this.sort()).order
+  }
+
+  /** The place of the index in that order: comparing two of them is comparing the ids. */
+  rank(index: number): number {
+    return (this.sorted ?? this.sort()).ranks[index]!
+  }
+
+  private sort(): Sorted {
+    const order = this.ids.map((_, index) => index).sort((a, b) => compareIds(this.id(a), this.id(b)))
+    const ranks = new Uint32Array(order.length)
+    for (const [rank, index] of order.entries()) ranks[index] = rank
+    this.sorted = { order, ranks }
     return this.sorted
   }
+}
+
+interface Sorted {
+  readonly order: readonly number[]
+  readonly ranks: Uint32Array
 }

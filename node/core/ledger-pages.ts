@@ -11,7 +11,7 @@
  */
 
 import type { ModelId } from '../../placement/types.ts'
-import { diffEntries, type Holder, type ModelChange } from './body-diff.ts'
+import { diffEntries, type Holder, type ModelChange, toMicro } from './body-diff.ts'
 import { type EntryKind, entryKinds, type SealedEntry } from './events.ts'
 import { indexOfSorted } from './order.ts'
 import { versionHash } from './version.ts'
@@ -31,6 +31,8 @@ export class LedgerPage {
   step: PageStep | null = null
   /** Only at pages that are shared: a page that is written in place would have to forget them each time. */
   private holders: Map<ModelId, readonly Holder[]> | null = null
+  private fetching: readonly Fetcher[] | null = null
+  private demand: ReadonlyMap<ModelId, readonly Wanter[]> | null = null
 
   constructor(slots: (SealedEntry | null)[], hash: number) {
     this.slots = slots
@@ -58,6 +60,41 @@ export class LedgerPage {
     return found
   }
 
+  /** Nodes that fetch anything. */
+  fetchers(pageNumber: number, isShared: boolean): readonly Fetcher[] {
+    if (isShared && this.fetching !== null) return this.fetching
+    const found: Fetcher[] = []
+    for (let local = 0; local < nodesPerPage; local += 1) {
+      const entry = this.slots[local * kindCount + kindNumbers.residency]?.entry
+      if (entry?.kind !== 'residency' || entry.body.fetching === undefined) continue
+      found.push({ index: pageNumber * nodesPerPage + local, models: entry.body.fetching })
+    }
+    if (isShared) this.fetching = found
+    return found
+  }
+
+  /** Who wants the model, and how much. */
+  wanters(model: ModelId, pageNumber: number, isShared: boolean): readonly Wanter[] {
+    if (isShared) this.demand ??= this.demandByModel(pageNumber)
+    return (isShared ? this.demand! : this.demandByModel(pageNumber, model)).get(model) ?? noWanters
+  }
+
+  private demandByModel(pageNumber: number, only: ModelId | null = null): Map<ModelId, Wanter[]> {
+    const wanters = new Map<ModelId, Wanter[]>()
+    for (let local = 0; local < nodesPerPage; local += 1) {
+      const entry = this.slots[local * kindCount + kindNumbers.demand]?.entry
+      if (entry?.kind !== 'demand') continue
+      for (const { model, ratePerS } of entry.body.rates) {
+        if (only !== null && model !== only) continue
+        const wanter = { index: pageNumber * nodesPerPage + local, rateMicro: toMicro(ratePerS) }
+        const known = wanters.get(model)
+        if (known === undefined) wanters.set(model, [wanter])
+        else known.push(wanter)
+      }
+    }
+    return wanters
+  }
+
   private searchHolders(model: ModelId, pageNumber: number): readonly Holder[] {
     let found: Holder[] | null = null
     for (let local = 0; local < nodesPerPage; local += 1) {
@@ -74,6 +111,17 @@ export class LedgerPage {
 }
 
 const none: readonly Holder[] = []
+const noWanters: readonly Wanter[] = []
+
+interface Fetcher {
+  readonly index: number
+  readonly models: readonly ModelId[]
+}
+
+interface Wanter {
+  readonly index: number
+  readonly rateMicro: number
+}
 
 export interface PageStep {
   readonly slot: number

@@ -10,7 +10,7 @@
  */
 import { assertInvariant } from '../../placement/errors.ts'
 import type { ModelId, NodeId } from '../../placement/types.ts'
-import { type Holder, type ModelChange, noChanges, toMicro } from './body-diff.ts'
+import { type Holder, type ModelChange, noChanges } from './body-diff.ts'
 import {
   type DigestItem,
   type DigestRange,
@@ -308,35 +308,36 @@ export class Ledger {
 
   private searchHolders(model: ModelId): Holder[] {
     const { pages } = this.interner
+    const { interner } = this
     const found: Holder[] = []
-    let isSorted = true
     for (let at = 0; at < this.pages.length; at += 1) {
       const holders = this.pages[at]?.holdersOf(model, at, pages.isShared) ?? []
-      for (const holder of holders) {
-        const last = found.at(-1)
-        isSorted &&= last === undefined || compareIds(this.interner.id(last.index), this.interner.id(holder.index)) < 0
-        found.push(holder)
-      }
+      for (let place = 0; place < holders.length; place += 1) found.push(holders[place]!)
     }
-    if (!isSorted) found.sort((a, b) => compareIds(this.interner.id(a.index), this.interner.id(b.index)))
+    found.sort((a, b) => interner.rank(a.index) - interner.rank(b.index))
     return found
   }
 
   private searchFetchers(model: ModelId): number[] {
-    return this.interner.inOrder().filter((index) => {
-      const fetching = this.get('residency', index)?.body.fetching
-      return fetching !== undefined && indexOfSorted(fetching, model, (item) => item) >= 0
-    })
+    const { isShared } = this.interner.pages
+    const found: number[] = []
+    for (let at = 0; at < this.pages.length; at += 1) {
+      for (const { index, models } of this.pages[at]?.fetchers(at, isShared) ?? []) {
+        if (indexOfSorted(models, model, (item) => item) >= 0) found.push(index)
+      }
+    }
+    return found.sort((a, b) => this.interner.rank(a) - this.interner.rank(b))
   }
 
   private searchRate(model: ModelId): number {
-    let rateMicro = 0
-    for (const index of this.interner.inOrder()) {
-      const rates = index === this.selfIndex ? undefined : this.get('demand', index)?.body.rates
-      const at = rates === undefined ? -1 : indexOfSorted(rates, model, (item) => item.model)
-      if (at >= 0) rateMicro += toMicro(rates![at]!.ratePerS)
+    const { isShared } = this.interner.pages
+    let sum = 0
+    for (let at = 0; at < this.pages.length; at += 1) {
+      for (const { index, rateMicro } of this.pages[at]?.wanters(model, at, isShared) ?? []) {
+        if (index !== this.selfIndex) sum += rateMicro
+      }
     }
-    return rateMicro
+    return sum
   }
 
   private isNewer(index: number, entry: DigestItem): boolean {

@@ -117,9 +117,18 @@ export class Membership {
   }
 
   isSuspected(index: number, nowMs: number): boolean {
+    // Most of the time nobody is, and every holder of every model is asked about.
+    if (this.avoidUntilMs.size === 0 && this.own.size === 0 && this.heard.size === 0) return false
     if ((this.avoidUntilMs.get(index) ?? Number.NEGATIVE_INFINITY) > nowMs) return true
     const own = this.own.get(index)
-    return (own !== undefined && this.counts(index, own)) || this.suspectedBy(index).length > 0
+    return (own !== undefined && this.counts(index, own)) || this.isSuspectedByOthers(index)
+  }
+
+  private isSuspectedByOthers(index: number): boolean {
+    const byAuthor = this.heard.size === 0 ? undefined : this.heard.get(this.interner.id(index))
+    if (byAuthor === undefined) return false
+    for (const version of byAuthor.values()) if (this.counts(index, version)) return true
+    return false
   }
 
   /** Other nodes whose suspicion of this one counts now, in order of ids. */

@@ -7,7 +7,7 @@
 import { assertInvariant } from '../../placement/errors.ts'
 import type { ModelId } from '../../placement/types.ts'
 import type { Holder, ModelChange } from './body-diff.ts'
-import { compareIds, type Interner } from './interner.ts'
+import type { Interner } from './interner.ts'
 
 /** Searches the whole ledger: what the first question for a model costs. */
 export interface ModelSearch {
@@ -153,11 +153,11 @@ export class ModelIndex {
 
   /** Where the node stands in the list, or would stand. */
   private placeOf<T>(list: readonly T[], index: number, indexOf: (item: T) => number): number {
-    const id = this.interner.id(index)
+    const rank = this.interner.rank(index)
     let [low, high] = [0, list.length]
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (compareIds(this.interner.id(indexOf(list[middle]!)), id) < 0) low = middle + 1
+      if (this.interner.rank(indexOf(list[middle]!)) < rank) low = middle + 1
       else high = middle
     }
     return low

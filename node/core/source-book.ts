@@ -67,6 +67,7 @@ interface Page {
 export class SourceBook {
   private readonly options: SourceBookOptions
   private readonly pages = new Map<SourceKey, Page>()
+  private lastDistrustUntilMs = Number.NEGATIVE_INFINITY
   /** By an operator, until an operator says otherwise. */
   private readonly banned = new Set<SourceKey>()
 
@@ -162,6 +163,7 @@ export class SourceBook {
 
   distrust(key: SourceKey, nowMs: number): void {
     this.page(key).distrustedUntilMs = nowMs + this.options.distrustMs
+    this.lastDistrustUntilMs = Math.max(this.lastDistrustUntilMs, nowMs + this.options.distrustMs)
   }
 
   setBanned(key: SourceKey, banned: boolean): void {
@@ -170,7 +172,8 @@ export class SourceBook {
   }
 
   isDistrusted(key: SourceKey, nowMs: number): boolean {
-    if (this.banned.has(key)) return true
+    if (this.banned.size > 0 && this.banned.has(key)) return true
+    if (this.lastDistrustUntilMs <= nowMs) return false
     return (this.pages.get(key)?.distrustedUntilMs ?? Number.NEGATIVE_INFINITY) > nowMs
   }
 

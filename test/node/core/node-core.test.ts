@@ -304,3 +304,23 @@ describe('one entry of gossip', () => {
     },
   )
 })
+
+test('of hundreds of holders a request weighs some: all of its zone, then others, and not each node the same', () => {
+  const ask = (self: string) => {
+    const node = new CoreFixture({ self })
+    node.step({ kind: 'local-state', body: stateBody({ zone: 'here' }) })
+    for (let at = 0; at < 300; at += 1) node.peer(`n${at}`, [model], { zone: at % 50 === 0 ? 'here' : 'there' })
+    const context = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
+    const own = { tier: null, queueMs: 0, diskBandwidthBytesPerS: 1, runnable: true }
+    const asked = { id: model, sizeBytes: 1, initMs: 0, executeMs: 1 }
+    return node.core.routeView(
+      { model: asked, self: own, context, excluded: [], mayForward: true, originAllowed: true },
+      node.nowMs,
+    )
+  }
+  const [one, two] = [ask('a'), ask('b')]
+  expect(one.holders.length).toBe(48)
+  expect(one.holders.filter(({ sameZone }) => sameZone).length).toBe(6)
+  expect(one.sources.filter(({ source }) => source === 'peer').length).toBe(48)
+  expect(one.holders.map(({ node }) => node)).not.toEqual(two.holders.map(({ node }) => node))
+})

@@ -21,6 +21,8 @@ export interface StoreOptions {
   readonly leasesPerConnectionMax: number
   /** sha256 of a token that opens everything, for the processes that the daemon starts itself. */
   readonly ownTokenDigest?: Sha256
+  /** The first rules; nobody is served before they hold. None: see setAccess. */
+  readonly accessRules?: readonly AccessRule[]
 }
 
 /** Who may open what. A client's rule is the first that fits its user and the token that it has shown. */

@@ -62,8 +62,8 @@ export const errorTable = {
 
   UNAUTHORIZED: row(
     401,
-    'The admin token is missing or wrong.',
-    'Pass the file with the token of this node: `--token-file`, or $HOLDFAST_TOKEN_FILE.',
+    'The token is missing or wrong, or does not allow this.',
+    'Admin: pass the file with the token of this node, `--token-file` or $HOLDFAST_TOKEN_FILE. Store: show the token of a rule in `store.accessFile`, $HOLDFAST_STORE_TOKEN.',
   ),
   MODEL_IN_USE: row(
     409,

@@ -126,6 +126,8 @@ StoreOptions StoreOptionsFrom(const Napi::Value& value) {
   options.server.leases_per_connection_max = static_cast<uint32_t>(SizeFrom(object.Get("leasesPerConnectionMax")));
   const Napi::Value own_token = object.Get("ownTokenDigest");
   if (own_token.IsString()) options.server.own_token = std::make_shared<const Digest>(DigestFrom(own_token));
+  const Napi::Value access = object.Get("accessRules");
+  if (access.IsArray()) options.server.access = AccessRulesFrom(access);
   options.memory_limit_bytes = SizeFrom(object.Get("memoryLimitBytes"));
   options.disk_path = StringFrom(object.Get("diskPath"));
   options.disk_limit_bytes = SizeFrom(object.Get("diskLimitBytes"));

@@ -172,8 +172,8 @@ class DiskTierImpl final : public DiskTier {
     MutexLock lock(&mutex_);
     Status status;
     const std::string blobs = path_ + "/blobs";
-    const Status listed = ListFolder(blobs, [&](const std::string& shard) {
-      const Status inner = ListFolder(blobs + "/" + shard, [&](const std::string& name) {
+    const Status listed = ListFolder(blobs, [&](const std::string& shard) REQUIRES(mutex_) {
+      const Status inner = ListFolder(blobs + "/" + shard, [&](const std::string& name) REQUIRES(mutex_) {
         Digest digest;
         struct stat info;
         if (!Digest::FromHex(name, &digest) || name.compare(0, 2, shard) != 0) return;
@@ -188,7 +188,7 @@ class DiskTierImpl final : public DiskTier {
 
   Status IndexPartials() {
     MutexLock lock(&mutex_);
-    return ListFolder(path_ + "/partial", [&](const std::string& name) {
+    return ListFolder(path_ + "/partial", [&](const std::string& name) REQUIRES(mutex_) {
       const std::string path = PartialPath(name);
       Digest digest;
       struct stat info;

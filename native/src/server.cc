@@ -53,6 +53,7 @@ class ServerImpl final : public Server {
   ~ServerImpl() override { Stop(); }
 
   Status Init() {
+    admission_.SetRules(options_.access);
     Status status = ListenOn(options_.socket_path, &listen_);
     if (!status.ok()) return status;
     epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));

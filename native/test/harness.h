@@ -88,6 +88,7 @@ inline Digest DigestOf(const std::vector<uint8_t>& bytes) { return Sha256::Of(by
     if (!status_.Is(expected)) holdfast::test::Fail(__FILE__, __LINE__, #expression " = " + status_.code() + ": " + status_.message()); \
   } while (false)
 
+#ifndef HOLDFAST_FUZZ
 int main() {
   for (const holdfast::test::Case& test : holdfast::test::Cases()) {
     std::printf("%s\n", test.name);
@@ -96,5 +97,6 @@ int main() {
   }
   std::printf("%zu tests passed\n", holdfast::test::Cases().size());
 }
+#endif
 
 #endif  // HOLDFAST_TEST_HARNESS_H_

@@ -1,5 +1,6 @@
 /** The admin interface, and the files with secrets that are read again while the node runs. */
 import { Admin, AdminTokens, loadAdminTokens, readAdminTokens, SecretFiles } from '../admin/index.ts'
+import { readStoreAccess } from '../cache/store-access.ts'
 import { isLoopbackHost } from '../config/index.ts'
 import { readClusterKeys } from '../net/index.ts'
 import { runnableFileOf } from '../runtime/index.ts'
@@ -65,6 +66,10 @@ export async function composeAdmin(
   const { 'cluster.keyFile': keyFile, 'admin.tokenFile': tokenFile } = options
   if (keyFile !== '') await secrets.add(keyFile, async () => clusterKey.replace(await readClusterKeys(keyFile)))
   if (tokenFile !== '') await secrets.add(tokenFile, async () => tokens.replace(await readAdminTokens(tokenFile)))
+  const accessFile = options['store.accessFile']
+  if (accessFile !== '') {
+    await secrets.add(accessFile, async () => models.store.setAccess(await readStoreAccess(accessFile)))
+  }
   secrets.start()
   onStop('secrets', () => secrets.stop())
   return { admin, secrets }

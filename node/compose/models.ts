@@ -1,5 +1,5 @@
 /** The models of the node: store, runtime, names, cache, and where requests should run. Starts the runtime only. */
-import { randomInt } from 'node:crypto'
+import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { createStore } from '../../native/index.ts'
 import type { Store } from '../../native/types.ts'
 import { openOrigin } from '../../origin/index.ts'
@@ -18,6 +18,7 @@ import { ModelDirectory } from '../cache/model-directory.ts'
 import { ModelTable } from '../cache/model-table.ts'
 import { originPorts } from '../cache/origin-ports.ts'
 import { PeerDirectory } from '../cache/peer-directory.ts'
+import { readStoreAccess } from '../cache/store-access.ts'
 import type { NodeOptions } from '../config/index.ts'
 import { createMetrics, type NodeMetrics } from '../metrics.ts'
 import type { Runtime } from '../ports.ts'
@@ -49,6 +50,9 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
   const origin = options['origin.url'] === '' ? null : openOrigin(options['origin.url'])
   const originReader = origin === null ? null : originPorts(origin, { timeoutMs: options['origin.timeoutMs'] })
   const leases = new LeaseWatch(clock)
+  // The workers of the runtime open derived models, which no rule names.
+  const storeToken = randomBytes(32).toString('base64url')
+  const accessFile = options['store.accessFile']
   const store: Store = createStore(
     {
       socketPath: paths.socketPath,
@@ -57,6 +61,8 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
       diskLimitBytes: options['disk.limitBytes'],
       connectionsMax: options['store.connectionsMax'],
       leasesPerConnectionMax: options['store.leasesPerConnectionMax'],
+      ownTokenDigest: createHash('sha256').update(storeToken).digest('hex'),
+      accessRules: accessFile === '' ? [] : await readStoreAccess(accessFile),
     },
     {
       onOpenMiss: (miss) => {
@@ -78,6 +84,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
 
   const runtime = createOnnxRuntime({
     socketPath: paths.socketPath,
+    storeToken,
     workerCount: options['runtime.workerCount'],
     intraOpThreads: options['runtime.threads'],
     queuedMax: options['runtime.queueMax'],

@@ -70,6 +70,10 @@ export const optionTable = {
   ),
   'store.connectionsMax': integer(1024, 1, 65_536, 'Client connections at one time.'),
   'store.leasesPerConnectionMax': integer(1024, 1, 65_536, 'Open models of one connection.'),
+  'store.accessFile': text(
+    '',
+    'JSON file with rules of who may open and list which models, read again on change. Without one, everybody who can connect to the socket may open everything.',
+  ),
   'cluster.key': secret('Cluster key (hfk1-...). Prefer cluster.keyFile: a value here is seen in process lists.'),
   'cluster.keyFile': text(
     '',

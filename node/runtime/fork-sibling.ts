@@ -3,9 +3,14 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export function forkSibling(name: string, args: readonly string[] = []): ChildProcess {
+export function forkSibling(
+  name: string,
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const path = fileURLToPath(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url))
   return fork(path, args, {
+    env: { ...process.env, ...environment },
     serialization: 'advanced',
     // Flags of this process, a debugger's port or a test runner's loader, are not for its children.
     execArgv: [],

@@ -4,6 +4,8 @@ import { availableParallelism } from 'node:os'
 export interface OnnxRuntimeOptions {
   /** Unix socket of this machine's store, where worker processes map the weights. */
   readonly socketPath: string
+  /** Token that the worker processes show the store; it never stands in their arguments, which everybody sees. Empty: none. */
+  readonly storeToken: string
   /** URL of a module with `createOpenWeights`; the default maps from the store at `socketPath`. */
   readonly weightsModule: string
   /** Processes that run models, each with its own session over the same weights. One, as a session uses all its threads. */
@@ -31,6 +33,7 @@ export interface OnnxRuntimeOptions {
 export const defaultOnnxRuntimeOptions = {
   weightsModule: new URL(`./store-weights${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)
     .href,
+  storeToken: '',
   workerCount: 1,
   intraOpThreads: 0,
   queuedMax: 256,

@@ -9,6 +9,8 @@ import type { ModelSignature, TensorValue } from '../ports.ts'
 export interface WorkerSettings {
   readonly weightsModule: string
   readonly weightsSource: string
+  /** Goes by the environment, not by the arguments. */
+  readonly storeToken: string
   readonly intraOpThreads: number
 }
 

@@ -40,8 +40,8 @@ export class WorkerPool {
   constructor(options: OnnxRuntimeOptions) {
     this.#options = options
     this.#queue = new RequestQueue(options)
-    const { weightsModule, socketPath, restartDelayMsMin, restartDelayMsMax, onWorkerDied } = options
-    const settings = { weightsModule, weightsSource: socketPath, intraOpThreads: intraOpThreadsOf(options) }
+    const { weightsModule, socketPath, storeToken, restartDelayMsMin, restartDelayMsMax, onWorkerDied } = options
+    const settings = { weightsModule, weightsSource: socketPath, storeToken, intraOpThreads: intraOpThreadsOf(options) }
     this.#slots = Array.from(
       { length: options.workerCount },
       () =>

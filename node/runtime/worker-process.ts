@@ -33,7 +33,8 @@ export class WorkerProcess {
   #deathReason: string | null = null
 
   constructor(settings: WorkerSettings) {
-    this.#child = forkSibling('worker', [JSON.stringify(settings)])
+    const { storeToken, ...told } = settings
+    this.#child = forkSibling('worker', [JSON.stringify(told)], { HOLDFAST_STORE_TOKEN: storeToken })
     let failReady: (error: Error) => void
     this.ready = new Promise((resolve, reject) => {
       failReady = reject

@@ -28,6 +28,8 @@ struct ServerOptions {
   std::function<StoreCounters()> counters;
   // sha256 of a token that opens everything, for the processes that the daemon starts itself. Null: none.
   std::shared_ptr<const Digest> own_token;
+  // The first rules; nobody is served before they hold.
+  std::vector<AccessRule> access;
 };
 
 struct OpenMiss {

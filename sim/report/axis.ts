@@ -1,5 +1,5 @@
 /** Axes: where the scale begins and ends, and ticks at round numbers. */
-import { byteScale, formatSpan, msScale, significant } from './units.ts'
+import { byteScale, formatMs, formatSpan, msScale, significant } from './units.ts'
 
 export interface Tick {
   readonly at: number
@@ -37,6 +37,15 @@ export function bytesAxis(what: string, values: readonly number[], suffix = ''):
 export function msAxis(what: string, values: readonly number[]): Axis {
   const { factor, unit } = msScale(greatestOf(values))
   return amountAxis(`${what}, ${unit}`, values, factor)
+}
+
+/** Delays that differ by factors, as those of caches that fill and full ones do, are told apart by their logarithm. */
+export function delayAxis(what: string, values: readonly number[]): Axis {
+  const positive = values.filter((value) => Number.isFinite(value) && value > 0).sort((left, right) => left - right)
+  const low = positive[Math.floor(positive.length / 4)] ?? 0
+  const greatest = positive.at(-1) ?? 0
+  if (greatest <= 20 * low || low === 0) return msAxis(what, values)
+  return logAxis(what, [Math.max(positive[0]!, low / 10), greatest], formatMs)
 }
 
 export const percentAxis = (what: string): Axis => ({

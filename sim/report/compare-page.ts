@@ -1,6 +1,6 @@
 /** The report of a comparison: what was compared side by side, each figure with its ratio to the first and its spread over seeds. */
 import type { RunResult, TimelineBucket } from '../run-result.ts'
-import { type Axis, bytesAxis, msAxis, timeAxis } from './axis.ts'
+import { type Axis, bytesAxis, delayAxis, msAxis, timeAxis } from './axis.ts'
 import { rowBars } from './bar-plot.ts'
 import { csvOf } from './csv.ts'
 import { type FigureName, figure, figureNames } from './figures.ts'
@@ -88,7 +88,7 @@ export function comparePage({ title, contenders, command }: ComparePage): string
         timeLines(
           contenders,
           'Load delay over time',
-          (values) => msAxis('mean load delay', values),
+          (values) => delayAxis('mean load delay', values),
           ({ loadDelayMeanMs, requestCount }) => (requestCount === 0 ? Number.NaN : loadDelayMeanMs),
         ),
         timeLines(

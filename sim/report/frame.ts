@@ -75,7 +75,7 @@ function legendRows(items: readonly LegendItem[]): string[] {
   let row = ''
   let x = 8
   for (const { name, colorIndex, isDashed = false } of items) {
-    const width = 28 + name.length * letterWidth + 12
+    const width = 28 + name.length * letterWidth + 18
     if (row !== '' && x + width > plotWidth) {
       rows.push(row)
       row = ''

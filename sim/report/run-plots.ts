@@ -1,7 +1,7 @@
 /** The plots of one run. Each says one thing; marks on a time axis are what happened to the world. */
 import type { RunResult, TimelineBucket } from '../run-result.ts'
 import { areaPlot } from './area-plot.ts'
-import { amountAxis, bytesAxis, msAxis, percentAxis, timeAxis } from './axis.ts'
+import { amountAxis, bytesAxis, delayAxis, msAxis, percentAxis, timeAxis } from './axis.ts'
 import { barPlot, rowBars } from './bar-plot.ts'
 import { linePlot } from './line-plot.ts'
 import { formatBytes, formatCount, formatMs, formatPercent } from './units.ts'
@@ -68,7 +68,7 @@ export function delayPlot(result: RunResult): string {
   return linePlot({
     title: 'Load delay over time',
     x: timeAxis(durationS),
-    y: msAxis(
+    y: delayAxis(
       'mean load delay',
       timeline.map(({ loadDelayMeanMs }) => loadDelayMeanMs),
     ),

@@ -1,13 +1,13 @@
 /** The report of a sweep: memory, policy and number of nodes against each other, as maps of colour and as lines. */
 import type { RunResult } from '../run-result.ts'
-import { type Axis, bytesAxis, logAxis, msAxis, percentAxis } from './axis.ts'
+import { type Axis, bytesAxis, delayAxis, logAxis, percentAxis } from './axis.ts'
 import { csvOf } from './csv.ts'
 import { type FigureName, figure, figureNames } from './figures.ts'
 import { heatMap } from './heat-map.ts'
 import { linePlot } from './line-plot.ts'
 import { code, folded, heading, page, paragraph, plots, table } from './page.ts'
 import { spreadText, summaryOf } from './summary.ts'
-import { formatCount, formatMs } from './units.ts'
+import { formatCount } from './units.ts'
 
 export interface SweepCell {
   /** As asked for: '0.5', '8GB'; the same words are the same column everywhere. */
@@ -82,12 +82,6 @@ export function sweepPage({ title, cells, command }: SweepPage): string {
       code(command),
     ],
   })
-}
-
-/** Settings that suffice and those that do not differ by factors, and both are to be seen. */
-function delayAxis(title: string, values: readonly number[]): Axis {
-  const [least, greatest] = [Math.min(...values), Math.max(...values)]
-  return least > 0 && greatest / least > 20 ? logAxis(title, values, formatMs) : msAxis(title, values)
 }
 
 function maps(cells: readonly SweepCell[]): string[] {

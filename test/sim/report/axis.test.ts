@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import {
   amountAxis,
   bytesAxis,
+  delayAxis,
   logAxis,
   msAxis,
   namesAxis,
@@ -24,6 +25,12 @@ describe('axes', () => {
     { id: 'minutes', axis: timeAxis(600), expected: ['0', '2 min', '4 min', '6 min', '8 min', '10 min'] },
     { id: 'hours', axis: timeAxis(86_400), expected: ['0', '4 h', '8 h', '12 h', '16 h', '20 h', '1 d'] },
     { id: 'logarithms', axis: logAxis('', [2, 40], String), expected: ['2', '5', '10', '20'] },
+    { id: 'like delays', axis: delayAxis('', [40, 50, 60, 90]), expected: ['0', '20', '40', '60', '80', '100'] },
+    {
+      id: 'unlike delays',
+      axis: delayAxis('', [0, 40, 50, 60, 9_000]),
+      expected: ['50 ms', '100 ms', '200 ms', '500 ms', '1 s', '2 s', '5 s'],
+    },
     { id: 'names', axis: namesAxis('', ['a', 'b']), expected: ['a', 'b'] },
   ])('$id', ({ axis, expected }) => {
     expect(labels(axis)).toEqual(expected)

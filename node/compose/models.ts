@@ -71,7 +71,11 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
         else void late.desk.onOpenMiss(miss)
       },
       onLease: ({ kind, digest }) => {
-        if (kind === 'closed') return leases.onLeaseClosed()
+        if (kind === 'closed') {
+          leases.onLeaseClosed()
+          cache.noteLeaseClosed()
+          return
+        }
         metrics.leasesOpened.inc()
         // The runtime opens derived blobs, which are no models.
         if (table.get(digest) !== null) late.desk?.onLeaseOpened(digest)

@@ -4,10 +4,11 @@
  */
 import { type AnyPolicyName, isOraclePolicyName } from '../../../placement/eviction/index.ts'
 import { missPercentByDecile } from '../../../sim/deciles.ts'
+import { escapeText } from '../../../sim/report/svg.ts'
 import { sumOfSizes, type Trace } from '../../../sim/trace.ts'
 import { formatBytes } from '../format-bytes.ts'
 import { type ReplayRow, runReplay } from './run-replays.ts'
-import { escapeText, type PlotLine, svgPlot } from './svg-plot.ts'
+import { type PlotLine, svgPlot } from './svg-plot.ts'
 
 export interface ReportOptions {
   readonly title: string

@@ -1,4 +1,5 @@
 /** A line plot as inline SVG: no script, no font, no other file. Lines differ by colour and by the mark at their points. */
+import { escapeText } from '../../../sim/report/svg.ts'
 
 export interface PlotLine {
   readonly name: string
@@ -75,10 +76,6 @@ ${drawn
   .join('\n')}
 ${legend.join('\n')}
 </svg>`
-}
-
-export function escapeText(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }
 
 interface Style {

@@ -13,6 +13,7 @@ import { SimNode } from './node/sim-node.ts'
 import type { World } from './node/world.ts'
 import type { Scenario } from './scenario.ts'
 import { PeerGraph } from './world/connections.ts'
+import { Forming } from './world/forming.ts'
 import type { ScenarioInputs } from './world/inputs.ts'
 import { createModels, drawModel, type SimModel } from './world/models.ts'
 import { preload } from './world/preload.ts'
@@ -43,6 +44,7 @@ export class Cluster implements World {
   readonly interner = new Interner()
   readonly metrics: Metrics
   readonly log: EventLog | null
+  readonly forming: Forming
   readonly control = { delayMs: 0 }
   readonly requests: RequestTable
   readonly peers: PeerGraph
@@ -58,7 +60,8 @@ export class Cluster implements World {
     this.core = { ...defaultNodeCoreOptions, sharesPartialModels: true, ...instantCore(scenario), ...core }
     this.log = log ?? null
     this.random = createPrng(scenario.seed)
-    const { queue, random } = this
+    const { queue, random, nodes } = this
+    this.forming = new Forming({ queue, nodes }, scenario.gossip.formed)
     this.topology = createTopology(scenario, inputs, random.child('topology'))
     const { topology } = this
     this.ids = topology.ids

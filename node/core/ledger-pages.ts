@@ -19,8 +19,8 @@ import { versionHash } from './version.ts'
 export const nodesPerPage = 16
 const kindCount = entryKinds.length
 const slotCount = nodesPerPage * kindCount
-/** Pages of equal nodes that are kept to be found again. More than there are entries of sixteen nodes under way at one time. */
-const knownPagesMax = 32
+/** Pages of equal nodes that are kept to be found again. More than a page has slots: ledgers that are filled in one order meet. */
+const knownPagesMax = 96
 
 export const kindNumbers = Object.fromEntries(entryKinds.map((kind, at) => [kind, at])) as Record<EntryKind, number>
 

@@ -158,6 +158,11 @@ export class NodeCore {
     return this.ledger.demandOfOthers(model) + this.demand.ratePerS(model, nowMs)
   }
 
+  /** Nodes in the ledger, this one included once it has said something. */
+  get knownNodeCount(): number {
+    return this.ledger.count
+  }
+
   /** Every node in the ledger, this one included, in order of ids. */
   members(nowMs: number): MemberView[] {
     return this.view.members(nowMs)

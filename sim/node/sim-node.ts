@@ -45,9 +45,6 @@ const tickMsMin = 10
 /** How often a node looks at its own load, as the daemon's LocalStateTeller. */
 const stateMs = 500
 
-/** In a cluster that is formed all first words are said in this time. */
-const formingMs = 1_000
-
 const seal: Seal = (entry) => ({ entry, envelope: null })
 
 export class SimNode {
@@ -322,12 +319,12 @@ export class SimNode {
   }
 
   private execute(effect: Effect): void {
-    const { network, nodes, ids, control } = this.world
+    const { network, nodes, ids, control, forming } = this.world
     switch (effect.kind) {
       case 'publish':
         this.note(`publish ${effect.sealed.entry.kind} ${effect.sealed.entry.epoch}/${effect.sealed.entry.sequence}`)
         if (this.world.scenario.gossip.instant) this.tellAll(effect.sealed)
-        else if (this.isForming()) this.later(0, () => this.tellAll(effect.sealed))
+        else if (forming.take(effect.sealed)) this.heldSinceMs = null
         else {
           this.delayed(control.delayMs, () =>
             network.gossip(
@@ -366,10 +363,6 @@ export class SimNode {
       case 'note':
         this.note(`${effect.node} ${effect.note} by ${effect.by}`)
     }
-  }
-
-  private isForming(): boolean {
-    return this.world.scenario.gossip.formed && this.world.queue.nowMs < formingMs
   }
 
   private tellAll(sealed: SealedEntry): void {

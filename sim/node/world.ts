@@ -7,6 +7,7 @@ import type { EventQueue } from '../event-queue.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Network } from '../network.ts'
 import type { Scenario } from '../scenario.ts'
+import type { Forming } from '../world/forming.ts'
 import type { SimModel } from '../world/models.ts'
 import type { SimOrigin } from '../world/sim-origin.ts'
 import type { Topology } from '../world/topology.ts'
@@ -29,6 +30,7 @@ export interface World {
   readonly metrics: Metrics
   /** Null when nobody reads it: a line per event is most of the time of a large run. */
   readonly log: EventLog | null
+  readonly forming: Forming
   /** Every message between cores comes so much later. Faults and comparisons set it. */
   control: { delayMs: number }
 }

@@ -60,8 +60,13 @@ export class Evictor {
     return this.alone(model, (row) => this.leaveMemory(row, cause))
   }
 
+  /** What is in memory leaves it first. */
   fromDisk(model: ModelId): Promise<boolean> {
-    return this.alone(model, (row) => this.leaveDisk(row))
+    return this.alone(model, async (row) => {
+      const isInMemory = this.ports.table.tierOf(model) === 'memory'
+      if (isInMemory && !(await this.leaveMemory(row, 'evicted'))) return false
+      return this.leaveDisk(row)
+    })
   }
 
   private async alone(model: ModelId, evict: (row: ModelRow) => Promise<boolean>): Promise<boolean> {

@@ -118,6 +118,8 @@ export class ModelCache {
       limitBytes: () => store.stats().diskLimitBytes,
       hasHiddenRoom: true,
       mayEvict: (model) => !this.isPinned(model, 'disk') && this.mayEvict(model, 'disk'),
+      // A disk not larger than the memory is full of what is in memory, and nothing new could come.
+      mayEvictAtLast: (model) => !this.isPinned(model, 'disk') && this.mayEvict(model, 'memory'),
       evict: (model) => this.evictor.fromDisk(model),
       onEvicted: (model, reason) => ports.onEvicted('disk', model, reason),
     })

@@ -20,6 +20,8 @@ export interface RoomMakerPorts {
   /** The store may have more room than freeBytes: on disk, it gives up the files of interrupted fills when it must. */
   readonly hasHiddenRoom: boolean
   mayEvict(model: ModelId): boolean
+  /** What may go besides when the rest is not enough; by default nothing. */
+  mayEvictAtLast?(model: ModelId): boolean
   /** Frees the model's bytes in this tier and tells the policy; false when it came into use meanwhile. */
   evict(model: ModelId): Promise<boolean>
   readonly onEvicted: (model: ModelId, reason: string) => void
@@ -90,16 +92,21 @@ export class RoomMaker {
   /** Models may share blobs, so a victim can free less than its size: the caller asks again until there is room. */
   private async evictSome(neededBytes: number, refused: Set<ModelId>): Promise<void> {
     this.ports.refreshCosts()
-    const plan = this.ports.policy.planEviction({
-      neededBytes: Math.max(1, neededBytes - this.ports.freeBytes()),
-      nowMs: this.ports.clock.nowMs(),
-      mayEvict: (model) => !refused.has(model) && this.ports.mayEvict(model),
-    })
+    const mayEvictAtLast = (model: ModelId) =>
+      this.ports.mayEvict(model) || (this.ports.mayEvictAtLast?.(model) ?? false)
+    const planWith = (mayEvict: (model: ModelId) => boolean) =>
+      this.ports.policy.planEviction({
+        neededBytes: Math.max(1, neededBytes - this.ports.freeBytes()),
+        nowMs: this.ports.clock.nowMs(),
+        mayEvict: (model) => !refused.has(model) && mayEvict(model),
+      })
+    const gentle = planWith((model) => this.ports.mayEvict(model))
+    const plan = gentle.enough ? gentle : planWith(mayEvictAtLast)
     if (plan.victims.length === 0 || !plan.enough) throw this.full(neededBytes)
     for (const { model, reason } of plan.victims) {
       refused.add(model)
       // A request may have come for it while the victims before it went.
-      if (!this.ports.mayEvict(model) || !(await this.evict(model))) continue
+      if (!mayEvictAtLast(model) || !(await this.evict(model))) continue
       this.ports.log.info({ model, tier: this.ports.tier, reason }, 'evicted')
       this.ports.onEvicted(model, reason)
     }

@@ -294,6 +294,14 @@ describe('eviction', () => {
     expect([fixture.inMemory(small), fixture.inMemory(held)]).toEqual([true, true])
   })
 
+  it('takes what is idle in memory from a disk that holds nothing else', async () => {
+    const models = ['a', 'b', 'c', 'd'].map((name) => onnx(name))
+    await using fixture = await withModels(models, { memoryLimitBytes: 16 * part, diskLimitBytes: 6 * part })
+    for (const model of models) expect((await fixture.run(model)).source).toBe('origin')
+    expect(fixture.cache.isRunnable(models[3]!.id)).toBe(true)
+    expect(fixture.table.get(models[0]!.id), 'gone from memory and disk').toBe(null)
+  })
+
   it('forgets a model of which nothing is left', async () => {
     const models = ['a', 'b', 'c'].map((name) => opaque(name, 2 * part))
     await using fixture = await withModels(models, { memoryLimitBytes: 2 * part, diskLimitBytes: 4 * part })

@@ -124,6 +124,8 @@ const modelFields = {
   initMs: range([200, 2_000]),
   /** Execution of one request, per model. */
   executeMs: range([5, 50]),
+  /** Share of models that programs open where they are asked for, so that a request for one cannot be sent to a holder. */
+  openedPercent: number(0, { max: 100 }),
   /** Unit of transfer. Larger than the real 8 MiB makes large worlds faster and transfers coarser. */
   chunkBytes: whole(8 * 1024 ** 2, { min: 4_096 }),
   /** Share of each node's memory that is full from the start, as after days: with what it will be asked for most in this run. */

@@ -33,10 +33,10 @@ export interface FetchPlanOptions extends ChooseSourceOptions {
   /** The origin gets more patience than a peer: nobody stands in for it. With the default pauses about nine seconds. */
   readonly originStrikesMax: number
   /**
-   * A fetch that still lives tries an origin that it gave up again after this long: all who fetch one model may have given it up
-   * in an outage, and then each would wait for the others.
+   * A fetch that still lives tries a source that it gave up once more after this long. In an outage all who fetch one model give
+   * the origin up, and then each waits for the others; and who did not have a chunk for long may have it all by now.
    */
-  readonly originForgivenMs: number
+  readonly forgivenMs: number
   readonly refusalsMax: number
   /** Wrong bytes from the origin after which it is not asked for that chunk again. One may be a fault on the way. */
   readonly originMismatchesMax: number
@@ -55,7 +55,7 @@ export const defaultFetchPlanOptions: FetchPlanOptions = {
   flightsMax: 32,
   strikesMax: 4,
   originStrikesMax: 8,
-  originForgivenMs: 10_000,
+  forgivenMs: 10_000,
   refusalsMax: 40,
   originMismatchesMax: 2,
   hopelessMs: 1_000,
@@ -147,14 +147,13 @@ export class FetchPlan {
         this.missing(fetch, state, key, nowMs)
         break
       case 'refused':
-        if (this.ports.book.pause(key, nowMs)) fetch.strike(key, this.options.refusalsMax)
+        if (this.ports.book.pause(key, nowMs)) fetch.strike(key, this.options.refusalsMax, nowMs)
         break
       case 'timeout':
       case 'closed':
       case 'unavailable':
         if (this.ports.book.pause(key, nowMs)) {
-          if (key === originKey) fetch.strikeOrigin(this.options.originStrikesMax, nowMs)
-          else fetch.strike(key, this.options.strikesMax)
+          fetch.strike(key, key === originKey ? this.options.originStrikesMax : this.options.strikesMax, nowMs)
         }
         break
     }
@@ -195,7 +194,7 @@ export class FetchPlan {
         this.drop(fetch)
         effects.push({ kind: 'fetch-complete', model: fetch.model, bytesBySource: { ...fetch.bytesBySource } })
       } else {
-        if (nowMs - fetch.originGivenUpAtMs >= this.options.originForgivenMs) fetch.forgiveOrigin()
+        fetch.forgiveOlder(this.options.forgivenMs, nowMs)
         active.push({ fetch, peers: this.ports.peersWith(fetch.model, nowMs) })
       }
     }
@@ -300,16 +299,16 @@ export class FetchPlan {
       state.notYetCount += 1
       state.askAgainAtMs = nowMs + this.options.notYetWaitMs * state.notYetCount
       // Someone who never delivers anything is no source, however politely it answers.
-      fetch.strike(key, this.options.refusalsMax)
+      fetch.strike(key, this.options.refusalsMax, nowMs)
       return
     }
     state.barred.add(key)
-    if (key !== originKey) fetch.strike(key, this.options.strikesMax)
+    if (key !== originKey) fetch.strike(key, this.options.strikesMax, nowMs)
   }
 
   private distrust(node: NodeId, nowMs: number): Effect[] {
     this.peerLost(node)
-    for (const fetch of this.fetches.values()) fetch.givenUp.add(node)
+    for (const fetch of this.fetches.values()) fetch.giveUpForGood(node)
     if (this.ports.book.isDistrusted(node, nowMs)) return []
     this.ports.book.distrust(node, nowMs)
     return [{ kind: 'distrust', node, reason: 'wrong-chunk' }]
@@ -358,7 +357,7 @@ export class FetchPlan {
 }
 
 function describeStuck(fetch: Fetch, stuck: ChunkState): string {
-  const peers = [...new Set([...stuck.barred, ...fetch.givenUp])].filter((key) => key !== originKey)
+  const peers = [...new Set([...stuck.barred, ...fetch.givenUp.keys()])].filter((key) => key !== originKey)
   const origin = !fetch.originAllowed
     ? 'the origin was not to be asked'
     : stuck.originMismatches > 0

@@ -34,17 +34,17 @@ export class Fetch {
   readonly chunks = new Map<Sha256, ChunkState>()
   /** In the order in which to ask. */
   readonly wanted = new Set<Sha256>()
-  /** Sources that failed too often for this fetch. */
-  readonly givenUp = new Set<SourceKey>()
+  /** Sources that failed too often for this fetch, and when they did so for the last time; Infinity: for good. */
+  readonly givenUp = new Map<SourceKey, number>()
   readonly bytesBySource = { peer: 0, origin: 0 }
   originAllowed: boolean
   flightCount = 0
   remaining = 0
   /** Since when nothing flies and nobody can be asked; null while there is hope. */
   hopelessSinceMs: number | null = null
-  /** Infinity while the origin was not given up. */
-  originGivenUpAtMs = Number.POSITIVE_INFINITY
   private readonly strikes = new Map<SourceKey, number>()
+  /** Tried again after they were given up: the next failure ends that. */
+  private readonly onProbation = new Set<SourceKey>()
   private tenant: string
   private deadlineAtMs: number
 
@@ -112,30 +112,36 @@ export class Fetch {
     state.done = true
     this.wanted.delete(state.chunk.sha256)
     this.remaining -= 1
-    this.strikes.delete(key)
+    // What was under way when the source was given up has come after all: it works.
+    if (this.givenUp.get(key) !== Number.POSITIVE_INFINITY) this.forgive(key)
     this.bytesBySource[key === originKey ? 'origin' : 'peer'] += state.chunk.sizeBytes
   }
 
   /** Counts a failure of the source; it is given up after `strikesMax` without a good chunk between. */
-  strike(key: SourceKey, strikesMax: number): void {
+  strike(key: SourceKey, strikesMax: number, nowMs: number): void {
     const strikes = (this.strikes.get(key) ?? 0) + 1
     this.strikes.set(key, strikes)
-    if (strikes >= strikesMax) this.givenUp.add(key)
+    if (strikes >= strikesMax || this.onProbation.has(key)) this.givenUp.set(key, nowMs)
   }
 
-  strikeOrigin(strikesMax: number, nowMs: number): void {
-    this.strike(originKey, strikesMax)
-    if (this.givenUp.has(originKey)) this.originGivenUpAtMs = nowMs
+  /** It sent wrong bytes: nothing makes that good for this fetch. */
+  giveUpForGood(key: SourceKey): void {
+    this.givenUp.set(key, Number.POSITIVE_INFINITY)
   }
 
-  forgiveOrigin(): void {
-    this.originGivenUpAtMs = Number.POSITIVE_INFINITY
-    this.forgive(originKey)
+  /** What failed for the last time at least so long ago may be tried once more. */
+  forgiveOlder(afterMs: number, nowMs: number): void {
+    for (const [key, atMs] of this.givenUp) {
+      if (nowMs - atMs < afterMs) continue
+      this.forgive(key)
+      this.onProbation.add(key)
+    }
   }
 
   /** The node came back: it starts with a clean slate. */
   forgive(key: SourceKey): void {
     this.strikes.delete(key)
     this.givenUp.delete(key)
+    this.onProbation.delete(key)
   }
 }

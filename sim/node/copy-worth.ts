@@ -24,6 +24,14 @@ export function copyWorth(
     return { missCostMs: Math.min(fetchMs, diskMs === null ? fetchMs : diskMs + initMs), othersLossMsPerS: 0 }
   }
   const soonRatePerS = node.memory.policy.expectedRatePerS?.(id, nowMs) ?? null
-  const facts = { model: id, sizeBytes, initMs, diskMs, mayForward: true, originAllowed: true, soonRatePerS }
+  const facts = {
+    model: id,
+    sizeBytes,
+    initMs,
+    diskMs,
+    mayForward: model.mayForward,
+    originAllowed: true,
+    soonRatePerS,
+  }
   return node.core.copyWorth(facts, nowMs)
 }

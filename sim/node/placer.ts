@@ -115,7 +115,7 @@ export class Placer {
       needOf: (_: string, sizeBytes: number) => ({ memoryBytes: sizeBytes, diskBytes: disk === null ? 0 : sizeBytes }),
       initMs: (id: string) => world.byId.get(id)!.initMs,
       diskMs: (sizeBytes: number) => node.diskMs(sizeBytes),
-      mayForward: () => true,
+      mayForward: (id: string) => world.byId.get(id)?.mayForward ?? true,
       soonRatePerS: (id: string) => memory.policy.expectedRatePerS?.(id, nowMs) ?? null,
       resolvePin: (name: string) => (name.startsWith(pinPrefix) ? name.slice(pinPrefix.length) : null),
     }

@@ -97,7 +97,7 @@ export class RequestDesk {
       draining: node.draining || hadNoRoom,
     }
     const { id, sizeBytes, initMs, executeMs } = model
-    const mayForward = excluded.length < forwardsMax
+    const mayForward = model.mayForward && excluded.length < forwardsMax
     const asked = { model: { id, sizeBytes, initMs, executeMs }, self, context, excluded, mayForward }
     const view = node.core.routeView({ ...asked, originAllowed: true }, nowMs)
     return route(view, this.random.int)
@@ -216,8 +216,10 @@ export class RequestDesk {
   private fail(request: OpenRequest, why: RequestFailure): void {
     if (!this.open.delete(request)) return
     const { metrics } = this.world
-    const wrongly = why === 'no-source' && this.couldServe(request.model)
-    metrics.failed(request.arrivedMs, why, wrongly)
+    // What still waits when the time for draining is up is cut off, as in the daemon.
+    const isCutOff = this.node.draining
+    const wrongly = !isCutOff && why === 'no-source' && this.couldServe(request.model)
+    metrics.failed(request.arrivedMs, isCutOff ? 'lost' : why, wrongly)
     if (wrongly && this.node.memory.fits(request.model)) metrics.rejectedCount += 1
     this.node.note(`request ${request.model.id.slice(0, 8)} failed: ${why}`)
   }

@@ -88,9 +88,8 @@ export class SimNode {
     this.addresses = [`/ip4/203.0.113.${index % 256}/tcp/4101/p2p/12D3KooW${String(index).padStart(44, 'x')}`]
     this.random = random
     const spec = world.topology.nodeSpec(index)
-    this.memory = this.createTier('memory', spec.memoryBytes, (model) => this.mayLeaveMemory(model))
-    this.disk =
-      spec.diskBytes === 0 ? null : this.createTier('disk', spec.diskBytes, (model) => this.mayLeaveDisk(model))
+    this.memory = this.createTier('memory', spec.memoryBytes)
+    this.disk = spec.diskBytes === 0 ? null : this.createTier('disk', spec.diskBytes)
     this.chunks = new ChunkMover(world, this)
     this.loader = new Loader(world, this, { memory: this.memory, disk: this.disk })
     this.workers = new Workers(spec.workerCount)
@@ -131,11 +130,14 @@ export class SimNode {
   }
 
   restart(): void {
+    // Kept on disk by the daemon.
+    const { records } = this.core.pinRecords()
     this.draining = false
     this.core = this.createCore()
     this.toldState = null
     this.toldModels = null
     this.start()
+    if (records.length > 0) this.step({ kind: 'pins', records, wallMs: this.world.queue.nowMs })
   }
 
   /** Has the model from the start, as after a push to this node. */
@@ -397,14 +399,15 @@ export class SimNode {
     return this.world.byId.get(id)!
   }
 
-  private createTier(name: 'memory' | 'disk', limitBytes: number, mayEvict: (model: SimModel) => boolean): Tier {
+  private createTier(name: 'memory' | 'disk', limitBytes: number): Tier {
     const { scenario, queue } = this.world
     return new Tier({
       name,
       limitBytes,
       policy: this.createPolicy(name),
       modelOf: (id) => this.modelOf(id),
-      mayEvict,
+      mayEvict: (model) => (name === 'memory' ? this.mayLeaveMemory(model) : this.mayLeaveDisk(model)),
+      mayEvictAtLast: (model) => (this.isReady(model) ? this.mayLeaveMemory(model) : this.mayLeaveDisk(model)),
       worthOf: (model) => copyWorth(this, model, name, scenario.policy.peerBlind, queue.nowMs),
       onEvicted: (model, reason) => this.evicted(model, name, reason),
       onWaiting: () => this.retryWhenIdle(),
@@ -420,7 +423,7 @@ export class SimNode {
 
   private evicted(model: SimModel, name: 'memory' | 'disk', reason: string): void {
     const { metrics, queue } = this.world
-    if (name === 'memory' && this.workers.isBusyWith(model, queue.nowMs)) {
+    if (this.workers.isBusyWith(model, queue.nowMs)) {
       metrics.found('leases', queue.nowMs, `${this.id} evicts ${model.id}, for which requests run`)
     }
     this.left(model, name)
@@ -430,7 +433,8 @@ export class SimNode {
 
   /** The model is gone from a tier; what is in no tier is not here. */
   private left(model: SimModel, name: 'memory' | 'disk'): void {
-    if (name === 'memory') this.ready.delete(model.index)
+    if (name === 'disk') this.memory.remove(model, 'evicted')
+    this.ready.delete(model.index)
     if (!this.holds(model)) this.chunks.drop(model)
     this.later(0, () => this.announce())
   }
@@ -441,7 +445,10 @@ export class SimNode {
     return copy.busyUntilMs <= this.world.queue.nowMs
   }
 
-  /** What is in memory keeps its files, for peers and for a faster return. */
+  /**
+   * What is in memory keeps its files, for peers and for a faster return, as long as anything else can go: a disk not larger than
+   * the memory would otherwise be full of what is in memory, and nothing new could ever come.
+   */
   private mayLeaveDisk(model: SimModel): boolean {
     return !this.isReady(model) && !this.loader.isLoading(model) && !this.pinned.has(model)
   }

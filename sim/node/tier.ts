@@ -20,6 +20,8 @@ export interface TierPorts {
   readonly policy: EvictionPolicy
   readonly modelOf: (id: ModelId) => SimModel
   readonly mayEvict: (model: SimModel) => boolean
+  /** What may go when the rest is not enough. */
+  readonly mayEvictAtLast: (model: SimModel) => boolean
   readonly worthOf: (model: SimModel) => CopyWorth
   readonly onEvicted: (model: SimModel, reason: string) => void
   /** Somebody waits; what is in use has to be looked at again when it is not. */
@@ -159,9 +161,12 @@ export class Tier {
 
   /** A plan that is not enough is not begun. */
   private makeRoom(neededBytes: number): boolean {
-    const { policy, modelOf, mayEvict, onEvicted } = this.ports
+    const { policy, modelOf, mayEvict, mayEvictAtLast, onEvicted } = this.ports
     this.refreshWorth()
-    const plan = policy.planEviction({ neededBytes, nowMs: this.now, mayEvict: (id) => mayEvict(modelOf(id)) })
+    const planWith = (may: typeof mayEvict) =>
+      policy.planEviction({ neededBytes, nowMs: this.now, mayEvict: (id) => may(modelOf(id)) })
+    const gentle = planWith(mayEvict)
+    const plan = gentle.enough ? gentle : planWith(mayEvictAtLast)
     if (!plan.enough) return false
     for (const { model: id, reason } of plan.victims) {
       const model = modelOf(id)

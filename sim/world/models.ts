@@ -12,6 +12,8 @@ export class SimModel {
   readonly sizeBytes: number
   readonly initMs: number
   readonly executeMs: number
+  /** Inference may run at any holder; a program that opens the files needs them where it is. */
+  readonly mayForward: boolean
   readonly chunkCount: number
   /** As a node tells of it; the same objects for all nodes. */
   readonly inMemory: ResidentModel
@@ -21,13 +23,21 @@ export class SimModel {
   private made: readonly FetchChunk[] | null = null
 
   constructor(
-    given: { index: number; sizeBytes: number; initMs: number; executeMs: number; chunkBytes: number },
+    given: {
+      index: number
+      sizeBytes: number
+      initMs: number
+      executeMs: number
+      chunkBytes: number
+      mayForward: boolean
+    },
     random: Prng,
   ) {
     this.index = given.index
     this.sizeBytes = given.sizeBytes
     this.initMs = given.initMs
     this.executeMs = given.executeMs
+    this.mayForward = given.mayForward
     this.chunkBytes = given.chunkBytes
     this.random = random
     this.chunkCount = Math.max(1, Math.ceil(given.sizeBytes / given.chunkBytes))
@@ -66,6 +76,7 @@ export function createModels(spec: ModelsSpec, given: readonly TraceModel[] | nu
         initMs: model?.loadMs ?? drawLog(draw, spec.initMs),
         executeMs: drawLog(draw, spec.executeMs),
         chunkBytes: spec.chunkBytes,
+        mayForward: !isOpened(spec, draw),
       },
       draw,
     )
@@ -74,7 +85,14 @@ export function createModels(spec: ModelsSpec, given: readonly TraceModel[] | nu
 
 export function drawModel(spec: ModelsSpec, index: number, sizeBytes: number, random: Prng): SimModel {
   const [initMs, executeMs] = [drawLog(random, spec.initMs), drawLog(random, spec.executeMs)]
-  return new SimModel({ index, sizeBytes, initMs, executeMs, chunkBytes: spec.chunkBytes }, random)
+  return new SimModel(
+    { index, sizeBytes, initMs, executeMs, chunkBytes: spec.chunkBytes, mayForward: !isOpened(spec, random) },
+    random,
+  )
+}
+
+function isOpened({ openedPercent }: ModelsSpec, random: Prng): boolean {
+  return openedPercent > 0 && random.float() * 100 < openedPercent
 }
 
 /** Evenly on a logarithmic scale; evenly on the plain one from 0. */

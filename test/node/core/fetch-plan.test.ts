@@ -234,6 +234,42 @@ describe('failures', () => {
     expect(attempts).toBe(defaultFetchPlanOptions.originStrikesMax)
   })
 
+  test('an origin that was given up is tried again by a fetch that lives on others who fetch the same', () => {
+    const node = new CoreFixture({ core: { sharesPartialModels: true } })
+    node.peer('a', [])
+    const body = { models: [], fetching: [model] }
+    node.step({ kind: 'entries', from: 'a', entries: [entryOf('residency', 'a', body)] })
+    let asked = only(node.fetch(model, chunksOf('m', 8)), 'get-chunk')
+    const originAskedAtMs: number[] = []
+    for (let round = 0; round < 250; round += 1) {
+      for (const effect of asked) {
+        const fromOrigin = effect.source.kind === 'origin'
+        if (fromOrigin) originAskedAtMs.push(node.nowMs)
+        node.failed(effect, fromOrigin ? 'unavailable' : 'missing')
+      }
+      asked = only(node.pass(100), 'get-chunk')
+    }
+    const pausesMs = originAskedAtMs.map((atMs, at) => atMs - (originAskedAtMs[at - 1] ?? atMs))
+    expect(Math.max(...pausesMs)).toBeGreaterThanOrEqual(defaultFetchPlanOptions.forgivenMs)
+  })
+
+  test('a peer that was given up and then delivers is asked again', () => {
+    const node = new CoreFixture(fetchOptions({ refusalsMax: 1, flightsPerPeerMax: 2 }))
+    node.peer('a', [model])
+    const [first, second] = only(node.fetch(model, chunksOf('m', 3), false), 'get-chunk')
+    node.failed(first!, 'refused')
+    const next = [...node.done(second!), ...node.pass(300)]
+    expect(only(next, 'get-chunk').map((effect) => nameOf(effect.source))).toContain('a')
+  })
+
+  test('several fetches that may go on at once keep to the limit of all flights', () => {
+    const node = new CoreFixture(fetchOptions({ flightsMax: 2 }))
+    const [asked] = only(node.fetch(digest('one'), chunksOf('one', 5)), 'get-chunk')
+    node.fetch(digest('two'), chunksOf('two', 5))
+    node.fetch(digest('three'), chunksOf('three', 5))
+    expect(only(node.done(asked!), 'get-chunk').length).toBe(1)
+  })
+
   test('an origin with wrong bytes fails the fetch as a mismatch', () => {
     const node = new CoreFixture()
     const [first] = only(node.fetch(model, chunksOf('m', 1)), 'get-chunk')

@@ -1,12 +1,13 @@
 /**
- * The first words of a cluster that has been up for days: what nodes say in the first second all of them know at its end. Node by
- * node, since one node's ledger stays in the processor's cache, and all of a ledger's pages are those of the one before.
+ * The first words of a cluster that has been up for days. What nodes say as they start, all know at once, and what they say soon
+ * after, they know when all have said it. Node by node, since one node's ledger stays in the processor's cache, and all of a ledger's pages are those of the one before.
  */
 import type { SealedEntry } from '../../node/core/index.ts'
 import type { EventQueue } from '../event-queue.ts'
 import type { SimNode } from '../node/sim-node.ts'
 
-const formingMs = 1_000
+/** Longer than a residency waits for others to join it. */
+const formingMs = 250
 
 export class Forming {
   private readonly world: { readonly queue: EventQueue; readonly nodes: readonly SimNode[] }
@@ -21,8 +22,9 @@ export class Forming {
 
   /** True when the entry was taken, and will be told to all. */
   take(sealed: SealedEntry): boolean {
-    if (!this.isFormed || this.world.queue.nowMs >= formingMs) return false
-    if (this.said.length === 0) this.world.queue.schedule(formingMs - this.world.queue.nowMs, () => this.tellAll())
+    const { queue } = this.world
+    if (!this.isFormed || queue.nowMs >= formingMs) return false
+    if (this.said.length === 0) queue.schedule(queue.nowMs === 0 ? 0 : formingMs - queue.nowMs, () => this.tellAll())
     this.said.push(sealed)
     return true
   }

@@ -54,7 +54,7 @@ describe('the background', () => {
 
 describe('news', () => {
   test('wait for nobody while they fit into the budget', () => {
-    expect(hearing(5, 300).stretch).toBe(1)
+    expect(hearing(3, 300).stretch).toBe(1)
   })
 
   test('wait longer when they alone exceed it, but not for ever, and not when they have ended', () => {

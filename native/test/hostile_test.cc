@@ -27,7 +27,11 @@ struct Hostile : StoreFixture {
     Publish("m", {kLargeBytes}, {"acme/x:latest"});
     good = Connect();
   }
-  ~Hostile() override { good->Close(); }
+  // The store calls this object, so its threads end while it is whole.
+  ~Hostile() override {
+    good->Close();
+    store->Close();
+  }
 
   // The bytes are as they were, and others are served.
   void CheckUnharmed() {

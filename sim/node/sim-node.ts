@@ -363,7 +363,8 @@ export class SimNode {
         this.step({ kind: 'peer-down', node: effect.node })
         return
       case 'note':
-        this.note(`${effect.node} ${effect.note} by ${effect.by}`)
+        // A formed cluster of ten thousand notes a hundred million times who joined.
+        if (this.world.log !== null) this.note(`${effect.node} ${effect.note} by ${effect.by}`)
     }
   }
 

@@ -15,6 +15,10 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
     measures: 'push and pull of an origin, beside aws-sdk or cp with the same file; memory, resume, what is shared',
     load: async () => (await import('./origin.ts')).originBench,
   },
+  store: {
+    measures: 'opens, sharing, cold and warm loads of the native store, beside plain files and frameworks alone',
+    load: async () => (await import('./store.ts')).storeBench,
+  },
   placement: {
     measures: 'load delay of the default policy beside the best online and clairvoyant ones; requests per second',
     load: async () => (await import('./placement.ts')).placementBench,

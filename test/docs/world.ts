@@ -5,7 +5,7 @@
  * returns when the node is up, so that what follows on the page can be typed.
  */
 import { execFile } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -17,6 +17,7 @@ import { ClusterKey } from '../../node/net/cluster-key.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
 import { createPrng } from '../../placement/index.ts'
 import { binPath, cleanEnvironment } from '../support/holdfast-command.ts'
+import { root } from '../support/source-files.ts'
 import type { Block } from './blocks.ts'
 
 interface Box {
@@ -124,6 +125,8 @@ export class World {
     await script(join(bin, 'npx'), '#!/usr/bin/env bash\nexec "$@"\n')
     await script(join(bin, 'scp'), '#!/usr/bin/env bash\ncp "$1" "$WORLD/box2/"\n')
     const { folder } = this.boxes.first
+    // What is typed in the clone.
+    for (const name of ['clients', 'native']) await symlink(join(root, name), join(folder, name))
     for (const name of ['resnet50', 'model']) {
       await mkdir(join(folder, name))
       await generateModel('tiny', join(folder, name), { seed: name.length })

@@ -4,26 +4,23 @@
  * chunk-mover.ts.
  */
 
-import { digestBytes, entriesBytes, entryBytes } from '../../node/core/entry-size.ts'
 import {
   type Effect,
-  type Entry,
   type Event,
   NodeCore,
   type ResidentModel,
   type Seal,
   type SealedEntry,
-  type StateBody,
 } from '../../node/core/index.ts'
 import { DemandEstimator } from '../../placement/demand.ts'
 import { createEvictionPolicy, type EvictionPolicy } from '../../placement/eviction/index.ts'
 import type { Prng } from '../../placement/prng.ts'
 import type { ModelId, NodeId } from '../../placement/types.ts'
-import type { GossipMessage } from '../sim-gossip.ts'
 import type { SimModel } from '../world/models.ts'
 import { ChunkMover } from './chunk-mover.ts'
 import { copyWorth } from './copy-worth.ts'
 import { Loader } from './loader.ts'
+import { Messenger } from './messenger.ts'
 import { Placer } from './placer.ts'
 import { RequestDesk } from './request-desk.ts'
 import { Tier } from './tier.ts'
@@ -63,6 +60,7 @@ export class SimNode {
   readonly desk: RequestDesk
   readonly placer: Placer
   readonly workers: Workers
+  readonly messenger: Messenger
   readonly demand: DemandEstimator
   /** By the model's index. */
   readonly ready = new Map<number, Copy>()
@@ -74,18 +72,11 @@ export class SimNode {
   private wakeAtMs = Number.POSITIVE_INFINITY
   private isRetrying = false
   private readonly crashWatchers = new Set<() => void>()
-  /** The earliest change of what is here that was not published yet. */
-  private heldSinceMs: number | null = null
-  private readonly addresses: readonly string[]
-  private toldState: StateBody | null = null
-  private toldModels: readonly ResidentModel[] | null = null
 
   constructor(world: World, index: number, random: Prng) {
     this.world = world
     this.index = index
     this.id = world.ids[index]!
-    // As long as real ones, since the bytes of gossip are counted.
-    this.addresses = [`/ip4/203.0.113.${index % 256}/tcp/4101/p2p/12D3KooW${String(index).padStart(44, 'x')}`]
     this.random = random
     const spec = world.topology.nodeSpec(index)
     this.memory = this.createTier('memory', spec.memoryBytes)
@@ -93,6 +84,7 @@ export class SimNode {
     this.chunks = new ChunkMover(world, this)
     this.loader = new Loader(world, this, { memory: this.memory, disk: this.disk })
     this.workers = new Workers(spec.workerCount)
+    this.messenger = new Messenger(world, this, index)
     this.demand = new DemandEstimator()
     this.desk = new RequestDesk(world, this, random.child('route'))
     this.placer = new Placer(world, this, random.child('placement'))
@@ -104,7 +96,7 @@ export class SimNode {
     this.steadySinceMs = this.world.queue.nowMs
     this.wakeAtMs = Number.POSITIVE_INFINITY
     this.announce()
-    this.every(stateMs, () => this.announceState())
+    this.every(stateMs, () => this.messenger.announceState())
     this.placer.start()
   }
 
@@ -134,8 +126,7 @@ export class SimNode {
     const { records } = this.core.pinRecords()
     this.draining = false
     this.core = this.createCore()
-    this.toldState = null
-    this.toldModels = null
+    this.messenger.restart()
     this.start()
     if (records.length > 0) this.step({ kind: 'pins', records, wallMs: this.world.queue.nowMs })
   }
@@ -249,44 +240,7 @@ export class SimNode {
   }
 
   announce(): void {
-    const models = this.residency()
-    const { toldModels: told } = this
-    if (told === null || told.length !== models.length || models.some((resident, at) => resident !== told[at])) {
-      this.toldModels = models
-      this.heldSinceMs ??= this.world.queue.nowMs
-      this.step({ kind: 'local-residency', models })
-    }
-    this.announceState()
-  }
-
-  /** Of what is as it was the core need not be told. */
-  announceState(): void {
-    const queueMs = Math.round(this.workers.queueMs(this.world.queue.nowMs))
-    const memoryFreeBytes = this.memory.freeBytes
-    const diskFreeBytes = (this.disk ?? this.memory).freeBytes
-    const { draining, toldState: told } = this
-    if (
-      told !== null &&
-      told.queueMs === queueMs &&
-      told.memoryFreeBytes === memoryFreeBytes &&
-      told.diskFreeBytes === diskFreeBytes &&
-      told.draining === draining
-    ) {
-      return
-    }
-    this.toldState = {
-      zone: this.world.topology.zoneOf(this.index),
-      protocolVersion: 1,
-      addresses: this.addresses,
-      bulkAddress: `203.0.113.${this.index % 256}:4102`,
-      httpUrl: `http://203.0.113.${this.index % 256}:8080`,
-      queueMs,
-      memoryFreeBytes,
-      memoryLimitBytes: this.memory.limitBytes,
-      diskFreeBytes,
-      draining,
-    }
-    this.step({ kind: 'local-state', body: this.toldState })
+    this.messenger.announce()
   }
 
   /** What is here now, sorted by id. */
@@ -321,29 +275,15 @@ export class SimNode {
   }
 
   private execute(effect: Effect): void {
-    const { network, nodes, ids, control, forming } = this.world
     switch (effect.kind) {
       case 'publish':
-        this.note(`publish ${effect.sealed.entry.kind} ${effect.sealed.entry.epoch}/${effect.sealed.entry.sequence}`)
-        if (this.world.scenario.gossip.instant) this.tellAll(effect.sealed)
-        else if (forming.take(effect.sealed)) this.heldSinceMs = null
-        else {
-          this.delayed(control.delayMs, () =>
-            network.gossip(
-              this.index,
-              (to, via) => nodes[to]!.hear(ids[via]!, effect.sealed),
-              this.messageOf(effect.sealed.entry),
-            ),
-          )
-        }
+        this.messenger.publish(effect.sealed)
         return
-      case 'send-digest': {
-        const { kind: _, to, ...digest } = effect
-        this.send(to, { kind: 'digest', from: this.id, ...digest }, digestBytes(digest))
+      case 'send-digest':
+        this.messenger.sendDigest(effect)
         return
-      }
       case 'send-entries':
-        this.send(effect.to, { kind: 'entries', from: this.id, entries: effect.entries }, entriesBytes(effect.entries))
+        this.messenger.sendEntries(effect)
         return
       case 'get-chunk':
         this.chunks.get(effect)
@@ -366,34 +306,6 @@ export class SimNode {
         // A formed cluster of ten thousand notes a hundred million times who joined.
         if (this.world.log !== null) this.note(`${effect.node} ${effect.note} by ${effect.by}`)
     }
-  }
-
-  private tellAll(sealed: SealedEntry): void {
-    const { nodes, network } = this.world
-    for (const other of nodes) {
-      if (other === this || !network.linked(this.index, other.index)) continue
-      other.hear(this.id, sealed)
-    }
-  }
-
-  /** With its size on the wire, and for a residency since when others do not know of it. */
-  private messageOf(entry: Entry): GossipMessage {
-    const message = { topic: entry.kind, bytes: entryBytes(entry) }
-    if (entry.kind !== 'residency' || this.heldSinceMs === null) return message
-    const sinceMs = this.heldSinceMs
-    this.heldSinceMs = null
-    return { ...message, sinceMs }
-  }
-
-  private send(to: NodeId, event: TimelessEvent, bytes: number): void {
-    const { network, nodes, interner, control } = this.world
-    const index = interner.index(to)
-    this.delayed(control.delayMs, () => network.send(this.index, index, () => nodes[index]!.step(event), bytes))
-  }
-
-  private delayed(delayMs: number, run: () => void): void {
-    if (delayMs === 0) run()
-    else this.later(delayMs, run)
   }
 
   private modelOf(id: ModelId): SimModel {

@@ -1,0 +1,123 @@
+/** What one simulated node says: its residency and load, as the daemon tells its core, and the messages of the core to other nodes. */
+import { digestBytes, entriesBytes, entryBytes } from '../../node/core/entry-size.ts'
+import type { Effect, Entry, ResidentModel, SealedEntry, StateBody } from '../../node/core/index.ts'
+import type { NodeId } from '../../placement/types.ts'
+import type { GossipMessage } from '../sim-gossip.ts'
+import type { SimNode, TimelessEvent } from './sim-node.ts'
+import type { World } from './world.ts'
+
+type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>
+
+export class Messenger {
+  private readonly world: World
+  private readonly node: SimNode
+  private readonly addresses: readonly string[]
+  /** The earliest change of what is here that was not published yet. */
+  private heldSinceMs: number | null = null
+  private toldState: StateBody | null = null
+  private toldModels: readonly ResidentModel[] | null = null
+
+  constructor(world: World, node: SimNode, index: number) {
+    this.world = world
+    this.node = node
+    // As long as real ones, since the bytes of gossip are counted.
+    this.addresses = [`/ip4/203.0.113.${index % 256}/tcp/4101/p2p/12D3KooW${String(index).padStart(44, 'x')}`]
+  }
+
+  /** A new core knows nothing yet. */
+  restart(): void {
+    this.toldState = null
+    this.toldModels = null
+  }
+
+  announce(): void {
+    const models = this.node.residency()
+    const { toldModels: told } = this
+    if (told === null || told.length !== models.length || models.some((resident, at) => resident !== told[at])) {
+      this.toldModels = models
+      this.heldSinceMs ??= this.world.queue.nowMs
+      this.node.step({ kind: 'local-residency', models })
+    }
+    this.announceState()
+  }
+
+  /** Of what is as it was the core need not be told. */
+  announceState(): void {
+    const { memory, disk, draining, workers, index } = this.node
+    const queueMs = Math.round(workers.queueMs(this.world.queue.nowMs))
+    const memoryFreeBytes = memory.freeBytes
+    const diskFreeBytes = (disk ?? memory).freeBytes
+    const { toldState: told } = this
+    if (
+      told !== null &&
+      told.queueMs === queueMs &&
+      told.memoryFreeBytes === memoryFreeBytes &&
+      told.diskFreeBytes === diskFreeBytes &&
+      told.draining === draining
+    ) {
+      return
+    }
+    this.toldState = {
+      zone: this.world.topology.zoneOf(index),
+      protocolVersion: 1,
+      addresses: this.addresses,
+      bulkAddress: `203.0.113.${index % 256}:4102`,
+      httpUrl: `http://203.0.113.${index % 256}:8080`,
+      queueMs,
+      memoryFreeBytes,
+      memoryLimitBytes: memory.limitBytes,
+      diskFreeBytes,
+      draining,
+    }
+    this.node.step({ kind: 'local-state', body: this.toldState })
+  }
+
+  publish(sealed: SealedEntry): void {
+    const { network, nodes, ids, control, forming, scenario } = this.world
+    const { kind, epoch, sequence } = sealed.entry
+    if (this.world.log !== null) this.node.note(`publish ${kind} ${epoch}/${sequence}`)
+    if (scenario.gossip.instant) this.tellAll(sealed)
+    else if (forming.take(sealed)) this.heldSinceMs = null
+    else {
+      const deliver = (to: number, via: number) => nodes[to]!.hear(ids[via]!, sealed)
+      this.delayed(control.delayMs, () => network.gossip(this.node.index, deliver, this.messageOf(sealed.entry)))
+    }
+  }
+
+  sendDigest({ kind: _, to, ...digest }: EffectOf<'send-digest'>): void {
+    this.send(to, { kind: 'digest', from: this.node.id, ...digest }, digestBytes(digest))
+  }
+
+  sendEntries({ to, entries }: EffectOf<'send-entries'>): void {
+    this.send(to, { kind: 'entries', from: this.node.id, entries }, entriesBytes(entries))
+  }
+
+  private tellAll(sealed: SealedEntry): void {
+    const { nodes, network } = this.world
+    for (const other of nodes) {
+      if (other === this.node || !network.linked(this.node.index, other.index)) continue
+      other.hear(this.node.id, sealed)
+    }
+  }
+
+  /** With its size on the wire, and for a residency since when others do not know of it. */
+  private messageOf(entry: Entry): GossipMessage {
+    const message = { topic: entry.kind, bytes: entryBytes(entry) }
+    if (entry.kind !== 'residency' || this.heldSinceMs === null) return message
+    const sinceMs = this.heldSinceMs
+    this.heldSinceMs = null
+    return { ...message, sinceMs }
+  }
+
+  private send(to: NodeId, event: TimelessEvent, bytes: number): void {
+    const { network, nodes, interner, control } = this.world
+    const { index: from } = this.node
+    const index = interner.index(to)
+    this.delayed(control.delayMs, () => network.send(from, index, () => nodes[index]!.step(event), bytes))
+  }
+
+  private delayed(delayMs: number, run: () => void): void {
+    if (delayMs === 0) run()
+    else this.node.later(delayMs, run)
+  }
+}

@@ -29,6 +29,11 @@ export interface GossipPaceOptions {
   readonly stretchMax: number
   /** Longest time between two entries of background. A third of the ledger's longest expiry. */
   readonly intervalMsMax: number
+  /** Models in a demand entry: the tail below is not worth its bytes. */
+  readonly demandModelsMax: number
+  /** In a large cluster fewer, so many that demand can be said about every `demandPeriodMs`, but not below this. */
+  readonly demandModelsMin: number
+  readonly demandPeriodMs: number
 }
 
 export const defaultGossipPaceOptions: GossipPaceOptions = {
@@ -40,6 +45,9 @@ export const defaultGossipPaceOptions: GossipPaceOptions = {
   windowWeightPercent: 25,
   stretchMax: 60,
   intervalMsMax: 1_200_000,
+  demandModelsMax: 64,
+  demandModelsMin: 8,
+  demandPeriodMs: 60_000,
 }
 
 /** Kinds that share what the news leave. */
@@ -77,10 +85,12 @@ export class GossipPace {
     return Math.min(intervalMsMax, (1_000 * (entryBytes + framingBytes)) / perNodeBytesPerS)
   }
 
-  /** How many bytes an entry may have to be said every `periodMs`. */
-  backgroundBytes(periodMs: number, nodeCount: number): number {
-    const { copies, framingBytes } = this.options
-    return ((this.backgroundBytesPerS / (Math.max(1, nodeCount) * copies)) * periodMs) / 1_000 - framingBytes
+  /** Models of which a demand entry speaks, in a cluster of so many nodes. */
+  demandModelCount(nodeCount: number): number {
+    const { copies, framingBytes, demandModelsMin, demandModelsMax, demandPeriodMs } = this.options
+    const messageBytes = ((this.backgroundBytesPerS / (Math.max(1, nodeCount) * copies)) * demandPeriodMs) / 1_000
+    const count = Math.floor((messageBytes - framingBytes - roughHeadBytes) / roughRateBytes)
+    return Math.max(demandModelsMin, Math.min(demandModelsMax, count))
   }
 
   /** For one kind, of all nodes together. */
@@ -123,5 +133,5 @@ export function roughBytes({ entry, envelope }: SealedEntry): number {
   }
 }
 
-export const roughHeadBytes = 190
-export const roughRateBytes = 42
+const roughHeadBytes = 190
+const roughRateBytes = 42

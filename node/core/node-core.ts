@@ -24,7 +24,7 @@ import type {
   StateBody,
 } from './events.ts'
 import { FetchPlan } from './fetch-plan.ts'
-import { GossipPace, roughHeadBytes, roughRateBytes } from './gossip-pace.ts'
+import { GossipPace } from './gossip-pace.ts'
 import { compareIds, Interner } from './interner.ts'
 import { Ledger } from './ledger.ts'
 import { Membership } from './membership.ts'
@@ -108,7 +108,8 @@ export class NodeCore {
 
   step(event: Event): readonly Effect[] {
     const effects = this.handle(event)
-    return this.finish(effects, this.concernsFetches(event), event.nowMs)
+    const { kind, nowMs } = event
+    return this.finish(effects, kind === 'entries' ? this.takeConcerned() : !aloofKinds.has(kind), nowMs)
   }
 
   /**
@@ -262,29 +263,13 @@ export class NodeCore {
     }
   }
 
-  /** Of entries only those that say who has, or has no more, what is on its way in here. Whatever else changes, the next tick sees. */
-  private concernsFetches(event: Event): boolean {
-    switch (event.kind) {
-      case 'entries':
-        return this.takeConcerned()
-      case 'digest':
-      case 'demand':
-      case 'local-state':
-      case 'rtt-measured':
-      case 'pins':
-        return false
-      default:
-        return true
-    }
-  }
-
   private takeConcerned(): boolean {
     const concerned = this.fetchesConcerned
     this.fetchesConcerned = false
     return concerned
   }
 
-  /** What follows from an event besides its own effects. Most events of a large cluster are entries: they must cost next to nothing. */
+  /** What follows from an event besides its own effects. */
   private finish(effects: readonly Effect[], concernsFetches: boolean, nowMs: number): readonly Effect[] {
     let all = effects
     const isIdle = this.fetches.isIdle && this.announced.size === 0 && this.fetching.length === 0
@@ -473,7 +458,7 @@ export class NodeCore {
 
   private refreshDemand(nowMs: number): void {
     const rates = this.demand
-      .top(this.demandModelCount(), nowMs)
+      .top(this.pace.demandModelCount(this.ledger.count), nowMs)
       .filter(({ ratePerS }) => ratePerS >= this.options.demandRatePerSMin)
       .map(({ model, ratePerS }) => ({ model, ratePerS: Number(ratePerS.toPrecision(3)) }))
       .sort((a, b) => compareIds(a.model, b.model))
@@ -481,13 +466,6 @@ export class NodeCore {
     if (demandIsNews(this.publisher.said('demand') ?? { rates: [] }, { rates }, this.options.significance)) {
       this.publisher.announce('demand', nowMs, false)
     }
-  }
-
-  /** As many as may be said every so often, in a cluster of this size. */
-  private demandModelCount(): number {
-    const { demandModelsMin, demandModelsMax, demandPeriodMs } = this.options
-    const bytes = this.pace.backgroundBytes(demandPeriodMs, this.ledger.count) - roughHeadBytes
-    return Math.max(demandModelsMin, Math.min(demandModelsMax, Math.floor(bytes / roughRateBytes)))
   }
 
   private expire(nowMs: number): Effect[] {
@@ -508,6 +486,12 @@ export class NodeCore {
 }
 
 const noEffects: readonly Effect[] = []
+
+/**
+ * Events after which no fetch has anything new to do. Entries are looked at one by one: only those count that say who has, or has
+ * no more, what is on its way in. Whatever else changes the next tick sees.
+ */
+const aloofKinds: ReadonlySet<Event['kind']> = new Set(['digest', 'demand', 'local-state', 'rtt-measured', 'pins'])
 
 function toPublish(sealed: SealedEntry): Effect {
   return { kind: 'publish', sealed }

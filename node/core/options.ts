@@ -31,11 +31,6 @@ export interface NodeCoreOptions {
   readonly expiryCheckMs: number
   /** Time between two looks at our own demand; publishing has its own interval. */
   readonly demandCheckMs: number
-  /** Models in a demand entry: the tail below is not worth its bytes. */
-  readonly demandModelsMax: number
-  /** In a large cluster fewer, so many that demand can be said about every `demandPeriodMs`, but not below this. */
-  readonly demandModelsMin: number
-  readonly demandPeriodMs: number
   /** With fetches under way, the time between two looks for flights that take too long and sources that are free again. */
   readonly fetchLookMs: number
   /** Rates below one request in a quarter of an hour are forgotten. */
@@ -56,9 +51,6 @@ export const defaultNodeCoreOptions: NodeCoreOptions = {
   sharesPartialModels: false,
   expiryCheckMs: 5_000,
   demandCheckMs: 1_000,
-  demandModelsMax: 64,
-  demandModelsMin: 8,
-  demandPeriodMs: 60_000,
   fetchLookMs: 100,
   demandRatePerSMin: 0.001,
 }

@@ -83,3 +83,9 @@ describe('news', () => {
     expect(hearing(500, 60, state).stretch).toBe(1)
   })
 })
+
+test('a demand entry speaks of fewer models in a larger cluster, but of some in any', () => {
+  const counts = [10, 100, 1_000, 10_000].map((nodeCount) => new GossipPace().demandModelCount(nodeCount))
+  expect(counts.toSorted((a, b) => b - a)).toEqual(counts)
+  expect([counts[0], counts.at(-1)]).toEqual([64, 8])
+})

@@ -47,11 +47,21 @@ static void note_use(struct shared *shared, int model, uint64_t size_bytes, uint
   pthread_mutex_unlock(&shared->mutex);
 }
 
+/* What others hold may leave no room for it: a client then waits until they let go, and the wait counts. */
+static holdfast_model *open_or_wait(holdfast_connection *connection, const char *name) {
+  for (;;) {
+    holdfast_model *model;
+    if (holdfast_open(connection, name, 0, HOLDFAST_NO_DEADLINE, &model) == 0) return model;
+    if (strcmp(holdfast_error_code(), "MEMORY_FULL") != 0) die_of_store(name);
+    usleep(1000);
+  }
+}
+
 static void run_store(const char *socket_path, int client, struct shared *shared) {
   holdfast_connection *connection = connect_store(socket_path);
   pthread_barrier_wait(&shared->start);
   for (int i = 0; i < load_count[client]; i++) {
-    holdfast_model *model = open_model(connection, models[loads[client][i]]);
+    holdfast_model *model = open_or_wait(connection, models[loads[client][i]]);
     const void *data;
     uint64_t size_bytes;
     if (holdfast_file_data(model, 0, HOLDFAST_NO_DEADLINE, &data, &size_bytes) != 0) die_of_store("wait");

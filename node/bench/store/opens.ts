@@ -15,9 +15,10 @@ export async function openRows(setup: StoreBenchSetup, plan: StoreBenchPlan): Pr
     await store.addRandom(name, sizeBytes, sourceFolder, 7000 + index)
     // Brings it into memory and keeps it there: a lease, not this bench, is what holds a model.
     await programs.number('bytes', ['store', store.socketPath, name])
-    const [ours, bare]: [number[], number[]] = [[], []]
+    const [ours, withClose, bare]: [number[], number[], number[]] = [[], [], []]
     for (let round = 0; round < rounds; round++) {
-      ours.push(...(await programs.numbers('opens', [store.socketPath, name, plan.opensPerRound])))
+      ours.push(...(await programs.numbers('opens', [store.socketPath, name, plan.opensPerRound, 'alone'])))
+      withClose.push(...(await programs.numbers('opens', [store.socketPath, name, plan.opensPerRound, 'with-close'])))
       bare.push(...(await programs.numbers('bare', [sizeBytes, plan.opensPerRound])))
     }
     await store.remove(name)
@@ -33,6 +34,13 @@ export async function openRows(setup: StoreBenchSetup, plan: StoreBenchPlan): Pr
         note: 'lease, descriptor, map, first byte; goal 100',
       },
       { id: `open_hit_p99_us/${label}`, value: quantile(ours, 0.99), unit: 'us', n, note: 'goal 1000' },
+      {
+        id: `open_and_close_p50_us/${label}`,
+        value: quantile(withClose, 0.5),
+        unit: 'us',
+        n,
+        note: 'one after the other, unmap and end of the lease too',
+      },
       { id: `open_hit_bare_p50_us/${label}`, value: bareP50, unit: 'us', n, note: 'a bare descriptor pass + mmap' },
       { id: `open_hit_bare_p99_us/${label}`, value: quantile(bare, 0.99), unit: 'us', n, note: 'the same' },
       { id: `open_hit_vs_bare/${label}`, value: p50 / bareP50, unit: 'ratio', n, note: 'medians; goal 2' },

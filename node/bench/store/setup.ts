@@ -67,7 +67,7 @@ export const fullPlan: StoreBenchPlan = {
   llamaLayers: [{ label: '300MB', layerCount: 22 }],
   warmRepeats: 20,
   inferences: 10,
-  frameworkColdRepeats: 5,
+  frameworkColdRepeats: 3,
   pareto: {
     models: trimsSmallModels.map(({ name, sizeBytes }) => ({ name, sizeBytes: Math.ceil(sizeBytes / paretoScale) })),
     percents: [10, 50, 100],

@@ -23,8 +23,11 @@ const sourceRanks = { device: 0, memory: 1, disk: 2, peer: 3, origin: 4 } as con
 
 /** Infinity when the source has no bandwidth. */
 export function transferMs(sizeBytes: number, source: SourceView): number {
-  if (!(source.bandwidthBytesPerS > 0)) return Number.POSITIVE_INFINITY
-  return source.latencyMs + (sizeBytes / source.bandwidthBytesPerS) * 1000
+  return transferMsAt(sizeBytes, source.latencyMs, source.bandwidthBytesPerS)
+}
+
+export function transferMsAt(sizeBytes: number, latencyMs: number, bandwidthBytesPerS: number): number {
+  return bandwidthBytesPerS > 0 ? latencyMs + (sizeBytes / bandwidthBytesPerS) * 1000 : Number.POSITIVE_INFINITY
 }
 
 /** null when no source can deliver. Ties go by rank of source, then by node id. */

@@ -97,6 +97,7 @@ export class ClusterView {
   private readonly options: ClusterViewOptions
   private readonly selfIndex: number
   private state: StateBody | null = null
+  private zoneChanges = 0
   private readonly tierByModel = new Map<ModelId, ResidentModel>()
 
   constructor(ports: ClusterViewPorts, options: ClusterViewOptions = defaultClusterViewOptions) {
@@ -112,6 +113,7 @@ export class ClusterView {
       isAvoided: (index: number, nowMs: number) => this.isAvoided(index, nowMs),
       isSameZone: (index: number) => this.isSameZone(index),
       speedOf: (index: number) => this.speed(index),
+      revision: () => this.zoneChanges + ledger.revision + book.revision + ports.membership.revision,
     }
     this.placement = new PlacementViewer(
       {
@@ -127,6 +129,7 @@ export class ClusterView {
 
   /** The newest local facts: more recent than what was published. */
   localState(state: StateBody): void {
+    if (state.zone !== this.state?.zone) this.zoneChanges += 1
     this.state = state
   }
 

@@ -4,12 +4,13 @@
  * Answers are kept for a moment. Gossip is older than that anyway, and a plan asks for every model of a tier: without it a node
  * that evicts often would look through all holders of all its models each time.
  */
-import { transferMs } from '../../placement/cost.ts'
+import { transferMs, transferMsAt } from '../../placement/cost.ts'
 import type { CopiesView, ElsewhereView } from '../../placement/marginal-cost.ts'
 import { hashText, pairWeight } from '../../placement/rendezvous.ts'
-import type { ModelId, Tier } from '../../placement/types.ts'
-import type { StateBody } from './events.ts'
+import type { ModelId } from '../../placement/types.ts'
+import type { Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'
+import { isNear, isSource, isUsable, type NodeFacts } from './node-facts.ts'
 import { originKey, type SourceBook, type SpeedEstimate } from './source-book.ts'
 
 export interface ElsewhereOptions {
@@ -22,12 +23,15 @@ export interface ElsewhereOptions {
 export const defaultElsewhereOptions: ElsewhereOptions = { freshMs: 2_000, answersMax: 8_192 }
 
 export interface ElsewherePorts {
+  readonly interner: Interner
   readonly ledger: Ledger
   readonly book: SourceBook
   readonly selfIndex: number
   /** Of this node's own disk, which others are taken to be like. */
   readonly disk: SpeedEstimate
   hashOf(index: number): number
+  /** Rises whenever anything changes that the questions below are answered from. */
+  revision(): number
   /** Suspected, or caught with a wrong chunk. */
   isAvoided(index: number, nowMs: number): boolean
   isSameZone(index: number): boolean
@@ -84,20 +88,30 @@ export class Elsewhere {
     let isZoneKeeper = true
     let isMemoryKeeper = true
     const diskMs = transferMs(sizeBytes, { source: 'disk', ...this.ports.disk }) + initMs
+    const facts = this.factsNow(nowMs)
     for (const { index, resident } of ledger.holdersOf(model)) {
-      const state = this.usable(index, nowMs)
-      if (state === null) continue
-      const isNear = this.ports.isSameZone(index)
-      this.count(isNear ? near : far, index, state, { sizeBytes, tier: resident.tier, diskMs })
-      const weight = pairWeight(modelHash, hashOf(index))
+      const flags = this.flagsOf(facts, index, nowMs)
+      if (flags === 0) continue
+      const isInZone = (flags & isNear) !== 0
+      const isOnDisk = resident.tier === 'disk'
+      const copies = isInZone ? near : far
+      copies.copyCount += 1
+      if ((flags & isSource) !== 0) {
+        const bytesMs = transferMsAt(sizeBytes, facts.latencyMs[index]!, facts.bandwidthBytesPerS[index]!)
+        if (bytesMs < copies.transferMs) copies.transferMs = bytesMs
+      }
+      const forwardMs = facts.forwardMs[index]!
+      if (isOnDisk) copies.diskForwardMs = Math.min(copies.diskForwardMs, forwardMs + diskMs)
+      else if (forwardMs < copies.memoryForwardMs) copies.memoryForwardMs = forwardMs
       // Equal weights, one in four billion: both are keepers, and nothing is lost.
-      if (weight <= own) continue
+      if (pairWeight(modelHash, hashOf(index)) <= own) continue
       isKeeper = false
-      if (isNear) isZoneKeeper = false
-      if (resident.tier !== 'disk') isMemoryKeeper = false
+      if (isInZone) isZoneKeeper = false
+      if (!isOnDisk) isMemoryKeeper = false
     }
     for (const index of ledger.fetchersOf(model)) {
-      if (this.usable(index, nowMs) !== null) (this.ports.isSameZone(index) ? near : far).arrivingCount += 1
+      const flags = this.flagsOf(facts, index, nowMs)
+      if (flags !== 0) ((flags & isNear) !== 0 ? near : far).arrivingCount += 1
     }
     const originMs = originAllowed
       ? transferMs(sizeBytes, { source: 'origin', ...book.estimate(originKey, null) })
@@ -105,26 +119,27 @@ export class Elsewhere {
     return { near, far, originMs, isKeeper, isZoneKeeper, isMemoryKeeper }
   }
 
-  private count(
-    copies: Mutable<CopiesView>,
-    index: number,
-    { queueMs, bulkAddress }: StateBody,
-    { sizeBytes, tier, diskMs }: { readonly sizeBytes: number; readonly tier: Tier; readonly diskMs: number },
-  ): void {
-    const speed = this.ports.speedOf(index)
-    copies.copyCount += 1
-    if (bulkAddress !== '') {
-      copies.transferMs = Math.min(copies.transferMs, transferMs(sizeBytes, { source: 'peer', ...speed }))
-    }
-    const forwardMs = speed.latencyMs + queueMs
-    if (tier === 'disk') copies.diskForwardMs = Math.min(copies.diskForwardMs, forwardMs + diskMs)
-    else copies.memoryForwardMs = Math.min(copies.memoryForwardMs, forwardMs)
+  private factsNow(nowMs: number): NodeFacts {
+    const { interner } = this.ports
+    interner.facts.begin(this, nowMs, this.ports.revision(), interner.count)
+    return interner.facts
   }
 
-  /** Null for this node itself, and for one that is not to be counted on. */
-  private usable(index: number, nowMs: number): StateBody | null {
-    const state = index === this.ports.selfIndex ? null : this.ports.ledger.get('state', index)?.body
-    return state === undefined || state === null || state.draining || this.ports.isAvoided(index, nowMs) ? null : state
+  /** 0 for this node itself, and for one that is not to be counted on. */
+  private flagsOf(facts: NodeFacts, index: number, nowMs: number): number {
+    if (!facts.isFound(index)) this.find(facts, index, nowMs)
+    return facts.flags[index]!
+  }
+
+  private find(facts: NodeFacts, index: number, nowMs: number): void {
+    const { selfIndex, ledger } = this.ports
+    const state = index === selfIndex ? undefined : ledger.get('state', index)?.body
+    if (state === undefined || state.draining || this.ports.isAvoided(index, nowMs)) {
+      facts.skip(index)
+      return
+    }
+    const flags = isUsable + (this.ports.isSameZone(index) ? isNear : 0) + (state.bulkAddress === '' ? 0 : isSource)
+    facts.found(index, flags, this.ports.speedOf(index), state.queueMs)
   }
 }
 

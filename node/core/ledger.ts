@@ -75,6 +75,7 @@ export class Ledger {
   private readonly versionSums = new Int32Array(sumCount)
   private changes: readonly ModelChange[] = noChanges
   private entryCount = 0
+  private writeCount = 0
   private nodeCount = 0
   private nextSweepAtMs = Number.NEGATIVE_INFINITY
   /** Nobody can expire before this. */
@@ -100,6 +101,11 @@ export class Ledger {
   /** Nodes with at least one entry. */
   get count(): number {
     return this.nodeCount
+  }
+
+  /** Rises with every entry that comes or goes. */
+  get revision(): number {
+    return this.writeCount
   }
 
   /** What the last entry that was applied changed, by model. */
@@ -386,6 +392,7 @@ export class Ledger {
     this.pages[pageNumber] = step.next
     this.versionSums[nodeHash % sumCount]! ^= step.hashChange
     this.changes = step.changes
+    this.writeCount += 1
     if (step.changes.length > 0) this.models.follow(index, index === this.selfIndex, step.changes)
   }
 

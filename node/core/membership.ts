@@ -30,6 +30,7 @@ export class Membership {
   private readonly own = new Map<number, Version>()
   private readonly avoidUntilMs = new Map<number, number>()
   private readonly rttMs = new Map<number, number>()
+  private changes = 0
   /** By suspect, then by author: what the suspicion entries in the ledger say. Small, since most of the time nobody is suspected. */
   private readonly heard = new Map<NodeId, Map<number, Version>>()
 
@@ -43,8 +44,14 @@ export class Membership {
     this.options = options
   }
 
+  /** Rises whenever it may have changed who is suspected, or how far away somebody is. */
+  get revision(): number {
+    return this.changes
+  }
+
   /** True when our own suspicions changed and are to be published. */
   peerUp(index: number): boolean {
+    this.changes += 1
     this.connected.add(index)
     this.avoidUntilMs.delete(index)
     return this.own.delete(index)
@@ -60,6 +67,7 @@ export class Membership {
   }
 
   measured(index: number, rttMs: number): void {
+    this.changes += 1
     this.rttMs.set(index, rttMs)
   }
 
@@ -68,12 +76,14 @@ export class Membership {
     const held = this.own.get(index)
     const state = this.ledger.get('state', index)
     if (held === undefined || state === null || compareVersions(state, held) <= 0) return false
+    this.changes += 1
     return this.own.delete(index)
   }
 
   /** After the ledger took a suspicion entry. Returns the nodes newly suspected by its author, and whether this node is one. */
   suspicionApplied(entry: Entry<'suspicion'>): { suspected: NodeId[]; self: boolean } {
     const author = this.interner.index(entry.node)
+    this.changes += 1
     const before = this.suspectsOf(author)
     this.forgetAuthor(author)
     const suspected: NodeId[] = []
@@ -92,6 +102,7 @@ export class Membership {
 
   /** The ledger removed these nodes: what they said and what was said of them is void. */
   removed(indices: readonly number[]): boolean {
+    this.changes += 1
     let changed = false
     for (const index of indices) {
       changed = this.own.delete(index) || changed
@@ -157,6 +168,7 @@ export class Membership {
   }
 
   private suspect(index: number, nowMs: number): boolean {
+    this.changes += 1
     this.avoidUntilMs.set(index, nowMs + this.options.avoidMs)
     const state = this.ledger.get('state', index)
     if (state === null) return false

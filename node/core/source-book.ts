@@ -68,11 +68,17 @@ export class SourceBook {
   private readonly options: SourceBookOptions
   private readonly pages = new Map<SourceKey, Page>()
   private lastDistrustUntilMs = Number.NEGATIVE_INFINITY
+  private changes = 0
   /** By an operator, until an operator says otherwise. */
   private readonly banned = new Set<SourceKey>()
 
   constructor(options: SourceBookOptions = defaultSourceBookOptions) {
     this.options = options
+  }
+
+  /** Rises whenever an estimate or a distrust may have changed. */
+  get revision(): number {
+    return this.changes
   }
 
   /** `peer` null: the origin, whose latency is the time of its fastest small chunk. `rttMs` null: not measured. */
@@ -118,6 +124,7 @@ export class SourceBook {
   /** Call before `ended`: flights that ran at the same time shared the bandwidth. */
   delivered(key: SourceKey, sizeBytes: number, elapsedMs: number): void {
     const page = this.page(key)
+    this.changes += 1
     page.failuresInARow = 0
     page.pausedUntilMs = Number.NEGATIVE_INFINITY
     if (sizeBytes < this.options.sampleBytesMin) {
@@ -162,11 +169,13 @@ export class SourceBook {
   }
 
   distrust(key: SourceKey, nowMs: number): void {
+    this.changes += 1
     this.page(key).distrustedUntilMs = nowMs + this.options.distrustMs
     this.lastDistrustUntilMs = Math.max(this.lastDistrustUntilMs, nowMs + this.options.distrustMs)
   }
 
   setBanned(key: SourceKey, banned: boolean): void {
+    this.changes += 1
     if (banned) this.banned.add(key)
     else this.banned.delete(key)
   }
@@ -184,6 +193,7 @@ export class SourceBook {
 
   /** The ledger forgot the node: keep only what must outlive it. */
   forget(key: SourceKey, nowMs: number): void {
+    this.changes += 1
     const page = this.pages.get(key)
     if (page !== undefined && page.flights === 0 && page.distrustedUntilMs <= nowMs) this.pages.delete(key)
   }

@@ -45,7 +45,7 @@ export class Cluster implements World {
   readonly metrics: Metrics
   readonly log: EventLog | null
   readonly forming: Forming
-  readonly control = { delayMs: 0 }
+  readonly control = { delayMs: 0, isQuiet: false }
   readonly requests: RequestTable
   readonly peers: PeerGraph
   readonly random: Prng

@@ -50,6 +50,7 @@ export class Placer {
   }
 
   private round(): void {
+    if (this.world.control.isQuiet) return
     const { policy } = this.world.scenario
     const view = this.view()
     const decisions = planPlacement(view, this.options)

@@ -31,6 +31,6 @@ export interface World {
   /** Null when nobody reads it: a line per event is most of the time of a large run. */
   readonly log: EventLog | null
   readonly forming: Forming
-  /** Every message between cores comes so much later. Faults and comparisons set it. */
-  control: { delayMs: number }
+  /** Every message between cores comes so much later: faults and comparisons set it. Quiet: placement moves nothing more. */
+  control: { delayMs: number; isQuiet: boolean }
 }

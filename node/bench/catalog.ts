@@ -23,4 +23,8 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
     measures: 'load delay of the default policy beside the best online and clairvoyant ones; requests per second',
     load: async () => (await import('./placement.ts')).placementBench,
   },
+  sim: {
+    measures: 'the simulator at scale, what knowing the cluster is worth, and real daemons beside their simulation',
+    load: async () => (await import('./sim.ts')).simBench,
+  },
 }

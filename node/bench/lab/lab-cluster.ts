@@ -1,0 +1,172 @@
+/**
+ * Real daemons on the hosts of a laboratory, with generated models at an origin that stands on a host of its own. One daemon per
+ * host; the origin's host is named `origin` and runs none.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { loadPublisherKey, openOrigin, push } from '../../../origin/index.ts'
+import { HoldfastError } from '../../../placement/errors.ts'
+import { createPrng } from '../../../placement/index.ts'
+import { type InferBody, makeBody } from '../../demo/ask.ts'
+import { writeModel } from '../../demo/models/index.ts'
+import { buildMlp } from '../../demo/models/mlp.ts'
+import { readInputs } from '../../demo/read-inputs.ts'
+import { type SpawnedNode, type SpawnNodeOptions, spawnNode } from '../../demo/spawn-node.ts'
+import { ClusterKey } from '../../net/index.ts'
+import { systemClock } from '../../system.ts'
+import type { LabHost, NetworkLab } from './network-lab.ts'
+import type { Served } from './origin-front.ts'
+
+export interface LabModel {
+  /** As in `lab/m07`. */
+  readonly name: string
+  readonly sizeBytes: number
+}
+
+export interface LabNode {
+  readonly host: string
+  readonly zone: string
+  readonly options: SpawnNodeOptions['options']
+}
+
+export interface LabClusterSpec {
+  readonly nodes: readonly LabNode[]
+  readonly models: readonly LabModel[]
+}
+
+const originHost = 'origin'
+const originPort = 9000
+const bulkPort = 9001
+const clusterPort = 9002
+const httpPort = 9003
+const lookMs = 200
+const formedTimeoutMs = 60_000
+
+export class LabCluster {
+  readonly nodes: SpawnedNode[] = []
+  /** Manifest digests by name. */
+  readonly digests = new Map<string, string>()
+  private readonly lab: NetworkLab
+  private readonly folder: string
+  private origin: ChildProcess | null = null
+  /** All models take the same input. */
+  body: InferBody = { inputs: [] }
+
+  private constructor(lab: NetworkLab, folder: string) {
+    this.lab = lab
+    this.folder = folder
+  }
+
+  static async start(lab: NetworkLab, spec: LabClusterSpec): Promise<LabCluster> {
+    const cluster = new LabCluster(lab, await mkdtemp(join(tmpdir(), 'holdfast-lab-')))
+    try {
+      await cluster.pushModels(spec.models)
+      await cluster.startOrigin()
+      await cluster.startNodes(spec.nodes)
+      await cluster.formed()
+    } catch (error) {
+      await cluster.dispose()
+      throw error
+    }
+    return cluster
+  }
+
+  async originServed(): Promise<Served> {
+    return (await fetch(`http://${this.originAddress}/-/served`)).json() as Promise<Served>
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()))
+    this.origin?.kill('SIGKILL')
+    await rm(this.folder, { recursive: true, force: true })
+  }
+
+  private get originAddress(): string {
+    return `${this.lab.host(originHost).address}:${originPort}`
+  }
+
+  private get originFolder(): string {
+    return join(this.folder, 'origin')
+  }
+
+  private async pushModels(models: readonly LabModel[]): Promise<void> {
+    await mkdir(this.originFolder)
+    const origin = openOrigin(pathToFileURL(this.originFolder).href)
+    const publisherKey = await loadPublisherKey(join(this.folder, 'publisher.key'))
+    for (const [index, { name, sizeBytes }] of models.entries()) {
+      const source = join(this.folder, 'models', String(index))
+      const pieces = buildMlp(sizeBytes).pieces()
+      const { files } = await writeModel([{ path: 'model.onnx', pieces }], source, { seed: index + 1 })
+      if (index === 0) this.body = makeBody(await readInputs(files[0]!), createPrng(1))
+      this.digests.set(name, (await push({ source, name, origin, publisherKey })).digest)
+      await rm(source, { recursive: true })
+    }
+  }
+
+  private async startOrigin(): Promise<void> {
+    const { enter, address } = this.lab.host(originHost)
+    const script = join(import.meta.dirname, `origin-front${import.meta.filename.slice(-3)}`)
+    const words = [process.execPath, script, this.originFolder, address, String(originPort)]
+    const [command, ...rest] = [...enter, ...words]
+    this.origin = spawn(command!, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(this.origin.stdout!, 'data')
+  }
+
+  private async startNodes(nodes: readonly LabNode[]): Promise<void> {
+    const keyFile = join(this.folder, 'cluster.key')
+    await writeFile(keyFile, ClusterKey.generate().text())
+    for (const { host, zone, options } of nodes) {
+      const { enter, address } = this.lab.host(host)
+      const bootstrap = this.nodes[0]?.addresses[0]
+      this.nodes.push(
+        await spawnNode({
+          name: host,
+          dataPath: join(this.folder, host),
+          logPath: join(this.folder, `${host}.log`),
+          enter,
+          environment: { AWS_ACCESS_KEY_ID: 'lab', AWS_SECRET_ACCESS_KEY: 'lab' },
+          options: {
+            'origin.url': `s3://lab?endpoint=http://${this.originAddress}`,
+            'cluster.keyFile': keyFile,
+            'cluster.listen': `/ip4/${address}/tcp/${clusterPort}`,
+            'cluster.bulkPort': bulkPort,
+            'http.host': address,
+            'http.port': httpPort,
+            'admin.token': labToken,
+            'node.zone': zone,
+            ...(bootstrap === undefined ? {} : { 'cluster.bootstrap': bootstrap }),
+            ...options,
+          },
+        }),
+      )
+    }
+  }
+
+  private async formed(): Promise<void> {
+    const deadlineMs = systemClock.nowMs() + formedTimeoutMs
+    for (const node of this.nodes) {
+      while ((await memberCount(node)) < this.nodes.length) {
+        if (systemClock.nowMs() > deadlineMs) {
+          throw new HoldfastError('SYSTEM', `${node.name} sees ${await memberCount(node)} nodes after a minute.`)
+        }
+        await new Promise((resolve) => setTimeout(resolve, lookMs))
+      }
+    }
+  }
+}
+
+/** The interface is bound to an address that others reach, so it asks for a token. */
+const labToken = 'laboratory-admin-token'
+
+async function memberCount(node: Pick<SpawnedNode, 'httpUrl'>): Promise<number> {
+  const response = await fetch(`${node.httpUrl}/v1/cluster`, { headers: { authorization: `Bearer ${labToken}` } })
+  return ((await response.json()) as { members?: unknown[] }).members?.length ?? 0
+}
+
+export function hostsOf(lab: NetworkLab): readonly LabHost[] {
+  return lab.hosts.filter(({ name }) => name !== originHost)
+}

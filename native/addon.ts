@@ -36,6 +36,7 @@ export interface RawStore {
   dropMemory(sha256: string): boolean
   dropDisk(sha256: string): Promise<boolean>
   diskPathOf(sha256: string): string | null
+  exportedPathOf(digest: string): string | null
   verifyDisk(sha256: string): Promise<boolean>
   publish(entry: CatalogEntry, names: readonly string[]): void
   unpublish(digest: string): void

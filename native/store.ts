@@ -74,6 +74,10 @@ class NativeStore implements Store {
     return wrapSync(() => this.raw.diskPathOf(sha256))
   }
 
+  exportedPathOf(digest: string): string | null {
+    return wrapSync(() => this.raw.exportedPathOf(digest))
+  }
+
   verifyDisk(sha256: Sha256): Promise<boolean> {
     return wrapAsync(() => this.raw.verifyDisk(sha256))
   }

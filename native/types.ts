@@ -21,6 +21,11 @@ export interface StoreOptions {
   readonly leasesPerConnectionMax: number
   /** sha256 of a token that opens everything, for the processes that the daemon starts itself. */
   readonly ownTokenDigest?: Sha256
+  /**
+   * Folder on a tmpfs that keeps segments as read-only files, and a tree of them per published model, for programs that open a path.
+   * BAD_CONFIG when it is none, too small, writable by others or in use. None: segments are sealed memfds, which is safer.
+   */
+  readonly exportPath?: string
   /** The first rules; nobody is served before they hold. None: see setAccess. */
   readonly accessRules?: readonly AccessRule[]
 }
@@ -157,6 +162,11 @@ export interface Store {
   dropDisk(sha256: Sha256): Promise<boolean>
   /** Path of a blob in the disk tier, or null. */
   diskPathOf(sha256: Sha256): string | null
+  /**
+   * Folder with the files of a model by their paths; stays while the model does, so as long as a lease does. Null unless segments are
+   * exported, and while the model is not published or not complete in memory.
+   */
+  exportedPathOf(digest: string): string | null
   /** Hashes a disk blob again; a bad one is removed. */
   verifyDisk(sha256: Sha256): Promise<boolean>
 

@@ -7,6 +7,7 @@
 import { dirname } from 'node:path'
 import { notifyService } from '../native/index.ts'
 import type { NodeId } from '../placement/types.ts'
+import { modelPaths } from './cache/model-paths.ts'
 import { restoreModels } from './cache/restore-models.ts'
 import { StoreDesk } from './cache/store-desk.ts'
 import { LocalStateTeller } from './cluster/local-state.ts'
@@ -186,6 +187,8 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
       cluster: () => ({ self: network.self, version, members: views.members() }),
       models: () => views.models(),
       loading: (model) => cache.loading(model),
+      paths: ({ digest, manifest }) => modelPaths(store, digest, manifest.files),
+      resolveDigest: (digest) => directory.resolveDigest(digest),
       clock,
     },
     {

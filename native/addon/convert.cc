@@ -129,6 +129,8 @@ StoreOptions StoreOptionsFrom(const Napi::Value& value) {
   const Napi::Value access = object.Get("accessRules");
   if (access.IsArray()) options.server.access = AccessRulesFrom(access);
   options.memory_limit_bytes = SizeFrom(object.Get("memoryLimitBytes"));
+  const Napi::Value export_path = object.Get("exportPath");
+  if (export_path.IsString()) options.export_path = StringFrom(export_path);
   options.disk_path = StringFrom(object.Get("diskPath"));
   options.disk_limit_bytes = SizeFrom(object.Get("diskLimitBytes"));
   return options;

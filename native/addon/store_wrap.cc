@@ -100,6 +100,7 @@ Napi::Function StoreWrap::Define(Napi::Env env) {
                       InstanceMethod<&StoreWrap::Promote>("promote"), InstanceMethod<&StoreWrap::Read>("read"),
                       InstanceMethod<&StoreWrap::DropMemory>("dropMemory"), InstanceMethod<&StoreWrap::DropDisk>("dropDisk"),
                       InstanceMethod<&StoreWrap::DiskPathOf>("diskPathOf"), InstanceMethod<&StoreWrap::VerifyDisk>("verifyDisk"),
+                      InstanceMethod<&StoreWrap::ExportedPathOf>("exportedPathOf"),
                       InstanceMethod<&StoreWrap::Publish>("publish"), InstanceMethod<&StoreWrap::Unpublish>("unpublish"),
                       InstanceMethod<&StoreWrap::RemoveName>("removeName"), InstanceMethod<&StoreWrap::AnswerOpen>("answerOpen"),
                       InstanceMethod<&StoreWrap::RefuseOpen>("refuseOpen"),
@@ -216,6 +217,11 @@ Napi::Value StoreWrap::DropDisk(const Napi::CallbackInfo& info) {
 
 Napi::Value StoreWrap::DiskPathOf(const Napi::CallbackInfo& info) {
   const std::string path = context_->store->DiskPathOf(DigestFrom(info[0]));
+  return path.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), path));
+}
+
+Napi::Value StoreWrap::ExportedPathOf(const Napi::CallbackInfo& info) {
+  const std::string path = context_->store->ExportedPathOf(StringFrom(info[0]));
   return path.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), path));
 }
 

@@ -37,6 +37,7 @@ class StoreWrap : public Napi::ObjectWrap<StoreWrap> {
   Napi::Value DropMemory(const Napi::CallbackInfo& info);
   Napi::Value DropDisk(const Napi::CallbackInfo& info);
   Napi::Value DiskPathOf(const Napi::CallbackInfo& info);
+  Napi::Value ExportedPathOf(const Napi::CallbackInfo& info);
   Napi::Value VerifyDisk(const Napi::CallbackInfo& info);
   void Publish(const Napi::CallbackInfo& info);
   void Unpublish(const Napi::CallbackInfo& info);

@@ -77,7 +77,7 @@ Frame Connection::NextModelFrame(const Outgoing& item, uint32_t* next_file, uint
     const GrantedBlob& blob = item.grant->blobs[*next_blob];
     frame.fds.push_back(blob.segment->read_only_fd());
     if (blob.ready != nullptr) frame.fds.push_back(blob.ready->read_only_fd());
-    const BlobTransfer state = blob.ready != nullptr ? BlobTransfer::kArriving : BlobTransfer::kComplete;
+    const int state = (blob.ready != nullptr ? kBlobArriving : 0) | (blob.segment->exported() ? kBlobExported : 0);
     if (version >= 2) writer.U8(static_cast<uint8_t>(state));
   }
   writer.PatchU32(counts_at + 4, file_count);

@@ -1,12 +1,15 @@
 // Invariants: files and blobs arrive in order, without gaps. Every descriptor is mapped at once, and closed unless it is kept, so that a
 // model of any number of files needs few of them. A blob is mapped only when its seals promise that it can neither shrink (a read
-// would die of SIGBUS) nor be written (by whoever else holds it); one that still arrives comes with a ready page, and its address
+// would die of SIGBUS) nor be written (by whoever else holds it), or when the store says that it exports it as a read-only file, for which
+// its operator answers; one that still arrives comes with a ready page, and its address
 // leaves this file only for ranges that the page has marked.
 #include "model_assembly.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <atomic>
 #include <cerrno>
@@ -63,12 +66,24 @@ struct Blob {
   std::unique_ptr<ReadyView> ready;
 };
 
-Status MapBlob(UniqueFd fd, const UniqueFd* ready_page, Blob* blob) {
+// A read-only descriptor of a file in memory that its mode lets nobody write.
+bool IsExported(int fd, const struct stat& info) {
+  struct statfs system;
+  return fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC && S_ISREG(info.st_mode) && (info.st_mode & 0222) == 0 &&
+         (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+}
+
+bool IsSealed(int fd, bool arriving) {
+  const int seals = fcntl(fd, F_GET_SEALS);
+  const int needed = (arriving ? F_SEAL_FUTURE_WRITE : F_SEAL_WRITE) | F_SEAL_SHRINK;
+  return seals >= 0 && (seals & needed) == needed;
+}
+
+Status MapBlob(UniqueFd fd, bool exported, const UniqueFd* ready_page, Blob* blob) {
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return Status::Errno(code::kSystem, "fstat of a segment", errno);
-  const int seals = fcntl(fd.get(), F_GET_SEALS);
-  const int needed = (ready_page == nullptr ? F_SEAL_WRITE : F_SEAL_FUTURE_WRITE) | F_SEAL_SHRINK;
-  if (seals < 0 || (seals & needed) != needed) return Broken("a descriptor that is not a sealed segment");
+  const bool sealed = IsSealed(fd.get(), ready_page != nullptr);
+  if (!sealed && !(exported && IsExported(fd.get(), info))) return Broken("a descriptor that is not a sealed segment");
   if (info.st_size == 0) return Status();
   const auto size_bytes = static_cast<uint64_t>(info.st_size);
   if (ready_page != nullptr) {
@@ -79,7 +94,8 @@ Status MapBlob(UniqueFd fd, const UniqueFd* ready_page, Blob* blob) {
   if (map == MAP_FAILED) return Status::Errno(code::kSystem, "mmap of a segment", errno);
   blob->data = static_cast<const uint8_t*>(map);
   blob->size_bytes = size_bytes;
-  if (size_bytes >= kKeptBytesMin) blob->fd = KeptFd(std::move(fd));
+  // A store that comes back takes sealed segments only.
+  if (sealed && size_bytes >= kKeptBytesMin) blob->fd = KeptFd(std::move(fd));
   return Status();
 }
 
@@ -167,9 +183,12 @@ class ModelAssembly::Lease final : public OpenedModel {
     }
     for (uint32_t i = 0; i < file_count && frame->ok(); i++) AddFile(frame);
     std::vector<bool> arriving(blob_count);
+    std::vector<bool> exported(blob_count);
     size_t fds_needed = blob_count;
     for (uint32_t i = 0; i < blob_count && link_->version() >= 2; i++) {
-      arriving[i] = frame->U8() == static_cast<uint8_t>(BlobTransfer::kArriving);
+      const uint8_t state = frame->U8();
+      arriving[i] = (state & kBlobArriving) != 0;
+      exported[i] = (state & kBlobExported) != 0;
       fds_needed += arriving[i];
     }
     if (!frame->AtEnd() || fds_needed != fds.size()) return Broken("a malformed model frame");
@@ -178,7 +197,7 @@ class ModelAssembly::Lease final : public OpenedModel {
       blobs_.emplace_back();
       UniqueFd& fd = fds[next++];
       const UniqueFd* ready_page = arriving[i] ? &fds[next++] : nullptr;
-      Status status = MapBlob(std::move(fd), ready_page, &blobs_.back());
+      Status status = MapBlob(std::move(fd), exported[i], ready_page, &blobs_.back());
       if (!status.ok()) return status;
     }
     return complete() ? CheckFiles() : Status();

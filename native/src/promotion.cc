@@ -74,7 +74,7 @@ Status Promoter::Begin(const Digest& digest, Read* read) {
   MemoryReservation reservation;
   if (status.ok()) status = budget_->Reserve(read->size_bytes, &reservation);
   if (!status.ok()) return status;
-  status = Segment::Create("holdfast:" + digest.ToHex(), read->size_bytes, std::move(reservation), &read->segment);
+  status = Segment::CreateFor(digest, read->size_bytes, std::move(reservation), folder_, &read->segment);
   if (!status.ok() || read->size_bytes == 0) return status;
   std::vector<uint64_t> ends;
   for (uint64_t at = 0; at < read->size_bytes; at += kSliceBytes) ends.push_back(std::min(at + kSliceBytes, read->size_bytes));

@@ -17,12 +17,16 @@
 
 namespace holdfast {
 
+class ExportFolder;
+
 class Promoter {
  public:
   using Done = std::function<void(Status)>;
 
-  Promoter(std::shared_ptr<DiskTier> disk, std::shared_ptr<MemoryBudget> budget, StoreTable* table, ThreadPool* pool)
-      : disk_(std::move(disk)), budget_(std::move(budget)), table_(table), pool_(pool) {}
+  // `folder`: where segments are exported; null when they are not.
+  Promoter(std::shared_ptr<DiskTier> disk, std::shared_ptr<MemoryBudget> budget, std::shared_ptr<ExportFolder> folder, StoreTable* table,
+           ThreadPool* pool)
+      : disk_(std::move(disk)), budget_(std::move(budget)), folder_(std::move(folder)), table_(table), pool_(pool) {}
 
   // Joins a running read of the same blob. `done` is called once, on a thread of the pool or inside this call.
   void Promote(const Digest& digest, Done done);
@@ -39,6 +43,7 @@ class Promoter {
 
   const std::shared_ptr<DiskTier> disk_;
   const std::shared_ptr<MemoryBudget> budget_;
+  const std::shared_ptr<ExportFolder> folder_;
   StoreTable* const table_;
   ThreadPool* const pool_;
   Mutex mutex_;

@@ -5,6 +5,8 @@
 //   Seal     unmapped, writing descriptor closed       seals + WRITE SEAL
 //   Adopt    a sealed one of a store that has gone: from here on like one that was sealed here
 //
+// An exported one is a file without a name until Seal gives it one; it has no seals, and the folder's header says what that means.
+//
 // Invariants: the descriptor that can write never leaves this file. Before any descriptor can leave, the seals make every
 // further writable mapping and every write() fail, also for whoever reopens the file through /proc as root. map_ is the only
 // writable mapping and is not inherited by a fork.
@@ -25,6 +27,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "export_folder.h"
 #include "holdfast/unique_fd.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -43,27 +46,31 @@ class SegmentImpl final : public Segment {
   SegmentImpl(uint64_t size_bytes, MemoryReservation reservation)
       : reservation_(std::move(reservation)), size_bytes_(size_bytes) {}
 
-  ~SegmentImpl() override { Unmap(); }
+  ~SegmentImpl() override {
+    if (folder_ != nullptr && sealed_) folder_->Remove(digest_, read_fd_.get());
+    Unmap();
+  }
 
   Status Init(const std::string& label) {
     write_fd_.Reset(memfd_create(label.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!write_fd_.valid()) return Failure("memfd_create");
     const int fd = write_fd_.get();
     if (fchmod(fd, 0400) != 0) return Failure("fchmod of a memfd");
-    if (ftruncate(fd, static_cast<off_t>(size_bytes_)) != 0) return Failure("ftruncate of a memfd");
-    if (size_bytes_ > 0) {
-      void* map = mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-      if (map == MAP_FAILED) return Failure("mmap of a memfd");
-      map_ = static_cast<uint8_t*>(map);
-      if (madvise(map_, size_bytes_, MADV_DONTFORK) != 0) return Failure("madvise(MADV_DONTFORK)");
-    }
+    Status status = MapWritable();
+    if (!status.ok()) return status;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
       return Failure("F_SEAL_FUTURE_WRITE (Linux 5.1 or later is needed)");
     }
-    const std::string path = "/proc/self/fd/" + std::to_string(fd);
-    read_fd_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!read_fd_.valid()) return Failure("read-only reopen of a memfd through /proc");
-    return Status();
+    return OpenReadOnly(fd);
+  }
+
+  Status InitExported(const Digest& digest, std::shared_ptr<ExportFolder> folder) {
+    Status status = folder->NewFile(&write_fd_);
+    if (status.ok()) status = MapWritable();
+    if (status.ok()) status = OpenReadOnly(write_fd_.get());
+    digest_ = digest;
+    folder_ = std::move(folder);
+    return status;
   }
 
   Status InitAdopted(UniqueFd fd) {
@@ -77,11 +84,9 @@ class SegmentImpl final : public Segment {
       return Status::Error(code::kBadRequest, "A segment that is handed back is not a sealed memfd of its blob's size");
     }
     // Of our own, so that nobody shares its flags and position.
-    const std::string path = "/proc/self/fd/" + std::to_string(fd.get());
-    read_fd_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!read_fd_.valid()) return Failure("read-only reopen of a segment that is handed back");
-    sealed_ = true;
-    return Status();
+    Status status = OpenReadOnly(fd.get());
+    sealed_ = status.ok();
+    return status;
   }
 
   uint64_t size_bytes() const override { return size_bytes_; }
@@ -103,13 +108,19 @@ class SegmentImpl final : public Segment {
 
   Status Seal() override {
     Unmap();
-    if (fcntl(write_fd_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) != 0) return Failure("F_SEAL_WRITE");
+    if (folder_ != nullptr) {
+      Status status = folder_->Place(digest_, write_fd_.get());
+      if (!status.ok()) return status;
+    } else if (fcntl(write_fd_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+      return Failure("F_SEAL_WRITE");
+    }
     write_fd_.Reset();
     sealed_ = true;
     return Status();
   }
 
   bool sealed() const override { return sealed_; }
+  bool exported() const override { return folder_ != nullptr; }
   int read_only_fd() const override { return read_fd_.get(); }
 
   Status Read(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) const override {
@@ -130,6 +141,21 @@ class SegmentImpl final : public Segment {
  private:
   static Status Failure(const char* what) { return Status::Errno(code::kSystem, what, errno); }
 
+  Status MapWritable() {
+    if (ftruncate(write_fd_.get(), static_cast<off_t>(size_bytes_)) != 0) return Failure("ftruncate of a segment");
+    if (size_bytes_ == 0) return Status();
+    void* map = mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, write_fd_.get(), 0);
+    if (map == MAP_FAILED) return Failure("mmap of a segment");
+    map_ = static_cast<uint8_t*>(map);
+    return madvise(map_, size_bytes_, MADV_DONTFORK) == 0 ? Status() : Failure("madvise(MADV_DONTFORK)");
+  }
+
+  Status OpenReadOnly(int fd) {
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    read_fd_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    return read_fd_.valid() ? Status() : Failure("read-only reopen of a segment through /proc");
+  }
+
   void Unmap() {
     if (map_ != nullptr) munmap(map_, size_bytes_);
     map_ = nullptr;
@@ -143,6 +169,9 @@ class SegmentImpl final : public Segment {
   UniqueFd read_fd_;
   uint8_t* map_ = nullptr;
   std::atomic<bool> sealed_ = false;
+  Digest digest_;
+  // Null for a memfd.
+  std::shared_ptr<ExportFolder> folder_;
 };
 
 }  // namespace
@@ -151,6 +180,15 @@ Status Segment::Adopt(UniqueFd fd, uint64_t size_bytes, MemoryReservation reserv
   auto adopted = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));
   Status status = adopted->InitAdopted(std::move(fd));
   if (status.ok()) *segment = std::move(adopted);
+  return status;
+}
+
+Status Segment::CreateFor(const Digest& digest, uint64_t size_bytes, MemoryReservation reservation,
+                          std::shared_ptr<ExportFolder> folder, std::shared_ptr<Segment>* segment) {
+  if (folder == nullptr) return Create("holdfast:" + digest.ToHex(), size_bytes, std::move(reservation), segment);
+  auto created = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));
+  Status status = created->InitExported(digest, std::move(folder));
+  if (status.ok()) *segment = std::move(created);
   return status;
 }
 

@@ -14,6 +14,7 @@
 #include <unordered_set>
 
 #include "adoption.h"
+#include "export_folder.h"
 #include "holdfast/memory_budget.h"
 #include "holdfast/mutex.h"
 #include "holdfast/sha256.h"
@@ -56,8 +57,14 @@ class StoreImpl final : public Store {
   Status Init(const StoreOptions& options, StoreListener* listener) {
     Status status;
     if (options.disk_limit_bytes > 0) status = DiskTier::Open(options.disk_path, options.disk_limit_bytes, &disk_);
+    if (status.ok() && !options.export_path.empty()) {
+      status = ExportFolder::Open(options.export_path, options.memory_limit_bytes, &export_);
+    }
     if (!status.ok()) return status;
-    promoter_ = std::make_unique<Promoter>(disk_, budget_, shared_->table.get(), pool_.get());
+    if (export_ != nullptr) {
+      shared_->table->SetOnChange([folder = export_, table = shared_->table.get()] { folder->ShowModels(*table); });
+    }
+    promoter_ = std::make_unique<Promoter>(disk_, budget_, export_, shared_->table.get(), pool_.get());
     adoption_ = std::make_unique<Adoption>(budget_, shared_->table.get(), pool_.get());
     ServerOptions server = options.server;
     server.counters = [this] { return Counters(); };
@@ -153,6 +160,10 @@ class StoreImpl final : public Store {
     return disk_ != nullptr && disk_->Find(digest, nullptr) ? disk_->PathOf(digest) : std::string();
   }
 
+  std::string ExportedPathOf(const std::string& model) const override {
+    return export_ == nullptr ? std::string() : export_->PathOf(model, *shared_->table);
+  }
+
   Status VerifyDisk(const Digest& digest, bool* good) override {
     *good = false;
     if (disk_ == nullptr || !disk_->Find(digest, nullptr)) return Status();
@@ -219,12 +230,14 @@ class StoreImpl final : public Store {
     if (server_ != nullptr) server_->Stop();
     pool_->Drain();
     pool_->Shutdown();
+    if (export_ != nullptr) export_->Close();
   }
 
   void Stop() override {
     MutexLock lock(&ending_);
     if (server_ != nullptr) server_->Stop();
     pool_->Shutdown();
+    if (export_ != nullptr) export_->Close();
   }
 
  private:
@@ -278,7 +291,7 @@ class StoreImpl final : public Store {
       MemoryReservation reservation;
       Status status = budget_->Reserve(spec.size_bytes, &reservation);
       if (status.ok()) {
-        status = Segment::Create("holdfast:" + spec.digest.ToHex(), spec.size_bytes, std::move(reservation), &targets->segment);
+        status = Segment::CreateFor(spec.digest, spec.size_bytes, std::move(reservation), export_, &targets->segment);
       }
       if (status.ok() && spec.size_bytes > 0) status = MakeReadyBoard(spec, &targets->ready);
       if (!status.ok()) return status;
@@ -305,6 +318,8 @@ class StoreImpl final : public Store {
   const std::shared_ptr<Shared> shared_;
   const std::shared_ptr<MemoryBudget> budget_;
   std::shared_ptr<DiskTier> disk_;
+  // Null when segments are memfds.
+  std::shared_ptr<ExportFolder> export_;
   // Before those whose work runs on it: it goes last, but Stop has ended its threads by then.
   const std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Promoter> promoter_;

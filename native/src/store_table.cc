@@ -3,6 +3,7 @@
 // segments by itself, so that unpublishing and renaming leave running leases alone.
 #include "holdfast/store_table.h"
 
+#include <algorithm>
 #include <map>
 #include <unordered_map>
 
@@ -38,11 +39,14 @@ class StoreTableImpl final : public StoreTable {
   }
 
   void AddSegment(const Digest& digest, std::shared_ptr<Segment> segment) override {
-    MutexLock lock(&mutex_);
-    std::shared_ptr<Slot>& slot = slots_[digest];
-    if (slot != nullptr && slot->blob.ready == nullptr) return;
-    if (slot == nullptr || slot->blob.segment != segment) slot = std::make_shared<Slot>(Slot{{std::move(segment), nullptr}, 0});
-    slot->blob.ready = nullptr;
+    {
+      MutexLock lock(&mutex_);
+      std::shared_ptr<Slot>& slot = slots_[digest];
+      if (slot != nullptr && slot->blob.ready == nullptr) return;
+      if (slot == nullptr || slot->blob.segment != segment) slot = std::make_shared<Slot>(Slot{{std::move(segment), nullptr}, 0});
+      slot->blob.ready = nullptr;
+    }
+    on_change_();
   }
 
   std::shared_ptr<Segment> FindSegment(const Digest& digest) const override {
@@ -52,12 +56,15 @@ class StoreTableImpl final : public StoreTable {
   }
 
   DropResult TakeSegment(const Digest& digest, std::shared_ptr<Segment>* segment) override {
-    MutexLock lock(&mutex_);
-    const Slot* slot = FindComplete(digest);
-    if (slot == nullptr) return DropResult::kAbsent;
-    if (slot->leases > 0) return DropResult::kLeased;
-    *segment = slot->blob.segment;
-    slots_.erase(digest);
+    {
+      MutexLock lock(&mutex_);
+      const Slot* slot = FindComplete(digest);
+      if (slot == nullptr) return DropResult::kAbsent;
+      if (slot->leases > 0) return DropResult::kLeased;
+      *segment = slot->blob.segment;
+      slots_.erase(digest);
+    }
+    on_change_();
     return DropResult::kDropped;
   }
 
@@ -68,21 +75,30 @@ class StoreTableImpl final : public StoreTable {
     Status status = IndexBlobs(&model);
     if (!status.ok()) return status;
     auto published = std::make_shared<const Model>(std::move(model));
-    MutexLock lock(&mutex_);
-    for (const std::string& name : names) names_[WithTag(name)] = published->digest;
-    models_[published->digest] = std::move(published);
+    {
+      MutexLock lock(&mutex_);
+      for (const std::string& name : names) names_[WithTag(name)] = published->digest;
+      models_[published->digest] = std::move(published);
+    }
+    on_change_();
     return Status();
   }
 
   void Unpublish(const std::string& digest) override {
-    MutexLock lock(&mutex_);
-    models_.erase(digest);
-    std::erase_if(names_, [&](const auto& entry) { return entry.second == digest; });
+    {
+      MutexLock lock(&mutex_);
+      models_.erase(digest);
+      std::erase_if(names_, [&](const auto& entry) { return entry.second == digest; });
+    }
+    on_change_();
   }
 
   void RemoveName(const std::string& name) override {
-    MutexLock lock(&mutex_);
-    names_.erase(WithTag(name));
+    {
+      MutexLock lock(&mutex_);
+      names_.erase(WithTag(name));
+    }
+    on_change_();
   }
 
   void VisitNames(std::string_view after,
@@ -92,6 +108,23 @@ class StoreTableImpl final : public StoreTable {
       if (models_.contains(it->second) && !visit(it->first, it->second)) return;
     }
   }
+
+  void ListComplete(std::map<std::string, std::shared_ptr<const Model>>* models,
+                    std::map<std::string, std::string>* names) const override {
+    MutexLock lock(&mutex_);
+    for (const auto& [digest, model] : models_) {
+      const bool complete = std::all_of(model->blobs.begin(), model->blobs.end(), [this](const Digest& blob) {
+        const auto found = slots_.find(blob);
+        return found != slots_.end() && found->second->blob.ready == nullptr;
+      });
+      if (complete) models->emplace(digest, model);
+    }
+    for (const auto& [name, digest] : names_) {
+      if (models->contains(digest)) names->emplace(name, digest);
+    }
+  }
+
+  void SetOnChange(std::function<void()> on_change) override { on_change_ = std::move(on_change); }
 
   bool AcquireLease(std::string_view name, pid_t pid, const std::string& tenant, bool arriving,
                     std::shared_ptr<LeaseGrant>* grant) override {
@@ -229,6 +262,7 @@ class StoreTableImpl final : public StoreTable {
     return found == models_.end() ? nullptr : found->second;
   }
 
+  std::function<void()> on_change_ = [] {};
   mutable Mutex mutex_;
   uint64_t last_lease_ GUARDED_BY(mutex_) = 0;
   std::unordered_map<Digest, std::shared_ptr<Slot>, DigestHash> slots_ GUARDED_BY(mutex_);

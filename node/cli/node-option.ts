@@ -13,12 +13,14 @@ export interface NodeFlags {
 
 const defaultUrl = 'http://127.0.0.1:8080'
 
+export function urlOption(): Option {
+  return new Option('--url <url>', 'HTTP address of the node').env('HOLDFAST_URL').default(defaultUrl).argParser(urlOf)
+}
+
 /** --url, --token-file, --json. */
 export function addNodeOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option('--url <url>', 'HTTP address of the node').env('HOLDFAST_URL').default(defaultUrl).argParser(urlOf),
-    )
+    .addOption(urlOption())
     .addOption(
       new Option(
         '--token-file <file>',

@@ -57,6 +57,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
     {
       socketPath: paths.socketPath,
       memoryLimitBytes: options['memory.limitBytes'],
+      ...(options['memory.export'] === '' ? {} : { exportPath: options['memory.export'] }),
       diskPath: paths.diskPath,
       diskLimitBytes: options['disk.limitBytes'],
       connectionsMax: options['store.connectionsMax'],

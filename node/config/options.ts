@@ -63,6 +63,10 @@ export const optionTable = {
   'origin.timeoutMs': integer(30_000, 100, 3_600_000, 'A read from the origin that takes longer has failed.'),
   'refs.freshMs': integer(10_000, 0, 86_400_000, 'A tag that was looked up less than this ago is not looked up again.'),
   'memory.limitBytes': bytes(4 * GiB, 4096, 'Hard limit of weights in shared memory.'),
+  'memory.export': text(
+    '',
+    'Folder on a tmpfs, as in /dev/shm/holdfast, that keeps weights in memory as read-only files, for programs that open a path. They have no seals: what protects them is their mode, and a read-only mount. Empty: sealed memory without paths.',
+  ),
   'disk.limitBytes': bytes(64 * GiB, 0, 'Hard limit of the disk tier. 0 turns it off.'),
   'store.socketPath': text(
     '',

@@ -5,6 +5,7 @@ import type { RouteDecision } from '../../placement/index.ts'
 import type { ModelId, NodeId, RequestContext } from '../../placement/types.ts'
 import type { Loading } from '../cache/loading-board.ts'
 import type { ResolvedModel } from '../cache/model-directory.ts'
+import type { ModelPaths } from '../cache/model-paths.ts'
 import type { Log } from '../log.ts'
 import type { ModelSignature } from '../ports.ts'
 import type { InferenceService } from '../serving/inference-service.ts'
@@ -30,5 +31,8 @@ export interface HttpPorts {
   }
   readonly models: () => readonly ModelView[]
   readonly loading: (model: ModelId) => Loading | null
+  /** Where programs of this machine find the files; UNKNOWN_MODEL when they are not here by a path. */
+  readonly paths: (resolved: Pick<ResolvedModel, 'digest' | 'manifest'>) => ModelPaths
+  readonly resolveDigest: (digest: ModelId) => Promise<Pick<ResolvedModel, 'digest' | 'manifest'>>
   readonly clock: Clock
 }

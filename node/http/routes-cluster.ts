@@ -1,6 +1,6 @@
 /** Our own views: who is in the cluster, which models are where, how a request would be routed and why, and metrics. */
 import type { FastifyInstance } from 'fastify'
-import { formatModelName } from '../../origin/index.ts'
+import { formatModelName, parseModelReference } from '../../origin/index.ts'
 import { parseModelPath } from './model-path.ts'
 import type { HttpPorts } from './ports.ts'
 import { contextOf, resolveInTime } from './routes-inference.ts'
@@ -14,6 +14,11 @@ export function registerClusterRoutes(app: FastifyInstance, ports: HttpPorts): v
     const ageMs = Number.isFinite(resolved.ageMs) ? Math.round(resolved.ageMs) : null
     const decision = ports.route(resolved, left)
     return { name: formatModelName(name), model: resolved.digest, refAgeMs: ageMs, decision }
+  })
+  app.get<{ Params: { '*': string } }>('/v1/paths/*', async (request) => {
+    const reference = parseModelReference(request.params['*'])
+    if (reference.kind === 'digest') return ports.paths(await ports.resolveDigest(reference.digest))
+    return ports.paths(await ports.resolve(reference.name))
   })
   app.get('/metrics', async (_request, reply) => {
     return reply.type(ports.metrics.contentType).send(await ports.metrics.metrics())

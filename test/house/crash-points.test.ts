@@ -8,9 +8,9 @@ const diskFiles = 'native/src/disk_files.cc'
 const systemWrites =
   /\b(unlink|rename|mkdir|rmdir|fsync|fdatasync|pwrite|write|ftruncate|fallocate|fchmod|chmod|link)\(|O_CREAT/g
 
-/** Sockets and memory: nothing of theirs outlives the process. */
+/** Sockets and memory: nothing of theirs outlives the process, or the next start clears it away (export_folder, on a tmpfs). */
 const noDisk = new Set(
-  ['client_link', 'ready_board', 'segment', 'server', 'socket_io', 'socket_listen'].map(
+  ['client_link', 'export_folder', 'ready_board', 'segment', 'server', 'socket_io', 'socket_listen'].map(
     (name) => `native/src/${name}.cc`,
   ),
 )

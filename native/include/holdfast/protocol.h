@@ -15,7 +15,7 @@
 //   model    = lease u64 | digest str16 | files u32 | blobs u32                     store: one or more per open, until all
 //              | first file u32 | count u32 | first blob u32 | count u32            files and all blobs have come
 //              | count x (blob u32 | size u64 | sha256 32 bytes | path str16)
-//              v2: | count x (state u8: 0 complete, 1 arriving)
+//              v2: | count x (state u8: 1 arriving | 2 exported, a file of a tmpfs that has no seals)
 //              one descriptor (SCM_RIGHTS) per blob, and after that of an arriving one its ready page (ready_layout.h)
 //   error    = code str16 | message str16                                           store: request 0 means the connection
 //   status   =                                                                      client; v2
@@ -53,7 +53,9 @@ inline constexpr uint64_t kNoDeadline = UINT64_MAX;
 
 enum class FrameType : uint8_t { kHello = 1, kWelcome, kOpen, kCancel, kClose, kModel, kError, kAuth, kAccepted, kStatus, kCounters, kAdopt, kList, kNames };
 
-enum class BlobTransfer : uint8_t { kComplete = 0, kArriving = 1 };
+// Bits of a blob's state.
+inline constexpr uint8_t kBlobArriving = 1;
+inline constexpr uint8_t kBlobExported = 2;
 
 // The answer to a status request. Later versions add to the end.
 struct StoreCounters {

@@ -6,17 +6,24 @@
 #include <memory>
 #include <string>
 
+#include "holdfast/digest.h"
 #include "holdfast/memory_budget.h"
 #include "holdfast/status.h"
 #include "holdfast/unique_fd.h"
 
 namespace holdfast {
 
+class ExportFolder;
+
 class Segment {
  public:
   // An empty, writable segment of exactly `size_bytes`; it owns `reservation`. `label` shows up in /proc/*/maps.
   static Status Create(const std::string& label, uint64_t size_bytes, MemoryReservation reservation,
                        std::shared_ptr<Segment>* segment);
+  // For a blob: as a file of the folder if there is one, which gets its name when it is sealed and loses it with the segment; else as a
+  // memfd.
+  static Status CreateFor(const Digest& digest, uint64_t size_bytes, MemoryReservation reservation,
+                          std::shared_ptr<ExportFolder> folder, std::shared_ptr<Segment>* segment);
   // Takes back a segment of a store that has gone, from whoever held it. BAD_REQUEST unless it is a memfd of exactly that size that
   // nobody can change any more. What it contains is for the caller to check: it will not change after this.
   static Status Adopt(UniqueFd fd, uint64_t size_bytes, MemoryReservation reservation, std::shared_ptr<Segment>* segment);
@@ -33,6 +40,8 @@ class Segment {
   // Ends writing for good: unmaps and adds the last seals. Nobody may be using writable() any more.
   virtual Status Seal() = 0;
   virtual bool sealed() const = 0;
+  // A file, which has no seals of the kernel: only its mode says that nobody may write.
+  virtual bool exported() const = 0;
   // A descriptor opened for reading only; the one that clients get. Belongs to the segment.
   virtual int read_only_fd() const = 0;
   // Copies a range of a sealed segment out.

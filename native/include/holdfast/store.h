@@ -26,6 +26,8 @@ struct StoreOptions {
   uint64_t disk_limit_bytes = 0;
   // 0: one per CPU, at least 2 (a long read shall not stop the hashing) and at most 16.
   int thread_count = 0;
+  // Folder on a tmpfs that keeps segments as read-only files; empty: memfds.
+  std::string export_path;
 };
 
 struct BlobState {
@@ -84,6 +86,9 @@ class Store {
   virtual bool DropDisk(const Digest& digest) = 0;
   // Empty when the disk tier does not hold the blob.
   virtual std::string DiskPathOf(const Digest& digest) const = 0;
+  // Where programs find the files of a model by their paths. Empty unless segments are exported and every blob of the published model
+  // is complete in memory.
+  virtual std::string ExportedPathOf(const std::string& model) const = 0;
   // Waits. `good` false when the blob was bad, and is removed now, or was not there.
   virtual Status VerifyDisk(const Digest& digest, bool* good) = 0;
 

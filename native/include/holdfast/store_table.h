@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -90,6 +91,12 @@ class StoreTable {
   // Published names after `after`, with their tags, in alphabetical order, for as long as `visit` returns true.
   virtual void VisitNames(std::string_view after, const std::function<bool(const std::string& name, const std::string& digest)>& visit)
       const = 0;
+
+  // Published models with every blob complete in memory, by digest, and the names of these.
+  virtual void ListComplete(std::map<std::string, std::shared_ptr<const Model>>* models,
+                            std::map<std::string, std::string>* names) const = 0;
+  // Called after each change of what ListComplete says, without a lock. Set once, before anybody else uses the table.
+  virtual void SetOnChange(std::function<void()> on_change) = 0;
 
   // Opens `namespace/name[:tag]` or `sha256:<digest>`. False when that is no published model with every blob in memory or, if that is
   // good enough, on its way there.

@@ -60,6 +60,8 @@ export class HttpFixture {
       cluster: () => ({ self: 'node-a', version: '1.2.3', members: [] }),
       models: () => [],
       loading: () => ({ model: model.id, state: 'fetching', doneBytes: 1, totalBytes: 2, bytesPerS: null }),
+      paths: ({ digest }) => ({ model: digest, tier: 'memory', folder: '/shm/m', files: [] }),
+      resolveDigest: async (digest) => ({ digest, manifest: model.manifest }),
       clock: this.clock,
       ...over,
     }

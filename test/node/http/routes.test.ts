@@ -136,6 +136,15 @@ describe('our own views', () => {
     expect([metrics.statusCode, metrics.headers['content-type']]).toEqual([200, expect.stringContaining('text/plain')])
   })
 
+  it('show the paths of a model, by name and by digest', async () => {
+    await using fixture = new HttpFixture()
+    const paths = { model: model.id, tier: 'memory', folder: '/shm/m', files: [] }
+    for (const name of ['acme%2Fm:v3', 'acme/m', `sha256:${model.id}`]) {
+      expect((await fixture.get(`/v1/paths/${name}`)).json()).toEqual(paths)
+    }
+    expect((await fixture.get('/v1/paths/acme/unknown')).json()).toMatchObject({ error: { code: 'UNKNOWN_MODEL' } })
+  })
+
   it('show an age that is not known as null', async () => {
     const resolved = { digest: model.id, manifest: model.manifest, ref: null, ageMs: Number.POSITIVE_INFINITY }
     await using fixture = new HttpFixture({ resolve: async () => resolved })

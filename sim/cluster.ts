@@ -61,7 +61,7 @@ export class Cluster implements World {
     this.log = log ?? null
     this.random = createPrng(scenario.seed)
     const { queue, random, nodes } = this
-    this.forming = new Forming({ queue, nodes }, scenario.gossip.formed)
+    this.forming = new Forming({ queue, nodes, interner: this.interner, log: this.log }, scenario.gossip.formed)
     this.topology = createTopology(scenario, inputs, random.child('topology'))
     const { topology } = this
     this.ids = topology.ids

@@ -66,11 +66,19 @@ export class GossipPace {
 
   /** An entry that was new to this node, or its own. */
   heard(sealed: SealedEntry, nowMs: number): void {
-    if (sealed.entry.kind === 'residency' || sealed.entry.kind === 'suspicion') {
+    if (isNewsKind(sealed)) {
       this.windowBytes += roughBytes(sealed) + this.options.framingBytes
     }
     // Not `elapsed >= window`: the first time there is no window yet.
     if (!(nowMs - this.windowStartMs < this.options.windowMs)) this.turn(nowMs)
+  }
+
+  /** Many entries in one instant, as if one by one. Others than the first cannot begin a window. */
+  heardAll(first: SealedEntry, newsCount: number, newsBytes: number, nowMs: number): void {
+    this.heard(first, nowMs)
+    const isNews = isNewsKind(first)
+    const restCount = newsCount - (isNews ? 1 : 0)
+    this.windowBytes += newsBytes - (isNews ? roughBytes(first) : 0) + restCount * this.options.framingBytes
   }
 
   /** Between two residencies or suspicions, as a multiple of the usual interval. */
@@ -116,6 +124,10 @@ export class GossipPace {
     this.windowStartMs = nowMs
     this.windowBytes = 0
   }
+}
+
+export function isNewsKind({ entry }: SealedEntry): boolean {
+  return entry.kind === 'residency' || entry.kind === 'suspicion'
 }
 
 /** Near enough for a pace, without a pass over the lists: the head and signature of an envelope, and some bytes per item. */

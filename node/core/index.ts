@@ -2,6 +2,7 @@
 export type { HolderView, MemberView, RouteRequest } from './cluster-view.ts'
 export { checkEntry, defaultEntryLimits, type EntryLimits } from './entry-check.ts'
 export * from './events.ts'
+export { FormedEntries } from './formed-entries.ts'
 export { compareIds, Interner } from './interner.ts'
 export { NodeCore, type NodeCorePorts } from './node-core.ts'
 export { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'

@@ -19,6 +19,7 @@ import {
   entryKinds,
   type SealedEntry,
 } from './events.ts'
+import type { FormedEntries } from './formed-entries.ts'
 import { compareIds, type Interner, indexOfSorted } from './interner.ts'
 import { kindNumbers, type LedgerPage, nodesPerPage } from './ledger-pages.ts'
 import { ModelIndex } from './model-index.ts'
@@ -134,6 +135,28 @@ export class Ledger {
     if (!this.isNewer(index, entry)) return 'stale'
     this.store(index, sealed, nowMs)
     return 'applied'
+  }
+
+  /** Many entries at once. False: nothing was taken, and `apply` has to be asked one by one. */
+  adopt(formed: FormedEntries, nowMs: number): boolean {
+    const turns = this.tombstones.size > 0 ? null : formed.turns((at) => this.pages[at] ?? null, this.selfIndex)
+    const newNodeCount = turns?.reduce((sum, turn) => sum + turn.newNodeCount, 0) ?? 0
+    if (turns === null || this.nodeCount + newNodeCount > this.options.nodesMax) return false
+    if (this.heardAtMs.length < this.interner.count) this.growHeard(this.interner.count - 1)
+    for (const { pageNumber, end, indices, hashChanges, newEntryCount } of turns) {
+      while (this.pages.length <= pageNumber) this.pages.push(null)
+      this.pages[pageNumber] = end
+      this.entryCount += newEntryCount
+      for (let at = 0; at < indices.length; at += 1) {
+        this.versionSums[this.interner.hash(indices[at]!) % sumCount]! ^= hashChanges[at]!
+        this.heardAtMs[indices[at]!] = nowMs
+      }
+    }
+    this.nodeCount += newNodeCount
+    this.writeCount += 1
+    this.changes = noChanges
+    this.models.clear()
+    return true
   }
 
   applyOwn(sealed: SealedEntry, nowMs: number): void {

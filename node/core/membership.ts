@@ -114,6 +114,11 @@ export class Membership {
     return changed
   }
 
+  /** True when this node suspects others: then their states may refute it. */
+  get suspects(): boolean {
+    return this.own.size > 0
+  }
+
   get connectedCount(): number {
     return this.connected.size
   }

@@ -85,6 +85,11 @@ export class ModelIndex {
     }
   }
 
+  /** More changed than is worth following. */
+  clear(): void {
+    this.known.clear()
+  }
+
   /** Forgets models that were not asked for since the last time. */
   sweep(): void {
     for (const [model, known] of this.known) {

@@ -11,6 +11,7 @@ import type { PlacementView } from '../../placement/placement-view.ts'
 import type { Prng } from '../../placement/prng.ts'
 import type { RouteView } from '../../placement/route.ts'
 import type { ModelId, NodeId, SourceView } from '../../placement/types.ts'
+import { aloofKinds } from './aloof-kinds.ts'
 import { ClusterView, type HolderView, type MemberView, type RouteRequest } from './cluster-view.ts'
 import type {
   DigestItem,
@@ -24,6 +25,7 @@ import type {
   StateBody,
 } from './events.ts'
 import { FetchPlan } from './fetch-plan.ts'
+import type { FormedEntries } from './formed-entries.ts'
 import { GossipPace } from './gossip-pace.ts'
 import { compareIds, Interner } from './interner.ts'
 import { Ledger } from './ledger.ts'
@@ -108,8 +110,8 @@ export class NodeCore {
 
   step(event: Event): readonly Effect[] {
     const effects = this.handle(event)
-    const { kind, nowMs } = event
-    return this.finish(effects, kind === 'entries' ? this.takeConcerned() : !aloofKinds.has(kind), nowMs)
+    const concernsFetches = event.kind === 'entries' ? this.takeConcerned() : !aloofKinds.has(event.kind)
+    return this.finish(effects, concernsFetches, event.nowMs)
   }
 
   /**
@@ -123,6 +125,14 @@ export class NodeCore {
       return (kind === 'residency' || kind === 'demand') && node !== this.self ? null : noEffects
     }
     return this.finish(effects, this.takeConcerned(), nowMs)
+  }
+
+  /** Believes all of them, without notes; what else follows, the next step finds. False: tell them by `step`. */
+  adopt(formed: FormedEntries, nowMs: number): boolean {
+    const isPlain = formed.isPlain && this.fetches.isIdle && this.pins.isAlone && !this.membership.suspects
+    const isTaken = isPlain && this.ledger.adopt(formed, nowMs)
+    if (isTaken) formed.tell(this.pace, this.self, nowMs)
+    return isTaken
   }
 
   /**
@@ -487,12 +497,4 @@ export class NodeCore {
 
 const noEffects: readonly Effect[] = []
 
-/**
- * Events after which no fetch has anything new to do. Entries are looked at one by one: only those count that say who has, or has
- * no more, what is on its way in. Whatever else changes the next tick sees.
- */
-const aloofKinds: ReadonlySet<Event['kind']> = new Set(['digest', 'demand', 'local-state', 'rtt-measured', 'pins'])
-
-function toPublish(sealed: SealedEntry): Effect {
-  return { kind: 'publish', sealed }
-}
+const toPublish = (sealed: SealedEntry): Effect => ({ kind: 'publish', sealed })

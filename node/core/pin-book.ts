@@ -55,6 +55,11 @@ export class PinBook {
     return this.changes !== before
   }
 
+  /** Nobody else speaks for a pin. */
+  get isAlone(): boolean {
+    return this.voices.size === 0
+  }
+
   /** A state entry of another node, which may speak for pins. True when anything is different from now on. */
   heard(author: number, records: readonly PinRecord[] | undefined): boolean {
     if (records === undefined) return this.voices.delete(author)

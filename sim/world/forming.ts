@@ -1,21 +1,29 @@
 /**
  * The first words of a cluster that has been up for days. What nodes say as they start, all know at once, and what they say soon
- * after, they know when all have said it. Node by node, since one node's ledger stays in the processor's cache, and all of a ledger's pages are those of the one before.
+ * after, they know when all have said it. The pages of one ledger serve all; who cannot take them is told entry by entry.
  */
-import type { SealedEntry } from '../../node/core/index.ts'
+import { FormedEntries, type Interner, type SealedEntry } from '../../node/core/index.ts'
+import type { EventLog } from '../event-log.ts'
 import type { EventQueue } from '../event-queue.ts'
 import type { SimNode } from '../node/sim-node.ts'
 
 /** Longer than a residency waits for others to join it. */
 const formingMs = 250
 
+interface FormingWorld {
+  readonly queue: EventQueue
+  readonly nodes: readonly SimNode[]
+  readonly interner: Interner
+  readonly log: EventLog | null
+}
+
 export class Forming {
-  private readonly world: { readonly queue: EventQueue; readonly nodes: readonly SimNode[] }
+  private readonly world: FormingWorld
   private readonly isFormed: boolean
   private said: SealedEntry[] = []
 
   /** @param isFormed false: nodes start like any others, and nothing is taken here. */
-  constructor(world: { readonly queue: EventQueue; readonly nodes: readonly SimNode[] }, isFormed: boolean) {
+  constructor(world: FormingWorld, isFormed: boolean) {
     this.world = world
     this.isFormed = isFormed
   }
@@ -32,6 +40,13 @@ export class Forming {
   private tellAll(): void {
     const entries = this.said
     this.said = []
-    for (const node of this.world.nodes) node.step({ kind: 'entries', from: node.id, entries })
+    const { nodes, queue, interner, log } = this.world
+    // Whoever reads the log reads who joined.
+    const formed = log === null ? new FormedEntries(entries, interner) : null
+    for (const node of nodes) {
+      if (!node.up) continue
+      const isTaken = formed !== null && node.core.adopt(formed, queue.nowMs)
+      node.step({ kind: 'entries', from: node.id, entries: isTaken ? [] : entries })
+    }
   }
 }

@@ -12,8 +12,8 @@ finish() {
   [ "$failed" -eq 0 ]
   exit
 }
-command -v clang++ >/dev/null || { apt-get update && apt-get install -y clang; } >"$build.log" 2>&1 || true
 mkdir -p "$build"
+command -v clang++ >/dev/null || { apt-get update && apt-get install -y clang; } >"$build.log" 2>&1 || true
 if ! { cmake -S native -B "$build" -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHOLDFAST_BUILD_FUZZERS=ON \
   -DHOLDFAST_BUILD_TESTS=ON && cmake --build "$build" -j "$(nproc)" --target headers_fuzz protocol_fuzz property_test; } >"$build.log" 2>&1; then
   tail -n 30 "$build.log"

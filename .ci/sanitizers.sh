@@ -13,7 +13,7 @@ for kind in address,undefined thread; do
     failed=$((failed + 1))
     continue
   fi
-  out=$(ctest --test-dir "$build" --output-on-failure 2>&1)
+  out=$(ctest --test-dir "$build" --output-on-failure --timeout 300 2>&1)
   echo "$out"
   ok=$(grep -c '   Passed  ' <<<"$out")
   all=$(grep -cE '^ *[0-9]+/[0-9]+ Test ' <<<"$out")

@@ -150,6 +150,8 @@ class ServerImpl final : public Server {
     epoll_event events[kEventsPerTurn];
     while (!stopping_) {
       const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, stalled_.empty() ? -1 : kStalledMs);
+      // What this process said before a frame came is done before the frame: rules that have changed hold for it.
+      RunCommands();
       for (int i = 0; i < count; i++) Handle(events[i].data.u64, events[i].events);
       std::vector<uint64_t> stalled;
       stalled.swap(stalled_);

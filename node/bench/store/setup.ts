@@ -54,7 +54,7 @@ export const fullPlan: StoreBenchPlan = {
   sharingClients: [1, 8, 64],
   crashRepeats: 20,
   coldModels: trimsModels,
-  coldRepeats: (sizeBytes) => (sizeBytes < 64 * MB ? 5 : sizeBytes < 400 * MB ? 2 : 1),
+  coldRepeats: (sizeBytes) => (sizeBytes < 64 * MB ? 3 : 1),
   onnx: [
     { label: 'squeezenet', model: 'squeezenet1.0' },
     { label: 'resnet50', model: 'resnet50' },
@@ -66,7 +66,7 @@ export const fullPlan: StoreBenchPlan = {
   ],
   llamaLayers: [{ label: '300MB', layerCount: 22 }],
   warmRepeats: 20,
-  inferences: 10,
+  inferences: 5,
   frameworkColdRepeats: 3,
   pareto: {
     models: trimsSmallModels.map(({ name, sizeBytes }) => ({ name, sizeBytes: Math.ceil(sizeBytes / paretoScale) })),

@@ -146,6 +146,6 @@ test('a fetch that fails wakes those who wait, with its code', async () => {
   expect(await ask(`range w ${64 * 1024} 100 0`)).toBe(fnv1a(bytes.subarray(64 * 1024, 64 * 1024 + 100)))
   expect(fixture.store.stats().memoryUsedBytes).toBeGreaterThan(0)
   expect(await ask('close')).toBe('closed')
-  await fixture.until(() => fixture.store.stats().leases === 0)
-  expect(fixture.store.stats().memoryUsedBytes).toBe(0)
+  // The memory goes with the last of the lease, a moment after it is counted out.
+  await fixture.until(() => fixture.store.stats().leases === 0 && fixture.store.stats().memoryUsedBytes === 0)
 })

@@ -113,7 +113,7 @@ class StoreTableImpl final : public StoreTable {
                     std::map<std::string, std::string>* names) const override {
     MutexLock lock(&mutex_);
     for (const auto& [digest, model] : models_) {
-      const bool complete = std::all_of(model->blobs.begin(), model->blobs.end(), [this](const Digest& blob) {
+      const bool complete = std::all_of(model->blobs.begin(), model->blobs.end(), [this](const Digest& blob) REQUIRES(mutex_) {
         const auto found = slots_.find(blob);
         return found != slots_.end() && found->second->blob.ready == nullptr;
       });

@@ -35,7 +35,8 @@ def files_and_tensors():
         info = model.tensors[WEIGHT]
         assert info == model.info(WEIGHT) and info.dtype == "BF16" and info.shape == (256,) and info.size_bytes == 512
         assert code_of(lambda: model.info("absent")) == "UNKNOWN_MODEL"
-        assert model.ready_bytes(info.path) == len(model.file(info.path))
+        content = model.file(info.path)  # waits until all of it is here
+        assert model.ready_bytes(info.path) == len(content)
     assert code_of(lambda: model.file("config.json")) == "BAD_REQUEST"
 
 

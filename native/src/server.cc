@@ -23,6 +23,8 @@
 #include "holdfast/mutex.h"
 #include "holdfast/protocol.h"
 #include "holdfast/sha256.h"
+#include "names_frame.h"
+#include "open_frame.h"
 #include "socket_io.h"
 #include "waiting_opens.h"
 
@@ -37,13 +39,6 @@ constexpr int kFramesPerTurn = 64;
 constexpr int kEventsPerTurn = 64;
 // How long to wait when the kernel has too many descriptors in flight or the listener too much to hear; neither has an event.
 constexpr int kStalledMs = 10;
-
-bool IsPrintable(std::string_view text) {
-  for (const char c : text) {
-    if (c < 0x21 || c > 0x7e) return false;
-  }
-  return true;
-}
 
 class ServerImpl final : public Server {
  public:
@@ -307,24 +302,7 @@ class ServerImpl final : public Server {
     const std::string after(frame.Str());
     if (!frame.AtEnd() || frame.request() == 0 || after.size() > kNameBytesMax) return Expel(connection, "A listing is malformed");
     if (connection.rule == nullptr || !connection.rule->may_list) return connection.Send(Unauthorized(frame.request()));
-    FrameWriter writer(FrameType::kNames, frame.request());
-    const size_t count_at = writer.size();
-    writer.U32(0);
-    uint32_t count = 0;
-    bool more = false;
-    std::string last;
-    table_->VisitNames(after, [&](const std::string& name, const std::string&) {
-      // What may not be seen is not where the next listing goes on either.
-      if (!AccessPolicy::MayOpenName(*connection.rule, name)) return true;
-      more = writer.size() + 4 + 2 * name.size() > kFrameBytesMax;
-      if (more) return false;
-      last = name;
-      writer.Str(name);
-      count++;
-      return true;
-    });
-    writer.PatchU32(count_at, count);
-    connection.Send(writer.Str(more ? last : "").Take());
+    connection.Send(NamesFrame(frame.request(), *connection.rule, after, *table_));
   }
 
   static std::string Unauthorized(uint32_t request) {
@@ -334,21 +312,16 @@ class ServerImpl final : public Server {
 
   // Also an adopt, which is an open that brings segments.
   void OnOpen(Connection& connection, FrameReader& frame) {
-    OpenMiss miss;
-    miss.deadline_ms = frame.U64();
-    miss.name = frame.Str();
-    miss.tenant = frame.Str();
-    miss.pid = connection.peer().pid;
-    miss.uid = connection.peer().uid;
-    const uint32_t flags = connection.version >= 2 ? frame.U32() : 0;
-    std::vector<HeldSegment> held;
-    const bool good = frame.type() == FrameType::kOpen || ReadHeld(frame, &miss, &held);
+    OpenFrame open;
+    const bool good = ReadOpenFrame(frame, connection.version, fds_, &open);
     const uint32_t request = frame.request();
-    if (!good || !frame.AtEnd() || request == 0 || connection.waiting.contains(request)) {
+    if (!good || connection.waiting.contains(request)) {
       return Expel(connection, "An open is malformed or its number is in use");
     }
-    if (miss.name.empty() || miss.name.size() > kNameBytesMax || miss.tenant.size() > kTenantBytesMax || !IsPrintable(miss.name) ||
-        !IsPrintable(miss.tenant)) {
+    OpenMiss& miss = open.miss;
+    miss.pid = connection.peer().pid;
+    miss.uid = connection.peer().uid;
+    if (!HasGoodNames(miss)) {
       return connection.Send(ErrorFrame(request, code::kBadModelName, "A name has 1 to 512, a tenant at most 128 visible ASCII characters"));
     }
     if (!Admission::MayOpen(connection, miss.name, *table_)) return connection.Send(Unauthorized(request));
@@ -357,9 +330,8 @@ class ServerImpl final : public Server {
       return connection.Send(ErrorFrame(request, code::kStoreBusy, "The connection has " + std::to_string(options_.leases_per_connection_max) +
                                                                        " models open or waiting, its limit (leasesPerConnectionMax)"));
     }
-    const bool arriving = (flags & kOpenArriving) != 0;
     std::shared_ptr<LeaseGrant> grant;
-    if (held.empty() && table_->AcquireLease(miss.name, miss.pid, miss.tenant, arriving, &grant)) {
+    if (open.held.empty() && table_->AcquireLease(miss.name, miss.pid, miss.tenant, open.arriving, &grant)) {
       open_hits_++;
       connection.leases.insert(grant->info.id);
       const LeaseInfo info = grant->info;
@@ -371,29 +343,9 @@ class ServerImpl final : public Server {
     }
     open_misses_++;
     miss.restricted = Admission::IsRestricted(connection);
-    miss.request_id = waiting_.Add({connection.id(), request, miss.pid, miss.tenant, arriving, std::move(held)});
+    miss.request_id = waiting_.Add({connection.id(), request, miss.pid, miss.tenant, open.arriving, std::move(open.held)});
     connection.waiting.emplace(request, miss.request_id);
     listener_->OnOpenMiss(miss);
-  }
-
-  // False when the frame lies. Descriptors that were lost on the way make an open that brings nothing.
-  bool ReadHeld(FrameReader& frame, OpenMiss* miss, std::vector<HeldSegment>* held) {
-    miss->held_digest = frame.Str();
-    const uint32_t count = frame.U32();
-    if (!frame.ok() || count == 0 || count > kFdsPerFrameMax || !IsPrintable(miss->held_digest)) return false;
-    const bool complete = fds_.size() == count;
-    if (!complete && !fds_.empty()) return false;
-    for (uint32_t i = 0; i < count; i++) {
-      HeldSegment segment;
-      segment.size_bytes = frame.U64();
-      frame.Raw(segment.sha256.bytes.data(), segment.sha256.bytes.size());
-      if (!complete) continue;
-      segment.fd = std::move(fds_[i]);
-      // Only told to the daemon, which checks; saturated so that no sum can lie.
-      miss->held_bytes = std::max(miss->held_bytes, miss->held_bytes + segment.size_bytes);
-      held->push_back(std::move(segment));
-    }
-    return true;
   }
 
   void OnCancel(Connection& connection, FrameReader& frame) {

@@ -194,9 +194,14 @@ export class NodeCore {
     return this.pins.active()
   }
 
-  /** All that is known of pins, removed ones included, to be kept over a restart; the version rises with every change. */
-  pinRecords(): { readonly version: number; readonly records: PinRecord[] } {
-    return { version: this.pins.version, records: this.pins.all() }
+  /** All that is known of pins, removed ones included, to be kept over a restart. */
+  pinRecords(): PinRecord[] {
+    return this.pins.all()
+  }
+
+  /** Rises with every change of a pin. */
+  get pinVersion(): number {
+    return this.pins.version
   }
 
   /** Models on their way in, sorted. */

@@ -18,7 +18,7 @@ import type { PlacementDirectory } from './types.ts'
 
 export interface ReplicaBoardPorts {
   readonly self: NodeId
-  readonly core: Pick<NodeCore, 'pinnedModels' | 'pinRecords'>
+  readonly core: Pick<NodeCore, 'pinnedModels' | 'pinRecords' | 'pinVersion'>
   readonly driver: Pick<CoreDriver, 'dispatch'>
   readonly directory: PlacementDirectory
   readonly state: StateStore
@@ -66,6 +66,7 @@ export class ReplicaBoard {
   private pinned: readonly PinnedModel[] = []
   private savedVersion = 0
   private seenVersion = 0
+  private prunedVersion = 0
   private onResolved: () => void = () => undefined
 
   constructor(ports: ReplicaBoardPorts, options: Partial<ReplicaBoardOptions> = {}) {
@@ -77,7 +78,7 @@ export class ReplicaBoard {
   async load(): Promise<void> {
     const records = (await this.ports.state.get(stateKey)) as readonly PinRecord[] | null | undefined
     if (records !== null && records !== undefined) this.tell(records)
-    this.savedVersion = this.ports.core.pinRecords().version
+    this.savedVersion = this.ports.core.pinVersion
   }
 
   /** UNKNOWN_MODEL for a name that nobody knows. The nodes that are to keep it bring it when they hear of it. */
@@ -99,13 +100,12 @@ export class ReplicaBoard {
     const pin = this.ports.core.pinnedModels().find((one) => one.name === name)
     if (pin === undefined) return false
     await this.change(name, pin.tier, 0)
-    this.pinned = this.pinned.filter((one) => one.name !== name)
     return true
   }
 
   /** Pins were changed, here or elsewhere, since the last look. */
   get hasNews(): boolean {
-    return this.ports.core.pinRecords().version !== this.seenVersion
+    return this.ports.core.pinVersion !== this.seenVersion
   }
 
   /**
@@ -113,7 +113,7 @@ export class ReplicaBoard {
    * or has: a cluster does not ask the origin for every pin from every node.
    */
   look(): void {
-    this.seenVersion = this.ports.core.pinRecords().version
+    this.seenVersion = this.ports.core.pinVersion
     const active = new Set(this.ports.core.pinnedModels().map(({ name }) => name))
     for (const name of this.known.keys()) if (!active.has(name)) this.known.delete(name)
     for (const { name, isMine, isHeld } of this.pinned) if (isMine || isHeld) void this.resolve(name)
@@ -150,7 +150,7 @@ export class ReplicaBoard {
   }
 
   isPinned(model: ModelId, tier: PlacementTier): boolean {
-    return this.pinned.some((pin) => {
+    return this.inForce().some((pin) => {
       if (tier === 'memory' && pin.tier === 'disk') return false
       const isNeeded = pin.isMine || pin.keptCount < pin.replicaCount
       return isNeeded && (pin.model === model || this.known.get(pin.name)?.before === model)
@@ -175,9 +175,20 @@ export class ReplicaBoard {
     })
   }
 
+  /** What the last view says of pins, without those that were removed since: a removed pin protects nothing once it is heard of. */
+  private inForce(): readonly PinnedModel[] {
+    const { core } = this.ports
+    if (this.prunedVersion !== core.pinVersion) {
+      const active = new Set(core.pinnedModels().map(({ name }) => name))
+      this.pinned = this.pinned.filter(({ name }) => active.has(name))
+      this.prunedVersion = core.pinVersion
+    }
+    return this.pinned
+  }
+
   private async change(name: string, tier: PlacementTier, replicaCount: number): Promise<void> {
     const { core, self, clock } = this.ports
-    const known = core.pinRecords().records.find((record) => record.name === name)
+    const known = core.pinRecords().find((record) => record.name === name)
     this.tell([changedPin({ name, tier, replicaCount }, known, self, clock.wallMs())])
     await this.save()
   }
@@ -187,10 +198,10 @@ export class ReplicaBoard {
   }
 
   private async save(): Promise<void> {
-    const { version, records } = this.ports.core.pinRecords()
-    if (version === this.savedVersion) return
-    await this.ports.state.put(stateKey, records)
-    this.savedVersion = version
+    const { pinVersion } = this.ports.core
+    if (pinVersion === this.savedVersion) return
+    await this.ports.state.put(stateKey, this.ports.core.pinRecords())
+    this.savedVersion = pinVersion
   }
 
   private async resolve(name: string): Promise<void> {

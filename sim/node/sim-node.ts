@@ -123,7 +123,7 @@ export class SimNode {
 
   restart(): void {
     // Kept on disk by the daemon.
-    const { records } = this.core.pinRecords()
+    const records = this.core.pinRecords()
     this.draining = false
     this.core = this.createCore()
     this.messenger.restart()

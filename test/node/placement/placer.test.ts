@@ -129,6 +129,19 @@ describe('a pin with replicas', () => {
     expect(world.clock.timerCount).toBe(0)
   })
 
+  it('that another node takes back protects nothing from the moment that it is heard, before the next round', async () => {
+    const record = { name: 'acme/x:v1', replicaCount: 1, tier: 'memory' as const, changedMs: 5, by: 'peer' }
+    world.hear(entryOf('state', 'peer', stateBody({ pins: [record] })))
+    world.hold(x)
+    world.tags.set('acme/x:v1', x)
+    world.placer.start()
+    const before = world.board.isPinned(x, 'memory')
+    world.hear(
+      entryOf('state', 'peer', stateBody({ pins: [{ ...record, replicaCount: 0, changedMs: 6 }] }), { sequence: 2 }),
+    )
+    expect([before, world.board.isPinned(x, 'memory'), world.board.list()]).toEqual([true, false, []])
+  })
+
   it('that another node made is kept over a restart, and protected before anything is known of the others', async () => {
     const record = { name: 'acme/x:v1', replicaCount: 2, tier: 'memory' as const, changedMs: 5, by: 'peer' }
     world.hear(entryOf('state', 'peer', stateBody({ pins: [record] })))

@@ -203,10 +203,15 @@ describe('StoreDesk', () => {
 
   it('tells those who wait for ranges why a fetch failed', async () => {
     names.set('acme/m:latest', one)
-    fixture.origin.onRead = (_bytes, _place, signal) =>
-      new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+    const asked = Promise.withResolvers<void>()
+    fixture.origin.onRead = (_bytes, _place, signal) => {
+      asked.resolve()
+      return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+    }
     using opened = await client.open('acme/m', { arriving: true })
     const reading = opened.waitRange('w.bin', 0, 1)
+    // The open is answered when its room is taken; only what has begun can be cancelled.
+    await asked.promise
     fixture.driving.driver.cancelFetch(one.id, new HoldfastError('NO_SOURCE', 'nobody has it.'))
     await expect(reading).rejects.toMatchObject({ code: 'NO_SOURCE', message: 'nobody has it.' })
     expect(fixture.store.stats().segments).toBe(0)

@@ -2,6 +2,7 @@
  * One vitest project per kind of test, so that `npx vitest run --project unit` answers in seconds.
  * No retries anywhere: a flaky test is a defect.
  */
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const project = (name: string, include: string[], extra: object = {}) => ({
@@ -10,6 +11,8 @@ const project = (name: string, include: string[], extra: object = {}) => ({
 
 export default defineConfig({
   test: {
+    // By default one less than there are cores: on two, one file at a time, most of which is waiting.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       project('unit', ['test/{placement,node,origin,house}/**/*.test.ts']),
       project('conformance', ['test/conformance/**/*.test.ts']),

@@ -104,7 +104,7 @@ describe('BlobFetcher', () => {
     await using fixture = fixtureOf(model)
     fixture.driving.peer('liar', [model.id])
     fixture.bulk.onGet = async (_node, { sizeBytes }) => Buffer.alloc(sizeBytes, 7)
-    const { outcome } = await drive(fixture, fetchInto(fixture, model))
+    const { outcome } = await fetchInto(fixture, model)
     expect(outcome).toEqual({ peer: 0, origin: 4 * chunkBytes, local: 0 })
     expect(fixture.driving.network.hungUp).toEqual(['liar'])
     const bytes = await fixture.store.read(model.manifest.files[0]!.sha256, 0, 4 * chunkBytes)

@@ -15,7 +15,7 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       project('unit', ['test/{placement,node,origin,house}/**/*.test.ts']),
-      project('conformance', ['test/conformance/**/*.test.ts']),
+      project('conformance', ['test/conformance/**/*.test.ts'], { testTimeout: 60_000 }),
       project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 60_000 }),
       project('native', ['test/native/**/*.test.ts'], { testTimeout: 60_000 }),
       project('e2e', ['test/{e2e,bench,docs}/**/*.test.ts'], {

@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto'
+import { CoreDriver } from '../../node/cluster/core-driver.ts'
+import { MeshKeeper } from '../../node/cluster/mesh-keeper.ts'
+import type { ChunkFailure, FetchChunk } from '../../node/core/events.ts'
+import { NodeCore, type ResidentModel } from '../../node/core/index.ts'
+import { silentLog } from '../../node/log.ts'
+import {
+  ClusterKey,
+  createLibp2pNetwork,
+  createSeal,
+  createTlsBulkTransport,
+  decodeDigest,
+  decodeEntries,
+  encodeDigest,
+  encodeEntries,
+  Identity,
+} from '../../node/net/index.ts'
+import type { BulkTransport } from '../../node/ports.ts'
+import { systemClock } from '../../node/system.ts'
+import { createPrng } from '../../placement/prng.ts'
+import type { ModelId } from '../../placement/types.ts'
+import { until } from '../support/until.ts'
+import { type CarriedCluster, testCarriedCluster } from './carried-cluster.suite.ts'
+
+const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
+const context = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
+const chunkBytes = 100_000
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+/** One file of four chunks, known by its own digest. */
+class Content {
+  readonly bytes: Buffer
+  readonly id: ModelId
+  readonly chunks: readonly FetchChunk[]
+
+  constructor(seed: string) {
+    this.bytes = Buffer.concat([0, 1, 2, 3].map((part) => Buffer.alloc(chunkBytes, `${seed} ${part} `)))
+    this.id = sha256(this.bytes)
+    this.chunks = [0, 1, 2, 3].map((index) => {
+      const offsetBytes = index * chunkBytes
+      const own = sha256(this.bytes.subarray(offsetBytes, offsetBytes + chunkBytes))
+      return { blob: this.id, index, sha256: own, offsetBytes, sizeBytes: chunkBytes }
+    })
+  }
+
+  range(offsetBytes: number, sizeBytes: number): Buffer {
+    return this.bytes.subarray(offsetBytes, offsetBytes + sizeBytes)
+  }
+}
+
+const contents = [new Content('one'), new Content('two')] as const
+const contentOf = (model: ModelId): Content => contents.find(({ id }) => id === model)!
+
+/** The parts of the daemon that carry the protocol, without a store: what it holds is a set. */
+class CarriedByLibp2p {
+  readonly id: string
+  core!: NodeCore
+  isLying = false
+  address: string | null = null
+  private readonly identity: Identity
+  private readonly clusterKey: ClusterKey
+  private readonly held = new Set<ModelId>()
+  private epoch = 0
+  private driver!: CoreDriver
+  private bulk!: BulkTransport
+  private stops: (() => Promise<void> | void)[] = []
+
+  constructor(identity: Identity, clusterKey: ClusterKey) {
+    this.identity = identity
+    this.clusterKey = clusterKey
+    this.id = identity.node
+  }
+
+  async start(neighbour: string | null): Promise<void> {
+    const { identity, clusterKey } = this
+    this.epoch += 1
+    this.held.clear()
+    const network = await createLibp2pNetwork({ identity, clusterKey })
+    const random = createPrng(this.epoch).child(this.id)
+    const seal = createSeal(network)
+    this.core = new NodeCore({ self: this.id, epoch: this.epoch, seal, random })
+    const { core } = this
+    const [clock, log] = [systemClock, silentLog]
+    const mesh = new MeshKeeper({ core, network, clock, log })
+    this.driver = new CoreDriver({ core, network, codec, mesh, clock, log })
+    this.bulk = createTlsBulkTransport({ identity, clusterKey })
+    await this.bulk.start(async (_from, { blob, offsetBytes, sizeBytes }) => {
+      if (!this.held.has(blob)) return null
+      return this.isLying ? Buffer.alloc(sizeBytes) : contentOf(blob).range(offsetBytes, sizeBytes)
+    })
+    this.driver.start()
+    await network.start(this.driver.networkEvents(() => undefined))
+    mesh.start()
+    this.stops = [
+      () => mesh.stop(),
+      () => network.stop(),
+      () => this.bulk.stop(),
+      // Last, so that nobody hears that it ends.
+      () => this.driver.stop(),
+    ]
+    this.address = network.addresses()[0]!
+    this.tellState(network.addresses())
+    this.tellResidency()
+    if (neighbour !== null) await network.dial(neighbour)
+  }
+
+  async stop(): Promise<void> {
+    this.address = null
+    for (const stop of this.stops.splice(0)) await stop()
+  }
+
+  hold(model: ModelId): void {
+    this.held.add(model)
+    this.tellResidency()
+  }
+
+  drop(model: ModelId): void {
+    this.held.delete(model)
+    this.tellResidency()
+  }
+
+  ask(model: ModelId): void {
+    this.driver.dispatch({ kind: 'demand', model })
+  }
+
+  async fetch(model: ModelId): Promise<'peer' | 'origin' | null> {
+    try {
+      const { peer, origin } = await this.driver.fetch(model, contentOf(model).chunks, {
+        context,
+        originAllowed: true,
+        getChunk: (effect) => void this.getChunk(effect),
+      })
+      this.hold(model)
+      return peer >= origin ? 'peer' : 'origin'
+    } catch {
+      return null
+    }
+  }
+
+  private async getChunk({ model, chunk, source }: Parameters<Parameters<CoreDriver['fetch']>[2]['getChunk']>[0]) {
+    const startedMs = systemClock.nowMs()
+    const bytes = await this.bytesOf(model, chunk, source).catch(() => null)
+    const failure: ChunkFailure | null = bytes === null ? 'closed' : sha256(bytes) === chunk.sha256 ? null : 'mismatch'
+    if (failure !== null) {
+      this.driver.dispatch({ kind: 'chunk-failed', model, chunk: chunk.sha256, source, failure })
+      return
+    }
+    const elapsedMs = systemClock.nowMs() - startedMs
+    const { sizeBytes } = chunk
+    this.driver.dispatch({ kind: 'chunk-done', model, chunk: chunk.sha256, source, sizeBytes, elapsedMs })
+  }
+
+  private async bytesOf(
+    model: ModelId,
+    { blob, sha256: chunk, offsetBytes, sizeBytes }: FetchChunk,
+    source: { readonly kind: 'origin' } | { readonly kind: 'peer'; readonly node: string },
+  ): Promise<Uint8Array | null> {
+    if (source.kind === 'origin') return contentOf(model).range(offsetBytes, sizeBytes)
+    const address = this.core.bulkAddressOf(source.node)!
+    return this.bulk.get(source.node, address, { blob, chunk, offsetBytes, sizeBytes, context })
+  }
+
+  private tellResidency(): void {
+    const models = [...this.held]
+      .sort()
+      .map((model): ResidentModel => ({ model, tier: 'memory', sizeBytes: contentOf(model).bytes.byteLength }))
+    this.driver.dispatch({ kind: 'local-residency', models })
+  }
+
+  private tellState(addresses: readonly string[]): void {
+    const room = { memoryFreeBytes: 1e9, memoryLimitBytes: 1e9, diskFreeBytes: 1e9 }
+    const body = { zone: 'here', protocolVersion: 1, addresses, bulkAddress: this.bulk.address(), httpUrl: '' }
+    this.driver.dispatch({ kind: 'local-state', body: { ...body, ...room, queueMs: 0, draining: false } })
+  }
+}
+
+testCarriedCluster('libp2p, the bulk transport and the driver', async () => {
+  const key = ClusterKey.generate()
+  const identities = await Promise.all([0, 1, 2, 3].map(() => Identity.generate()))
+  const own = identities.map((identity) => new CarriedByLibp2p(identity, key))
+  const real = (node: { readonly id: string }): CarriedByLibp2p => own.find(({ id }) => id === node.id)!
+  return {
+    nodes: own as unknown as CarriedCluster['nodes'],
+    models: [contents[0].id, contents[1].id],
+    start: (node) => real(node).start(own.find(({ address }) => address !== null)?.address ?? null),
+    crash: (node) => real(node).stop(),
+    hold: (node, model) => real(node).hold(model),
+    drop: (node, model) => real(node).drop(model),
+    lie(node) {
+      real(node).isLying = true
+    },
+    ask: (node, model) => real(node).ask(model),
+    fetch: (node, model) => real(node).fetch(model),
+    nowMs: () => systemClock.nowMs(),
+    until: async (what, look) => {
+      await until(what, look)
+    },
+    async stop() {
+      await Promise.all(own.map((node) => node.stop()))
+    },
+  }
+})

@@ -4,13 +4,13 @@
 import type { DemandEstimator } from '../../placement/demand.ts'
 import type { RouteModel, RouteSelf, RouteView } from '../../placement/route.ts'
 import type { ModelId, NodeId, RequestContext, SourceView, Tier } from '../../placement/types.ts'
-import type { Holder } from './body-diff.ts'
 import type { PeerSource } from './choose-source.ts'
 import { defaultElsewhereOptions, Elsewhere, type ElsewhereOptions } from './elsewhere.ts'
 import type { ResidencyBody, ResidentModel, StateBody } from './events.ts'
 import type { Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'
 import type { Membership } from './membership.ts'
+import type { ModelNodes } from './model-nodes.ts'
 import { defaultPlacementViewerOptions, PlacementViewer, type PlacementViewerOptions } from './placement-viewer.ts'
 import { ReplicaPlaces } from './replica-places.ts'
 import { originKey, type SourceBook, type SpeedEstimate } from './source-book.ts'
@@ -147,42 +147,53 @@ export class ClusterView {
   }
 
   holders(model: ModelId, nowMs: number): HolderView[] {
-    return this.holderViews(this.ports.ledger.holdersOf(model), nowMs)
+    const nodes = this.ports.ledger.nodesWith(model)
+    return this.holderViews(nodes, placesOf(nodes), nowMs)
   }
 
-  private holderViews(of: readonly Holder[], nowMs: number): HolderView[] {
-    const holders: HolderView[] = []
-    for (const { index, resident } of of) {
+  private holderViews({ holders, residents }: ModelNodes, places: readonly number[], nowMs: number): HolderView[] {
+    const views: HolderView[] = []
+    for (const place of places) {
+      const index = holders[place]!
       const state = this.ports.ledger.get('state', index)?.body
       if (index === this.selfIndex || state === undefined) continue
-      holders.push({
+      const { tier, sizeBytes } = residents[place]!
+      views.push({
         node: this.ports.interner.id(index),
-        tier: resident.tier,
-        sizeBytes: resident.sizeBytes,
+        tier,
+        sizeBytes,
         suspected: this.isAvoided(index, nowMs),
         draining: state.draining,
         rttMs: this.speed(index).latencyMs,
         queueMs: state.queueMs,
-        sameZone: this.isSameZone(index),
+        sameZone: state.zone === this.state?.zone,
         bulkAddress: state.bulkAddress,
         httpUrl: state.httpUrl,
       })
     }
-    return holders
+    return views
   }
 
   /** Every way to the model's bytes, for the cost model. Peers that are to be avoided are left out. */
   sources(model: ModelId, originAllowed: boolean, nowMs: number): SourceView[] {
-    return this.sourceViews(model, this.ports.ledger.holdersOf(model), originAllowed, nowMs)
+    const nodes = this.ports.ledger.nodesWith(model)
+    return this.sourceViews(model, nodes, placesOf(nodes), { originAllowed, nowMs })
   }
 
-  private sourceViews(model: ModelId, holders: readonly Holder[], originAllowed: boolean, nowMs: number): SourceView[] {
+  private sourceViews(
+    model: ModelId,
+    { holders }: ModelNodes,
+    places: readonly number[],
+    { originAllowed, nowMs }: { readonly originAllowed: boolean; readonly nowMs: number },
+  ): SourceView[] {
     const sources: SourceView[] = []
     const own = this.tierByModel.get(model)
     if (own !== undefined) sources.push({ source: own.tier, ...this.options.tiers[own.tier] })
-    for (const { index } of holders) {
-      const peer = this.peerSource(index, true, nowMs)
-      if (peer !== null) sources.push({ source: 'peer', node: peer.key, ...this.withFlights(peer.key, peer) })
+    for (const place of places) {
+      const peer = this.peerSource(holders[place]!, true, nowMs)
+      if (peer === null) continue
+      const { latencyMs, bandwidthBytesPerS } = this.withFlights(peer.key, peer)
+      sources.push({ source: 'peer', node: peer.key, latencyMs, bandwidthBytesPerS })
     }
     if (originAllowed) sources.push({ source: 'origin', ...this.withFlights(originKey, null) })
     return sources
@@ -196,12 +207,16 @@ export class ClusterView {
   }
 
   routeView(request: RouteRequest, nowMs: number): RouteView {
-    const holders = this.holdersToWeigh(request.model.id)
+    const { model, self, originAllowed } = request
+    const nodes = this.ports.ledger.nodesWith(model.id)
+    const places = this.placesToWeigh(nodes)
+    // What is here is not fetched, whatever the ways to it.
+    const isFetchable = self.tier === null && self.runnable && self.draining !== true
     return {
-      model: request.model,
-      self: { ...request.self, node: this.ports.self },
-      holders: this.holderViews(holders, nowMs),
-      sources: this.sourceViews(request.model.id, holders, request.originAllowed, nowMs),
+      model,
+      self: { ...self, node: this.ports.self },
+      holders: this.holderViews(nodes, places, nowMs),
+      sources: isFetchable ? this.sourceViews(model.id, nodes, places, { originAllowed, nowMs }) : [],
       context: request.context,
       mayForward: request.mayForward,
       excluded: request.excluded,
@@ -212,33 +227,33 @@ export class ClusterView {
    * Of many holders some: those of this zone, then others, each beginning at a place of this node's own in the order of ids, so that
    * not all who ask weigh the same few.
    */
-  private holdersToWeigh(model: ModelId): readonly Holder[] {
-    const all = this.ports.ledger.holdersOf(model)
+  private placesToWeigh(nodes: ModelNodes): readonly number[] {
+    const { holders } = nodes
     const { routeHoldersMax } = this.options
-    if (all.length <= routeHoldersMax) return all
-    const start = this.ports.interner.hash(this.selfIndex) % all.length
-    const [near, far]: [Holder[], Holder[]] = [[], []]
-    for (let step = 0; step < all.length && near.length < routeHoldersMax; step += 1) {
-      const holder = all[(start + step) % all.length]!
-      if (this.isSameZone(holder.index)) near.push(holder)
-      else if (far.length < routeHoldersMax) far.push(holder)
+    if (holders.length <= routeHoldersMax) return placesOf(nodes)
+    const start = this.ports.interner.hash(this.selfIndex) % holders.length
+    const [near, far]: [number[], number[]] = [[], []]
+    for (let step = 0; step < holders.length && near.length < routeHoldersMax; step += 1) {
+      const place = start + step < holders.length ? start + step : start + step - holders.length
+      if (this.isSameZone(holders[place]!)) near.push(place)
+      else if (far.length < routeHoldersMax) far.push(place)
     }
-    return [...near, ...far].slice(0, routeHoldersMax)
+    for (const place of far) if (near.length < routeHoldersMax) near.push(place)
+    return near
   }
 
   /** Other nodes that may be asked for chunks of the model now, in order of ids. */
   usablePeers(model: ModelId, nowMs: number): PeerSource[] {
-    const { ledger } = this.ports
     const peers: PeerSource[] = []
     const add = (index: number, complete: boolean): void => {
       const peer = this.peerSource(index, complete, nowMs)
       if (peer !== null) peers.push(peer)
     }
-    const complete = ledger.holdersOf(model)
-    for (const holder of complete) add(holder.index, true)
+    const { holders, fetchers } = this.ports.ledger.nodesWith(model)
+    for (const index of holders) add(index, true)
     // Whoever says both has just finished.
-    const known = new Set(complete.map((holder) => holder.index))
-    for (const index of ledger.fetchersOf(model)) if (!known.has(index)) add(index, false)
+    const known = fetchers.length === 0 ? null : new Set(holders)
+    for (const index of fetchers) if (known?.has(index) === false) add(index, false)
     return peers
   }
 
@@ -288,12 +303,16 @@ export class ClusterView {
   }
 
   private isSameZone(index: number): boolean {
-    const zone = this.ports.ledger.get('state', index)?.body.zone
-    return zone !== undefined && zone === this.state?.zone
+    const zone = this.ports.ledger.zoneOf(index)
+    return zone !== null && zone === this.state?.zone
   }
 
   private isAvoided(index: number, nowMs: number): boolean {
     const node = this.ports.interner.id(index)
     return this.ports.membership.isSuspected(index, nowMs) || this.ports.book.isDistrusted(node, nowMs)
   }
+}
+
+function placesOf({ holders }: ModelNodes): readonly number[] {
+  return holders.map((_, place) => place)
 }

@@ -10,6 +10,7 @@ import { hashText, pairWeight } from '../../placement/rendezvous.ts'
 import type { ModelId } from '../../placement/types.ts'
 import type { Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'
+import { isDraining, isSender } from './ledger-pages.ts'
 import { isNear, isSource, isUsable, type NodeFacts } from './node-facts.ts'
 import { originKey, type SourceBook, type SpeedEstimate } from './source-book.ts'
 
@@ -29,7 +30,6 @@ export interface ElsewherePorts {
   readonly selfIndex: number
   /** Of this node's own disk, which others are taken to be like. */
   readonly disk: SpeedEstimate
-  hashOf(index: number): number
   /** Rises whenever anything changes that the questions below are answered from. */
   revision(): number
   /** Suspected, or caught with a wrong chunk. */
@@ -79,39 +79,44 @@ export class Elsewhere {
   }
 
   private look({ model, sizeBytes, initMs, originAllowed }: ModelFacts, nowMs: number): ElsewhereView {
-    const { ledger, book, selfIndex, hashOf } = this.ports
+    const { ledger, book, selfIndex, interner } = this.ports
     const near = noneYet()
     const far = noneYet()
     const modelHash = hashText(model)
-    const own = pairWeight(modelHash, hashOf(selfIndex))
+    const own = pairWeight(modelHash, interner.hash(selfIndex))
     let isKeeper = true
     let isZoneKeeper = true
     let isMemoryKeeper = true
     const diskMs = transferMs(sizeBytes, { source: 'disk', ...this.ports.disk }) + initMs
     const facts = this.factsNow(nowMs)
-    for (const { index, resident } of ledger.holdersOf(model)) {
-      const flags = this.flagsOf(facts, index, nowMs)
-      if (flags === 0) continue
-      const isInZone = (flags & isNear) !== 0
-      const isOnDisk = resident.tier === 'disk'
+    const { flags, latencyMs, bandwidthBytesPerS, forwardMs } = facts
+    const { holders, residents, fetchers } = ledger.nodesWith(model)
+    for (let at = 0; at < holders.length; at += 1) {
+      const index = holders[at]!
+      if (!facts.isFound(index)) this.find(facts, index, nowMs)
+      const flag = flags[index]!
+      if (flag === 0) continue
+      const isInZone = (flag & isNear) !== 0
+      const isOnDisk = residents[at]!.tier === 'disk'
       const copies = isInZone ? near : far
       copies.copyCount += 1
-      if ((flags & isSource) !== 0) {
-        const bytesMs = transferMsAt(sizeBytes, facts.latencyMs[index]!, facts.bandwidthBytesPerS[index]!)
+      if ((flag & isSource) !== 0) {
+        const bytesMs = transferMsAt(sizeBytes, latencyMs[index]!, bandwidthBytesPerS[index]!)
         if (bytesMs < copies.transferMs) copies.transferMs = bytesMs
       }
-      const forwardMs = facts.forwardMs[index]!
-      if (isOnDisk) copies.diskForwardMs = Math.min(copies.diskForwardMs, forwardMs + diskMs)
-      else if (forwardMs < copies.memoryForwardMs) copies.memoryForwardMs = forwardMs
+      const directMs = forwardMs[index]!
+      if (isOnDisk) copies.diskForwardMs = Math.min(copies.diskForwardMs, directMs + diskMs)
+      else if (directMs < copies.memoryForwardMs) copies.memoryForwardMs = directMs
       // Equal weights, one in four billion: both are keepers, and nothing is lost.
-      if (pairWeight(modelHash, hashOf(index)) <= own) continue
+      if (pairWeight(modelHash, interner.hash(index)) <= own) continue
       isKeeper = false
       if (isInZone) isZoneKeeper = false
       if (!isOnDisk) isMemoryKeeper = false
     }
-    for (const index of ledger.fetchersOf(model)) {
-      const flags = this.flagsOf(facts, index, nowMs)
-      if (flags !== 0) ((flags & isNear) !== 0 ? near : far).arrivingCount += 1
+    for (const index of fetchers) {
+      if (!facts.isFound(index)) this.find(facts, index, nowMs)
+      const flag = flags[index]!
+      if (flag !== 0) ((flag & isNear) !== 0 ? near : far).arrivingCount += 1
     }
     const originMs = originAllowed
       ? transferMs(sizeBytes, { source: 'origin', ...book.estimate(originKey, null) })
@@ -125,21 +130,15 @@ export class Elsewhere {
     return interner.facts
   }
 
-  /** 0 for this node itself, and for one that is not to be counted on. */
-  private flagsOf(facts: NodeFacts, index: number, nowMs: number): number {
-    if (!facts.isFound(index)) this.find(facts, index, nowMs)
-    return facts.flags[index]!
-  }
-
   private find(facts: NodeFacts, index: number, nowMs: number): void {
-    const { selfIndex, ledger } = this.ports
-    const state = index === selfIndex ? undefined : ledger.get('state', index)?.body
-    if (state === undefined || state.draining || this.ports.isAvoided(index, nowMs)) {
+    const { selfIndex, ledger, isAvoided, isSameZone, speedOf } = this.ports
+    const mark = index === selfIndex ? 0 : ledger.stateMark(index)
+    if (mark === 0 || (mark & isDraining) !== 0 || isAvoided(index, nowMs)) {
       facts.skip(index)
       return
     }
-    const flags = isUsable + (this.ports.isSameZone(index) ? isNear : 0) + (state.bulkAddress === '' ? 0 : isSource)
-    facts.found(index, flags, this.ports.speedOf(index), state.queueMs)
+    const flags = isUsable + (isSameZone(index) ? isNear : 0) + ((mark & isSender) !== 0 ? isSource : 0)
+    facts.found(index, flags, speedOf(index), ledger.queueMs(index))
   }
 }
 

@@ -7,6 +7,7 @@ import type { SealedEntry } from './events.ts'
 import { type GossipPace, isNewsKind, roughBytes } from './gossip-pace.ts'
 import type { Interner } from './interner.ts'
 import { kindNumbers, type LedgerPage, nodesPerPage } from './ledger-pages.ts'
+import { PageSearch } from './page-search.ts'
 import { compareVersions } from './version.ts'
 
 interface Placed {
@@ -36,6 +37,7 @@ export class FormedEntries {
   private readonly interner: Interner
   private readonly placedByPage = new Map<number, Placed[]>()
   private readonly turnByPage = new Map<number, PageTurn>()
+  private readonly searches: PageSearch[] = []
 
   constructor(entries: readonly SealedEntry[], interner: Interner) {
     this.entries = entries
@@ -70,6 +72,15 @@ export class FormedEntries {
       turns.push(turn)
     }
     return turns
+  }
+
+  /** For ledgers that have come to these pages. */
+  searchOf(pages: readonly (LedgerPage | null)[]): PageSearch {
+    const known = this.searches.find((search) => search.isOf(pages))
+    if (known !== undefined) return known
+    const search = new PageSearch(pages, this.interner)
+    this.searches.push(search)
+    return search
   }
 
   /** What the pace of a node counts, which has not heard its own. */

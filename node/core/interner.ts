@@ -8,6 +8,7 @@
 import { assertInvariant } from '../../placement/errors.ts'
 import type { NodeId } from '../../placement/types.ts'
 import { LedgerPages } from './ledger-pages.ts'
+import { SharedModelNodes } from './model-nodes.ts'
 import { NodeFacts } from './node-facts.ts'
 import { compareIds } from './order.ts'
 import { hashText } from './rendezvous.ts'
@@ -17,6 +18,8 @@ export { compareIds, indexOfSorted } from './order.ts'
 export class Interner {
   /** What ledgers of this process share besides the ids. */
   readonly pages = new LedgerPages()
+  /** By model, as pages are by node. */
+  readonly models = new SharedModelNodes(this)
   /** Room for what one of them finds out about the others at a time. */
   readonly facts = new NodeFacts()
   private readonly indexById = new Map<NodeId, number>()

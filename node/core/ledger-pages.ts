@@ -10,7 +10,7 @@
  *   page A --entry e--> page B        remembered at A: (e, B, what changed for which models)
  */
 
-import type { ModelId } from '../../placement/types.ts'
+import type { ModelId, Zone } from '../../placement/types.ts'
 import { diffEntries, type Holder, type ModelChange, toMicro } from './body-diff.ts'
 import { type EntryKind, entryKinds, type SealedEntry } from './events.ts'
 import { indexOfSorted } from './order.ts'
@@ -29,6 +29,8 @@ export class LedgerPage {
   /** Xor of the version hashes of all entries. */
   hash: number
   step: PageStep | null = null
+  /** Until another state takes its slot. */
+  private states: StateColumns | null = null
   /** Only at pages that are shared: a page that is written in place would have to forget them each time. */
   private holders: Map<ModelId, readonly Holder[]> | null = null
   private fetching: readonly Fetcher[] | null = null
@@ -40,13 +42,24 @@ export class LedgerPage {
   }
 
   at(index: number, kindNumber: number): SealedEntry | null {
-    return this.slots[(index % nodesPerPage) * kindCount + kindNumber]!
+    return this.slots[slotOf(index, kindNumber)]!
   }
 
   hasNode(index: number): boolean {
     const first = (index % nodesPerPage) * kindCount
     for (let at = first; at < first + kindCount; at += 1) if (this.slots[at] !== null) return true
     return false
+  }
+
+  /** What the states on this page say, for those who look through all nodes. */
+  get stateColumns(): StateColumns {
+    this.states ??= columnsOf(this.slots)
+    return this.states
+  }
+
+  /** The entry has taken its slot, here or in the page that follows on `from`. */
+  follows(from: LedgerPage, kindNumber: number): void {
+    this.states = kindNumber === kindNumbers.state ? null : from.states
   }
 
   /** In order of indices. */
@@ -110,6 +123,38 @@ export class LedgerPage {
   }
 }
 
+/** By node of the page: its zone, null where no state is known, its queue, and a sum of the bits below. */
+export interface StateColumns {
+  readonly zones: readonly (Zone | null)[]
+  readonly queuesMs: readonly number[]
+  readonly marks: readonly number[]
+}
+
+/** Has said what it is. */
+export const isKnown = 1
+/** Takes no new requests. */
+export const isDraining = 2
+/** Sends bytes to others. */
+export const isSender = 4
+
+function columnsOf(slots: readonly (SealedEntry | null)[]): StateColumns {
+  const [zones, queuesMs, marks]: [(Zone | null)[], number[], number[]] = [[], [], []]
+  for (let local = 0; local < nodesPerPage; local += 1) {
+    const entry = slots[slotOf(local, kindNumbers.state)]?.entry
+    const body = entry?.kind === 'state' ? entry.body : null
+    zones.push(body?.zone ?? null)
+    queuesMs.push(body?.queueMs ?? 0)
+    marks.push(
+      body === null ? 0 : isKnown + (body.draining ? isDraining : 0) + (body.bulkAddress === '' ? 0 : isSender),
+    )
+  }
+  return { zones, queuesMs, marks }
+}
+
+function slotOf(index: number, kindNumber: number): number {
+  return (index % nodesPerPage) * kindCount + kindNumber
+}
+
 const none: readonly Holder[] = []
 const noWanters: readonly Wanter[] = []
 
@@ -154,16 +199,17 @@ export class LedgerPages {
     nodeHash: number,
     sealed: SealedEntry | null,
   ): PageStep {
-    const slot = (index % nodesPerPage) * kindCount + kindNumber
+    const slot = slotOf(index, kindNumber)
     if (page?.step != null && page.step.sealed === sealed && page.step.slot === slot && this.isShared) return page.step
     const from = page ?? new LedgerPage(new Array<SealedEntry | null>(slotCount).fill(null), 0)
     const held = from.slots[slot]!
     const hashChange = hashOf(held, nodeHash, kindNumber) ^ hashOf(sealed, nodeHash, kindNumber)
     const changes = diffEntries(held?.entry ?? null, sealed?.entry ?? null, index)
-    const next = this.isShared ? this.copy(from, slot, sealed, hashChange, Math.floor(index / nodesPerPage)) : from
+    const next = this.isShared ? this.copy(from, index, kindNumber, sealed, hashChange) : from
     if (!this.isShared) {
       from.slots[slot] = sealed
       from.hash ^= hashChange
+      from.follows(from, kindNumber)
     }
     const step = { slot, sealed, next, hashChange, changes }
     if (this.isShared && page !== null) page.step = step
@@ -172,12 +218,14 @@ export class LedgerPages {
 
   private copy(
     from: LedgerPage,
-    slot: number,
+    index: number,
+    kindNumber: number,
     sealed: SealedEntry | null,
     hashChange: number,
-    pageNumber: number,
   ): LedgerPage {
+    const slot = slotOf(index, kindNumber)
     const hash = from.hash ^ hashChange
+    const pageNumber = Math.floor(index / nodesPerPage)
     this.known[pageNumber] ??= new Map()
     const known = this.known[pageNumber]
     const equal = known.get(hash)
@@ -190,6 +238,7 @@ export class LedgerPages {
     const slots = from.slots.slice()
     slots[slot] = sealed
     const page = new LedgerPage(slots, hash)
+    page.follows(from, kindNumber)
     known.delete(hash)
     known.set(hash, page)
     if (known.size > knownPagesMax) forgetFirst(known)

@@ -9,8 +9,8 @@
  * than them can.
  */
 import { assertInvariant } from '../../placement/errors.ts'
-import type { ModelId, NodeId } from '../../placement/types.ts'
-import { type Holder, type ModelChange, noChanges } from './body-diff.ts'
+import type { ModelId, NodeId, Zone } from '../../placement/types.ts'
+import { type ModelChange, noChanges } from './body-diff.ts'
 import {
   type DigestItem,
   type DigestRange,
@@ -20,13 +20,14 @@ import {
   type SealedEntry,
 } from './events.ts'
 import type { FormedEntries } from './formed-entries.ts'
-import { compareIds, type Interner, indexOfSorted } from './interner.ts'
+import { compareIds, type Interner } from './interner.ts'
 import { kindNumbers, type LedgerPage, nodesPerPage } from './ledger-pages.ts'
 import { ModelIndex } from './model-index.ts'
+import type { ModelNodes } from './model-nodes.ts'
+import { searchNodes } from './page-search.ts'
 import { hashText } from './rendezvous.ts'
 import { compareVersions, type Version, versionHash } from './version.ts'
 
-export type { Holder } from './body-diff.ts'
 export type Applied = 'applied' | 'stale' | 'own'
 
 export interface LedgerOptions {
@@ -88,8 +89,7 @@ export class Ledger {
     this.options = options
     this.interner.pages.register()
     const search = {
-      holders: (model: ModelId) => this.searchHolders(model),
-      fetchers: (model: ModelId) => this.searchFetchers(model),
+      nodes: (model: ModelId) => searchNodes(model, this.pages, this.interner),
       rateMicro: (model: ModelId) => this.searchRate(model),
     }
     this.models = new ModelIndex({ interner: ports.interner, search }, options.indexedModelsMax)
@@ -155,8 +155,18 @@ export class Ledger {
     this.nodeCount += newNodeCount
     this.writeCount += 1
     this.changes = noChanges
-    this.models.clear()
+    this.models.begin(formed.searchOf(this.pages))
     return true
+  }
+
+  /** Entries come of which most models will be news: none is followed. */
+  forgetModels(): void {
+    this.models.begin(null)
+  }
+
+  /** The entries came one by one, and most likely led to the pages of others. */
+  shareSearch(formed: FormedEntries): void {
+    this.models.begin(formed.searchOf(this.pages))
   }
 
   applyOwn(sealed: SealedEntry, nowMs: number): void {
@@ -174,6 +184,21 @@ export class Ledger {
     return this.pageAt(index)?.at(index, kindNumbers[kind]) ?? null
   }
 
+  /** As its state says; null where none is known. */
+  zoneOf(index: number): Zone | null {
+    return this.pageAt(index)?.stateColumns.zones[index % nodesPerPage] ?? null
+  }
+
+  /** Milliseconds of work in line there, as its state says. */
+  queueMs(index: number): number {
+    return this.pageAt(index)?.stateColumns.queuesMs[index % nodesPerPage] ?? 0
+  }
+
+  /** Bits of ledger-pages.ts; 0 of a node that has said no state. */
+  stateMark(index: number): number {
+    return this.pageAt(index)?.stateColumns.marks[index % nodesPerPage] ?? 0
+  }
+
   heardMs(index: number): number {
     return this.has(index) ? this.heardAtMs[index]! : Number.NEGATIVE_INFINITY
   }
@@ -187,14 +212,9 @@ export class Ledger {
     return this.pageAt(index)?.hasNode(index) ?? false
   }
 
-  /** Every known node that says it has the model complete, in order of node ids. Valid until the next entry is applied. */
-  holdersOf(model: ModelId): readonly Holder[] {
-    return this.models.holders(model)
-  }
-
-  /** Every known node that says the model is on its way in, in order of node ids. Valid until the next entry is applied. */
-  fetchersOf(model: ModelId): readonly number[] {
-    return this.models.fetchers(model)
+  /** Every known node that says it has the model, or that it is on its way in. */
+  nodesWith(model: ModelId): ModelNodes {
+    return this.models.nodes(model)
   }
 
   /** Sum of the rates that other nodes publish for the model. */
@@ -333,29 +353,6 @@ export class Ledger {
       if (item === undefined || compareVersions(entry, item) > 0) missing.push(sealed)
     }
     return missing
-  }
-
-  private searchHolders(model: ModelId): Holder[] {
-    const { pages } = this.interner
-    const { interner } = this
-    const found: Holder[] = []
-    for (let at = 0; at < this.pages.length; at += 1) {
-      const holders = this.pages[at]?.holdersOf(model, at, pages.isShared) ?? []
-      for (let place = 0; place < holders.length; place += 1) found.push(holders[place]!)
-    }
-    found.sort((a, b) => interner.rank(a.index) - interner.rank(b.index))
-    return found
-  }
-
-  private searchFetchers(model: ModelId): number[] {
-    const { isShared } = this.interner.pages
-    const found: number[] = []
-    for (let at = 0; at < this.pages.length; at += 1) {
-      for (const { index, models } of this.pages[at]?.fetchers(at, isShared) ?? []) {
-        if (indexOfSorted(models, model, (item) => item) >= 0) found.push(index)
-      }
-    }
-    return found.sort((a, b) => this.interner.rank(a) - this.interner.rank(b))
   }
 
   private searchRate(model: ModelId): number {

@@ -2,25 +2,25 @@
  * What a ledger knows by model: who holds it, who fetches it, how much others want it. Kept only for models that were asked for,
  * and brought up to date by the difference that each entry makes; a model that changes more often than anybody asks is forgotten.
  *
- * The lists that are handed out are those that are kept: valid until the ledger takes its next entry.
+ * Where many ledgers have begun on the same pages, one search of these serves all: then every change is followed from there on, and
+ * nothing is forgotten, since what a ledger keeps of a model is no more than a reference to what others know as well.
  */
 import { assertInvariant } from '../../placement/errors.ts'
 import type { ModelId } from '../../placement/types.ts'
-import type { Holder, ModelChange } from './body-diff.ts'
+import type { ModelChange } from './body-diff.ts'
 import type { Interner } from './interner.ts'
+import { isEqual, type ModelNodes } from './model-nodes.ts'
+import type { PageSearch } from './page-search.ts'
 
 /** Searches the whole ledger: what the first question for a model costs. */
 export interface ModelSearch {
-  /** In order of node ids, each node once. */
-  holders(model: ModelId): Holder[]
-  fetchers(model: ModelId): number[]
+  nodes(model: ModelId): ModelNodes
   /** Of all nodes but this one, in millionths per second. */
   rateMicro(model: ModelId): number
 }
 
 interface Known {
-  holders: Holder[] | null
-  fetchers: number[] | null
+  nodes: ModelNodes | null
   rateMicro: number | null
   /** Since the last sweep. */
   isAsked: boolean
@@ -36,6 +36,8 @@ export class ModelIndex {
   private readonly search: ModelSearch
   private readonly modelsMax: number
   private readonly known = new Map<ModelId, Known>()
+  /** What was so when `known` was empty last; null when that is not known. */
+  private start: PageSearch | null = null
 
   /** @param modelsMax models kept; beyond it those not asked for since the last sweep are forgotten. */
   constructor(ports: { interner: Interner; search: ModelSearch }, modelsMax: number) {
@@ -48,16 +50,10 @@ export class ModelIndex {
     return this.known.size
   }
 
-  holders(model: ModelId): readonly Holder[] {
+  nodes(model: ModelId): ModelNodes {
     const known = this.ask(model)
-    known.holders ??= this.search.holders(model)
-    return known.holders
-  }
-
-  fetchers(model: ModelId): readonly number[] {
-    const known = this.ask(model)
-    known.fetchers ??= this.search.fetchers(model)
-    return known.fetchers
+    known.nodes ??= this.search.nodes(model)
+    return known.nodes
   }
 
   rateMicro(model: ModelId): number {
@@ -68,68 +64,72 @@ export class ModelIndex {
 
   /** After the entry of the node took its place. */
   follow(index: number, isSelf: boolean, changes: readonly ModelChange[]): void {
-    if (this.known.size === 0) return
+    if (this.known.size === 0 && this.start === null) return
     for (const change of changes) {
-      const known = this.known.get(change.model)
-      if (known === undefined) continue
+      const saysWho = change.holder !== undefined || change.fetching !== undefined
+      const known = this.known.get(change.model) ?? (saysWho && this.start !== null ? this.add(change.model) : null)
+      if (known === null) continue
       known.changeCount += 1
-      if (known.changeCount > changesMax) {
+      if (known.changeCount > changesMax && this.start === null) {
         this.known.delete(change.model)
         continue
       }
-      if (change.holder !== undefined && known.holders !== null) this.setHolder(known.holders, index, change.holder)
-      if (change.fetching !== undefined && known.fetchers !== null) {
-        this.setFetcher(known.fetchers, index, change.fetching)
-      }
+      if (saysWho && known.nodes !== null) known.nodes = this.nodesAfter(known.nodes, index, change)
       if (change.rateMicro !== undefined && known.rateMicro !== null && !isSelf) known.rateMicro += change.rateMicro
     }
   }
 
-  /** More changed than is worth following. */
-  clear(): void {
+  /** More changed than is worth following. `start` is asked for what holds from now on; null: the whole ledger is. */
+  begin(start: PageSearch | null): void {
     this.known.clear()
+    this.start = start
   }
 
-  /** Forgets models that were not asked for since the last time. */
+  /** Forgets what was not asked for since the last time. */
   sweep(): void {
     for (const [model, known] of this.known) {
-      if (!known.isAsked) this.known.delete(model)
+      if (!known.isAsked) {
+        if (this.start === null) this.known.delete(model)
+        else known.rateMicro = null
+      }
       known.isAsked = false
     }
   }
 
   /** Searches everything again and compares. */
   checkInvariants(): void {
-    for (const [model, { holders, fetchers, rateMicro }] of this.known) {
-      const places = (list: readonly Holder[]) =>
-        list.map(({ index, resident: { tier, sizeBytes } }) => `${index} ${tier} ${sizeBytes}`).join()
+    for (const [model, { nodes, rateMicro }] of this.known) {
+      const searched = nodes === null ? null : this.search.nodes(model)
       assertInvariant(
-        holders === null || places(holders) === places(this.search.holders(model)),
-        `the holders of ${model} are kept right`,
+        nodes === null || (searched !== null && isEqual(nodes, searched)),
+        `who has ${model} is kept right`,
       )
-      assertInvariant(
-        fetchers === null || fetchers.join() === this.search.fetchers(model).join(),
-        `who fetches ${model} is kept right`,
-      )
-      const searched = rateMicro === null ? null : this.search.rateMicro(model)
-      assertInvariant(rateMicro === searched, `the demand for ${model} is ${searched}, ${rateMicro} kept`)
+      const rate = rateMicro === null ? null : this.search.rateMicro(model)
+      assertInvariant(rateMicro === rate, `the demand for ${model} is ${rate}, ${rateMicro} kept`)
     }
   }
 
   private ask(model: ModelId): Known {
-    const known = this.known.get(model)
-    if (known !== undefined) {
-      known.isAsked = true
-      known.changeCount = 0
-      return known
-    }
+    const known = this.known.get(model) ?? this.add(model)
+    known.isAsked = true
+    known.changeCount = 0
+    return known
+  }
+
+  private add(model: ModelId): Known {
     if (this.known.size >= this.modelsMax) this.makeRoom()
-    const added: Known = { holders: null, fetchers: null, rateMicro: null, isAsked: true, changeCount: 0 }
+    const nodes = this.start?.nodesWith(model) ?? null
+    const added: Known = { nodes, rateMicro: null, isAsked: false, changeCount: 0 }
     this.known.set(model, added)
     return added
   }
 
   private makeRoom(): void {
+    // What was so at the start is out of date for a model that was forgotten.
+    if (this.start !== null) {
+      this.begin(null)
+      return
+    }
     this.sweep()
     // All of them are in use: the oldest half goes, and is searched again when it is asked for.
     let surplus = this.known.size - Math.floor(this.modelsMax / 2)
@@ -140,31 +140,8 @@ export class ModelIndex {
     }
   }
 
-  private setHolder(holders: Holder[], index: number, holder: Holder | null): void {
-    const at = this.placeOf(holders, index, (item) => item.index)
-    const isThere = holders[at]?.index === index
-    if (holder === null) {
-      if (isThere) holders.splice(at, 1)
-    } else if (isThere) holders[at] = holder
-    else holders.splice(at, 0, holder)
-  }
-
-  private setFetcher(fetchers: number[], index: number, isFetching: boolean): void {
-    const at = this.placeOf(fetchers, index, (item) => item)
-    const isThere = fetchers[at] === index
-    if (isFetching && !isThere) fetchers.splice(at, 0, index)
-    if (!isFetching && isThere) fetchers.splice(at, 1)
-  }
-
-  /** Where the node stands in the list, or would stand. */
-  private placeOf<T>(list: readonly T[], index: number, indexOf: (item: T) => number): number {
-    const rank = this.interner.rank(index)
-    let [low, high] = [0, list.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.interner.rank(indexOf(list[middle]!)) < rank) low = middle + 1
-      else high = middle
-    }
-    return low
+  private nodesAfter(nodes: ModelNodes, index: number, change: ModelChange): ModelNodes {
+    const { models, pages } = this.interner
+    return models.next(nodes, index, change, pages.isShared)
   }
 }

@@ -132,7 +132,13 @@ export class NodeCore {
     const isPlain = formed.isPlain && this.fetches.isIdle && this.pins.isAlone && !this.membership.suspects
     const isTaken = isPlain && this.ledger.adopt(formed, nowMs)
     if (isTaken) formed.tell(this.pace, this.self, nowMs)
+    else this.ledger.forgetModels()
     return isTaken
+  }
+
+  /** After it was told them by `step`: its ledger is like those of the others now. */
+  shareSearch(formed: FormedEntries): void {
+    this.ledger.shareSearch(formed)
   }
 
   /**

@@ -221,7 +221,7 @@ export class PlacementViewer {
     const here = model === null ? undefined : held.get(model)
     const isHeld = here !== undefined && isIn(here, tier)
     let keptCount = isMine && isHeld ? 1 : 0
-    for (const { index } of model === null ? [] : ledger.holdersOf(model)) {
+    for (const index of model === null ? [] : ledger.nodesWith(model).holders) {
       if (index !== selfIndex && places.includes(interner.id(index)) && !isAvoided(index, nowMs)) keptCount += 1
     }
     const fileBytes = model === null ? null : (here?.sizeBytes ?? this.sizeOf(model, local))
@@ -273,7 +273,7 @@ export class PlacementViewer {
 
   /** As this node knows it, or as its holders say. */
   private sizeOf(model: ModelId, local: LocalPlacement): number | null {
-    return local.sizeOf(model) ?? this.ports.ledger.holdersOf(model)[0]?.resident.sizeBytes ?? null
+    return local.sizeOf(model) ?? this.ports.ledger.nodesWith(model).residents[0]?.sizeBytes ?? null
   }
 }
 

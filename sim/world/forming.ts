@@ -47,6 +47,7 @@ export class Forming {
       if (!node.up) continue
       const isTaken = formed !== null && node.core.adopt(formed, queue.nowMs)
       node.step({ kind: 'entries', from: node.id, entries: isTaken ? [] : entries })
+      if (!isTaken && formed !== null) node.core.shareSearch(formed)
     }
   }
 }

@@ -42,10 +42,11 @@ function answers(ledger: Ledger, interner: Interner): unknown {
   return {
     digest: ledger.digest(all),
     sums: [...ledger.sums()],
-    holders: models.map((model) =>
-      ledger.holdersOf(model).map(({ index, resident: { sizeBytes } }) => [interner.id(index), sizeBytes]),
-    ),
-    fetchers: models.map((model) => ledger.fetchersOf(model).map((index) => interner.id(index))),
+    holders: models.map((model) => {
+      const { holders, residents } = ledger.nodesWith(model)
+      return holders.map((index, at) => [interner.id(index), residents[at]!.sizeBytes])
+    }),
+    fetchers: models.map((model) => ledger.nodesWith(model).fetchers.map((index) => interner.id(index))),
     demand: models.map((model) => ledger.demandOfOthers(model)),
   }
 }
@@ -112,26 +113,26 @@ describe('the index by model', () => {
     )
     ledger.apply(entryOf('residency', 'a', { models: models.toSorted().map((model) => resident(model)) }), 0)
     for (const model of [...models, ...models]) {
-      expect(ledger.holdersOf(model).length).toBe(1)
+      expect(ledger.nodesWith(model).holders.length).toBe(1)
       expect(ledger.indexedModelCount).toBeLessThanOrEqual(2)
     }
   })
 
   test('forgets what changes more often than anybody asks, and answers the same', () => {
     const ledger = new Ledger({ self: 'self', interner: new Interner() })
-    ledger.holdersOf(models[0]!)
+    ledger.nodesWith(models[0]!)
     for (let sequence = 1; sequence < 100; sequence += 1) {
       const held = sequence % 2 === 1 ? [resident(models[0]!)] : []
       ledger.apply(entryOf('residency', 'a', { models: held }, { sequence }), 0)
       ledger.checkInvariants()
     }
     expect(ledger.indexedModelCount).toBe(0)
-    expect(ledger.holdersOf(models[0]!).length).toBe(1)
+    expect(ledger.nodesWith(models[0]!).holders.length).toBe(1)
   })
 
   test('forgets what nobody asks for', () => {
     const ledger = new Ledger({ self: 'self', interner: new Interner() })
-    ledger.holdersOf(models[0]!)
+    ledger.nodesWith(models[0]!)
     ledger.expire(1)
     expect(ledger.indexedModelCount).toBe(1)
     ledger.expire(1 + 2 * defaultLedgerOptions.indexedForMs)

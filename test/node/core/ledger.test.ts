@@ -75,7 +75,7 @@ describe('holders', () => {
     says('c', [digest('x')], 1)
     const interner = new Interner()
     for (const node of ['self', 'b', 'a', 'c']) interner.index(node)
-    const holders = () => ledger.holdersOf(model).map((holder) => interner.id(holder.index))
+    const holders = () => ledger.nodesWith(model).holders.map((index) => interner.id(index))
     expect(holders()).toEqual(['a', 'b'])
     says('a', [], 2)
     says('c', [model], 2)

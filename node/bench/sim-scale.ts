@@ -104,7 +104,7 @@ function read(file: unknown, tiny: boolean, over: Readonly<Record<string, unknow
   const scenario = parseScenario(file)
   if (!tiny) return scenario
   const sites = { 'drawnSites.count': 5, 'drawnSites.nodesPerSite': 4, 'drawnSites.zoneCount': 2 }
-  return withValues(scenario, { warmupS: 5, durationS: 15, ...sites, ...over })
+  return withValues(scenario, { warmupS: 5, durationS: 15, events: [], ...sites, ...over })
 }
 
 function cpuMs(): number {

@@ -2,10 +2,17 @@
 import type { Cluster } from '../cluster.ts'
 import type { SimNode } from '../node/sim-node.ts'
 
-/** Each node gets what it will be asked for most, the most wanted first, until `preloadPercent` of its memory is full. */
-export function preload({ scenario, requests, nodes, models }: Cluster, isAway: (node: SimNode) => boolean): void {
+/**
+ * Each node gets what it will be asked for most, the most wanted first, until `preloadPercent` of its memory is full. Nobody has what is
+ * pushed later.
+ */
+export function preload(
+  { scenario, requests, nodes, models, pushed }: Cluster,
+  isAway: (node: SimNode) => boolean,
+): void {
   const { preloadPercent } = scenario.models
   if (preloadPercent === 0) return
+  const isLater = new Set(pushed.map(({ model }) => model.index))
   const counts = nodes.map(() => new Map<number, number>())
   for (let at = 0; at < requests.timesMs.length; at += 1) {
     const count = counts[requests.nodes[at]!]!
@@ -17,7 +24,7 @@ export function preload({ scenario, requests, nodes, models }: Cluster, isAway: 
     const wanted = [...counts[node.index]!].sort((a, b) => b[1] - a[1] || a[0] - b[0])
     for (const [index] of wanted) {
       const model = models[index]!
-      if (model.sizeBytes > freeBytes) continue
+      if (model.sizeBytes > freeBytes || isLater.has(index)) continue
       freeBytes -= model.sizeBytes
       node.preload(model)
     }

@@ -2,13 +2,14 @@
  * What a node believes, as the decisions of placement/ want to see it: holders, sources, members, demand. Reads only.
  */
 import type { DemandEstimator } from '../../placement/demand.ts'
-import type { RouteModel, RouteSelf, RouteView } from '../../placement/route.ts'
+import type { RouteHolder, RouteModel, RouteSelf, RouteView } from '../../placement/route.ts'
 import type { ModelId, NodeId, RequestContext, SourceView, Tier } from '../../placement/types.ts'
 import type { PeerSource } from './choose-source.ts'
 import { defaultElsewhereOptions, Elsewhere, type ElsewhereOptions } from './elsewhere.ts'
 import type { ResidencyBody, ResidentModel, StateBody } from './events.ts'
 import type { Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'
+import { isDraining, isSender } from './ledger-pages.ts'
 import type { Membership } from './membership.ts'
 import type { ModelNodes } from './model-nodes.ts'
 import { defaultPlacementViewerOptions, PlacementViewer, type PlacementViewerOptions } from './placement-viewer.ts'
@@ -215,12 +216,32 @@ export class ClusterView {
     return {
       model,
       self: { ...self, node: this.ports.self },
-      holders: this.holderViews(nodes, places, nowMs),
+      holders: this.routeHolders(nodes, places, nowMs),
       sources: isFetchable ? this.sourceViews(model.id, nodes, places, { originAllowed, nowMs }) : [],
       context: request.context,
       mayForward: request.mayForward,
       excluded: request.excluded,
     }
+  }
+
+  private routeHolders({ holders, residents }: ModelNodes, places: readonly number[], nowMs: number): RouteHolder[] {
+    const { ledger, interner } = this.ports
+    const views: RouteHolder[] = []
+    for (const place of places) {
+      const index = holders[place]!
+      const mark = ledger.stateMark(index)
+      if (index === this.selfIndex || mark === 0) continue
+      views.push({
+        node: interner.id(index),
+        tier: residents[place]!.tier,
+        rttMs: this.speed(index).latencyMs,
+        queueMs: ledger.queueMs(index),
+        suspected: this.isAvoided(index, nowMs),
+        draining: (mark & isDraining) !== 0,
+        sameZone: this.isSameZone(index),
+      })
+    }
+    return views
   }
 
   /**
@@ -260,12 +281,10 @@ export class ClusterView {
   /** Null for this node itself, for one that sends no bytes, and for one that is to be avoided. */
   private peerSource(index: number, complete: boolean, nowMs: number): PeerSource | null {
     const { ledger, interner, membership } = this.ports
-    const state = ledger.get('state', index)?.body
-    if (index === this.selfIndex || state === undefined || state.bulkAddress === '') return null
+    if (index === this.selfIndex || (ledger.stateMark(index) & isSender) === 0) return null
     if (this.isAvoided(index, nowMs)) return null
-    const key = interner.id(index)
-    const sameZone = state.zone === this.state?.zone
-    return { key, keyHash: interner.hash(index), rttMs: membership.rttMsOf(index), sameZone, complete }
+    const [rttMs, sameZone] = [membership.rttMsOf(index), this.isSameZone(index)]
+    return { key: interner.id(index), keyHash: interner.hash(index), rttMs, sameZone, complete }
   }
 
   /** What a node says about itself; null when it is not known. */

@@ -37,6 +37,8 @@ export class FormedEntries {
   private readonly interner: Interner
   private readonly placedByPage = new Map<number, Placed[]>()
   private readonly turnByPage = new Map<number, PageTurn>()
+  /** The first page that each came to: whoever comes to the same content lies on the same page, whatever led there. */
+  private readonly endByPage = new Map<number, LedgerPage>()
   private readonly searches: PageSearch[] = []
 
   constructor(entries: readonly SealedEntry[], interner: Interner) {
@@ -119,6 +121,14 @@ export class FormedEntries {
       hashChanges.push(step.hashChange)
     }
     if (page === null) return null
-    return { pageNumber, start, end: page, indices, hashChanges, newEntryCount, newNodeCount }
+    const end = this.endOf(pageNumber, page)
+    return { pageNumber, start, end, indices, hashChanges, newEntryCount, newNodeCount }
+  }
+
+  private endOf(pageNumber: number, page: LedgerPage): LedgerPage {
+    const known = this.endByPage.get(pageNumber)
+    if (known?.isLike(page) === true) return known
+    this.endByPage.set(pageNumber, page)
+    return page
   }
 }

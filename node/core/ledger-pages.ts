@@ -29,7 +29,7 @@ export class LedgerPage {
   /** Xor of the version hashes of all entries. */
   hash: number
   step: PageStep | null = null
-  /** Until another state takes its slot. */
+  // What is read off the slots of one kind, until another entry of that kind takes its slot.
   private states: StateColumns | null = null
   /** Only at pages that are shared: a page that is written in place would have to forget them each time. */
   private holders: Map<ModelId, readonly Holder[]> | null = null
@@ -51,6 +51,10 @@ export class LedgerPage {
     return false
   }
 
+  isLike(other: LedgerPage): boolean {
+    return this.hash === other.hash && this.slots.every((sealed, at) => sealed === other.slots[at])
+  }
+
   /** What the states on this page say, for those who look through all nodes. */
   get stateColumns(): StateColumns {
     this.states ??= columnsOf(this.slots)
@@ -60,6 +64,9 @@ export class LedgerPage {
   /** The entry has taken its slot, here or in the page that follows on `from`. */
   follows(from: LedgerPage, kindNumber: number): void {
     this.states = kindNumber === kindNumbers.state ? null : from.states
+    this.holders = kindNumber === kindNumbers.residency ? null : from.holders
+    this.fetching = kindNumber === kindNumbers.residency ? null : from.fetching
+    this.demand = kindNumber === kindNumbers.demand ? null : from.demand
   }
 
   /** In order of indices. */

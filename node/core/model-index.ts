@@ -57,6 +57,8 @@ export class ModelIndex {
   }
 
   rateMicro(model: ModelId): number {
+    // Shared pages keep their demand by model: to look there costs less than that each ledger follows each demand of each node.
+    if (this.interner.pages.isShared) return this.search.rateMicro(model)
     const known = this.ask(model)
     known.rateMicro ??= this.search.rateMicro(model)
     return known.rateMicro
@@ -65,6 +67,7 @@ export class ModelIndex {
   /** After the entry of the node took its place. */
   follow(index: number, isSelf: boolean, changes: readonly ModelChange[]): void {
     if (this.known.size === 0 && this.start === null) return
+    if (changes[0]?.rateMicro !== undefined && this.interner.pages.isShared) return
     for (const change of changes) {
       const saysWho = change.holder !== undefined || change.fetching !== undefined
       const known = this.known.get(change.model) ?? (saysWho && this.start !== null ? this.add(change.model) : null)
@@ -88,10 +91,7 @@ export class ModelIndex {
   /** Forgets what was not asked for since the last time. */
   sweep(): void {
     for (const [model, known] of this.known) {
-      if (!known.isAsked) {
-        if (this.start === null) this.known.delete(model)
-        else known.rateMicro = null
-      }
+      if (!known.isAsked && this.start === null) this.known.delete(model)
       known.isAsked = false
     }
   }

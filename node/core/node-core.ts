@@ -120,10 +120,9 @@ export class NodeCore {
    */
   hear(from: NodeId, sealed: SealedEntry, nowMs: number): readonly Effect[] | null {
     const effects = this.onEntry(from, sealed, nowMs)
-    if (effects === noEffects && !this.fetchesConcerned && nowMs < this.publisher.nextDueMs) {
-      const { kind, node } = sealed.entry
-      return (kind === 'residency' || kind === 'demand') && node !== this.self ? null : noEffects
-    }
+    const { kind, node } = sealed.entry
+    const isAloof = effects === noEffects && !this.fetchesConcerned && kind !== 'suspicion' && node !== this.self
+    if (isAloof && nowMs < this.publisher.nextDueMs) return null
     return this.finish(effects, this.takeConcerned(), nowMs)
   }
 
@@ -370,10 +369,10 @@ export class NodeCore {
     return index !== undefined && this.ledger.get('state', index) !== null
   }
 
-  private onState(entry: Entry<'state'>, joinedBy: NodeId | null, nowMs: number): Effect[] {
+  private onState(entry: Entry<'state'>, joinedBy: NodeId | null, nowMs: number): readonly Effect[] {
     if (this.pins.heard(this.index(entry.node), entry.body.pins)) this.refreshPins()
     if (joinedBy !== null) return [{ kind: 'note', note: 'joined', node: entry.node, by: joinedBy }]
-    if (!this.membership.stateApplied(this.index(entry.node))) return []
+    if (!this.membership.stateApplied(this.index(entry.node))) return noEffects
     this.refreshSuspicion(nowMs)
     return [{ kind: 'note', note: 'refuted', node: entry.node, by: entry.node }]
   }

@@ -15,6 +15,7 @@
  */
 import { compareIds } from './cost.ts'
 import { assertInvariant } from './errors.ts'
+import { ModelPlaces, withRoom } from './model-places.ts'
 import type { ModelId } from './types.ts'
 
 export interface DemandOptions {
@@ -46,15 +47,12 @@ export interface ModelRate {
   readonly ratePerS: number
 }
 
-interface Track {
-  /** Time at which `ratesPerS` are right; they are brought forward when they are needed. */
-  atMs: number
-  readonly ratesPerS: number[]
-}
-
 export class DemandEstimator {
   readonly options: DemandOptions
-  private readonly tracks = new Map<ModelId, Track>()
+  private readonly places = new ModelPlaces()
+  /** A row per model: the time at which its rates are right, and the rates. They are brought forward when they are needed. */
+  private rows = new Float64Array(0)
+  private readonly width: number
   private readonly mayForget: (model: ModelId) => boolean
   private readonly decaysPerMs: readonly number[]
   private readonly shares: readonly number[]
@@ -77,6 +75,7 @@ export class DemandEstimator {
     this.mayForget = mayForget
     this.decaysPerMs = halfLivesMs.map((halfLifeMs) => Math.LN2 / halfLifeMs)
     this.shares = weights.map((weight) => weight / weightSum)
+    this.width = 1 + halfLivesMs.length
     this.forgetAtCount = modelsMax
   }
 
@@ -86,32 +85,33 @@ export class DemandEstimator {
   }
 
   get modelCount(): number {
-    return this.tracks.size
+    return this.places.size
   }
 
   /** Counts a request. A time before the last one counts as the last one. */
   record(model: ModelId, nowMs: number): void {
-    const { ratesPerS } = this.trackAt(model, nowMs)
-    for (let index = 0; index < ratesPerS.length; index++) ratesPerS[index]! += this.decaysPerMs[index]! * 1000
+    const row = this.rowAt(model, nowMs)
+    const { rows, decaysPerMs } = this
+    for (let index = 0; index < decaysPerMs.length; index++) rows[row + 1 + index]! += decaysPerMs[index]! * 1000
   }
 
   /** Makes a model known without a request, so that it has the prior: one that was prefetched or pinned. */
   introduce(model: ModelId, nowMs: number): void {
-    if (!this.tracks.has(model)) this.trackAt(model, nowMs)
+    if (!this.places.has(model)) this.rowAt(model, nowMs)
   }
 
   /** 0 for a model that was never seen or has been forgotten. */
   ratePerS(model: ModelId, nowMs: number): number {
-    const track = this.tracks.get(model)
-    return track === undefined ? 0 : this.rateOf(track, nowMs)
+    const place = this.places.of(model)
+    return place === undefined ? 0 : this.rateOf(place, nowMs)
   }
 
   /** The most wanted models, most wanted first, ties by id; none whose demand is below the floor. */
   top(count: number, nowMs: number): ModelRate[] {
     const best: ModelRate[] = []
     let least = this.options.floorRatePerS
-    for (const [model, track] of this.tracks) {
-      const ratePerS = this.rateOf(track, nowMs)
+    for (const [model, place] of this.places.entries()) {
+      const ratePerS = this.rateOf(place, nowMs)
       if (ratePerS < least) continue
       best.push({ model, ratePerS })
       // Twice the count, then cut: one pass over many models costs few and small sorts.
@@ -122,49 +122,54 @@ export class DemandEstimator {
     return best.sort(mostWantedFirst).slice(0, count)
   }
 
-  private rateOf(track: Track, nowMs: number): number {
-    const elapsedMs = Math.max(0, nowMs - track.atMs)
-    const { decaysPerMs, shares } = this
+  private rateOf(place: number, nowMs: number): number {
+    const { rows, decaysPerMs, shares } = this
+    const row = place * this.width
+    const elapsedMs = Math.max(0, nowMs - rows[row]!)
     let ratePerS = 0
     for (let index = 0; index < shares.length; index++) {
-      ratePerS += shares[index]! * track.ratesPerS[index]! * Math.exp(-decaysPerMs[index]! * elapsedMs)
+      ratePerS += shares[index]! * rows[row + 1 + index]! * Math.exp(-decaysPerMs[index]! * elapsedMs)
     }
     return ratePerS
   }
 
-  /** The track of a model, brought forward to now; a new one with the prior when there is none. */
-  private trackAt(model: ModelId, nowMs: number): Track {
-    const track = this.tracks.get(model)
-    if (track === undefined) return this.addTrack(model, nowMs)
-    const elapsedMs = nowMs - track.atMs
-    if (elapsedMs <= 0) return track
-    for (let index = 0; index < track.ratesPerS.length; index++) {
-      track.ratesPerS[index]! *= Math.exp(-this.decaysPerMs[index]! * elapsedMs)
+  /** Where the row of a model begins, brought forward to now; a new one with the prior when there is none. */
+  private rowAt(model: ModelId, nowMs: number): number {
+    const place = this.places.of(model)
+    if (place === undefined) return this.addRow(model, nowMs)
+    const { rows, decaysPerMs } = this
+    const row = place * this.width
+    const elapsedMs = nowMs - rows[row]!
+    if (elapsedMs <= 0) return row
+    for (let index = 0; index < decaysPerMs.length; index++) {
+      rows[row + 1 + index]! *= Math.exp(-decaysPerMs[index]! * elapsedMs)
     }
-    track.atMs = nowMs
-    return track
+    rows[row] = nowMs
+    return row
   }
 
-  private addTrack(model: ModelId, nowMs: number): Track {
-    if (this.tracks.size >= this.forgetAtCount) this.forget(nowMs)
-    const track: Track = { atMs: nowMs, ratesPerS: this.shares.map(() => this.options.priorRatePerS) }
-    this.tracks.set(model, track)
-    return track
+  private addRow(model: ModelId, nowMs: number): number {
+    if (this.places.size >= this.forgetAtCount) this.forget(nowMs)
+    const row = this.places.take(model) * this.width
+    this.rows = withRoom(this.rows, row + this.width, (length) => new Float64Array(length))
+    this.rows[row] = nowMs
+    this.rows.fill(this.options.priorRatePerS, row + 1, row + this.width)
+    return row
   }
 
   /** Forgets what is below the floor, and the least wanted beyond three quarters of the limit, so that this happens rarely. */
   private forget(nowMs: number): void {
     const { modelsMax, floorRatePerS } = this.options
     const rates: ModelRate[] = []
-    for (const [model, track] of this.tracks) {
-      if (this.mayForget(model)) rates.push({ model, ratePerS: this.rateOf(track, nowMs) })
+    for (const [model, place] of this.places.entries()) {
+      if (this.mayForget(model)) rates.push({ model, ratePerS: this.rateOf(place, nowMs) })
     }
     rates.sort(mostWantedFirst)
     const goalCount = Math.floor(modelsMax * 0.75)
-    while (rates.length > 0 && (this.tracks.size > goalCount || rates.at(-1)!.ratePerS < floorRatePerS)) {
-      this.tracks.delete(rates.pop()!.model)
+    while (rates.length > 0 && (this.places.size > goalCount || rates.at(-1)!.ratePerS < floorRatePerS)) {
+      this.places.release(rates.pop()!.model)
     }
-    this.forgetAtCount = Math.max(modelsMax, this.tracks.size + Math.ceil(modelsMax * 0.25))
+    this.forgetAtCount = Math.max(modelsMax, this.places.size + Math.ceil(modelsMax * 0.25))
   }
 }
 

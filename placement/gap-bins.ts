@@ -64,33 +64,20 @@ export const GapBins = {
     }
     return hazards
   },
-
-  createHistory(): GapHistory {
-    return new GapHistory()
-  },
 } as const
 
-/** Gaps of one model. */
-export class GapHistory {
-  /** Gaps that ended in each bin, older ones at less than one. */
-  readonly counts = new Float32Array(binCount)
-  private sum = 0
-
-  get total(): number {
-    return this.sum
-  }
-
-  /** A history that reaches `totalMax` is halved. */
-  add(bin: number, totalMax: number): void {
-    this.counts[bin]! += 1
-    this.sum += 1
-    if (this.sum >= totalMax) this.halve()
-  }
-
-  private halve(): void {
-    this.sum /= 2
-    for (let bin = 0; bin < binCount; bin++) this.counts[bin]! /= 2
-  }
+/**
+ * Gaps by the bin in which they ended, older ones at less than one, in a column that begins at `first`. A history that reaches
+ * `totalMax` is halved.
+ *
+ * @param total of all bins before.
+ * @returns the total with this gap.
+ */
+export function addGap(counts: Float32Array, first: number, bin: number, total: number, totalMax: number): number {
+  counts[first + bin]! += 1
+  if (total + 1 < totalMax) return total + 1
+  for (let at = first; at < first + binCount; at++) counts[at]! /= 2
+  return (total + 1) / 2
 }
 
 /**
@@ -103,7 +90,8 @@ export class GapHistory {
 export class PeerGaps {
   readonly hazards: Float64Array
   private readonly prior: Float64Array
-  private readonly history = new GapHistory()
+  private readonly counts = new Float32Array(binCount)
+  private total = 0
   private readonly totalMax: number
   private openCount = 0
   private changeCount = 0
@@ -121,14 +109,14 @@ export class PeerGaps {
 
   close(bin: number): void {
     this.openCount = Math.max(0, this.openCount - 1)
-    this.history.add(bin, this.totalMax)
+    this.total = addGap(this.counts, 0, bin, this.total, this.totalMax)
     this.changed()
   }
 
   private changed(): void {
     this.changeCount += 1
     if (this.changeCount > eagerChanges && this.changeCount % changesPerUpdate !== 0) return
-    const { counts } = this.history
+    const { counts } = this
     let reached = this.openCount
     for (let bin = binCount - 1; bin >= 0; bin--) {
       reached += counts[bin]!

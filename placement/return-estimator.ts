@@ -17,7 +17,8 @@
  */
 import { compareIds } from './cost.ts'
 import { assertInvariant } from './errors.ts'
-import { GapBins, type GapHistory, PeerGaps } from './gap-bins.ts'
+import { addGap, GapBins, PeerGaps } from './gap-bins.ts'
+import { ModelPlaces, withRoom } from './model-places.ts'
 import { type GapRecord, judgeGap, promisedRatePerS } from './return-rate.ts'
 import type { ModelId } from './types.ts'
 
@@ -39,17 +40,17 @@ export const defaultReturnOptions: ReturnOptions = {
   modelsMax: 16_384,
 }
 
-interface Track extends GapRecord {
-  lastMs: number
-  readonly own: GapHistory
-  gapCount: number
-  /** At the last request, that one included; older ones count less. */
-  requestCount: number
-  logOdds: number
-  /** Mean of log2(1 + gap in seconds), the latest ten gaps weighing most. */
-  magnitude: number
-  peers: PeerGaps
-}
+/** Where in the row of a model its numbers are. */
+const lastMs = 0
+const gapCount = 1
+/** Of the gaps that are kept. */
+const gapTotal = 2
+/** At the last request, that one included; older ones count less. */
+const requestCount = 3
+const logOdds = 4
+/** Mean of log2(1 + gap in seconds), the latest ten gaps weighing most. */
+const magnitude = 5
+const rowWidth = 6
 
 /** The latest gap's share in the magnitude: small enough to be a habit, large enough to follow a change of habits. */
 const magnitudeShareMin = 0.1
@@ -60,7 +61,12 @@ const watchedS = 600
 
 export class ReturnEstimator {
   readonly options: ReturnOptions
-  private readonly tracks = new Map<ModelId, Track>()
+  private readonly places = new ModelPlaces()
+  private rows = new Float64Array(0)
+  /** Gaps of each model by bin. */
+  private counts = new Float32Array(0)
+  /** By place: those of whom a model's hazards start. */
+  private readonly peers: PeerGaps[] = []
   private readonly mayForget: (model: ModelId) => boolean
   private readonly firstGaps: PeerGaps
   private readonly byMagnitude: PeerGaps[] = []
@@ -80,65 +86,81 @@ export class ReturnEstimator {
   }
 
   get modelCount(): number {
-    return this.tracks.size
+    return this.places.size
   }
 
   /** Counts a request. A time before the last one counts as the last one. */
   record(model: ModelId, nowMs: number): void {
-    const track = this.tracks.get(model)
-    if (track === undefined) {
+    const place = this.places.of(model)
+    if (place === undefined) {
       this.introduce(model, nowMs)
       return
     }
-    const gapS = Math.max(0, nowMs - track.lastMs) / 1000
+    const { rows, counts, peers, options } = this
+    const row = place * rowWidth
+    const gapS = Math.max(0, nowMs - rows[row + lastMs]!) / 1000
     const bin = GapBins.of(gapS)
-    track.logOdds = judgeGap(track, this.chancesOf(track, track.lastMs), this.options, bin)
-    if (nowMs > track.lastMs) track.lastMs = nowMs
-    track.peers.close(bin)
-    track.own.add(bin, this.options.ownGapsMax)
-    track.gapCount += 1
-    track.requestCount = 1 + track.requestCount * Math.exp(-gapS / memoryS)
-    const share = Math.max(1 / track.gapCount, magnitudeShareMin)
-    track.magnitude += (Math.log2(1 + gapS) - track.magnitude) * share
-    track.peers = this.peersOf(track.magnitude)
-    track.peers.open()
+    rows[row + logOdds] = judgeGap(this.recordOf(place), this.chancesOf(row, rows[row + lastMs]!), options, bin)
+    if (nowMs > rows[row + lastMs]!) rows[row + lastMs] = nowMs
+    peers[place]!.close(bin)
+    rows[row + gapTotal] = addGap(counts, place * GapBins.count, bin, rows[row + gapTotal]!, options.ownGapsMax)
+    rows[row + gapCount]! += 1
+    rows[row + requestCount] = 1 + rows[row + requestCount]! * Math.exp(-gapS / memoryS)
+    const share = Math.max(1 / rows[row + gapCount]!, magnitudeShareMin)
+    rows[row + magnitude]! += (Math.log2(1 + gapS) - rows[row + magnitude]!) * share
+    peers[place] = this.peersOf(rows[row + magnitude]!)
+    peers[place].open()
   }
 
   /** Makes a model known as if it had just been asked for the first time: one that was prefetched or pinned. */
   introduce(model: ModelId, nowMs: number): void {
-    if (this.tracks.has(model)) return
-    if (this.tracks.size >= this.forgetAtCount) this.forget()
+    if (this.places.has(model)) return
+    if (this.places.size >= this.forgetAtCount) this.forget()
     if (Number.isNaN(this.startMs)) this.startMs = nowMs
-    this.tracks.set(model, {
-      lastMs: nowMs,
-      own: GapBins.createHistory(),
-      gapCount: 0,
-      requestCount: 1,
-      logOdds: 0,
-      magnitude: 0,
-      peers: this.firstGaps,
-    })
+    const place = this.places.take(model)
+    const [row, from] = [place * rowWidth, place * GapBins.count]
+    this.rows = withRoom(this.rows, row + rowWidth, (length) => new Float64Array(length))
+    this.counts = withRoom(this.counts, from + GapBins.count, (length) => new Float32Array(length))
+    this.rows.fill(0, row, row + rowWidth)
+    this.counts.fill(0, from, from + GapBins.count)
+    this.rows[row + lastMs] = nowMs
+    this.rows[row + requestCount] = 1
+    this.peers[place] = this.firstGaps
     this.firstGaps.open()
   }
 
   /** 0 for a model that was never seen or has been forgotten. */
   ratePerS(model: ModelId, nowMs: number): number {
-    const track = this.tracks.get(model)
-    if (track === undefined) return 0
-    return promisedRatePerS(track, this.chancesOf(track, nowMs), this.options, Math.max(0, nowMs - track.lastMs) / 1000)
+    const place = this.places.of(model)
+    if (place === undefined) return 0
+    const row = place * rowWidth
+    const idleS = Math.max(0, nowMs - this.rows[row + lastMs]!) / 1000
+    return promisedRatePerS(this.recordOf(place), this.chancesOf(row, nowMs), this.options, idleS)
   }
 
   /** True when the silence is longer than any gap that can be told from another. */
   isSilent(model: ModelId, nowMs: number): boolean {
-    const track = this.tracks.get(model)
-    return track === undefined || (nowMs - track.lastMs) / 1000 >= GapBins.lastStartS
+    const place = this.places.of(model)
+    return place === undefined || (nowMs - this.rows[place * rowWidth + lastMs]!) / 1000 >= GapBins.lastStartS
+  }
+
+  private recordOf(place: number): GapRecord {
+    const { rows, counts, peers } = this
+    const row = place * rowWidth
+    return {
+      counts,
+      from: place * GapBins.count,
+      total: rows[row + gapTotal]!,
+      hazards: peers[place]!.hazards,
+      logOdds: rows[row + logOdds]!,
+    }
   }
 
   /** Hazards at the mean rate of the model, which falls while it is silent. */
-  private chancesOf({ requestCount, lastMs }: Track, nowMs: number): Float64Array {
-    const idleS = Math.max(0, nowMs - lastMs) / 1000
+  private chancesOf(row: number, nowMs: number): Float64Array {
+    const idleS = Math.max(0, nowMs - this.rows[row + lastMs]!) / 1000
     const watchingS = Math.max(0, nowMs - this.startMs) / 1000
-    const count = requestCount * Math.exp(-idleS / memoryS)
+    const count = this.rows[row + requestCount]! * Math.exp(-idleS / memoryS)
     return GapBins.hazardsOfRate(count / (memoryS * (1 - Math.exp(-watchingS / memoryS)) + watchedS))
   }
 
@@ -155,10 +177,12 @@ export class ReturnEstimator {
   /** The quarter silent longest, so that this happens rarely. Their open gaps stay open. */
   private forget(): void {
     const { modelsMax } = this.options
-    const silent = [...this.tracks].filter(([model]) => this.mayForget(model))
-    silent.sort(([left, a], [right, b]) => a.lastMs - b.lastMs || compareIds(left, right))
-    const excess = this.tracks.size - Math.floor(modelsMax * 0.75)
-    for (const [model] of silent.slice(0, excess)) this.tracks.delete(model)
-    this.forgetAtCount = Math.max(modelsMax, this.tracks.size + Math.ceil(modelsMax * 0.25))
+    const silent = [...this.places.entries()]
+      .filter(([model]) => this.mayForget(model))
+      .map(([model, place]) => ({ model, sinceMs: this.rows[place * rowWidth + lastMs]! }))
+      .sort((a, b) => a.sinceMs - b.sinceMs || compareIds(a.model, b.model))
+    const excess = this.places.size - Math.floor(modelsMax * 0.75)
+    for (const { model } of silent.slice(0, excess)) this.places.release(model)
+    this.forgetAtCount = Math.max(modelsMax, this.places.size + Math.ceil(modelsMax * 0.25))
   }
 }

@@ -20,11 +20,16 @@
  * indices", 1979) for a slot that a model may occupy and leave: how much use per time it promises at best. A plain mean would
  * let the one long silence that may come hide the ten requests that come before.
  */
-import { GapBins, type GapHistory, type PeerGaps } from './gap-bins.ts'
+import { GapBins } from './gap-bins.ts'
 
 export interface GapRecord {
-  readonly own: GapHistory
-  readonly peers: PeerGaps
+  /** Own gaps by the bin in which they ended, in a column in which those of the model begin at `from`. */
+  readonly counts: Float32Array
+  readonly from: number
+  /** Of these. */
+  readonly total: number
+  /** Of the peers. */
+  readonly hazards: Float64Array
   /** Of chance against habit, as a logarithm; 0 before the first gap. */
   readonly logOdds: number
 }
@@ -50,18 +55,16 @@ const widthsS = Float64Array.from({ length: GapBins.count }, (_, bin) => GapBins
 
 /** The odds after a gap, with the hazards of chance at the model's mean rate. It ended in `bin`; the record must not contain it yet. */
 export function judgeGap(
-  { own, peers, logOdds }: GapRecord,
+  { counts, from, total, hazards, logOdds }: GapRecord,
   chances: Float64Array,
   { peerWeight }: RateOptions,
   bin: number,
 ): number {
-  const { counts } = own
-  const { hazards } = peers
-  let reached = own.total
+  let reached = total
   let odds = 1
   let chanceShare = chanceShareAtFirst
   for (let index = 0; index <= bin; index++) {
-    const ended = counts[index]!
+    const ended = counts[from + index]!
     const chance = chances[index]!
     const start = hazards[index]! + chanceShare * (chance - hazards[index]!)
     chanceShare *= 1 - chance
@@ -78,8 +81,7 @@ export function promisedRatePerS(
   { peerWeight }: RateOptions,
   idleS: number,
 ): number {
-  const { hazards } = record.peers
-  const { counts, total } = record.own
+  const { counts, from, total, hazards } = record
   const first = GapBins.of(idleS)
   let reached = total
   let chanceShare = chanceShareAtFirst
@@ -90,7 +92,7 @@ export function promisedRatePerS(
     const start = hazards[bin]! + chanceShare * (chance - hazards[bin]!)
     chanceShare *= 1 - chance
     const atRisk = reached + peerWeight
-    reached -= counts[bin]!
+    reached -= counts[from + bin]!
     stayed *= (reached + peerWeight * (1 - start)) / atRisk
   }
   let odds = Math.min(oddsMax, (Math.exp(record.logOdds) * chanceShare) / (chanceShareAtFirst * stayed))
@@ -99,7 +101,7 @@ export function promisedRatePerS(
   let waitedS = 0
   let rate = 0
   for (let bin = first; bin < GapBins.count; bin++) {
-    const ended = counts[bin]!
+    const ended = counts[from + bin]!
     let widthS = widthsS[bin]!
     const chance = chances[bin]!
     const start = hazards[bin]! + chanceShare * (chance - hazards[bin]!)

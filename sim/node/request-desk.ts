@@ -45,8 +45,7 @@ export class RequestDesk {
   /** One user's request. */
   arrive(model: SimModel, nowMs: number): void {
     const { node } = this
-    node.demand.record(model.id, nowMs)
-    this.noteRequest(model, nowMs)
+    node.asked.note(model, nowMs, false)
     const copy = node.ready.get(model.index)
     if (copy !== undefined && node.workers.waitMs(nowMs) === 0) {
       this.run(copy, nowMs, nowMs, 'memory')
@@ -180,7 +179,7 @@ export class RequestDesk {
   private runForOther(model: SimModel, ran: (queueMs: number, executeMs: number) => void, refused: () => void): void {
     const { node, world } = this
     const { nowMs } = world.queue
-    this.noteRequest(model, nowMs)
+    node.asked.note(model, nowMs, true)
     const run = (copy: Copy): void => {
       const readyMs = world.queue.nowMs
       const beginMs = this.run(copy, readyMs, readyMs, null)
@@ -236,10 +235,5 @@ export class RequestDesk {
       const isUsable = !suspected && !draining && isSteady(holder) && network.linked(node.index, holder.index)
       return isUsable && holder.holds(model) && !holder.chunks.byzantine
     })
-  }
-
-  private noteRequest(model: SimModel, nowMs: number): void {
-    this.node.memory.policy.onRequest(model.id, nowMs)
-    this.node.disk?.policy.onRequest(model.id, nowMs)
   }
 }

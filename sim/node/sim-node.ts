@@ -12,11 +12,11 @@ import {
   type Seal,
   type SealedEntry,
 } from '../../node/core/index.ts'
-import { DemandEstimator } from '../../placement/demand.ts'
 import { createEvictionPolicy, type EvictionPolicy } from '../../placement/eviction/index.ts'
 import type { Prng } from '../../placement/prng.ts'
 import type { ModelId, NodeId } from '../../placement/types.ts'
 import type { SimModel } from '../world/models.ts'
+import { Asked, ToldDemand } from './asked.ts'
 import { ChunkMover } from './chunk-mover.ts'
 import { copyWorth } from './copy-worth.ts'
 import { Loader } from './loader.ts'
@@ -61,12 +61,13 @@ export class SimNode {
   readonly placer: Placer
   readonly workers: Workers
   readonly messenger: Messenger
-  readonly demand: DemandEstimator
+  readonly asked: Asked
   /** By the model's index. */
   readonly ready = new Map<number, Copy>()
   readonly pinned = new Set<SimModel>()
   private readonly world: World
   private readonly random: Prng
+  private readonly demand = new ToldDemand(() => this.asked.tell())
   private readonly pending: TimelessEvent[] = []
   private isStepping = false
   private wakeAtMs = Number.POSITIVE_INFINITY
@@ -79,13 +80,15 @@ export class SimNode {
     this.id = world.ids[index]!
     this.random = random
     const spec = world.topology.nodeSpec(index)
-    this.memory = this.createTier('memory', spec.memoryBytes)
-    this.disk = spec.diskBytes === 0 ? null : this.createTier('disk', spec.diskBytes)
+    const policies = { memory: this.createPolicy('memory'), disk: this.createPolicy('disk') }
+    this.memory = this.createTier('memory', spec.memoryBytes, policies.memory)
+    this.disk = spec.diskBytes === 0 ? null : this.createTier('disk', spec.diskBytes, policies.disk)
+    const learners = { demand: this.demand, policies: this.disk === null ? [policies.memory] : Object.values(policies) }
+    this.asked = new Asked(world.models, learners)
     this.chunks = new ChunkMover(world, this)
     this.loader = new Loader(world, this, { memory: this.memory, disk: this.disk })
     this.workers = new Workers(spec.workerCount)
     this.messenger = new Messenger(world, this, index)
-    this.demand = new DemandEstimator()
     this.desk = new RequestDesk(world, this, random.child('route'))
     this.placer = new Placer(world, this, random.child('placement'))
     this.core = this.createCore()
@@ -312,12 +315,13 @@ export class SimNode {
     return this.world.byId.get(id)!
   }
 
-  private createTier(name: 'memory' | 'disk', limitBytes: number): Tier {
+  private createTier(name: 'memory' | 'disk', limitBytes: number, policy: EvictionPolicy): Tier {
     const { scenario, queue } = this.world
     return new Tier({
       name,
       limitBytes,
-      policy: this.createPolicy(name),
+      policy,
+      tell: () => this.asked.tell(),
       modelOf: (id) => this.modelOf(id),
       mayEvict: (model) => (name === 'memory' ? this.mayLeaveMemory(model) : this.mayLeaveDisk(model)),
       mayEvictAtLast: (model) => (this.isReady(model) ? this.mayLeaveMemory(model) : this.mayLeaveDisk(model)),

@@ -18,6 +18,8 @@ export interface TierPorts {
   readonly name: 'memory' | 'disk'
   readonly limitBytes: number
   readonly policy: EvictionPolicy
+  /** Tells the policy of all requests so far: called before anything else is asked or told of it. */
+  readonly tell: () => void
   readonly modelOf: (id: ModelId) => SimModel
   readonly mayEvict: (model: SimModel) => boolean
   /** What may go when the rest is not enough. */
@@ -62,6 +64,7 @@ export class Tier {
   }
 
   get policy(): EvictionPolicy {
+    this.ports.tell()
     return this.ports.policy
   }
 
@@ -109,7 +112,7 @@ export class Tier {
   settle(model: SimModel): void {
     assertInvariant(this.reserved.delete(model), 'room is reserved before it is filled')
     this.residents.add(model)
-    this.ports.policy.onInsert({ model: model.id, sizeBytes: model.sizeBytes, ...this.ports.worthOf(model) }, this.now)
+    this.policy.onInsert({ model: model.id, sizeBytes: model.sizeBytes, ...this.ports.worthOf(model) }, this.now)
   }
 
   /** The bytes will not come. */
@@ -121,7 +124,7 @@ export class Tier {
   remove(model: SimModel, cause: RemovalCause): void {
     if (!this.residents.delete(model)) return
     this.bytes -= model.sizeBytes
-    this.ports.policy.onRemove(model.id, this.now, cause)
+    this.policy.onRemove(model.id, this.now, cause)
   }
 
   /** Power is lost. What lies on a disk stays. */
@@ -134,7 +137,8 @@ export class Tier {
   /** What the policy would let go, first first, given what others hold now. */
   order(): ModelId[] {
     this.refreshWorth()
-    const { policy, modelOf, mayEvict, limitBytes } = this.ports
+    const { policy } = this
+    const { modelOf, mayEvict, limitBytes } = this.ports
     const request = { neededBytes: limitBytes, nowMs: this.now, mayEvict: (id: ModelId) => mayEvict(modelOf(id)) }
     return policy.planEviction(request).victims.map(({ model }) => model)
   }
@@ -144,7 +148,7 @@ export class Tier {
     for (const model of this.residents) bytes += model.sizeBytes
     for (const model of this.reserved) bytes += model.sizeBytes
     assertInvariant(bytes === this.bytes, `the ${this.ports.name} tier has ${bytes} bytes, not ${this.bytes}`)
-    this.ports.policy.checkInvariants()
+    this.policy.checkInvariants()
   }
 
   private take(model: SimModel): boolean {
@@ -161,8 +165,9 @@ export class Tier {
 
   /** A plan that is not enough is not begun. */
   private makeRoom(neededBytes: number): boolean {
-    const { policy, modelOf, mayEvict, mayEvictAtLast, onEvicted } = this.ports
+    const { modelOf, mayEvict, mayEvictAtLast, onEvicted } = this.ports
     this.refreshWorth()
+    const { policy } = this
     const planWith = (may: typeof mayEvict) =>
       policy.planEviction({ neededBytes, nowMs: this.now, mayEvict: (id) => may(modelOf(id)) })
     const gentle = planWith(mayEvict)
@@ -178,7 +183,8 @@ export class Tier {
 
   /** What others hold has changed since these models came: costs are those of now. */
   private refreshWorth(): void {
-    const { policy, worthOf } = this.ports
+    const { policy } = this
+    const { worthOf } = this.ports
     for (const model of this.residents) {
       const { missCostMs, othersLossMsPerS } = worthOf(model)
       policy.updateCost(model.id, missCostMs, othersLossMsPerS)

@@ -11,7 +11,16 @@ import type { ModelId } from '../../placement/types.ts'
 import type { Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'
 import { isDraining, isSender } from './ledger-pages.ts'
-import { isNear, isSource, isUsable, type NodeFacts } from './node-facts.ts'
+import {
+  bandwidthAt,
+  forwardAt,
+  isNear,
+  isSource,
+  isUsable,
+  latencyAt,
+  type NodeFacts,
+  rowWidth,
+} from './node-facts.ts'
 import { originKey, type SourceBook, type SpeedEstimate } from './source-book.ts'
 
 export interface ElsewhereOptions {
@@ -89,22 +98,23 @@ export class Elsewhere {
     let isMemoryKeeper = true
     const diskMs = transferMs(sizeBytes, { source: 'disk', ...this.ports.disk }) + initMs
     const facts = this.factsNow(nowMs)
-    const { flags, latencyMs, bandwidthBytesPerS, forwardMs } = facts
+    const { flags, rows } = facts
     const { holders, residents, fetchers } = ledger.nodesWith(model)
     for (let at = 0; at < holders.length; at += 1) {
       const index = holders[at]!
       if (!facts.isFound(index)) this.find(facts, index, nowMs)
       const flag = flags[index]!
       if (flag === 0) continue
+      const row = index * rowWidth
       const isInZone = (flag & isNear) !== 0
       const isOnDisk = residents[at]!.tier === 'disk'
       const copies = isInZone ? near : far
       copies.copyCount += 1
       if ((flag & isSource) !== 0) {
-        const bytesMs = transferMsAt(sizeBytes, latencyMs[index]!, bandwidthBytesPerS[index]!)
+        const bytesMs = transferMsAt(sizeBytes, rows[row + latencyAt]!, rows[row + bandwidthAt]!)
         if (bytesMs < copies.transferMs) copies.transferMs = bytesMs
       }
-      const directMs = forwardMs[index]!
+      const directMs = rows[row + forwardAt]!
       if (isOnDisk) copies.diskForwardMs = Math.min(copies.diskForwardMs, directMs + diskMs)
       else if (directMs < copies.memoryForwardMs) copies.memoryForwardMs = directMs
       // Equal weights, one in four billion: both are keepers, and nothing is lost.

@@ -26,13 +26,16 @@ export class Interner {
   private readonly ids: NodeId[] = []
   private readonly hashes: number[] = []
   private sorted: Sorted | null = null
+  // A message comes to one ledger after another, and each looks for the same id several times.
+  private lastId: NodeId | null = null
+  private lastIndex = 0
 
   get count(): number {
     return this.ids.length
   }
 
   index(id: NodeId): number {
-    const known = this.indexById.get(id)
+    const known = this.lookup(id)
     if (known !== undefined) return known
     const index = this.ids.length
     this.indexById.set(id, index)
@@ -44,7 +47,13 @@ export class Interner {
 
   /** Undefined for an id never interned; asking does not intern it. */
   lookup(id: NodeId): number | undefined {
-    return this.indexById.get(id)
+    if (id === this.lastId) return this.lastIndex
+    const index = this.indexById.get(id)
+    if (index !== undefined) {
+      this.lastId = id
+      this.lastIndex = index
+    }
+    return index
   }
 
   id(index: number): NodeId {

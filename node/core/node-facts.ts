@@ -8,12 +8,8 @@
 export class NodeFacts {
   /** 0 for a node that is not to be counted on, and for the one that looks; otherwise the sum of the bits below. */
   flags = new Uint8Array(0)
-  latencyMs = new Float64Array(0)
-  bandwidthBytesPerS = new Float64Array(0)
-  /** Round trip and queue there. */
-  forwardMs = new Float64Array(0)
-  /** The round of looking in which a node was found last. */
-  private foundIn = new Float64Array(0)
+  /** A row per node, of which the first number is the round of looking in which the node was found last. */
+  rows = new Float64Array(0)
   private round = 0
   private looker: object | null = null
   private atMs = Number.NaN
@@ -21,7 +17,7 @@ export class NodeFacts {
 
   /** @param revision rises whenever anything changes from which the facts follow. */
   begin(looker: object, nowMs: number, revision: number, nodeCount: number): void {
-    if (this.foundIn.length < nodeCount) this.grow(nodeCount)
+    if (this.flags.length < nodeCount) this.grow(nodeCount)
     if (looker === this.looker && nowMs === this.atMs && revision === this.revision) return
     this.looker = looker
     this.atMs = nowMs
@@ -30,37 +26,41 @@ export class NodeFacts {
   }
 
   isFound(index: number): boolean {
-    return this.foundIn[index] === this.round
+    return this.rows[index * rowWidth] === this.round
   }
 
   skip(index: number): void {
-    this.foundIn[index] = this.round
+    this.rows[index * rowWidth] = this.round
     this.flags[index] = 0
   }
 
   found(
     index: number,
     flags: number,
-    speed: { readonly latencyMs: number; readonly bandwidthBytesPerS: number },
+    { latencyMs, bandwidthBytesPerS }: { readonly latencyMs: number; readonly bandwidthBytesPerS: number },
     queueMs: number,
   ): void {
-    this.foundIn[index] = this.round
+    const row = index * rowWidth
     this.flags[index] = flags
-    this.latencyMs[index] = speed.latencyMs
-    this.bandwidthBytesPerS[index] = speed.bandwidthBytesPerS
-    this.forwardMs[index] = speed.latencyMs + queueMs
+    this.rows[row] = this.round
+    this.rows[row + latencyAt] = latencyMs
+    this.rows[row + bandwidthAt] = bandwidthBytesPerS
+    this.rows[row + forwardAt] = latencyMs + queueMs
   }
 
   /** Nothing is kept, since a round is short. The first round is 1, so what was never found is not taken for found. */
   private grow(nodeCount: number): void {
-    const count = Math.max(nodeCount, 2 * this.foundIn.length)
+    const count = Math.max(nodeCount, 2 * this.flags.length)
     this.flags = new Uint8Array(count)
-    this.latencyMs = new Float64Array(count)
-    this.bandwidthBytesPerS = new Float64Array(count)
-    this.forwardMs = new Float64Array(count)
-    this.foundIn = new Float64Array(count)
+    this.rows = new Float64Array(count * rowWidth)
   }
 }
+
+export const rowWidth = 4
+// Where in a row what is: milliseconds of latency, bytes per second, and milliseconds of round trip and queue there.
+export const latencyAt = 1
+export const bandwidthAt = 2
+export const forwardAt = 3
 
 /** To be counted on. */
 export const isUsable = 1

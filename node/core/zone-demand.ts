@@ -5,6 +5,7 @@
  */
 import { hashText, pairWeight } from '../../placement/rendezvous.ts'
 import type { ModelId } from '../../placement/types.ts'
+import type { Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface ZoneDemandOptions {
@@ -17,9 +18,11 @@ export interface ZoneDemandOptions {
 export const defaultZoneDemandOptions: ZoneDemandOptions = { nodesMax: 64, freshMs: 5_000 }
 
 export interface ZoneDemandPorts {
+  readonly interner: Interner
   readonly ledger: Ledger
   readonly selfIndex: number
   hashOf(index: number): number
+  /** False of a node whose state is not known. */
   isSameZone(index: number): boolean
 }
 
@@ -74,8 +77,8 @@ export class ZoneDemand {
     if (nowMs - this.atMs < this.options.freshMs) return
     this.atMs = nowMs
     this.wanted.clear()
-    const { ledger, selfIndex, isSameZone, hashOf } = this.ports
-    let nodes = ledger.nodes().filter((index) => index !== selfIndex && isSameZone(index))
+    const { ledger, interner, selfIndex, isSameZone, hashOf } = this.ports
+    let nodes = interner.inOrder().filter((index) => index !== selfIndex && isSameZone(index))
     const count = nodes.length
     if (count > this.options.nodesMax) {
       nodes = nodes.sort((a, b) => hashOf(a) - hashOf(b)).slice(0, this.options.nodesMax)

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { isNear, isUsable, NodeFacts } from '../../../node/core/node-facts.ts'
+import {
+  bandwidthAt,
+  forwardAt,
+  isNear,
+  isUsable,
+  latencyAt,
+  NodeFacts,
+  rowWidth,
+} from '../../../node/core/node-facts.ts'
 
 const speed = { latencyMs: 2, bandwidthBytesPerS: 100 }
 
@@ -27,9 +35,9 @@ describe('NodeFacts', () => {
     const looker = {}
     facts.begin(looker, 0, 0, 2)
     facts.found(1, isUsable, speed, 7)
-    expect([facts.flags[1], facts.latencyMs[1], facts.bandwidthBytesPerS[1], facts.forwardMs[1]]).toEqual([
-      1, 2, 100, 9,
-    ])
+    const row = rowWidth
+    const found = [latencyAt, bandwidthAt, forwardAt].map((at) => facts.rows[row + at])
+    expect([facts.flags[1], ...found]).toEqual([isUsable, 2, 100, 9])
     facts.begin(looker, 0, 0, 3)
     expect(facts.isFound(1)).toBe(false)
   })

@@ -6,7 +6,7 @@ import type { NodeId } from '../../placement/types.ts'
 import type { SealedEntry } from './events.ts'
 import { type GossipPace, isNewsKind, roughBytes } from './gossip-pace.ts'
 import type { Interner } from './interner.ts'
-import { kindNumbers, type LedgerPage, nodesPerPage } from './ledger-pages.ts'
+import { kindNumbers, type LedgerPage, pageNumberOf } from './ledger-pages.ts'
 import { PageSearch } from './page-search.ts'
 import { compareVersions } from './version.ts'
 
@@ -62,7 +62,7 @@ export class FormedEntries {
   /** Null when a ledger with such pages would not take all that others say: it has to be told entry by entry. */
   turns(pageAt: (pageNumber: number) => LedgerPage | null, selfIndex: number): PageTurn[] | null {
     if (!this.interner.pages.isShared) return null
-    const ownPageNumber = Math.floor(selfIndex / nodesPerPage)
+    const ownPageNumber = pageNumberOf(selfIndex)
     const turns: PageTurn[] = []
     for (const [pageNumber, placed] of this.placedByPage) {
       const start = pageAt(pageNumber)
@@ -97,7 +97,7 @@ export class FormedEntries {
   }
 
   private pageOf(node: NodeId): number {
-    return Math.floor(this.interner.index(node) / nodesPerPage)
+    return pageNumberOf(this.interner.index(node))
   }
 
   private turn(

@@ -16,7 +16,12 @@ import { type EntryKind, entryKinds, type SealedEntry } from './events.ts'
 import { indexOfSorted } from './order.ts'
 import { versionHash } from './version.ts'
 
-export const nodesPerPage = 16
+const pageBits = 4
+const nodesPerPage = 1 << pageBits
+
+/** The number of the page that a node lies on, and its place there. */
+export const pageNumberOf = (index: number): number => index >>> pageBits
+export const placeOnPage = (index: number): number => index & (nodesPerPage - 1)
 const kindCount = entryKinds.length
 const slotCount = nodesPerPage * kindCount
 /** Pages of equal nodes that are kept to be found again. More than a page has slots: ledgers that are filled in one order meet. */
@@ -46,7 +51,7 @@ export class LedgerPage {
   }
 
   hasNode(index: number): boolean {
-    const first = (index % nodesPerPage) * kindCount
+    const first = placeOnPage(index) * kindCount
     for (let at = first; at < first + kindCount; at += 1) if (this.slots[at] !== null) return true
     return false
   }
@@ -159,7 +164,7 @@ function columnsOf(slots: readonly (SealedEntry | null)[]): StateColumns {
 }
 
 function slotOf(index: number, kindNumber: number): number {
-  return (index % nodesPerPage) * kindCount + kindNumber
+  return placeOnPage(index) * kindCount + kindNumber
 }
 
 const none: readonly Holder[] = []
@@ -232,7 +237,7 @@ export class LedgerPages {
   ): LedgerPage {
     const slot = slotOf(index, kindNumber)
     const hash = from.hash ^ hashChange
-    const pageNumber = Math.floor(index / nodesPerPage)
+    const pageNumber = pageNumberOf(index)
     this.known[pageNumber] ??= new Map()
     const known = this.known[pageNumber]
     const equal = known.get(hash)

@@ -21,7 +21,7 @@ import {
 } from './events.ts'
 import type { FormedEntries } from './formed-entries.ts'
 import { compareIds, type Interner } from './interner.ts'
-import { kindNumbers, type LedgerPage, nodesPerPage } from './ledger-pages.ts'
+import { kindNumbers, type LedgerPage, pageNumberOf, placeOnPage } from './ledger-pages.ts'
 import { ModelIndex } from './model-index.ts'
 import type { ModelNodes } from './model-nodes.ts'
 import { searchNodes } from './page-search.ts'
@@ -120,7 +120,7 @@ export class Ledger {
 
   /** The page of a node: ledgers of one process that believe the same share it. */
   pageAt(index: number): LedgerPage | null {
-    return this.pages[Math.floor(index / nodesPerPage)] ?? null
+    return this.pages[pageNumberOf(index)] ?? null
   }
 
   /** An entry of another node. 'own' when it claims to be by this node: only `applyOwn` writes those. */
@@ -186,17 +186,17 @@ export class Ledger {
 
   /** As its state says; null where none is known. */
   zoneOf(index: number): Zone | null {
-    return this.pageAt(index)?.stateColumns.zones[index % nodesPerPage] ?? null
+    return this.pageAt(index)?.stateColumns.zones[placeOnPage(index)] ?? null
   }
 
   /** Milliseconds of work in line there, as its state says. */
   queueMs(index: number): number {
-    return this.pageAt(index)?.stateColumns.queuesMs[index % nodesPerPage] ?? 0
+    return this.pageAt(index)?.stateColumns.queuesMs[placeOnPage(index)] ?? 0
   }
 
   /** Bits of ledger-pages.ts; 0 of a node that has said no state. */
   stateMark(index: number): number {
-    return this.pageAt(index)?.stateColumns.marks[index % nodesPerPage] ?? 0
+    return this.pageAt(index)?.stateColumns.marks[placeOnPage(index)] ?? 0
   }
 
   heardMs(index: number): number {
@@ -405,7 +405,7 @@ export class Ledger {
   }
 
   private write(index: number, kindNumber: number, sealed: SealedEntry | null): void {
-    const pageNumber = Math.floor(index / nodesPerPage)
+    const pageNumber = pageNumberOf(index)
     while (this.pages.length <= pageNumber) this.pages.push(null)
     const nodeHash = this.interner.hash(index)
     const step = this.interner.pages.write(this.pages[pageNumber]!, index, kindNumber, nodeHash, sealed)

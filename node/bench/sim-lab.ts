@@ -4,12 +4,12 @@
  */
 import { Cluster, parseScenario, runScenario, type Scenario, withValues } from '../../sim/index.ts'
 import eightDaemons from '../../sim/scenarios/lab/eight-daemons.json' with { type: 'json' }
-import { labObstacle } from './lab/network-lab.ts'
+import { labObstacle, otherLab } from './lab/network-lab.ts'
 import { type Played, playScenario } from './lab/play-scenario.ts'
 import type { Bench, BenchRow } from './types.ts'
 
 export const simLabBench: Bench = async ({ tiny, say }) => {
-  const obstacle = labObstacle()
+  const obstacle = labObstacle() ?? otherLab()
   if (obstacle !== null) {
     say(`real_vs_sim_error is left out: ${obstacle}.`)
     return []

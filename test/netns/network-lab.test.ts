@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { labObstacle, NetworkLab } from '../../node/bench/lab/network-lab.ts'
+import { labObstacle, NetworkLab, otherLab } from '../../node/bench/lab/network-lab.ts'
 
 const obstacle = labObstacle()
 if (obstacle !== null) console.log(`Network tests are skipped: ${obstacle}.`)
@@ -40,6 +40,13 @@ describe.skipIf(obstacle !== null)('a laboratory of two sites', () => {
       sink.kill()
     }
   }
+
+  it('is the only one of its machine: a second one is refused, and takes nothing of it down', async () => {
+    expect(otherLab()).toContain('hflab')
+    const sites = [{ name: 'north', hostNames: ['n1'], upBytesPerS: null, downBytesPerS: null, ...line }]
+    await expect(NetworkLab.create({ sites, delayMs: [[0]] })).rejects.toMatchObject({ code: 'SYSTEM' })
+    expect((await transfer('n1', 's1', 1)).connectMs).toBeGreaterThanOrEqual(60)
+  })
 
   it('is as far apart as its matrix says, both ways', async () => {
     expect((await transfer('n1', 's1', 1)).connectMs).toBeGreaterThanOrEqual(60)

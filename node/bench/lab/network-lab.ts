@@ -8,6 +8,7 @@
  * caller reaches every host without delay. Needs root, iproute2, /dev/net/tun and a C++ compiler, for the relay.
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -68,10 +69,18 @@ export function labObstacle(): string | null {
   return null
 }
 
+/** What is in the way of one more; null when nothing is. It may be in use, or be what is left of a run that was killed. */
+export function otherLab(): string | null {
+  const isThere = existsSync(`/run/netns/${coreName}`)
+  return isThere ? 'another laboratory is up on this machine: its network namespaces are called hflab-*' : null
+}
+
 export class NetworkLab {
   readonly hosts: readonly LabHost[]
   private readonly folder: string
   private readonly namespaces: readonly string[]
+  /** Of these: another laboratory may have some of the same names. */
+  private readonly madeNamespaces: string[] = []
   private relay: ChildProcess | null = null
 
   private constructor(spec: LabSpec, folder: string) {
@@ -110,8 +119,8 @@ export class NetworkLab {
 
   async dispose(): Promise<void> {
     this.relay?.kill('SIGKILL')
-    for (const name of this.namespaces) await run('ip', ['netns', 'delete', name]).catch(() => {})
-    await run('ip', ['link', 'delete', callerLink]).catch(() => {})
+    if (this.madeNamespaces.includes(coreName)) await run('ip', ['link', 'delete', callerLink]).catch(() => {})
+    for (const name of this.madeNamespaces) await run('ip', ['netns', 'delete', name]).catch(() => {})
     await rm(this.folder, { recursive: true, force: true })
   }
 
@@ -120,6 +129,7 @@ export class NetworkLab {
     await run('c++', ['-std=c++20', '-O2', '-o', relayPath, relaySourcePath()])
     for (const name of this.namespaces) {
       await run('ip', ['netns', 'add', name])
+      this.madeNamespaces.push(name)
       await run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
     }
     await run('ip', [

@@ -105,6 +105,27 @@ describe('ledgers that share pages', () => {
   })
 })
 
+test('ledgers that believe the same of a model share it, in whatever order they came to it, and part where they do not', () => {
+  const interner = new Interner()
+  const [one, two] = ['a', 'b'].map((self) => new Ledger({ self, interner }))
+  const model = models[0]!
+  const holds = (node: string, held: boolean, sequence: number) =>
+    entryOf('residency', node, { models: held ? [resident(model)] : [] }, { sequence })
+  for (const ledger of [one!, two!]) expect(ledger.nodesWith(model).holders).toEqual([])
+  const news = [holds('n1', true, 1), holds('n2', true, 1), holds('n1', false, 2)]
+  one!.apply(news[0]!, 0)
+  one!.apply(news[1]!, 0)
+  two!.apply(news[1]!, 0)
+  expect(one!.nodesWith(model)).not.toBe(two!.nodesWith(model))
+  two!.apply(news[0]!, 0)
+  expect(one!.nodesWith(model)).toBe(two!.nodesWith(model))
+  const before = one!.nodesWith(model)
+  one!.apply(news[2]!, 0)
+  expect(before.holders, 'what was handed out stays as it was').toHaveLength(2)
+  expect(one!.nodesWith(model).holders).toEqual([interner.index('n2')])
+  expect(two!.nodesWith(model)).toBe(before)
+})
+
 describe('the index by model', () => {
   test('keeps to its limit and answers the same after it forgot', () => {
     const ledger = new Ledger(

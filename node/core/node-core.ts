@@ -31,7 +31,7 @@ import { compareIds, Interner } from './interner.ts'
 import { Ledger } from './ledger.ts'
 import { Membership } from './membership.ts'
 import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
-import { PinBook } from './pin-book.ts'
+import { PinBook, type PinReader } from './pin-book.ts'
 import type { CopyFacts, CopyWorth, LocalPlacement } from './placement-viewer.ts'
 import { Publisher } from './publisher.ts'
 import { everything, Reconcile } from './reconcile.ts'
@@ -194,19 +194,9 @@ export class NodeCore {
     return this.view.placement.view(local, this.pins.active(), memory, { graceMs, nowMs })
   }
 
-  /** Pins of the cluster in force, in order of names. */
-  pinnedModels(): PinRecord[] {
-    return this.pins.active()
-  }
-
-  /** All that is known of pins, removed ones included, to be kept over a restart. */
-  pinRecords(): PinRecord[] {
-    return this.pins.all()
-  }
-
-  /** Rises with every change of a pin. */
-  get pinVersion(): number {
-    return this.pins.version
+  /** Pins of the cluster; it changes by events only. */
+  get pinned(): PinReader {
+    return this.pins
   }
 
   /** Models on their way in, sorted. */

@@ -22,6 +22,9 @@ export interface PinBookOptions {
 
 export const defaultPinBookOptions: PinBookOptions = { voicesMax: 3, pinsMax: 256, removedKeptMs: 30 * 86_400_000 }
 
+/** What those who keep or show pins may ask. */
+export type PinReader = Pick<PinBook, 'all' | 'active' | 'version'>
+
 export class PinBook {
   private readonly options: PinBookOptions
   private readonly records = new Map<string, PinRecord>()

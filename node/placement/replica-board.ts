@@ -18,7 +18,7 @@ import type { PlacementDirectory } from './types.ts'
 
 export interface ReplicaBoardPorts {
   readonly self: NodeId
-  readonly core: Pick<NodeCore, 'pinnedModels' | 'pinRecords' | 'pinVersion'>
+  readonly core: Pick<NodeCore, 'pinned'>
   readonly driver: Pick<CoreDriver, 'dispatch'>
   readonly directory: PlacementDirectory
   readonly state: StateStore
@@ -78,7 +78,7 @@ export class ReplicaBoard {
   async load(): Promise<void> {
     const records = (await this.ports.state.get(stateKey)) as readonly PinRecord[] | null | undefined
     if (records !== null && records !== undefined) this.tell(records)
-    this.savedVersion = this.ports.core.pinVersion
+    this.savedVersion = this.ports.core.pinned.version
   }
 
   /** UNKNOWN_MODEL for a name that nobody knows. The nodes that are to keep it bring it when they hear of it. */
@@ -86,7 +86,7 @@ export class ReplicaBoard {
     if (!Number.isSafeInteger(replicaCount) || replicaCount < 1 || replicaCount > this.options.replicasMax) {
       throw new HoldfastError('BAD_REQUEST', `\`replicas\` has to be from 1 to ${this.options.replicasMax}.`)
     }
-    const active = this.ports.core.pinnedModels()
+    const active = this.ports.core.pinned.active()
     if (active.length >= this.options.pinsMax && !active.some((pin) => pin.name === name)) {
       throw new HoldfastError('OVERLOADED', `${active.length} models are pinned in the cluster, the most; unpin some.`)
     }
@@ -97,7 +97,7 @@ export class ReplicaBoard {
 
   /** False when the cluster did not pin it. */
   async unpin(name: string): Promise<boolean> {
-    const pin = this.ports.core.pinnedModels().find((one) => one.name === name)
+    const pin = this.ports.core.pinned.active().find((one) => one.name === name)
     if (pin === undefined) return false
     await this.change(name, pin.tier, 0)
     return true
@@ -105,7 +105,7 @@ export class ReplicaBoard {
 
   /** Pins were changed, here or elsewhere, since the last look. */
   get hasNews(): boolean {
-    return this.ports.core.pinVersion !== this.seenVersion
+    return this.ports.core.pinned.version !== this.seenVersion
   }
 
   /**
@@ -113,8 +113,8 @@ export class ReplicaBoard {
    * or has: a cluster does not ask the origin for every pin from every node.
    */
   look(): void {
-    this.seenVersion = this.ports.core.pinVersion
-    const active = new Set(this.ports.core.pinnedModels().map(({ name }) => name))
+    this.seenVersion = this.ports.core.pinned.version
+    const active = new Set(this.ports.core.pinned.active().map(({ name }) => name))
     for (const name of this.known.keys()) if (!active.has(name)) this.known.delete(name)
     for (const { name, isMine, isHeld } of this.pinned) if (isMine || isHeld) void this.resolve(name)
     void this.save().catch((error: Error) => {
@@ -159,7 +159,7 @@ export class ReplicaBoard {
 
   /** What nobody has looked up here is looked up for whoever asks, and shown the next time. */
   list(): ReplicaPinView[] {
-    return this.ports.core.pinnedModels().map(({ name, tier, replicaCount }) => {
+    return this.ports.core.pinned.active().map(({ name, tier, replicaCount }) => {
       if (this.resolvePin(name) === null) void this.resolve(name)
       const pin = this.pinned.find((one) => one.name === name)
       return {
@@ -178,17 +178,17 @@ export class ReplicaBoard {
   /** What the last view says of pins, without those that were removed since: a removed pin protects nothing once it is heard of. */
   private inForce(): readonly PinnedModel[] {
     const { core } = this.ports
-    if (this.prunedVersion !== core.pinVersion) {
-      const active = new Set(core.pinnedModels().map(({ name }) => name))
+    if (this.prunedVersion !== core.pinned.version) {
+      const active = new Set(core.pinned.active().map(({ name }) => name))
       this.pinned = this.pinned.filter(({ name }) => active.has(name))
-      this.prunedVersion = core.pinVersion
+      this.prunedVersion = core.pinned.version
     }
     return this.pinned
   }
 
   private async change(name: string, tier: PlacementTier, replicaCount: number): Promise<void> {
     const { core, self, clock } = this.ports
-    const known = core.pinRecords().find((record) => record.name === name)
+    const known = core.pinned.all().find((record) => record.name === name)
     this.tell([changedPin({ name, tier, replicaCount }, known, self, clock.wallMs())])
     await this.save()
   }
@@ -198,10 +198,11 @@ export class ReplicaBoard {
   }
 
   private async save(): Promise<void> {
-    const { pinVersion } = this.ports.core
-    if (pinVersion === this.savedVersion) return
-    await this.ports.state.put(stateKey, this.ports.core.pinRecords())
-    this.savedVersion = pinVersion
+    const { pinned } = this.ports.core
+    const { version } = pinned
+    if (version === this.savedVersion) return
+    await this.ports.state.put(stateKey, pinned.all())
+    this.savedVersion = version
   }
 
   private async resolve(name: string): Promise<void> {

@@ -126,7 +126,7 @@ export class SimNode {
 
   restart(): void {
     // Kept on disk by the daemon.
-    const records = this.core.pinRecords()
+    const records = this.core.pinned.all()
     this.draining = false
     this.core = this.createCore()
     this.messenger.restart()

@@ -153,7 +153,7 @@ describe('a pin with replicas', () => {
     again.isReady = false
     again.placer.start()
     expect(again.board.isPinned(x, 'memory')).toBe(true)
-    expect(again.core.pinnedModels()).toMatchObject([record])
+    expect(again.core.pinned.active()).toMatchObject([record])
   })
 
   it('is not brought while the node looks for its cluster: alone it would take every replica for its own', async () => {

@@ -4,12 +4,11 @@
 // Nothing is hashed here: a blob was hashed when it was written, and readers wait for this.
 #include "promotion.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <atomic>
 #include <string>
 
+#include "blob_reader.h"
 #include "holdfast/segment.h"
 #include "holdfast/unique_fd.h"
 #include "ready_board.h"
@@ -18,8 +17,9 @@ namespace holdfast {
 
 namespace {
 
-// Large enough for the disk's full speed, small enough that a closing store waits only for milliseconds.
-constexpr uint64_t kSliceBytes = 8 << 20;
+// Large enough for the disk's full speed; small enough that one thread makes pages for a small model while another's are being filled,
+// and that a closing store waits only for milliseconds.
+constexpr uint64_t kSliceBytes = 1 << 20;
 // More readers than this do not make a disk faster, and would keep hashing off the pool.
 constexpr int kReadersMax = 4;
 
@@ -28,7 +28,7 @@ constexpr int kReadersMax = 4;
 struct Promoter::Read {
   Digest digest;
   uint64_t size_bytes = 0;
-  UniqueFd fd;
+  std::unique_ptr<BlobReader> blob;
   std::shared_ptr<Segment> segment;
   // Null for an empty blob.
   std::shared_ptr<ReadyBoard> ready;
@@ -70,10 +70,12 @@ void Promoter::Fail(Read* read, Status status) {
 
 Status Promoter::Begin(const Digest& digest, Read* read) {
   if (disk_ == nullptr) return Status::Error(code::kDiskFailed, "The disk tier is off, so there is nothing to promote");
-  Status status = disk_->OpenBlob(digest, &read->fd, &read->size_bytes);
+  UniqueFd fd;
+  Status status = disk_->OpenBlob(digest, &fd, &read->size_bytes);
   MemoryReservation reservation;
   if (status.ok()) status = budget_->Reserve(read->size_bytes, &reservation);
   if (!status.ok()) return status;
+  read->blob = std::make_unique<BlobReader>(std::move(fd));
   status = Segment::CreateFor(digest, read->size_bytes, std::move(reservation), folder_, &read->segment);
   if (!status.ok() || read->size_bytes == 0) return status;
   std::vector<uint64_t> ends;
@@ -111,11 +113,9 @@ void Promoter::Leave(const std::shared_ptr<Read>& read) {
 
 Status Promoter::ReadSlice(Read* read, uint64_t offset_bytes) {
   const uint64_t size_bytes = std::min(kSliceBytes, read->size_bytes - offset_bytes);
-  Status status = read->segment->Prepare(offset_bytes, size_bytes);
+  Status status = read->segment->Allocate(offset_bytes, size_bytes);
   if (!status.ok()) return status;
-  status = ReadFully(read->fd.get(), offset_bytes, read->segment->writable() + offset_bytes, size_bytes);
-  // One copy per machine means one: the page cache would be the second.
-  posix_fadvise(read->fd.get(), static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes), POSIX_FADV_DONTNEED);
+  status = read->blob->Read(offset_bytes, read->segment->writable() + offset_bytes, size_bytes);
   if (status.ok()) read->ready->MarkReady(static_cast<uint32_t>(offset_bytes / kSliceBytes));
   return status;
 }

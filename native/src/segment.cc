@@ -1,7 +1,8 @@
 // Life of a segment:
 //
 //   Create   memfd 0400, sized, mapped writable once   seals FUTURE_WRITE GROW SHRINK   read-only reopen
-//   Prepare  pages of a range allocated and mapped
+//   Allocate pages of a range, without bytes
+//   Prepare  the same, and mapped
 //   Seal     unmapped, writing descriptor closed       seals + WRITE SEAL
 //   Adopt    a sealed one of a store that has gone: from here on like one that was sealed here
 //
@@ -29,12 +30,10 @@
 
 #include "export_folder.h"
 #include "holdfast/unique_fd.h"
+#include "map_pages.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
-#endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
 #endif
 
 namespace holdfast {
@@ -91,16 +90,12 @@ class SegmentImpl final : public Segment {
 
   uint64_t size_bytes() const override { return size_bytes_; }
 
-  Status Prepare(uint64_t offset_bytes, uint64_t size_bytes) override {
+  Status Allocate(uint64_t offset_bytes, uint64_t size_bytes) override {
     if (size_bytes == 0 || map_ == nullptr) return Status();
     if (fallocate(write_fd_.get(), 0, static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes)) != 0) {
       return Status::Errno(code::kMemoryFull, "The machine has no memory left for a segment", errno)
           .With("neededBytes", size_bytes);
     }
-    const uint64_t start = offset_bytes / page_bytes_ * page_bytes_;
-    const uint64_t end = std::min(MemoryBudget::PageRounded(offset_bytes + size_bytes), MemoryBudget::PageRounded(size_bytes_));
-    // Only a matter of speed, and absent before Linux 5.14: the pages exist already.
-    (void)madvise(map_ + start, end - start, MADV_POPULATE_WRITE);
     return Status();
   }
 
@@ -164,7 +159,6 @@ class SegmentImpl final : public Segment {
   // First, so that it is given back last: after the memory has been freed.
   MemoryReservation reservation_;
   const uint64_t size_bytes_;
-  const uint64_t page_bytes_ = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   UniqueFd write_fd_;
   UniqueFd read_fd_;
   uint8_t* map_ = nullptr;
@@ -175,6 +169,12 @@ class SegmentImpl final : public Segment {
 };
 
 }  // namespace
+
+Status Segment::Prepare(uint64_t offset_bytes, uint64_t size_bytes) {
+  Status status = Allocate(offset_bytes, size_bytes);
+  if (status.ok() && writable() != nullptr) MapPages(writable() + offset_bytes, size_bytes);
+  return status;
+}
 
 Status Segment::Adopt(UniqueFd fd, uint64_t size_bytes, MemoryReservation reservation, std::shared_ptr<Segment>* segment) {
   auto adopted = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));

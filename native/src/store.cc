@@ -27,9 +27,13 @@ namespace {
 
 constexpr size_t kCopyBytes = 4 << 20;
 
+// More than two processors: threads that read wait for the disk for most of their time.
+constexpr int kThreadsMin = 4;
+constexpr int kThreadsMax = 16;
+
 int ThreadCount(int asked) {
   if (asked > 0) return asked;
-  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 16);
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), kThreadsMin, kThreadsMax);
 }
 
 struct Shared {

@@ -32,9 +32,11 @@ class Segment {
   Segment& operator=(const Segment&) = delete;
 
   virtual uint64_t size_bytes() const = 0;
-  // Allocates the pages of a range and faults them in at once. MEMORY_FULL when the machine has none: without this call a
-  // write would die of SIGBUS then. Ranges may overlap and be prepared by several threads.
-  virtual Status Prepare(uint64_t offset_bytes, uint64_t size_bytes) = 0;
+  // Allocates the pages of a range. MEMORY_FULL when the machine has none: without this call a write would die of SIGBUS then. Ranges may
+  // overlap and be allocated by several threads.
+  virtual Status Allocate(uint64_t offset_bytes, uint64_t size_bytes) = 0;
+  // Allocates a range and maps its pages in one go, for whoever writes to it by the processor.
+  Status Prepare(uint64_t offset_bytes, uint64_t size_bytes);
   // The mapping to fill; null when sealed or empty.
   virtual uint8_t* writable() = 0;
   // Ends writing for good: unmaps and adds the last seals. Nobody may be using writable() any more.

@@ -1,0 +1,32 @@
+// Reads a file of the disk tier into a segment, and leaves none of it in the page cache.
+#ifndef HOLDFAST_SRC_BLOB_READER_H_
+#define HOLDFAST_SRC_BLOB_READER_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "holdfast/status.h"
+#include "holdfast/unique_fd.h"
+
+namespace holdfast {
+
+class BlobReader {
+ public:
+  // A file that nobody writes to any more.
+  explicit BlobReader(UniqueFd fd);
+
+  // The range is in the file. Ranges may be read by several threads.
+  Status Read(uint64_t offset_bytes, uint8_t* target, uint64_t size_bytes);
+
+ private:
+  bool IsCached(uint64_t offset_bytes, uint64_t size_bytes) const;
+  Status ReadDirect(uint64_t offset_bytes, uint8_t* target, uint64_t size_bytes, uint64_t* read_bytes);
+
+  const UniqueFd fd_;
+  UniqueFd direct_fd_;
+  std::atomic<bool> may_be_direct_;
+};
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_SRC_BLOB_READER_H_

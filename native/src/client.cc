@@ -227,7 +227,7 @@ class ClientImpl final : public Client {
       pollfd waited = {link_->socket(), POLLIN, 0};
       const timespec patience = {0, kHitWaitUs * 1000};
       // The end of the connection, if this is it, is met by the client's thread too.
-      if (ppoll(&waited, 1, &patience, nullptr) > 0) (void)ReceiveAll();
+      if (ppoll(&waited, 1, &patience, nullptr) > 0) (void)ReceiveAll([&] { return IsPending(request); });
     }
     bool answered;
     bool others;
@@ -240,6 +240,11 @@ class ClientImpl final : public Client {
     // Whoever opened meanwhile woke the thread while it was not listening.
     if (answered && others) link_->Wake();
     return answered;
+  }
+
+  bool IsPending(uint32_t request) {
+    MutexLock lock(&mutex_);
+    return pending_.contains(request);
   }
 
   short Listens() {
@@ -264,12 +269,12 @@ class ClientImpl final : public Client {
 
   bool ReceiveReady() {
     MutexLock lock(&receiving_);
-    return ReceiveAll();
+    return ReceiveAll([] { return true; });
   }
 
-  // False when the connection has ended; end_ says why when the store did.
-  bool ReceiveAll() REQUIRES(receiving_) {
-    for (;;) {
+  // As long as there are frames and `wanted` says so. False when the connection has ended; end_ says why when the store did.
+  bool ReceiveAll(const std::function<bool()>& wanted) REQUIRES(receiving_) {
+    while (wanted()) {
       std::vector<UniqueFd> fds;
       size_t size_bytes = 0;
       const int error = Receive(link_->socket(), &buffer_, &size_bytes, &fds);
@@ -286,6 +291,7 @@ class ClientImpl final : public Client {
       link_->ShutDown();
       return false;
     }
+    return true;
   }
 
   // An error ends the connection.

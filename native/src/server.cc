@@ -3,6 +3,7 @@
 // - A waiting open stands in waiting_ (by our number) and in its connection's `waiting` (by the client's).
 // - A connection's rule points into admission_; every connection is admitted again when the rules change.
 // - Every lease stands in `leases` of exactly one connection, or in a command on its way there.
+// - What untold_ has happened before anything that the listener has not heard of yet: it is told before an open miss.
 #include "holdfast/server.h"
 
 #include <fcntl.h>
@@ -14,9 +15,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "admission.h"
 #include "connection.h"
@@ -32,6 +35,8 @@ namespace holdfast {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr uint64_t kListenKey = 0;
 constexpr uint64_t kWakeKey = 1;
 // Frames taken from one connection before the others get their turn.
@@ -39,6 +44,10 @@ constexpr int kFramesPerTurn = 64;
 constexpr int kEventsPerTurn = 64;
 // How long to wait when the kernel has too many descriptors in flight or the listener too much to hear; neither has an event.
 constexpr int kStalledMs = 10;
+// How long the daemon may not know of a lease: telling it of each alone wakes its thread each time, which takes the processor from the
+// client that waits for the next answer.
+constexpr int kUntoldMs = 1;
+constexpr size_t kUntoldMax = 1024;
 
 class ServerImpl final : public Server {
  public:
@@ -144,13 +153,15 @@ class ServerImpl final : public Server {
   void Run() {
     epoll_event events[kEventsPerTurn];
     while (!stopping_) {
-      const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, stalled_.empty() ? -1 : kStalledMs);
+      const int patience_ms = !untold_.empty() ? kUntoldMs : !stalled_.empty() ? kStalledMs : -1;
+      const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, patience_ms);
       // What this process said before a frame came is done before the frame: rules that have changed hold for it.
       RunCommands();
       for (int i = 0; i < count; i++) Handle(events[i].data.u64, events[i].events);
       std::vector<uint64_t> stalled;
       stalled.swap(stalled_);
       for (const uint64_t id : stalled) Settle(id);
+      if (!untold_.empty() && Clock::now() >= tell_at_) TellLeases();
     }
     while (!connections_.empty()) {
       Connection& connection = *connections_.begin()->second;
@@ -158,6 +169,7 @@ class ServerImpl final : public Server {
       Remove(connection.id());
     }
     RunCommands();
+    TellLeases();
     unlink(options_.socket_path.c_str());
   }
 
@@ -336,15 +348,15 @@ class ServerImpl final : public Server {
       connection.leases.insert(grant->info.id);
       const LeaseInfo info = grant->info;
       connection.SendGrant(request, std::move(grant));
-      // The answer first: telling the daemon costs microseconds that the client would wait for.
-      // A connection that closed meanwhile is met again by Settle.
+      // The answer first: the client waits for it. A connection that closed meanwhile is met again by Settle.
       (void)connection.Flush();
-      return listener_->OnLease(/*opened=*/true, info);
+      return Tell(/*opened=*/true, info);
     }
     open_misses_++;
     miss.restricted = Admission::IsRestricted(connection);
     miss.request_id = waiting_.Add({connection.id(), request, miss.pid, miss.tenant, open.arriving, std::move(open.held)});
     connection.waiting.emplace(request, miss.request_id);
+    TellLeases();
     listener_->OnOpenMiss(miss);
   }
 
@@ -440,7 +452,18 @@ class ServerImpl final : public Server {
 
   void Release(uint64_t lease) {
     LeaseInfo info;
-    if (table_->ReleaseLease(lease, &info)) listener_->OnLease(/*opened=*/false, info);
+    if (table_->ReleaseLease(lease, &info)) Tell(/*opened=*/false, info);
+  }
+
+  void Tell(bool opened, const LeaseInfo& info) {
+    if (untold_.empty()) tell_at_ = Clock::now() + std::chrono::milliseconds(kUntoldMs);
+    untold_.emplace_back(opened, info);
+    if (untold_.size() >= kUntoldMax) TellLeases();
+  }
+
+  void TellLeases() {
+    for (const auto& [opened, info] : untold_) listener_->OnLease(opened, info);
+    untold_.clear();
   }
 
   const ServerOptions options_;
@@ -460,6 +483,9 @@ class ServerImpl final : public Server {
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
   uint64_t last_connection_ = kWakeKey;
   std::vector<uint64_t> stalled_;
+  // Leases opened and ended that the listener has not heard of.
+  std::vector<std::pair<bool, LeaseInfo>> untold_;
+  Clock::time_point tell_at_;
   std::vector<uint8_t> buffer_;
   // What came with the frame in buffer_.
   std::vector<UniqueFd> fds_;

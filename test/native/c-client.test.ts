@@ -1,10 +1,11 @@
 /** The client library as a C program sees it: files, tensors, waits, errors, threads, and a store that dies and comes back. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setImmediate } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { compileProgram, fnv1a, libraryEnvironment } from './c-program.ts'
 import { bytesOf, chunksOf, digestOf, StoreFixture, specOf } from './fixture.ts'
@@ -149,3 +150,26 @@ test('a fetch that fails wakes those who wait, with its code', async () => {
   // The memory goes with the last of the lease, a moment after it is counted out.
   await fixture.until(() => fixture.store.stats().leases === 0 && fixture.store.stats().memoryUsedBytes === 0)
 })
+
+test.each(['file half.bin -1', 'private half.bin -1', 'range half.bin 65536 1 60000'])(
+  'kill -9 of the store while a client waits for bytes (%s) ends the wait at once, with a code',
+  async (wait) => {
+    await using fixture = new StoreFixture()
+    const bytes = bytesOf(500_000, 4)
+    const { child: store, next } = await fixture.run('fill-part.ts', [fixture.folder, String(bytes.length), '4'])
+    expect(await next()).toBe('half')
+    const { child, ask } = await startClient(join(fixture.folder, 'other.sock'))
+    expect(await ask('open acme/half')).toBe(`${digestOf('acme/half')} 1`)
+    const answer = ask(wait)
+    // Its only thread that answers sleeps in the wait, not in reading the next line.
+    while (!readFileSync(`/proc/${child.pid}/wchan`, 'utf8').includes('futex')) await setImmediate()
+    const killedMs = performance.now()
+    store.kill('SIGKILL')
+    expect(await answer).toMatch(/^error STORE_UNREACHABLE /)
+    // It looks every 50 ms; the rest is patience with a busy machine.
+    expect(performance.now() - killedMs).toBeLessThan(3000)
+    // What had arrived stays readable, and what had not stays out of reach.
+    expect(await ask('range half.bin 0 65536 0')).toBe(fnv1a(bytes.subarray(0, 65536)))
+    expect(await ask('range half.bin 65536 1 -1')).toMatch(/^error STORE_UNREACHABLE /)
+  },
+)

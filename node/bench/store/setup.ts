@@ -43,6 +43,9 @@ const MiB = 2 ** 20
 /** The models of table III at an eighth of their size: the same mixture, in seconds instead of minutes. */
 const paretoScale = 8
 
+/** What each competitor reads of one size in all: small ones 20 times, those of gigabytes once. */
+const coldBytesPerModel = 1000 * MB
+
 export const fullPlan: StoreBenchPlan = {
   memoryLimitBytes: 7200 * MiB,
   openSizes: [
@@ -54,7 +57,7 @@ export const fullPlan: StoreBenchPlan = {
   sharingClients: [1, 8, 64],
   crashRepeats: 20,
   coldModels: trimsModels,
-  coldRepeats: (sizeBytes) => (sizeBytes < 64 * MB ? 3 : 1),
+  coldRepeats: (sizeBytes) => Math.max(1, Math.min(20, Math.floor(coldBytesPerModel / sizeBytes))),
   onnx: [
     { label: 'squeezenet', model: 'squeezenet1.0' },
     { label: 'resnet50', model: 'resnet50' },
@@ -67,7 +70,7 @@ export const fullPlan: StoreBenchPlan = {
   llamaLayers: [{ label: '300MB', layerCount: 22 }],
   warmRepeats: 20,
   inferences: 5,
-  frameworkColdRepeats: 3,
+  frameworkColdRepeats: 5,
   pareto: {
     models: trimsSmallModels.map(({ name, sizeBytes }) => ({ name, sizeBytes: Math.ceil(sizeBytes / paretoScale) })),
     percents: [10, 50, 100],

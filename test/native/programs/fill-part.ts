@@ -1,10 +1,10 @@
 /**
- * A store process that fills every second chunk of a blob, says so, and waits to be killed.
+ * A store process that fills every second chunk of a blob, the only file `half.bin` of acme/half, says so, and waits to be killed.
  *   fill-part.ts FOLDER SIZE SEED
  */
 import { join } from 'node:path'
 import { createStore } from '../../../native/index.ts'
-import { bytesOf, chunksOf, specOf } from '../fixture.ts'
+import { bytesOf, chunksOf, digestOf, specOf } from '../fixture.ts'
 
 const [folder = '', size = '0', seed = '0'] = process.argv.slice(2)
 const store = createStore(
@@ -19,7 +19,10 @@ const store = createStore(
   { onLease() {}, onOpenMiss() {} },
 )
 const bytes = bytesOf(Number(size), Number(seed))
-const fill = store.beginFill(specOf(bytes), { memory: true, disk: true })
+const spec = specOf(bytes)
+const fill = store.beginFill(spec, { memory: true, disk: true })
+const file = { path: 'half.bin', sha256: spec.sha256, sizeBytes: bytes.length }
+store.publish({ digest: digestOf('acme/half'), files: [file] }, ['acme/half'])
 const chunks = chunksOf(bytes, 64 * 1024)
 await Promise.all(chunks.map((chunk, index) => (index % 2 === 0 ? fill.putChunk(index, chunk) : undefined)))
 console.log('half')

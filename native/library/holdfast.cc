@@ -203,6 +203,7 @@ int holdfast_open(holdfast_connection* connection, const char* name, uint32_t fl
     request.name = name;
     request.deadline_ms = DeadlineOf(deadline_ms);
     request.arriving = (flags & HOLDFAST_OPEN_COMPLETE) == 0;
+    request.caller_waits = true;
     auto waiting = std::make_shared<Waiting<std::unique_ptr<OpenedModel>>>();
     connection->session->Open(std::move(request), [waiting](Status status, std::unique_ptr<OpenedModel> opened) {
       waiting->Set(std::move(status), std::move(opened));

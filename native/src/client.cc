@@ -37,7 +37,9 @@ using Clock = std::chrono::steady_clock;
 constexpr uint64_t kDeadlineMsMax = uint64_t{1} << 40;
 
 // How long an opening thread waits for the answer itself. Beyond a slow hit; short beside one turn of an event loop.
-constexpr long kHitWaitUs = 200;
+constexpr uint64_t kHitWaitUs = 200;
+// The same of a thread that would wait anyway: on a busy machine an answer may take milliseconds, and handing it over as long again.
+constexpr uint64_t kCallerWaitUs = 20'000;
 
 // Receives one frame; tries again after ECONNRESET, which hides what the store said before it closed.
 int Receive(int fd, std::vector<uint8_t>* buffer, size_t* size_bytes, std::vector<UniqueFd>* fds) {
@@ -92,13 +94,16 @@ class ClientImpl final : public Client {
       return done(Status::Error(code::kBadModelName, "A name has at most 512, a tenant at most 128 characters"), nullptr);
     }
     const bool adopts = !request.held.empty() && link_->version() >= 2;
+    const uint64_t deadline_us = request.deadline_ms < kDeadlineMsMax ? request.deadline_ms * 1000 : UINT64_MAX;
+    const uint64_t patience_us = request.caller_waits ? std::min(kCallerWaitUs, deadline_us) : kHitWaitUs;
     std::vector<UniqueFd> fds;
     for (size_t i = 0; adopts && i < request.held.size(); i++) fds.push_back(std::move(request.held[i].fd));
     Ask([&](uint32_t number) { return adopts ? AdoptFrame(request, number) : OpenFrame(request, number); }, std::move(fds),
         request.deadline_ms,
         [done = std::move(done)](Status status, FrameReader*, std::unique_ptr<OpenedModel> model) {
           done(std::move(status), std::move(model));
-        });
+        },
+        FrameType::kModel, patience_us);
   }
 
   void GetStatus(uint64_t deadline_ms, OnStatus done) override {
@@ -195,7 +200,7 @@ class ClientImpl final : public Client {
   }
 
   void Ask(const std::function<std::string(uint32_t)>& frame_of, std::vector<UniqueFd> fds, uint64_t deadline_ms, OnAnswer done,
-           FrameType awaited = FrameType::kModel) {
+           FrameType awaited = FrameType::kModel, uint64_t patience_us = kHitWaitUs) {
     uint32_t number = 0;
     bool alone = false;
     {
@@ -215,17 +220,17 @@ class ClientImpl final : public Client {
     }
     if (done != nullptr) return done(Gone(), nullptr, nullptr);
     link_->Send(frame_of(number), std::move(fds));
-    if (alone && ReceiveHit(number)) return;
+    if (alone && ReceiveHit(number, patience_us)) return;
     // The thread is asleep without a time-out, or with a later one, and may not be listening.
     link_->Wake();
   }
 
   // Waits a moment for the answer to `request`; true when it was received here.
-  bool ReceiveHit(uint32_t request) {
+  bool ReceiveHit(uint32_t request, uint64_t patience_us) {
     {
       MutexLock lock(&receiving_);
       pollfd waited = {link_->socket(), POLLIN, 0};
-      const timespec patience = {0, kHitWaitUs * 1000};
+      const timespec patience = {0, static_cast<long>(patience_us) * 1000};
       // The end of the connection, if this is it, is met by the client's thread too.
       if (ppoll(&waited, 1, &patience, nullptr) > 0) (void)ReceiveAll([&] { return IsPending(request); });
     }

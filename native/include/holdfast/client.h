@@ -29,6 +29,8 @@ struct OpenRequest {
   uint64_t deadline_ms = UINT64_MAX;
   // Answered as soon as the sizes are known and the memory is taken. Stores of version 1 answer when all bytes are there.
   bool arriving = false;
+  // The calling thread has nothing else to do until the answer comes.
+  bool caller_waits = false;
   // Not empty: the model is this one, and the store may take over what the client holds of it.
   std::string digest;
   std::vector<HeldSegment> held;

@@ -88,7 +88,8 @@ export class BenchStore {
   }
 
   async stop(): Promise<void> {
-    this.child.disconnect()
+    // One that failed has gone by itself.
+    if (this.child.connected) this.child.disconnect()
     await this.gone
   }
 

@@ -18,7 +18,14 @@ export type StoreAnswer =
   | { readonly id: number; readonly value: string | number }
   | { readonly id: number; readonly error: string }
 
-const models = new Map<string, { readonly digest: string; readonly sha256: string }>()
+interface BenchModel {
+  readonly digest: string
+  readonly sha256: string
+  /** A client has all bytes a moment before the segment is complete: until then it could not be dropped. */
+  promoted: Promise<void>
+}
+
+const models = new Map<string, BenchModel>()
 let leaseCount = 0
 let onLeaseClosed = () => {}
 
@@ -41,9 +48,9 @@ process.send?.({ id: -1, value: 0 })
 async function answer({ requestId, name }: OpenMiss): Promise<void> {
   const model = models.get(name)
   if (model === undefined) return store.refuseOpen(requestId, 'UNKNOWN_MODEL', `the bench has no ${name}`)
-  const done = store.promote(model.sha256)
-  if (tryAnswer(requestId, model.digest)) return await done
-  await done
+  model.promoted = store.promote(model.sha256)
+  if (tryAnswer(requestId, model.digest)) return await model.promoted
+  await model.promoted
   store.answerOpen(requestId, model.digest)
 }
 
@@ -63,10 +70,11 @@ async function handle(request: StoreRequest): Promise<string | number> {
     const { sha256, sizeBytes } = await store.importFile(request.path)
     const digest = createHash('sha256').update(request.name).digest('hex')
     store.publish({ digest, files: [{ path: request.file, sha256, sizeBytes }] }, [request.name])
-    models.set(request.name, { digest, sha256 })
+    models.set(request.name, { digest, sha256, promoted: Promise.resolve() })
     return store.diskPathOf(sha256)!
   }
-  const { sha256, digest } = models.get(request.name)!
+  const { sha256, digest, promoted } = models.get(request.name)!
+  await promoted
   while (store.blob(sha256)?.inMemory === true && !store.dropMemory(sha256)) {
     await new Promise<void>((resolve) => {
       onLeaseClosed = resolve

@@ -73,16 +73,16 @@ bool IsExported(int fd, const struct stat& info) {
          (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
 }
 
-bool IsSealed(int fd, bool arriving) {
+// Nobody but the store's own filler can have a mapping from before the seal.
+bool IsSealed(int fd) {
   const int seals = fcntl(fd, F_GET_SEALS);
-  const int needed = (arriving ? F_SEAL_FUTURE_WRITE : F_SEAL_WRITE) | F_SEAL_SHRINK;
-  return seals >= 0 && (seals & needed) == needed;
+  return seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0;
 }
 
 Status MapBlob(UniqueFd fd, bool exported, const UniqueFd* ready_page, Blob* blob) {
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return Status::Errno(code::kSystem, "fstat of a segment", errno);
-  const bool sealed = IsSealed(fd.get(), ready_page != nullptr);
+  const bool sealed = IsSealed(fd.get());
   if (!sealed && !(exported && IsExported(fd.get(), info))) return Broken("a descriptor that is not a sealed segment");
   if (info.st_size == 0) return Status();
   const auto size_bytes = static_cast<uint64_t>(info.st_size);

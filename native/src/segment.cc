@@ -3,7 +3,7 @@
 //   Create   memfd 0400, sized, mapped writable once   seals FUTURE_WRITE GROW SHRINK   read-only reopen
 //   Allocate pages of a range, without bytes
 //   Prepare  the same, and mapped
-//   Seal     unmapped, writing descriptor closed       seals + WRITE SEAL
+//   Seal     unmapped, writing descriptor closed       seals + WRITE SEAL, or SEAL alone while a reader keeps a page busy
 //   Adopt    a sealed one of a store that has gone: from here on like one that was sealed here
 //
 // An exported one is a file without a name until Seal gives it one; it has no seals, and the folder's header says what that means.
@@ -106,7 +106,7 @@ class SegmentImpl final : public Segment {
     if (folder_ != nullptr) {
       Status status = folder_->Place(digest_, write_fd_.get());
       if (!status.ok()) return status;
-    } else if (fcntl(write_fd_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+    } else if (!AddLastSeals(write_fd_.get())) {
       return Failure("F_SEAL_WRITE");
     }
     write_fd_.Reset();
@@ -135,6 +135,14 @@ class SegmentImpl final : public Segment {
 
  private:
   static Status Failure(const char* what) { return Status::Errno(code::kSystem, what, errno); }
+
+  // A client that reads what arrives can keep a page busy for as long as it likes, by putting it into a pipe say, and F_SEAL_WRITE fails
+  // then. It is no more than a second lock: F_SEAL_FUTURE_WRITE holds, and the mapping and the descriptor from before it go here. Only a
+  // store that is handed the segment back cannot know that, and will not take it.
+  static bool AddLastSeals(int fd) {
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0) return true;
+    return errno == EBUSY && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) == 0;
+  }
 
   Status MapWritable() {
     if (ftruncate(write_fd_.get(), static_cast<off_t>(size_bytes_)) != 0) return Failure("ftruncate of a segment");

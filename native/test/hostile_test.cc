@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -81,9 +82,8 @@ TEST(NobodyWritesToASegment) {
   fixture.CheckUnharmed();
 }
 
-TEST(NobodyWritesToWhatArrivesNorToItsReadyPage) {
-  Hostile fixture;
-  const std::vector<uint8_t> bytes = Bytes(kLargeBytes, 7);
+// A model of two chunks, the first of which is there.
+std::shared_ptr<Fill> BeginLate(Hostile* fixture, const std::vector<uint8_t>& bytes) {
   BlobSpec spec;
   spec.digest = DigestOf(bytes);
   spec.size_bytes = bytes.size();
@@ -91,9 +91,16 @@ TEST(NobodyWritesToWhatArrivesNorToItsReadyPage) {
     spec.chunks.push_back({Sha256::Of(bytes.data() + at, bytes.size() / 2), bytes.size() / 2});
   }
   std::shared_ptr<Fill> fill;
-  CHECK_OK(fixture.store->BeginFill(spec, true, false, &fill));
-  CHECK_OK(fixture.store->table()->Publish({"late", {{"w", spec.digest, spec.size_bytes, 0}}, {}}, {"acme/late"}));
+  CHECK_OK(fixture->store->BeginFill(spec, true, false, &fill));
+  CHECK_OK(fixture->store->table()->Publish({"late", {{"w", spec.digest, spec.size_bytes, 0}}, {}}, {"acme/late"}));
   CHECK_OK(fill->PutChunk(0, bytes.data(), bytes.size() / 2));
+  return fill;
+}
+
+TEST(NobodyWritesToWhatArrivesNorToItsReadyPage) {
+  Hostile fixture;
+  const std::vector<uint8_t> bytes = Bytes(kLargeBytes, 7);
+  const std::shared_ptr<Fill> fill = BeginLate(&fixture, bytes);
   RawClient modern(fixture, /*greet=*/false);
   modern.Send(HelloFrame(1, 2));
   CHECK(modern.Receive() == FrameType::kWelcome);
@@ -121,6 +128,40 @@ UniqueFd MakeMemfd(const std::vector<uint8_t>& bytes, int seals) {
   CHECK(write(fd.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
   CHECK(fcntl(fd.get(), F_ADD_SEALS, seals) == 0);
   return fd;
+}
+
+TEST(APageThatAReaderKeepsBusyHoldsNoModelBack) {
+  Hostile fixture;
+  const std::vector<uint8_t> bytes = Bytes(kLargeBytes, 8);
+  const std::shared_ptr<Fill> fill = BeginLate(&fixture, bytes);
+  const auto client = fixture.Connect();
+  std::promise<Opened> promise;
+  OpenRequest request;
+  request.name = "acme/late";
+  request.arriving = true;
+  client->Open(std::move(request), [&](Status status, std::unique_ptr<OpenedModel> model) {
+    promise.set_value({std::move(status), std::move(model)});
+  });
+  const Opened early = promise.get_future().get();
+  CHECK_OK(early.status);
+  const uint8_t* first = nullptr;
+  CHECK_OK(early.model->WaitRange(0, 0, 4096, kNoDeadline, &first));
+  int ends[2];
+  CHECK(pipe2(ends, O_CLOEXEC) == 0);
+  const UniqueFd reading(ends[0]);
+  const UniqueFd writing(ends[1]);
+  const iovec page = {const_cast<uint8_t*>(first), 4096};
+  CHECK(vmsplice(writing.get(), &page, 1, 0) == 4096);
+  CHECK_OK(fill->PutChunk(1, bytes.data() + bytes.size() / 2, bytes.size() / 2));
+  CHECK_OK(fill->Finish());
+  // Complete for everybody, and nobody writes to it.
+  const Opened late = OpenNow(fixture.good.get(), "acme/late");
+  CHECK_OK(late.status);
+  CHECK(std::equal(bytes.begin(), bytes.end(), late.model->blob(0).data));
+  CheckCannotWrite(late.model->blob_fd(0));
+  std::vector<uint8_t> spliced(4096);
+  CHECK(read(reading.get(), spliced.data(), spliced.size()) == 4096 && std::equal(spliced.begin(), spliced.end(), bytes.begin()));
+  fixture.CheckUnharmed();
 }
 
 constexpr int kAllSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;

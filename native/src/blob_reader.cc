@@ -22,10 +22,17 @@
 
 namespace holdfast {
 
-BlobReader::BlobReader(UniqueFd fd) : fd_(std::move(fd)) {
+BlobReader::BlobReader(UniqueFd fd, uint64_t size_bytes) : fd_(std::move(fd)), size_bytes_(size_bytes) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd_.get());
   direct_fd_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
   may_be_direct_ = direct_fd_.valid();
+  if (size_bytes_ == 0) return;
+  void* map = mmap(nullptr, size_bytes_, PROT_READ, MAP_SHARED, fd_.get(), 0);
+  if (map != MAP_FAILED) map_ = static_cast<uint8_t*>(map);
+}
+
+BlobReader::~BlobReader() {
+  if (map_ != nullptr) munmap(map_, size_bytes_);
 }
 
 Status BlobReader::Read(uint64_t offset_bytes, uint8_t* target, uint64_t size_bytes) {
@@ -60,13 +67,10 @@ Status BlobReader::ReadDirect(uint64_t offset_bytes, uint8_t* target, uint64_t s
 }
 
 bool BlobReader::IsCached(uint64_t offset_bytes, uint64_t size_bytes) const {
-  if (size_bytes == 0) return false;
-  void* map = mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd_.get(), static_cast<off_t>(offset_bytes));
-  if (map == MAP_FAILED) return false;
+  if (map_ == nullptr || size_bytes == 0) return false;
   std::vector<unsigned char> pages((size_bytes + PageBytes() - 1) / PageBytes());
-  const bool known = mincore(map, size_bytes, pages.data()) == 0;
-  munmap(map, size_bytes);
-  return known && std::all_of(pages.begin(), pages.end(), [](unsigned char page) { return (page & 1) != 0; });
+  return mincore(map_ + offset_bytes, size_bytes, pages.data()) == 0 &&
+         std::all_of(pages.begin(), pages.end(), [](unsigned char page) { return (page & 1) != 0; });
 }
 
 }  // namespace holdfast

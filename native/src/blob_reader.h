@@ -12,8 +12,11 @@ namespace holdfast {
 
 class BlobReader {
  public:
-  // A file that nobody writes to any more.
-  explicit BlobReader(UniqueFd fd);
+  // A file of that size that nobody writes to any more.
+  BlobReader(UniqueFd fd, uint64_t size_bytes);
+  ~BlobReader();
+  BlobReader(const BlobReader&) = delete;
+  BlobReader& operator=(const BlobReader&) = delete;
 
   // The range is in the file. Ranges may be read by several threads.
   Status Read(uint64_t offset_bytes, uint8_t* target, uint64_t size_bytes);
@@ -23,6 +26,10 @@ class BlobReader {
   Status ReadDirect(uint64_t offset_bytes, uint8_t* target, uint64_t size_bytes, uint64_t* read_bytes);
 
   const UniqueFd fd_;
+  const uint64_t size_bytes_;
+  // Never read, only asked which of its pages are in the page cache; null when it could not be made. One for all ranges: making one takes a
+  // lock that the threads hold which make a segment's pages.
+  uint8_t* map_ = nullptr;
   UniqueFd direct_fd_;
   std::atomic<bool> may_be_direct_;
 };

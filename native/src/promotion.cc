@@ -75,7 +75,7 @@ Status Promoter::Begin(const Digest& digest, Read* read) {
   MemoryReservation reservation;
   if (status.ok()) status = budget_->Reserve(read->size_bytes, &reservation);
   if (!status.ok()) return status;
-  read->blob = std::make_unique<BlobReader>(std::move(fd));
+  read->blob = std::make_unique<BlobReader>(std::move(fd), read->size_bytes);
   status = Segment::CreateFor(digest, read->size_bytes, std::move(reservation), folder_, &read->segment);
   if (!status.ok() || read->size_bytes == 0) return status;
   std::vector<uint64_t> ends;

@@ -51,7 +51,7 @@ TEST(BytesAreExactWhateverTheSizeAndNothingBehindThemIsTouched) {
   const TempFolder folder;
   for (const size_t size_bytes : {size_t{1}, kPage - 1, kPage, kPage + 1, 512 * kPage, 512 * kPage + 513}) {
     const ColdFile file(folder.path(), size_bytes);
-    BlobReader reader(file.Open());
+    BlobReader reader(file.Open(), file.bytes.size());
     Target target(size_bytes + 2 * kPage);
     CHECK_OK(reader.Read(0, target.map, size_bytes));
     CHECK(std::equal(file.bytes.begin(), file.bytes.end(), target.map));
@@ -62,7 +62,7 @@ TEST(BytesAreExactWhateverTheSizeAndNothingBehindThemIsTouched) {
 TEST(RangesAndTargetsThatAreNotAlignedAreExactToo) {
   const TempFolder folder;
   const ColdFile file(folder.path(), 64 * kPage + 17);
-  BlobReader reader(file.Open());
+  BlobReader reader(file.Open(), file.bytes.size());
   Target target(file.bytes.size() + kPage);
   for (const size_t offset_bytes : {size_t{0}, size_t{1}, kPage, 3 * kPage + 512}) {
     for (const size_t shift : {size_t{0}, size_t{1}, size_t{512}}) {
@@ -78,7 +78,7 @@ TEST(NothingStaysInThePageCacheWhetherItWasThereOrNot) {
   const ColdFile file(folder.path(), 256 * kPage + 100);
   // A temporary folder in memory has no other place for it.
   if (file.CachedPages() > 0) return;
-  BlobReader reader(file.Open());
+  BlobReader reader(file.Open(), file.bytes.size());
   Target target(file.bytes.size());
   CHECK_OK(reader.Read(0, target.map, file.bytes.size()));
   CHECK(file.CachedPages() == 0);
@@ -94,7 +94,7 @@ TEST(NothingStaysInThePageCacheWhetherItWasThereOrNot) {
 TEST(AFileThatWasCutShortIsAnError) {
   const TempFolder folder;
   const ColdFile file(folder.path(), 8 * kPage);
-  BlobReader reader(file.Open());
+  BlobReader reader(file.Open(), file.bytes.size());
   CHECK(truncate(file.path.c_str(), 2 * kPage) == 0);
   Target target(file.bytes.size());
   CHECK_CODE(reader.Read(0, target.map, file.bytes.size()), code::kDiskFailed);

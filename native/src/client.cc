@@ -95,7 +95,8 @@ class ClientImpl final : public Client {
     }
     const bool adopts = !request.held.empty() && link_->version() >= 2;
     const uint64_t deadline_us = request.deadline_ms < kDeadlineMsMax ? request.deadline_ms * 1000 : UINT64_MAX;
-    const uint64_t patience_us = request.caller_waits ? std::min(kCallerWaitUs, deadline_us) : kHitWaitUs;
+    // Also without any time left: what is there is there.
+    const uint64_t patience_us = request.caller_waits ? std::clamp(deadline_us, kHitWaitUs, kCallerWaitUs) : kHitWaitUs;
     std::vector<UniqueFd> fds;
     for (size_t i = 0; adopts && i < request.held.size(); i++) fds.push_back(std::move(request.held[i].fd));
     Ask([&](uint32_t number) { return adopts ? AdoptFrame(request, number) : OpenFrame(request, number); }, std::move(fds),

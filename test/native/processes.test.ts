@@ -10,6 +10,8 @@ test('kill -9 of a client ends its leases', async () => {
   const digest = await fixture.publish('acme/x', [bytesOf(100_000, 1)])
   const { child, next } = await fixture.run('hold-model.ts', [fixture.options.socketPath, 'acme/x'])
   const { pid } = JSON.parse(await next())
+  // The client may have its model before the daemon hears of it.
+  await fixture.until(() => fixture.leases.length === 1)
   expect(fixture.leases).toMatchObject([{ kind: 'opened', pid, digest, tenant: 'test-client' }])
   const sha = fixture.store.blobs()[0]!.sha256
   expect(fixture.store.dropMemory(sha)).toBe(false)

@@ -3,8 +3,8 @@
  *
  * A cluster is upgraded node by node, so two versions have to work together. The rules: a later version adds fields, kinds and
  * methods, which earlier nodes leave out; it takes none away, so that an earlier node reads a later one's messages as its own.
- * What cannot be said that way gets a name of its own (a gossip topic, a libp2p protocol such as /holdfast/rpc/2), which both ends
- * have to know before it is used. So readers accept every version from `oldestVersion` on.
+ * What cannot be said that way gets a name of its own (a gossip topic, a libp2p protocol: /holdfast/rpc/2 beside /holdfast/rpc/1),
+ * which both ends have to know before it is used. So readers accept every version from `oldestVersion` on.
  *
  * HOLDFAST_PROTOCOL_VERSION makes a node speak as one of a later version, to rehearse an upgrade.
  */

@@ -90,7 +90,7 @@ export async function createLibp2pNetwork(
       blocks,
       refusals,
       gossip: new Gossip(host.services.gossip, gossipOptions, entryKinds, log),
-      rpc: new Rpc(host, { ...defaultRpcOptions, ...resolved.rpc }, log),
+      rpc: new Rpc(host, { ...defaultRpcOptions, ...resolved.rpc }, { log, clock }),
       log,
       clock,
       randomInt: ports.randomInt ?? randomInt,

@@ -1,8 +1,10 @@
 /**
- * The two frames of a call: a request and an answer, CBOR, one each per stream, length-prefixed by the stream.
+ * The two frames of a call: a request and an answer, CBOR, length-prefixed by the stream.
  *
  *   request = {version: 1, method, payload}
- *   answer  = {version: 1, payload} or {version: 1, code, message}
+ *   answer  = {version: 1, payload} or {version: 1, code, message, last}
+ *
+ * `last`: the request was not read to its end, so that no other can follow on this stream.
  */
 import { HoldfastError, isErrorCode, isHoldfastError } from '../../placement/errors.ts'
 import { isReadableVersion, spokenVersion } from '../protocol-version.ts'
@@ -35,7 +37,7 @@ export function encodeAnswer(payload: Uint8Array): Uint8Array {
 }
 
 /** Only errors of the table tell their text; anything else is a defect here, of which a peer learns no details. */
-export function encodeFailure(error: unknown): Uint8Array {
+export function encodeFailure(error: unknown, { isLast }: { readonly isLast: boolean }): Uint8Array {
   const known = isHoldfastError(error)
   return encodeCbor({
     version: spokenVersion,
@@ -43,22 +45,30 @@ export function encodeFailure(error: unknown): Uint8Array {
     message: known
       ? error.message.slice(0, messageCharsMax)
       : 'The node failed to handle the request; its log says why.',
+    ...(isLast ? { last: true } : {}),
   })
 }
 
-/** The payload; or throws the error that the other side answered with. */
-export function decodeAnswer(frame: Uint8Array): Uint8Array {
+export interface CallAnswer {
+  /** What the other side answered: the payload, or its error. */
+  readonly outcome: Uint8Array | HoldfastError
+  readonly isLast: boolean
+}
+
+/** PEER_PROTOCOL for what is no answer. */
+export function decodeAnswer(frame: Uint8Array): CallAnswer {
   const value = versioned(frame, 'answer')
-  if (isBytes(value.payload)) return value.payload
+  if (isBytes(value.payload)) return { outcome: value.payload, isLast: false }
   const { code, message } = value
   if (typeof code !== 'string' || typeof message !== 'string')
     throw malformed('answer', 'it has neither payload nor code')
-  const text = message.slice(0, messageCharsMax)
-  if (isErrorCode(code)) throw new HoldfastError(code, text)
-  throw new HoldfastError(
-    'PEER_PROTOCOL',
-    `A peer answered with the unknown error ${code.slice(0, methodCharsMax)}: ${text}`,
-  )
+  return { outcome: errorOf(code, message.slice(0, messageCharsMax)), isLast: value.last === true }
+}
+
+function errorOf(code: string, message: string): HoldfastError {
+  if (isErrorCode(code)) return new HoldfastError(code, message)
+  const unknown = code.slice(0, methodCharsMax)
+  return new HoldfastError('PEER_PROTOCOL', `A peer answered with the unknown error ${unknown}: ${message}`)
 }
 
 function versioned(frame: Uint8Array, what: string): PlainMap {

@@ -1,29 +1,36 @@
 /**
- * Small calls between nodes: one request and one answer on a libp2p stream of its own, so that a slow call delays no other.
+ * Small calls between nodes: one request and one answer, each alone on a libp2p stream, so that a slow call delays no other.
  *
- * Both directions have byte limits, a node serves a bounded number of calls at once (OVERLOADED beyond), and every wait ends: on
- * the caller's signal, on a timeout, or when the connection does. A handler's signal fires when its caller is gone.
+ *   /holdfast/rpc/1   a stream per call: two round trips, as the protocol of a stream is agreed on first
+ *   /holdfast/rpc/2   a stream carries one call after another, and the caller keeps it: one round trip
+ *
+ * Nodes serve both; a caller takes the newest that the peer has told of. Both directions have byte limits, a node serves a bounded
+ * number of calls at once (OVERLOADED beyond), and every wait ends: on the caller's signal, on a timeout, or when the connection
+ * does. A handler's signal fires when its caller is gone.
  */
-import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
-import { lpStream } from '@libp2p/utils'
+import type { Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 import type { NodeId } from '../../placement/types.ts'
 import type { Log } from '../log.ts'
 import type { AbortOptions, ClusterNetwork } from '../ports.ts'
-import { decodeAnswer, decodeRequest, encodeAnswer, encodeFailure, encodeRequest } from './rpc-frames.ts'
+import type { Clock } from '../system.ts'
+import { FrameStream } from './frame-stream.ts'
+import { decodeAnswer, encodeRequest } from './rpc-frames.ts'
+import { checkPayload, frameOverheadBytes, RpcServer } from './rpc-server.ts'
+import { StreamPool, type StreamPoolOptions } from './stream-pool.ts'
 
-export interface RpcOptions {
+export interface RpcOptions extends StreamPoolOptions {
   /** Payload of a request. A digest of 10,000 nodes takes 2 MB. */
   readonly requestBytes: number
   /** Payload of an answer. */
   readonly answerBytes: number
   /** Calls served at one time, of all peers together; each may hold a request and an answer in memory. */
   readonly inboundMax: number
-  /** Open calls to or from one peer. */
+  /** Streams for calls to or from one peer, those included that wait for the next call. */
   readonly perPeerMax: number
   /** A call without a signal of its own ends after this. */
   readonly callTimeoutMs: number
-  /** A peer that opened a stream has this long to send its whole request. */
+  /** A peer that began a request has this long to send the whole of it; on a stream of a single call, since it opened it. */
   readonly requestTimeoutMs: number
 }
 
@@ -34,143 +41,112 @@ export const defaultRpcOptions: RpcOptions = {
   perPeerMax: 128,
   callTimeoutMs: 30_000,
   requestTimeoutMs: 10_000,
+  sparePerPeer: 1,
+  idleMs: 60_000,
 }
 
-export const rpcProtocol = '/holdfast/rpc/1'
-/** What a frame adds to its payload: map keys, a method name, or an error text. */
-const frameOverheadBytes = 16 * 1024
-
-type Handler = Parameters<ClusterNetwork['handle']>[1]
+export const singleCallProtocol = '/holdfast/rpc/1'
+export const rpcProtocol = '/holdfast/rpc/2'
 
 export class Rpc {
   private readonly libp2p: Libp2p
   private readonly options: RpcOptions
   private readonly log: Log
-  private readonly handlers = new Map<string, Handler>()
-  /** Calls that are being served, each with what ends it. */
-  private readonly inbound = new Set<AbortController>()
+  private readonly server: RpcServer
+  private readonly pool: StreamPool
 
-  constructor(libp2p: Libp2p, options: RpcOptions, log: Log) {
+  constructor(libp2p: Libp2p, options: RpcOptions, { log, clock }: { readonly log: Log; readonly clock: Clock }) {
     this.libp2p = libp2p
     this.options = options
     this.log = log
+    this.server = new RpcServer(options, log)
+    this.pool = new StreamPool({ openAhead: (peer) => this.openAhead(peer), clock }, options)
   }
 
   async start(): Promise<void> {
-    await this.libp2p.handle(rpcProtocol, (stream, connection) => this.serve(stream, connection), {
-      maxInboundStreams: this.options.perPeerMax,
-      maxOutboundStreams: this.options.perPeerMax,
-    })
+    const limits = { maxInboundStreams: this.options.perPeerMax, maxOutboundStreams: this.options.perPeerMax }
+    // The newer one first: a peer that hears of one protocol only is to hear of this one.
+    await this.libp2p.handle(rpcProtocol, (stream, { remotePeer }) => this.server.serve(stream, remotePeer), limits)
+    await this.libp2p.handle(
+      singleCallProtocol,
+      (stream, { remotePeer }) => this.server.serveOne(stream, remotePeer),
+      limits,
+    )
+    this.pool.start()
   }
 
   /** Ends the handlers' signals; answers that are under way fail with the connection. */
   stop(): void {
-    for (const call of this.inbound) call.abort(new HoldfastError('SHUTTING_DOWN', 'This node is stopping.'))
+    this.pool.stop()
+    this.server.stop()
   }
 
-  handle(method: string, handler: Handler): void {
-    if (this.handlers.has(method)) throw new Error(`there is a handler for ${method} already`)
-    this.handlers.set(method, handler)
+  handle(method: string, handler: Parameters<ClusterNetwork['handle']>[1]): void {
+    this.server.handle(method, handler)
   }
 
   async call(peer: PeerId, method: string, payload: Uint8Array, options: AbortOptions = {}): Promise<Uint8Array> {
-    limit(payload, this.options.requestBytes, `The request ${method}`)
+    checkPayload(payload, this.options.requestBytes, `The request ${method}`)
     const timeout = AbortSignal.timeout(this.options.callTimeoutMs)
     const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
-    let stream: Stream | undefined
+    const node = peer.toString()
+    let frames: FrameStream | undefined
+    let outcome: Uint8Array | HoldfastError
     try {
       signal.throwIfAborted()
-      stream = await this.libp2p.dialProtocol(peer, rpcProtocol, {
-        signal,
-        maxOutboundStreams: this.options.perPeerMax,
-      })
-      const frames = framed(stream, this.options.answerBytes)
+      frames = this.pool.take(node) ?? (await this.open(peer, signal))
       // A node may answer before it has read the whole request (OVERLOADED), so the answer is awaited at once. When writing
       // fails the stream is closed, and reading fails for the same reason.
-      frames.write(encodeRequest({ method, payload }), { signal }).catch(() => {})
-      const answer = await frames.read({ signal })
-      closeQuietly(stream)
-      return decodeAnswer(answer.subarray())
+      frames.write(encodeRequest({ method, payload }), signal).catch(() => {})
+      const answer = decodeAnswer(await frames.read(signal))
+      outcome = answer.outcome
+      if (answer.isLast || !frames.isQuiet || frames.stream.protocol !== rpcProtocol) frames.close()
+      else this.pool.giveBack(node, frames)
     } catch (error) {
-      stream?.abort(error instanceof Error ? error : new Error(String(error)))
-      throw callError(error, peer.toString(), method, signal)
+      frames?.stream.abort(error instanceof Error ? error : new Error(String(error)))
+      throw callError(error, node, method, signal)
     }
+    if (outcome instanceof HoldfastError) throw outcome
+    return outcome
   }
 
-  /** Never rejects: whatever a peer does ends its own stream only. */
-  private async serve(stream: Stream, connection: Connection): Promise<void> {
-    const from = connection.remotePeer.toString()
-    const call = new AbortController()
-    stream.addEventListener('close', () =>
-      call.abort(new HoldfastError('PEER_UNREACHABLE', `${from} gave up the call.`)),
-    )
+  private async open(peer: PeerId, signal: AbortSignal): Promise<FrameStream> {
+    const { perPeerMax: maxOutboundStreams } = this.options
+    const protocols = await this.protocolsOf(peer)
+    return this.framed(await this.libp2p.dialProtocol(peer, protocols, { signal, maxOutboundStreams }))
+  }
+
+  private async openAhead(node: NodeId): Promise<FrameStream | null> {
+    const connection = this.libp2p.getConnections().find(({ remotePeer }) => remotePeer.toString() === node)
+    if (connection === undefined) return null
     try {
-      const frames = framed(stream, this.options.requestBytes)
-      const answer = await this.answer(from, frames, call)
-      await frames.write(answer, { signal: AbortSignal.timeout(this.options.requestTimeoutMs) })
-      await stream.close({ signal: AbortSignal.timeout(this.options.requestTimeoutMs) })
+      const protocols = await this.protocolsOf(connection.remotePeer)
+      if (!protocols.includes(rpcProtocol)) return null
+      const { requestTimeoutMs, perPeerMax: maxOutboundStreams } = this.options
+      const signal = AbortSignal.timeout(requestTimeoutMs)
+      return this.framed(await connection.newStream(rpcProtocol, { signal, maxOutboundStreams }))
     } catch (error) {
-      this.log.debug({ err: error, from }, 'a call ended before it was answered')
-      stream.abort(error instanceof Error ? error : new Error(String(error)))
+      this.log.debug({ err: error, node }, 'no stream was opened ahead of the next call')
+      return null
     }
   }
 
-  private async answer(from: NodeId, frames: ReturnType<typeof framed>, call: AbortController): Promise<Uint8Array> {
-    if (this.inbound.size >= this.options.inboundMax) {
-      return encodeFailure(new HoldfastError('OVERLOADED', `The node serves ${this.options.inboundMax} calls already.`))
-    }
-    this.inbound.add(call)
-    let method = ''
-    try {
-      const request = decodeRequest(await this.readRequest(frames))
-      method = request.method
-      const handler = this.handlers.get(method)
-      if (handler === undefined)
-        throw new HoldfastError('PEER_PROTOCOL', `This node knows no method ${JSON.stringify(method)}.`)
-      const payload = await handler(from, request.payload, { signal: call.signal })
-      limit(payload, this.options.answerBytes, `The answer to ${method}`)
-      return encodeAnswer(payload)
-    } catch (error) {
-      if (!isHoldfastError(error)) this.log.warn({ err: error, from, method }, 'a call could not be served')
-      return encodeFailure(error)
-    } finally {
-      this.inbound.delete(call)
-    }
+  /** A peer that has told what it speaks is not asked for what it does not: that would be a round trip more. */
+  private async protocolsOf(peer: PeerId): Promise<string[]> {
+    const known = (await this.libp2p.peerStore.has(peer)) ? (await this.libp2p.peerStore.get(peer)).protocols : []
+    if (known.includes(rpcProtocol)) return [rpcProtocol]
+    return known.includes(singleCallProtocol) ? [singleCallProtocol] : [rpcProtocol, singleCallProtocol]
   }
 
-  private async readRequest(frames: ReturnType<typeof framed>): Promise<Uint8Array> {
-    try {
-      const frame = await frames.read({ signal: AbortSignal.timeout(this.options.requestTimeoutMs) })
-      return frame.subarray()
-    } catch (cause) {
-      if ((cause as Error).name !== 'InvalidDataLengthError') throw cause
-      throw new HoldfastError(
-        'REQUEST_TOO_LARGE',
-        `A request may have ${this.options.requestBytes} bytes on this node.`,
-        { cause },
-      )
-    }
+  private framed(stream: Stream): FrameStream {
+    const frameBytesMax = this.options.answerBytes + frameOverheadBytes
+    const tooLarge = (sizeBytes: number) =>
+      new HoldfastError('PEER_PROTOCOL', `An answer of ${sizeBytes} bytes is larger than it may be.`)
+    return new FrameStream(stream, { frameBytesMax, tooLarge })
   }
 }
 
-/** Ends our half; when even that fails the stream is reset, and nobody waits for either. */
-function closeQuietly(stream: Stream): void {
-  stream.close().catch((error: Error) => stream.abort(error))
-}
-
-function framed(stream: Stream, payloadBytes: number) {
-  const frameBytes = payloadBytes + frameOverheadBytes
-  return lpStream(stream, { maxDataLength: frameBytes, maxBufferSize: 2 * frameBytes })
-}
-
-function limit(payload: Uint8Array, limitBytes: number, what: string): void {
-  if (payload.byteLength <= limitBytes) return
-  throw new HoldfastError('REQUEST_TOO_LARGE', `${what} has ${payload.byteLength} bytes; ${limitBytes} are allowed.`, {
-    details: { payloadBytes: payload.byteLength, limitBytes },
-  })
-}
-
-/** libp2p's and the stream's errors by name; a frame that cannot be read is a broken protocol, all else an unreachable peer. */
+/** libp2p's and the stream's errors by name; a protocol that the peer does not speak is a broken one, all else an unreachable peer. */
 function callError(error: unknown, node: NodeId, method: string, signal: AbortSignal): HoldfastError {
   if (isHoldfastError(error)) return error
   const details = { node, method }
@@ -182,10 +158,6 @@ function callError(error: unknown, node: NodeId, method: string, signal: AbortSi
   }
   switch ((error as { name?: string }).name) {
     case 'UnsupportedProtocolError':
-    case 'InvalidMessageLengthError':
-    case 'InvalidDataLengthError':
-    case 'InvalidDataLengthLengthError':
-    case 'StreamBufferError':
       return new HoldfastError('PEER_PROTOCOL', `${node} broke the protocol of calls.`, { details, cause: error })
     case 'TooManyOutboundProtocolStreamsError':
       return new HoldfastError('OVERLOADED', `Too many calls to ${node} are open.`, { details, cause: error })

@@ -8,6 +8,7 @@ import {
   type NetworkOptions,
 } from '../../../node/net/index.ts'
 import type { ClusterNetworkEvents } from '../../../node/ports.ts'
+import type { Clock } from '../../../node/system.ts'
 import { EventLog } from './event-log.ts'
 
 export interface TestNode {
@@ -22,6 +23,7 @@ export interface TestNodeOptions extends Partial<NetworkOptions> {
   readonly clusterKey?: ClusterKey | ClusterKeyring
   readonly identity?: Identity
   readonly judge?: ClusterNetworkEvents['onMessage']
+  readonly clock?: Clock
 }
 
 /** Ends a wait in a test that would otherwise hang; no test is meant to reach it. */
@@ -32,8 +34,8 @@ export class TestNodes {
   private readonly networks: Libp2pNetwork[] = []
 
   async start(options: TestNodeOptions = {}): Promise<TestNode> {
-    const { clusterKey = this.key, identity = await Identity.generate(), judge = () => true, ...rest } = options
-    const network = await createLibp2pNetwork({ identity, clusterKey }, rest)
+    const { clusterKey = this.key, identity = await Identity.generate(), judge = () => true, clock, ...rest } = options
+    const network = await createLibp2pNetwork({ identity, clusterKey, ...(clock === undefined ? {} : { clock }) }, rest)
     this.networks.push(network)
     const node: TestNode = {
       network,

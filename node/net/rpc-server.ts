@@ -1,0 +1,129 @@
+/** The serving side of calls. Whatever a peer does ends its own stream only. */
+import type { PeerId, Stream } from '@libp2p/interface'
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
+import type { NodeId } from '../../placement/types.ts'
+import type { Log } from '../log.ts'
+import type { ClusterNetwork } from '../ports.ts'
+import { FrameStream } from './frame-stream.ts'
+import { decodeRequest, encodeAnswer, encodeFailure } from './rpc-frames.ts'
+
+export interface RpcServerOptions {
+  readonly requestBytes: number
+  readonly answerBytes: number
+  readonly inboundMax: number
+  readonly requestTimeoutMs: number
+}
+
+type Handler = Parameters<ClusterNetwork['handle']>[1]
+
+/** What a frame adds to its payload: map keys, a method name, or an error text. */
+export const frameOverheadBytes = 16 * 1024
+
+export class RpcServer {
+  private readonly options: RpcServerOptions
+  private readonly log: Log
+  private readonly handlers = new Map<string, Handler>()
+  /** Calls that are being served, each with what ends it. */
+  private readonly inbound = new Set<AbortController>()
+
+  constructor(options: RpcServerOptions, log: Log) {
+    this.options = options
+    this.log = log
+  }
+
+  handle(method: string, handler: Handler): void {
+    if (this.handlers.has(method)) throw new Error(`there is a handler for ${method} already`)
+    this.handlers.set(method, handler)
+  }
+
+  stop(): void {
+    for (const call of this.inbound) call.abort(new HoldfastError('SHUTTING_DOWN', 'This node is stopping.'))
+  }
+
+  /** One call after another, until the caller or the connection ends the stream. It may be idle for as long as it likes. */
+  serve(stream: Stream, peer: PeerId): Promise<void> {
+    return this.answered(stream, peer, async (frames) => {
+      while (await frames.begins()) if (await this.serveNext(frames, peer.toString())) return
+    })
+  }
+
+  /** For callers of the first version. */
+  serveOne(stream: Stream, peer: PeerId): Promise<void> {
+    return this.answered(stream, peer, async (frames) => {
+      await this.serveNext(frames, peer.toString())
+    })
+  }
+
+  /** Never rejects. */
+  private async answered(stream: Stream, peer: PeerId, serve: (frames: FrameStream) => Promise<void>): Promise<void> {
+    const { requestBytes } = this.options
+    const frames = new FrameStream(stream, {
+      frameBytesMax: requestBytes + frameOverheadBytes,
+      tooLarge: () => new HoldfastError('REQUEST_TOO_LARGE', `A request may have ${requestBytes} bytes on this node.`),
+    })
+    try {
+      await serve(frames)
+      await stream.close({ signal: this.timeout() })
+    } catch (error) {
+      this.log.debug({ err: error, from: peer.toString() }, 'a call ended before it was answered')
+      stream.abort(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  /** True when nothing more is read from this stream. */
+  private async serveNext(frames: FrameStream, from: NodeId): Promise<boolean> {
+    const call = new AbortController()
+    const onClose = () => call.abort(new HoldfastError('PEER_UNREACHABLE', `${from} gave up the call.`))
+    frames.stream.addEventListener('close', onClose)
+    try {
+      const { answer, isLast } = await this.answer(from, frames, call)
+      await frames.write(answer, this.timeout())
+      return isLast
+    } finally {
+      frames.stream.removeEventListener('close', onClose)
+    }
+  }
+
+  private async answer(
+    from: NodeId,
+    frames: FrameStream,
+    call: AbortController,
+  ): Promise<{ answer: Uint8Array; isLast: boolean }> {
+    if (this.inbound.size >= this.options.inboundMax) {
+      const error = new HoldfastError('OVERLOADED', `The node serves ${this.options.inboundMax} calls already.`)
+      return { answer: encodeFailure(error, { isLast: true }), isLast: true }
+    }
+    this.inbound.add(call)
+    let method = ''
+    // Until the request has been read whole, the stream stands somewhere within it.
+    let isLast = true
+    try {
+      const frame = await frames.read(this.timeout())
+      isLast = false
+      const request = decodeRequest(frame)
+      method = request.method
+      const handler = this.handlers.get(method)
+      if (handler === undefined)
+        throw new HoldfastError('PEER_PROTOCOL', `This node knows no method ${JSON.stringify(method)}.`)
+      const payload = await handler(from, request.payload, { signal: call.signal })
+      checkPayload(payload, this.options.answerBytes, `The answer to ${method}`)
+      return { answer: encodeAnswer(payload), isLast }
+    } catch (error) {
+      if (!isHoldfastError(error)) this.log.warn({ err: error, from, method }, 'a call could not be served')
+      return { answer: encodeFailure(error, { isLast }), isLast }
+    } finally {
+      this.inbound.delete(call)
+    }
+  }
+
+  private timeout(): AbortSignal {
+    return AbortSignal.timeout(this.options.requestTimeoutMs)
+  }
+}
+
+export function checkPayload(payload: Uint8Array, limitBytes: number, what: string): void {
+  if (payload.byteLength <= limitBytes) return
+  throw new HoldfastError('REQUEST_TOO_LARGE', `${what} has ${payload.byteLength} bytes; ${limitBytes} are allowed.`, {
+    details: { payloadBytes: payload.byteLength, limitBytes },
+  })
+}

@@ -15,6 +15,7 @@ import type { Scenario } from './scenario.ts'
 import { PeerGraph } from './world/connections.ts'
 import { Forming } from './world/forming.ts'
 import type { ScenarioInputs } from './world/inputs.ts'
+import { KeptConnections } from './world/kept-connections.ts'
 import { createModels, drawModel, type SimModel } from './world/models.ts'
 import { preload } from './world/preload.ts'
 import { createRequests, type PushedModel, type RequestTable } from './world/requests.ts'
@@ -45,6 +46,7 @@ export class Cluster implements World {
   readonly metrics: Metrics
   readonly log: EventLog | null
   readonly forming: Forming
+  readonly connections: KeptConnections
   readonly control = { delayMs: 0, isQuiet: false }
   readonly requests: RequestTable
   readonly peers: PeerGraph
@@ -62,6 +64,7 @@ export class Cluster implements World {
     this.random = createPrng(scenario.seed)
     const { queue, random, nodes } = this
     this.forming = new Forming({ queue, nodes, interner: this.interner, log: this.log }, scenario.gossip.formed)
+    this.connections = new KeptConnections(scenario.network)
     this.topology = createTopology(scenario, inputs, random.child('topology'))
     const { topology } = this
     this.ids = topology.ids
@@ -84,6 +87,7 @@ export class Cluster implements World {
       isOriginReachable: (node) => this.origin.reachable(node),
       originBytesPerS,
       originPerNodeBytesPerS,
+      initialWindowBytes: scenario.network.initialWindowBytes,
     })
     const { transport, metrics } = this
     this.origin = new SimOrigin({ queue, topology, transport, metrics }, scenario.origin)

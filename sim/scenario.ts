@@ -95,6 +95,14 @@ const networkFields = {
   detectMs: number(200),
   /** How long an asker waits for a node that does not answer. */
   callTimeoutMs: number(1_000, { min: 1 }),
+  /** Round trips until a connection for models between two nodes is open (TCP, TLS and the proofs are 3), and how long it is kept. */
+  openRoundTrips: number(0),
+  idleS: nullable(number()),
+  /**
+   * With what a transfer begins on a connection that was idle; from there it doubles with every round trip until the lines are
+   * full (slow start; 10 segments by RFC 6928). null: at full rate from the first byte.
+   */
+  initialWindowBytes: nullable(number(undefined, anyRate)),
 }
 
 const originFields = {
@@ -109,9 +117,22 @@ const originFields = {
   perNodeBytesPerS: nullable(number(undefined, anyRate)),
   /** Requests answered per second; further ones wait in line. */
   requestsPerS: nullable(number(undefined, { min: 0.001 })),
+  /** Round trips until a connection to it is open (1 for TCP, 2 with TLS), and how long an idle one is kept; null: for ever. */
+  openRoundTrips: number(0),
+  idleS: nullable(number()),
+  /** A node reads where a model's bytes lie before it reads the first of them: two records at once, remembered. */
+  readsRecords: flag(false),
   /** Egress, per 10^9 bytes. */
   usdPerGb: number(0.09),
   usdPer1000Requests: number(0.0004),
+}
+
+/** How requests name models. */
+const nameFields = {
+  /** By tags, which the origin is asked for; otherwise nodes know what is meant without asking anybody. */
+  lookUp: flag(false),
+  /** A tag that was looked up less than this ago is not looked up again. */
+  freshS: number(10),
 }
 
 const modelFields = {
@@ -120,7 +141,9 @@ const modelFields = {
   count: whole(120, { min: 1, max: 1_000_000 }),
   /** Drawn evenly on a logarithmic scale. */
   sizeBytes: range([14 * megabyte, 1_000 * megabyte], { min: 1 }),
-  /** Start of a model once its bytes are in memory; drawn likewise, and not by size. */
+  /** Conversion to the form that the runtime runs, once on each node that fetched the model; drawn likewise, and not by size. */
+  deriveMs: range([0, 0]),
+  /** Start of a model once its bytes are in memory; drawn likewise. */
   initMs: range([200, 2_000]),
   /** Execution of one request, per model. */
   executeMs: range([5, 50]),
@@ -248,6 +271,7 @@ const scenarioFields = record({
   node: record(nodeFields),
   network: record(networkFields),
   origin: record(originFields),
+  names: record(nameFields),
   models: record(modelFields),
   requests: record(requestFields),
   policy: record(policyFields),

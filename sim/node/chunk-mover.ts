@@ -23,6 +23,8 @@ export class ChunkMover {
   private readonly node: SimNode
   private readonly uploadsMax: number
   private uploads = 0
+  /** Models of which it is known where their bytes lie at the origin, or who waits to know. */
+  private readonly located = new Map<SimModel, 'known' | ((isThere: boolean) => void)[]>()
 
   constructor(world: World, node: SimNode) {
     this.world = world
@@ -51,11 +53,13 @@ export class ChunkMover {
 
   crash(): void {
     this.uploads = 0
+    this.located.clear()
+    this.world.connections.drop(this.node.index)
   }
 
   get(effect: GetChunk): void {
     const { model, chunk, source } = effect
-    const { queue, metrics, origin, interner } = this.world
+    const { queue, metrics, origin, interner, topology, connections } = this.world
     const { node } = this
     const startedMs = queue.nowMs
     const { epoch } = node
@@ -79,16 +83,55 @@ export class ChunkMover {
       node.step({ kind: 'chunk-failed', model, chunk: chunk.sha256, source, failure })
     }
     if (server === null) {
-      origin.get(node.index, chunk.sizeBytes, (answer) => end(answer === 'arrived' ? 'right' : answer))
+      this.whenLocated(this.world.byId.get(model)!, (isThere) => {
+        if (isThere) origin.get(node.index, chunk.sizeBytes, (answer) => end(answer === 'arrived' ? 'right' : answer))
+        else end('unavailable')
+      })
       return
     }
     if (!this.world.network.linked(node.index, server)) {
       queue.schedule(this.world.scenario.network.callTimeoutMs, () => end('closed'))
       return
     }
-    queue.schedule(this.world.topology.oneWayMs(node.index, server), () => {
-      this.world.nodes[server]!.chunks.serve(this.world.byId.get(model)!, chunk, node.index, end)
+    const oneWayMs = topology.oneWayMs(node.index, server)
+    const openMs = connections.take(node.index, server, 2 * oneWayMs, queue.nowMs)
+    const answered = (served: Served): void => {
+      if (served !== 'closed') connections.giveBack(node.index, server, queue.nowMs)
+      end(served)
+    }
+    queue.schedule(openMs + oneWayMs, () => {
+      this.world.nodes[server]!.chunks.serve(this.world.byId.get(model)!, chunk, node.index, answered)
     })
+  }
+
+  /** The manifest and the record of locations, read at once by the first who wants bytes of the model from the origin. */
+  private whenLocated(model: SimModel, go: (isThere: boolean) => void): void {
+    const { scenario, origin } = this.world
+    const located = this.located.get(model)
+    if (!scenario.origin.readsRecords || located === 'known') {
+      go(true)
+      return
+    }
+    if (located !== undefined) {
+      located.push(go)
+      return
+    }
+    const waiters = [go]
+    this.located.set(model, waiters)
+    let missing = 2
+    let areThere = true
+    const read = (isThere: boolean): void => {
+      missing -= 1
+      areThere &&= isThere
+      if (missing > 0) return
+      if (this.located.get(model) === waiters) {
+        if (areThere) this.located.set(model, 'known')
+        else this.located.delete(model)
+      }
+      for (const waiter of waiters) waiter(areThere)
+    }
+    origin.getRecord(this.node.index, read)
+    origin.getRecord(this.node.index, read)
   }
 
   private serve(model: SimModel, chunk: FetchChunk, to: number, end: (served: Served) => void): void {

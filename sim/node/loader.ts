@@ -1,8 +1,10 @@
 /**
  * Brings models into the memory of one simulated node, as node/cache does:
  *
- *   absent --fetch--> disk --read--> memory --start--> ready        with a disk tier
- *   absent --fetch--> memory --start--> ready                       without
+ *   absent --fetch--> disk --derive--> disk --read--> memory --start--> ready        with a disk tier
+ *   absent --fetch--> memory --derive--> memory --start--> ready                     without
+ *
+ * What the runtime runs is derived once from what was fetched, and lies on the disk beside it.
  *
  * One load serves all who wait for its model. It waits for room in line where there is none, and a model is never evicted
  * from any tier while it loads.
@@ -39,6 +41,8 @@ export class Loader {
   private readonly disk: Tier | null
   /** The first is being read. */
   private readonly reads: Load[] = []
+  /** Of these the form that the runtime runs is here too. */
+  private readonly derived = new Set<SimModel>()
   /** So many times slower than it should be. */
   diskSlowness = 1
 
@@ -86,16 +90,26 @@ export class Loader {
     load.source = source
     load.isFetching = false
     if (this.memory.isReserved(model)) {
-      this.start(load)
+      this.whenDerived(load, () => this.start(load))
       return
     }
     this.disk!.settle(model)
     this.node.announce()
-    if (load.isForMemory) this.memory.whenReserved(model, () => this.readFromDisk(load))
+    if (load.isForMemory) this.whenDerived(load, () => this.memory.whenReserved(model, () => this.readFromDisk(load)))
     else {
       this.loads.delete(model)
       this.node.retryRooms()
     }
+  }
+
+  /** By a life before this run. */
+  wasDerived(model: SimModel): void {
+    this.derived.add(model)
+  }
+
+  /** The model is in no tier any more. */
+  gone(model: SimModel): void {
+    this.derived.delete(model)
   }
 
   fetchFailed(model: SimModel): void {
@@ -134,7 +148,7 @@ export class Loader {
   private proceed(load: Load, tier: Tier): void {
     const { model } = load
     if (this.disk?.has(model) === true && tier === this.memory) {
-      this.readFromDisk(load)
+      this.whenDerived(load, () => this.readFromDisk(load))
       return
     }
     load.isFetching = true
@@ -159,6 +173,15 @@ export class Loader {
       this.start(load)
       this.readNext()
     })
+  }
+
+  private whenDerived({ model }: Load, then: () => void): void {
+    const end = (): void => {
+      this.derived.add(model)
+      then()
+    }
+    if (model.deriveMs === 0 || this.derived.has(model)) end()
+    else this.node.later(model.deriveMs, end)
   }
 
   private start(load: Load): void {

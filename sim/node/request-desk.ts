@@ -45,6 +45,10 @@ export class RequestDesk {
   /** One user's request. */
   arrive(model: SimModel, nowMs: number): void {
     const { node } = this
+    if (node.directory !== null && !node.directory.knows(model)) {
+      this.lookUp(model, nowMs)
+      return
+    }
     node.asked.note(model, nowMs, false)
     const copy = node.ready.get(model.index)
     if (copy !== undefined && node.workers.waitMs(nowMs) === 0) {
@@ -55,6 +59,16 @@ export class RequestDesk {
     const request: OpenRequest = { model, arrivedMs: nowMs, excluded: [], hadNoRoom: false }
     this.open.add(request)
     this.serve(request)
+  }
+
+  /** What a request waits for before anything else can be decided. */
+  private lookUp(model: SimModel, arrivedMs: number): void {
+    const request: OpenRequest = { model, arrivedMs, excluded: [], hadNoRoom: false }
+    this.open.add(request)
+    this.node.directory!.resolve(model, () => {
+      this.node.asked.note(model, this.world.queue.nowMs, false)
+      this.serve(request)
+    })
   }
 
   /** What was open is lost with the node. */

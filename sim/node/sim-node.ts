@@ -19,6 +19,7 @@ import type { SimModel } from '../world/models.ts'
 import { Asked, ToldDemand } from './asked.ts'
 import { ChunkMover } from './chunk-mover.ts'
 import { copyWorth } from './copy-worth.ts'
+import { Directory } from './directory.ts'
 import { Loader } from './loader.ts'
 import { Messenger } from './messenger.ts'
 import { Placer } from './placer.ts'
@@ -57,6 +58,8 @@ export class SimNode {
   readonly disk: Tier | null
   readonly chunks: ChunkMover
   readonly loader: Loader
+  /** Null where requests need no names. */
+  readonly directory: Directory | null
   readonly desk: RequestDesk
   readonly placer: Placer
   readonly workers: Workers
@@ -89,6 +92,7 @@ export class SimNode {
     this.loader = new Loader(world, this, { memory: this.memory, disk: this.disk })
     this.workers = new Workers(spec.workerCount)
     this.messenger = new Messenger(world, this, index)
+    this.directory = world.scenario.names.lookUp ? new Directory(world, this) : null
     this.desk = new RequestDesk(world, this, random.child('route'))
     this.placer = new Placer(world, this, random.child('placement'))
     this.core = this.createCore()
@@ -111,11 +115,16 @@ export class SimNode {
     this.loader.crash()
     this.memory.clear()
     this.disk?.clear()
-    for (const { model } of this.ready.values()) if (this.disk?.has(model) !== true) this.chunks.drop(model)
+    for (const { model } of this.ready.values()) {
+      if (this.disk?.has(model) === true) continue
+      this.chunks.drop(model)
+      this.loader.gone(model)
+    }
     this.ready.clear()
     this.pinned.clear()
     this.chunks.crash()
     this.workers.crash(nowMs, (arrivedMs, from) => this.world.metrics.lostWhileRunning(arrivedMs, from))
+    this.directory?.crash()
     this.desk.crash()
     // Whoever waits for an answer of this life waits in vain.
     this.epoch += 1
@@ -137,6 +146,7 @@ export class SimNode {
   /** Has the model from the start, as after a push to this node. */
   preload(model: SimModel): void {
     this.chunks.fill(model)
+    this.loader.wasDerived(model)
     if (this.disk?.tryReserve(model) === true) this.disk.settle(model)
     if (this.memory.tryReserve(model)) {
       this.memory.settle(model)
@@ -352,7 +362,10 @@ export class SimNode {
   private left(model: SimModel, name: 'memory' | 'disk'): void {
     if (name === 'disk') this.memory.remove(model, 'evicted')
     this.ready.delete(model.index)
-    if (!this.holds(model)) this.chunks.drop(model)
+    if (!this.holds(model)) {
+      this.chunks.drop(model)
+      this.loader.gone(model)
+    }
     this.later(0, () => this.announce())
   }
 

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics/metrics.ts'
 import type { Network } from '../network.ts'
 import type { Scenario } from '../scenario.ts'
 import type { Forming } from '../world/forming.ts'
+import type { KeptConnections } from '../world/kept-connections.ts'
 import type { SimModel } from '../world/models.ts'
 import type { SimOrigin } from '../world/sim-origin.ts'
 import type { Topology } from '../world/topology.ts'
@@ -31,6 +32,8 @@ export interface World {
   /** Null when nobody reads it: a line per event is most of the time of a large run. */
   readonly log: EventLog | null
   readonly forming: Forming
+  /** For models, between nodes. */
+  readonly connections: KeptConnections
   /** Every message between cores comes so much later: faults and comparisons set it. Quiet: placement moves nothing more. */
   control: { delayMs: number; isQuiet: boolean }
 }

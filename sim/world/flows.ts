@@ -106,6 +106,11 @@ export class Flows {
     return this.links[id]!.bytesPerS
   }
 
+  /** Something is on its way between the two. */
+  isOpen(from: number, to: number): boolean {
+    return this.flows.get(from)?.has(to) === true
+  }
+
   /** `end` is called once: when the last byte has left the last link, or with false when the flow is cut. */
   send(from: number, to: number, sizeBytes: number, end: (arrived: boolean) => void): void {
     const known = this.flows.get(from)?.get(to)

@@ -10,6 +10,7 @@ export class SimModel {
   readonly index: number
   readonly id: ModelId
   readonly sizeBytes: number
+  readonly deriveMs: number
   readonly initMs: number
   readonly executeMs: number
   /** Inference may run at any holder; a program that opens the files needs them where it is. */
@@ -26,6 +27,7 @@ export class SimModel {
     given: {
       index: number
       sizeBytes: number
+      deriveMs: number
       initMs: number
       executeMs: number
       chunkBytes: number
@@ -35,6 +37,7 @@ export class SimModel {
   ) {
     this.index = given.index
     this.sizeBytes = given.sizeBytes
+    this.deriveMs = given.deriveMs
     this.initMs = given.initMs
     this.executeMs = given.executeMs
     this.mayForward = given.mayForward
@@ -73,6 +76,7 @@ export function createModels(spec: ModelsSpec, given: readonly TraceModel[] | nu
       {
         index,
         sizeBytes: model?.sizeBytes ?? Math.round(drawLog(draw, spec.sizeBytes)),
+        deriveMs: drawLog(draw.child('derive'), spec.deriveMs),
         initMs: model?.loadMs ?? drawLog(draw, spec.initMs),
         executeMs: drawLog(draw, spec.executeMs),
         chunkBytes: spec.chunkBytes,
@@ -84,9 +88,10 @@ export function createModels(spec: ModelsSpec, given: readonly TraceModel[] | nu
 }
 
 export function drawModel(spec: ModelsSpec, index: number, sizeBytes: number, random: Prng): SimModel {
+  const deriveMs = drawLog(random.child('derive'), spec.deriveMs)
   const [initMs, executeMs] = [drawLog(random, spec.initMs), drawLog(random, spec.executeMs)]
   return new SimModel(
-    { index, sizeBytes, initMs, executeMs, chunkBytes: spec.chunkBytes, mayForward: !isOpened(spec, random) },
+    { index, sizeBytes, deriveMs, initMs, executeMs, chunkBytes: spec.chunkBytes, mayForward: !isOpened(spec, random) },
     random,
   )
 }

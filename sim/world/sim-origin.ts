@@ -2,6 +2,7 @@
 import type { EventQueue } from '../event-queue.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { OriginSpec } from '../scenario.ts'
+import { KeptConnections } from './kept-connections.ts'
 import type { Topology } from './topology.ts'
 import type { Transport } from './transport.ts'
 
@@ -23,11 +24,13 @@ export class SimOrigin {
   private changedAtMs = Number.NEGATIVE_INFINITY
   private readonly ports: SimOriginPorts
   private readonly spec: OriginSpec
+  private readonly connections: KeptConnections
   private nextRequestAtMs = 0
 
   constructor(ports: SimOriginPorts, spec: OriginSpec) {
     this.ports = ports
     this.spec = spec
+    this.connections = new KeptConnections(spec)
   }
 
   get isAvailable(): boolean {
@@ -55,21 +58,47 @@ export class SimOrigin {
   }
 
   get(node: number, sizeBytes: number, end: (answer: OriginAnswer) => void): void {
-    const { queue, topology, transport, metrics } = this.ports
-    const rttMs = topology.originRttMs(node)
-    if (!this.reachable(node)) {
-      queue.schedule(rttMs, () => end('unavailable'))
-      return
-    }
-    queue.schedule(rttMs / 2 + this.waitMs() + this.spec.latencyMs, () => {
-      if (!this.reachable(node)) {
+    const { queue, transport, metrics } = this.ports
+    this.ask(node, (isThere) => {
+      if (!isThere) {
         end('unavailable')
         return
       }
       this.bytesServed += sizeBytes
       metrics.originSent(sizeBytes, queue.nowMs)
-      transport.send(transport.origin, node, sizeBytes, (arrived) => end(arrived ? 'arrived' : 'closed'))
+      transport.send(transport.origin, node, sizeBytes, (arrived) => {
+        if (arrived) this.connections.giveBack(node, transport.origin, queue.nowMs)
+        end(arrived ? 'arrived' : 'closed')
+      })
     })
+  }
+
+  /** A tag, a manifest or a record of locations: some kilobytes, which take no time but that of the way. */
+  getRecord(node: number, end: (isThere: boolean) => void): void {
+    const { queue, topology, transport, metrics } = this.ports
+    this.ask(node, (isThere) => {
+      if (!isThere) {
+        end(false)
+        return
+      }
+      metrics.originSent(0, queue.nowMs)
+      queue.schedule(topology.originRttMs(node) / 2, () => {
+        this.connections.giveBack(node, transport.origin, queue.nowMs)
+        end(this.reachable(node))
+      })
+    })
+  }
+
+  /** Told when the first byte of the answer leaves the origin; or, after a round trip, that it is not there. */
+  private ask(node: number, answer: (isThere: boolean) => void): void {
+    const { queue, topology, transport } = this.ports
+    const rttMs = topology.originRttMs(node)
+    if (!this.reachable(node)) {
+      queue.schedule(rttMs, () => answer(false))
+      return
+    }
+    const openMs = this.connections.take(node, transport.origin, rttMs, queue.nowMs)
+    queue.schedule(openMs + rttMs / 2 + this.waitMs() + this.spec.latencyMs, () => answer(this.reachable(node)))
   }
 
   /** For a request that has to stand in line: so many are answered per second. */

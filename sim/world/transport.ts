@@ -5,6 +5,7 @@
 import type { EventQueue } from '../event-queue.ts'
 import type { Network } from '../network.ts'
 import { Flows, type LinkId } from './flows.ts'
+import { slowStartLossMs } from './slow-start.ts'
 import type { Topology } from './topology.ts'
 
 export const linkClasses = ['site', 'zone', 'far', 'origin'] as const
@@ -20,6 +21,7 @@ export interface TransportPorts {
   readonly isOriginReachable: (node: number) => boolean
   readonly originBytesPerS: number | null
   readonly originPerNodeBytesPerS: number | null
+  readonly initialWindowBytes: number | null
 }
 
 export class Transport {
@@ -73,10 +75,22 @@ export class Transport {
       this.underWay.delete(transfer)
       end(arrived)
     }
-    this.flows.send(from, to, sizeBytes, (left) => {
-      if (!left) finish(false)
-      else this.ports.queue.schedule(this.oneWayMs(from, to), () => finish(this.isLinked(from, to)))
-    })
+    const leave = (): void =>
+      this.flows.send(from, to, sizeBytes, (left) => {
+        if (!left) finish(false)
+        else this.ports.queue.schedule(this.oneWayMs(from, to), () => finish(this.isLinked(from, to)))
+      })
+    const startMs = this.slowStartMs(from, to, sizeBytes)
+    if (startMs === 0) leave()
+    else this.ports.queue.schedule(startMs, leave)
+  }
+
+  /** What a transfer loses against one that fills the lines from its first byte on; nothing where the next follows the last. */
+  private slowStartMs(from: number, to: number, sizeBytes: number): number {
+    const { initialWindowBytes } = this.ports
+    if (initialWindowBytes === null || this.flows.isOpen(from, to)) return 0
+    const bytesPerS = Math.min(...this.pathOf(from, to).map((link) => this.flows.capacityOf(link)))
+    return slowStartLossMs({ initialWindowBytes, bytesPerS, sizeBytes, rttMs: 2 * this.oneWayMs(from, to) })
   }
 
   get underWayCount(): number {

@@ -3,7 +3,9 @@
  * verifies every chunk as the native one does: what is not the announced digest is reported and never kept.
  */
 import type { Effect, FetchChunk } from '../../node/core/index.ts'
+import type { ModelId } from '../../placement/types.ts'
 import type { SimModel } from '../world/models.ts'
+import type { OriginAnswer } from '../world/sim-origin.ts'
 import type { SimNode } from './sim-node.ts'
 import type { World } from './world.ts'
 
@@ -84,8 +86,11 @@ export class ChunkMover {
     }
     if (server === null) {
       this.whenLocated(this.world.byId.get(model)!, (isThere) => {
-        if (isThere) origin.get(node.index, chunk.sizeBytes, (answer) => end(answer === 'arrived' ? 'right' : answer))
-        else end('unavailable')
+        if (!isThere) end('unavailable')
+        else {
+          const answered = (answer: OriginAnswer): void => end(answer === 'arrived' ? 'right' : answer)
+          origin.get(node.index, chunk.sizeBytes, answered, this.laneOf(model))
+        }
       })
       return
     }
@@ -102,6 +107,10 @@ export class ChunkMover {
     queue.schedule(openMs + oneWayMs, () => {
       this.world.nodes[server]!.chunks.serve(this.world.byId.get(model)!, chunk, node.index, answered)
     })
+  }
+
+  private laneOf(model: ModelId): number {
+    return this.world.scenario.network.sideBySide ? this.world.byId.get(model)!.index : 0
   }
 
   /** The manifest and the record of locations, read at once by the first who wants bytes of the model from the origin. */
@@ -146,9 +155,10 @@ export class ChunkMover {
     const { epoch } = node
     const content = this.byzantine ? 'wrong' : 'right'
     this.uploads += 1
-    transport.send(node.index, to, chunk.sizeBytes, (arrived) => {
+    const arrive = (arrived: boolean): void => {
       if (node.epoch === epoch && node.up) this.uploads -= 1
       end(arrived ? content : 'closed')
-    })
+    }
+    transport.send(node.index, to, chunk.sizeBytes, arrive, this.laneOf(model.id))
   }
 }

@@ -2,7 +2,8 @@
  * Bandwidth of the simulated network, shared max-min fairly: no flow can have more without taking it from one that has no more.
  *
  * A flow is everything between one sender and one receiver: its transfers run one after another, so that rates change when pairs
- * begin and end and not with every chunk. A flow crosses links; each link has a capacity.
+ * begin and end and not with every chunk. Transfers in different lanes of it share its rate equally, as connections would. A flow
+ * crosses links; each link has a capacity.
  *
  * Rates are found by progressive filling (Bertsekas and Gallager, "Data Networks", 6.5): all flows rise together until a link
  * is full, which fixes its flows; the rest rises on. Only what a change can reach is filled again: the flows that share a full
@@ -30,18 +31,24 @@ interface Transfer {
   readonly end: (arrived: boolean) => void
 }
 
+interface Lane {
+  readonly id: number
+  readonly transfers: Transfer[]
+  /** Of the first transfer, at the flow's `atMs`. */
+  restBytes: number
+}
+
 export interface Flow {
   readonly from: number
   readonly to: number
   readonly links: readonly Link[]
   /** Place in the list of flows of each link. */
   readonly places: number[]
-  readonly transfers: Transfer[]
-  /** Of the first transfer, at `atMs`. */
-  restBytes: number
+  /** Those with a transfer, by when they began. */
+  readonly lanes: Lane[]
   atMs: number
   bytesPerS: number
-  /** When the first transfer ends if nothing changes. */
+  /** When the next transfer ends if nothing changes. */
   endMs: number
   heapPlace: number
   reachedIn: number
@@ -106,22 +113,28 @@ export class Flows {
     return this.links[id]!.bytesPerS
   }
 
-  /** Something is on its way between the two. */
-  isOpen(from: number, to: number): boolean {
-    return this.flows.get(from)?.has(to) === true
+  /** Something is on its way in this lane between the two. */
+  isOpen(from: number, to: number, lane: number): boolean {
+    return (
+      this.flows
+        .get(from)
+        ?.get(to)
+        ?.lanes.some(({ id }) => id === lane) === true
+    )
   }
 
   /** `end` is called once: when the last byte has left the last link, or with false when the flow is cut. */
-  send(from: number, to: number, sizeBytes: number, end: (arrived: boolean) => void): void {
+  send(from: number, to: number, sizeBytes: number, end: (arrived: boolean) => void, lane = 0): void {
     const known = this.flows.get(from)?.get(to)
-    if (known !== undefined) {
-      known.transfers.push({ sizeBytes, end })
+    const under = known?.lanes.find(({ id }) => id === lane)
+    if (under !== undefined) {
+      under.transfers.push({ sizeBytes, end })
       return
     }
-    const flow = this.open(from, to)
-    flow.transfers.push({ sizeBytes, end })
-    flow.restBytes = sizeBytes
-    this.started.push(flow)
+    const flow = known ?? this.open(from, to)
+    if (known !== undefined) this.advance(flow)
+    flow.lanes.push({ id: lane, transfers: [{ sizeBytes, end }], restBytes: sizeBytes })
+    if (known === undefined || !this.started.includes(flow)) this.started.push(flow)
     this.settleSoon()
   }
 
@@ -132,7 +145,8 @@ export class Flows {
       for (const flow of byReceiver.values()) if (isCut(flow.from, flow.to)) cut.push(flow)
     }
     for (const flow of cut) this.close(flow)
-    for (const flow of cut) for (const { end } of flow.transfers.splice(0)) end(false)
+    const transfers = cut.flatMap(({ lanes }) => lanes.splice(0).flatMap((lane) => lane.transfers))
+    for (const { end } of transfers) end(false)
   }
 
   /** Rates now, in bytes per second. For checkers and tests. */
@@ -162,8 +176,7 @@ export class Flows {
       to,
       links,
       places: links.map((link) => link.flows.length),
-      transfers: [],
-      restBytes: 0,
+      lanes: [],
       atMs: this.queue.nowMs,
       bytesPerS: 0,
       endMs: Number.POSITIVE_INFINITY,
@@ -273,13 +286,28 @@ export class Flows {
   /** What was sent since the rate last changed. */
   private advance(flow: Flow): void {
     const { nowMs } = this.queue
-    flow.restBytes = Math.max(0, flow.restBytes - (flow.bytesPerS * (nowMs - flow.atMs)) / 1_000)
+    const sentBytes = (flow.bytesPerS * (nowMs - flow.atMs)) / 1_000 / flow.lanes.length
+    for (const lane of flow.lanes) lane.restBytes = Math.max(0, lane.restBytes - sentBytes)
     flow.atMs = nowMs
   }
 
   private retime(flow: Flow): void {
-    flow.endMs = flow.atMs + (flow.restBytes * 1_000) / flow.bytesPerS
+    flow.endMs = flow.atMs + (leastRestBytes(flow) * flow.lanes.length * 1_000) / flow.bytesPerS
     this.heap.moved(flow)
+  }
+
+  /** Of each lane that has come to the end of one; the next of the lane begins. */
+  private endTransfers(flow: Flow, ended: Transfer[]): void {
+    this.advance(flow)
+    const endedBytes = leastRestBytes(flow) + (flow.bytesPerS * instantMs) / 1_000 / flow.lanes.length
+    const lanes = flow.lanes.splice(0)
+    for (const lane of lanes) {
+      if (lane.restBytes <= endedBytes) {
+        ended.push(lane.transfers.shift()!)
+        lane.restBytes = lane.transfers[0]?.sizeBytes ?? 0
+      }
+      if (lane.transfers.length > 0) flow.lanes.push(lane)
+    }
   }
 
   private wakeForFirst(): void {
@@ -297,19 +325,20 @@ export class Flows {
     const ended: Transfer[] = []
     const nowMs = this.queue.nowMs + instantMs
     for (let flow = this.heap.first; flow !== null && flow.endMs <= nowMs; flow = this.heap.first) {
-      ended.push(flow.transfers.shift()!)
-      const next = flow.transfers[0]
-      if (next === undefined) this.close(flow)
-      else {
-        flow.restBytes = next.sizeBytes
-        flow.atMs = this.queue.nowMs
-        this.retime(flow)
-      }
+      this.endTransfers(flow, ended)
+      if (flow.lanes.length === 0) this.close(flow)
+      else this.retime(flow)
     }
     // Afterwards: what they set off may begin or cut flows.
     for (const { end } of ended) end(true)
     this.wakeForFirst()
   }
+}
+
+function leastRestBytes({ lanes }: Flow): number {
+  let leastBytes = Number.POSITIVE_INFINITY
+  for (const { restBytes } of lanes) leastBytes = Math.min(leastBytes, restBytes)
+  return leastBytes
 }
 
 /** Progressive filling of the flows given over the links given, beside flows that keep what they have. */

@@ -57,7 +57,7 @@ export class SimOrigin {
     return this.reachable(node) && this.ports.queue.nowMs - this.changedAtMs >= forMs
   }
 
-  get(node: number, sizeBytes: number, end: (answer: OriginAnswer) => void): void {
+  get(node: number, sizeBytes: number, end: (answer: OriginAnswer) => void, lane = 0): void {
     const { queue, transport, metrics } = this.ports
     this.ask(node, (isThere) => {
       if (!isThere) {
@@ -66,10 +66,11 @@ export class SimOrigin {
       }
       this.bytesServed += sizeBytes
       metrics.originSent(sizeBytes, queue.nowMs)
-      transport.send(transport.origin, node, sizeBytes, (arrived) => {
+      const arrive = (arrived: boolean): void => {
         if (arrived) this.connections.giveBack(node, transport.origin, queue.nowMs)
         end(arrived ? 'arrived' : 'closed')
-      })
+      }
+      transport.send(transport.origin, node, sizeBytes, arrive, lane)
     })
   }
 

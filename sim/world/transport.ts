@@ -63,8 +63,11 @@ export class Transport {
     return topology.zoneOf(from) === topology.zoneOf(to) ? 'zone' : 'far'
   }
 
-  /** @param end called once; false when the link broke on the way. */
-  send(from: number, to: number, sizeBytes: number, end: (arrived: boolean) => void): void {
+  /**
+   * @param end called once; false when the link broke on the way.
+   * @param lane transfers of one lane between two ends run one after another, those of several side by side.
+   */
+  send(from: number, to: number, sizeBytes: number, end: (arrived: boolean) => void, lane = 0): void {
     const kind = this.classOf(from, to)
     const transfer = { kind, sizeBytes }
     this.underWay.add(transfer)
@@ -76,19 +79,25 @@ export class Transport {
       end(arrived)
     }
     const leave = (): void =>
-      this.flows.send(from, to, sizeBytes, (left) => {
-        if (!left) finish(false)
-        else this.ports.queue.schedule(this.oneWayMs(from, to), () => finish(this.isLinked(from, to)))
-      })
-    const startMs = this.slowStartMs(from, to, sizeBytes)
+      this.flows.send(
+        from,
+        to,
+        sizeBytes,
+        (left) => {
+          if (!left) finish(false)
+          else this.ports.queue.schedule(this.oneWayMs(from, to), () => finish(this.isLinked(from, to)))
+        },
+        lane,
+      )
+    const startMs = this.slowStartMs(from, to, sizeBytes, lane)
     if (startMs === 0) leave()
     else this.ports.queue.schedule(startMs, leave)
   }
 
   /** What a transfer loses against one that fills the lines from its first byte on; nothing where the next follows the last. */
-  private slowStartMs(from: number, to: number, sizeBytes: number): number {
+  private slowStartMs(from: number, to: number, sizeBytes: number, lane: number): number {
     const { initialWindowBytes } = this.ports
-    if (initialWindowBytes === null || this.flows.isOpen(from, to)) return 0
+    if (initialWindowBytes === null || this.flows.isOpen(from, to, lane)) return 0
     const bytesPerS = Math.min(...this.pathOf(from, to).map((link) => this.flows.capacityOf(link)))
     return slowStartLossMs({ initialWindowBytes, bytesPerS, sizeBytes, rttMs: 2 * this.oneWayMs(from, to) })
   }

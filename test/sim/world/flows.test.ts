@@ -40,6 +40,23 @@ test('transfers of one pair come one after another over one flow', () => {
   expect(ends).toEqual([1000, 2000, 3000])
 })
 
+test('transfers in several lanes of one pair share what it has, and each lane goes on by itself', () => {
+  const { queue, flows } = create([1000, 1000, 1000, 1000])
+  const ends: [string, number][] = []
+  const send = (name: string, sizeBytes: number, lane: number) =>
+    flows.send(0, 1, sizeBytes, () => ends.push([name, queue.nowMs]), lane)
+  send('a', 500, 1)
+  send('b', 1500, 2)
+  send('c', 250, 1)
+  expect(flows.flowCount).toBe(1)
+  queue.runUntil(10_000)
+  expect(ends).toEqual([
+    ['a', 1000],
+    ['c', 1500],
+    ['b', 2250],
+  ])
+})
+
 test('a cut flow ends each of its transfers with false, once', () => {
   const { queue, flows } = create([1000, 1000, 1000, 1000])
   const arrived: boolean[] = []
@@ -55,7 +72,13 @@ test('a cut flow ends each of its transfers with false, once', () => {
 describe('any order of beginnings, ends, cuts and changes of capacity', () => {
   const end = fc.integer({ min: 0, max: 5 })
   const act = fc.oneof(
-    fc.record({ kind: fc.constant('send' as const), from: end, to: end, size: fc.integer({ min: 1, max: 5_000 }) }),
+    fc.record({
+      kind: fc.constant('send' as const),
+      from: end,
+      to: end,
+      size: fc.integer({ min: 1, max: 5_000 }),
+      lane: fc.nat(2),
+    }),
     fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 2_000 }) }),
     fc.record({ kind: fc.constant('cut' as const), node: end }),
     fc.record({
@@ -75,9 +98,10 @@ describe('any order of beginnings, ends, cuts and changes of capacity', () => {
           for (const one of acts) {
             if (one.kind === 'send') {
               sent += 1
-              flows.send(one.from, one.to, one.size, () => {
+              const end = () => {
                 ended += 1
-              })
+              }
+              flows.send(one.from, one.to, one.size, end, one.lane)
             } else if (one.kind === 'wait') queue.runUntil(queue.nowMs + one.ms)
             else if (one.kind === 'cut') flows.cut((from, to) => from === one.node || to === one.node)
             else flows.setCapacity(one.link, one.bytesPerS)

@@ -15,7 +15,7 @@ export const simLabBench: Bench = async ({ tiny, say }) => {
     return []
   }
   const whole = parseScenario(eightDaemons)
-  const scenario = tiny ? withValues(whole, { durationS: 30, warmupS: 10, 'models.count': 8 }) : whole
+  const scenario = tiny ? withValues(whole, { durationS: 60, warmupS: 20, 'models.count': 24 }) : whole
   say(`${scenario.name}: seed ${scenario.seed}, ${scenario.durationS} s in real time`)
   const played = await playScenario(new Cluster(scenario), say)
   for (const failure of played.failed.slice(0, 5)) say(`a request failed: ${failure}`)
@@ -23,7 +23,10 @@ export const simLabBench: Bench = async ({ tiny, say }) => {
 }
 
 function compare(played: Played, scenario: Scenario): BenchRow[] {
-  const { totals } = runScenario(scenario)
+  const deriveMs = [played.deriveMs, played.deriveMs]
+  const { totals } = runScenario(withValues(scenario, { 'models.deriveMs': deriveMs }), {
+    inputs: { models: played.models },
+  })
   const { memory, disk, forwarded } = totals.servedBy
   const hitPercent = ((memory + disk + forwarded) / totals.requestCount) * 100
   const n = played.requests.length

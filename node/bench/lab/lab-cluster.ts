@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -17,7 +17,9 @@ import { buildMlp } from '../../demo/models/mlp.ts'
 import { readInputs } from '../../demo/read-inputs.ts'
 import { type SpawnedNode, type SpawnNodeOptions, spawnNode } from '../../demo/spawn-node.ts'
 import { ClusterKey } from '../../net/index.ts'
+import { deriveModel } from '../../runtime/derive.ts'
 import { systemClock } from '../../system.ts'
+import { median } from '../statistics.ts'
 import type { LabHost, NetworkLab } from './network-lab.ts'
 import type { Served } from './origin-front.ts'
 
@@ -44,12 +46,16 @@ const bulkPort = 9001
 const clusterPort = 9002
 const httpPort = 9003
 const lookMs = 200
+const pageBytes = 4_096
+const conversionCount = 5
 const formedTimeoutMs = 60_000
 
 export class LabCluster {
   readonly nodes: SpawnedNode[] = []
-  /** Manifest digests by name. */
-  readonly digests = new Map<string, string>()
+  /** What a model occupies in memory, by name: the form that the runtime runs is a little larger than the file. */
+  readonly sizesBytes = new Map<string, number>()
+  /** The conversion of a model on this machine, as it is now. */
+  deriveMs = 0
   private readonly lab: NetworkLab
   private readonly folder: string
   private origin: ChildProcess | null = null
@@ -97,14 +103,30 @@ export class LabCluster {
     await mkdir(this.originFolder)
     const origin = openOrigin(pathToFileURL(this.originFolder).href)
     const publisherKey = await loadPublisherKey(join(this.folder, 'publisher.key'))
+    let formBytes: number | null = null
     for (const [index, { name, sizeBytes }] of models.entries()) {
       const source = join(this.folder, 'models', String(index))
       const pieces = buildMlp(sizeBytes).pieces()
       const { files } = await writeModel([{ path: 'model.onnx', pieces }], source, { seed: index + 1 })
       if (index === 0) this.body = makeBody(await readInputs(files[0]!), createPrng(1))
-      this.digests.set(name, (await push({ source, name, origin, publisherKey })).digest)
+      const { totalBytes } = await push({ source, name, origin, publisherKey })
+      formBytes ??= (await this.derivedBytes(files[0]!)) - totalBytes
+      this.sizesBytes.set(name, pageBytes * Math.ceil((totalBytes + formBytes) / pageBytes))
       await rm(source, { recursive: true })
     }
+  }
+
+  /** More than the file by the same for all, since they differ in their weights alone. */
+  private async derivedBytes(path: string): Promise<number> {
+    const output = `${path}.derived`
+    const elapsedMs: number[] = []
+    for (let repeat = 0; repeat < conversionCount; repeat += 1) {
+      const startedMs = systemClock.nowMs()
+      await deriveModel(path, output, { timeoutMs: formedTimeoutMs, signal: new AbortController().signal })
+      elapsedMs.push(systemClock.nowMs() - startedMs)
+    }
+    this.deriveMs = median(elapsedMs)
+    return (await stat(output)).size
   }
 
   private async startOrigin(): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * A laboratory of hosts on this machine: one network namespace per host, sites with a line of their own, distances between them.
  *
- *   host --veth (tbf: its upload)--> bridge of the site --> TUN device (tbf: the site's upload) --> delay relay --+
+ *   host --veth (tbf: its upload)--> bridge of the site --> TUN device (htb: the site's upload) --> delay relay --+
  *   host <--veth (tbf: its download)-- bridge (htb: the site's download) <----------------------------------------+
  *
  * Host h of site s (both from 1) is 10.77.s.h; hosts of one site reach each other over the bridge, without the relay. The
@@ -9,12 +9,13 @@
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { HoldfastError } from '../../../placement/errors.ts'
+import { type FairLine, fairLineCommands } from './fair-line.ts'
 
 export interface LabSite {
   readonly name: string
@@ -43,6 +44,10 @@ export interface LabHost {
 
 const run = promisify(execFile)
 
+/**
+ * Rates are of what programs send; shapers count frames: 1,448 bytes of it in 1,500 of IPv4 and TCP with time stamps, and 14 of Ethernet.
+ */
+const frameShare = 1514 / 1448
 /** Bytes that a shaper lets through at once: some twenty full packets, or short bursts would be cut into trickles. */
 const burstBytes = 32_768
 /** Longest wait in a shaper's queue; what comes later is dropped, which tells TCP of the limit. */
@@ -179,13 +184,24 @@ export class NetworkLab {
     await core('link', 'set', bridge, 'up')
     await core('route', 'add', 'default', 'dev', tun, 'table', table)
     await core('rule', 'add', 'iif', bridge, 'lookup', table, 'priority', String(100 + site))
-    if (spec.upBytesPerS !== null) await shape(coreName, tun, spec.upBytesPerS)
-    if (spec.downBytesPerS !== null) {
-      const rate = rateOf(spec.downBytesPerS)
-      await run('tc', ['-n', coreName, 'qdisc', 'add', 'dev', bridge, 'root', 'handle', '1:', 'htb', 'default', '1'])
-      await run('tc', ['-n', coreName, 'class', 'add', 'dev', bridge, 'parent', '1:', 'classid', '1:1', 'htb', ...rate])
-    }
+    const [inside, outside] = [this.addressesOf(spec, true), this.addressesOf(spec, false)]
+    const pairs = outside.flatMap((far) => inside.map((near) => [near, far] as const))
+    if (spec.upBytesPerS !== null) await this.share(tun, spec.upBytesPerS, pairs)
+    const downPairs = pairs.map(([near, far]) => [far, near] as const)
+    if (spec.downBytesPerS !== null) await this.share(bridge, spec.downBytesPerS, downPairs)
     for (const host of spec.hostNames.keys()) await this.addHost(site, host, spec)
+  }
+
+  private addressesOf({ name }: LabSite, isInside: boolean): string[] {
+    return this.hosts.filter(({ site }) => (site === name) === isInside).map(({ address }) => address)
+  }
+
+  private async share(device: string, bytesPerS: number, pairs: FairLine['pairs']): Promise<void> {
+    const bitsPerS = bitsOf(bytesPerS)
+    const queueBytes = burstBytes + Math.round((bitsPerS / 8) * (queueMs / 1_000))
+    const batch = join(this.folder, `${device}.tc`)
+    await writeFile(batch, fairLineCommands({ device, bitsPerS, burstBytes, queueBytes, pairs }).join('\n'))
+    await run('tc', ['-n', coreName, '-batch', batch])
   }
 
   private async addHost(site: number, host: number, spec: LabSite): Promise<void> {
@@ -194,7 +210,8 @@ export class NetworkLab {
     await core('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
     await core('link', 'set', port, 'master', `br${site + 1}`, 'up')
     await run('ip', ['-n', name, 'address', 'add', `${addressOf(site, host)}/24`, 'dev', 'eth0'])
-    await run('ip', ['-n', name, 'link', 'set', 'eth0', 'up'])
+    // Packets as they are on a line: one of 64 kB, which a device would cut, is longer than a queue here and never gets through.
+    await run('ip', ['-n', name, 'link', 'set', 'eth0', 'gso_max_segs', '1', 'up'])
     await run('ip', ['-n', name, 'route', 'add', 'default', 'via', `10.77.${site + 1}.254`])
     await shape(name, 'eth0', spec.hostUpBytesPerS)
     await shape(coreName, port, spec.hostDownBytesPerS)
@@ -211,7 +228,11 @@ function shape(namespace: string, device: string, bytesPerS: number): Promise<un
 }
 
 function rateOf(bytesPerS: number): string[] {
-  return ['rate', `${Math.round(bytesPerS * 8)}bit`, 'burst', String(burstBytes)]
+  return ['rate', `${bitsOf(bytesPerS)}bit`, 'burst', String(burstBytes)]
+}
+
+function bitsOf(bytesPerS: number): number {
+  return Math.round(bytesPerS * frameShare * 8)
 }
 
 function namespaceOf(site: number, host: number): string {

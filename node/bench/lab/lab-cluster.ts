@@ -3,7 +3,6 @@
  * host; the origin's host is named `origin` and runs none.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -134,8 +133,12 @@ export class LabCluster {
     const script = join(import.meta.dirname, `origin-front${import.meta.filename.slice(-3)}`)
     const words = [process.execPath, script, this.originFolder, address, String(originPort)]
     const [command, ...rest] = [...enter, ...words]
-    this.origin = spawn(command!, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
-    await once(this.origin.stdout!, 'data')
+    const origin = spawn(command!, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.origin = origin
+    await new Promise<void>((resolve, reject) => {
+      origin.stdout.once('data', () => resolve())
+      origin.once('exit', (code) => reject(new HoldfastError('SYSTEM', `the origin's server ended with ${code}.`)))
+    })
   }
 
   private async startNodes(nodes: readonly LabNode[]): Promise<void> {

@@ -13,17 +13,7 @@ import type { RouteView } from '../../placement/route.ts'
 import type { ModelId, NodeId, SourceView } from '../../placement/types.ts'
 import { aloofKinds } from './aloof-kinds.ts'
 import { ClusterView, type HolderView, type MemberView, type RouteRequest } from './cluster-view.ts'
-import type {
-  DigestItem,
-  Effect,
-  Entry,
-  Event,
-  PinRecord,
-  ResidentModel,
-  Seal,
-  SealedEntry,
-  StateBody,
-} from './events.ts'
+import type { DigestItem, Effect, Entry, Event, ResidentModel, Seal, SealedEntry, StateBody } from './events.ts'
 import { FetchPlan } from './fetch-plan.ts'
 import type { FormedEntries } from './formed-entries.ts'
 import { GossipPace } from './gossip-pace.ts'

@@ -11,6 +11,7 @@ export interface NodeMetrics {
   readonly placements: Counter<'kind' | 'reason'>
   readonly refusedConnections: Counter
   readonly distrustedPeers: Counter<'reason'>
+  readonly workerDeaths: Counter
   readonly leasesOpened: Counter
 }
 
@@ -88,6 +89,11 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
       name: 'holdfast_distrusted_peers_total',
       help: 'Peers dropped because of what they sent.',
       labelNames: ['reason'],
+      registers,
+    }),
+    workerDeaths: new Counter({
+      name: 'holdfast_worker_deaths_total',
+      help: 'Processes that run models which died and were replaced.',
       registers,
     }),
     leasesOpened: new Counter({

@@ -32,7 +32,8 @@ export interface DirectoryOrigin {
 /** Asks peers: the answers are unchecked bytes. */
 export interface DirectoryPeers {
   refs(name: ModelName): Promise<{ node: NodeId; bytes: Uint8Array }[]>
-  manifests(digest: ModelId): AsyncIterable<{ node: NodeId; bytes: Uint8Array }>
+  /** Nodes that are believed to have the model; or those of which nobody has heard that yet. */
+  manifests(digest: ModelId, of: 'holders' | 'others'): AsyncIterable<{ node: NodeId; bytes: Uint8Array }>
 }
 
 export interface DirectoryPorts {
@@ -172,7 +173,7 @@ export class ModelDirectory {
     if (fromOrigin !== null) throw fromOrigin
     throw new HoldfastError(
       'UNKNOWN_MODEL',
-      `no reachable origin or peer knows ${text}; \`holdfast ls\` shows what the origin has.`,
+      `${this.whoIsAsked()} knows ${text}${this.ports.origin === null ? '' : '; `holdfast ls` shows what the origin has'}.`,
     )
   }
 
@@ -224,20 +225,47 @@ export class ModelDirectory {
     return (await this.knownManifest(digest)) ?? this.manifestLookups.run(digest, () => this.fetchManifest(digest))
   }
 
-  /** From the nearest peer that knows it, before the origin: manifests are small, but the origin may be far or away. */
+  /**
+   * From the nearest holder, before the origin: manifests are small, but the origin may be far or away. At last from anybody: who
+   * has just loaded a model may answer for its tag before others have heard that it is a holder.
+   */
   private async fetchManifest(digest: ModelId): Promise<Manifest> {
-    for await (const { node, bytes } of this.ports.peers.manifests(digest)) {
+    const fromHolder = await this.manifestFromPeers(digest, 'holders')
+    if (fromHolder !== null) return fromHolder
+    const fromOrigin = await this.manifestFromOrigin(digest)
+    if (fromOrigin !== null && !isHoldfastError(fromOrigin)) return this.keep(digest, fromOrigin)
+    const fromOther = await this.manifestFromPeers(digest, 'others')
+    if (fromOther !== null) return fromOther
+    if (fromOrigin !== null) throw fromOrigin
+    throw new HoldfastError('UNKNOWN_MODEL', `${this.whoIsAsked()} has the manifest sha256:${digest}.`)
+  }
+
+  private async manifestFromPeers(digest: ModelId, of: 'holders' | 'others'): Promise<Manifest | null> {
+    for await (const { node, bytes } of this.ports.peers.manifests(digest, of)) {
       try {
         return await this.keep(digest, bytes)
       } catch (error) {
         this.ports.log.warn({ node, error: (error as Error).message }, 'a peer sent a bad manifest')
       }
     }
-    const bytes = (await this.ports.origin?.readManifestBytes(digest)) ?? null
-    if (bytes === null) {
-      throw new HoldfastError('UNKNOWN_MODEL', `no reachable origin or peer has the manifest sha256:${digest}.`)
+    return null
+  }
+
+  /** The bytes, null when the origin does not have them, or the error that kept it from answering. */
+  private async manifestFromOrigin(digest: ModelId): Promise<Uint8Array | null | HoldfastError> {
+    try {
+      return (await this.ports.origin?.readManifestBytes(digest)) ?? null
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error
+      return error
     }
-    return this.keep(digest, bytes)
+  }
+
+  /** For messages: a node without an origin knows only what its peers know. */
+  private whoIsAsked(): string {
+    return this.ports.origin === null
+      ? 'this node has no origin (origin.url), and no reachable peer'
+      : 'no reachable origin or peer'
   }
 
   private async keep(digest: ModelId, bytes: Uint8Array): Promise<Manifest> {

@@ -22,7 +22,7 @@ import type { DirectoryPeers, ModelDirectory } from './model-directory.ts'
 export interface PeerDirectoryOptions {
   /** Peers asked for a tag at once: more answers, fresher truth, more messages. */
   readonly refPeersMax: number
-  /** Holders asked for a manifest, one after the other, before the origin is. */
+  /** Holders asked for a manifest, one after the other, before the origin is; and so many others after it. */
   readonly manifestPeersMax: number
   /** A peer that takes longer is passed over. */
   readonly timeoutMs: number
@@ -72,9 +72,11 @@ export class PeerDirectory implements DirectoryPeers {
     return answers.filter((answer) => answer !== null)
   }
 
-  async *manifests(digest: ModelId): AsyncIterable<{ node: NodeId; bytes: Uint8Array }> {
+  async *manifests(digest: ModelId, of: 'holders' | 'others'): AsyncIterable<{ node: NodeId; bytes: Uint8Array }> {
     const payload = Buffer.from(digest, 'hex')
-    for (const node of this.ports.holdersOf(digest).slice(0, this.options.manifestPeersMax)) {
+    const holders = this.ports.holdersOf(digest)
+    const nodes = of === 'holders' ? holders : this.ports.nearestPeers().filter((node) => !holders.includes(node))
+    for (const node of nodes.slice(0, this.options.manifestPeersMax)) {
       const answer = await this.ask(node, 'manifest', payload)
       if (answer !== null) yield answer
     }

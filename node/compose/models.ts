@@ -94,6 +94,10 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
     intraOpThreads: options['runtime.threads'],
     queuedMax: options['runtime.queueMax'],
     queuedPerModelMax: options['runtime.queuePerModelMax'],
+    onWorkerDied(reason, restartDelayMs) {
+      metrics.workerDeaths.inc()
+      log.warn({ reason, restartDelayMs }, 'a worker of the runtime died and is replaced')
+    },
   })
   await runtime.start()
   onStop('runtime', () => runtime.stop())

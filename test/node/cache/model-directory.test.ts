@@ -29,6 +29,8 @@ class World {
   readonly manifests = new Map<string, Uint8Array>()
   peerRefs: Uint8Array[] = []
   peerManifests: Uint8Array[] = []
+  /** Of peers that are not known to hold the model. */
+  othersManifests: Uint8Array[] = []
   originAsked = 0
   readonly directory: ModelDirectory
 
@@ -54,8 +56,9 @@ class World {
               },
         peers: {
           refs: async () => world.peerRefs.map((bytes) => ({ node: 'peer', bytes })),
-          async *manifests() {
-            for (const bytes of world.peerManifests) yield { node: 'peer', bytes }
+          async *manifests(_digest, of) {
+            for (const bytes of of === 'holders' ? world.peerManifests : world.othersManifests)
+              yield { node: 'peer', bytes }
           },
         },
         state: this.state,
@@ -70,6 +73,27 @@ class World {
     return (await this.directory.resolve(name)).digest
   }
 }
+
+describe('a manifest', () => {
+  it.each([{ hasOrigin: false }, { hasOrigin: true }])(
+    'comes from a peer of which nobody heard yet that it holds the model, with an origin that is away: $hasOrigin',
+    async ({ hasOrigin }) => {
+      const world = new World({ hasOrigin })
+      world.originRef = away()
+      world.peerRefs = [encodeRef(refTo(one, 1))]
+      await expect(world.digest()).rejects.toMatchObject({ code: hasOrigin ? away().code : 'UNKNOWN_MODEL' })
+      world.othersManifests = [two.manifestBytes, one.manifestBytes]
+      expect(await world.digest()).toBe(one.id)
+    },
+  )
+
+  it('that nobody has is said to be unknown, and that a node without an origin can only ask its peers', async () => {
+    await expect(new World({ hasOrigin: false }).digest()).rejects.toMatchObject({
+      code: 'UNKNOWN_MODEL',
+      message: expect.stringContaining('this node has no origin (origin.url), and no reachable peer knows acme/m:latest.'),
+    })
+  })
+})
 
 describe('a name', () => {
   it('is looked up at the origin, once for all who ask, and again when it is no longer fresh', async () => {

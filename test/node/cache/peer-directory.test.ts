@@ -40,12 +40,20 @@ describe('PeerDirectory', () => {
       expect(Buffer.from(payload).toString('hex')).toBe(model.id)
       return model.manifestBytes
     }
-    for await (const { node } of directory.manifests(model.id)) {
+    for await (const { node } of directory.manifests(model.id, 'holders')) {
       expect(node).toBe('a')
       break
     }
     expect(network.calls).toHaveLength(1)
-    expect(await all(directory.manifests(model.id))).toHaveLength(2)
+    expect(await all(directory.manifests(model.id, 'holders'))).toHaveLength(2)
+  })
+
+  it('asks others than holders for a manifest too, when it is told to', async () => {
+    const { driver, network } = new DriverFixture()
+    const ports = { driver, network, nearestPeers: () => ['a', 'b', 'c'], holdersOf: () => ['b'] }
+    network.onCall = async () => model.manifestBytes
+    const answers = await all(new PeerDirectory(ports).manifests(model.id, 'others'))
+    expect(answers.map(({ node }) => node)).toEqual(['a', 'c'])
   })
 
   it('serves what the node knows, nothing for what it does not, and refuses what is no question', async () => {

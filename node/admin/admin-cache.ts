@@ -29,7 +29,8 @@ export function adminCache({ cache, table, isRunnable }: AdminCachePorts): Admin
         : cache.ensureOpenable(digest, manifest, context)
       return (await ready).source
     },
-    isInUse: (model) => !cache.mayEvict(model, 'memory'),
+    // What is not known here is not here.
+    isInUse: (model) => table.get(model) !== null && !cache.mayEvict(model, 'memory'),
     leave: (model, tier) => cache.release(model, tier),
   }
 }

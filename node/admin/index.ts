@@ -46,7 +46,7 @@ export type { NodeStatus, StatusFacts } from './status.ts'
 export interface AdminPorts {
   readonly tokens: AdminTokens
   readonly facts: StatusFacts
-  readonly store: Pick<Store, 'stats' | 'blobs' | 'blob' | 'verifyDisk'>
+  readonly store: Pick<Store, 'stats' | 'blobs' | 'blob' | 'verifyDisk' | 'read'>
   readonly directory: ModelDirectory
   readonly table: ModelTable
   readonly cache: ModelCache
@@ -96,7 +96,12 @@ export class Admin {
     const common = { directory, cache: this.cache, clock, log }
     this.pins = new PinBoard({ ...common, state }, { checkMs: options.pinCheckMs })
     this.prefetches = new PrefetchDesk({ ...common, loading: (model) => ports.cache.loading(model) })
-    this.scrubber = new Scrubber({ store: ports.store, onRemoved: () => ports.cache.recheck(), log })
+    this.scrubber = new Scrubber({
+      store: ports.store,
+      dropFromMemory: (blob) => ports.cache.dropFromMemory(blob),
+      onRemoved: () => ports.cache.recheck(),
+      log,
+    })
     this.bans = new BanList({
       self: ports.network.self,
       state,

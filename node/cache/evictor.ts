@@ -44,10 +44,16 @@ export class Evictor {
   }
 
   mayLeaveMemory(model: ModelId): boolean {
-    const { holds, sessions, store, table } = this.ports
+    const { holds, sessions, table } = this.ports
     if (holds.has(model) || this.running.has(model) || sessions.queued(model) > 0) return false
     const row = table.get(model)
-    return row?.manifest.files.every(({ sha256 }) => (store.blob(sha256)?.leases ?? 0) === 0) ?? false
+    return row !== null && !this.isLeased(row)
+  }
+
+  /** A lease of the model is one of each of its files. One of some of them is of another model that shares these. */
+  private isLeased({ manifest }: ModelRow): boolean {
+    const files = manifest.files.filter(({ sizeBytes }) => sizeBytes > 0)
+    return files.length > 0 && files.every(({ sha256 }) => (this.ports.store.blob(sha256)?.leases ?? 0) > 0)
   }
 
   /** What is in memory keeps its files, for peers and for a faster return. */

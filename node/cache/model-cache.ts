@@ -24,7 +24,7 @@ import { Holds } from './holds.ts'
 import type { LeaseWatch } from './lease-watch.ts'
 import { type Loading, LoadingBoard } from './loading-board.ts'
 import { type FileTier, ModelFiles } from './model-files.ts'
-import { type ModelRow, type ModelTable, occupiedBytes } from './model-table.ts'
+import { blobsOf, type ModelRow, type ModelTable, occupiedBytes } from './model-table.ts'
 import { RoomMaker } from './room-maker.ts'
 import { RoomWatch } from './room-watch.ts'
 import { type Session, Sessions } from './sessions.ts'
@@ -263,6 +263,14 @@ export class ModelCache {
     if (!(await isGone)) return false
     this.ports.onEvicted(tier, model, 'released')
     return true
+  }
+
+  /** Takes all models that have the blob, as a file or as their derived form, out of memory. False when one of them is in use. */
+  async dropFromMemory(blob: Sha256): Promise<boolean> {
+    const rows = [...this.ports.table.all()].filter((row) => blobsOf(row).some(({ sha256 }) => sha256 === blob))
+    // One after the other: what they share goes with the last.
+    for (const { model } of rows) if (this.mayEvict(model, 'memory')) await this.release(model)
+    return this.ports.store.blob(blob)?.inMemory !== true
   }
 
   /** Waits for work that is under way. */

@@ -75,7 +75,13 @@ async function verifyNode(name: string | undefined, flags: VerifyFlags, command:
     console.log(JSON.stringify(scrub))
     return
   }
-  for (const sha256 of scrub.bad) console.log(`bad: sha256:${sha256} (removed)`)
+  for (const sha256 of scrub.bad) {
+    const isInUse = scrub.badInUse.includes(sha256)
+    const where = isInUse
+      ? 'removed from disk; wrong in memory too and in use: close its models and evict them'
+      : 'removed'
+    console.log(`bad: sha256:${sha256} (${where})`)
+  }
   const verdict = scrub.error ?? (scrub.bad.length === 0 ? 'all good' : `${scrub.bad.length} bad`)
   console.log(`${count(scrub.blobs, 'blob')}, ${formatBytes(scrub.doneBytes)}: ${verdict}`)
 }

@@ -22,6 +22,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
+const dropFromMemory = async (blob: string): Promise<boolean> => store.dropMemory(blob)
+
+function damage(blob: string): void {
+  const path = store.diskPathOf(blob)!
+  writeFileSync(path, readFileSync(path).fill(0))
+}
+
 async function addBlob(text: string): Promise<string> {
   const path = join(folder, 'source')
   writeFileSync(path, text)
@@ -31,10 +38,9 @@ async function addBlob(text: string): Promise<string> {
 it('removes a blob that a disk has damaged, names it, and leaves the others', async () => {
   const good = await addBlob('good')
   const damaged = await addBlob('to be damaged')
-  const path = store.diskPathOf(damaged)!
-  writeFileSync(path, readFileSync(path).fill(0))
+  damage(damaged)
   const removals: number[] = []
-  const scrubber = new Scrubber({ store, onRemoved: () => removals.push(1), log: silentLog })
+  const scrubber = new Scrubber({ store, dropFromMemory, onRemoved: () => removals.push(1), log: silentLog })
 
   expect(scrubber.last()).toBeNull()
   expect(scrubber.begin()).toMatchObject({ state: 'running', blobs: 2, totalBytes: 17, doneBytes: 0 })
@@ -50,4 +56,24 @@ it('removes a blob that a disk has damaged, names it, and leaves the others', as
     entry.isFile(),
   )
   expect(left.map(({ name }) => name)).toEqual([createHash('sha256').update('good').digest('hex')])
+})
+
+it('takes what is wrong in memory too out of there, keeps what is right, and says what is in use', async () => {
+  const right = await addBlob('right')
+  const wrong = await addBlob('wrong')
+  const used = await addBlob('in use')
+  await store.promote(right)
+  for (const blob of [right, wrong, used]) damage(blob)
+  for (const blob of [wrong, used]) await store.promote(blob)
+  const scrubber = new Scrubber({
+    store,
+    dropFromMemory: async (blob) => blob !== used && store.dropMemory(blob),
+    onRemoved: () => undefined,
+    log: silentLog,
+  })
+  scrubber.begin()
+  await until('the scrub ends', () => scrubber.last()?.state === 'done')
+  expect(scrubber.last()?.bad.toSorted()).toEqual([right, wrong, used].toSorted())
+  expect(scrubber.last()?.badInUse).toEqual([used])
+  expect([right, wrong, used].map((blob) => store.blob(blob)?.inMemory ?? false)).toEqual([true, false, true])
 })

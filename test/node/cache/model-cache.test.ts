@@ -84,6 +84,21 @@ describe('bringing a model in', () => {
     expect(fixture.store.stats().memoryUsedBytes).toBe(2 * part)
   })
 
+  it('takes every model out of memory that has a blob, unless one of them is in use', async () => {
+    const shared = bytesOf(part, 'shared')
+    const a = modelOf({ 'a.bin': bytesOf(part, 'a'), 'shared.bin': shared })
+    const b = modelOf({ 'b.bin': bytesOf(part, 'b'), 'shared.bin': shared })
+    const blob = a.manifest.files.find(({ path }) => path === 'shared.bin')!.sha256
+    await using fixture = await withModels([a, b])
+    await fixture.open(a)
+    await fixture.open(b)
+    const hold = fixture.cache.hold(b.id)
+    expect(await fixture.cache.dropFromMemory(blob)).toBe(false)
+    hold[Symbol.dispose]()
+    expect(await fixture.cache.dropFromMemory(blob)).toBe(true)
+    expect(fixture.store.stats().memoryUsedBytes).toBe(0)
+  })
+
   it('says TOO_LARGE when the files fit one by one and not together', async () => {
     const model = modelOf({ a: bytesOf(part, 'a'), b: bytesOf(part, 'b'), c: bytesOf(part, 'c') })
     await using fixture = await withModels([model], { memoryLimitBytes: 2 * part })
@@ -194,6 +209,22 @@ describe('eviction', () => {
     await fixture.leases.untilFree(a.manifest.files[0]!.sha256)
     await fixture.open(b)
     expect([fixture.inMemory(a), fixture.inMemory(b)]).toEqual([false, true])
+  })
+
+  it('takes an idle model that shares a file with one that a client has open, and leaves that file', async () => {
+    const shared = bytesOf(4096, 'shared')
+    const [a, b, c] = ['a', 'b', 'c'].map((name) =>
+      modelOf({ 'w.bin': bytesOf(part, name), 'config.json': shared }),
+    ) as [TestModel, TestModel, TestModel]
+    await using fixture = await withModels([a, b, c], { memoryLimitBytes: 2 * part + 4096 })
+    await fixture.open(a)
+    await fixture.open(b)
+    const client = await connectStore(fixture.socketPath)
+    await client.open(`sha256:${a.id}`)
+    await fixture.open(c)
+    expect([fixture.inMemory(a), fixture.inMemory(b), fixture.inMemory(c)]).toEqual([true, false, true])
+    expect(fixture.evicted).toEqual([`memory ${b.id} least-recent`])
+    client.close()
   })
 
   it('never takes a model with queued work', async () => {

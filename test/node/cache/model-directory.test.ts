@@ -90,7 +90,9 @@ describe('a manifest', () => {
   it('that nobody has is said to be unknown, and that a node without an origin can only ask its peers', async () => {
     await expect(new World({ hasOrigin: false }).digest()).rejects.toMatchObject({
       code: 'UNKNOWN_MODEL',
-      message: expect.stringContaining('this node has no origin (origin.url), and no reachable peer knows acme/m:latest.'),
+      message: expect.stringContaining(
+        'this node has no origin (origin.url), and no reachable peer knows acme/m:latest.',
+      ),
     })
   })
 })

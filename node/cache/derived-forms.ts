@@ -105,9 +105,14 @@ export class DerivedForms {
 
   /** Gives every file its own name again: a model may keep its weights in a file beside the graph. */
   private async linkFiles(row: ModelRow, folder: string): Promise<void> {
-    for (const { path, sha256 } of row.manifest.files) {
+    for (const { path, sha256, sizeBytes } of row.manifest.files) {
       const source = this.ports.store.diskPathOf(sha256)
       if (source === null) throw new HoldfastError('DISK_FAILED', `the blob of ${path} is not on disk.`)
+      const info = await stat(source).catch(() => null)
+      if (info?.size !== sizeBytes) {
+        await this.ports.store.dropDisk(sha256)
+        throw new HoldfastError('DISK_FAILED', `the blob of ${path} is missing on disk or cut short.`)
+      }
       await mkdir(dirname(join(folder, path)), { recursive: true })
       await link(source, join(folder, path))
     }

@@ -11,6 +11,7 @@
 
 import type { AdoptedBlob, Store } from '../../native/types.ts'
 import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
+import { isHoldfastError } from '../../placement/errors.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
 import type { ModelId, RequestContext, Sha256, Source } from '../../placement/types.ts'
 import type { CopyWorth, ResidentModel } from '../core/index.ts'
@@ -303,7 +304,20 @@ export class ModelCache {
     return this.ports.isPinned?.(model, tier) ?? false
   }
 
+  /** Once more when a file on disk turned out to be missing or cut short: the store has dropped it, and it can be had again. */
   private async makeRunnable(row: ModelRow, context: RequestContext): Promise<Runnable> {
+    try {
+      return await this.makeRunnableOnce(row, context)
+    } catch (error) {
+      const { store, table, log } = this.ports
+      const isDerivedLost = row.derived !== null && store.blob(row.derived.sha256) === null
+      if (!isHoldfastError(error, 'DISK_FAILED') || !(isDerivedLost || !table.filesOnDisk(row))) throw error
+      log.warn({ model: row.model, error: error.message }, 'a blob on disk cannot be read; it is brought again')
+      return this.makeRunnableOnce(row, context)
+    }
+  }
+
+  private async makeRunnableOnce(row: ModelRow, context: RequestContext): Promise<Runnable> {
     const { derivedForms, table } = this.ports
     let source: Source = table.derivedInMemory(row) ? 'memory' : 'disk'
     derivedForms.checkRunnable(row)

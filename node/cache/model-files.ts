@@ -4,7 +4,7 @@
  */
 import type { AdoptedBlob, Store } from '../../native/types.ts'
 import type { ManifestFile } from '../../origin/index.ts'
-import { HoldfastError } from '../../placement/errors.ts'
+import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
 import type { RequestContext, Sha256, Source } from '../../placement/types.ts'
 import type { Log } from '../log.ts'
 import type { BlobFetcher, FetchOutcome, FetchProgress } from './blob-fetcher.ts'
@@ -37,8 +37,22 @@ export class ModelFiles {
     this.ports = ports
   }
 
-  /** The caller holds the model. Says where the bytes were: 'memory', 'disk', or where most of them came from. */
+  /** As `bringOnce`, and once more when a file on disk turned out to be missing or cut short: its bytes come from elsewhere then. */
   async bring(row: ModelRow, tier: FileTier, context: RequestContext): Promise<Source> {
+    try {
+      return await this.bringOnce(row, tier, context)
+    } catch (error) {
+      if (!isHoldfastError(error, 'DISK_FAILED') || this.missing(row, tier).length === 0) throw error
+      this.ports.log.warn(
+        { model: row.model, error: error.message },
+        'a blob on disk cannot be read; it is fetched again',
+      )
+      return this.bringOnce(row, tier, context)
+    }
+  }
+
+  /** The caller holds the model. Says where the bytes were: 'memory', 'disk', or where most of them came from. */
+  private async bringOnce(row: ModelRow, tier: FileTier, context: RequestContext): Promise<Source> {
     const { table } = this.ports
     if (tier === 'memory') this.ports.memory.checkFits(occupiedBytes(row.manifest.files))
     if (table.filesInMemory(row) && (tier === 'memory' || table.filesOnDisk(row))) return 'memory'

@@ -1,8 +1,9 @@
+import { rmSync, truncateSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { connectStore } from '../../../native/index.ts'
 import { HoldfastError } from '../../../placement/errors.ts'
 import { bytesOf, chunkBytes, modelOf, type TestModel } from '../../support/models.ts'
-import { CacheFixture, type CacheFixtureOptions } from './fixture.ts'
+import { anyone, CacheFixture, type CacheFixtureOptions } from './fixture.ts'
 
 /** Models are made of so many bytes, or of a multiple. */
 const part = 1 << 18
@@ -225,6 +226,31 @@ describe('eviction', () => {
     expect([fixture.inMemory(a), fixture.inMemory(b), fixture.inMemory(c)]).toEqual([true, false, true])
     expect(fixture.evicted).toEqual([`memory ${b.id} least-recent`])
     client.close()
+  })
+
+  it.each(['cut short', 'missing'])('fetches in the same call what is %s on disk', async (what) => {
+    const model = opaque('m')
+    await using fixture = await withModels([model])
+    await fixture.open(model)
+    await fixture.cache.release(model.id)
+    const path = fixture.store.diskPathOf(model.manifest.files[0]!.sha256)!
+    if (what === 'missing') rmSync(path)
+    else truncateSync(path, 100)
+    expect(await fixture.open(model)).toMatchObject({ source: 'origin' })
+    expect([fixture.inMemory(model), fixture.onDisk(model)]).toEqual([true, true])
+  })
+
+  it.each(['derived form', 'source'])('runs in the same call when the %s is cut short on disk', async (what) => {
+    const model = onnx('m')
+    await using fixture = await withModels([model])
+    if (what === 'source') await fixture.cache.ensureHeld(model.id, model.manifest, anyone)
+    else await fixture.run(model)
+    await fixture.cache.release(model.id)
+    const { derived, manifest } = fixture.table.get(model.id)!
+    const blob = what === 'source' ? manifest.files[0]!.sha256 : derived!.sha256
+    truncateSync(fixture.store.diskPathOf(blob)!, 100)
+    await fixture.run(model)
+    expect([fixture.cache.isRunnable(model.id), fixture.onDisk(model)]).toEqual([true, true])
   })
 
   it('never takes a model with queued work', async () => {

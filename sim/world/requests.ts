@@ -163,7 +163,13 @@ function addCrowds(ports: RequestPorts, add: (atMs: number, model: number, node:
     if (event.kind !== 'flash-crowd') continue
     const draw = random.child(`crowd ${index}`)
     const nodes = nodesOf(event, topology, draw)
-    if (event.modelRank >= models.length) throw badScenario(`events[${index}].modelRank`, 'is beyond the models')
+    if (event.modelRank >= models.length) {
+      const ranks = `there are ${models.length} models, with ranks from 0 on`
+      throw badScenario(
+        `events[${index}].modelRank`,
+        `is beyond the models: ${ranks}; give another, or leave out the event`,
+      )
+    }
     const fromMs = event.atS * 1_000
     const untilMs = Math.min(scenario.durationS, event.atS + (event.forS ?? scenario.durationS)) * 1_000
     const weighted = new WeightedNodes(nodes, topology)

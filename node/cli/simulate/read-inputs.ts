@@ -6,12 +6,29 @@ import type { ScenarioInputs } from '../../../sim/world/inputs.ts'
 import { readModels } from '../../trace/index.ts'
 import { readPlacedTrace } from './read-placed-trace.ts'
 import { readRttTable } from './read-rtt-table.ts'
+import { checkTraceSpan } from './trace-span.ts'
 
 /** One run's files are another's: what was read for one scenario and seed is not read again. */
 export class InputReader {
   private readonly known = new Map<string, Promise<ScenarioInputs>>()
+  private readonly warned = new Set<string>()
+  private readonly warn: (text: string) => void
 
-  read(file: string, scenario: Scenario): Promise<ScenarioInputs> {
+  constructor(warn: (text: string) => void = (text) => process.stderr.write(`holdfast: ${text}\n`)) {
+    this.warn = warn
+  }
+
+  /** BAD_TRACE for a trace of which nothing would be measured; warns, once, when a part of it is not run. */
+  async read(file: string, scenario: Scenario): Promise<ScenarioInputs> {
+    const inputs = await this.inputsOf(file, scenario)
+    if (inputs.trace === undefined) return inputs
+    const warning = checkTraceSpan(scenario.requests.file!, inputs.trace, scenario)
+    if (warning !== null && !this.warned.has(warning)) this.warn(warning)
+    if (warning !== null) this.warned.add(warning)
+    return inputs
+  }
+
+  private inputsOf(file: string, scenario: Scenario): Promise<ScenarioInputs> {
     const { requests, models, network } = scenario
     // Models that no file describes are drawn from the seed.
     const seed = requests.file !== null && models.file === null ? scenario.seed : null

@@ -3,7 +3,7 @@
 // - A waiting open stands in waiting_ (by our number) and in its connection's `waiting` (by the client's).
 // - A connection's rule points into admission_; every connection is admitted again when the rules change.
 // - Every lease stands in `leases` of exactly one connection, or in a command on its way there.
-// - What untold_ has happened before anything that the listener has not heard of yet: it is told before an open miss.
+// - What news_ has happened before anything that the listener has not heard of yet: it is told before an open miss.
 #include "holdfast/server.h"
 
 #include <fcntl.h>
@@ -15,17 +15,16 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <thread>
 #include <unordered_map>
-#include <utility>
 
 #include "admission.h"
 #include "connection.h"
 #include "holdfast/mutex.h"
 #include "holdfast/protocol.h"
 #include "holdfast/sha256.h"
+#include "lease_news.h"
 #include "names_frame.h"
 #include "open_frame.h"
 #include "socket_io.h"
@@ -35,8 +34,6 @@ namespace holdfast {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr uint64_t kListenKey = 0;
 constexpr uint64_t kWakeKey = 1;
 // Frames taken from one connection before the others get their turn.
@@ -44,15 +41,11 @@ constexpr int kFramesPerTurn = 64;
 constexpr int kEventsPerTurn = 64;
 // How long to wait when the kernel has too many descriptors in flight or the listener too much to hear; neither has an event.
 constexpr int kStalledMs = 10;
-// How long the daemon may not know of a lease: telling it of each alone wakes its thread each time, which takes the processor from the
-// client that waits for the next answer.
-constexpr int kUntoldMs = 5;
-constexpr size_t kUntoldMax = 1024;
 
 class ServerImpl final : public Server {
  public:
   ServerImpl(const ServerOptions& options, StoreTable* table, StoreListener* listener)
-      : options_(options), table_(table), listener_(listener), admission_(options.own_token) {}
+      : options_(options), table_(table), listener_(listener), news_(listener), admission_(options.own_token) {}
 
   ~ServerImpl() override { Stop(); }
 
@@ -153,7 +146,7 @@ class ServerImpl final : public Server {
   void Run() {
     epoll_event events[kEventsPerTurn];
     while (!stopping_) {
-      const int patience_ms = !untold_.empty() ? kUntoldMs : !stalled_.empty() ? kStalledMs : -1;
+      const int patience_ms = !news_.empty() ? LeaseNews::kUntoldMs : !stalled_.empty() ? kStalledMs : -1;
       const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, patience_ms);
       // What this process said before a frame came is done before the frame: rules that have changed hold for it.
       RunCommands();
@@ -161,7 +154,7 @@ class ServerImpl final : public Server {
       std::vector<uint64_t> stalled;
       stalled.swap(stalled_);
       for (const uint64_t id : stalled) Settle(id);
-      if (!untold_.empty() && Clock::now() >= tell_at_) TellLeases();
+      news_.TellIfDue();
     }
     while (!connections_.empty()) {
       Connection& connection = *connections_.begin()->second;
@@ -169,7 +162,7 @@ class ServerImpl final : public Server {
       Remove(connection.id());
     }
     RunCommands();
-    TellLeases();
+    news_.Tell();
     unlink(options_.socket_path.c_str());
   }
 
@@ -353,13 +346,13 @@ class ServerImpl final : public Server {
       connection.SendGrant(request, std::move(grant));
       // The answer first: the client waits for it. A connection that closed meanwhile is met again by Settle.
       (void)connection.Flush();
-      return Tell(/*opened=*/true, info);
+      return news_.Add(/*opened=*/true, info);
     }
     open_misses_++;
     miss.restricted = Admission::IsRestricted(connection);
     miss.request_id = waiting_.Add({connection.id(), request, miss.pid, miss.tenant, open.arriving, std::move(open.held)});
     connection.waiting.emplace(request, miss.request_id);
-    TellLeases();
+    news_.Tell();
     listener_->OnOpenMiss(miss);
   }
 
@@ -455,18 +448,7 @@ class ServerImpl final : public Server {
 
   void Release(uint64_t lease) {
     LeaseInfo info;
-    if (table_->ReleaseLease(lease, &info)) Tell(/*opened=*/false, info);
-  }
-
-  void Tell(bool opened, const LeaseInfo& info) {
-    if (untold_.empty()) tell_at_ = Clock::now() + std::chrono::milliseconds(kUntoldMs);
-    untold_.emplace_back(opened, info);
-    if (untold_.size() >= kUntoldMax) TellLeases();
-  }
-
-  void TellLeases() {
-    for (const auto& [opened, info] : untold_) listener_->OnLease(opened, info);
-    untold_.clear();
+    if (table_->ReleaseLease(lease, &info)) news_.Add(/*opened=*/false, info);
   }
 
   const ServerOptions options_;
@@ -486,9 +468,7 @@ class ServerImpl final : public Server {
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
   uint64_t last_connection_ = kWakeKey;
   std::vector<uint64_t> stalled_;
-  // Leases opened and ended that the listener has not heard of.
-  std::vector<std::pair<bool, LeaseInfo>> untold_;
-  Clock::time_point tell_at_;
+  LeaseNews news_;
   std::vector<uint8_t> buffer_;
   // What came with the frame in buffer_.
   std::vector<UniqueFd> fds_;

@@ -11,8 +11,13 @@ const folder = join(root, 'build', 'core-tests')
 const timeoutMs = 300_000
 
 const run = async (command: string, args: readonly string[]) => {
-  const { stdout } = await promisify(execFile)(command, [...args], { maxBuffer: 64 << 20 })
-  return stdout
+  try {
+    return (await promisify(execFile)(command, [...args], { maxBuffer: 64 << 20 })).stdout
+  } catch (error) {
+    // Which test failed, and where, stands at the end of what was printed.
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${command} failed:\n${stdout.slice(-4000)}\n${stderr.slice(-4000)}`, { cause: error })
+  }
 }
 
 test('the tests of the native core pass', { timeout: timeoutMs }, async ({ skip }) => {
@@ -26,7 +31,7 @@ test('the tests of the native core pass', { timeout: timeoutMs }, async ({ skip 
       '-DCMAKE_BUILD_TYPE=Debug',
     ])
   } catch (error) {
-    const text = String((error as { stderr?: unknown }).stderr ?? error)
+    const text = String(error)
     if (text.includes('CRYPTO_LIBRARY')) skip('no libcrypto on this machine to link the tests with')
     throw error
   }

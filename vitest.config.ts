@@ -14,7 +14,7 @@ export default defineConfig({
     // By default one less than there are cores: on two, one file at a time, most of which is waiting.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      project('unit', ['test/{placement,node,origin,house}/**/*.test.ts']),
+      project('unit', ['test/{cli,common,core,demo,house,node,origin,placement}/**/*.test.ts']),
       project('conformance', ['test/conformance/**/*.test.ts'], { testTimeout: 60_000 }),
       project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 60_000 }),
       project('native', ['test/native/**/*.test.ts'], { testTimeout: 60_000 }),

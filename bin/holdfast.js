@@ -13,9 +13,9 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 if (major > 22 || (major === 22 && minor >= 18)) {
   // Compiled code is kept between starts: a node is up in half the time.
   module.enableCompileCache()
-  const source = join(root, 'node', 'cli', 'main.ts')
+  const source = join(root, 'cli', 'main.ts')
   const isCheckout = existsSync(source) && !root.includes(`${sep}node_modules${sep}`)
-  await import(pathToFileURL(isCheckout ? source : join(root, 'dist', 'node', 'cli', 'main.js')).href)
+  await import(pathToFileURL(isCheckout ? source : join(root, 'dist', 'cli', 'main.js')).href)
 } else {
   handOver()
 }

@@ -1,10 +1,5 @@
 /** The origin: manifests, chunks, stores, push and pull. Runs without the native part. */
 
-export { type AdoptOptions, type AdoptProgress, type AdoptResult, adopt } from './adopt.ts'
-export { canonicalBytes, canonicalJson } from './canonical-json.ts'
-export { isDamage } from './damage.ts'
-export type { FileStoreOptions } from './file-store.ts'
-export { FileStore } from './file-store.ts'
 export {
   defaultGraceMs,
   defaultRewriteBelow,
@@ -13,8 +8,8 @@ export {
   type GcStep,
   gc,
 } from './gc/gc.ts'
-export { defaultHeartbeatOptions, type HeartbeatOptions } from './heartbeat.ts'
-export { checkLocations, parseLocations } from './locations.ts'
+export { canonicalBytes, canonicalJson } from './manifest/canonical-json.ts'
+export { checkLocations, parseLocations } from './manifest/locations.ts'
 export {
   buildManifest,
   type EncodedManifest,
@@ -23,8 +18,16 @@ export {
   manifestSizeBytes,
   parseManifest,
   parseManifestOf,
-} from './manifest.ts'
-export { chunkBytesMax, defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
+} from './manifest/manifest.ts'
+export { chunkBytesMax, defaultManifestLimits, type ManifestLimits } from './manifest/manifest-limits.ts'
+export { defaultOriginOptions, type ListedModel, Origin, type OriginOptions, type ResolvedModel } from './origin.ts'
+export { isDamage } from './pull/damage.ts'
+export { type PullOptions, type PullProgress, type PullResult, pull } from './pull/pull.ts'
+export { type BadPlace, describeBad, type VerifyOptions, type VerifyResult, verify } from './pull/verify.ts'
+export { type AdoptOptions, type AdoptProgress, type AdoptResult, adopt } from './push/adopt.ts'
+export { defaultHeartbeatOptions, type HeartbeatOptions } from './push/heartbeat.ts'
+export { type PushOptions, type PushProgress, type PushResult, push } from './push/push.ts'
+export { type ManifestSummary, sharedBytes, summarizeManifest } from './push/sharing.ts'
 export {
   defaultTag,
   formatDigest,
@@ -33,7 +36,12 @@ export {
   type ModelReference,
   parseModelName,
   parseModelReference,
-} from './model-name.ts'
+} from './refs/model-name.ts'
+export { defaultPublisherKeyPath, loadPublisherKey } from './refs/publisher-key.ts'
+export { encodeRef, parseRef, signRef } from './refs/ref.ts'
+export { removeRef } from './refs/remove-ref.ts'
+export type { FileStoreOptions } from './stores/file/file-store.ts'
+export { FileStore } from './stores/file/file-store.ts'
 export type {
   ByteRange,
   GetOptions,
@@ -45,17 +53,9 @@ export type {
   ObjectVersion,
   PutOptions,
   StoreAbortOptions,
-} from './object-store.ts'
-export { type OpenOriginOptions, openObjectStore, openOrigin } from './open-origin.ts'
-export { defaultOriginOptions, type ListedModel, Origin, type OriginOptions, type ResolvedModel } from './origin.ts'
-export { defaultPublisherKeyPath, loadPublisherKey } from './publisher-key.ts'
-export { type PullOptions, type PullProgress, type PullResult, pull } from './pull.ts'
-export { type PushOptions, type PushProgress, type PushResult, push } from './push.ts'
-export { encodeRef, parseRef, signRef } from './ref.ts'
-export { removeRef } from './remove-ref.ts'
-export { defaultS3Options, type S3Options } from './s3/s3-options.ts'
-export { parseS3Url, type S3Target } from './s3/s3-url.ts'
-export { S3Store } from './s3-store.ts'
-export { type ManifestSummary, sharedBytes, summarizeManifest } from './sharing.ts'
+} from './stores/object-store.ts'
+export { type OpenOriginOptions, openObjectStore, openOrigin } from './stores/open-origin.ts'
+export { defaultS3Options, type S3Options } from './stores/s3/s3-options.ts'
+export { S3Store } from './stores/s3/s3-store.ts'
+export { parseS3Url, type S3Target } from './stores/s3/s3-url.ts'
 export type { Chunk, Extent, FileLocation, Locations, Manifest, ManifestFile, ModelName, Ref, Tensor } from './types.ts'
-export { type BadPlace, describeBad, type VerifyOptions, type VerifyResult, verify } from './verify.ts'

@@ -4,15 +4,15 @@
  * Manifests are checked against their digest and refs against their signature. Bytes of files are not verified here: who
  * asks knows which chunk it expects and hashes it anyway.
  */
-import { HoldfastError } from '../placement/errors.ts'
-import type { ModelId, Sha256 } from '../placement/types.ts'
-import { checkLocations, parseLocations, sliceExtents } from './locations.ts'
-import { parseManifestOf } from './manifest.ts'
-import { defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
-import { formatDigest, formatModelName, parseModelName, parseModelReference } from './model-name.ts'
-import { locationsKey, manifestKey } from './object-key.ts'
-import type { ObjectReader, ObjectStore, StoreAbortOptions } from './object-store.ts'
-import { nameOfRefKey, parseRef, refBytesMax, refKey } from './ref.ts'
+import { HoldfastError } from '../common/errors.ts'
+import type { ModelId, Sha256 } from '../common/types.ts'
+import { checkLocations, parseLocations, sliceExtents } from './manifest/locations.ts'
+import { parseManifestOf } from './manifest/manifest.ts'
+import { defaultManifestLimits, type ManifestLimits } from './manifest/manifest-limits.ts'
+import { formatDigest, formatModelName, parseModelName, parseModelReference } from './refs/model-name.ts'
+import { nameOfRefKey, parseRef, refBytesMax, refKey } from './refs/ref.ts'
+import { locationsKey, manifestKey } from './stores/object-key.ts'
+import type { ObjectReader, ObjectStore, StoreAbortOptions } from './stores/object-store.ts'
 import type { Extent, Locations, Manifest, ModelName, Ref } from './types.ts'
 
 export interface OriginOptions {

@@ -10,7 +10,19 @@ import { withLock } from './lock.js'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 const stampPath = join(root, 'dist', '.stamp')
-const folders = ['placement', 'node', 'native', 'origin', 'sim']
+const folders = [
+  'bench',
+  'cli',
+  'clients/node',
+  'common',
+  'core',
+  'demo',
+  'native',
+  'node',
+  'origin',
+  'placement',
+  'sim',
+]
 
 if (existsSync(compiler) && !isUpToDate()) {
   await withLock(join(root, 'build', 'dist.lock'), () => isUpToDate() || build())

@@ -51,9 +51,9 @@ async function build() {
   })
   const folder = dirname(target)
   mkdirSync(join(folder, 'pkgconfig'), { recursive: true })
-  place(join(buildPath, 'library', 'holdfast.pc'), join(folder, 'pkgconfig', 'holdfast.pc'))
-  for (const name of readdirSync(join(buildPath, 'library')).sort().reverse()) {
-    if (name.startsWith('libholdfast.so')) place(join(buildPath, 'library', name), join(folder, name))
+  place(join(buildPath, 'c-library', 'holdfast.pc'), join(folder, 'pkgconfig', 'holdfast.pc'))
+  for (const name of readdirSync(join(buildPath, 'c-library')).sort().reverse()) {
+    if (name.startsWith('libholdfast.so')) place(join(buildPath, 'c-library', name), join(folder, name))
   }
   place(join(buildPath, 'Release', 'holdfast.node'), target)
   writeFileSync(stampPath, wanted)
@@ -95,7 +95,9 @@ function isForeign(cache) {
 // Changes exactly when the built file would.
 function stamp() {
   const hash = createHash('sha256')
-  const folders = ['include', 'src', 'library', 'addon'].map((name) => join(source, name))
+  const folders = ['include', 'os', 'memory', 'disk', 'wire', 'server', 'client', 'formats', 'c-library', 'addon'].map(
+    (name) => join(source, name),
+  )
   const files = [join(source, 'CMakeLists.txt'), ...folders.flatMap(filesBelow)]
   for (const file of files) hash.update(`${relative(source, file)}\0`).update(readFileSync(file))
   for (const name of ['node-api-headers', 'node-addon-api']) hash.update(require(`${name}/package.json`).version)

@@ -1,7 +1,7 @@
 // Writes docs/errors.md from the table of errors. A test holds the two equal.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { errorTable } from '../placement/errors.ts'
+import { errorTable } from '../common/errors.ts'
 
 const rows = Object.entries(errorTable).map(
   ([code, { status, meaning, action }]) => `| \`${code}\` | ${status} | ${meaning} | ${action} |`,
@@ -10,7 +10,7 @@ const text = `# Errors
 
 Every failure has a stable code. Over HTTP it is in the header \`holdfast-error\` and, on Holdfast's own routes, in the body
 (\`{"error": {"code", "message", "action", "details"}}\`); the command line prints it below the message and exits with 1.
-This page is written from the table in \`placement/errors.ts\` by \`npm run docs\`.
+This page is written from the table in \`common/errors.ts\` by \`npm run docs\`.
 
 | code | HTTP | meaning | what to do |
 |---|---|---|---|

@@ -2,26 +2,27 @@
  * A cluster of real NodeCores and real decisions on a virtual clock and network: built from a scenario, driven by requests and
  * events. Everything is drawn from one seed; one scenario and one seed are one run.
  */
-import { defaultNodeCoreOptions, Interner } from '../node/core/index.ts'
-import type { NodeCoreOptions } from '../node/core/options.ts'
-import { createPrng, type Prng } from '../placement/prng.ts'
-import type { EventLog } from './event-log.ts'
-import { EventQueue } from './event-queue.ts'
+
+import { createPrng, type Prng } from '../common/prng.ts'
+import { defaultNodeCoreOptions, Interner } from '../core/index.ts'
+import type { NodeCoreOptions } from '../core/options.ts'
 import { Metrics } from './metrics/metrics.ts'
-import { defaultNetworkOptions, Network } from './network.ts'
+import { PeerGraph } from './network/connections.ts'
+import { Forming } from './network/forming.ts'
+import { KeptConnections } from './network/kept-connections.ts'
+import { defaultNetworkOptions, Network } from './network/network.ts'
+import { createTopology, type Topology } from './network/topology.ts'
+import { Transport } from './network/transport.ts'
+import type { World } from './node/node-world.ts'
 import { SimNode } from './node/sim-node.ts'
-import type { World } from './node/world.ts'
-import type { Scenario } from './scenario.ts'
-import { PeerGraph } from './world/connections.ts'
-import { Forming } from './world/forming.ts'
+import type { Scenario } from './scenario/scenario.ts'
+import type { EventLog } from './world/event-log.ts'
+import { EventQueue } from './world/event-queue.ts'
 import type { ScenarioInputs } from './world/inputs.ts'
-import { KeptConnections } from './world/kept-connections.ts'
 import { createModels, drawModel, type SimModel } from './world/models.ts'
 import { preload } from './world/preload.ts'
 import { createRequests, type PushedModel, type RequestTable } from './world/requests.ts'
 import { SimOrigin } from './world/sim-origin.ts'
-import { createTopology, type Topology } from './world/topology.ts'
-import { Transport } from './world/transport.ts'
 
 export interface ClusterOptions {
   readonly inputs?: ScenarioInputs

@@ -6,8 +6,8 @@ import { always, atEnd } from './check/checkers.ts'
 import { checkConvergence, publishedNow } from './check/convergence.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
 import { buildResult } from './metrics/build-result.ts'
-import type { RunResult } from './run-result.ts'
-import type { Scenario } from './scenario.ts'
+import type { RunResult } from './metrics/run-result.ts'
+import type { Scenario } from './scenario/scenario.ts'
 import { eventsOf, joinersOf, scheduleEvents } from './world/faults.ts'
 
 export interface RunOptions extends ClusterOptions {

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "dispatcher.h"
-#include "holdfast/session.h"
+#include "client/session.h"
 
 namespace holdfast::addon {
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "holdfast/protocol.h"
+#include "wire/protocol.h"
 
 namespace holdfast::addon {
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "holdfast/digest.h"
-#include "holdfast/fill.h"
-#include "holdfast/status.h"
-#include "holdfast/store.h"
+#include "os/digest.h"
+#include "memory/fill.h"
+#include "os/status.h"
+#include "memory/store.h"
 
 namespace holdfast::addon {
 

@@ -8,9 +8,9 @@
 #include <memory>
 #include <vector>
 
-#include "holdfast/mutex.h"
-#include "holdfast/status.h"
-#include "holdfast/thread_pool.h"
+#include "os/mutex.h"
+#include "os/status.h"
+#include "os/thread_pool.h"
 
 namespace holdfast::addon {
 

@@ -9,8 +9,8 @@
 #include <optional>
 
 #include "dispatcher.h"
-#include "holdfast/client.h"
-#include "holdfast/model_tensors.h"
+#include "client/client.h"
+#include "formats/model_tensors.h"
 
 namespace holdfast::addon {
 

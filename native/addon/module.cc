@@ -4,8 +4,8 @@
 #include "addon_state.h"
 #include "client_wrap.h"
 #include "convert.h"
-#include "holdfast/crash_points.h"
-#include "holdfast/service_notify.h"
+#include "os/crash_points.h"
+#include "os/service_notify.h"
 #include "lease.h"
 #include "store_wrap.h"
 

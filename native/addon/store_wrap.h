@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "dispatcher.h"
-#include "holdfast/store.h"
+#include "memory/store.h"
 
 namespace holdfast::addon {
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "holdfast/tensor_directory.h"
+#include "formats/tensor_directory.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size_bytes) {
   using namespace holdfast;

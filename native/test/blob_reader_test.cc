@@ -1,4 +1,4 @@
-#include "blob_reader.h"
+#include "disk/blob_reader.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

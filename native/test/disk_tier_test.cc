@@ -1,4 +1,4 @@
-#include "holdfast/disk_tier.h"
+#include "disk/disk_tier.h"
 
 #include <fstream>
 

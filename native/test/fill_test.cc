@@ -1,4 +1,4 @@
-#include "holdfast/fill.h"
+#include "memory/fill.h"
 
 #include <algorithm>
 #include <thread>

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "holdfast/sha256.h"
-#include "holdfast/status.h"
+#include "os/sha256.h"
+#include "os/status.h"
 
 namespace holdfast::test {
 

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "holdfast/session.h"
+#include "client/session.h"
 #include "store_fixture.h"
 
 #ifndef F_SEAL_FUTURE_WRITE

@@ -1,4 +1,4 @@
-#include "holdfast/protocol.h"
+#include "wire/protocol.h"
 
 #include <cstring>
 

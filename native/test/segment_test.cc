@@ -1,4 +1,4 @@
-#include "holdfast/segment.h"
+#include "memory/segment.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "harness.h"
-#include "holdfast/unique_fd.h"
+#include "os/unique_fd.h"
 
 namespace holdfast::test {
 

@@ -1,5 +1,5 @@
 // Clients as they should not be: each is closed or refused, and nobody else notices.
-#include "holdfast/server.h"
+#include "server/server.h"
 
 #include <sys/stat.h>
 

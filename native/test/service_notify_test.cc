@@ -1,4 +1,4 @@
-#include "holdfast/service_notify.h"
+#include "os/service_notify.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "harness.h"
-#include "holdfast/unique_fd.h"
+#include "os/unique_fd.h"
 
 namespace holdfast::test {
 

@@ -16,11 +16,11 @@
 #include <vector>
 
 #include "harness.h"
-#include "holdfast/client.h"
-#include "holdfast/mutex.h"
-#include "holdfast/protocol.h"
-#include "holdfast/store.h"
-#include "socket_io.h"
+#include "client/client.h"
+#include "os/mutex.h"
+#include "wire/protocol.h"
+#include "memory/store.h"
+#include "os/socket_io.h"
 
 namespace holdfast::test {
 

@@ -1,4 +1,4 @@
-#include "holdfast/store.h"
+#include "memory/store.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
 /** What one tier would give up now, and why: the policy's own plan and the parts of its scores. Nothing is evicted. */
+
+import type { ModelId } from '../../common/types.ts'
 import type { EvictionPolicy, EvictionReason } from '../../placement/index.ts'
-import type { ModelId } from '../../placement/types.ts'
 import type { WantedTier } from './ports.ts'
 
 export interface EvictionViewPorts {

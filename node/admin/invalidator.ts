@@ -6,11 +6,12 @@
  *   request   JSON {"name": "acme/x:v1", "ref": the record as text, or null}
  *   answer    JSON {"model": digest, "sequence": n}
  */
+
+import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import type { ModelId, NodeId } from '../../common/types.ts'
 import { encodeRef, formatModelName, type ModelName, parseModelName } from '../../origin/index.ts'
-import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
-import type { ModelId, NodeId } from '../../placement/types.ts'
-import type { Log } from '../log.ts'
-import type { AbortOptions } from '../ports.ts'
+import type { AbortOptions } from '../ports/index.ts'
+import type { Log } from '../system/log.ts'
 import type { AdminDirectory } from './ports.ts'
 
 export interface InvalidatorPorts {

@@ -1,6 +1,7 @@
 /** What placement would do on this node now, for people: every decision with its reason and what its sum is made of. */
+
+import type { ModelId } from '../../common/types.ts'
 import type { PlacementDecision } from '../../placement/index.ts'
-import type { ModelId } from '../../placement/types.ts'
 
 export interface PlacementPlanView {
   /** False: only what is pinned is placed (placement.replication). */

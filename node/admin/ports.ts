@@ -1,7 +1,8 @@
 /** What the admin interface needs of the node. Narrow, so that its parts are tested without one. */
+
+import type { ModelId, NodeId, RequestContext, Source } from '../../common/types.ts'
 import type { ModelName, ModelReference, Ref } from '../../origin/index.ts'
-import type { ModelId, NodeId, RequestContext, Source } from '../../placement/types.ts'
-import type { ResolvedModel } from '../cache/model-directory.ts'
+import type { ResolvedModel } from '../models/model-directory.ts'
 
 /** The tiers in which an operator may want a model. 'memory': ready to serve, whatever that takes. */
 export type WantedTier = 'memory' | 'disk'

@@ -5,9 +5,9 @@
  * that is under way.
  */
 import { createHash } from 'node:crypto'
+import type { Sha256 } from '../../common/types.ts'
 import type { BlobState, Store } from '../../native/types.ts'
-import type { Sha256 } from '../../placement/types.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../system/log.ts'
 
 export interface ScrubView {
   readonly state: 'running' | 'done' | 'failed'

@@ -5,8 +5,8 @@
  * A file that cannot be read or is malformed changes nothing: the node goes on with what it had, and says so.
  */
 import { stat } from 'node:fs/promises'
-import type { Log } from '../log.ts'
-import type { Clock } from '../system.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Log } from '../system/log.ts'
 
 export interface SecretFilesOptions {
   /** How soon a changed file counts. A stat costs microseconds. */

@@ -1,9 +1,10 @@
 /** A node on one screen: what it is, how full its tiers are, whom it sees, what it holds. */
+
+import type { NodeId, Zone } from '../../common/types.ts'
+import type { ResidentModel } from '../../core/events.ts'
 import type { StoreStats } from '../../native/types.ts'
-import type { NodeId, Zone } from '../../placement/types.ts'
-import type { ResidentModel } from '../core/events.ts'
-import type { ClusterMember } from '../serving/node-views.ts'
-import type { PinView } from './pin-board.ts'
+import type { PinView } from './node-pins.ts'
+import type { ClusterMember } from './node-views.ts'
 
 /** What does not change while the node runs, and what only the daemon knows. */
 export interface StatusFacts {

@@ -2,14 +2,14 @@
  * Drives the protocol core: turns what the network does into events, carries out the effects, and keeps everything on one
  * queue, so that the core is never entered twice. All state of the protocol is in the core; this file only waits and calls.
  */
-import { assertInvariant, HoldfastError, isHoldfastError } from '../../placement/errors.ts'
-import type { ModelId, NodeId, RequestContext } from '../../placement/types.ts'
-import type { DigestItem, DigestRange, Effect, EntryKind, Event, FetchChunk, SealedEntry } from '../core/events.ts'
-import type { NodeCore } from '../core/index.ts'
-import type { Log } from '../log.ts'
-import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports.ts'
-import type { Clock } from '../system.ts'
-import type { MeshKeeper } from './mesh-keeper.ts'
+import { assertInvariant, HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import type { ModelId, NodeId, RequestContext } from '../../common/types.ts'
+import type { DigestItem, DigestRange, Effect, EntryKind, Event, FetchChunk, SealedEntry } from '../../core/events.ts'
+import type { NodeCore } from '../../core/index.ts'
+import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports/index.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Log } from '../system/log.ts'
+import type { MeshKeeper } from './connection-manager.ts'
 
 export interface Digest {
   readonly items: readonly DigestItem[]

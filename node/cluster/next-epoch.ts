@@ -2,8 +2,8 @@
  * The epoch of this start: higher than of every earlier one, also when the clock was set back or the state was lost. Wall-clock
  * seconds are far ahead of any count of restarts, so either source alone is enough to rise.
  */
-import type { StateStore } from '../ports.ts'
-import type { Clock } from '../system.ts'
+import type { StateStore } from '../ports/index.ts'
+import type { Clock } from '../system/clock.ts'
 
 const key = 'node/epoch'
 

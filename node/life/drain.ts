@@ -8,12 +8,12 @@
  * Then the parts stop, the reverse of their start.
  */
 import type { CoreDriver } from '../cluster/core-driver.ts'
-import type { LocalStateTeller } from '../cluster/local-state.ts'
-import type { Log } from '../log.ts'
-import type { Clock } from '../system.ts'
+import type { LocalStateTeller } from '../cluster/state-reporter.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Log } from '../system/log.ts'
 import type { Handover } from './handover.ts'
 import type { ServiceManager } from './service-manager.ts'
-import { endsWithin } from './within.ts'
+import { endsWithin } from './with-timeout.ts'
 
 export interface DrainPorts {
   readonly teller: Pick<LocalStateTeller, 'drain' | 'stop'>

@@ -5,20 +5,26 @@
  *
  *   take  request: {version: 1, model: 32 bytes}    answer: {version: 1} at once; the fetch goes on afterwards
  */
+
+import { HoldfastError } from '../../common/errors.ts'
+import { isReadableVersion, spokenVersion } from '../../common/protocol-version.ts'
+import type { ModelId, NodeId } from '../../common/types.ts'
+import type { NodeCore } from '../../core/index.ts'
 import type { Store } from '../../native/types.ts'
 import { manifestSizeBytes } from '../../origin/index.ts'
-import { HoldfastError } from '../../placement/errors.ts'
-import { type HandoverModel, type HandoverStep, type HandoverTaker, planHandover } from '../../placement/handover.ts'
-import type { ModelId, NodeId } from '../../placement/types.ts'
-import type { ModelCache } from '../cache/model-cache.ts'
-import type { ModelDirectory } from '../cache/model-directory.ts'
+import {
+  type HandoverModel,
+  type HandoverStep,
+  type HandoverTaker,
+  planHandover,
+} from '../../placement/replication/handover.ts'
 import type { CoreDriver } from '../cluster/core-driver.ts'
-import type { NodeCore } from '../core/index.ts'
-import type { Log } from '../log.ts'
+import type { ModelCache } from '../models/model-cache.ts'
+import type { ModelDirectory } from '../models/model-directory.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../net/cbor.ts'
-import type { ClusterNetwork } from '../ports.ts'
-import { isReadableVersion, spokenVersion } from '../protocol-version.ts'
-import type { Clock } from '../system.ts'
+import type { ClusterNetwork } from '../ports/index.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Log } from '../system/log.ts'
 
 export interface HandoverPorts {
   readonly core: Pick<NodeCore, 'members' | 'holders' | 'clusterDemandOf'>

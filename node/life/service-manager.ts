@@ -4,8 +4,9 @@
  *
  * Without $NOTIFY_SOCKET everything here does nothing. A manager that does not listen costs a log line, never the node.
  */
-import type { Log } from '../log.ts'
-import type { Clock } from '../system.ts'
+
+import type { Clock } from '../system/clock.ts'
+import type { Log } from '../system/log.ts'
 
 export interface ServiceManagerPorts {
   /** Sends one datagram; throws when nobody listens. */

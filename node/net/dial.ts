@@ -2,8 +2,8 @@
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { HoldfastError } from '../../placement/errors.ts'
-import type { NodeId } from '../../placement/types.ts'
+import { HoldfastError } from '../../common/errors.ts'
+import type { NodeId } from '../../common/types.ts'
 import type { Refusal } from './admission.ts'
 
 /** PEER_UNREACHABLE for what is no node id. */

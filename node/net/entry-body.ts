@@ -3,8 +3,8 @@
  * 38 KB instead of 110 KB of JSON. Keys that this version does not know are ignored, so that a later one can add some.
  */
 
-import type { ModelId, Tier } from '../../placement/types.ts'
-import type { DemandBody, Entry, EntryKind, ResidencyBody, SuspicionBody } from '../core/events.ts'
+import type { ModelId, Tier } from '../../common/types.ts'
+import type { DemandBody, Entry, EntryKind, ResidencyBody, SuspicionBody } from '../../core/events.ts'
 import { isBytes, isCount, isPlainMap, malformed, type PlainMap } from './cbor.ts'
 import { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode } from './node-id.ts'
 
@@ -32,7 +32,7 @@ export function encodeBody(entry: Entry): PlainMap {
   }
 }
 
-/** From columns to rows. Which values they may hold is checked with the whole entry (node/core/entry-check.ts). */
+/** From columns to rows. Which values they may hold is checked with the whole entry (core/cluster/entry-check.ts). */
 export function decodeBody(kind: EntryKind, value: unknown): unknown {
   if (!isPlainMap(value)) throw malformed('entry', 'its body is no map')
   switch (kind) {

@@ -11,9 +11,9 @@
  */
 import { createHash } from 'node:crypto'
 import { type GossipSub, gossipsub, type Message, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
-import { HoldfastError } from '../../placement/errors.ts'
-import type { NodeId } from '../../placement/types.ts'
-import type { Log } from '../log.ts'
+import { HoldfastError } from '../../common/errors.ts'
+import type { NodeId } from '../../common/types.ts'
+import type { Log } from '../system/log.ts'
 
 export interface GossipOptions {
   /** One message. Room for the largest entry and its frame. */
@@ -30,7 +30,7 @@ const messagesPerTransfer = 4
  * What a node receives grows with the copies of a message: a node hears it from all neighbours in the mesh but those it passed it on
  * to, three times with four neighbours and five with gossipsub's six. Four random neighbours keep a thousand nodes together, every
  * own message goes to all connected nodes besides, and reconciliation repairs what is lost all the same. By default each heartbeat
- * tells the ids of three seconds to a quarter of all peers: with 64 peers that is more than the messages. sim/sim-gossip.ts counts
+ * tells the ids of three seconds to a quarter of all peers: with 64 peers that is more than the messages. sim/network/gossip.ts counts
  * with these numbers.
  */
 const mesh = {

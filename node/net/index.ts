@@ -1,7 +1,6 @@
-export { type BulkOptions, type BulkPorts, createTlsBulkTransport, defaultBulkOptions } from './bulk/index.ts'
+export { type BulkOptions, type BulkPorts, createTlsBulkTransport, defaultBulkOptions } from '../transfer/bulk/index.ts'
 export { ClusterKey } from './cluster-key.ts'
 export { ClusterKeyring, parseClusterKeys, readClusterKeys } from './cluster-keyring.ts'
-export { type Digest, type DigestLimits, decodeDigest, defaultDigestLimits, encodeDigest } from './digest-codec.ts'
 export {
   createSeal,
   decodeEntries,
@@ -18,3 +17,10 @@ export {
   type NetworkOptions,
   type NetworkPorts,
 } from './libp2p-network.ts'
+export {
+  type Digest,
+  type DigestLimits,
+  decodeDigest,
+  defaultDigestLimits,
+  encodeDigest,
+} from './version-summary-codec.ts'

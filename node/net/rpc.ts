@@ -9,11 +9,11 @@
  * does. A handler's signal fires when its caller is gone.
  */
 import type { Libp2p, PeerId, Stream } from '@libp2p/interface'
-import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
-import type { NodeId } from '../../placement/types.ts'
-import type { Log } from '../log.ts'
-import type { AbortOptions, ClusterNetwork } from '../ports.ts'
-import type { Clock } from '../system.ts'
+import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import type { NodeId } from '../../common/types.ts'
+import type { AbortOptions, ClusterNetwork } from '../ports/index.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Log } from '../system/log.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeAnswer, encodeRequest } from './rpc-frames.ts'
 import { checkPayload, frameOverheadBytes, RpcServer } from './rpc-server.ts'

@@ -1,5 +1,5 @@
 /** The datatypes of the Open Inference Protocol V2: their size, and what ONNX Runtime calls them. */
-import type { Datatype } from '../ports.ts'
+import type { Datatype } from '../ports/index.ts'
 
 /** Type names of onnxruntime-node; kept as text so that nothing but the worker processes loads that library. */
 export type OrtType =

@@ -1,11 +1,8 @@
 /** Runs ONNX models in worker processes, in place on the weights that the store of this machine keeps. */
-import type { Runtime } from '../ports.ts'
+import type { Runtime } from '../ports/index.ts'
 import { OnnxRuntime } from './onnx-runtime.ts'
 import { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
 
-export type { OpenWeights, OpenWeightsModule, WeightsLease } from './open-weights.ts'
-export { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
-export { runnableFileOf } from './runnable.ts'
 export {
   defaultInferLimits,
   formatInferResponse,
@@ -14,7 +11,10 @@ export {
   type InferResponseJson,
   type InferResult,
   parseInferRequest,
-} from './v2-json.ts'
+} from '../doors/open-inference/v2-json.ts'
+export type { OpenWeights, OpenWeightsModule, WeightsLease } from './open-weights.ts'
+export { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
+export { runnableFileOf } from './runnable.ts'
 
 export type CreateOnnxRuntimeOptions = Partial<OnnxRuntimeOptions> & Pick<OnnxRuntimeOptions, 'socketPath'>
 

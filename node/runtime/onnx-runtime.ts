@@ -4,8 +4,8 @@
  *
  *   load -> loading -> loaded -> unload: closing (running work ends, nothing new starts) -> gone
  */
-import { HoldfastError } from '../../placement/errors.ts'
-import type { AbortOptions, ModelSignature, Runtime, TensorValue } from '../ports.ts'
+import { HoldfastError } from '../../common/errors.ts'
+import type { AbortOptions, ModelSignature, Runtime, TensorValue } from '../ports/index.ts'
 import { orAborted } from './abort.ts'
 import { checkInputs } from './check-inputs.ts'
 import { deriveModel } from './derive.ts'

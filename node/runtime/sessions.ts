@@ -3,8 +3,8 @@
  * long: the session is released first, then the lease, or ONNX Runtime would read unmapped memory.
  */
 import { InferenceSession } from 'onnxruntime-node'
-import { assertInvariant, HoldfastError, isHoldfastError } from '../../placement/errors.ts'
-import type { ModelSignature, TensorSignature, TensorValue } from '../ports.ts'
+import { assertInvariant, HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import type { ModelSignature, TensorSignature, TensorValue } from '../ports/index.ts'
 import { datatypeOfOrt } from './datatypes.ts'
 import type { OpenWeights, WeightsLease } from './open-weights.ts'
 import { inPlaceOptions } from './session-options.ts'

@@ -1,6 +1,6 @@
 /** Tensors of the port and of ONNX Runtime, in the worker processes. Shares memory with its argument where alignment allows. */
 import { Tensor } from 'onnxruntime-node'
-import type { Datatype, TensorValue } from '../ports.ts'
+import type { Datatype, TensorValue } from '../ports/index.ts'
 import { datatypeOfOrt, datatypeTable } from './datatypes.ts'
 
 const viewOf = {

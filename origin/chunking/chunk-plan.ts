@@ -11,8 +11,8 @@
  * Rejected: content-defined cuts. They find the same borders only after reading every byte, and weights are dense: between
  * two revisions whole tensors change or none.
  */
-import { assertInvariant } from '../../placement/errors.ts'
-import { chunkBytesMax } from '../manifest-limits.ts'
+import { assertInvariant } from '../../common/errors.ts'
+import { chunkBytesMax } from '../manifest/manifest-limits.ts'
 
 export interface ChunkPlanOptions {
   readonly chunkBytesMax: number

@@ -3,11 +3,11 @@
  * then are as dead as any that nothing names. A model whose record another wrote meanwhile keeps its old place, and the
  * old pack with it, until the next gc.
  */
-import { HoldfastError } from '../../placement/errors.ts'
-import type { ModelId } from '../../placement/types.ts'
-import { buildLocations, parseLocations } from '../locations.ts'
-import { locationsKey, packKey } from '../object-key.ts'
-import type { ObjectStore, StoreAbortOptions } from '../object-store.ts'
+import { HoldfastError } from '../../common/errors.ts'
+import type { ModelId } from '../../common/types.ts'
+import { buildLocations, parseLocations } from '../manifest/locations.ts'
+import { locationsKey, packKey } from '../stores/object-key.ts'
+import type { ObjectStore, StoreAbortOptions } from '../stores/object-store.ts'
 import type { Extent } from '../types.ts'
 import { type UsedRange, unionRanges } from './byte-ranges.ts'
 

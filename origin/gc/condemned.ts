@@ -2,12 +2,12 @@
  * Packs that no model needs and that no push can find any more, but that a push which runs since may have found before. Each
  * waits for exactly those pushes.
  */
-import { HoldfastError } from '../../placement/errors.ts'
-import { canonicalBytes } from '../canonical-json.ts'
-import { pathProblem } from '../file-path.ts'
-import { HostileJson } from '../hostile-json.ts'
-import { packFolder } from '../object-key.ts'
-import type { ObjectStore, StoreAbortOptions } from '../object-store.ts'
+import { HoldfastError } from '../../common/errors.ts'
+import { canonicalBytes } from '../manifest/canonical-json.ts'
+import { pathProblem } from '../manifest/file-path.ts'
+import { HostileJson } from '../manifest/hostile-json.ts'
+import { packFolder } from '../stores/object-key.ts'
+import type { ObjectStore, StoreAbortOptions } from '../stores/object-store.ts'
 
 export const condemnedKey = 'gc/condemned.json'
 const schema = 'holdfast.condemned.v1'

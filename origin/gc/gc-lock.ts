@@ -1,7 +1,7 @@
 /** One gc at a time. A gc that died leaves its lock; it is passed over when its heartbeat has been silent long enough. */
-import { HoldfastError } from '../../placement/errors.ts'
-import { Heartbeat, type HeartbeatOptions } from '../heartbeat.ts'
-import type { ObjectStore, ObjectVersion, StoreAbortOptions } from '../object-store.ts'
+import { HoldfastError } from '../../common/errors.ts'
+import { Heartbeat, type HeartbeatOptions } from '../push/heartbeat.ts'
+import type { ObjectStore, ObjectVersion, StoreAbortOptions } from '../stores/object-store.ts'
 
 export const gcLockKey = 'gc/lock.json'
 const clockKey = 'gc/clock.json'

@@ -1,8 +1,8 @@
 /** Takes packs out of what pushes look at: the shards of the chunk index, and the records of pushes. */
-import { HoldfastError } from '../../placement/errors.ts'
-import { type ChunkShard, chunkShardBytesMax, encodeChunkShard, parseChunkShard } from '../chunk-index-shard.ts'
+import { HoldfastError } from '../../common/errors.ts'
 import { mapLimited } from '../concurrency.ts'
-import type { ObjectStore, StoreAbortOptions } from '../object-store.ts'
+import { type ChunkShard, chunkShardBytesMax, encodeChunkShard, parseChunkShard } from '../push/chunk-index-shard.ts'
+import type { ObjectStore, StoreAbortOptions } from '../stores/object-store.ts'
 import type { Extent } from '../types.ts'
 
 /** Where a chunk of a doomed pack lies from now on; null when it goes with the pack. */

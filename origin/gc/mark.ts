@@ -2,12 +2,12 @@
  * What the refs of an origin reach: manifests, and the bytes of objects that their locations name. A ref or record that
  * cannot be read stops gc, since nobody knows what it means; a record that is not there protects nothing.
  */
-import { HoldfastError, isHoldfastError } from '../../placement/errors.ts'
-import type { ModelId } from '../../placement/types.ts'
+import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import type { ModelId } from '../../common/types.ts'
 import { mapLimited } from '../concurrency.ts'
-import { formatModelName } from '../model-name.ts'
-import type { StoreAbortOptions } from '../object-store.ts'
 import type { Origin } from '../origin.ts'
+import { formatModelName } from '../refs/model-name.ts'
+import type { StoreAbortOptions } from '../stores/object-store.ts'
 import type { Locations } from '../types.ts'
 import type { UsedRange } from './byte-ranges.ts'
 

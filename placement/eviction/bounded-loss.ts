@@ -9,7 +9,7 @@
  *
  * Always the cheapest set was tried: replays of functions waited 5 to 8 % longer. With the bound at 2 it is less than 1 %.
  */
-import { compareIds } from '../cost.ts'
+import { compareIds } from '../cost/cost.ts'
 import { spareNeedless } from './heap-plan.ts'
 import { leastCover } from './least-cover.ts'
 import type { EvictionPlan, EvictionRequest, Victim } from './types.ts'

@@ -15,9 +15,9 @@
  *
  * Ties go by model id.
  */
-import { assertInvariant } from '../errors.ts'
-import { ReturnEstimator, type ReturnOptions } from '../return-estimator.ts'
-import type { ModelId } from '../types.ts'
+import { assertInvariant } from '../../common/errors.ts'
+import type { ModelId } from '../../common/types.ts'
+import { ReturnEstimator, type ReturnOptions } from '../demand/gap-demand.ts'
 import { type BoundedLossOptions, boundLoss, defaultBoundedLossOptions } from './bounded-loss.ts'
 import { assertCost, type PlannedEntry, planFromHeap, type Verdict } from './heap-plan.ts'
 import { LazyHeap } from './lazy-heap.ts'

@@ -14,9 +14,10 @@
  * Two heaps, because a model changes from one order to the other by time alone: all by their last request, all by the end of their
  * window. A request raises both, except when the window shrinks by more than time has passed.
  */
-import { compareIds } from '../cost.ts'
-import { assertInvariant } from '../errors.ts'
-import type { ModelId } from '../types.ts'
+
+import { assertInvariant } from '../../common/errors.ts'
+import type { ModelId } from '../../common/types.ts'
+import { compareIds } from '../cost/cost.ts'
 import { planFromHeap } from './heap-plan.ts'
 import { LazyHeap } from './lazy-heap.ts'
 import { type RankedEntry, RankedPolicy, rankedEntry } from './ranked-policy.ts'

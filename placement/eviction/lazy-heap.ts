@@ -7,9 +7,10 @@
  *
  * Order: key, then tie, then model id; so it is total, and equal on every machine.
  */
-import { compareIds } from '../cost.ts'
-import { assertInvariant } from '../errors.ts'
-import type { ModelId } from '../types.ts'
+
+import { assertInvariant } from '../../common/errors.ts'
+import type { ModelId } from '../../common/types.ts'
+import { compareIds } from '../cost/cost.ts'
 
 export interface HeapEntry {
   readonly model: ModelId

@@ -1,5 +1,5 @@
 /** All know what all have: in a cluster that is whole and had quiet time. */
-import { compareVersions, type DigestItem } from '../../node/core/index.ts'
+import { compareVersions, type DigestItem } from '../../core/index.ts'
 import type { Cluster } from '../cluster.ts'
 
 /** The newest entries anywhere, by kind and node. */

@@ -1,5 +1,7 @@
 /** Makes the result of a run from its counters: sums, shares, quantiles, and the same by node, zone, decile and time. */
 import { type Cluster, zonesOf } from '../cluster.ts'
+import { Histogram, rounded } from './histogram.ts'
+import type { Metrics } from './metrics.ts'
 import {
   type DecileFigures,
   failureNames,
@@ -10,9 +12,7 @@ import {
   servedFromNames,
   type TimelineBucket,
   type ZoneFigures,
-} from '../run-result.ts'
-import { Histogram, rounded } from './histogram.ts'
-import type { Metrics } from './metrics.ts'
+} from './run-result.ts'
 
 export function buildResult(cluster: Cluster): RunResult {
   const { scenario, topology, models, nodes, metrics } = cluster

@@ -2,7 +2,7 @@
  * A histogram of milliseconds on a logarithmic scale: 32 bins to a doubling, from a microsecond to a year, so that a quantile is off
  * by at most 1.1 %. Nothing at all has a bin of its own. Fixed size, two operations per value.
  */
-import type { DelayFigures } from '../run-result.ts'
+import type { DelayFigures } from './run-result.ts'
 
 const binsPerOctave = 32
 const leastMs = 0.001

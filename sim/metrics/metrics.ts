@@ -2,6 +2,8 @@
  * Counts what happens in a run, in tables by node, by model and by time. A request costs a few additions; nothing is kept per
  * request. What happens in the warm-up counts in the timeline only.
  */
+
+import { Histogram } from './histogram.ts'
 import {
   type Finding,
   failureNames,
@@ -9,8 +11,7 @@ import {
   type RequestFailure,
   type ServedFrom,
   servedFromNames,
-} from '../run-result.ts'
-import { Histogram } from './histogram.ts'
+} from './run-result.ts'
 
 export interface MetricsOptions {
   readonly nodeCount: number

@@ -5,9 +5,10 @@
  * requests at once, while all that it knows lies in the cache; request by request, another node's numbers would be fetched each time, and
  * that took longer than all the rest of a request.
  */
-import { DemandEstimator, type ModelRate } from '../../placement/demand.ts'
+
+import type { ModelId } from '../../common/types.ts'
+import { DemandEstimator, type ModelRate } from '../../placement/demand/rate-demand.ts'
 import type { EvictionPolicy } from '../../placement/eviction/index.ts'
-import type { ModelId } from '../../placement/types.ts'
 import type { SimModel } from '../world/models.ts'
 
 export interface Learners {

@@ -2,12 +2,13 @@
  * The bytes of one simulated node: which chunks of which models it stores, asking others for chunks, and serving them. The store
  * verifies every chunk as the native one does: what is not the announced digest is reported and never kept.
  */
-import type { Effect, FetchChunk } from '../../node/core/index.ts'
-import type { ModelId } from '../../placement/types.ts'
+
+import type { ModelId } from '../../common/types.ts'
+import type { Effect, FetchChunk } from '../../core/index.ts'
 import type { SimModel } from '../world/models.ts'
 import type { OriginAnswer } from '../world/sim-origin.ts'
+import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
-import type { World } from './world.ts'
 
 type GetChunk = Extract<Effect, { kind: 'get-chunk' }>
 

@@ -1,12 +1,12 @@
 /**
- * From names to manifests on one simulated node, as node/cache/model-directory.ts does it: a tag that was not looked up for a while
+ * From names to manifests on one simulated node, as node/models/model-directory.ts does it: a tag that was not looked up for a while
  * is asked of the origin, and a manifest that is not known here of the nearest holder, or of the origin when there is none. One
  * look-up serves all who wait for it. While the origin is away nobody waits for what is known already; what is not is
  * asked of the nearest peers at once, of which one knows it.
  */
 import type { SimModel } from '../world/models.ts'
+import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
-import type { World } from './world.ts'
 
 /** As in the daemon's PeerDirectoryOptions. */
 const refPeersMax = 8

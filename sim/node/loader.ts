@@ -10,9 +10,9 @@
  * from any tier while it loads.
  */
 import type { SimModel } from '../world/models.ts'
+import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
 import type { Tier } from './tier.ts'
-import type { World } from './world.ts'
 
 /** From where most of the bytes came; null when the model cannot be had. */
 export type LoadSource = 'disk' | 'peer' | 'origin' | null

@@ -1,10 +1,11 @@
 /** What one simulated node says: its residency and load, as the daemon tells its core, and the messages of the core to other nodes. */
-import { digestBytes, entriesBytes, entryBytes } from '../../node/core/entry-size.ts'
-import type { Effect, Entry, ResidentModel, SealedEntry, StateBody } from '../../node/core/index.ts'
-import type { NodeId } from '../../placement/types.ts'
-import type { GossipMessage } from '../sim-gossip.ts'
+
+import type { NodeId } from '../../common/types.ts'
+import { digestBytes, entriesBytes, entryBytes } from '../../core/cluster/entry-size.ts'
+import type { Effect, Entry, ResidentModel, SealedEntry, StateBody } from '../../core/index.ts'
+import type { GossipMessage } from '../network/gossip.ts'
+import type { World } from './node-world.ts'
 import type { SimNode, TimelessEvent } from './sim-node.ts'
-import type { World } from './world.ts'
 
 type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 

@@ -2,16 +2,17 @@
  * Placement rounds of one simulated node: the view that node/core builds, the decisions of placement/, and what they mean here.
  * The daemon's driver does the same with its cache.
  */
-import { PlacementMemory } from '../../placement/placement-memory.ts'
-import { defaultPlacementOptions, type PlacementOptions } from '../../placement/placement-options.ts'
-import type { PlacementDecision, PlacementView, RoomView } from '../../placement/placement-view.ts'
-import { planPlacement } from '../../placement/plan-placement.ts'
-import type { Prng } from '../../placement/prng.ts'
-import { badScenario } from '../scenario-fields.ts'
+
+import type { Prng } from '../../common/prng.ts'
+import { PlacementMemory } from '../../placement/replication/placement-memory.ts'
+import { defaultPlacementOptions, type PlacementOptions } from '../../placement/replication/placement-options.ts'
+import type { PlacementDecision, PlacementView, RoomView } from '../../placement/replication/placement-view.ts'
+import { planPlacement } from '../../placement/replication/plan-placement.ts'
+import { badScenario } from '../scenario/scenario-fields.ts'
 import type { SimModel } from '../world/models.ts'
+import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
 import type { Tier } from './tier.ts'
-import type { World } from './world.ts'
 
 const pinPrefix = 'sha256:'
 

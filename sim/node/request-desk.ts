@@ -6,13 +6,13 @@
  * The hot path, a model that is ready and a worker that is free, decides what placement's route() would: nothing can be expected
  * to be sooner than at once.
  */
-import type { Prng } from '../../placement/prng.ts'
-import { type RouteDecision, route } from '../../placement/route.ts'
-import type { NodeId } from '../../placement/types.ts'
-import type { RequestFailure, ServedFrom } from '../run-result.ts'
+import type { Prng } from '../../common/prng.ts'
+import type { NodeId } from '../../common/types.ts'
+import { type RouteDecision, route } from '../../placement/routing/route.ts'
+import type { RequestFailure, ServedFrom } from '../metrics/run-result.ts'
 import type { SimModel } from '../world/models.ts'
+import type { World } from './node-world.ts'
 import type { Copy, SimNode } from './sim-node.ts'
-import type { World } from './world.ts'
 
 interface OpenRequest {
   readonly model: SimModel

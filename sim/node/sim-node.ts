@@ -4,17 +4,10 @@
  * chunk-mover.ts.
  */
 
-import {
-  type Effect,
-  type Event,
-  NodeCore,
-  type ResidentModel,
-  type Seal,
-  type SealedEntry,
-} from '../../node/core/index.ts'
+import type { Prng } from '../../common/prng.ts'
+import type { ModelId, NodeId } from '../../common/types.ts'
+import { type Effect, type Event, NodeCore, type ResidentModel, type Seal, type SealedEntry } from '../../core/index.ts'
 import { createEvictionPolicy, type EvictionPolicy } from '../../placement/eviction/index.ts'
-import type { Prng } from '../../placement/prng.ts'
-import type { ModelId, NodeId } from '../../placement/types.ts'
 import type { SimModel } from '../world/models.ts'
 import { Asked, ToldDemand } from './asked.ts'
 import { ChunkMover } from './chunk-mover.ts'
@@ -22,11 +15,11 @@ import { copyWorth } from './copy-worth.ts'
 import { Directory } from './directory.ts'
 import { Loader } from './loader.ts'
 import { Messenger } from './messenger.ts'
+import type { World } from './node-world.ts'
 import { Placer } from './placer.ts'
 import { RequestDesk } from './request-desk.ts'
 import { Tier } from './tier.ts'
 import { Workers } from './workers.ts'
-import type { World } from './world.ts'
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 export type TimelessEvent = DistributiveOmit<Event, 'nowMs'>

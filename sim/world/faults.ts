@@ -1,5 +1,5 @@
 /** What happens to the world: the events of a scenario, and faults drawn at its rates, each begun and ended on the virtual clock. */
-import type { Prng } from '../../placement/prng.ts'
+import type { Prng } from '../../common/prng.ts'
 import type { Cluster } from '../cluster.ts'
 import { leave } from '../node/leave.ts'
 import type { SimNode } from '../node/sim-node.ts'
@@ -10,7 +10,7 @@ import {
   parseScenario,
   type Scenario,
   type ScenarioEvent,
-} from '../scenario.ts'
+} from '../scenario/scenario.ts'
 import { nodesOf } from './targets.ts'
 
 const nobody: EventTarget = { node: null, site: null, zone: null, count: null }

@@ -1,6 +1,7 @@
 /** What a scenario takes from files, read by somebody else: the simulator itself touches no file. */
-import type { Trace } from '../trace.ts'
-import type { City } from './cities.ts'
+
+import type { City } from '../network/cities.ts'
+import type { Trace } from '../traces/trace.ts'
 
 /** Measured round trips between named places. A pair that was not measured is reckoned from the distance. */
 export interface RttTable {

@@ -1,9 +1,10 @@
 /** The models of a simulated world: identity, size, what they cost to start and to run, and their chunks, drawn from one seed. */
-import type { FetchChunk, ResidentModel } from '../../node/core/events.ts'
-import type { Prng } from '../../placement/prng.ts'
-import type { ModelId, Sha256 } from '../../placement/types.ts'
-import type { ModelsSpec } from '../scenario.ts'
-import type { TraceModel } from '../trace.ts'
+
+import type { Prng } from '../../common/prng.ts'
+import type { ModelId, Sha256 } from '../../common/types.ts'
+import type { FetchChunk, ResidentModel } from '../../core/events.ts'
+import type { ModelsSpec } from '../scenario/scenario.ts'
+import type { TraceModel } from '../traces/trace.ts'
 
 export class SimModel {
   /** Place in the world's list of models, and in every table by model. */

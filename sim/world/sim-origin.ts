@@ -1,10 +1,11 @@
 /** The simulated origin: far away, limited, charging for what it sends, and sometimes not there. */
-import type { EventQueue } from '../event-queue.ts'
+
 import type { Metrics } from '../metrics/metrics.ts'
-import type { OriginSpec } from '../scenario.ts'
-import { KeptConnections } from './kept-connections.ts'
-import type { Topology } from './topology.ts'
-import type { Transport } from './transport.ts'
+import { KeptConnections } from '../network/kept-connections.ts'
+import type { Topology } from '../network/topology.ts'
+import type { Transport } from '../network/transport.ts'
+import type { OriginSpec } from '../scenario/scenario.ts'
+import type { EventQueue } from './event-queue.ts'
 
 export type OriginAnswer = 'arrived' | 'closed' | 'unavailable'
 

@@ -1,8 +1,8 @@
 /** The nodes that an event of a scenario means. */
-import type { Prng } from '../../placement/prng.ts'
-import type { EventTarget } from '../scenario.ts'
-import { badScenario } from '../scenario-fields.ts'
-import type { Topology } from './topology.ts'
+import type { Prng } from '../../common/prng.ts'
+import type { Topology } from '../network/topology.ts'
+import type { EventTarget } from '../scenario/scenario.ts'
+import { badScenario } from '../scenario/scenario-fields.ts'
 
 /** One node, all of a site or zone, so many drawn ones, or all when nothing is said. In order of their index. */
 export function nodesOf({ node, site, zone, count }: EventTarget, topology: Topology, random: Prng): number[] {

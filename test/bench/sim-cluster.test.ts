@@ -1,6 +1,6 @@
 /** The benches of the simulated cluster run, on short runs of the same worlds; what they show is shown by the long ones. */
 import { expect, test } from 'vitest'
-import { gainRows, joinLeaveRow, rejectRows, staleRows } from '../../node/bench/sim-cluster.ts'
+import { gainRows, joinLeaveRow, rejectRows, staleRows } from '../../bench/sim-cluster.ts'
 
 const context = { tiny: true, say: () => {} }
 

@@ -1,6 +1,6 @@
 /** The bench of scale, small: its rows are there and say something. */
 import { expect, it } from 'vitest'
-import { simScaleBench } from '../../node/bench/sim-scale.ts'
+import { simScaleBench } from '../../bench/sim-scale.ts'
 
 it('gives every row, and what must hold on any machine holds', async () => {
   const said: string[] = []

@@ -1,5 +1,5 @@
 import { ClusterKey } from '../../node/net/index.ts'
-import { BulkNodes } from '../node/net/bulk/bulk-nodes.ts'
+import { BulkNodes } from '../node/transfer/bulk/bulk-nodes.ts'
 import { testBulkTransport } from './bulk-transport.suite.ts'
 
 testBulkTransport('TLS of Node', () => {

@@ -1,8 +1,8 @@
 /** What every BulkTransport must do. The fixture makes nodes of one cluster, and one of another. */
 import { createHash, randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { BulkTransport, ChunkRequest, ServeChunk } from '../../node/ports.ts'
-import { HoldfastError } from '../../placement/errors.ts'
+import { HoldfastError } from '../../common/errors.ts'
+import type { BulkTransport, ChunkRequest, ServeChunk } from '../../node/ports/index.ts'
 
 export interface BulkNode {
   readonly node: string

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
+import { createPrng } from '../../common/prng.ts'
+import type { ModelId } from '../../common/types.ts'
+import type { ChunkFailure, FetchChunk } from '../../core/events.ts'
+import { NodeCore, type ResidentModel } from '../../core/index.ts'
+import { MeshKeeper } from '../../node/cluster/connection-manager.ts'
 import { CoreDriver } from '../../node/cluster/core-driver.ts'
-import { MeshKeeper } from '../../node/cluster/mesh-keeper.ts'
-import type { ChunkFailure, FetchChunk } from '../../node/core/events.ts'
-import { NodeCore, type ResidentModel } from '../../node/core/index.ts'
-import { silentLog } from '../../node/log.ts'
 import {
   ClusterKey,
   createLibp2pNetwork,
@@ -15,10 +16,9 @@ import {
   encodeEntries,
   Identity,
 } from '../../node/net/index.ts'
-import type { BulkTransport } from '../../node/ports.ts'
-import { systemClock } from '../../node/system.ts'
-import { createPrng } from '../../placement/prng.ts'
-import type { ModelId } from '../../placement/types.ts'
+import type { BulkTransport } from '../../node/ports/index.ts'
+import { systemClock } from '../../node/system/clock.ts'
+import { silentLog } from '../../node/system/log.ts'
 import { until } from '../support/until.ts'
 import { type CarriedCluster, testCarriedCluster } from './carried-cluster.suite.ts'
 

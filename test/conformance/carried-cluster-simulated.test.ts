@@ -1,4 +1,4 @@
-import type { ModelId } from '../../placement/types.ts'
+import type { ModelId } from '../../common/types.ts'
 import { Cluster, parseScenario } from '../../sim/index.ts'
 import type { SimNode } from '../../sim/node/sim-node.ts'
 import { type CarriedCluster, type CarriedNode, testCarriedCluster } from './carried-cluster.suite.ts'

@@ -3,8 +3,8 @@
  * driver, or the virtual network of the simulator. That both pass is what lets a simulated cluster speak for a real one.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { NodeCore } from '../../node/core/index.ts'
-import type { ModelId, NodeId } from '../../placement/types.ts'
+import type { ModelId, NodeId } from '../../common/types.ts'
+import type { NodeCore } from '../../core/index.ts'
 
 export interface CarriedNode {
   readonly id: NodeId

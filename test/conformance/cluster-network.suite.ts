@@ -1,7 +1,7 @@
 /** What every ClusterNetwork must do, real or simulated. The fixture makes nodes of one cluster and connects them. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { ClusterNetwork, ClusterNetworkEvents } from '../../node/ports.ts'
-import { HoldfastError } from '../../placement/errors.ts'
+import { HoldfastError } from '../../common/errors.ts'
+import type { ClusterNetwork, ClusterNetworkEvents } from '../../node/ports/index.ts'
 import type { EventLog } from '../node/net/event-log.ts'
 
 export interface NetworkNode {

@@ -1,7 +1,7 @@
 /** What every ObjectStore must do. The factory makes an empty store, and another view of the same one as a second process has it. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { HoldfastError } from '../../common/errors.ts'
 import type { ObjectStore } from '../../origin/index.ts'
-import { HoldfastError } from '../../placement/errors.ts'
 
 export interface ObjectStoreFixture {
   readonly store: ObjectStore

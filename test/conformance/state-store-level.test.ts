@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { StateStore } from '../../node/ports.ts'
+import type { StateStore } from '../../node/ports/index.ts'
 import { openLevelState } from '../../node/state/index.ts'
 import { testStateStore } from './state-store.suite.ts'
 

@@ -1,7 +1,7 @@
 /** What every StateStore must do. `open` opens the same place again after close(). */
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { StateStore } from '../../node/ports.ts'
+import type { StateStore } from '../../node/ports/index.ts'
 
 export interface StateFixture {
   open(): Promise<StateStore>

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createProgram } from '../../node/cli/program.ts'
+import { createProgram } from '../../cli/program.ts'
 import { checkOptions, loadConfig } from '../../node/config/index.ts'
 import { commandsDocument, helpAfterOptions } from '../../scripts/commands-document.ts'
 import { configDocument } from '../../scripts/config-document.ts'

@@ -1,7 +1,7 @@
 /** The main job with real processes and sockets: push, serve, share between peers, go on when things break. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { InferBody } from '../../node/demo/ask.ts'
+import type { InferBody } from '../../demo/ask.ts'
 import { until } from '../support/until.ts'
 import { ClusterFixture, getJson } from './cluster-fixture.ts'
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { SpawnedNode } from '../../node/demo/spawn-node.ts'
+import type { SpawnedNode } from '../../demo/spawn-node.ts'
 import { until } from '../support/until.ts'
 import { ClusterFixture, getJson } from './cluster-fixture.ts'
 

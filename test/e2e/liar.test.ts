@@ -4,11 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { open } from '../../node/client/index.ts'
+import { open } from '../../clients/node/index.ts'
+import { NodeCore } from '../../core/index.ts'
+import { MeshKeeper } from '../../node/cluster/connection-manager.ts'
 import { CoreDriver } from '../../node/cluster/core-driver.ts'
-import { MeshKeeper } from '../../node/cluster/mesh-keeper.ts'
-import { NodeCore } from '../../node/core/index.ts'
-import { silentLog } from '../../node/log.ts'
 import {
   type ClusterKey,
   createLibp2pNetwork,
@@ -20,7 +19,8 @@ import {
   encodeEntries,
   loadIdentity,
 } from '../../node/net/index.ts'
-import { systemClock } from '../../node/system.ts'
+import { systemClock } from '../../node/system/clock.ts'
+import { silentLog } from '../../node/system/log.ts'
 import { createPrng, DemandEstimator } from '../../placement/index.ts'
 import { until } from '../support/until.ts'
 import { ClusterFixture } from './cluster-fixture.ts'

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { open } from '../../node/client/index.ts'
+import { open } from '../../clients/node/index.ts'
 import { until } from '../support/until.ts'
 import { ClusterFixture } from './cluster-fixture.ts'
 
@@ -19,7 +19,7 @@ afterEach(async () => {
 
 /** A process that opens a model, says so, and waits to be killed. */
 const holderProgram = `
-import { open } from ${JSON.stringify(join(import.meta.dirname, '..', '..', 'node', 'client', 'index.ts'))}
+import { open } from ${JSON.stringify(join(import.meta.dirname, '..', '..', 'clients', 'node', 'index.ts'))}
 const model = await open(process.argv[1], { socketPath: process.argv[2] })
 console.log('open ' + model.files.length)
 setInterval(() => model.files[0].bytes[0], 1000)

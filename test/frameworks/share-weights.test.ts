@@ -12,8 +12,8 @@ import {
   onnxCommand,
   runReady,
   torchCommand,
-} from '../../node/bench/store/framework-runs.ts'
-import type { SpawnedNode } from '../../node/demo/spawn-node.ts'
+} from '../../bench/store/framework-runs.ts'
+import type { SpawnedNode } from '../../demo/spawn-node.ts'
 import { deriveModel } from '../../node/runtime/derive.ts'
 import { ClusterFixture } from '../e2e/cluster-fixture.ts'
 

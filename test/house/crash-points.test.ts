@@ -1,9 +1,9 @@
 /** A write without a crash point would be a moment that no test lets the node die at: there are none. */
 import { describe, expect, it } from 'vitest'
-import { crashPoints } from '../../node/crash-point.ts'
+import { crashPoints } from '../../node/system/crash-point.ts'
 import { readSource, sourceFiles } from '../support/source-files.ts'
 
-const diskFiles = 'native/src/disk_files.cc'
+const diskFiles = 'native/disk/disk_files.cc'
 /** Calls that change something on disk. */
 const systemWrites =
   /\b(unlink|rename|mkdir|rmdir|fsync|fdatasync|pwrite|write|ftruncate|fallocate|fchmod|chmod|link)\(|O_CREAT/g
@@ -38,7 +38,7 @@ describe('state and secrets', () => {
     const writes =
       /import \{[^}]*\b(writeFile|writeFileSync|rename|link|unlink|appendFile|copyFile|open)\b[^}]*\} from 'node:fs/
     // Besides them the scratch of conversions: a folder that every start removes.
-    const writers = new Set(['node/secret-file.ts', 'node/state/level-state.ts', 'node/cache/derived-forms.ts'])
+    const writers = new Set(['node/system/secret-file.ts', 'node/state/level-state.ts', 'node/models/derived-forms.ts'])
     const breaches = sourceFiles(['node/state', 'node/net', 'node/cluster', 'node/cache'])
       .filter((file) => !writers.has(file))
       .filter((file) => writes.test(readSource(file)))
@@ -46,7 +46,7 @@ describe('state and secrets', () => {
   })
 
   it.each(crashPoints)('passes %s somewhere', (point) => {
-    const passed = ['node/secret-file.ts', 'node/state/level-state.ts'].some((file) =>
+    const passed = ['node/system/secret-file.ts', 'node/state/level-state.ts'].some((file) =>
       readSource(file).includes(`passCrashPoint('${point}')`),
     )
     expect(passed).toBe(true)

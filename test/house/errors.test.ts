@@ -1,6 +1,6 @@
 /** The table of errors and its documentation say the same, and every code is used somewhere. */
 import { describe, expect, it } from 'vitest'
-import { errorTable } from '../../placement/errors.ts'
+import { errorTable } from '../../common/errors.ts'
 import { readSource, sourceFiles } from '../support/source-files.ts'
 
 const documented = [...readSource('docs/errors.md').matchAll(/^\| `([A-Z_]+)` \| (\d+) \| (.*?) \| (.*?) \|$/gm)]
@@ -20,7 +20,7 @@ describe('docs/errors.md', () => {
 describe('the error table', () => {
   it('has no code that nothing uses', () => {
     const text = sourceFiles(['node', 'origin', 'native', 'placement', 'sim'])
-      .filter((file) => file !== 'placement/errors.ts')
+      .filter((file) => file !== 'common/errors.ts')
       .map(readSource)
       .join('\n')
     const native = [...sourceFiles(['native'], '.cc'), ...sourceFiles(['native'], '.h')].map(readSource).join('\n')

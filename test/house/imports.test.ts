@@ -11,15 +11,15 @@ interface Rule {
 }
 
 const shared = [
-  'node/crash-point.ts',
-  'node/make-folder.ts',
-  'node/deadline.ts',
-  'node/log.ts',
-  'node/ports.ts',
-  'node/protocol-version.ts',
-  'node/secret-file.ts',
-  'node/system.ts',
-  'node/version.ts',
+  'node/system/crash-point.ts',
+  'node/system/make-folder.ts',
+  'common/deadline.ts',
+  'node/system/log.ts',
+  'node/ports/index.ts',
+  'common/protocol-version.ts',
+  'node/system/secret-file.ts',
+  'node/system/clock.ts',
+  'node/system/version.ts',
 ]
 
 const table: readonly Rule[] = [
@@ -31,7 +31,7 @@ const table: readonly Rule[] = [
   { folder: 'node/client', own: ['native/', 'placement/'], packages: ['node:'] },
   {
     folder: 'node/trace',
-    own: ['node/trace/', 'placement/', 'sim/trace.ts', 'sim/workload.ts'],
+    own: ['node/trace/', 'placement/', 'sim/traces/trace.ts', 'sim/traces/workload.ts'],
     packages: ['node:'],
   },
   { folder: 'node/config', own: ['node/config/', 'placement/'], packages: ['node:', 'yaml'] },
@@ -103,7 +103,7 @@ const table: readonly Rule[] = [
       'node/cache/',
       'node/cluster/',
       'node/core/',
-      'node/serving/node-views.ts',
+      'node/admin/node-views.ts',
       'native/types.ts',
       'origin/',
       'placement/',
@@ -150,11 +150,11 @@ describe('the daemon', () => {
     )
 
   it('is imported by the command line only', () => {
-    expect(importersOf('node/daemon.ts')).toEqual(['node/cli/run-node.ts'])
+    expect(importersOf('node/main/daemon.ts')).toEqual(['cli/run-node.ts'])
   })
 
   it('alone uses what node/compose makes', () => {
     const strangers = importersOf('node/compose/').filter((file) => !file.startsWith('node/compose/'))
-    expect(strangers).toEqual(['node/daemon.ts'])
+    expect(strangers).toEqual(['node/main/daemon.ts'])
   })
 })

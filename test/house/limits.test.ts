@@ -18,26 +18,26 @@ interface Limit {
 
 const native = 'native/types.ts'
 const options = 'node/config/options.ts'
-const bulk = 'node/net/bulk/options.ts'
-const bulkTest = 'test/node/net/bulk/tls-bulk-transport.test.ts'
+const bulk = 'node/transfer/bulk/options.ts'
+const bulkTest = 'test/node/transfer/bulk/tls-bulk-transport.test.ts'
 const limits: readonly Limit[] = [
   {
     what: 'copies that placement makes at one time',
     key: 'placement.copiesMax',
-    declared: ['placement/placement-options.ts', 'copiesMax'],
-    test: ['test/placement/plan-placement.test.ts', 'waits when enough was begun'],
+    declared: ['placement/replication/placement-options.ts', 'copiesMax'],
+    test: ['test/placement/replication/plan-placement.test.ts', 'waits when enough was begun'],
   },
   {
     what: 'pins of the cluster that are kept',
     key: null,
-    declared: ['node/core/pin-book.ts', 'pinsMax'],
-    test: ['test/node/core/pin-book.test.ts', 'no more than the limit are kept'],
+    declared: ['core/cluster/pin-set.ts', 'pinsMax'],
+    test: ['test/core/cluster/pin-set.test.ts', 'no more than the limit are kept'],
   },
   {
     what: 'pins of the cluster in force',
     key: null,
-    declared: ['node/placement/replica-board.ts', 'pinsMax'],
-    test: ['test/node/placement/placer.test.ts', 'one too many too'],
+    declared: ['node/replication/cluster-pins.ts', 'pinsMax'],
+    test: ['test/node/replication/replication-controller.test.ts', 'one too many too'],
   },
   {
     what: 'weights in memory',
@@ -49,7 +49,7 @@ const limits: readonly Limit[] = [
     what: 'one model in memory',
     key: 'memory.limitBytes',
     declared: [native, 'memoryLimitBytes'],
-    test: ['test/node/cache/model-cache.test.ts', 'takes a model of exactly the memory limit'],
+    test: ['test/node/models/model-cache.test.ts', 'takes a model of exactly the memory limit'],
   },
   {
     what: 'the disk tier',
@@ -90,26 +90,26 @@ const limits: readonly Limit[] = [
   {
     what: 'request bytes',
     key: 'http.bodyLimitBytes',
-    declared: ['node/http/server.ts', 'bodyLimitBytes'],
-    test: ['test/node/http/limits.test.ts', 'takes a body of exactly the limit'],
+    declared: ['node/doors/http/server.ts', 'bodyLimitBytes'],
+    test: ['test/node/doors/http/limits.test.ts', 'takes a body of exactly the limit'],
   },
   {
     what: 'requests at one time',
     key: 'http.requestsMax',
-    declared: ['node/http/server.ts', 'requestsMax'],
-    test: ['test/node/http/limits.test.ts', 'answers so many at one time, refuses the next'],
+    declared: ['node/doors/http/server.ts', 'requestsMax'],
+    test: ['test/node/doors/http/limits.test.ts', 'answers so many at one time, refuses the next'],
   },
   {
     what: 'elements of a request',
     key: null,
-    declared: ['node/runtime/v2-json.ts', 'elementsMax'],
-    test: ['test/node/runtime/v2-json.test.ts', 'too many elements in all'],
+    declared: ['node/doors/open-inference/v2-json.ts', 'elementsMax'],
+    test: ['test/node/doors/open-inference/v2-json.test.ts', 'too many elements in all'],
   },
   {
     what: 'tensors of a request',
     key: null,
-    declared: ['node/runtime/v2-json.ts', 'tensorsMax'],
-    test: ['test/node/runtime/v2-json.test.ts', 'too many inputs'],
+    declared: ['node/doors/open-inference/v2-json.ts', 'tensorsMax'],
+    test: ['test/node/doors/open-inference/v2-json.test.ts', 'too many inputs'],
   },
   {
     what: 'gossip bytes',
@@ -168,8 +168,8 @@ const limits: readonly Limit[] = [
   {
     what: 'chunk bytes of a manifest',
     key: null,
-    declared: ['origin/manifest-limits.ts', 'chunkBytesMax'],
-    test: ['test/origin/manifest.test.ts', 'with a chunk over 8 MiB'],
+    declared: ['origin/manifest/manifest-limits.ts', 'chunkBytesMax'],
+    test: ['test/origin/manifest/manifest.test.ts', 'with a chunk over 8 MiB'],
   },
   {
     what: 'models taken from nodes that stop',

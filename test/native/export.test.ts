@@ -5,9 +5,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { open } from '../../clients/node/index.ts'
 import { connectStore } from '../../native/index.ts'
-import { modelPaths } from '../../node/cache/model-paths.ts'
-import { open } from '../../node/client/index.ts'
+import { modelPaths } from '../../node/models/model-paths.ts'
 import { bytesOf, StoreFixture, sha256 } from './fixture.ts'
 
 const hasTmpfs = existsSync('/dev/shm')

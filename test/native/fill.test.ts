@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isHoldfastError } from '../../placement/errors.ts'
+import { isHoldfastError } from '../../common/errors.ts'
 import { bytesOf, chunksOf, digestOf, StoreFixture, sha256, specOf } from './fixture.ts'
 
 const chunkBytes = 64 * 1024

@@ -1,7 +1,7 @@
 /** Opening models through the addon, both sides in one process. */
 import { expect, test } from 'vitest'
+import { open } from '../../clients/node/index.ts'
 import { connectStore } from '../../native/index.ts'
-import { open } from '../../node/client/index.ts'
 import { bytesOf, StoreFixture, sha256 } from './fixture.ts'
 
 test('an opened model shows its files, also empty and doubled ones', async () => {

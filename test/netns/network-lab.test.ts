@@ -3,7 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { labObstacle, NetworkLab, otherLab } from '../../node/bench/lab/network-lab.ts'
+import { labObstacle, NetworkLab, otherLab } from '../../bench/lab/network-lab.ts'
 
 const obstacle = labObstacle()
 if (obstacle !== null) console.log(`Network tests are skipped: ${obstacle}.`)

@@ -4,8 +4,8 @@
  * the daemons answer every request, as the simulated ones do.
  */
 import { describe, expect, it } from 'vitest'
-import { labObstacle } from '../../node/bench/lab/network-lab.ts'
-import { simLabBench } from '../../node/bench/sim-lab.ts'
+import { labObstacle } from '../../bench/lab/network-lab.ts'
+import { simLabBench } from '../../bench/sim-lab.ts'
 
 describe.skipIf(labObstacle() !== null)('eight daemons and their simulation', () => {
   it('answer every request', async () => {

@@ -2,7 +2,13 @@ import { rename, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Extent, Locations } from '../../origin/index.ts'
-import { buildLocations, checkLocations, mergeExtents, parseLocations, sliceExtents } from '../../origin/locations.ts'
+import {
+  buildLocations,
+  checkLocations,
+  mergeExtents,
+  parseLocations,
+  sliceExtents,
+} from '../../origin/manifest/locations.ts'
 import { noise, OriginFixture, sha256 } from './fixture.ts'
 
 const kiB = 1024

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseScenario, type RunResult, runScenario } from '../../sim/index.ts'
-import { randomScenario } from '../../sim/random-scenario.ts'
+import { randomScenario } from '../../sim/scenario/random-scenario.ts'
 
 const { SEED } = process.env
 const seeds = SEED === undefined ? Array.from({ length: 40 }, (_, at) => at + 1) : [Number(SEED)]

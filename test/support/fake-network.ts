@@ -1,8 +1,8 @@
 /** A ClusterNetwork with nobody behind it but what a test puts there. */
 import { createHash } from 'node:crypto'
-import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../../node/ports.ts'
-import { HoldfastError } from '../../placement/errors.ts'
-import type { NodeId } from '../../placement/types.ts'
+import { HoldfastError } from '../../common/errors.ts'
+import type { NodeId } from '../../common/types.ts'
+import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../../node/ports/index.ts'
 
 type Handler = (from: NodeId, payload: Uint8Array, options: AbortOptions) => Promise<Uint8Array>
 

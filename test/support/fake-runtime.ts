@@ -1,6 +1,6 @@
 /** A Runtime that "converts" by prefixing a word and "runs" by echoing; what happens when is in the test's hands. */
 import { readFile, writeFile } from 'node:fs/promises'
-import type { ModelSignature, Runtime, TensorValue } from '../../node/ports.ts'
+import type { ModelSignature, Runtime, TensorValue } from '../../node/ports/index.ts'
 
 export class FakeRuntime implements Runtime {
   version = 'v1'

@@ -1,5 +1,5 @@
 /** A StateStore in memory: what a node keeps, for tests that start it again. */
-import type { StateStore } from '../../node/ports.ts'
+import type { StateStore } from '../../node/ports/index.ts'
 
 export class MemoryState implements StateStore {
   readonly records = new Map<string, unknown>()

@@ -1,7 +1,7 @@
 /** Small models with true digests, and the bytes behind them. */
 import { createHash } from 'node:crypto'
+import type { ModelId, Sha256 } from '../../common/types.ts'
 import { buildManifest, type Manifest } from '../../origin/index.ts'
-import type { ModelId, Sha256 } from '../../placement/types.ts'
 
 export const chunkBytes = 64 * 1024
 

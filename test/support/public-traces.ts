@@ -1,5 +1,5 @@
 /** The public traces of the shared data as traces to replay. */
-import { type Trace, TraceBuilder, type TraceModel } from '../../sim/trace.ts'
+import { type Trace, TraceBuilder, type TraceModel } from '../../sim/traces/trace.ts'
 import { readCsv, readJson } from './shared-data.ts'
 
 interface ModelRow {

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { open } from '../../../node/client/index.ts'
+import { open } from '../../../clients/node/index.ts'
 
 const [socketPath = '', name = ''] = process.argv.slice(2)
 const model = await open(name, { socketPath, tenant: 'test-client' })

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { HoldfastError } from '../../../common/errors.ts'
 import { Invalidator } from '../../../node/admin/invalidator.ts'
-import { silentLog } from '../../../node/log.ts'
+import { silentLog } from '../../../node/system/log.ts'
 import { formatModelName, parseModelName } from '../../../origin/index.ts'
-import { HoldfastError } from '../../../placement/errors.ts'
 import { digestOf, FakeDirectory } from './fixture.ts'
 
 const name = parseModelName('acme/x:v1')

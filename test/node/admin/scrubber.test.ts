@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createStore } from '../../../native/index.ts'
 import type { Store } from '../../../native/types.ts'
 import { Scrubber } from '../../../node/admin/scrubber.ts'
-import { silentLog } from '../../../node/log.ts'
+import { silentLog } from '../../../node/system/log.ts'
 import { until } from '../../support/until.ts'
 
 let folder: string

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SecretFiles } from '../../../node/admin/index.ts'
-import type { Log } from '../../../node/log.ts'
+import type { Log } from '../../../node/system/log.ts'
 import { HandClock } from './fixture.ts'
 
 let folder: string

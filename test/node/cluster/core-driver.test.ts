@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { FetchChunk } from '../../../node/core/events.ts'
-import { HoldfastError } from '../../../placement/errors.ts'
-import { chunksOf, entryOf, stateBody } from '../core/fixture.ts'
+import { HoldfastError } from '../../../common/errors.ts'
+import type { FetchChunk } from '../../../core/events.ts'
+import { chunksOf, entryOf, stateBody } from '../../core/fixture.ts'
 import { DriverFixture, jsonCodec } from './driver-fixture.ts'
 
 const model = 'a'.repeat(64)

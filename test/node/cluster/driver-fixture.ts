@@ -1,14 +1,15 @@
 /** The driver over a real protocol core; codec and network stay in memory. */
+
+import { HoldfastError } from '../../../common/errors.ts'
+import { createPrng } from '../../../common/prng.ts'
+import type { ModelId, NodeId } from '../../../common/types.ts'
+import type { SealedEntry } from '../../../core/events.ts'
+import { NodeCore } from '../../../core/index.ts'
 import { CoreDriver, type Digest } from '../../../node/cluster/core-driver.ts'
-import type { SealedEntry } from '../../../node/core/events.ts'
-import { NodeCore } from '../../../node/core/index.ts'
-import { type Log, silentLog } from '../../../node/log.ts'
-import { HoldfastError } from '../../../placement/errors.ts'
-import { createPrng } from '../../../placement/prng.ts'
-import type { ModelId, NodeId } from '../../../placement/types.ts'
+import { type Log, silentLog } from '../../../node/system/log.ts'
+import { entryOf, resident, seal, stateBody } from '../../core/fixture.ts'
 import { FakeNetwork } from '../../support/fake-network.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { entryOf, resident, seal, stateBody } from '../core/fixture.ts'
 
 /** JSON in the place of CBOR: what is malformed throws as the real codec does. */
 export const jsonCodec = {

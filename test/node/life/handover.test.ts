@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ModelId } from '../../../common/types.ts'
 import { Handover, type HandoverPorts } from '../../../node/life/handover.ts'
-import { silentLog } from '../../../node/log.ts'
 import { encodeCbor } from '../../../node/net/cbor.ts'
-import type { ModelId } from '../../../placement/types.ts'
+import { silentLog } from '../../../node/system/log.ts'
 import { bytesOf, modelOf, type TestModel } from '../../support/models.ts'
-import { CacheFixture } from '../cache/fixture.ts'
+import { CacheFixture } from '../models/fixture.ts'
 
 const models = ['a', 'b', 'c'].map((name) => modelOf({ 'weights.bin': bytesOf(100_000, name) }))
 const digest = (model: TestModel) => encodeCbor({ version: 1, model: Buffer.from(model.id, 'hex') })

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { ServiceManager, takeServiceEnvironment } from '../../../node/life/index.ts'
-import { silentLog } from '../../../node/log.ts'
+import { silentLog } from '../../../node/system/log.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 function fixture(environment = { socketPath: '/run/notify' as string | null, watchdogMs: 1_000 as number | null }) {

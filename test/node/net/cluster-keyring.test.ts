@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ClusterKey, ClusterKeyring, parseClusterKeys, readClusterKeys } from '../../../node/net/index.ts'
-import { BulkNodes } from './bulk/bulk-nodes.ts'
+import { BulkNodes } from '../transfer/bulk/bulk-nodes.ts'
 import { addressOf, soon, TestNodes } from './nodes.ts'
 
 const [first, second, third] = [ClusterKey.generate(), ClusterKey.generate(), ClusterKey.generate()] as const

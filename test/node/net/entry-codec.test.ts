@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Entry } from '../../../node/core/events.ts'
+import type { Entry } from '../../../core/events.ts'
 import { decodeCbor, encodeCbor } from '../../../node/net/cbor.ts'
 import {
   createSeal,

@@ -1,11 +1,11 @@
 /** What the simulator counts is what the network sends. */
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
-import { digestBytes, entriesBytes, entryBytes } from '../../../node/core/entry-size.ts'
-import { type Entry, entryKinds, type SealedEntry } from '../../../node/core/events.ts'
-import { sumCount } from '../../../node/core/ledger.ts'
+import { digestBytes, entriesBytes, entryBytes } from '../../../core/cluster/entry-size.ts'
+import { sumCount } from '../../../core/cluster/ledger.ts'
+import { type Entry, entryKinds, type SealedEntry } from '../../../core/events.ts'
 import { createSeal, encodeDigest, encodeEntries, Identity } from '../../../node/net/index.ts'
-import { digest, resident, stateBody } from '../core/fixture.ts'
+import { digest, resident, stateBody } from '../../core/fixture.ts'
 
 let author: Identity
 let nodes: string[]

@@ -1,7 +1,7 @@
 import { type Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { describe, expect, it } from 'vitest'
+import { HoldfastError } from '../../../common/errors.ts'
 import { FrameStream } from '../../../node/net/frame-stream.ts'
-import { HoldfastError } from '../../../placement/errors.ts'
 
 class FakeStream extends EventTarget {
   readonly sent: Uint8Array[] = []

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Entry } from '../../../node/core/events.ts'
+import { isHoldfastError } from '../../../common/errors.ts'
+import type { Entry } from '../../../core/events.ts'
 import { decodeCbor, encodeCbor } from '../../../node/net/cbor.ts'
 import { createSeal, decodeEntries, encodeEntries } from '../../../node/net/index.ts'
-import { isHoldfastError } from '../../../placement/errors.ts'
 import { addressOf, connect, type TestNode, TestNodes } from './nodes.ts'
 
 const nodes = new TestNodes()

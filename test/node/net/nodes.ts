@@ -7,8 +7,8 @@ import {
   type Libp2pNetwork,
   type NetworkOptions,
 } from '../../../node/net/index.ts'
-import type { ClusterNetworkEvents } from '../../../node/ports.ts'
-import type { Clock } from '../../../node/system.ts'
+import type { ClusterNetworkEvents } from '../../../node/ports/index.ts'
+import type { Clock } from '../../../node/system/clock.ts'
 import { EventLog } from './event-log.ts'
 
 export interface TestNode {

@@ -6,8 +6,8 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { HoldfastError } from '../../../common/errors.ts'
 import type { OpenWeights } from '../../../node/runtime/index.ts'
-import { HoldfastError } from '../../../placement/errors.ts'
 
 export function createOpenWeights(folder: string): OpenWeights {
   return {

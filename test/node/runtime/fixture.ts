@@ -2,8 +2,8 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type GeneratedModelName, generateModel } from '../../../node/demo/models/index.ts'
-import type { Runtime, TensorValue } from '../../../node/ports.ts'
+import { type GeneratedModelName, generateModel } from '../../../demo/models/index.ts'
+import type { Runtime, TensorValue } from '../../../node/ports/index.ts'
 import { type CreateOnnxRuntimeOptions, createOnnxRuntime } from '../../../node/runtime/index.ts'
 
 export interface RuntimeFixture {

@@ -4,8 +4,8 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Runtime } from '../../../node/ports.ts'
-import { HoldfastError } from '../../../placement/errors.ts'
+import { HoldfastError } from '../../../common/errors.ts'
+import type { Runtime } from '../../../node/ports/index.ts'
 import { createRuntimeFixture, floatsOf, images, type RuntimeFixture } from './fixture.ts'
 
 // Real processes and real models on a machine that may be busy: what is slow is not what is tested here.

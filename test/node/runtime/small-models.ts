@@ -1,6 +1,6 @@
 /** ONNX files of one node, written field by field: identities of each type, and a sum whose weights lie in a file beside it. */
-import type { Piece } from '../../../node/demo/models/pieces.ts'
-import { type Field, integer, message, text } from '../../../node/demo/models/protobuf.ts'
+import type { Piece } from '../../../demo/models/pieces.ts'
+import { type Field, integer, message, text } from '../../../demo/models/protobuf.ts'
 
 /** `in -> Identity -> out` for each element type, as [N]. */
 export function identityModel(types: readonly { readonly name: string; readonly elementType: number }[]): Uint8Array {

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadClusterKeys } from '../../../node/cluster/load-cluster-key.ts'
-import { crashPoints } from '../../../node/crash-point.ts'
 import { loadIdentity } from '../../../node/net/index.ts'
 import { openLevelState } from '../../../node/state/index.ts'
+import { crashPoints } from '../../../node/system/crash-point.ts'
 
 let folder: string
 beforeEach(async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { boundLoss, defaultBoundedLossOptions } from '../../../placement/eviction/bounded-loss.ts'
 import { leastCover } from '../../../placement/eviction/least-cover.ts'
 import { createEvictionPolicy, type EvictionPlan, type Victim } from '../../../placement/index.ts'
-import { leastWorth } from '../../../sim/plan-gap.ts'
+import { leastWorth } from '../../../sim/traces/plan-gap.ts'
 
 /** Size and worth; the model's name is its place. */
 type Pair = readonly [sizeBytes: number, worth: number]

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { DemandEstimator } from '../../../placement/demand.ts'
+import { createPrng } from '../../../common/prng.ts'
+import { DemandEstimator } from '../../../placement/demand/rate-demand.ts'
 import { createEvictionPolicy } from '../../../placement/eviction/index.ts'
-import { createPrng } from '../../../placement/prng.ts'
 import { Asked, ToldDemand } from '../../../sim/node/asked.ts'
-import { parseScenario } from '../../../sim/scenario.ts'
+import { parseScenario } from '../../../sim/scenario/scenario.ts'
 import { createModels } from '../../../sim/world/models.ts'
 
 const { models: fields } = parseScenario({

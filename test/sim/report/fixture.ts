@@ -1,7 +1,8 @@
 /** A real run of a tiny scenario: two sites, a crash and an outage, in a fraction of a second. */
+
+import type { RunResult } from '../../../sim/metrics/run-result.ts'
 import { runScenario } from '../../../sim/run.ts'
-import type { RunResult } from '../../../sim/run-result.ts'
-import { parseScenario } from '../../../sim/scenario.ts'
+import { parseScenario } from '../../../sim/scenario/scenario.ts'
 
 export const tinyScenario = {
   schema: 'holdfast.scenario.v1',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Cluster } from '../../../sim/cluster.ts'
-import { parseScenario } from '../../../sim/scenario.ts'
+import { parseScenario } from '../../../sim/scenario/scenario.ts'
 
 test('memories are filled with what is wanted most, and with nothing that is pushed later', () => {
   const cluster = new Cluster(

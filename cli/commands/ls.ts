@@ -1,0 +1,68 @@
+/** `holdfast ls`: the models of the origin. */
+import { Command } from 'commander'
+import { formatBytes } from '../../common/format-bytes.ts'
+import type { ListedModel, Origin } from '../../origin/index.ts'
+import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { formatTable } from '../table.ts'
+
+interface LsFlags {
+  readonly origin?: string
+  readonly json?: boolean
+}
+
+interface LsRow {
+  readonly model: string
+  readonly digest: string | null
+  readonly sequence: number | null
+  readonly files: number | null
+  readonly sizeBytes: number | null
+  /** Code of what is wrong with this entry. */
+  readonly error: string | null
+}
+
+const examples = `
+Examples:
+  $ holdfast ls --origin file:///srv/models
+  $ holdfast ls --origin file:///srv/models --json | jq -r '.[].model'`
+
+export function lsCommand(): Command {
+  return new Command('ls')
+    .description('list the models of the origin')
+    .addOption(originOption())
+    .addOption(jsonOption())
+    .addHelpText('after', examples)
+    .action(runLs)
+}
+
+async function runLs(flags: LsFlags, command: Command): Promise<void> {
+  const url = requireOrigin(command, flags.origin)
+  const { openOrigin } = await import('../../origin/index.ts')
+  const origin = openOrigin(url)
+  const rows: LsRow[] = []
+  for await (const listed of origin.listModels()) rows.push(await describe(origin, listed))
+  rows.sort((a, b) => (a.model < b.model ? -1 : 1))
+  if (flags.json) console.log(JSON.stringify(rows))
+  else if (rows.length === 0) console.log(`The origin ${url} has no models. Push one with holdfast push.`)
+  else console.log(formatTable(['MODEL', 'FILES', 'SIZE', 'DIGEST'], rows.map(cells)))
+}
+
+/** One broken model must not hide the others. */
+async function describe(origin: Origin, { name, ref }: ListedModel): Promise<LsRow> {
+  const { formatModelName, isDamage, manifestSizeBytes } = await import('../../origin/index.ts')
+  const { isHoldfastError } = await import('../../common/errors.ts')
+  const model = formatModelName(name)
+  if (!ref) return { model, digest: null, sequence: null, files: null, sizeBytes: null, error: 'BAD_REF' }
+  const row = { model, digest: ref.manifest, sequence: ref.sequence }
+  try {
+    const manifest = await origin.readManifest(ref.manifest)
+    return { ...row, files: manifest.files.length, sizeBytes: manifestSizeBytes(manifest), error: null }
+  } catch (error) {
+    if (!isHoldfastError(error) || !isDamage(error)) throw error
+    return { ...row, files: null, sizeBytes: null, error: error.code }
+  }
+}
+
+function cells(row: LsRow): string[] {
+  const size = row.sizeBytes === null ? (row.error ?? '') : formatBytes(row.sizeBytes)
+  return [row.model, row.files === null ? '-' : String(row.files), size, row.digest?.slice(0, 12) ?? '-']
+}

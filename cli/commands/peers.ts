@@ -1,0 +1,65 @@
+/** `holdfast peers`: the nodes that a node knows. */
+import { Command } from 'commander'
+import { formatBytes } from '../../common/format-bytes.ts'
+import type { BanView } from '../../node/admin/index.ts'
+import type { ClusterMember } from '../../node/admin/node-views.ts'
+import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
+import { type Cell, formatMs, printJson, printRows } from '../print.ts'
+
+const help = `
+The first line is the node that was asked. A suspected node did not answer somebody and is avoided until it does; a draining one
+is stopping; a banned one is shut out of this node.
+
+Example:
+  $ holdfast peers
+  $ holdfast peers | cut -f 1            # ids, for holdfast ban`
+
+export function peersCommand(): Command {
+  return addNodeOptions(new Command('peers').description('list the nodes of the cluster, as one node sees them'))
+    .addHelpText('after', help)
+    .action(runPeers)
+}
+
+async function runPeers(flags: NodeFlags): Promise<void> {
+  const client = clientOf(flags)
+  const { members } = await client.get<{ members: ClusterMember[] }>('/v1/cluster')
+  const { bans } = await client.get<{ bans: BanView[] }>('/v1/bans')
+  const banned = new Set(bans.map(({ node }) => node))
+  const rows = members
+    .map((member) => ({ ...member, banned: banned.has(member.node) }))
+    .sort((a, b) => Number(b.isSelf) - Number(a.isSelf) || (a.node < b.node ? -1 : 1))
+  const absent = bans.filter(({ node }) => !members.some((member) => member.node === node))
+  if (flags.json) return printJson({ members: rows, bans })
+  printRows(
+    ['NODE', 'STATE', 'ZONE', 'ROUND TRIP', 'QUEUE', 'MEMORY FREE', 'MODELS', 'HTTP'],
+    [...rows.map(cells), ...absent.map(({ node }): Cell[] => [node, 'banned', null, null, null, null, null, null])],
+  )
+}
+
+function cells(member: ClusterMember & { banned: boolean }): Cell[] {
+  const { node, isSelf, zone, rttMs, queueMs, memoryFreeBytes, models, httpUrl } = member
+  return [
+    node,
+    isSelf ? 'this node' : stateOf(member),
+    zone,
+    isSelf || rttMs === null ? null : formatMs(rttMs),
+    formatMs(queueMs),
+    formatBytes(memoryFreeBytes),
+    models.length,
+    httpUrl,
+  ]
+}
+
+export function stateOf({
+  banned,
+  suspected,
+  draining,
+}: {
+  banned: boolean
+  suspected: boolean
+  draining: boolean
+}): string {
+  if (banned) return 'banned'
+  if (suspected) return 'suspected'
+  return draining ? 'draining' : 'up'
+}

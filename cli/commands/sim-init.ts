@@ -1,0 +1,30 @@
+/** `holdfast sim init`: a scenario to begin with. */
+import { Command } from 'commander'
+import { HoldfastError } from '../../common/errors.ts'
+
+const help = `
+The example explains its fields and runs in seconds.
+
+Example:
+  $ holdfast sim init scenario.yaml`
+
+export function simInitCommand(): Command {
+  return new Command('init')
+    .description('write an example scenario, with comments')
+    .argument('[file]', 'where to', 'scenario.yaml')
+    .addHelpText('after', help)
+    .action(runSimInit)
+}
+
+async function runSimInit(file: string): Promise<void> {
+  const { writeFile } = await import('node:fs/promises')
+  const { exampleScenario } = await import('../simulate/example-scenario.ts')
+  const { quoted } = await import('../simulate/read-scenario.ts')
+  try {
+    await writeFile(file, exampleScenario, { flag: 'wx' })
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
+    throw new HoldfastError('BAD_REQUEST', `${file} is there already; name another file.`, { cause })
+  }
+  console.log(`${file} is written; run it with: holdfast sim run ${quoted(file)}`)
+}

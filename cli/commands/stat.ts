@@ -1,0 +1,87 @@
+/** `holdfast stat`: what a model of the origin consists of, and what it shares with the others there. */
+import { Command } from 'commander'
+import { formatBytes } from '../../common/format-bytes.ts'
+import type { ModelId } from '../../common/types.ts'
+import type { Manifest, ManifestSummary, Origin } from '../../origin/index.ts'
+import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { formatTable } from '../table.ts'
+
+interface StatFlags {
+  readonly origin?: string
+  readonly json?: boolean
+}
+
+interface Sharing {
+  readonly model: string
+  readonly digest: ModelId
+  readonly sharedBytes: number
+}
+
+const examples = `
+Examples:
+  $ holdfast stat acme/llama-chat:v2 --origin file:///srv/models
+  $ holdfast stat acme/llama-chat:v2 --origin file:///srv/models --json | jq .sharing`
+
+export function statCommand(): Command {
+  return new Command('stat')
+    .description('show the files, chunks and tensors of a model, and what it shares with others')
+    .argument('<name>', 'namespace/name[:tag] or sha256:<digest>')
+    .addOption(originOption())
+    .addOption(jsonOption())
+    .addHelpText('after', examples)
+    .action(runStat)
+}
+
+async function runStat(name: string, flags: StatFlags, command: Command): Promise<void> {
+  const url = requireOrigin(command, flags.origin)
+  const { formatDigest, openOrigin, summarizeManifest } = await import('../../origin/index.ts')
+  const origin = openOrigin(url)
+  const { digest, ref, manifest } = await origin.resolveReference(name)
+  const summary = summarizeManifest(manifest)
+  const sharing = await sharingWithOthers(origin, digest, manifest)
+  if (flags.json) {
+    const files = manifest.files.map(({ path, sizeBytes, sha256, chunks, tensors }) => {
+      return { path, sizeBytes, sha256, chunks: chunks.length, tensors: tensors?.length ?? null }
+    })
+    console.log(
+      JSON.stringify({ model: name, digest, ref, ...summary, files, annotations: manifest.annotations, sharing }),
+    )
+    return
+  }
+  console.log(`${name} is ${formatDigest(digest)}${ref ? ` (sequence ${ref.sequence})` : ''}`)
+  console.log(`${describe(summary)}\n`)
+  console.log(formatTable(['FILE', 'SIZE', 'CHUNKS', 'TENSORS'], manifest.files.map(fileCells)))
+  for (const other of sharing) {
+    const percent = Math.round((100 * other.sharedBytes) / Math.max(1, summary.distinctBytes))
+    console.log(`\nshares ${formatBytes(other.sharedBytes)} (${percent}%) with ${other.model}`)
+  }
+}
+
+/** Every other model of the origin with common chunks, the most first. Reads all manifests, one after another. */
+async function sharingWithOthers(origin: Origin, digest: ModelId, manifest: Manifest): Promise<Sharing[]> {
+  const { formatModelName, isDamage, sharedBytes } = await import('../../origin/index.ts')
+  const seen = new Set<ModelId>([digest])
+  const sharing: Sharing[] = []
+  for await (const { name, ref } of origin.listModels()) {
+    if (!ref || seen.has(ref.manifest)) continue
+    seen.add(ref.manifest)
+    try {
+      const bytes = sharedBytes(manifest, await origin.readManifest(ref.manifest))
+      if (bytes > 0) sharing.push({ model: formatModelName(name), digest: ref.manifest, sharedBytes: bytes })
+    } catch (error) {
+      // A neighbour that cannot be read shares nothing that one could count on; `ls` shows what is wrong with it.
+      if (!isDamage(error)) throw error
+    }
+  }
+  return sharing.sort((a, b) => b.sharedBytes - a.sharedBytes || (a.model < b.model ? -1 : 1))
+}
+
+function describe({ files, sizeBytes, chunks, distinctBytes, tensors }: ManifestSummary): string {
+  const repeated = distinctBytes < sizeBytes ? `, ${formatBytes(distinctBytes)} of them distinct` : ''
+  return `${files} files, ${formatBytes(sizeBytes)}${repeated}, ${chunks} chunks, ${tensors} tensors`
+}
+
+function fileCells({ path, sizeBytes, chunks, tensors }: Manifest['files'][number]): string[] {
+  const printable = path.replace(/\p{C}/gu, '?')
+  return [printable, formatBytes(sizeBytes), String(chunks.length), tensors ? String(tensors.length) : '-']
+}

@@ -1,0 +1,71 @@
+/** `holdfast status`: one node on one screen. */
+import { Command } from 'commander'
+import { formatBytes, formatSeconds } from '../../common/format-bytes.ts'
+import type { NodeStatus } from '../../node/admin/index.ts'
+import type { ModelView } from '../../node/admin/node-views.ts'
+import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
+import { type Cell, printJson, printRows, shortId } from '../print.ts'
+
+const help = `
+Shows how full memory and disk are, how many programs hold weights, which nodes are seen, and the models that are here.
+
+Example:
+  $ holdfast status
+  $ holdfast status --json | jq .memory`
+
+export function statusCommand(): Command {
+  return addNodeOptions(new Command('status').description('show a node: memory, disk, leases, peers and its models'))
+    .addHelpText('after', help)
+    .action(runStatus)
+}
+
+async function runStatus(flags: NodeFlags): Promise<void> {
+  const client = clientOf(flags)
+  const status = await client.get<NodeStatus>('/v1/status')
+  const { models } = await client.get<{ models: ModelView[] }>('/v1/models')
+  const here = models.filter(({ tier, loading }) => tier !== null || loading !== null)
+  if (flags.json) return printJson({ ...status, held: here })
+  printRows(['', ''], lines(status))
+  if (here.length === 0) return
+  console.log('')
+  printRows(['MODEL', 'TIER', 'SIZE', 'REQUESTS', 'NOW'], here.map(modelCells))
+}
+
+function lines(status: NodeStatus): Cell[][] {
+  const { memory, disk, peers, pins } = status
+  const named = [status.name, `zone ${status.zone}`].filter((text) => text !== '').join(', ')
+  return [
+    ['node', `${status.node} (${named})`],
+    ['version', `${status.version}, up ${formatSeconds(status.uptimeMs / 1000)}${status.ready ? '' : ', NOT READY'}`],
+    ['memory', share(memory)],
+    ['disk', share(disk)],
+    ['programs', `${status.connections} connected, ${status.leases} models open`],
+    ['peers', `${peers.known}${peers.suspected > 0 ? `, ${peers.suspected} of them suspected` : ''}`],
+    ['pins', `${pins.total}${pins.missing > 0 ? `, ${pins.missing} of them not here` : ''}`],
+    ['banned', status.bans],
+    ['origin', status.originUrl],
+    ['cluster', status.addresses.join(' ')],
+    ['weights', status.bulkAddress],
+    ['socket', status.socketPath],
+  ]
+}
+
+function share({ usedBytes, limitBytes }: NodeStatus['memory']): string {
+  const percent = limitBytes === 0 ? 0 : Math.round((100 * usedBytes) / limitBytes)
+  return `${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} (${percent}%)`
+}
+
+function modelCells({ model, names, tier, sizeBytes, ratePerS, loading, isLoaded }: ModelView): Cell[] {
+  const percent =
+    loading === null || loading.totalBytes === 0
+      ? ''
+      : ` ${Math.floor((100 * loading.doneBytes) / loading.totalBytes)}%`
+  const now = loading !== null ? `${loading.state}${percent}` : isLoaded ? 'ready to run' : ''
+  return [
+    names.join(' ') || shortId(model),
+    tier,
+    sizeBytes === null ? null : formatBytes(sizeBytes),
+    `${Number(ratePerS.toPrecision(2))}/s`,
+    now,
+  ]
+}

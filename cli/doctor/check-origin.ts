@@ -1,0 +1,44 @@
+/** The origin: reachable, readable with these credentials, and how fast it answers. */
+import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import { withoutCredentials } from '../../node/admin/status.ts'
+import { formatMs } from '../print.ts'
+import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
+
+export async function checkOrigin({ options }: Patient): Promise<Verdict> {
+  const url = options['origin.url']
+  if (url === '') return warn('no origin is configured', 'Set origin.url, unless this node is to live from its peers.')
+  const { openOrigin } = await import('../../origin/index.ts')
+  const shown = withoutCredentials(url)
+  const startedMs = performance.now()
+  try {
+    const first = await withTimeout(firstModel(openOrigin(url)), options['origin.timeoutMs'])
+    const elapsedMs = performance.now() - startedMs
+    return ok(
+      `${shown} answers in ${formatMs(elapsedMs)}${first ? '' : ' and is empty: push a model with `holdfast push`'}`,
+    )
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error
+    return fail(`${shown}: ${error.message}`, error.action)
+  }
+}
+
+async function firstModel(origin: { listModels(): AsyncIterable<unknown> }): Promise<boolean> {
+  for await (const _listed of origin.listModels()) return true
+  return false
+}
+
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () =>
+      late.reject(
+        new HoldfastError('ORIGIN_UNAVAILABLE', `it did not answer within ${timeoutMs} ms (origin.timeoutMs)`),
+      ),
+    timeoutMs,
+  )
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,85 @@
+/** Ports: free, or taken by this very node. */
+import { createServer } from 'node:net'
+import {
+  bulkHostOf,
+  hostOfMultiaddr,
+  listenAddressesOf,
+  type NodeOptions,
+  portOfMultiaddr,
+} from '../../node/config/index.ts'
+import { nodePaths } from '../../node/system/paths.ts'
+import { fail, ok, type Patient, type Verdict } from './types.ts'
+
+interface Wanted {
+  readonly option: string
+  readonly host: string
+  readonly port: number
+}
+
+/** A node that does not answer by then is none. */
+const askTimeoutMs = 2_000
+
+export async function checkPorts({ options, isRunning }: Patient): Promise<Verdict | Verdict[]> {
+  if (isRunning) return ok('the node runs already, and has its ports')
+  const verdicts: Verdict[] = []
+  for (const wanted of wantedPorts(options)) {
+    const code = await tryToListen(wanted)
+    if (code !== null) verdicts.push(judgeTaken(wanted, code))
+  }
+  return verdicts.length > 0 ? verdicts : ok('all ports are free')
+}
+
+export function wantedPorts(options: NodeOptions): Wanted[] {
+  const cluster = listenAddressesOf(options).flatMap((address): Wanted[] => {
+    const host = hostOfMultiaddr(address)
+    const port = portOfMultiaddr(address)
+    return host === null || port === null ? [] : [{ option: 'cluster.listen', host, port }]
+  })
+  return [
+    { option: 'http.port', host: options['http.host'], port: options['http.port'] },
+    ...cluster,
+    { option: 'cluster.bulkPort', host: bulkHostOf(options), port: options['cluster.bulkPort'] },
+  ]
+}
+
+export function judgeTaken({ option, host, port }: Wanted, code: string): Verdict {
+  const where = `${option}: ${host}:${port}`
+  switch (code) {
+    case 'EADDRINUSE':
+      return fail(
+        `${where} is taken by another program`,
+        `Find it with \`ss -ltnp sport = :${port}\`, or choose another port.`,
+      )
+    case 'EACCES':
+      return fail(`${where} is not for this user`, 'Choose a port above 1023.')
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return fail(`${where} is no address of this machine`, 'Use one that `ip address` shows, or 0.0.0.0.')
+    default:
+      return fail(`${where} cannot be listened on: ${code}`, 'See the error of the operating system.')
+  }
+}
+
+/** Whether the HTTP port belongs to a node with the socket of this configuration. */
+export async function isNodeRunning(options: NodeOptions): Promise<boolean> {
+  const { 'http.host': host, 'http.port': port } = options
+  if (port === 0) return false
+  try {
+    const authority = host.includes(':') ? `[${host}]` : host
+    const response = await fetch(`http://${authority}:${port}/v1/status`, { signal: AbortSignal.timeout(askTimeoutMs) })
+    const status = (await response.json()) as { socketPath?: string }
+    return status.socketPath === nodePaths(options).socketPath
+  } catch {
+    // Nobody there, or no node: then listening tells the rest.
+    return false
+  }
+}
+
+/** Null when it worked; else the code of the error. */
+function tryToListen({ host, port }: Wanted): Promise<string | null> {
+  const { promise, resolve } = Promise.withResolvers<string | null>()
+  const server = createServer()
+  server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+  server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)))
+  return promise
+}

@@ -1,0 +1,61 @@
+/** One run of a scenario, with a bar, and the files that tell of it. */
+
+import type { RunResult } from '../../sim/metrics/run-result.ts'
+import { decilesCsv, nodesCsv, timelineCsv } from '../../sim/report/csv.ts'
+import { type FigureName, figure } from '../../sim/report/figures.ts'
+import { runPage } from '../../sim/report/run-page.ts'
+import { runScenario } from '../../sim/run.ts'
+import type { Scenario } from '../../sim/scenario/scenario.ts'
+import { InputReader } from './read-inputs.ts'
+import { type GivenScenario, quoted, type ScenarioFlags, typedFlags } from './read-scenario.ts'
+import { timeProgress } from './sim-progress.ts'
+
+export async function runOnce({ file, scenario }: GivenScenario, isProgressShown: boolean): Promise<RunResult> {
+  const inputs = await new InputReader().read(file, scenario)
+  const progress = timeProgress(`sim ${scenario.name}`, scenario.durationS, isProgressShown)
+  try {
+    return runScenario(scenario, { inputs, onProgress: (share) => progress.update(share * scenario.durationS) })
+  } finally {
+    progress.end()
+  }
+}
+
+export async function reportFiles(
+  given: GivenScenario,
+  result: RunResult,
+  command: string,
+): Promise<Record<string, string>> {
+  return {
+    'report.html': runPage({ result, scenarioText: await scenarioText(given.scenario), command }),
+    'timeline.csv': timelineCsv(result),
+    'nodes.csv': nodesCsv(result),
+    'models/deciles.csv': decilesCsv(result),
+    'result.json': `${JSON.stringify(result)}\n`,
+  }
+}
+
+/** The seed is always said: what is written in the file may change. */
+export function runCommand({ file, scenario }: GivenScenario, flags: ScenarioFlags): string {
+  const typed = typedFlags({ ...flags, seed: String(scenario.seed) })
+  return ['holdfast sim run', quoted(file), ...typed].join(' ')
+}
+
+const shownFigures: readonly FigureName[] = [
+  'meanLoadDelayMs',
+  'p50LoadDelayMs',
+  'p99LoadDelayMs',
+  'hitPercent',
+  'originBytes',
+  'originUsd',
+  'peerSharePercent',
+  'failedCount',
+]
+
+export function headlineRows(result: RunResult): string[][] {
+  return shownFigures.map((name) => [figure(name).title, figure(name).format(figure(name).of(result))])
+}
+
+async function scenarioText(scenario: Scenario): Promise<string> {
+  const { stringify } = await import('yaml')
+  return stringify(scenario)
+}

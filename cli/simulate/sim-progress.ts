@@ -1,0 +1,26 @@
+/** How far a simulation is, on stderr: simulated time of one run, or runs of many. Nothing with --json. */
+import { formatSpan } from '../../sim/report/units.ts'
+import { Progress } from '../progress.ts'
+
+export interface SimProgress {
+  update(done: number): void
+  end(): void
+}
+
+export function timeProgress(title: string, durationS: number, isShown: boolean): SimProgress {
+  return progressOf(title, durationS, formatSpan, isShown)
+}
+
+export function runsProgress(title: string, runCount: number, isShown: boolean): SimProgress {
+  const format = (count: number) => `${Number(count.toFixed(1))} ${count === 1 ? 'run' : 'runs'}`
+  return progressOf(title, runCount, format, isShown)
+}
+
+function progressOf(title: string, total: number, format: (amount: number) => string, isShown: boolean): SimProgress {
+  if (!isShown) return { update: () => {}, end: () => {} }
+  const progress = new Progress({ title, stream: process.stderr, nowMs: () => performance.now(), format })
+  return {
+    update: (done) => progress.update({ doneBytes: done, totalBytes: total }),
+    end: () => progress.end(),
+  }
+}

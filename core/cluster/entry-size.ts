@@ -1,0 +1,137 @@
+/**
+ * How many bytes an entry or a digest takes on the wire: the encodings of node/net, counted without encoding. The simulator has
+ * no envelopes, and what it says of gossip is to be true of the network. test/node/net/entry-size.test.ts compares.
+ */
+import type { DigestItem, DigestRange, Entry, ResidencyBody, SealedEntry, StateBody } from '../events.ts'
+
+/** An envelope, in a batch of one. */
+export function entryBytes(entry: Entry): number {
+  const body = 1 + keyBytes('kind', textBytes(entry.kind)) + keyBytes('node', stringBytes(publicKeyBytes))
+  const version = keyBytes('epoch', headBytes(entry.epoch)) + keyBytes('sequence', headBytes(entry.sequence))
+  const signed = body + version + keyBytes('body', bodyBytes(entry))
+  const envelope = 2 + stringBytes(signed) + stringBytes(signatureBytes)
+  return 3 + stringBytes(envelope)
+}
+
+/** A batch: what one 'send-entries' sends. */
+export function entriesBytes(entries: readonly SealedEntry[]): number {
+  let bytes = 2 + headBytes(entries.length)
+  for (const { entry, envelope } of entries)
+    bytes += envelope === null ? entryBytes(entry) - 3 : stringBytes(envelope.byteLength)
+  return bytes
+}
+
+export function digestBytes(digest: {
+  readonly items: readonly DigestItem[]
+  readonly range?: DigestRange
+  readonly groups?: readonly number[]
+  readonly sums?: readonly number[]
+}): number {
+  const { items, range, groups, sums } = digest
+  let nodeCount = 0
+  let versionsBytes = 0
+  for (let at = 0; at < items.length; at += 1) {
+    if (groups === undefined || at === 0 || items[at]!.node !== items[at - 1]!.node) nodeCount += 1
+    versionsBytes += headBytes(items[at]!.epoch) + headBytes(items[at]!.sequence)
+  }
+  const columns =
+    keyBytes('nodes', stringBytes(nodeCount * publicKeyBytes)) +
+    keyBytes('kinds', stringBytes(nodeCount)) +
+    keyBytes('epochs', headBytes(items.length)) +
+    keyBytes('sequences', headBytes(items.length))
+  return (
+    1 +
+    keyBytes('version', 1) +
+    keyBytes('wantsDigest', 1) +
+    columns +
+    versionsBytes +
+    (range === undefined ? 0 : keyBytes('range', 1 + endBytes(range.after) + endBytes(range.through))) +
+    (groups === undefined ? 0 : keyBytes('groups', stringBytes(groups.length))) +
+    (sums === undefined ? 0 : keyBytes('sums', stringBytes(4 * sums.length)))
+  )
+}
+
+const publicKeyBytes = 32
+const signatureBytes = 64
+const modelBytes = 32
+
+function bodyBytes(entry: Entry): number {
+  switch (entry.kind) {
+    case 'state':
+      return stateBytes(entry.body)
+    case 'residency':
+      return residencyBytes(entry.body)
+    case 'demand': {
+      const { rates } = entry.body
+      const values = rates.reduce((sum, { ratePerS }) => sum + numberBytes(ratePerS), headBytes(rates.length))
+      return 1 + keyBytes('models', stringBytes(rates.length * modelBytes)) + keyBytes('rates', values)
+    }
+    case 'suspicion': {
+      const { suspects } = entry.body
+      const count = headBytes(suspects.length)
+      const epochs = suspects.reduce((sum, { epoch }) => sum + headBytes(epoch), count)
+      const sequences = suspects.reduce((sum, { sequence }) => sum + headBytes(sequence), count)
+      const nodes = keyBytes('nodes', stringBytes(suspects.length * publicKeyBytes))
+      return 1 + nodes + keyBytes('epochs', epochs) + keyBytes('sequences', sequences)
+    }
+  }
+}
+
+function residencyBytes({ models, fetching }: ResidencyBody): number {
+  let sizes = headBytes(models.length)
+  for (const { sizeBytes } of models) sizes += headBytes(sizeBytes)
+  return (
+    1 +
+    keyBytes('models', stringBytes(models.length * modelBytes)) +
+    keyBytes('tiers', stringBytes(models.length)) +
+    keyBytes('sizes', sizes) +
+    (fetching === undefined ? 0 : keyBytes('fetching', stringBytes(fetching.length * modelBytes)))
+  )
+}
+
+/** Of whatever fields there are: a state travels as the map that it is. */
+function stateBytes(body: StateBody): number {
+  return valueBytes(body)
+}
+
+function valueBytes(value: unknown): number {
+  if (typeof value === 'number') return numberBytes(value)
+  if (typeof value === 'string') return textBytes(value)
+  if (typeof value !== 'object' || value === null) return 1
+  if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + valueBytes(item), headBytes(value.length))
+  let bytes = 0
+  let count = 0
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined) continue
+    bytes += keyBytes(key, valueBytes(item))
+    count += 1
+  }
+  return bytes + headBytes(count)
+}
+
+/** The shortest form that keeps the value: a count, or a float of 16, 32 or 64 bits; of 16 bits are hardly any. */
+function numberBytes(value: number): number {
+  if (Number.isSafeInteger(value)) return headBytes(Math.abs(value))
+  return Math.fround(value) === value ? 5 : 9
+}
+
+function keyBytes(key: string, valueLength: number): number {
+  return textBytes(key) + valueLength
+}
+
+/** Characters outside ASCII take more, and are rare. */
+function textBytes(text: string): number {
+  return stringBytes(text.length)
+}
+
+function stringBytes(length: number): number {
+  return headBytes(length) + length
+}
+
+function endBytes(end: string | null): number {
+  return end === null ? 1 : stringBytes(publicKeyBytes)
+}
+
+function headBytes(count: number): number {
+  return count < 24 ? 1 : count < 256 ? 2 : count < 65_536 ? 3 : count < 4_294_967_296 ? 5 : 9
+}

@@ -1,0 +1,134 @@
+/**
+ * Many entries that all ledgers of one process take in one instant: a simulated cluster that knows itself from the start. What a
+ * page becomes with its share of them is worked out once, entry by entry, and serves every ledger that comes with the same page.
+ */
+import type { NodeId } from '../../common/types.ts'
+import type { SealedEntry } from '../events.ts'
+import { type GossipPace, isNewsKind, roughBytes } from './gossip-pace.ts'
+import type { Interner } from './interner.ts'
+import { kindNumbers, type LedgerPage, pageNumberOf } from './ledger-pages.ts'
+import { PageSearch } from './page-search.ts'
+import { compareVersions } from './version.ts'
+
+interface Placed {
+  readonly index: number
+  readonly kindNumber: number
+  readonly sealed: SealedEntry
+}
+
+/** What becomes of one page. */
+export interface PageTurn {
+  readonly pageNumber: number
+  readonly start: LedgerPage | null
+  readonly end: LedgerPage
+  /** One for each entry that was taken. */
+  readonly indices: readonly number[]
+  readonly hashChanges: readonly number[]
+  readonly newEntryCount: number
+  readonly newNodeCount: number
+}
+
+export class FormedEntries {
+  private readonly entries: readonly SealedEntry[]
+  /** None is a suspicion or speaks of pins: taking them means nothing beyond what the ledger believes. */
+  readonly isPlain: boolean
+  private readonly newsCount: number
+  private readonly newsBytes: number
+  private readonly interner: Interner
+  private readonly placedByPage = new Map<number, Placed[]>()
+  private readonly turnByPage = new Map<number, PageTurn>()
+  /** The first page that each came to: whoever comes to the same content lies on the same page, whatever led there. */
+  private readonly endByPage = new Map<number, LedgerPage>()
+  private readonly searches: PageSearch[] = []
+
+  constructor(entries: readonly SealedEntry[], interner: Interner) {
+    this.entries = entries
+    this.interner = interner
+    this.isPlain = entries.every(({ entry }) => {
+      return entry.kind !== 'suspicion' && (entry.kind !== 'state' || entry.body.pins === undefined)
+    })
+    const news = entries.filter(isNewsKind)
+    this.newsCount = news.length
+    this.newsBytes = news.reduce((sum, sealed) => sum + roughBytes(sealed), 0)
+    for (const sealed of entries) {
+      const index = interner.index(sealed.entry.node)
+      const pageNumber = this.pageOf(sealed.entry.node)
+      const placed = this.placedByPage.get(pageNumber) ?? []
+      placed.push({ index, kindNumber: kindNumbers[sealed.entry.kind], sealed })
+      this.placedByPage.set(pageNumber, placed)
+    }
+  }
+
+  /** Null when a ledger with such pages would not take all that others say: it has to be told entry by entry. */
+  turns(pageAt: (pageNumber: number) => LedgerPage | null, selfIndex: number): PageTurn[] | null {
+    if (!this.interner.pages.isShared) return null
+    const ownPageNumber = pageNumberOf(selfIndex)
+    const turns: PageTurn[] = []
+    for (const [pageNumber, placed] of this.placedByPage) {
+      const start = pageAt(pageNumber)
+      const isOwn = pageNumber === ownPageNumber
+      const known = isOwn ? undefined : this.turnByPage.get(pageNumber)
+      const turn = known?.start === start ? known : this.turn(pageNumber, placed, start, selfIndex)
+      if (turn === null) return null
+      if (!isOwn) this.turnByPage.set(pageNumber, turn)
+      turns.push(turn)
+    }
+    return turns
+  }
+
+  /** For ledgers that have come to these pages. */
+  searchOf(pages: readonly (LedgerPage | null)[]): PageSearch {
+    const known = this.searches.find((search) => search.isOf(pages))
+    if (known !== undefined) return known
+    const search = new PageSearch(pages, this.interner)
+    this.searches.push(search)
+    return search
+  }
+
+  /** What the pace of a node counts, which has not heard its own. */
+  tell(pace: GossipPace, self: NodeId, nowMs: number): void {
+    const others = this.entries.find(({ entry }) => entry.node !== self)
+    if (others === undefined) return
+    const own = (this.placedByPage.get(this.pageOf(self)) ?? []).filter(({ sealed }) => {
+      return sealed.entry.node === self && isNewsKind(sealed)
+    })
+    const ownBytes = own.reduce((sum, { sealed }) => sum + roughBytes(sealed), 0)
+    pace.heardAll(others, this.newsCount - own.length, this.newsBytes - ownBytes, nowMs)
+  }
+
+  private pageOf(node: NodeId): number {
+    return pageNumberOf(this.interner.index(node))
+  }
+
+  private turn(
+    pageNumber: number,
+    placed: readonly Placed[],
+    start: LedgerPage | null,
+    selfIndex: number,
+  ): PageTurn | null {
+    const indices: number[] = []
+    const hashChanges: number[] = []
+    let [page, newEntryCount, newNodeCount] = [start, 0, 0]
+    for (const { index, kindNumber, sealed } of placed) {
+      if (index === selfIndex) continue
+      const held = page?.at(index, kindNumber) ?? null
+      if (held !== null && compareVersions(sealed.entry, held.entry) <= 0) return null
+      if (held === null) newEntryCount += 1
+      if (page?.hasNode(index) !== true) newNodeCount += 1
+      const step = this.interner.pages.write(page, index, kindNumber, this.interner.hash(index), sealed)
+      page = step.next
+      indices.push(index)
+      hashChanges.push(step.hashChange)
+    }
+    if (page === null) return null
+    const end = this.endOf(pageNumber, page)
+    return { pageNumber, start, end, indices, hashChanges, newEntryCount, newNodeCount }
+  }
+
+  private endOf(pageNumber: number, page: LedgerPage): LedgerPage {
+    const known = this.endByPage.get(pageNumber)
+    if (known?.isLike(page) === true) return known
+    this.endByPage.set(pageNumber, page)
+    return page
+  }
+}

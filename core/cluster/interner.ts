@@ -1,0 +1,92 @@
+/**
+ * Dense indices for node ids, so that a ledger is an array and not a map of strings.
+ *
+ * One interner serves all nodes of one process: in the simulator ten thousand ledgers share the ids, their sorted order, and the
+ * pages on which they keep what they hold alike.
+ * Indices are given in order of first sight and never taken back; they are local to the process and never travel.
+ */
+import { assertInvariant } from '../../common/errors.ts'
+import type { NodeId } from '../../common/types.ts'
+import { hashText } from '../transfer/chunk-home.ts'
+import { LedgerPages } from './ledger-pages.ts'
+import { SharedModelNodes } from './model-nodes.ts'
+import { NodeFacts } from './node-facts.ts'
+import { compareIds } from './order.ts'
+
+export { compareIds, indexOfSorted } from './order.ts'
+
+export class Interner {
+  /** What ledgers of this process share besides the ids. */
+  readonly pages = new LedgerPages()
+  /** By model, as pages are by node. */
+  readonly models = new SharedModelNodes(this)
+  /** Room for what one of them finds out about the others at a time. */
+  readonly facts = new NodeFacts()
+  private readonly indexById = new Map<NodeId, number>()
+  private readonly ids: NodeId[] = []
+  private readonly hashes: number[] = []
+  private sorted: Sorted | null = null
+  // A message comes to one ledger after another, and each looks for the same id several times.
+  private lastId: NodeId | null = null
+  private lastIndex = 0
+
+  get count(): number {
+    return this.ids.length
+  }
+
+  index(id: NodeId): number {
+    const known = this.lookup(id)
+    if (known !== undefined) return known
+    const index = this.ids.length
+    this.indexById.set(id, index)
+    this.ids.push(id)
+    this.hashes.push(hashText(id))
+    this.sorted = null
+    return index
+  }
+
+  /** Undefined for an id never interned; asking does not intern it. */
+  lookup(id: NodeId): number | undefined {
+    if (id === this.lastId) return this.lastIndex
+    const index = this.indexById.get(id)
+    if (index !== undefined) {
+      this.lastId = id
+      this.lastIndex = index
+    }
+    return index
+  }
+
+  id(index: number): NodeId {
+    const id = this.ids[index]
+    assertInvariant(id !== undefined, `node index ${index} was never given`)
+    return id
+  }
+
+  /** The same for an id in every process. */
+  hash(index: number): number {
+    return this.hashes[index]!
+  }
+
+  /** All indices in the order of their ids. Rebuilt only when an id was added since. */
+  inOrder(): readonly number[] {
+    return (this.sorted ?? this.sort()).order
+  }
+
+  /** The place of the index in that order: comparing two of them is comparing the ids. */
+  rank(index: number): number {
+    return (this.sorted ?? this.sort()).ranks[index]!
+  }
+
+  private sort(): Sorted {
+    const order = this.ids.map((_, index) => index).sort((a, b) => compareIds(this.id(a), this.id(b)))
+    const ranks = new Uint32Array(order.length)
+    for (const [rank, index] of order.entries()) ranks[index] = rank
+    this.sorted = { order, ranks }
+    return this.sorted
+  }
+}
+
+interface Sorted {
+  readonly order: readonly number[]
+  readonly ranks: Uint32Array
+}

@@ -1,0 +1,282 @@
+/**
+ * Where ledgers keep their entries: pages of a few nodes each. One ledger alone writes its pages in place. Several ledgers of one
+ * process (a simulated cluster) share them: a page is then never written again, a changed one takes its place.
+ *
+ * Ten thousand ledgers of ten thousand nodes would be a hundred million slots of each kind. But they hold almost the same: a
+ * message reaches all of them within a second. So an entry that arrives leads from one page to the next, that step is remembered
+ * at the page, and whoever takes the same step gets the same page. Steps in another order come to pages of equal content, which
+ * are found by their hash, so ledgers that believe the same lie on the same pages again.
+ *
+ *   page A --entry e--> page B        remembered at A: (e, B, what changed for which models)
+ */
+
+import type { ModelId, Zone } from '../../common/types.ts'
+import { type EntryKind, entryKinds, type SealedEntry } from '../events.ts'
+import { diffEntries, type Holder, type ModelChange, toMicro } from './body-diff.ts'
+import { indexOfSorted } from './order.ts'
+import { versionHash } from './version.ts'
+
+const pageBits = 4
+const nodesPerPage = 1 << pageBits
+
+/** The number of the page that a node lies on, and its place there. */
+export const pageNumberOf = (index: number): number => index >>> pageBits
+export const placeOnPage = (index: number): number => index & (nodesPerPage - 1)
+const kindCount = entryKinds.length
+const slotCount = nodesPerPage * kindCount
+/** Pages of equal nodes that are kept to be found again. More than a page has slots: ledgers that are filled in one order meet. */
+const knownPagesMax = 96
+
+export const kindNumbers = Object.fromEntries(entryKinds.map((kind, at) => [kind, at])) as Record<EntryKind, number>
+
+export class LedgerPage {
+  readonly slots: (SealedEntry | null)[]
+  /** Xor of the version hashes of all entries. */
+  hash: number
+  step: PageStep | null = null
+  // What is read off the slots of one kind, until another entry of that kind takes its slot.
+  private states: StateColumns | null = null
+  /** Only at pages that are shared: a page that is written in place would have to forget them each time. */
+  private holders: Map<ModelId, readonly Holder[]> | null = null
+  private fetching: readonly Fetcher[] | null = null
+  private demand: ReadonlyMap<ModelId, readonly Wanter[]> | null = null
+
+  constructor(slots: (SealedEntry | null)[], hash: number) {
+    this.slots = slots
+    this.hash = hash
+  }
+
+  at(index: number, kindNumber: number): SealedEntry | null {
+    return this.slots[slotOf(index, kindNumber)]!
+  }
+
+  hasNode(index: number): boolean {
+    const first = placeOnPage(index) * kindCount
+    for (let at = first; at < first + kindCount; at += 1) if (this.slots[at] !== null) return true
+    return false
+  }
+
+  isLike(other: LedgerPage): boolean {
+    return this.hash === other.hash && this.slots.every((sealed, at) => sealed === other.slots[at])
+  }
+
+  /** What the states on this page say, for those who look through all nodes. */
+  get stateColumns(): StateColumns {
+    this.states ??= columnsOf(this.slots)
+    return this.states
+  }
+
+  /** The entry has taken its slot, here or in the page that follows on `from`. */
+  follows(from: LedgerPage, kindNumber: number): void {
+    this.states = kindNumber === kindNumbers.state ? null : from.states
+    this.holders = kindNumber === kindNumbers.residency ? null : from.holders
+    this.fetching = kindNumber === kindNumbers.residency ? null : from.fetching
+    this.demand = kindNumber === kindNumbers.demand ? null : from.demand
+  }
+
+  /** In order of indices. */
+  holdersOf(model: ModelId, pageNumber: number, isShared: boolean): readonly Holder[] {
+    if (!isShared) return this.searchHolders(model, pageNumber)
+    this.holders ??= new Map()
+    const known = this.holders.get(model)
+    if (known !== undefined) return known
+    const found = this.searchHolders(model, pageNumber)
+    this.holders.set(model, found)
+    return found
+  }
+
+  /** Nodes that fetch anything. */
+  fetchers(pageNumber: number, isShared: boolean): readonly Fetcher[] {
+    if (isShared && this.fetching !== null) return this.fetching
+    const found: Fetcher[] = []
+    for (let local = 0; local < nodesPerPage; local += 1) {
+      const entry = this.slots[local * kindCount + kindNumbers.residency]?.entry
+      if (entry?.kind !== 'residency' || entry.body.fetching === undefined) continue
+      found.push({ index: pageNumber * nodesPerPage + local, models: entry.body.fetching })
+    }
+    if (isShared) this.fetching = found
+    return found
+  }
+
+  /** Who wants the model, and how much. */
+  wanters(model: ModelId, pageNumber: number, isShared: boolean): readonly Wanter[] {
+    if (isShared) this.demand ??= this.demandByModel(pageNumber)
+    return (isShared ? this.demand! : this.demandByModel(pageNumber, model)).get(model) ?? noWanters
+  }
+
+  private demandByModel(pageNumber: number, only: ModelId | null = null): Map<ModelId, Wanter[]> {
+    const wanters = new Map<ModelId, Wanter[]>()
+    for (let local = 0; local < nodesPerPage; local += 1) {
+      const entry = this.slots[local * kindCount + kindNumbers.demand]?.entry
+      if (entry?.kind !== 'demand') continue
+      for (const { model, ratePerS } of entry.body.rates) {
+        if (only !== null && model !== only) continue
+        const wanter = { index: pageNumber * nodesPerPage + local, rateMicro: toMicro(ratePerS) }
+        const known = wanters.get(model)
+        if (known === undefined) wanters.set(model, [wanter])
+        else known.push(wanter)
+      }
+    }
+    return wanters
+  }
+
+  private searchHolders(model: ModelId, pageNumber: number): readonly Holder[] {
+    let found: Holder[] | null = null
+    for (let local = 0; local < nodesPerPage; local += 1) {
+      const entry = this.slots[local * kindCount + kindNumbers.residency]?.entry
+      if (entry?.kind !== 'residency') continue
+      const { models } = entry.body
+      const at = indexOfSorted(models, model, (item) => item.model)
+      if (at < 0) continue
+      found ??= []
+      found.push({ index: pageNumber * nodesPerPage + local, resident: models[at]! })
+    }
+    return found ?? none
+  }
+}
+
+/** By node of the page: its zone, null where no state is known, its queue, and a sum of the bits below. */
+export interface StateColumns {
+  readonly zones: readonly (Zone | null)[]
+  readonly queuesMs: readonly number[]
+  readonly marks: readonly number[]
+}
+
+/** Has said what it is. */
+export const isKnown = 1
+/** Takes no new requests. */
+export const isDraining = 2
+/** Sends bytes to others. */
+export const isSender = 4
+
+function columnsOf(slots: readonly (SealedEntry | null)[]): StateColumns {
+  const [zones, queuesMs, marks]: [(Zone | null)[], number[], number[]] = [[], [], []]
+  for (let local = 0; local < nodesPerPage; local += 1) {
+    const entry = slots[slotOf(local, kindNumbers.state)]?.entry
+    const body = entry?.kind === 'state' ? entry.body : null
+    zones.push(body?.zone ?? null)
+    queuesMs.push(body?.queueMs ?? 0)
+    marks.push(
+      body === null ? 0 : isKnown + (body.draining ? isDraining : 0) + (body.bulkAddress === '' ? 0 : isSender),
+    )
+  }
+  return { zones, queuesMs, marks }
+}
+
+function slotOf(index: number, kindNumber: number): number {
+  return placeOnPage(index) * kindCount + kindNumber
+}
+
+const none: readonly Holder[] = []
+const noWanters: readonly Wanter[] = []
+
+interface Fetcher {
+  readonly index: number
+  readonly models: readonly ModelId[]
+}
+
+interface Wanter {
+  readonly index: number
+  readonly rateMicro: number
+}
+
+export interface PageStep {
+  readonly slot: number
+  readonly sealed: SealedEntry | null
+  readonly next: LedgerPage
+  /** Xor of the version hashes of what went and what came. */
+  readonly hashChange: number
+  readonly changes: readonly ModelChange[]
+}
+
+/** The pages of all ledgers of one process. */
+export class LedgerPages {
+  private ledgerCount = 0
+  private readonly known: Map<number, LedgerPage>[] = []
+
+  get isShared(): boolean {
+    return this.ledgerCount > 1
+  }
+
+  /** Every ledger says that it is there; the second one makes all pages shared from then on. */
+  register(): void {
+    this.ledgerCount += 1
+  }
+
+  /** What becomes of a page (null: an empty one) when the entry takes the slot; null for the entry empties it. */
+  write(
+    page: LedgerPage | null,
+    index: number,
+    kindNumber: number,
+    nodeHash: number,
+    sealed: SealedEntry | null,
+  ): PageStep {
+    const slot = slotOf(index, kindNumber)
+    if (page?.step != null && page.step.sealed === sealed && page.step.slot === slot && this.isShared) return page.step
+    const from = page ?? new LedgerPage(new Array<SealedEntry | null>(slotCount).fill(null), 0)
+    const held = from.slots[slot]!
+    const hashChange = hashOf(held, nodeHash, kindNumber) ^ hashOf(sealed, nodeHash, kindNumber)
+    const changes = diffEntries(held?.entry ?? null, sealed?.entry ?? null, index)
+    const next = this.isShared ? this.copy(from, index, kindNumber, sealed, hashChange) : from
+    if (!this.isShared) {
+      from.slots[slot] = sealed
+      from.hash ^= hashChange
+      from.follows(from, kindNumber)
+    }
+    const step = { slot, sealed, next, hashChange, changes }
+    if (this.isShared && page !== null) page.step = step
+    return step
+  }
+
+  private copy(
+    from: LedgerPage,
+    index: number,
+    kindNumber: number,
+    sealed: SealedEntry | null,
+    hashChange: number,
+  ): LedgerPage {
+    const slot = slotOf(index, kindNumber)
+    const hash = from.hash ^ hashChange
+    const pageNumber = pageNumberOf(index)
+    this.known[pageNumber] ??= new Map()
+    const known = this.known[pageNumber]
+    const equal = known.get(hash)
+    if (equal !== undefined && isStep(from.slots, slot, sealed, equal.slots)) {
+      // Found again: the last to be forgotten.
+      known.delete(hash)
+      known.set(hash, equal)
+      return equal
+    }
+    const slots = from.slots.slice()
+    slots[slot] = sealed
+    const page = new LedgerPage(slots, hash)
+    page.follows(from, kindNumber)
+    known.delete(hash)
+    known.set(hash, page)
+    if (known.size > knownPagesMax) forgetFirst(known)
+    return page
+  }
+}
+
+/** Its step goes with it: a ledger that was left behind would hold all pages since by the chain of steps. */
+function forgetFirst(known: Map<number, LedgerPage>): void {
+  for (const [hash, page] of known) {
+    page.step = null
+    known.delete(hash)
+    return
+  }
+}
+
+function hashOf(sealed: SealedEntry | null, nodeHash: number, kindNumber: number): number {
+  return sealed === null ? 0 : versionHash(nodeHash, kindNumber, sealed.entry)
+}
+
+function isStep(
+  from: readonly (SealedEntry | null)[],
+  slot: number,
+  sealed: SealedEntry | null,
+  to: readonly (SealedEntry | null)[],
+): boolean {
+  for (let at = 0; at < slotCount; at += 1) if (to[at] !== (at === slot ? sealed : from[at])) return false
+  return true
+}

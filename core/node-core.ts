@@ -1,0 +1,491 @@
+/**
+ * The protocol of one node: events in, effects out, and questions about what the node believes.
+ *
+ * `step` runs to completion without clock, I/O or logging; an event that breaks the contract of events.ts is a defect of the
+ * adapter and throws. Remote input was checked by the adapter for form, author and signature (entry-check.ts).
+ */
+
+import { assertInvariant } from '../common/errors.ts'
+import type { Prng } from '../common/prng.ts'
+import type { ModelId, NodeId, SourceView } from '../common/types.ts'
+import { DemandEstimator } from '../placement/demand/rate-demand.ts'
+import type { PlacementMemory } from '../placement/replication/placement-memory.ts'
+import type { PlacementView } from '../placement/replication/placement-view.ts'
+import type { RouteView } from '../placement/routing/route.ts'
+import type { FormedEntries } from './cluster/formed-entries.ts'
+import { GossipPace } from './cluster/gossip-pace.ts'
+import { compareIds, Interner } from './cluster/interner.ts'
+import { Ledger } from './cluster/ledger.ts'
+import { Membership } from './cluster/membership.ts'
+import { PinBook, type PinReader } from './cluster/pin-set.ts'
+import { Publisher } from './cluster/publisher.ts'
+import { everything, Reconcile } from './cluster/reconcile.ts'
+import { demandIsNews, stateSignificance } from './cluster/significance.ts'
+import type { DigestItem, Effect, Entry, Event, ResidentModel, Seal, SealedEntry, StateBody } from './events.ts'
+import { aloofKinds } from './fetch-neutral-events.ts'
+import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
+import { FetchPlan } from './transfer/fetch-plan.ts'
+import { SourceBook } from './transfer/source-stats.ts'
+import { ClusterView, type HolderView, type MemberView, type RouteRequest } from './views/cluster-view.ts'
+import type { CopyFacts, CopyWorth, LocalPlacement } from './views/placement-view-builder.ts'
+
+export interface NodeCorePorts {
+  readonly self: NodeId
+  /** Higher than at every earlier start of this node. */
+  readonly epoch: number
+  readonly seal: Seal
+  readonly random: Prng
+  /** Shared with whoever else asks for demand, such as an eviction policy; a new one by default. */
+  readonly demand?: DemandEstimator
+  /** Shared by all nodes of one process; a new one by default. */
+  readonly interner?: Interner
+}
+
+type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
+
+export class NodeCore {
+  private readonly view: ClusterView
+  private readonly self: NodeId
+  private readonly options: NodeCoreOptions
+  private readonly interner: Interner
+  private readonly demand: DemandEstimator
+  private readonly ledger: Ledger
+  private readonly membership: Membership
+  private readonly pace: GossipPace
+  private readonly publisher: Publisher
+  private readonly reconcile: Reconcile
+  private readonly book: SourceBook
+  private readonly fetches: FetchPlan
+  private readonly pins: PinBook
+  private models: readonly ResidentModel[] = []
+  /** Fetches that others should know of: those that began when nobody had the model. */
+  private readonly announced = new Set<ModelId>()
+  private fetching: readonly ModelId[] = []
+  private nextDemandAtMs = Number.NEGATIVE_INFINITY
+  private nextExpiryAtMs = Number.NEGATIVE_INFINITY
+  /** An entry said something of a model that is on its way in. */
+  private fetchesConcerned = false
+  private stopping = false
+
+  constructor(ports: NodeCorePorts, options: NodeCoreOptions = defaultNodeCoreOptions) {
+    const { self, random } = ports
+    this.self = self
+    this.options = options
+    const interner = ports.interner ?? new Interner()
+    this.interner = interner
+    this.demand = ports.demand ?? new DemandEstimator()
+    this.ledger = new Ledger({ self, interner }, options.ledger)
+    const ledger = this.ledger
+    this.membership = new Membership({ self, interner, ledger }, options.membership)
+    this.pace = new GossipPace(options.pace)
+    this.publisher = new Publisher(
+      { self, epoch: ports.epoch, seal: ports.seal, ledger, pace: this.pace, random: random.child('publisher') },
+      options.publisher,
+    )
+    this.reconcile = new Reconcile({ self, ledger, random: random.child('reconcile') }, options.reconcile)
+    this.book = new SourceBook(options.sources)
+    this.pins = new PinBook(options.pins)
+    const { membership, book, demand } = this
+    this.view = new ClusterView({ self, interner, ledger, membership, book, demand }, options.view)
+    this.fetches = new FetchPlan(
+      {
+        self,
+        book: this.book,
+        random: random.child('fetch'),
+        peersWith: (model, nowMs) => this.view.usablePeers(model, nowMs),
+        mayShare: () => this.mayShare(),
+      },
+      options.fetch,
+    )
+  }
+
+  step(event: Event): readonly Effect[] {
+    const effects = this.handle(event)
+    const concernsFetches = event.kind === 'entries' ? this.takeConcerned() : !aloofKinds.has(event.kind)
+    return this.finish(effects, concernsFetches, event.nowMs)
+  }
+
+  /**
+   * One entry of gossip: what `step` does with it, for those who carry millions of them. Null: it changed nothing but what this
+   * node believes, and not when it wants to be woken either.
+   */
+  hear(from: NodeId, sealed: SealedEntry, nowMs: number): readonly Effect[] | null {
+    const effects = this.onEntry(from, sealed, nowMs)
+    const { kind, node } = sealed.entry
+    const isAloof = effects === noEffects && !this.fetchesConcerned && kind !== 'suspicion' && node !== this.self
+    if (isAloof && nowMs < this.publisher.nextDueMs) return null
+    return this.finish(effects, this.takeConcerned(), nowMs)
+  }
+
+  /** Believes all of them, without notes; what else follows, the next step finds. False: tell them by `step`. */
+  adopt(formed: FormedEntries, nowMs: number): boolean {
+    const isPlain = formed.isPlain && this.fetches.isIdle && this.pins.isAlone && !this.membership.suspects
+    const isTaken = isPlain && this.ledger.adopt(formed, nowMs)
+    if (isTaken) formed.tell(this.pace, this.self, nowMs)
+    else this.ledger.forgetModels()
+    return isTaken
+  }
+
+  /** After it was told them by `step`: its ledger is like those of the others now. */
+  shareSearch(formed: FormedEntries): void {
+    this.ledger.shareSearch(formed)
+  }
+
+  /**
+   * When a tick has something to do next. Anything that happens before may bring it forward, so ask again after each step; a tick
+   * that comes earlier or later does no harm.
+   */
+  nextWakeMs(nowMs: number): number {
+    const ownMs = Math.min(this.nextExpiryAtMs, this.nextDemandAtMs, this.publisher.nextDueMs, this.reconcile.nextDueMs)
+    return this.fetches.isIdle ? ownMs : Math.min(ownMs, nowMs + this.options.fetchLookMs)
+  }
+
+  /** Other nodes that have the model complete, whether they may be used or not. */
+  holders(model: ModelId, nowMs: number): HolderView[] {
+    return this.view.holders(model, nowMs)
+  }
+
+  /** Every way to the model's bytes from here, this node's own tiers included, for the cost model. */
+  sources(model: ModelId, originAllowed: boolean, nowMs: number): SourceView[] {
+    return this.view.sources(model, originAllowed, nowMs)
+  }
+
+  /** What placement's route() needs to decide about one request. */
+  routeView(request: RouteRequest, nowMs: number): RouteView {
+    return this.view.routeView(request, nowMs)
+  }
+
+  /** Requests per second that first arrive at this node. */
+  demandOf(model: ModelId, nowMs: number): number {
+    return this.demand.ratePerS(model, nowMs)
+  }
+
+  /** Requests per second in the whole cluster: what others publish, and our own as it is now. */
+  clusterDemandOf(model: ModelId, nowMs: number): number {
+    return this.ledger.demandOfOthers(model) + this.demand.ratePerS(model, nowMs)
+  }
+
+  /** Nodes in the ledger, this one included once it has said something. */
+  get knownNodeCount(): number {
+    return this.ledger.count
+  }
+
+  /** Every node in the ledger, this one included, in order of ids. */
+  members(nowMs: number): MemberView[] {
+    return this.view.members(nowMs)
+  }
+
+  /** What a copy of this node is worth, to the requests that come here and to the other nodes. For the eviction policies. */
+  copyWorth(facts: CopyFacts, nowMs: number): CopyWorth {
+    return this.view.placement.worth(facts, nowMs)
+  }
+
+  /** What placement's planPlacement() decides about. `memory` is told what is here now. */
+  placementView(local: LocalPlacement, memory: PlacementMemory, graceMs: number, nowMs: number): PlacementView {
+    return this.view.placement.view(local, this.pins.active(), memory, { graceMs, nowMs })
+  }
+
+  /** Pins of the cluster; it changes by events only. */
+  get pinned(): PinReader {
+    return this.pins
+  }
+
+  /** Models on their way in, sorted. */
+  fetchingModels(): readonly ModelId[] {
+    return this.fetches.models()
+  }
+
+  /** host:port of a node's bulk engine; null when the node is not known. */
+  bulkAddressOf(node: NodeId): string | null {
+    return this.view.stateOf(node)?.bulkAddress ?? null
+  }
+
+  /** libp2p multiaddrs of a node; empty when it is not known. */
+  addressesOf(node: NodeId): readonly string[] {
+    return this.view.stateOf(node)?.addresses ?? []
+  }
+
+  /** Versions of all that this node holds: equal on two nodes that believe the same. */
+  ledgerDigest(): DigestItem[] {
+    return this.ledger.digest(everything)
+  }
+
+  checkInvariants(): void {
+    this.ledger.checkInvariants()
+    this.fetches.checkInvariants()
+  }
+
+  private handle(event: Event): readonly Effect[] {
+    switch (event.kind) {
+      case 'tick':
+        return this.onTick(event.nowMs)
+      case 'peer-up':
+        return this.onPeerUp(event)
+      case 'peer-down':
+        return this.onPeerDown(event)
+      case 'call-failed':
+        return this.onSuspect(event.node, this.membership.callFailed(this.index(event.node), event.nowMs), event.nowMs)
+      case 'rtt-measured':
+        this.membership.measured(this.index(event.node), event.rttMs)
+        return noEffects
+      case 'ban-changed':
+        this.book.setBanned(event.node, event.banned)
+        if (event.banned) this.fetches.peerLost(event.node)
+        return noEffects
+      case 'entries':
+        return this.onEntries(event)
+      case 'digest':
+        return this.reconcile.digest(event)
+      case 'local-state':
+        return this.onLocalState(event)
+      case 'local-residency':
+        return this.onLocalResidency(event)
+      case 'demand':
+        this.demand.record(event.model, event.nowMs)
+        return noEffects
+      case 'fetch':
+        return this.onFetch(event)
+      case 'chunk-done':
+        this.fetches.chunkDone(event)
+        return noEffects
+      case 'chunk-failed':
+        return this.fetches.chunkFailed(event)
+      case 'fetch-cancelled':
+        this.fetches.cancel(event.model)
+        return []
+      case 'pins':
+        this.pins.prune(event.wallMs)
+        if (!this.pins.put(event.records)) return []
+        this.refreshPins()
+        this.publisher.announce('state', event.nowMs, true)
+        return []
+      case 'stopping':
+        return this.onStopping(event.nowMs)
+    }
+  }
+
+  private takeConcerned(): boolean {
+    const concerned = this.fetchesConcerned
+    this.fetchesConcerned = false
+    return concerned
+  }
+
+  /** What follows from an event besides its own effects. */
+  private finish(effects: readonly Effect[], concernsFetches: boolean, nowMs: number): readonly Effect[] {
+    let all = effects
+    const isIdle = this.fetches.isIdle && this.announced.size === 0 && this.fetching.length === 0
+    if (concernsFetches && !isIdle) {
+      const planned = this.fetches.plan(nowMs)
+      if (planned.length > 0) all = [...all, ...planned]
+      this.announceFetches(nowMs)
+    }
+    const published = this.publisher.flush(nowMs)
+    return published.length === 0 ? all : [...all, ...published.map(toPublish)]
+  }
+
+  private onTick(nowMs: number): Effect[] {
+    const effects: Effect[] = []
+    if (nowMs >= this.nextExpiryAtMs) {
+      effects.push(...this.expire(nowMs))
+      this.nextExpiryAtMs = Math.max(nowMs + this.options.expiryCheckMs, this.ledger.nextExpireMs)
+    }
+    if (nowMs >= this.nextDemandAtMs) {
+      this.refreshDemand(nowMs)
+      // No earlier than it may be said again.
+      this.nextDemandAtMs = Math.max(nowMs + this.options.demandCheckMs, this.publisher.earliestMs('demand'))
+    }
+    const connected = () => this.membership.connectedNodes().map((index) => this.interner.id(index))
+    effects.push(...this.reconcile.tick(connected, nowMs))
+    return effects
+  }
+
+  private onPeerUp({ node, nowMs }: EventOf<'peer-up'>): Effect[] {
+    if (this.membership.peerUp(this.index(node))) this.refreshSuspicion(nowMs)
+    this.fetches.peerBack(node, nowMs)
+    return this.reconcile.peerUp(node, nowMs)
+  }
+
+  private onPeerDown({ node, nowMs }: EventOf<'peer-down'>): Effect[] {
+    const effects = this.onSuspect(node, this.membership.peerDown(this.index(node), nowMs), nowMs)
+    this.fetches.peerLost(node)
+    return effects
+  }
+
+  private onSuspect(node: NodeId, isNew: boolean, nowMs: number): Effect[] {
+    if (!isNew) return []
+    this.refreshSuspicion(nowMs)
+    return [{ kind: 'note', note: 'suspected', node, by: this.self }]
+  }
+
+  private onEntries({ from, entries, nowMs }: EventOf<'entries'>): readonly Effect[] {
+    if (entries.length === 1) return this.onEntry(from, entries[0]!, nowMs)
+    const effects: Effect[] = []
+    // A suspicion counts against the newest state only: after the states of the same batch.
+    for (const sealed of entries) {
+      if (sealed.entry.kind !== 'suspicion') effects.push(...this.onEntry(from, sealed, nowMs))
+    }
+    for (const sealed of entries) {
+      if (sealed.entry.kind === 'suspicion') effects.push(...this.onEntry(from, sealed, nowMs))
+    }
+    return effects
+  }
+
+  private onEntry(from: NodeId, sealed: SealedEntry, nowMs: number): readonly Effect[] {
+    const { entry } = sealed
+    // Not interned before the ledger takes it: a member may invent ids.
+    const isNew = entry.kind === 'state' && !this.knowsState(entry.node)
+    const applied = this.ledger.apply(sealed, nowMs)
+    if (applied === 'own') this.publisher.outbid(entry, nowMs)
+    if (applied !== 'applied') return noEffects
+    this.pace.heard(sealed, nowMs)
+    if (entry.kind === 'residency' && !this.fetches.isIdle) {
+      this.fetchesConcerned ||= this.ledger.lastChanges.some(({ model }) => this.fetches.has(model))
+    }
+    if (entry.kind === 'suspicion') return this.onSuspicion(entry, nowMs)
+    return entry.kind === 'state' ? this.onState(entry, isNew ? from : null, nowMs) : noEffects
+  }
+
+  private knowsState(node: NodeId): boolean {
+    const index = this.interner.lookup(node)
+    return index !== undefined && this.ledger.get('state', index) !== null
+  }
+
+  private onState(entry: Entry<'state'>, joinedBy: NodeId | null, nowMs: number): readonly Effect[] {
+    if (this.pins.heard(this.index(entry.node), entry.body.pins)) this.refreshPins()
+    if (joinedBy !== null) return [{ kind: 'note', note: 'joined', node: entry.node, by: joinedBy }]
+    if (!this.membership.stateApplied(this.index(entry.node))) return noEffects
+    this.refreshSuspicion(nowMs)
+    return [{ kind: 'note', note: 'refuted', node: entry.node, by: entry.node }]
+  }
+
+  private onSuspicion(entry: Entry<'suspicion'>, nowMs: number): Effect[] {
+    const { suspected, self } = this.membership.suspicionApplied(entry)
+    // Alive enough to read it: a newer state entry is the refutation.
+    if (self) this.publisher.announce('state', nowMs, true)
+    this.refreshSuspicion(nowMs)
+    return suspected.map((node) => ({ kind: 'note', note: 'suspected', node, by: entry.node }))
+  }
+
+  private onLocalState({ body, nowMs }: EventOf<'local-state'>): Effect[] {
+    const said = this.publisher.said('state')
+    this.publisher.set('state', this.withPins(body))
+    this.view.localState(body)
+    const news = said === null ? 'identity' : stateSignificance(said, body, this.options.significance)
+    if (news !== 'none') this.publisher.announce('state', nowMs, news === 'identity')
+    return []
+  }
+
+  private onLocalResidency({ models, nowMs }: EventOf<'local-residency'>): readonly Effect[] {
+    for (let at = 1; at < models.length; at += 1) {
+      assertInvariant(models[at - 1]!.model < models[at]!.model, 'local residency is sorted by model, each model once')
+    }
+    this.models = models
+    this.view.localResidency(models)
+    this.refreshResidency(nowMs, false)
+    return noEffects
+  }
+
+  private onFetch(event: EventOf<'fetch'>): Effect[] {
+    if (this.stopping) {
+      const message = `the node is stopping and fetches no more: ask another node for model ${event.model}.`
+      return [{ kind: 'fetch-failed', model: event.model, code: 'SHUTTING_DOWN', message }]
+    }
+    // A copy that placement makes is announced whoever has the model: others who weigh the same copy should know of it.
+    const isCold =
+      event.context.purpose === 'placement' ||
+      !this.view.usablePeers(event.model, event.nowMs).some((peer) => peer.complete)
+    if (isCold && event.chunks.length > 0 && this.mayShare()) this.announced.add(event.model)
+    this.fetches.fetch(event)
+    return []
+  }
+
+  private onStopping(nowMs: number): Effect[] {
+    this.stopping = true
+    this.announced.clear()
+    this.fetching = []
+    const body = this.view.ownState
+    if (body !== null) {
+      this.publisher.set('state', this.withPins({ ...body, draining: true }))
+      this.publisher.announceNow('state', nowMs)
+    }
+    this.models = []
+    this.refreshResidency(nowMs, true)
+    this.publisher.announceNow('residency', nowMs)
+    return this.fetches.failAll('SHUTTING_DOWN', 'the node is stopping: ask another node.')
+  }
+
+  /** Tells others what is on its way in, where that began without a holder: they may want it too. */
+  private announceFetches(nowMs: number): void {
+    if (this.announced.size === 0 && this.fetching.length === 0) return
+    const running = this.fetches.models()
+    const next = running.filter((model) => this.announced.has(model))
+    for (const model of this.announced) if (!next.includes(model)) this.announced.delete(model)
+    if (next.join() === this.fetching.join()) return
+    // A beginning is urgent, the crowd is under way. An end waits for the residency that follows it.
+    const begins = next.some((model) => !this.fetching.includes(model))
+    this.fetching = next
+    this.refreshResidency(nowMs, begins)
+  }
+
+  /** Others may want the same model and take from us what we have of it. */
+  private mayShare(): boolean {
+    return this.options.sharesPartialModels && this.membership.connectedCount > 0
+  }
+
+  private refreshResidency(nowMs: number, urgent: boolean): void {
+    const body = { models: this.models, ...(this.fetching.length > 0 ? { fetching: this.fetching } : {}) }
+    this.publisher.set('residency', body)
+    this.publisher.announce('residency', nowMs, urgent)
+  }
+
+  private withPins(body: StateBody): StateBody {
+    const pins = this.pins.toSay(this.publisher.said('state')?.pins ?? [])
+    return pins.length === 0 ? body : { ...body, pins }
+  }
+
+  /** The next state says what is to be said of pins, whenever it comes. */
+  private refreshPins(): void {
+    const body = this.view.ownState
+    if (body !== null) this.publisher.set('state', this.withPins(body))
+  }
+
+  private refreshSuspicion(nowMs: number): void {
+    const said = this.publisher.said('suspicion')
+    const body = this.membership.body(said)
+    this.publisher.set('suspicion', body)
+    if (JSON.stringify(body.suspects) === JSON.stringify(said?.suspects ?? [])) this.publisher.retract('suspicion')
+    else this.publisher.announce('suspicion', nowMs, false)
+  }
+
+  private refreshDemand(nowMs: number): void {
+    const rates = this.demand
+      .top(this.pace.demandModelCount(this.ledger.count), nowMs)
+      .filter(({ ratePerS }) => ratePerS >= this.options.demandRatePerSMin)
+      .map(({ model, ratePerS }) => ({ model, ratePerS: Number(ratePerS.toPrecision(3)) }))
+      .sort((a, b) => compareIds(a.model, b.model))
+    this.publisher.set('demand', { rates })
+    if (demandIsNews(this.publisher.said('demand') ?? { rates: [] }, { rates }, this.options.significance)) {
+      this.publisher.announce('demand', nowMs, false)
+    }
+  }
+
+  private expire(nowMs: number): Effect[] {
+    const removed = this.ledger.expire(nowMs)
+    if (removed.length === 0) return []
+    if (this.membership.removed(removed)) this.refreshSuspicion(nowMs)
+    if (this.pins.removed(removed)) this.refreshPins()
+    return removed.map((index) => {
+      const node = this.interner.id(index)
+      this.book.forget(node, nowMs)
+      return { kind: 'note', note: 'expired', node, by: this.self }
+    })
+  }
+
+  private index(node: NodeId): number {
+    return this.interner.index(node)
+  }
+}
+
+const noEffects: readonly Effect[] = []
+
+const toPublish = (sealed: SealedEntry): Effect => ({ kind: 'publish', sealed })

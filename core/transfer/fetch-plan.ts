@@ -1,0 +1,370 @@
+/**
+ * All fetches of this node: takes what happened to chunks, answers which chunk to ask of which source next.
+ *
+ * One fetch serves all who wait for its model, and ends exactly once: complete, failed (when nothing flies and nobody is left to
+ * ask), or cancelled. A failed chunk goes elsewhere; a wrong one also ends all dealings with its sender; a lost peer's chunks
+ * are asked of others at once. When nothing is left to ask for, chunks that take too long are asked for a second time
+ * elsewhere, and the first answer wins.
+ */
+import { assertInvariant, type ErrorCode } from '../../common/errors.ts'
+import type { Prng } from '../../common/prng.ts'
+import type { ModelId, NodeId } from '../../common/types.ts'
+import type { Effect, Event } from '../events.ts'
+import {
+  type ChooseSourceOptions,
+  type ChooseSourceView,
+  chooseSecondSource,
+  chooseSource,
+  defaultChooseSourceOptions,
+  expectedMs,
+  isHopeless,
+  type PeerSource,
+} from './choose-source.ts'
+import { hashText, type Member } from './chunk-home.ts'
+import { type ChunkState, Fetch } from './fetch.ts'
+import { keyOf, originKey, type SourceBook, type SourceKey, sourceOf } from './source-stats.ts'
+
+export interface FetchPlanOptions extends ChooseSourceOptions {
+  /** Flights of one fetch, and of all. 8 MiB each: 32 of them are what a node can hash and store at once. */
+  readonly flightsPerFetchMax: number
+  readonly flightsMax: number
+  /** Failures in a row after which a fetch gives a source up: broken calls, and "busy", which only asks for patience. */
+  readonly strikesMax: number
+  /** The origin gets more patience than a peer: nobody stands in for it. With the default pauses about nine seconds. */
+  readonly originStrikesMax: number
+  /**
+   * A fetch that still lives tries a source that it gave up once more after this long. In an outage all who fetch one model give
+   * the origin up, and then each waits for the others; and who did not have a chunk for long may have it all by now.
+   */
+  readonly forgivenMs: number
+  readonly refusalsMax: number
+  /** Wrong bytes from the origin after which it is not asked for that chunk again. One may be a fault on the way. */
+  readonly originMismatchesMax: number
+  /** A fetch without any source left waits this long for gossip to name one, then fails. */
+  readonly hopelessMs: number
+  /** First wait before a node that is fetching the model too is asked again for a chunk it lacked; grows with each answer. */
+  readonly notYetWaitMs: number
+  /** A flight is slow after this multiple of the expected time, and after this time at least. */
+  readonly slowFactor: number
+  readonly slowMsMin: number
+}
+
+export const defaultFetchPlanOptions: FetchPlanOptions = {
+  ...defaultChooseSourceOptions,
+  flightsPerFetchMax: 16,
+  flightsMax: 32,
+  strikesMax: 4,
+  originStrikesMax: 8,
+  forgivenMs: 10_000,
+  refusalsMax: 40,
+  originMismatchesMax: 2,
+  hopelessMs: 1_000,
+  notYetWaitMs: 100,
+  slowFactor: 3,
+  slowMsMin: 1_000,
+}
+
+export interface FetchPlanPorts {
+  readonly self: NodeId
+  readonly book: SourceBook
+  readonly random: Prng
+  /** Peers that have the model or fetch it and may be used now, in order of ids. */
+  readonly peersWith: (model: ModelId, nowMs: number) => PeerSource[]
+  readonly mayShare: () => boolean
+}
+
+type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
+
+export class FetchPlan {
+  private readonly ports: FetchPlanPorts
+  private readonly options: FetchPlanOptions
+  private readonly self: Member
+  private readonly fetches = new Map<ModelId, Fetch>()
+  private flightCount = 0
+
+  constructor(ports: FetchPlanPorts, options: FetchPlanOptions = defaultFetchPlanOptions) {
+    this.ports = ports
+    this.options = options
+    this.self = { key: ports.self, keyHash: hashText(ports.self) }
+  }
+
+  /** Nothing is on its way in. */
+  get isIdle(): boolean {
+    return this.fetches.size === 0
+  }
+
+  has(model: ModelId): boolean {
+    return this.fetches.has(model)
+  }
+
+  /** Models on their way in, sorted. */
+  models(): ModelId[] {
+    return [...this.fetches.keys()].sort()
+  }
+
+  fetch(event: EventOf<'fetch'>): void {
+    const running = this.fetches.get(event.model)
+    if (running !== undefined) {
+      running.join(event.context, event.originAllowed, event.nowMs)
+      running.add(event.chunks)
+      return
+    }
+    const fetch = new Fetch(event.model, event.context, event.originAllowed, event.nowMs)
+    // In order where the model can be had at once: readers start with the first bytes. In a crowd each starts elsewhere,
+    // so that what one took from the origin is what the others lack.
+    const known = this.ports.peersWith(event.model, event.nowMs).some((peer) => peer.complete)
+    fetch.add(event.chunks)
+    if (!known) fetch.reorder(this.shuffled([...fetch.wanted]))
+    this.fetches.set(event.model, fetch)
+  }
+
+  chunkDone(event: EventOf<'chunk-done'>): void {
+    const key = keyOf(event.source)
+    const fetch = this.fetches.get(event.model)
+    const state = fetch?.chunks.get(event.chunk)
+    if (fetch === undefined || state === undefined) return
+    this.ports.book.delivered(key, event.sizeBytes, event.elapsedMs)
+    this.land(fetch, state, key)
+    // Bytes that were verified are welcome even from a flight that was given up.
+    if (!state.done) fetch.finish(state, key)
+  }
+
+  chunkFailed(event: EventOf<'chunk-failed'>): Effect[] {
+    const { failure, nowMs } = event
+    const key = keyOf(event.source)
+    const fetch = this.fetches.get(event.model)
+    const state = fetch?.chunks.get(event.chunk)
+    const flew = fetch !== undefined && state !== undefined && this.land(fetch, state, key)
+    // A wrong chunk is proof whenever it comes; every other failure of a flight given up before says nothing new.
+    if (failure === 'mismatch' && key !== originKey) return this.distrust(key, nowMs)
+    if (!flew) return []
+    switch (failure) {
+      case 'mismatch':
+        state.originMismatches += 1
+        if (state.originMismatches >= this.options.originMismatchesMax) state.barred.add(key)
+        break
+      case 'missing':
+        this.missing(fetch, state, key, nowMs)
+        break
+      case 'refused':
+        if (this.ports.book.pause(key, nowMs)) fetch.strike(key, this.options.refusalsMax, nowMs)
+        break
+      case 'timeout':
+      case 'closed':
+      case 'unavailable':
+        if (this.ports.book.pause(key, nowMs)) {
+          fetch.strike(key, key === originKey ? this.options.originStrikesMax : this.options.strikesMax, nowMs)
+        }
+        break
+    }
+    return []
+  }
+
+  /** The node is gone for now: what it was asked for is asked of others. */
+  peerLost(node: NodeId): void {
+    for (const fetch of this.fetches.values()) {
+      for (const state of fetch.chunks.values()) this.land(fetch, state, node)
+    }
+  }
+
+  peerBack(node: NodeId, nowMs: number): void {
+    this.ports.book.resume(node)
+    if (this.ports.book.isDistrusted(node, nowMs)) return
+    for (const fetch of this.fetches.values()) fetch.forgive(node)
+  }
+
+  cancel(model: ModelId): void {
+    const fetch = this.fetches.get(model)
+    if (fetch !== undefined) this.drop(fetch)
+  }
+
+  failAll(code: ErrorCode, message: string): Effect[] {
+    return [...this.fetches.values()].map((fetch) => {
+      this.drop(fetch)
+      return { kind: 'fetch-failed', model: fetch.model, code, message }
+    })
+  }
+
+  /** Ends what is over and asks for what can be asked for now. Call it after everything else in a step. */
+  plan(nowMs: number): Effect[] {
+    const effects: Effect[] = []
+    const active: { fetch: Fetch; peers: PeerSource[] }[] = []
+    for (const fetch of [...this.fetches.values()]) {
+      if (fetch.remaining === 0) {
+        this.drop(fetch)
+        effects.push({ kind: 'fetch-complete', model: fetch.model, bytesBySource: { ...fetch.bytesBySource } })
+      } else {
+        fetch.forgiveOlder(this.options.forgivenMs, nowMs)
+        active.push({ fetch, peers: this.ports.peersWith(fetch.model, nowMs) })
+      }
+    }
+    // One chunk per fetch and round, so that a large model does not starve a small one.
+    let launching = active
+    while (launching.length > 0 && this.flightCount < this.options.flightsMax) {
+      launching = launching.filter(({ fetch, peers }) => {
+        if (this.flightCount >= this.options.flightsMax) return false
+        const effect = this.launchNext(fetch, peers, nowMs) ?? this.launchAgain(fetch, peers, nowMs)
+        if (effect !== null) effects.push(effect)
+        return effect !== null && this.flightCount < this.options.flightsMax
+      })
+    }
+    for (const { fetch, peers } of active) effects.push(...this.endHopeless(fetch, peers, nowMs))
+    return effects
+  }
+
+  /** Recounts the flights of every source and of every fetch. */
+  checkInvariants(): void {
+    const flights = new Map<SourceKey, { flights: number; flightBytes: number }>()
+    let total = 0
+    for (const fetch of this.fetches.values()) {
+      let own = 0
+      let remaining = 0
+      for (const state of fetch.chunks.values()) {
+        own += state.flights.size
+        remaining += state.done ? 0 : 1
+        const isWanted = !state.done && state.flights.size === 0
+        assertInvariant(
+          fetch.wanted.has(state.chunk.sha256) === isWanted,
+          'a chunk is wanted while it neither flies nor is done',
+        )
+        for (const key of state.flights.keys()) {
+          const count = flights.get(key) ?? { flights: 0, flightBytes: 0 }
+          count.flights += 1
+          count.flightBytes += state.chunk.sizeBytes
+          flights.set(key, count)
+        }
+      }
+      assertInvariant(own === fetch.flightCount, `${own} flights counted, ${fetch.flightCount} kept`)
+      assertInvariant(remaining === fetch.remaining, `${remaining} chunks left, ${fetch.remaining} kept`)
+      assertInvariant(own <= this.options.flightsPerFetchMax, 'a fetch keeps to its limit of flights')
+      total += own
+    }
+    assertInvariant(total === this.flightCount, `${total} flights counted, ${this.flightCount} kept`)
+    assertInvariant(total <= this.options.flightsMax, 'the node keeps to its limit of flights')
+    for (const [key, kept] of this.ports.book.allFlights()) {
+      const counted = flights.get(key) ?? { flights: 0, flightBytes: 0 }
+      assertInvariant(
+        counted.flights === kept.flights,
+        `${counted.flights} flights at '${key}' counted, ${kept.flights} kept`,
+      )
+      assertInvariant(counted.flightBytes === kept.flightBytes, `bytes under way from '${key}' are kept right`)
+    }
+  }
+
+  private launchNext(fetch: Fetch, peers: readonly PeerSource[], nowMs: number): Effect | null {
+    if (fetch.flightCount >= this.options.flightsPerFetchMax) return null
+    for (const sha256 of fetch.wanted) {
+      const state = fetch.chunks.get(sha256)!
+      const key = chooseSource(this.view(fetch, state, peers, nowMs), this.options)
+      if (key !== null) return this.launch(fetch, state, key, nowMs)
+    }
+    return null
+  }
+
+  /** Nothing is left to ask for: ask a second source for a chunk that takes too long. */
+  private launchAgain(fetch: Fetch, peers: readonly PeerSource[], nowMs: number): Effect | null {
+    if (fetch.wanted.size > 0 || fetch.flightCount >= this.options.flightsPerFetchMax) return null
+    for (const state of fetch.chunks.values()) {
+      // A chunk may be done while a second flight of it is still under way.
+      if (state.done || state.flights.size !== 1) continue
+      const [key, startedAtMs] = [...state.flights][0]!
+      const view = this.view(fetch, state, peers, nowMs)
+      const peer = peers.find((candidate) => candidate.key === key)
+      const expected = peer === undefined ? 0 : expectedMs(view, peer)
+      if (nowMs - startedAtMs < Math.max(this.options.slowMsMin, expected * this.options.slowFactor)) continue
+      const again = chooseSecondSource(view, this.options)
+      if (again !== null) return this.launch(fetch, state, again, nowMs)
+    }
+    return null
+  }
+
+  private launch(fetch: Fetch, state: ChunkState, key: SourceKey, nowMs: number): Effect {
+    fetch.launch(state, key, nowMs)
+    this.flightCount += 1
+    this.ports.book.started(key, state.chunk.sizeBytes)
+    const context = fetch.context(nowMs)
+    return { kind: 'get-chunk', model: fetch.model, chunk: state.chunk, source: sourceOf(key), context }
+  }
+
+  private land(fetch: Fetch, state: ChunkState, key: SourceKey): boolean {
+    if (!fetch.land(state, key)) return false
+    this.flightCount -= 1
+    this.ports.book.ended(key, state.chunk.sizeBytes)
+    return true
+  }
+
+  private missing(fetch: Fetch, state: ChunkState, key: SourceKey, nowMs: number): void {
+    const peer = this.ports.peersWith(fetch.model, nowMs).find((candidate) => candidate.key === key)
+    if (peer !== undefined && !peer.complete) {
+      state.notYetCount += 1
+      state.askAgainAtMs = nowMs + this.options.notYetWaitMs * state.notYetCount
+      // Someone who never delivers anything is no source, however politely it answers.
+      fetch.strike(key, this.options.refusalsMax, nowMs)
+      return
+    }
+    state.barred.add(key)
+    if (key !== originKey) fetch.strike(key, this.options.strikesMax, nowMs)
+  }
+
+  private distrust(node: NodeId, nowMs: number): Effect[] {
+    this.peerLost(node)
+    for (const fetch of this.fetches.values()) fetch.giveUpForGood(node)
+    if (this.ports.book.isDistrusted(node, nowMs)) return []
+    this.ports.book.distrust(node, nowMs)
+    return [{ kind: 'distrust', node, reason: 'wrong-chunk' }]
+  }
+
+  private endHopeless(fetch: Fetch, peers: readonly PeerSource[], nowMs: number): Effect[] {
+    const stuck =
+      fetch.flightCount === 0
+        ? [...fetch.wanted]
+            .map((sha256) => fetch.chunks.get(sha256)!)
+            .find((state) => isHopeless({ fetch, state, peers }))
+        : undefined
+    if (stuck === undefined) {
+      fetch.hopelessSinceMs = null
+      return []
+    }
+    fetch.hopelessSinceMs ??= nowMs
+    if (nowMs - fetch.hopelessSinceMs < this.options.hopelessMs) return []
+    this.drop(fetch)
+    const code = stuck.originMismatches > 0 ? 'DIGEST_MISMATCH' : 'NO_SOURCE'
+    return [{ kind: 'fetch-failed', model: fetch.model, code, message: describeStuck(fetch, stuck) }]
+  }
+
+  private drop(fetch: Fetch): void {
+    for (const state of fetch.chunks.values()) {
+      for (const key of [...state.flights.keys()]) this.land(fetch, state, key)
+    }
+    this.fetches.delete(fetch.model)
+  }
+
+  private view(fetch: Fetch, state: ChunkState, peers: readonly PeerSource[], nowMs: number): ChooseSourceView {
+    const { self } = this
+    const { book, random } = this.ports
+    const mayShare = this.ports.mayShare()
+    return { self, fetch, state, peers, mayShare, book, random: (bound) => random.int(bound), nowMs }
+  }
+
+  private shuffled<T>(items: readonly T[]): T[] {
+    const order = [...items]
+    for (let at = order.length - 1; at > 0; at -= 1) {
+      const other = this.ports.random.int(at + 1)
+      ;[order[at], order[other]] = [order[other]!, order[at]!]
+    }
+    return order
+  }
+}
+
+function describeStuck(fetch: Fetch, stuck: ChunkState): string {
+  const peers = [...new Set([...stuck.barred, ...fetch.givenUp.keys()])].filter((key) => key !== originKey)
+  const origin = !fetch.originAllowed
+    ? 'the origin was not to be asked'
+    : stuck.originMismatches > 0
+      ? 'the origin sends bytes with another sha256'
+      : stuck.barred.has(originKey)
+        ? 'the origin does not have it'
+        : 'the origin does not answer'
+  const asked = peers.length === 0 ? 'no peer has it' : `peers that failed: ${peers.sort().join(', ')}`
+  return `no source is left for chunk ${stuck.chunk.sha256} of model ${fetch.model}: ${origin}; ${asked}. Check the origin, then ask again.`
+}

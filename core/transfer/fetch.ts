@@ -1,0 +1,147 @@
+/**
+ * One model on its way in: which chunks are done, wanted or flying, and which sources this fetch has given up.
+ *
+ *   wanted --launch--> flying --done--> done
+ *      ^                  |
+ *      +---- last flight failed or lost
+ *
+ * A chunk flies at most once per source; a chunk that is done is never wanted again.
+ */
+import { assertInvariant } from '../../common/errors.ts'
+import type { ModelId, RequestContext, Sha256 } from '../../common/types.ts'
+import type { FetchChunk } from '../events.ts'
+import { hashText } from './chunk-home.ts'
+import { originKey, type SourceKey } from './source-stats.ts'
+
+export interface ChunkState {
+  readonly chunk: FetchChunk
+  readonly chunkHash: number
+  done: boolean
+  /** Start of each flight, by source. */
+  readonly flights: Map<SourceKey, number>
+  /** Sources that do not have it, or not the right bytes. */
+  readonly barred: Set<SourceKey>
+  /** Times that a node which is fetching the model itself did not have it yet, and until when to wait before asking again. */
+  notYetCount: number
+  askAgainAtMs: number
+  /** Wrong bytes from the origin. */
+  originMismatches: number
+}
+
+export class Fetch {
+  readonly model: ModelId
+  readonly startedAtMs: number
+  readonly chunks = new Map<Sha256, ChunkState>()
+  /** In the order in which to ask. */
+  readonly wanted = new Set<Sha256>()
+  /** Sources that failed too often for this fetch, and when they did so for the last time; Infinity: for good. */
+  readonly givenUp = new Map<SourceKey, number>()
+  readonly bytesBySource = { peer: 0, origin: 0 }
+  originAllowed: boolean
+  flightCount = 0
+  remaining = 0
+  /** Since when nothing flies and nobody can be asked; null while there is hope. */
+  hopelessSinceMs: number | null = null
+  private readonly strikes = new Map<SourceKey, number>()
+  /** Tried again after they were given up: the next failure ends that. */
+  private readonly onProbation = new Set<SourceKey>()
+  private tenant: string
+  private deadlineAtMs: number
+
+  constructor(model: ModelId, context: RequestContext, originAllowed: boolean, nowMs: number) {
+    this.model = model
+    this.startedAtMs = nowMs
+    this.originAllowed = originAllowed
+    this.tenant = context.tenant
+    this.deadlineAtMs = nowMs + context.deadlineMs
+  }
+
+  /** The fetch goes on for whoever waits longest, on the account of who asked first. */
+  join(context: RequestContext, originAllowed: boolean, nowMs: number): void {
+    this.deadlineAtMs = Math.max(this.deadlineAtMs, nowMs + context.deadlineMs)
+    this.originAllowed ||= originAllowed
+  }
+
+  context(nowMs: number): RequestContext {
+    return { tenant: this.tenant, deadlineMs: Math.max(1, this.deadlineAtMs - nowMs) }
+  }
+
+  /** A chunk that occurs twice is kept once, for its first place. */
+  add(chunks: readonly FetchChunk[]): void {
+    for (const chunk of chunks) {
+      if (this.chunks.has(chunk.sha256)) continue
+      this.chunks.set(chunk.sha256, {
+        chunk,
+        chunkHash: hashText(chunk.sha256),
+        done: false,
+        flights: new Map(),
+        barred: new Set(),
+        notYetCount: 0,
+        askAgainAtMs: Number.NEGATIVE_INFINITY,
+        originMismatches: 0,
+      })
+      this.wanted.add(chunk.sha256)
+      this.remaining += 1
+    }
+  }
+
+  /** Sets the order in which to ask: the wanted chunks, each once. */
+  reorder(order: readonly Sha256[]): void {
+    assertInvariant(order.length === this.wanted.size, 'reordering keeps the wanted chunks')
+    this.wanted.clear()
+    for (const sha256 of order) this.wanted.add(sha256)
+  }
+
+  launch(state: ChunkState, key: SourceKey, nowMs: number): void {
+    assertInvariant(!state.done && !state.flights.has(key), 'a chunk flies once per source, and never when done')
+    state.flights.set(key, nowMs)
+    this.wanted.delete(state.chunk.sha256)
+    this.flightCount += 1
+  }
+
+  /** False when there was no such flight: it was given up before. */
+  land(state: ChunkState, key: SourceKey): boolean {
+    if (!state.flights.delete(key)) return false
+    this.flightCount -= 1
+    if (!state.done && state.flights.size === 0) this.wanted.add(state.chunk.sha256)
+    return true
+  }
+
+  finish(state: ChunkState, key: SourceKey): void {
+    assertInvariant(!state.done, 'a chunk is done once')
+    state.done = true
+    this.wanted.delete(state.chunk.sha256)
+    this.remaining -= 1
+    // What was under way when the source was given up has come after all: it works.
+    if (this.givenUp.get(key) !== Number.POSITIVE_INFINITY) this.forgive(key)
+    this.bytesBySource[key === originKey ? 'origin' : 'peer'] += state.chunk.sizeBytes
+  }
+
+  /** Counts a failure of the source; it is given up after `strikesMax` without a good chunk between. */
+  strike(key: SourceKey, strikesMax: number, nowMs: number): void {
+    const strikes = (this.strikes.get(key) ?? 0) + 1
+    this.strikes.set(key, strikes)
+    if (strikes >= strikesMax || this.onProbation.has(key)) this.givenUp.set(key, nowMs)
+  }
+
+  /** It sent wrong bytes: nothing makes that good for this fetch. */
+  giveUpForGood(key: SourceKey): void {
+    this.givenUp.set(key, Number.POSITIVE_INFINITY)
+  }
+
+  /** What failed for the last time at least so long ago may be tried once more. */
+  forgiveOlder(afterMs: number, nowMs: number): void {
+    for (const [key, atMs] of this.givenUp) {
+      if (nowMs - atMs < afterMs) continue
+      this.forgive(key)
+      this.onProbation.add(key)
+    }
+  }
+
+  /** The node came back: it starts with a clean slate. */
+  forgive(key: SourceKey): void {
+    this.strikes.delete(key)
+    this.givenUp.delete(key)
+    this.onProbation.delete(key)
+  }
+}

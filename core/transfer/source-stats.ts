@@ -1,0 +1,217 @@
+/**
+ * What the fetch plan knows of each source, over all fetches: speed as it was seen, load by our own flights, pauses after a
+ * failure and distrust after a wrong chunk. A source is a node id or the origin.
+ */
+import { assertInvariant } from '../../common/errors.ts'
+import type { NodeId } from '../../common/types.ts'
+import { defaultRankSourcesOptions as rank } from '../../placement/routing/sources.ts'
+import type { ChunkSource } from '../events.ts'
+
+/** A node id, or `originKey`. */
+export type SourceKey = NodeId
+
+/** No node id is empty. */
+export const originKey: SourceKey = ''
+
+export function keyOf(source: ChunkSource): SourceKey {
+  return source.kind === 'peer' ? source.node : originKey
+}
+
+export function sourceOf(key: SourceKey): ChunkSource {
+  return key === originKey ? { kind: 'origin' } : { kind: 'peer', node: key }
+}
+
+export interface SpeedEstimate {
+  readonly latencyMs: number
+  readonly bandwidthBytesPerS: number
+}
+
+export interface SourceBookOptions {
+  /** Guesses until something was measured: those of rankSources() for peers, a store far away for the origin. */
+  readonly sameZone: SpeedEstimate
+  readonly otherZone: SpeedEstimate
+  readonly origin: SpeedEstimate
+  /** Weight of a new sample, in percent: about the last seven chunks count. */
+  readonly sampleWeightPercent: number
+  /** Smaller chunks say more about latency than about bandwidth. */
+  readonly sampleBytesMin: number
+  /** Pause after a source failed or was busy; doubles up to the longest with each failure in a row. */
+  readonly pauseMs: number
+  readonly pauseMsMax: number
+  /** A node that sent a wrong chunk is no source for this long: it is broken or hostile, and neither mends in minutes. */
+  readonly distrustMs: number
+}
+
+export const defaultSourceBookOptions: SourceBookOptions = {
+  sameZone: { latencyMs: rank.nearRttMs, bandwidthBytesPerS: rank.nearBandwidthBytesPerS },
+  otherZone: { latencyMs: rank.farRttMs, bandwidthBytesPerS: rank.farBandwidthBytesPerS },
+  origin: { latencyMs: 60, bandwidthBytesPerS: 50_000_000 },
+  sampleWeightPercent: 25,
+  sampleBytesMin: 65_536,
+  pauseMs: 100,
+  pauseMsMax: 3_000,
+  distrustMs: 600_000,
+}
+
+interface Page {
+  bandwidthBytesPerS: number | null
+  latencyMs: number | null
+  flights: number
+  flightBytes: number
+  failuresInARow: number
+  pausedSinceMs: number
+  pausedUntilMs: number
+  distrustedUntilMs: number
+}
+
+export class SourceBook {
+  private readonly options: SourceBookOptions
+  private readonly pages = new Map<SourceKey, Page>()
+  private lastDistrustUntilMs = Number.NEGATIVE_INFINITY
+  private changes = 0
+  /** By an operator, until an operator says otherwise. */
+  private readonly banned = new Set<SourceKey>()
+
+  constructor(options: SourceBookOptions = defaultSourceBookOptions) {
+    this.options = options
+  }
+
+  /** Rises whenever an estimate or a distrust may have changed. */
+  get revision(): number {
+    return this.changes
+  }
+
+  /** `peer` null: the origin, whose latency is the time of its fastest small chunk. `rttMs` null: not measured. */
+  estimate(key: SourceKey, peer: { rttMs: number | null; sameZone: boolean } | null): SpeedEstimate {
+    const guess = peer === null ? this.options.origin : peer.sameZone ? this.options.sameZone : this.options.otherZone
+    const page = this.pages.get(key)
+    return {
+      latencyMs: peer?.rttMs ?? page?.latencyMs ?? guess.latencyMs,
+      bandwidthBytesPerS: page?.bandwidthBytesPerS ?? guess.bandwidthBytesPerS,
+    }
+  }
+
+  /** null until something was measured. */
+  bandwidthBytesPerS(key: SourceKey): number | null {
+    return this.pages.get(key)?.bandwidthBytesPerS ?? null
+  }
+
+  failuresInARow(key: SourceKey): number {
+    return this.pages.get(key)?.failuresInARow ?? 0
+  }
+
+  flights(key: SourceKey): number {
+    return this.pages.get(key)?.flights ?? 0
+  }
+
+  flightBytes(key: SourceKey): number {
+    return this.pages.get(key)?.flightBytes ?? 0
+  }
+
+  started(key: SourceKey, sizeBytes: number): void {
+    const page = this.page(key)
+    page.flights += 1
+    page.flightBytes += sizeBytes
+  }
+
+  ended(key: SourceKey, sizeBytes: number): void {
+    const page = this.page(key)
+    page.flights -= 1
+    page.flightBytes -= sizeBytes
+    assertInvariant(page.flights >= 0 && page.flightBytes >= 0, 'a flight ends once')
+  }
+
+  /** Call before `ended`: flights that ran at the same time shared the bandwidth. */
+  delivered(key: SourceKey, sizeBytes: number, elapsedMs: number): void {
+    const page = this.page(key)
+    this.changes += 1
+    page.failuresInARow = 0
+    page.pausedUntilMs = Number.NEGATIVE_INFINITY
+    if (sizeBytes < this.options.sampleBytesMin) {
+      page.latencyMs = Math.min(page.latencyMs ?? elapsedMs, elapsedMs)
+      return
+    }
+    const sampleBytesPerS = (sizeBytes * Math.max(1, page.flights) * 1_000) / Math.max(1, elapsedMs)
+    const weight = this.options.sampleWeightPercent / 100
+    page.bandwidthBytesPerS =
+      page.bandwidthBytesPerS === null
+        ? sampleBytesPerS
+        : page.bandwidthBytesPerS * (1 - weight) + sampleBytesPerS * weight
+  }
+
+  /** False when the source was paused already: flights that were under way together fail together, which is one failure. */
+  pause(key: SourceKey, nowMs: number): boolean {
+    const page = this.page(key)
+    if (page.pausedUntilMs > nowMs) return false
+    if (page.failuresInARow === 0) page.pausedSinceMs = nowMs
+    page.failuresInARow += 1
+    const doubledMs = this.options.pauseMs * 2 ** Math.min(page.failuresInARow - 1, 20)
+    page.pausedUntilMs = nowMs + Math.min(doubledMs, this.options.pauseMsMax)
+    return true
+  }
+
+  /** The node is back: try it at once. */
+  resume(key: SourceKey): void {
+    const page = this.pages.get(key)
+    if (page === undefined) return
+    page.failuresInARow = 0
+    page.pausedUntilMs = Number.NEGATIVE_INFINITY
+  }
+
+  isPaused(key: SourceKey, nowMs: number): boolean {
+    return (this.pages.get(key)?.pausedUntilMs ?? Number.NEGATIVE_INFINITY) > nowMs
+  }
+
+  /** How long the source has delivered nothing but failures; 0 when its last answer was good. */
+  failingForMs(key: SourceKey, nowMs: number): number {
+    const page = this.pages.get(key)
+    return page === undefined || page.failuresInARow === 0 ? 0 : nowMs - page.pausedSinceMs
+  }
+
+  distrust(key: SourceKey, nowMs: number): void {
+    this.changes += 1
+    this.page(key).distrustedUntilMs = nowMs + this.options.distrustMs
+    this.lastDistrustUntilMs = Math.max(this.lastDistrustUntilMs, nowMs + this.options.distrustMs)
+  }
+
+  setBanned(key: SourceKey, banned: boolean): void {
+    this.changes += 1
+    if (banned) this.banned.add(key)
+    else this.banned.delete(key)
+  }
+
+  isDistrusted(key: SourceKey, nowMs: number): boolean {
+    if (this.banned.size > 0 && this.banned.has(key)) return true
+    if (this.lastDistrustUntilMs <= nowMs) return false
+    return (this.pages.get(key)?.distrustedUntilMs ?? Number.NEGATIVE_INFINITY) > nowMs
+  }
+
+  /** Flights by source, for the recount of the plan's invariants. */
+  *allFlights(): Iterable<[SourceKey, { flights: number; flightBytes: number }]> {
+    for (const [key, page] of this.pages) yield [key, { flights: page.flights, flightBytes: page.flightBytes }]
+  }
+
+  /** The ledger forgot the node: keep only what must outlive it. */
+  forget(key: SourceKey, nowMs: number): void {
+    this.changes += 1
+    const page = this.pages.get(key)
+    if (page !== undefined && page.flights === 0 && page.distrustedUntilMs <= nowMs) this.pages.delete(key)
+  }
+
+  private page(key: SourceKey): Page {
+    const known = this.pages.get(key)
+    if (known !== undefined) return known
+    const page: Page = {
+      bandwidthBytesPerS: null,
+      latencyMs: null,
+      flights: 0,
+      flightBytes: 0,
+      failuresInARow: 0,
+      pausedSinceMs: Number.NEGATIVE_INFINITY,
+      pausedUntilMs: Number.NEGATIVE_INFINITY,
+      distrustedUntilMs: Number.NEGATIVE_INFINITY,
+    }
+    this.pages.set(key, page)
+    return page
+  }
+}

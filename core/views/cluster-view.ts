@@ -1,0 +1,342 @@
+/**
+ * What a node believes, as the decisions of placement/ want to see it: holders, sources, members, demand. Reads only.
+ */
+
+import type { ModelId, NodeId, RequestContext, SourceView, Tier } from '../../common/types.ts'
+import type { DemandEstimator } from '../../placement/demand/rate-demand.ts'
+import type { RouteHolder, RouteModel, RouteSelf, RouteView } from '../../placement/routing/route.ts'
+import type { Interner } from '../cluster/interner.ts'
+import type { Ledger } from '../cluster/ledger.ts'
+import { isDraining, isSender } from '../cluster/ledger-pages.ts'
+import type { Membership } from '../cluster/membership.ts'
+import type { ModelNodes } from '../cluster/model-nodes.ts'
+import type { ResidencyBody, ResidentModel, StateBody } from '../events.ts'
+import type { PeerSource } from '../transfer/choose-source.ts'
+import { originKey, type SourceBook, type SpeedEstimate } from '../transfer/source-stats.ts'
+import {
+  defaultPlacementViewerOptions,
+  PlacementViewer,
+  type PlacementViewerOptions,
+} from './placement-view-builder.ts'
+import { defaultElsewhereOptions, Elsewhere, type ElsewhereOptions } from './remote-copies.ts'
+import { ReplicaPlaces } from './replica-places.ts'
+import { defaultZoneDemandOptions, ZoneDemand, type ZoneDemandOptions } from './zone-demand.ts'
+
+export interface ClusterViewOptions {
+  /** Speed of this node's own tiers: maps in place, maps in place, reads from a solid-state disk. */
+  readonly tiers: Readonly<Record<Tier, SpeedEstimate>>
+  /** Holders that one request weighs. Beyond some dozens no further one is nearer or less loaded, and a popular model has hundreds. */
+  readonly routeHoldersMax: number
+  readonly elsewhere: ElsewhereOptions
+  readonly zoneDemand: ZoneDemandOptions
+  readonly placement: PlacementViewerOptions
+}
+
+export const defaultClusterViewOptions: ClusterViewOptions = {
+  tiers: {
+    device: { latencyMs: 0, bandwidthBytesPerS: Number.POSITIVE_INFINITY },
+    memory: { latencyMs: 0, bandwidthBytesPerS: Number.POSITIVE_INFINITY },
+    disk: { latencyMs: 1, bandwidthBytesPerS: 1_000_000_000 },
+  },
+  routeHoldersMax: 48,
+  elsewhere: defaultElsewhereOptions,
+  zoneDemand: defaultZoneDemandOptions,
+  placement: defaultPlacementViewerOptions,
+}
+
+/** Another node that has the model complete. */
+export interface HolderView {
+  readonly node: NodeId
+  readonly tier: Tier
+  readonly sizeBytes: number
+  /** To be avoided now: suspected by somebody, or caught with a wrong chunk. */
+  readonly suspected: boolean
+  readonly draining: boolean
+  readonly rttMs: number
+  readonly queueMs: number
+  readonly sameZone: boolean
+  readonly bulkAddress: string
+  readonly httpUrl: string
+}
+
+/** What the daemon knows of a request that has to be routed. */
+export interface RouteRequest {
+  readonly model: RouteModel
+  readonly self: Omit<RouteSelf, 'node'>
+  readonly context: RequestContext
+  /** Nodes that have already refused or failed this request. */
+  readonly excluded: readonly NodeId[]
+  /** False for a request that was forwarded to this node. */
+  readonly mayForward: boolean
+  readonly originAllowed: boolean
+}
+
+export interface MemberView {
+  readonly node: NodeId
+  readonly isSelf: boolean
+  readonly connected: boolean
+  readonly state: StateBody | null
+  readonly epoch: number
+  readonly sequence: number
+  readonly residency: ResidencyBody | null
+  readonly suspected: boolean
+  readonly suspectedBy: readonly NodeId[]
+  readonly distrusted: boolean
+  /** Since its last entry came in. */
+  readonly ageMs: number
+  readonly rttMs: number | null
+}
+
+export interface ClusterViewPorts {
+  readonly self: NodeId
+  readonly interner: Interner
+  readonly ledger: Ledger
+  readonly membership: Membership
+  readonly book: SourceBook
+  readonly demand: DemandEstimator
+}
+
+export class ClusterView {
+  /** What placement decides about. */
+  readonly placement: PlacementViewer
+  private readonly ports: ClusterViewPorts
+  private readonly options: ClusterViewOptions
+  private readonly selfIndex: number
+  private state: StateBody | null = null
+  private zoneChanges = 0
+  private readonly tierByModel = new Map<ModelId, ResidentModel>()
+
+  constructor(ports: ClusterViewPorts, options: ClusterViewOptions = defaultClusterViewOptions) {
+    this.ports = ports
+    this.options = options
+    this.selfIndex = ports.interner.index(ports.self)
+    const { ledger, interner, book, demand } = ports
+    const common = {
+      ledger,
+      interner,
+      selfIndex: this.selfIndex,
+      hashOf: (index: number) => interner.hash(index),
+      isAvoided: (index: number, nowMs: number) => this.isAvoided(index, nowMs),
+      isSameZone: (index: number) => this.isSameZone(index),
+      speedOf: (index: number) => this.speed(index),
+      revision: () => this.zoneChanges + ledger.revision + book.revision + ports.membership.revision,
+    }
+    this.placement = new PlacementViewer(
+      {
+        ...common,
+        demand,
+        elsewhere: new Elsewhere({ ...common, book, disk: options.tiers.disk }, options.elsewhere),
+        zoneDemand: new ZoneDemand(common, options.zoneDemand),
+        places: new ReplicaPlaces({ ...common, ownState: () => this.state }),
+      },
+      options.placement,
+    )
+  }
+
+  /** The newest local facts: more recent than what was published. */
+  localState(state: StateBody): void {
+    if (state.zone !== this.state?.zone) this.zoneChanges += 1
+    this.state = state
+  }
+
+  localResidency(models: readonly ResidentModel[]): void {
+    this.tierByModel.clear()
+    for (const resident of models) this.tierByModel.set(resident.model, resident)
+  }
+
+  get ownState(): StateBody | null {
+    return this.state
+  }
+
+  ownResidency(model: ModelId): ResidentModel | null {
+    return this.tierByModel.get(model) ?? null
+  }
+
+  holders(model: ModelId, nowMs: number): HolderView[] {
+    const nodes = this.ports.ledger.nodesWith(model)
+    return this.holderViews(nodes, placesOf(nodes), nowMs)
+  }
+
+  private holderViews({ holders, residents }: ModelNodes, places: readonly number[], nowMs: number): HolderView[] {
+    const views: HolderView[] = []
+    for (const place of places) {
+      const index = holders[place]!
+      const state = this.ports.ledger.get('state', index)?.body
+      if (index === this.selfIndex || state === undefined) continue
+      const { tier, sizeBytes } = residents[place]!
+      views.push({
+        node: this.ports.interner.id(index),
+        tier,
+        sizeBytes,
+        suspected: this.isAvoided(index, nowMs),
+        draining: state.draining,
+        rttMs: this.speed(index).latencyMs,
+        queueMs: state.queueMs,
+        sameZone: state.zone === this.state?.zone,
+        bulkAddress: state.bulkAddress,
+        httpUrl: state.httpUrl,
+      })
+    }
+    return views
+  }
+
+  /** Every way to the model's bytes, for the cost model. Peers that are to be avoided are left out. */
+  sources(model: ModelId, originAllowed: boolean, nowMs: number): SourceView[] {
+    const nodes = this.ports.ledger.nodesWith(model)
+    return this.sourceViews(model, nodes, placesOf(nodes), { originAllowed, nowMs })
+  }
+
+  private sourceViews(
+    model: ModelId,
+    { holders }: ModelNodes,
+    places: readonly number[],
+    { originAllowed, nowMs }: { readonly originAllowed: boolean; readonly nowMs: number },
+  ): SourceView[] {
+    const sources: SourceView[] = []
+    const own = this.tierByModel.get(model)
+    if (own !== undefined) sources.push({ source: own.tier, ...this.options.tiers[own.tier] })
+    for (const place of places) {
+      const peer = this.peerSource(holders[place]!, true, nowMs)
+      if (peer === null) continue
+      const { latencyMs, bandwidthBytesPerS } = this.withFlights(peer.key, peer)
+      sources.push({ source: 'peer', node: peer.key, latencyMs, bandwidthBytesPerS })
+    }
+    if (originAllowed) sources.push({ source: 'origin', ...this.withFlights(originKey, null) })
+    return sources
+  }
+
+  /** What is asked of a source already comes before what would be asked now. */
+  private withFlights(key: string, peer: { rttMs: number | null; sameZone: boolean } | null): SpeedEstimate {
+    const { latencyMs, bandwidthBytesPerS } = this.ports.book.estimate(key, peer)
+    const waitMs = (this.ports.book.flightBytes(key) * 1000) / bandwidthBytesPerS
+    return { latencyMs: latencyMs + waitMs, bandwidthBytesPerS }
+  }
+
+  routeView(request: RouteRequest, nowMs: number): RouteView {
+    const { model, self, originAllowed } = request
+    const nodes = this.ports.ledger.nodesWith(model.id)
+    const places = this.placesToWeigh(nodes)
+    // What is here is not fetched, whatever the ways to it.
+    const isFetchable = self.tier === null && self.runnable && self.draining !== true
+    return {
+      model,
+      self: { ...self, node: this.ports.self },
+      holders: this.routeHolders(nodes, places, nowMs),
+      sources: isFetchable ? this.sourceViews(model.id, nodes, places, { originAllowed, nowMs }) : [],
+      context: request.context,
+      mayForward: request.mayForward,
+      excluded: request.excluded,
+    }
+  }
+
+  private routeHolders({ holders, residents }: ModelNodes, places: readonly number[], nowMs: number): RouteHolder[] {
+    const { ledger, interner } = this.ports
+    const views: RouteHolder[] = []
+    for (const place of places) {
+      const index = holders[place]!
+      const mark = ledger.stateMark(index)
+      if (index === this.selfIndex || mark === 0) continue
+      views.push({
+        node: interner.id(index),
+        tier: residents[place]!.tier,
+        rttMs: this.speed(index).latencyMs,
+        queueMs: ledger.queueMs(index),
+        suspected: this.isAvoided(index, nowMs),
+        draining: (mark & isDraining) !== 0,
+        sameZone: this.isSameZone(index),
+      })
+    }
+    return views
+  }
+
+  /**
+   * Of many holders some: those of this zone, then others, each beginning at a place of this node's own in the order of ids, so that
+   * not all who ask weigh the same few.
+   */
+  private placesToWeigh(nodes: ModelNodes): readonly number[] {
+    const { holders } = nodes
+    const { routeHoldersMax } = this.options
+    if (holders.length <= routeHoldersMax) return placesOf(nodes)
+    const start = this.ports.interner.hash(this.selfIndex) % holders.length
+    const [near, far]: [number[], number[]] = [[], []]
+    for (let step = 0; step < holders.length && near.length < routeHoldersMax; step += 1) {
+      const place = start + step < holders.length ? start + step : start + step - holders.length
+      if (this.isSameZone(holders[place]!)) near.push(place)
+      else if (far.length < routeHoldersMax) far.push(place)
+    }
+    for (const place of far) if (near.length < routeHoldersMax) near.push(place)
+    return near
+  }
+
+  /** Other nodes that may be asked for chunks of the model now, in order of ids. */
+  usablePeers(model: ModelId, nowMs: number): PeerSource[] {
+    const peers: PeerSource[] = []
+    const add = (index: number, complete: boolean): void => {
+      const peer = this.peerSource(index, complete, nowMs)
+      if (peer !== null) peers.push(peer)
+    }
+    const { holders, fetchers } = this.ports.ledger.nodesWith(model)
+    for (const index of holders) add(index, true)
+    // Whoever says both has just finished.
+    const known = fetchers.length === 0 ? null : new Set(holders)
+    for (const index of fetchers) if (known?.has(index) === false) add(index, false)
+    return peers
+  }
+
+  /** Null for this node itself, for one that sends no bytes, and for one that is to be avoided. */
+  private peerSource(index: number, complete: boolean, nowMs: number): PeerSource | null {
+    const { ledger, interner, membership } = this.ports
+    if (index === this.selfIndex || (ledger.stateMark(index) & isSender) === 0) return null
+    if (this.isAvoided(index, nowMs)) return null
+    const [rttMs, sameZone] = [membership.rttMsOf(index), this.isSameZone(index)]
+    return { key: interner.id(index), keyHash: interner.hash(index), rttMs, sameZone, complete }
+  }
+
+  /** What a node says about itself; null when it is not known. */
+  stateOf(node: NodeId): StateBody | null {
+    return this.ports.ledger.get('state', this.ports.interner.index(node))?.body ?? null
+  }
+
+  members(nowMs: number): MemberView[] {
+    const { ledger, membership, interner, book } = this.ports
+    return ledger.nodes().map((index) => {
+      const entry = ledger.get('state', index)
+      const isSelf = index === this.selfIndex
+      const node = interner.id(index)
+      return {
+        node,
+        isSelf,
+        connected: isSelf || membership.isConnected(index),
+        state: isSelf ? this.state : (entry?.body ?? null),
+        epoch: entry?.epoch ?? 0,
+        sequence: entry?.sequence ?? 0,
+        residency: ledger.get('residency', index)?.body ?? null,
+        suspected: !isSelf && this.isAvoided(index, nowMs),
+        suspectedBy: membership.suspectedBy(index),
+        distrusted: book.isDistrusted(node, nowMs),
+        ageMs: isSelf ? 0 : nowMs - ledger.heardMs(index),
+        rttMs: isSelf ? 0 : membership.rttMsOf(index),
+      }
+    })
+  }
+
+  /** Round trip and bandwidth to a node: measured where it was, a guess by zone where not. */
+  private speed(index: number): SpeedEstimate {
+    const peer = { rttMs: this.ports.membership.rttMsOf(index), sameZone: this.isSameZone(index) }
+    return this.ports.book.estimate(this.ports.interner.id(index), peer)
+  }
+
+  private isSameZone(index: number): boolean {
+    const zone = this.ports.ledger.zoneOf(index)
+    return zone !== null && zone === this.state?.zone
+  }
+
+  private isAvoided(index: number, nowMs: number): boolean {
+    const node = this.ports.interner.id(index)
+    return this.ports.membership.isSuspected(index, nowMs) || this.ports.book.isDistrusted(node, nowMs)
+  }
+}
+
+function placesOf({ holders }: ModelNodes): readonly number[] {
+  return holders.map((_, place) => place)
+}

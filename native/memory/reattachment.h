@@ -1,0 +1,44 @@
+// Takes back segments of a store that has gone from the clients that still map them. A client may hand over anything: a segment counts
+// only when nobody can change it any more and its sha256 is that of the blob.
+#ifndef HOLDFAST_SRC_ADOPTION_H_
+#define HOLDFAST_SRC_ADOPTION_H_
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "client/client.h"
+#include "memory/memory_budget.h"
+#include "os/status.h"
+#include "memory/store.h"
+#include "memory/catalog.h"
+#include "os/thread_pool.h"
+
+namespace holdfast {
+
+class Adoption {
+ public:
+  Adoption(std::shared_ptr<MemoryBudget> budget, StoreTable* table, ThreadPool* pool)
+      : budget_(std::move(budget)), table_(table), pool_(pool) {}
+
+  // As Store::Adopt.
+  Status Run(std::vector<HeldSegment> held, const std::vector<Digest>& wanted, std::function<void(std::vector<Adopted>)> done);
+
+ private:
+  struct Candidate {
+    HeldSegment held;
+    MemoryReservation reservation;
+    // What stands in memory already: good when it is the same memory.
+    std::shared_ptr<Segment> present;
+  };
+
+  Status Check(Candidate* candidate) const;
+
+  const std::shared_ptr<MemoryBudget> budget_;
+  StoreTable* const table_;
+  ThreadPool* const pool_;
+};
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_SRC_ADOPTION_H_

@@ -1,0 +1,211 @@
+// Life of a segment:
+//
+//   Create   memfd 0400, sized, mapped writable once   seals FUTURE_WRITE GROW SHRINK   read-only reopen
+//   Allocate pages of a range, without bytes
+//   Prepare  the same, and mapped
+//   Seal     unmapped, writing descriptor closed       seals + WRITE SEAL, or SEAL alone while a reader keeps a page busy
+//   Adopt    a sealed one of a store that has gone: from here on like one that was sealed here
+//
+// An exported one is a file without a name until Seal gives it one; it has no seals, and the folder's header says what that means.
+//
+// Invariants: the descriptor that can write never leaves this file. Before any descriptor can leave, the seals make every
+// further writable mapping and every write() fail, also for whoever reopens the file through /proc as root. map_ is the only
+// writable mapping and is not inherited by a fork.
+//
+// Pages are allocated by range as chunks arrive, not all at once when the fill begins: the limit is reserved up front, but
+// zeroing 30 GB up front would hold the first chunk back for seconds. Each range is allocated in one call, which is what
+// counts: faulting pages in one by one is four times slower.
+#include "memory/segment.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+
+#include "memory/export_folder.h"
+#include "os/unique_fd.h"
+#include "os/map_pages.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+namespace holdfast {
+
+namespace {
+
+class SegmentImpl final : public Segment {
+ public:
+  SegmentImpl(uint64_t size_bytes, MemoryReservation reservation)
+      : reservation_(std::move(reservation)), size_bytes_(size_bytes) {}
+
+  ~SegmentImpl() override {
+    if (folder_ != nullptr && sealed_) folder_->Remove(digest_, read_fd_.get());
+    Unmap();
+  }
+
+  Status Init(const std::string& label) {
+    write_fd_.Reset(memfd_create(label.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!write_fd_.valid()) return Failure("memfd_create");
+    const int fd = write_fd_.get();
+    if (fchmod(fd, 0400) != 0) return Failure("fchmod of a memfd");
+    Status status = MapWritable();
+    if (!status.ok()) return status;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
+      return Failure("F_SEAL_FUTURE_WRITE (Linux 5.1 or later is needed)");
+    }
+    return OpenReadOnly(fd);
+  }
+
+  Status InitExported(const Digest& digest, std::shared_ptr<ExportFolder> folder) {
+    Status status = folder->NewFile(&write_fd_);
+    if (status.ok()) status = MapWritable();
+    if (status.ok()) status = OpenReadOnly(write_fd_.get());
+    digest_ = digest;
+    folder_ = std::move(folder);
+    return status;
+  }
+
+  Status InitAdopted(UniqueFd fd) {
+    struct stat info;
+    struct statfs system;
+    if (fstat(fd.get(), &info) != 0 || fstatfs(fd.get(), &system) != 0) return Failure("stat of a segment that is handed back");
+    constexpr int kNeeded = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+    const int seals = fcntl(fd.get(), F_GET_SEALS);
+    const bool fits = S_ISREG(info.st_mode) && info.st_size >= 0 && static_cast<uint64_t>(info.st_size) == size_bytes_;
+    if (!fits || system.f_type != TMPFS_MAGIC || seals < 0 || (seals & kNeeded) != kNeeded) {
+      return Status::Error(code::kBadRequest, "A segment that is handed back is not a sealed memfd of its blob's size");
+    }
+    // Of our own, so that nobody shares its flags and position.
+    Status status = OpenReadOnly(fd.get());
+    sealed_ = status.ok();
+    return status;
+  }
+
+  uint64_t size_bytes() const override { return size_bytes_; }
+
+  Status Allocate(uint64_t offset_bytes, uint64_t size_bytes) override {
+    if (size_bytes == 0 || map_ == nullptr) return Status();
+    if (fallocate(write_fd_.get(), 0, static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes)) != 0) {
+      return Status::Errno(code::kMemoryFull, "The machine has no memory left for a segment", errno)
+          .With("neededBytes", size_bytes);
+    }
+    return Status();
+  }
+
+  uint8_t* writable() override { return map_; }
+
+  Status Seal() override {
+    Unmap();
+    if (folder_ != nullptr) {
+      Status status = folder_->Place(digest_, write_fd_.get());
+      if (!status.ok()) return status;
+    } else if (!AddLastSeals(write_fd_.get())) {
+      return Failure("F_SEAL_WRITE");
+    }
+    write_fd_.Reset();
+    sealed_ = true;
+    return Status();
+  }
+
+  bool sealed() const override { return sealed_; }
+  bool exported() const override { return folder_ != nullptr; }
+  int read_only_fd() const override { return read_fd_.get(); }
+
+  Status Read(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) const override {
+    if (offset_bytes > size_bytes_ || size_bytes > size_bytes_ - offset_bytes) {
+      return Status::Error(code::kBadRequest, "The range ends beyond the blob");
+    }
+    while (size_bytes > 0) {
+      const ssize_t got = pread(read_fd_.get(), target, size_bytes, static_cast<off_t>(offset_bytes));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return Failure("pread of a segment");
+      target += got;
+      offset_bytes += static_cast<uint64_t>(got);
+      size_bytes -= static_cast<uint64_t>(got);
+    }
+    return Status();
+  }
+
+ private:
+  static Status Failure(const char* what) { return Status::Errno(code::kSystem, what, errno); }
+
+  // A client that reads what arrives can keep a page busy for as long as it likes, by putting it into a pipe say, and F_SEAL_WRITE fails
+  // then. It is no more than a second lock: F_SEAL_FUTURE_WRITE holds, and the mapping and the descriptor from before it go here. Only a
+  // store that is handed the segment back cannot know that, and will not take it.
+  static bool AddLastSeals(int fd) {
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0) return true;
+    return errno == EBUSY && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) == 0;
+  }
+
+  Status MapWritable() {
+    if (ftruncate(write_fd_.get(), static_cast<off_t>(size_bytes_)) != 0) return Failure("ftruncate of a segment");
+    if (size_bytes_ == 0) return Status();
+    void* map = mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, write_fd_.get(), 0);
+    if (map == MAP_FAILED) return Failure("mmap of a segment");
+    map_ = static_cast<uint8_t*>(map);
+    return madvise(map_, size_bytes_, MADV_DONTFORK) == 0 ? Status() : Failure("madvise(MADV_DONTFORK)");
+  }
+
+  Status OpenReadOnly(int fd) {
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    read_fd_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    return read_fd_.valid() ? Status() : Failure("read-only reopen of a segment through /proc");
+  }
+
+  void Unmap() {
+    if (map_ != nullptr) munmap(map_, size_bytes_);
+    map_ = nullptr;
+  }
+
+  // First, so that it is given back last: after the memory has been freed.
+  MemoryReservation reservation_;
+  const uint64_t size_bytes_;
+  UniqueFd write_fd_;
+  UniqueFd read_fd_;
+  uint8_t* map_ = nullptr;
+  std::atomic<bool> sealed_ = false;
+  Digest digest_;
+  // Null for a memfd.
+  std::shared_ptr<ExportFolder> folder_;
+};
+
+}  // namespace
+
+Status Segment::Prepare(uint64_t offset_bytes, uint64_t size_bytes) {
+  Status status = Allocate(offset_bytes, size_bytes);
+  if (status.ok() && writable() != nullptr) MapPages(writable() + offset_bytes, size_bytes);
+  return status;
+}
+
+Status Segment::Adopt(UniqueFd fd, uint64_t size_bytes, MemoryReservation reservation, std::shared_ptr<Segment>* segment) {
+  auto adopted = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));
+  Status status = adopted->InitAdopted(std::move(fd));
+  if (status.ok()) *segment = std::move(adopted);
+  return status;
+}
+
+Status Segment::CreateFor(const Digest& digest, uint64_t size_bytes, MemoryReservation reservation,
+                          std::shared_ptr<ExportFolder> folder, std::shared_ptr<Segment>* segment) {
+  if (folder == nullptr) return Create("holdfast:" + digest.ToHex(), size_bytes, std::move(reservation), segment);
+  auto created = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));
+  Status status = created->InitExported(digest, std::move(folder));
+  if (status.ok()) *segment = std::move(created);
+  return status;
+}
+
+Status Segment::Create(const std::string& label, uint64_t size_bytes, MemoryReservation reservation,
+                       std::shared_ptr<Segment>* segment) {
+  auto created = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));
+  Status status = created->Init(label);
+  if (status.ok()) *segment = std::move(created);
+  return status;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,110 @@
+// The store of a machine: segments, disk tier, catalog and socket behind one interface. native/types.ts says what each call
+// promises; this is the same without Node.
+#ifndef HOLDFAST_STORE_H_
+#define HOLDFAST_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "os/digest.h"
+#include "memory/fill.h"
+#include "server/server.h"
+#include "os/status.h"
+#include "memory/catalog.h"
+#include "os/thread_pool.h"
+
+namespace holdfast {
+
+struct StoreOptions {
+  ServerOptions server;
+  uint64_t memory_limit_bytes = 0;
+  std::string disk_path;
+  // 0: no disk tier.
+  uint64_t disk_limit_bytes = 0;
+  // 0: one per CPU, at least 2 (a long read shall not stop the hashing) and at most 16.
+  int thread_count = 0;
+  // Folder on a tmpfs that keeps segments as read-only files; empty: memfds.
+  std::string export_path;
+};
+
+struct BlobState {
+  Digest sha256;
+  uint64_t size_bytes = 0;
+  bool in_memory = false;
+  bool on_disk = false;
+  uint32_t leases = 0;
+};
+
+struct StoreStats {
+  uint64_t memory_used_bytes = 0;
+  uint64_t memory_limit_bytes = 0;
+  uint64_t disk_used_bytes = 0;
+  uint64_t disk_limit_bytes = 0;
+  // DiskTier::failure_count.
+  uint64_t disk_failures = 0;
+  uint64_t segments = 0;
+  uint64_t leases = 0;
+  ServerStats server;
+};
+
+struct Adopted {
+  Digest sha256;
+  uint64_t size_bytes = 0;
+  Status status;
+};
+
+class Store {
+ public:
+  // `listener` outlives the store.
+  static Status Open(const StoreOptions& options, StoreListener* listener, std::unique_ptr<Store>* store);
+  // Stops as Stop does.
+  virtual ~Store() = default;
+
+  // Calls that may wait (marked so) belong on a thread of this pool.
+  virtual ThreadPool* pool() = 0;
+  virtual Server* server() = 0;
+  virtual StoreTable* table() = 0;
+
+  // BAD_REQUEST while another fill of the same blob is open.
+  virtual Status BeginFill(BlobSpec spec, bool memory, bool disk, std::shared_ptr<Fill>* fill) = 0;
+  // Waits.
+  virtual Status ImportFile(const std::string& path, Digest* digest, uint64_t* size_bytes) = 0;
+  // Returns at once; `done` is called on a thread of the pool or inside this call.
+  virtual void Promote(const Digest& digest, std::function<void(Status)> done) = 0;
+  // Waits. `found` false when this machine does not hold the range: of a blob that is being filled, the verified chunks count.
+  virtual Status Read(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) = 0;
+  // Takes over what the client of a waiting open brought of the wanted blobs. Reserves at once (MEMORY_FULL, and then nothing is taken);
+  // `done` is called on a thread of the pool or inside this call, when each has been hashed, with those that are in memory now and why
+  // others are not.
+  virtual Status Adopt(uint32_t request_id, const std::vector<Digest>& wanted, std::function<void(std::vector<Adopted>)> done) = 0;
+  // False, and nothing happens, while a lease maps the segment, and when there is none.
+  virtual bool DropMemory(const Digest& digest) = 0;
+  // Waits.
+  virtual bool DropDisk(const Digest& digest) = 0;
+  // Empty when the disk tier does not hold the blob.
+  virtual std::string DiskPathOf(const Digest& digest) const = 0;
+  // Where programs find the files of a model by their paths. Empty unless segments are exported and every blob of the published model
+  // is complete in memory.
+  virtual std::string ExportedPathOf(const std::string& model) const = 0;
+  // Waits. `good` false when the blob was bad, and is removed now, or was not there.
+  virtual Status VerifyDisk(const Digest& digest, bool* good) = 0;
+
+  virtual std::vector<BlobState> ListBlobs() const = 0;
+  // False when no open fill brings the blob.
+  virtual bool FindFilling(const Digest& digest, uint64_t* size_bytes) const = 0;
+  virtual bool FindBlob(const Digest& digest, BlobState* state) const = 0;
+  virtual StoreStats stats() const = 0;
+  virtual Status CheckInvariants() const = 0;
+
+  // Waits: ends connections, then lets running and queued work end.
+  virtual void Close() = 0;
+  // Waits: ends connections and drops queued work. For a process that exits.
+  virtual void Stop() = 0;
+};
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_STORE_H_

@@ -1,0 +1,107 @@
+/** The node as people see it: members of the cluster and models with their holders, as plain data for HTTP and the command line. */
+
+import type { ModelId, NodeId, Tier, Zone } from '../../common/types.ts'
+import type { NodeCore } from '../../core/index.ts'
+import { manifestSizeBytes } from '../../origin/index.ts'
+import type { Loading } from '../models/load-progress.ts'
+import type { ModelCache } from '../models/model-cache.ts'
+import type { ModelDirectory } from '../models/model-directory.ts'
+import type { ModelTable } from '../models/model-table.ts'
+import type { Clock } from '../system/clock.ts'
+
+export interface ClusterMember {
+  readonly node: NodeId
+  readonly isSelf: boolean
+  readonly zone: Zone
+  readonly httpUrl: string
+  readonly rttMs: number | null
+  readonly suspected: boolean
+  readonly draining: boolean
+  readonly queueMs: number
+  readonly memoryFreeBytes: number
+  readonly memoryLimitBytes: number
+  /** Since its last entry was heard. */
+  readonly ageMs: number
+  readonly models: readonly { readonly model: ModelId; readonly tier: Tier; readonly sizeBytes: number }[]
+}
+
+export interface ModelView {
+  readonly model: ModelId
+  readonly names: readonly string[]
+  /** null when the model is not on this node. */
+  readonly tier: Tier | null
+  readonly sizeBytes: number | null
+  readonly isLoaded: boolean
+  /** Requests per second that reach this node. */
+  readonly ratePerS: number
+  readonly loading: Loading | null
+  readonly holders: readonly { readonly node: NodeId; readonly tier: Tier }[]
+}
+
+export interface NodeViewsPorts {
+  readonly self: NodeId
+  readonly core: NodeCore
+  readonly directory: ModelDirectory
+  readonly table: ModelTable
+  readonly cache: ModelCache
+  readonly ratePerS: (model: ModelId) => number
+  readonly clock: Clock
+}
+
+export class NodeViews {
+  private readonly ports: NodeViewsPorts
+
+  constructor(ports: NodeViewsPorts) {
+    this.ports = ports
+  }
+
+  members(): ClusterMember[] {
+    return this.ports.core.members(this.ports.clock.nowMs()).flatMap((member) => {
+      const { node, isSelf, state, suspected, ageMs, rttMs } = member
+      if (state === null) return []
+      const models = isSelf ? this.ports.cache.residency() : (member.residency?.models ?? [])
+      return [
+        {
+          node,
+          isSelf,
+          zone: state.zone,
+          httpUrl: state.httpUrl,
+          rttMs,
+          suspected,
+          draining: state.draining,
+          queueMs: state.queueMs,
+          memoryFreeBytes: state.memoryFreeBytes,
+          memoryLimitBytes: state.memoryLimitBytes,
+          ageMs: Math.round(ageMs),
+          models,
+        },
+      ]
+    })
+  }
+
+  /** Every model known here: by name, or by being on this node, or by gossip of its holders. */
+  models(): ModelView[] {
+    const names = new Map<ModelId, string[]>()
+    for (const { name, ref } of this.ports.directory.knownNames()) {
+      names.set(ref.manifest, [...(names.get(ref.manifest) ?? []), name])
+    }
+    const models = new Set<ModelId>(names.keys())
+    for (const member of this.members()) for (const { model } of member.models) models.add(model)
+    return [...models].sort().map((model) => this.model(model, names.get(model) ?? []))
+  }
+
+  private model(model: ModelId, names: readonly string[]): ModelView {
+    const { table, cache, core, clock } = this.ports
+    const row = table.get(model)
+    return {
+      model,
+      names: [...names].sort(),
+      tier: table.tierOf(model),
+      sizeBytes: row === null ? null : manifestSizeBytes(row.manifest),
+      isLoaded: cache.isRunnable(model),
+      ratePerS: this.ports.ratePerS(model),
+      loading: cache.loading(model),
+      holders: core.holders(model, clock.nowMs()).map(({ node, tier }) => ({ node, tier })),
+    }
+  }
+}

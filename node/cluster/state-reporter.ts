@@ -1,0 +1,74 @@
+/** Tells the protocol core what the node is and how it does: addresses, queue, free memory. The core decides what is news. */
+
+import { spokenVersion } from '../../common/protocol-version.ts'
+import type { StateBody } from '../../core/events.ts'
+import type { Clock } from '../system/clock.ts'
+import type { CoreDriver } from './core-driver.ts'
+
+export interface LocalStateSources {
+  readonly zone: string
+  readonly addresses: () => string[]
+  readonly bulkAddress: () => string
+  readonly httpUrl: () => string
+  readonly queueMs: () => number
+  readonly memoryFreeBytes: () => number
+  readonly memoryLimitBytes: () => number
+  readonly diskFreeBytes: () => number
+}
+
+export interface LocalStateOptions {
+  /** Reading is cheap and the core sends only what changed enough. */
+  readonly periodMs: number
+}
+
+export const defaultLocalStateOptions: LocalStateOptions = { periodMs: 500 }
+
+export class LocalStateTeller {
+  private readonly sources: LocalStateSources
+  private readonly driver: CoreDriver
+  private readonly options: LocalStateOptions
+  private stopTimer: (() => void) | null = null
+  private isDraining = false
+
+  constructor(sources: LocalStateSources, driver: CoreDriver, options: Partial<LocalStateOptions> = {}) {
+    this.sources = sources
+    this.driver = driver
+    this.options = { ...defaultLocalStateOptions, ...options }
+  }
+
+  start(clock: Clock): void {
+    this.tell()
+    this.stopTimer = clock.every(this.options.periodMs, () => this.tell())
+  }
+
+  stop(): void {
+    this.stopTimer?.()
+    this.stopTimer = null
+  }
+
+  drain(): void {
+    this.isDraining = true
+    this.tell()
+  }
+
+  get draining(): boolean {
+    return this.isDraining
+  }
+
+  private tell(): void {
+    const { sources } = this
+    const body: StateBody = {
+      zone: sources.zone,
+      protocolVersion: spokenVersion,
+      addresses: sources.addresses(),
+      bulkAddress: sources.bulkAddress(),
+      httpUrl: sources.httpUrl(),
+      queueMs: Math.round(sources.queueMs()),
+      memoryFreeBytes: sources.memoryFreeBytes(),
+      memoryLimitBytes: sources.memoryLimitBytes(),
+      diskFreeBytes: sources.diskFreeBytes(),
+      draining: this.isDraining,
+    }
+    this.driver.dispatch({ kind: 'local-state', body })
+  }
+}

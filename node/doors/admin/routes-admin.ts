@@ -1,0 +1,89 @@
+/**
+ * The admin interface over HTTP. Reading is open to whoever reaches the interface, as the other views are; what changes something
+ * takes `Authorization: Bearer <admin token>`, unless the node is bound to loopback and has no token.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { HoldfastError } from '../../../common/errors.ts'
+import { parseModelName, parseModelReference } from '../../../origin/index.ts'
+import type { Admin, WantedTier } from '../../admin/index.ts'
+
+type Named = { Params: { '*': string }; Body: unknown }
+
+export function registerAdminRoutes(app: FastifyInstance, admin: Admin): void {
+  const changing = {
+    onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
+      reply.header('www-authenticate', 'Bearer')
+      admin.tokens.check(request.headers.authorization)
+      reply.removeHeader('www-authenticate')
+    },
+  }
+  app.get('/v1/status', async () => admin.status())
+  app.get<{ Querystring: Record<string, unknown> }>('/v1/plan', async ({ query }) => {
+    const { tier, bytes } = fieldsOf(query, ['tier', 'bytes'])
+    const plan = admin.plan(tierOf(tier), bytes === undefined ? null : countOf(bytes, 'bytes'))
+    return { ...plan, placement: admin.placement() }
+  })
+
+  app.get('/v1/pins', async () => admin.pinned())
+  app.put<Named>('/v1/pins/*', changing, async ({ params, body }) => {
+    const { tier, replicas } = fieldsOf(body, ['tier', 'replicas'])
+    return admin.pin(parseModelReference(params['*']), tierOf(tier), replicasOf(replicas))
+  })
+  app.delete<Named>('/v1/pins/*', changing, async ({ params }) => {
+    return { name: params['*'], unpinned: await admin.unpin(parseModelReference(params['*'])) }
+  })
+
+  app.get('/v1/prefetch', async () => ({ prefetches: admin.prefetches.list() }))
+  app.post<Named>('/v1/prefetch/*', changing, async ({ params, body }, reply) => {
+    const reference = parseModelReference(params['*'])
+    return reply.code(202).send(await admin.prefetches.begin(reference, tierOf(fieldsOf(body, ['tier']).tier)))
+  })
+
+  app.post<Named>('/v1/evict/*', changing, async ({ params, body }) => {
+    const { disk = false } = fieldsOf(body, ['disk'])
+    if (typeof disk !== 'boolean') throw new HoldfastError('BAD_REQUEST', '`disk` has to be true or false.')
+    return admin.evict(parseModelReference(params['*']), { disk })
+  })
+  app.post<Named>('/v1/invalidate/*', changing, async ({ params }) => admin.invalidate(parseModelName(params['*'])))
+
+  app.get('/v1/verify', async () => ({ scrub: admin.scrubber.last() }))
+  app.post('/v1/verify', changing, async (_request, reply) => reply.code(202).send({ scrub: admin.scrubber.begin() }))
+
+  app.get('/v1/bans', async () => ({ bans: admin.bans.list() }))
+  app.put<{ Params: { node: string } }>('/v1/bans/:node', changing, async ({ params }) => admin.bans.ban(params.node))
+  app.delete<{ Params: { node: string } }>('/v1/bans/:node', changing, async ({ params }) => {
+    return { node: params.node, unbanned: await admin.bans.unban(params.node) }
+  })
+}
+
+/** The named fields of a body or query; a misspelt one must not silently be no field. */
+function fieldsOf<K extends string>(value: unknown, known: readonly K[]): Partial<Record<K, unknown>> {
+  if (value === undefined || value === null) return {}
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new HoldfastError('BAD_REQUEST', 'the body has to be a JSON object.')
+  const unknown = Object.keys(value).find((key) => !(known as readonly string[]).includes(key))
+  if (unknown === undefined) return value
+  throw new HoldfastError(
+    'BAD_REQUEST',
+    `there is no field ${JSON.stringify(unknown)} here; there is ${known.join(', ')}.`,
+  )
+}
+
+function tierOf(value: unknown): WantedTier {
+  if (value === undefined) return 'memory'
+  if (value === 'memory' || value === 'disk') return value
+  throw new HoldfastError('BAD_REQUEST', '`tier` has to be memory or disk.')
+}
+
+/** null: on this node alone. */
+function replicasOf(value: unknown): number | null {
+  if (value === undefined) return null
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
+  throw new HoldfastError('BAD_REQUEST', '`replicas` has to be a whole number from 1.')
+}
+
+function countOf(value: unknown, name: string): number {
+  const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : Number.NaN
+  if (Number.isSafeInteger(count)) return count
+  throw new HoldfastError('BAD_REQUEST', `\`${name}\` has to be a whole number.`)
+}

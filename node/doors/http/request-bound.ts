@@ -1,0 +1,28 @@
+/**
+ * How many requests the interface works on at one time: each holds its body in memory. The next one is OVERLOADED at once. What
+ * probes and metrics ask for is small and is always answered, or an overloaded node would look like a dead one.
+ */
+import type { FastifyInstance } from 'fastify'
+import { HoldfastError } from '../../../common/errors.ts'
+
+const unbounded: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v2/health/live', '/v2/health/ready'])
+
+export function boundRequests(app: FastifyInstance, requestsMax: number): void {
+  const admitted = new WeakSet<object>()
+  let running = 0
+  app.addHook('onRequest', async (request, reply) => {
+    if (unbounded.has(request.url)) return
+    if (running >= requestsMax) {
+      throw new HoldfastError(
+        'OVERLOADED',
+        `${requestsMax} requests are being answered, which is the most (http.requestsMax).`,
+      )
+    }
+    running += 1
+    admitted.add(request)
+    // Also when the client goes before it was answered.
+    reply.raw.once('close', () => {
+      if (admitted.delete(request)) running -= 1
+    })
+  })
+}

@@ -1,0 +1,105 @@
+/** Prometheus metrics of a node. Names carry units; labels are values of our own vocabulary, never user input. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Store } from '../../../native/types.ts'
+
+export interface NodeMetrics {
+  readonly registry: Registry
+  readonly requests: Counter<'served_from'>
+  readonly requestSeconds: Histogram<'served_from'>
+  readonly fetchedBytes: Counter<'source'>
+  readonly evictions: Counter<'tier' | 'reason'>
+  readonly placements: Counter<'kind' | 'reason'>
+  readonly refusedConnections: Counter
+  readonly distrustedPeers: Counter<'reason'>
+  readonly workerDeaths: Counter
+  readonly leasesOpened: Counter
+}
+
+export interface MetricsSources {
+  readonly store: Store
+  readonly peerCount: () => number
+}
+
+/** From a hit in memory to a large model from a slow origin. */
+const bucketsS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+export function createMetrics(sources: MetricsSources): NodeMetrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+  const stats = () => sources.store.stats()
+  gauge('holdfast_memory_used_bytes', 'Weights in shared memory.', () => stats().memoryUsedBytes)
+  gauge('holdfast_memory_limit_bytes', 'Limit of weights in shared memory.', () => stats().memoryLimitBytes)
+  gauge('holdfast_disk_used_bytes', 'Bytes of the disk tier.', () => stats().diskUsedBytes)
+  gauge('holdfast_disk_limit_bytes', 'Limit of the disk tier.', () => stats().diskLimitBytes)
+  gauge('holdfast_disk_failures', 'Writes that the disk refused since the start.', () => stats().diskFailures)
+  gauge('holdfast_leases', 'Open models of client processes.', () => stats().leases)
+  gauge('holdfast_store_connections', 'Client processes connected to the store.', () => stats().connections)
+  gauge('holdfast_store_open_hits', 'Opens answered from memory since the start.', () => stats().openHits)
+  gauge('holdfast_store_open_misses', 'Opens that had to wait for a fetch since the start.', () => stats().openMisses)
+  gauge('holdfast_peers', 'Connected nodes.', sources.peerCount)
+  return {
+    registry,
+    requests: new Counter({
+      name: 'holdfast_requests_total',
+      help: 'Inference requests answered, by where the weights were.',
+      labelNames: ['served_from'],
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'holdfast_request_seconds',
+      help: 'Time to answer an inference request, by where the weights were.',
+      labelNames: ['served_from'],
+      buckets: bucketsS,
+      registers,
+    }),
+    fetchedBytes: new Counter({
+      name: 'holdfast_fetched_bytes_total',
+      help: 'Bytes of weights brought to this node, by source.',
+      labelNames: ['source'],
+      registers,
+    }),
+    evictions: new Counter({
+      name: 'holdfast_evictions_total',
+      help: 'Models evicted, by tier and reason.',
+      labelNames: ['tier', 'reason'],
+      registers,
+    }),
+    placements: new Counter({
+      name: 'holdfast_placements_total',
+      help: 'Copies begun and shed by placement, by reason.',
+      labelNames: ['kind', 'reason'],
+      registers,
+    }),
+    refusedConnections: new Counter({
+      name: 'holdfast_refused_connections_total',
+      help: 'Connections of nodes that were refused, in or out.',
+      registers,
+    }),
+    distrustedPeers: new Counter({
+      name: 'holdfast_distrusted_peers_total',
+      help: 'Peers dropped because of what they sent.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    workerDeaths: new Counter({
+      name: 'holdfast_worker_deaths_total',
+      help: 'Processes that run models which died and were replaced.',
+      registers,
+    }),
+    leasesOpened: new Counter({
+      name: 'holdfast_leases_opened_total',
+      help: 'Models opened by client processes.',
+      registers,
+    }),
+  }
+}

@@ -1,0 +1,107 @@
+/** The node in its cluster: identity, network, bulk transport, and the protocol core with its driver. Starts nothing. */
+import { createHash } from 'node:crypto'
+import type { NodeId } from '../../common/types.ts'
+import { defaultNodeCoreOptions, NodeCore } from '../../core/index.ts'
+import type { HolderView } from '../../core/views/cluster-view.ts'
+import { createPrng, DemandEstimator } from '../../placement/index.ts'
+import { MeshKeeper } from '../cluster/connection-manager.ts'
+import { CoreDriver } from '../cluster/core-driver.ts'
+import { loadClusterKeys } from '../cluster/load-cluster-key.ts'
+import { nextEpoch } from '../cluster/next-epoch.ts'
+import { bulkHostOf, listenAddressesOf } from '../config/index.ts'
+import {
+  ClusterKeyring,
+  createLibp2pNetwork,
+  createSeal,
+  createTlsBulkTransport,
+  decodeDigest,
+  decodeEntries,
+  encodeDigest,
+  encodeEntries,
+  loadIdentity,
+} from '../net/index.ts'
+import type { BulkTransport } from '../ports/index.ts'
+import type { Base } from './base.ts'
+
+export interface Cluster {
+  readonly clusterKey: ClusterKeyring
+  readonly network: Awaited<ReturnType<typeof createLibp2pNetwork>>
+  readonly bulk: BulkTransport
+  readonly demand: DemandEstimator
+  readonly core: NodeCore
+  readonly mesh: MeshKeeper
+  readonly driver: CoreDriver
+  /** Holders of a model that may be used now, nearest first. */
+  usableHolders(model: string): HolderView[]
+  /** Connected nodes that may be used now, nearest first. */
+  nearestPeers(): NodeId[]
+}
+
+export async function composeCluster({ options, paths, state, clock, log, late }: Base): Promise<Cluster> {
+  const identity = await loadIdentity(paths.identityPath)
+  const clusterKey = new ClusterKeyring(await loadClusterKeys(options, paths.dataPath))
+  const network = await createLibp2pNetwork(
+    { identity, clusterKey, log, clock },
+    {
+      host: {
+        listen: listenAddressesOf(options),
+        mdns: options['cluster.mdns'],
+        connectionsMax: options['cluster.connectionsMax'],
+      },
+      bootstrap: { addresses: options['cluster.bootstrap'] },
+      // A forwarded request and its answer travel as calls.
+      rpc: { requestBytes: options['http.bodyLimitBytes'], answerBytes: options['http.bodyLimitBytes'] },
+    },
+  )
+  const bulk = createTlsBulkTransport(
+    { identity, clusterKey, log, isBanned: (node) => late.admin?.bans.has(node) ?? false },
+    {
+      host: bulkHostOf(options),
+      port: options['cluster.bulkPort'],
+      advertiseHost: options['cluster.advertiseHost'],
+      inboundConnectionsMax: options['cluster.bulkConnectionsMax'],
+      servedMax: options['cluster.bulkServedMax'],
+    },
+  )
+  const demand = new DemandEstimator()
+  const core = new NodeCore(
+    {
+      self: network.self,
+      epoch: await nextEpoch(state, clock),
+      seal: createSeal(network),
+      random: createPrng(seedOf(network.self)),
+      demand,
+    },
+    // The store reads verified chunks of open fills.
+    { ...defaultNodeCoreOptions, sharesPartialModels: true },
+  )
+  const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
+  const mesh = new MeshKeeper({ core, network, clock, log })
+  const driver = new CoreDriver({ core, network, codec, mesh, clock, log })
+
+  return {
+    clusterKey,
+    network,
+    bulk,
+    demand,
+    core,
+    mesh,
+    driver,
+    usableHolders: (model) =>
+      core
+        .holders(model, clock.nowMs())
+        .filter(({ suspected }) => !suspected)
+        .sort((a, b) => a.rttMs - b.rttMs),
+    nearestPeers: () =>
+      core
+        .members(clock.nowMs())
+        .filter(({ isSelf, connected, suspected }) => !isSelf && connected && !suspected)
+        .sort((a, b) => (a.rttMs ?? Number.POSITIVE_INFINITY) - (b.rttMs ?? Number.POSITIVE_INFINITY))
+        .map(({ node }) => node),
+  }
+}
+
+/** Different on every node, so that random choices of different nodes are independent. */
+export function seedOf(node: NodeId): number {
+  return createHash('sha256').update(node).digest().readUInt32LE(0)
+}

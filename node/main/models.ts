@@ -1,0 +1,204 @@
+/** The models of the node: store, runtime, names, cache, and where requests should run. Starts the runtime only. */
+import { createHash, randomBytes, randomInt } from 'node:crypto'
+import { HoldfastError } from '../../common/errors.ts'
+import { createStore } from '../../native/index.ts'
+import type { Store } from '../../native/types.ts'
+import { openOrigin } from '../../origin/index.ts'
+import {
+  createEvictionPolicy,
+  type EvictionPolicy,
+  evictionPolicyNames,
+  isEvictionPolicyName,
+} from '../../placement/index.ts'
+import type { NodeOptions } from '../config/index.ts'
+import { createMetrics, type NodeMetrics } from '../doors/metrics/metrics.ts'
+import { readStoreAccess } from '../doors/store-socket/store-access.ts'
+import { DerivedForms } from '../models/derived-forms.ts'
+import { LeaseWatch } from '../models/lease-tracker.ts'
+import { ModelCache } from '../models/model-cache.ts'
+import { ModelDirectory } from '../models/model-directory.ts'
+import { ModelTable } from '../models/model-table.ts'
+import { originPorts } from '../models/origin-ports.ts'
+import { PeerDirectory } from '../models/peer-directory.ts'
+import type { Runtime } from '../ports/index.ts'
+import { LoadProfile } from '../requests/load-profile.ts'
+import { queueMs } from '../requests/queue-estimate.ts'
+import { Router } from '../requests/router.ts'
+import { createOnnxRuntime, runnableFileOf } from '../runtime/index.ts'
+import { BlobFetcher } from '../transfer/blob-fetcher.ts'
+import { type Base, isDraining } from './base.ts'
+import type { Cluster } from './cluster.ts'
+
+export interface Models {
+  readonly store: Store
+  readonly runtime: Runtime
+  readonly metrics: NodeMetrics
+  readonly peerDirectory: PeerDirectory
+  readonly directory: ModelDirectory
+  readonly table: ModelTable
+  readonly derivedForms: DerivedForms
+  readonly cache: ModelCache
+  readonly policies: { readonly memory: EvictionPolicy; readonly disk: EvictionPolicy }
+  readonly profile: LoadProfile
+  readonly router: Router
+  expectedQueueMs(): number
+}
+
+export async function composeModels(base: Base, cluster: Cluster): Promise<Models> {
+  const { options, paths, state, clock, log, onStop, late } = base
+  const { network, bulk, core, driver, usableHolders, nearestPeers } = cluster
+  const origin = options['origin.url'] === '' ? null : openOrigin(options['origin.url'])
+  const originReader = origin === null ? null : originPorts(origin, { timeoutMs: options['origin.timeoutMs'] })
+  const leases = new LeaseWatch(clock)
+  // The workers of the runtime open derived models, which no rule names.
+  const storeToken = randomBytes(32).toString('base64url')
+  const accessFile = options['store.accessFile']
+  const store: Store = createStore(
+    {
+      socketPath: paths.socketPath,
+      memoryLimitBytes: options['memory.limitBytes'],
+      ...(options['memory.export'] === '' ? {} : { exportPath: options['memory.export'] }),
+      diskPath: paths.diskPath,
+      diskLimitBytes: options['disk.limitBytes'],
+      connectionsMax: options['store.connectionsMax'],
+      leasesPerConnectionMax: options['store.leasesPerConnectionMax'],
+      ownTokenDigest: createHash('sha256').update(storeToken).digest('hex'),
+      accessRules: accessFile === '' ? [] : await readStoreAccess(accessFile),
+    },
+    {
+      onOpenMiss: (miss) => {
+        // Clients of a node that was killed are back before it has started.
+        if (late.desk === null) late.earlyOpens.push(miss)
+        else void late.desk.onOpenMiss(miss)
+      },
+      onLease: ({ kind, digest }) => {
+        if (kind === 'closed') {
+          leases.onLeaseClosed()
+          cache.noteLeaseClosed()
+          return
+        }
+        metrics.leasesOpened.inc()
+        // The runtime opens derived blobs, which are no models.
+        if (table.get(digest) !== null) late.desk?.onLeaseOpened(digest)
+      },
+    },
+  )
+  leases.attach(store)
+  onStop('store', () => store.close())
+  const metrics = createMetrics({ store, peerCount: () => network.peers().length })
+
+  const runtime = createOnnxRuntime({
+    socketPath: paths.socketPath,
+    storeToken,
+    workerCount: options['runtime.workerCount'],
+    intraOpThreads: options['runtime.threads'],
+    queuedMax: options['runtime.queueMax'],
+    queuedPerModelMax: options['runtime.queuePerModelMax'],
+    onWorkerDied(reason, restartDelayMs) {
+      metrics.workerDeaths.inc()
+      log.warn({ reason, restartDelayMs }, 'a worker of the runtime died and is replaced')
+    },
+  })
+  await runtime.start()
+  onStop('runtime', () => runtime.stop())
+
+  const peerDirectory = new PeerDirectory({
+    driver,
+    network,
+    nearestPeers,
+    holdersOf: (model) => usableHolders(model).map(({ node }) => node),
+  })
+  const directory = new ModelDirectory(
+    { origin: originReader, peers: peerDirectory, state, clock, log },
+    { freshMs: options['refs.freshMs'], manifestsMax: 4096 },
+  )
+  const table = new ModelTable(store)
+  const derivedForms = new DerivedForms(
+    {
+      store,
+      runtime,
+      state,
+      runnableFile: (row) => runnableFileOf(row.manifest.files),
+      isUsedByOthers: (blob, model) => table.othersWith(blob, model).length > 0,
+    },
+    { scratchPath: paths.scratchPath },
+  )
+  const fetcher = new BlobFetcher({
+    store,
+    driver,
+    bulk,
+    bulkAddressOf: (node) => core.bulkAddressOf(node),
+    origin: originReader,
+    findLocalChunk: (chunk) => table.findLocalChunk(chunk),
+    clock,
+    log,
+  })
+  const profile = new LoadProfile()
+  const workerCount = options['runtime.workerCount']
+  const expectedQueueMs = () => queueMs({ runtime, profile, loaded: () => cache.loaded(), workerCount })
+  const policies = {
+    memory: createEvictionPolicy(evictionPolicyName(options)),
+    disk: createEvictionPolicy(evictionPolicyName(options)),
+  }
+  const router = new Router({
+    core,
+    cache: () => cache,
+    table,
+    profile,
+    queueMs: expectedQueueMs,
+    isDraining: () => isDraining(base),
+    isRunnable: ({ manifest }) => runnableFileOf(manifest.files) !== null,
+    hasOrigin: origin !== null,
+    soonRatePerS: (model) => policies.memory.expectedRatePerS?.(model, clock.nowMs()) ?? null,
+    randomInt: (bound) => randomInt(bound),
+    clock,
+  })
+  const cache: ModelCache = new ModelCache({
+    store,
+    table,
+    fetcher,
+    derivedForms,
+    leases,
+    runtime,
+    memoryPolicy: policies.memory,
+    diskPolicy: policies.disk,
+    worth: (model, tier) => router.copyWorth(model, tier),
+    isPinned: (model, tier) => late.admin?.isPinned(model, tier) ?? false,
+    clock,
+    log,
+    onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),
+    onEvicted: (tier, model, reason) => {
+      metrics.evictions.inc({ tier, reason })
+      if (tier === 'memory') late.desk?.onEvicted(model)
+    },
+    onArriving: (model) => late.desk?.onArriving(model),
+    onFetched: ({ peer, origin: fromOrigin, local }) => {
+      metrics.fetchedBytes.inc({ source: 'peer' }, peer)
+      metrics.fetchedBytes.inc({ source: 'origin' }, fromOrigin)
+      metrics.fetchedBytes.inc({ source: 'local' }, local)
+    },
+  })
+  return {
+    store,
+    runtime,
+    metrics,
+    peerDirectory,
+    directory,
+    table,
+    derivedForms,
+    cache,
+    policies,
+    profile,
+    router,
+    expectedQueueMs,
+  }
+}
+
+function evictionPolicyName(options: NodeOptions) {
+  const name = options['placement.eviction']
+  if (isEvictionPolicyName(name)) return name
+  throw new HoldfastError(
+    'BAD_CONFIG',
+    `placement.eviction is ${name}; it has to be one of ${evictionPolicyNames.join(', ')}.`,
+  )
+}

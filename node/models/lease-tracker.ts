@@ -1,0 +1,50 @@
+/** Waits until no client maps a blob any more: a lease ends when the store's socket thread has seen it end. */
+
+import type { Sha256 } from '../../common/types.ts'
+import type { Store } from '../../native/types.ts'
+import type { Clock } from '../system/clock.ts'
+
+export interface LeaseWatchOptions {
+  /** The runtime has closed its lease already when this wait begins; what is left is one turn of the socket thread. */
+  readonly timeoutMs: number
+}
+
+export const defaultLeaseWatchOptions: LeaseWatchOptions = { timeoutMs: 1_000 }
+
+export class LeaseWatch {
+  private readonly clock: Clock
+  private readonly options: LeaseWatchOptions
+  private readonly waiting = new Set<() => void>()
+  private store: Store | null = null
+
+  constructor(clock: Clock, options: LeaseWatchOptions = defaultLeaseWatchOptions) {
+    this.clock = clock
+    this.options = options
+  }
+
+  /** The store reports leases through this object, so it exists before the store does. */
+  attach(store: Store): void {
+    this.store = store
+  }
+
+  onLeaseClosed(): void {
+    for (const look of [...this.waiting]) look()
+  }
+
+  /** Resolves when the blob has no lease, or when the time is up: the caller looks again anyway. */
+  untilFree(blob: Sha256): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const done = () => {
+      this.waiting.delete(look)
+      stopTimer()
+      resolve()
+    }
+    const look = () => {
+      if ((this.store?.blob(blob)?.leases ?? 0) === 0) done()
+    }
+    const stopTimer = this.clock.after(this.options.timeoutMs, done)
+    this.waiting.add(look)
+    look()
+    return promise
+  }
+}

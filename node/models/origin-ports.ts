@@ -1,0 +1,43 @@
+/** The origin as the directory and the fetcher want it: every wait bounded, "not there" as null where names are asked for. */
+
+import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import type { Origin } from '../../origin/index.ts'
+import { encodeManifest } from '../../origin/index.ts'
+import type { ChunkOrigin } from '../transfer/blob-fetcher.ts'
+import type { DirectoryOrigin } from './model-directory.ts'
+
+export function originPorts(origin: Origin, options: { readonly timeoutMs: number }): DirectoryOrigin & ChunkOrigin {
+  const bounded = async <T>(
+    what: string,
+    read: (signal: AbortSignal) => Promise<T>,
+    caller?: AbortSignal,
+  ): Promise<T> => {
+    const timeout = AbortSignal.timeout(options.timeoutMs)
+    try {
+      return await read(caller === undefined ? timeout : AbortSignal.any([timeout, caller]))
+    } catch (error) {
+      if (!timeout.aborted || caller?.aborted) throw error
+      throw new HoldfastError(
+        'ORIGIN_UNAVAILABLE',
+        `the origin ${origin.url} did not deliver ${what} within ${options.timeoutMs} ms.`,
+        {
+          cause: error,
+        },
+      )
+    }
+  }
+  return {
+    readRef: (name) => bounded('a tag', (signal) => origin.readRef(name, { signal })),
+    readManifestBytes: (digest) =>
+      bounded('a manifest', async (signal) => {
+        try {
+          return encodeManifest(await origin.readManifest(digest, { signal }))
+        } catch (error) {
+          if (isHoldfastError(error, 'ORIGIN_NOT_FOUND')) return null
+          throw error
+        }
+      }),
+    readRange: ({ model, blob, offsetBytes, sizeBytes }, { signal: caller } = {}) =>
+      bounded('a chunk', (signal) => origin.readRange(model, blob, { offsetBytes, sizeBytes }, { signal }), caller),
+  }
+}

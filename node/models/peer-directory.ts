@@ -1,0 +1,102 @@
+/**
+ * Names and manifests between peers: serves what this node knows and asks others for what it does not. Answers of peers are
+ * unchecked bytes; the model directory checks signature and digest.
+ *
+ *   ref       request: name as text              answer: the ref record, empty when not known
+ *   manifest  request: digest, 32 bytes          answer: the canonical manifest, empty when not known
+ */
+
+import { HoldfastError } from '../../common/errors.ts'
+import type { ModelId, NodeId } from '../../common/types.ts'
+import {
+  encodeManifest,
+  encodeRef,
+  formatModelName,
+  type Manifest,
+  type ModelName,
+  parseModelName,
+} from '../../origin/index.ts'
+import type { CoreDriver } from '../cluster/core-driver.ts'
+import type { ClusterNetwork } from '../ports/index.ts'
+import type { DirectoryPeers, ModelDirectory } from './model-directory.ts'
+
+export interface PeerDirectoryOptions {
+  /** Peers asked for a tag at once: more answers, fresher truth, more messages. */
+  readonly refPeersMax: number
+  /** Holders asked for a manifest, one after the other, before the origin is; and so many others after it. */
+  readonly manifestPeersMax: number
+  /** A peer that takes longer is passed over. */
+  readonly timeoutMs: number
+}
+
+export const defaultPeerDirectoryOptions: PeerDirectoryOptions = {
+  refPeersMax: 8,
+  manifestPeersMax: 4,
+  timeoutMs: 3_000,
+}
+
+export interface PeerDirectoryPorts {
+  readonly driver: CoreDriver
+  readonly network: ClusterNetwork
+  /** Usable nodes, nearest first. */
+  readonly nearestPeers: () => NodeId[]
+  /** Usable holders of a model, nearest first. */
+  readonly holdersOf: (model: ModelId) => NodeId[]
+}
+
+export class PeerDirectory implements DirectoryPeers {
+  private readonly ports: PeerDirectoryPorts
+  private readonly options: PeerDirectoryOptions
+
+  constructor(ports: PeerDirectoryPorts, options: Partial<PeerDirectoryOptions> = {}) {
+    this.ports = ports
+    this.options = { ...defaultPeerDirectoryOptions, ...options }
+  }
+
+  serve(directory: ModelDirectory): void {
+    this.ports.network.handle('ref', async (_from, payload) => {
+      const ref = directory.knownRef(parseModelName(Buffer.from(payload).toString('utf8')))
+      return ref === null ? new Uint8Array() : encodeRef(ref)
+    })
+    this.ports.network.handle('manifest', async (_from, payload) => {
+      if (payload.byteLength !== 32)
+        throw new HoldfastError('PEER_PROTOCOL', 'a manifest is asked for by 32 bytes of digest.')
+      const manifest: Manifest | null = await directory.knownManifest(Buffer.from(payload).toString('hex'))
+      return manifest === null ? new Uint8Array() : encodeManifest(manifest)
+    })
+  }
+
+  async refs(name: ModelName): Promise<{ node: NodeId; bytes: Uint8Array }[]> {
+    const payload = Buffer.from(formatModelName(name))
+    const nodes = this.ports.nearestPeers().slice(0, this.options.refPeersMax)
+    const answers = await Promise.all(nodes.map((node) => this.ask(node, 'ref', payload)))
+    return answers.filter((answer) => answer !== null)
+  }
+
+  async *manifests(digest: ModelId, of: 'holders' | 'others'): AsyncIterable<{ node: NodeId; bytes: Uint8Array }> {
+    const payload = Buffer.from(digest, 'hex')
+    const holders = this.ports.holdersOf(digest)
+    const nodes = of === 'holders' ? holders : this.ports.nearestPeers().filter((node) => !holders.includes(node))
+    for (const node of nodes.slice(0, this.options.manifestPeersMax)) {
+      const answer = await this.ask(node, 'manifest', payload)
+      if (answer !== null) yield answer
+    }
+  }
+
+  /** Null when the peer does not know or does not answer: there are others. */
+  private async ask(
+    node: NodeId,
+    method: string,
+    payload: Uint8Array,
+  ): Promise<{ node: NodeId; bytes: Uint8Array } | null> {
+    try {
+      const bytes = await this.ports.driver.call(node, method, payload, {
+        signal: AbortSignal.timeout(this.options.timeoutMs),
+      })
+      return bytes.byteLength === 0 ? null : { node, bytes }
+    } catch (error) {
+      if (error instanceof HoldfastError || (error as Error).name === 'TimeoutError') return null
+      throw error
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * After a start: which models of former runs are still here, by the manifests that the state store kept. Blobs on disk that no
+ * model accounts for (a conversion that a crash cut off from its record) are dropped: nobody could ever ask for them or evict them.
+ */
+import type { Store } from '../../native/types.ts'
+import type { StateStore } from '../ports/index.ts'
+import { derivedKey, parseDerived } from './derived-forms.ts'
+import type { ModelDirectory } from './model-directory.ts'
+import { blobsOf, type ModelRow, type ModelTable } from './model-table.ts'
+
+export interface RestorePorts {
+  readonly directory: ModelDirectory
+  readonly state: StateStore
+  readonly table: ModelTable
+  readonly store: Store
+}
+
+export async function restoreModels({ directory, state, table, store }: RestorePorts): Promise<ModelRow[]> {
+  const rows: ModelRow[] = []
+  for await (const model of directory.knownDigests()) {
+    const manifest = await directory.knownManifest(model)
+    if (manifest === null) continue
+    const derived = parseDerived(await state.get(derivedKey(model)))
+    const isHere = blobsOf({ model, manifest, derived }).some(({ sha256 }) => store.blob(sha256) !== null)
+    if (isHere) rows.push(table.add(model, manifest, derived))
+  }
+  await dropOrphans(store, rows)
+  return rows
+}
+
+async function dropOrphans(store: Store, rows: readonly ModelRow[]): Promise<void> {
+  const known = new Set(rows.flatMap(blobsOf).map(({ sha256 }) => sha256))
+  for (const { sha256 } of store.blobs()) if (!known.has(sha256)) await store.dropDisk(sha256)
+}

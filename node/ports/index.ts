@@ -1,0 +1,140 @@
+/**
+ * The ports of the daemon: what it needs of the world, in 3 to 6 methods each. Real adapters live in node/net, node/state and
+ * node/runtime; every port has a conformance suite in test/conformance that each implementation passes.
+ *
+ * Every wait takes an AbortSignal. "Not there" is null, never an error.
+ */
+import type { NodeId, RequestContext, Sha256 } from '../../common/types.ts'
+
+export interface AbortOptions {
+  readonly signal?: AbortSignal
+}
+
+/** Identity, discovery, gossip and small calls. Every peer seen here holds the cluster key and has proved its node id. */
+export interface ClusterNetwork {
+  readonly self: NodeId
+  /** Addresses other nodes can dial, complete multiaddrs with /p2p/. Known after start(). */
+  addresses(): string[]
+  start(events: ClusterNetworkEvents): Promise<void>
+  stop(): Promise<void>
+  peers(): NodeId[]
+  dial(address: string, options?: AbortOptions): Promise<NodeId>
+  hangUp(node: NodeId): Promise<void>
+  /** Gossips to all nodes. The topic is one of the entry kinds. */
+  broadcast(topic: string, message: Uint8Array): Promise<void>
+  /** One request, one answer. PEER_UNREACHABLE, DEADLINE_EXCEEDED, PEER_PROTOCOL, or the error the handler threw (by code). */
+  call(node: NodeId, method: string, payload: Uint8Array, options?: AbortOptions): Promise<Uint8Array>
+  handle(
+    method: string,
+    handler: (from: NodeId, payload: Uint8Array, options: AbortOptions) => Promise<Uint8Array>,
+  ): void
+  /** Round trip in milliseconds. */
+  ping(node: NodeId, options?: AbortOptions): Promise<number>
+  /** Ed25519 signature by this node's identity; sync, for sealing entries. */
+  sign(bytes: Uint8Array): Uint8Array
+  /** True when `signature` over `bytes` is by the identity `node`. */
+  verify(node: NodeId, bytes: Uint8Array, signature: Uint8Array): boolean
+}
+
+export interface ClusterNetworkEvents {
+  onPeerUp(node: NodeId): void
+  onPeerDown(node: NodeId): void
+  /** `from` is the neighbour that passed it on, not its author. Returns false when it is malformed, so that it is not relayed. */
+  onMessage(topic: string, from: NodeId, message: Uint8Array): boolean
+  /** A connection was refused, in or out: 'wrong cluster key' (both sides are told) or another reason. */
+  onRefused(remote: string, reason: string): void
+}
+
+/** A piece of a blob that one node asks of another. */
+export interface ChunkRequest {
+  readonly blob: Sha256
+  readonly chunk: Sha256
+  readonly offsetBytes: number
+  readonly sizeBytes: number
+  readonly context: RequestContext
+}
+
+/**
+ * Moves chunks between nodes over connections that are encrypted and bound to both libp2p identities and to the cluster key.
+ * The bytes are not verified here: the caller hashes them before it stores or serves them.
+ */
+export interface BulkTransport {
+  /** host:port that other nodes connect to. Known after start(). */
+  address(): string
+  start(serve: ServeChunk): Promise<void>
+  stop(): Promise<void>
+  /** null when the peer does not hold the chunk (now). PEER_UNREACHABLE, WRONG_CLUSTER_KEY, PEER_PROTOCOL, OVERLOADED, DEADLINE_EXCEEDED. */
+  get(node: NodeId, address: string, request: ChunkRequest, options?: AbortOptions): Promise<Uint8Array | null>
+  /** Closes what is open to that node. */
+  drop(node: NodeId): void
+}
+
+export type ServeChunk = (from: NodeId, request: ChunkRequest) => Promise<Uint8Array | null>
+
+/** What must survive a restart: small records by key, each write durable when its promise resolves. */
+export interface StateStore {
+  get(key: string): Promise<unknown>
+  put(key: string, value: unknown): Promise<void>
+  delete(key: string): Promise<void>
+  /** Entries whose key starts with the prefix, in key order. */
+  entries(prefix: string): AsyncIterable<[string, unknown]>
+  close(): Promise<void>
+}
+
+/** Open Inference Protocol V2 datatypes that the runtime takes. */
+export type Datatype =
+  | 'BOOL'
+  | 'UINT8'
+  | 'UINT16'
+  | 'UINT32'
+  | 'UINT64'
+  | 'INT8'
+  | 'INT16'
+  | 'INT32'
+  | 'INT64'
+  | 'FP16'
+  | 'FP32'
+  | 'FP64'
+  | 'BYTES'
+
+export interface TensorValue {
+  readonly name: string
+  readonly datatype: Datatype
+  readonly shape: readonly number[]
+  /** Little-endian elements; strings for BYTES. */
+  readonly data: Uint8Array | readonly string[]
+}
+
+export interface TensorSignature {
+  readonly name: string
+  readonly datatype: Datatype
+  /** -1 where any size fits. */
+  readonly shape: readonly number[]
+}
+
+export interface ModelSignature {
+  readonly platform: string
+  readonly inputs: readonly TensorSignature[]
+  readonly outputs: readonly TensorSignature[]
+}
+
+/** Runs models in worker processes that map the weights from the store of this machine. */
+export interface Runtime {
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** Names the converter, its version and the CPU: a derived blob is good for exactly one fingerprint. */
+  fingerprint(): string
+  /** Converts a model file (a path on disk) to the form that runs in place; writes it to `outputPath`. BAD_MODEL_FILE. */
+  derive(inputPath: string, outputPath: string, options?: AbortOptions): Promise<void>
+  /** Opens `name` at the store and creates a session in every worker. Loading twice is once. */
+  load(digest: string, options?: AbortOptions): Promise<ModelSignature>
+  infer(
+    digest: string,
+    inputs: readonly TensorValue[],
+    options?: AbortOptions & { outputs?: readonly string[] },
+  ): Promise<TensorValue[]>
+  /** Waits for running work, then releases the session and its lease. */
+  unload(digest: string): Promise<void>
+  /** Requests that wait or run, by digest: a model with queued work is never evicted. */
+  queued(digest: string): number
+}

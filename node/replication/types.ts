@@ -1,0 +1,24 @@
+/** What the driver of placement needs of the node. Narrow, so that it is tested without one. */
+
+import type { ModelId } from '../../common/types.ts'
+import type { LocalPlacement } from '../../core/index.ts'
+import type { PlacementTier } from '../../placement/replication/placement-view.ts'
+import type { ResolvedModel } from '../models/model-directory.ts'
+
+/** Names and what they mean. */
+export interface PlacementDirectory {
+  /** UNKNOWN_MODEL, or NO_SOURCE when nobody answers. */
+  resolve(name: string): Promise<ResolvedModel>
+  /** What this node believes already, without asking anybody; null when that is nothing. */
+  known(name: string): ModelId | null
+}
+
+/** The tiers of this node. */
+export interface PlacementCache {
+  bring(resolved: ResolvedModel, tier: PlacementTier): Promise<unknown>
+  /** False when the model came into use meanwhile. */
+  leave(model: ModelId, tier: PlacementTier): Promise<boolean>
+}
+
+/** What this node has and is about to have, without what only the driver knows. */
+export type LocalModels = Omit<LocalPlacement, 'resolvePin' | 'replaced'>

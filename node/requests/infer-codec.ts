@@ -1,0 +1,115 @@
+/**
+ * Inference between nodes: one request and one answer in CBOR, tensors as raw little-endian bytes. The peer is authenticated;
+ * its message is checked all the same.
+ *
+ *   request = {version: 1, model: 32-byte digest, name, tenant, deadlineMs | null, inputs: [tensor], outputs: [name] | null,
+ *             requestId?}
+ *   answer  = {version: 1, outputs: [tensor]}
+ *   tensor  = {name, datatype, shape, data: bytes | [text]}
+ */
+
+import { isReadableVersion, spokenVersion } from '../../common/protocol-version.ts'
+import type { ModelId, RequestContext } from '../../common/types.ts'
+import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from '../net/cbor.ts'
+import type { Datatype, TensorValue } from '../ports/index.ts'
+
+export interface InferMessage {
+  readonly model: ModelId
+  /** As the user wrote it, for logs. */
+  readonly name: string
+  readonly context: RequestContext
+  readonly inputs: readonly TensorValue[]
+  readonly outputs: readonly string[] | null
+  /** Of the node that was asked first, for the logs of both. */
+  readonly requestId?: string
+}
+
+const version = spokenVersion
+const datatypes: ReadonlySet<string> = new Set<Datatype>([
+  'BOOL',
+  'UINT8',
+  'UINT16',
+  'UINT32',
+  'UINT64',
+  'INT8',
+  'INT16',
+  'INT32',
+  'INT64',
+  'FP16',
+  'FP32',
+  'FP64',
+  'BYTES',
+])
+const tensorsMax = 1024
+const dimensionsMax = 32
+const nameLengthMax = 512
+
+export function encodeInferRequest(message: InferMessage): Uint8Array {
+  const { deadlineMs, tenant } = message.context
+  return encodeCbor({
+    version,
+    model: Buffer.from(message.model, 'hex'),
+    name: message.name,
+    tenant,
+    deadlineMs: Number.isFinite(deadlineMs) ? Math.max(0, Math.floor(deadlineMs)) : null,
+    inputs: message.inputs,
+    outputs: message.outputs,
+    requestId: message.requestId,
+  })
+}
+
+export function decodeInferRequest(bytes: Uint8Array): InferMessage {
+  const value = decodeCbor(bytes, 'inference request')
+  if (!isPlainMap(value) || !isReadableVersion(value.version))
+    throw malformed('inference request', 'its version is unknown')
+  const { model, name, tenant, deadlineMs, outputs, requestId } = value
+  if (!isBytes(model, 32) || !isName(name) || !isName(tenant))
+    throw malformed('inference request', 'a field is missing')
+  if (deadlineMs !== null && !isCount(deadlineMs)) throw malformed('inference request', 'its deadline is no number')
+  if (outputs !== null && !(Array.isArray(outputs) && outputs.length <= tensorsMax && outputs.every(isName))) {
+    throw malformed('inference request', 'its outputs are no list of names')
+  }
+  if (requestId !== undefined && !isName(requestId)) throw malformed('inference request', 'its id is no short text')
+  return {
+    model: Buffer.from(model).toString('hex'),
+    name,
+    context: { tenant, deadlineMs: deadlineMs ?? Number.POSITIVE_INFINITY },
+    inputs: tensorsOf(value.inputs),
+    outputs,
+    ...(requestId === undefined ? {} : { requestId }),
+  }
+}
+
+export function encodeInferAnswer(outputs: readonly TensorValue[]): Uint8Array {
+  return encodeCbor({ version, outputs })
+}
+
+export function decodeInferAnswer(bytes: Uint8Array): TensorValue[] {
+  const value = decodeCbor(bytes, 'inference answer')
+  if (!isPlainMap(value) || !isReadableVersion(value.version))
+    throw malformed('inference answer', 'its version is unknown')
+  return tensorsOf(value.outputs)
+}
+
+function tensorsOf(value: unknown): TensorValue[] {
+  if (!Array.isArray(value) || value.length > tensorsMax) throw malformed('tensors', 'they are no list')
+  return value.map((tensor: unknown) => {
+    if (!isPlainMap(tensor) || !isName(tensor.name)) throw malformed('tensor', 'it has no name')
+    const { name, datatype, shape, data } = tensor
+    if (typeof datatype !== 'string' || !datatypes.has(datatype)) throw malformed('tensor', 'its datatype is unknown')
+    if (!Array.isArray(shape) || shape.length > dimensionsMax || !shape.every(isCount)) {
+      throw malformed('tensor', 'its shape is no list of sizes')
+    }
+    const isText = datatype === 'BYTES'
+    if (isText ? !isTexts(data) : !isBytes(data)) throw malformed('tensor', 'its data has another form')
+    return { name, datatype: datatype as Datatype, shape, data: data as Uint8Array | readonly string[] }
+  })
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= nameLengthMax
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}

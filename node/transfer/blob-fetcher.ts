@@ -1,0 +1,231 @@
+/**
+ * Brings the missing blobs of one model to this node: opens a fill per blob, takes over what an interrupted fetch left, copies
+ * chunks that other local blobs hold already, and asks the protocol core for the rest, which says chunk by chunk which peer or
+ * origin to ask. Every chunk is hashed by the native store before it is kept.
+ */
+
+import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import type { ModelId, NodeId, Sha256 } from '../../common/types.ts'
+import type { ChunkFailure, ChunkSource, FetchChunk } from '../../core/events.ts'
+import type { Store } from '../../native/types.ts'
+import type { BytesBySource, CoreDriver } from '../cluster/core-driver.ts'
+import type { AbortOptions, BulkTransport, ChunkRequest } from '../ports/index.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Log } from '../system/log.ts'
+import { failureOf, isOfStore } from './chunk-failure.ts'
+import { FetchJob, type FetchRequest } from './fetch-job.ts'
+
+export type { FetchProgress, FetchRequest } from './fetch-job.ts'
+
+export interface ChunkOrigin {
+  /** Bytes of a file by manifest and place; bounds its own waits. ORIGIN_NOT_FOUND, ORIGIN_UNAVAILABLE, ... */
+  readRange(
+    place: { model: ModelId; blob: Sha256; offsetBytes: number; sizeBytes: number },
+    options?: AbortOptions,
+  ): Promise<Uint8Array>
+}
+
+/** Where the node finds a chunk among the blobs it holds, or null. */
+export type FindLocalChunk = (chunk: Sha256) => { blob: Sha256; offsetBytes: number } | null
+
+export interface BlobFetcherPorts {
+  readonly store: Store
+  readonly driver: CoreDriver
+  readonly bulk: BulkTransport
+  readonly bulkAddressOf: (node: NodeId) => string | null
+  readonly origin: ChunkOrigin | null
+  readonly findLocalChunk: FindLocalChunk
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface BlobFetcherOptions {
+  /** A peer that does not deliver a chunk in this time is asked no more for it: 8 MiB in 30 s is 280 kB/s. */
+  readonly chunkTimeoutMs: number
+}
+
+export const defaultBlobFetcherOptions: BlobFetcherOptions = { chunkTimeoutMs: 30_000 }
+
+export interface FetchOutcome extends BytesBySource {
+  /** Bytes that were here already: recovered from an interrupted fetch or shared with another blob. */
+  readonly local: number
+}
+
+export class BlobFetcher {
+  private readonly ports: BlobFetcherPorts
+  private readonly options: BlobFetcherOptions
+
+  constructor(ports: BlobFetcherPorts, options: Partial<BlobFetcherOptions> = {}) {
+    this.ports = ports
+    this.options = { ...defaultBlobFetcherOptions, ...options }
+  }
+
+  /** Takes the room of all blobs at once, or none: MEMORY_FULL, DISK_FULL, TOO_LARGE. What is opened has to be run. */
+  async open(request: FetchRequest): Promise<FetchJob> {
+    const job = new FetchJob(request)
+    const opened = new Set<Sha256>()
+    try {
+      for (const file of request.files) {
+        if (opened.has(file.sha256)) continue
+        opened.add(file.sha256)
+        job.add(file, this.ports.store.beginFill(file, request.into))
+      }
+      return job
+    } catch (error) {
+      await job.abortFills({ keepPartial: true, reason: reasonOf(error) })
+      throw error
+    }
+  }
+
+  /** All files are in place, sealed and verified, or an error; then partial files on disk may stay for the next try. */
+  async run(job: FetchJob): Promise<FetchOutcome> {
+    job.tellProgress()
+    try {
+      await job.recover()
+      await this.copyLocal(job)
+      const local = job.bytesDone
+      const missing = job.missing()
+      const bytes = missing.length === 0 ? { peer: 0, origin: 0 } : await this.fetchMissing(job, missing)
+      await job.quiesce(fetchEnded())
+      for (const fill of job.fills) await fill.finish()
+      return { ...bytes, local }
+    } catch (error) {
+      await job.quiesce(fetchEnded())
+      // A fill that was finished, well or not, has ended; aborting it again is harmless.
+      await job.abortFills({ keepPartial: !isHoldfastError(error, 'DIGEST_MISMATCH'), reason: reasonOf(error) })
+      throw error
+    }
+  }
+
+  private async copyLocal(job: FetchJob): Promise<void> {
+    for (const { sha256, sizeBytes } of job.missing()) {
+      const place = this.ports.findLocalChunk(sha256)
+      if (place === null) continue
+      const bytes = await this.readLocal(place, sizeBytes)
+      if (bytes === null) continue
+      try {
+        await job.put(sha256, bytes)
+      } catch (error) {
+        if (!isHoldfastError(error, 'DIGEST_MISMATCH')) throw error
+        const { blob } = place
+        this.ports.log.warn({ blob, chunk: sha256 }, 'a local blob has a damaged chunk; it is fetched instead')
+      }
+    }
+  }
+
+  /** Null when the blob cannot be read: the chunk then comes from elsewhere. */
+  private async readLocal(place: { blob: Sha256; offsetBytes: number }, sizeBytes: number): Promise<Uint8Array | null> {
+    try {
+      return await this.ports.store.read(place.blob, place.offsetBytes, sizeBytes)
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error
+      this.ports.log.warn({ blob: place.blob, error: error.message }, 'a local blob cannot be read')
+      return null
+    }
+  }
+
+  private fetchMissing(job: FetchJob, chunks: readonly FetchChunk[]): Promise<BytesBySource> {
+    const { model, context } = job.request
+    return this.ports.driver.fetch(model, chunks, {
+      context,
+      originAllowed: this.ports.origin !== null,
+      getChunk: ({ chunk, source }) => {
+        const work = this.getChunk(job, chunk, source).finally(() => job.running.delete(work))
+        job.running.add(work)
+      },
+    })
+  }
+
+  /** Ends in exactly one event, chunk-done or chunk-failed, or with the whole fetch; never rejects. */
+  private async getChunk(job: FetchJob, chunk: FetchChunk, source: ChunkSource): Promise<void> {
+    const { driver, clock } = this.ports
+    const { model } = job.request
+    const { sha256, sizeBytes } = chunk
+    const startedMs = clock.nowMs()
+    const failure = await this.bringChunk(job, chunk, source)
+    if (failure instanceof HoldfastError) driver.cancelFetch(model, failure)
+    else if (failure !== null) driver.dispatch({ kind: 'chunk-failed', model, chunk: sha256, source, failure })
+    else {
+      const elapsedMs = clock.nowMs() - startedMs
+      driver.dispatch({ kind: 'chunk-done', model, chunk: sha256, source, sizeBytes, elapsedMs })
+    }
+  }
+
+  /** Null when the chunk is in place; the failure of the source; or the error that ends the whole fetch. */
+  private async bringChunk(
+    job: FetchJob,
+    chunk: FetchChunk,
+    source: ChunkSource,
+  ): Promise<ChunkFailure | HoldfastError | null> {
+    let bytes: Uint8Array
+    try {
+      bytes = await this.bytesFrom(source, job, chunk)
+    } catch (error) {
+      return this.failed(job, chunk, source, error)
+    }
+    try {
+      if (!job.isDone(chunk.sha256)) await job.put(chunk.sha256, bytes)
+      return null
+    } catch (error) {
+      // No other source can help when the node itself cannot take the bytes.
+      return isOfStore(error) ? error : this.failed(job, chunk, source, error)
+    }
+  }
+
+  private async bytesFrom(source: ChunkSource, job: FetchJob, chunk: FetchChunk): Promise<Uint8Array> {
+    const { blob, sha256, offsetBytes, sizeBytes } = chunk
+    const { model, context } = job.request
+    const { signal } = job.abort
+    if (source.kind === 'origin') {
+      if (this.ports.origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'this node has no origin.')
+      return this.ports.origin.readRange({ model, blob, offsetBytes, sizeBytes }, { signal })
+    }
+    const address = this.ports.bulkAddressOf(source.node)
+    if (address === null) throw new HoldfastError('PEER_UNREACHABLE', `the address of ${source.node} is not known.`)
+    const request = { blob, chunk: sha256, offsetBytes, sizeBytes, context }
+    const bytes = await this.bytesFromPeer(source.node, address, request, signal)
+    if (bytes === null) throw new HoldfastError('ORIGIN_NOT_FOUND', `${source.node} does not hold the chunk.`)
+    return bytes
+  }
+
+  /** A node whose bulk engine cannot be reached is told to the core as one that did not answer a call: routing avoids it too. */
+  private async bytesFromPeer(
+    node: NodeId,
+    address: string,
+    request: ChunkRequest,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | null> {
+    const timeout = AbortSignal.timeout(this.options.chunkTimeoutMs)
+    try {
+      return await this.ports.bulk.get(node, address, request, { signal: AbortSignal.any([signal, timeout]) })
+    } catch (error) {
+      if (isHoldfastError(error, 'PEER_UNREACHABLE') && !signal.aborted) {
+        this.ports.driver.dispatch({ kind: 'call-failed', node })
+      }
+      throw error
+    }
+  }
+
+  private failed(job: FetchJob, chunk: FetchChunk, source: ChunkSource, error: unknown): ChunkFailure {
+    const failure = failureOf(error)
+    const from = source.kind === 'peer' ? source.node : 'origin'
+    const level = failure === 'mismatch' ? 'warn' : 'debug'
+    if (!job.abort.signal.aborted) {
+      this.ports.log[level](
+        { model: job.request.model, chunk: chunk.sha256, from, failure, error: (error as Error).message },
+        'a chunk failed',
+      )
+    }
+    return failure
+  }
+}
+
+/** What a client hears that has the model open while it arrives. */
+function reasonOf(error: unknown): { code: string; message: string } {
+  if (isHoldfastError(error)) return { code: error.code, message: error.message }
+  return { code: 'SYSTEM', message: 'the fetch failed; the log of the node says more.' }
+}
+
+function fetchEnded(): HoldfastError {
+  return new HoldfastError('SHUTTING_DOWN', 'the fetch has ended.')
+}

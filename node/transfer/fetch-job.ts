@@ -1,0 +1,110 @@
+/** One model's blobs on their way in: an open fill per blob, where each chunk belongs, and which chunks are in place. */
+
+import type { ModelId, RequestContext, Sha256 } from '../../common/types.ts'
+import type { FetchChunk } from '../../core/events.ts'
+import type { Fill } from '../../native/types.ts'
+import type { Manifest, ManifestFile } from '../../origin/index.ts'
+
+export interface FetchRequest {
+  readonly model: ModelId
+  readonly manifest: Manifest
+  /** Files whose blobs are to be brought in; blobs the node holds in a wanted tier are left out by the caller. */
+  readonly files: readonly ManifestFile[]
+  readonly into: { readonly memory: boolean; readonly disk: boolean }
+  readonly context: RequestContext
+  readonly onProgress: (progress: FetchProgress) => void
+}
+
+export interface FetchProgress {
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
+
+interface Place {
+  readonly fill: Fill
+  readonly index: number
+}
+
+export class FetchJob {
+  readonly request: FetchRequest
+  readonly fills: Fill[] = []
+  /** Ends waits for sources when the fetch ends. */
+  readonly abort = new AbortController()
+  /** Chunk operations that still touch the fills; they end before the fills do. */
+  readonly running = new Set<Promise<void>>()
+  private readonly places = new Map<Sha256, Place[]>()
+  private readonly chunks = new Map<Sha256, FetchChunk>()
+  private readonly done = new Set<Sha256>()
+  private totalBytes = 0
+  private doneBytes = 0
+
+  constructor(request: FetchRequest) {
+    this.request = request
+  }
+
+  /** Bytes in place; a chunk that occurs several times counts once. */
+  get bytesDone(): number {
+    return this.doneBytes
+  }
+
+  add(file: ManifestFile, fill: Fill): void {
+    this.fills.push(fill)
+    let offsetBytes = 0
+    for (const [index, { sha256, sizeBytes }] of file.chunks.entries()) {
+      const places = this.places.get(sha256)
+      if (places === undefined) {
+        this.places.set(sha256, [{ fill, index }])
+        this.totalBytes += sizeBytes
+        this.chunks.set(sha256, { blob: file.sha256, index, sha256, offsetBytes, sizeBytes })
+      } else places.push({ fill, index })
+      offsetBytes += sizeBytes
+    }
+  }
+
+  tellProgress(): void {
+    this.request.onProgress({ doneBytes: this.doneBytes, totalBytes: this.totalBytes })
+  }
+
+  isDone(chunk: Sha256): boolean {
+    return this.done.has(chunk)
+  }
+
+  missing(): FetchChunk[] {
+    return [...this.chunks.values()].filter(({ sha256 }) => !this.done.has(sha256))
+  }
+
+  /** Takes over what interrupted fills left. A chunk with several places is in place when all of them are. */
+  async recover(): Promise<void> {
+    const recovered = new Map<Fill, ReadonlySet<number>>()
+    for (const fill of this.fills) recovered.set(fill, new Set(await fill.recover()))
+    for (const [chunk, places] of this.places) {
+      if (places.every(({ fill, index }) => recovered.get(fill)?.has(index))) this.markDone(chunk)
+    }
+  }
+
+  /** Verifies and stores a chunk in all its places. DIGEST_MISMATCH, and nothing is stored. */
+  async put(chunk: Sha256, bytes: Uint8Array): Promise<void> {
+    for (const { fill, index } of this.places.get(chunk) ?? []) await fill.putChunk(index, bytes)
+    this.markDone(chunk)
+  }
+
+  /** Waits until nothing touches the fills any more. */
+  async quiesce(reason: Error): Promise<void> {
+    this.abort.abort(reason)
+    await Promise.all(this.running)
+  }
+
+  async abortFills(options: {
+    readonly keepPartial: boolean
+    readonly reason: { readonly code: string; readonly message: string }
+  }): Promise<void> {
+    await Promise.all(this.fills.map((fill) => fill.abort(options)))
+  }
+
+  private markDone(chunk: Sha256): void {
+    if (this.done.has(chunk)) return
+    this.done.add(chunk)
+    this.doneBytes += this.chunks.get(chunk)!.sizeBytes
+    this.tellProgress()
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * The embedded origin: objects as plain files below a folder, so that any tool can look at them and copy them.
+ *
+ * An object is written to a temporary file, synced, and then renamed (or, where none may be there yet, linked) into place;
+ * the folder is synced after. Compare-and-swap holds between processes (file-lock.ts). Nothing of this process's own lies
+ * outside `.holdfast/`, and keys never lead out of the folder, not even through a symlink that lies in it.
+ */
+import { createHash, randomUUID } from 'node:crypto'
+import { type FileHandle, mkdir, open, opendir, realpath, rename, stat } from 'node:fs/promises'
+import { dirname, join, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { HoldfastError } from '../../../common/errors.ts'
+import { checkKey, reservedFolder } from '../object-key.ts'
+import type {
+  ByteRange,
+  GetOptions,
+  ListedObject,
+  ObjectContent,
+  ObjectHead,
+  ObjectStore,
+  PutOptions,
+  StoreAbortOptions,
+} from '../object-store.ts'
+import { errnoOf } from './errno.ts'
+import { FileLock, type FileLockOptions } from './file-lock.ts'
+import { linkIfAbsent, modifiedMsOf, readdirIfThere, readFully, syncFolder, unlinkIfThere } from './file-ops.ts'
+
+export interface FileStoreOptions {
+  /** Makes the folder at the first write when it is not there, though not its parent: a typing error or an unmounted disk
+   * shall not become a new origin somewhere else. */
+  readonly create: boolean
+  readonly lock?: FileLockOptions
+}
+
+export class FileStore implements ObjectStore {
+  readonly url: string
+  /** A folder has nothing around it that would be the origin's business. */
+  readonly bucket = null
+  private readonly root: string
+  private readonly options: FileStoreOptions
+  private mayCreate: boolean
+
+  constructor(root: string, options: FileStoreOptions = { create: false }) {
+    this.root = root
+    this.url = pathToFileURL(root).href
+    this.options = options
+    this.mayCreate = options.create
+  }
+
+  async get(key: string, options: GetOptions): Promise<ObjectContent | null> {
+    return this.withFile(key, options.signal, async (file) => {
+      const { size } = await file.stat()
+      if (size > options.sizeBytesMax) {
+        throw new HoldfastError(
+          'REQUEST_TOO_LARGE',
+          `${key} in ${this.url} has ${size} bytes, at most ${options.sizeBytesMax} are read.`,
+        )
+      }
+      const bytes = await readFully(file, 0, size)
+      return { bytes, version: versionOf(bytes) }
+    })
+  }
+
+  async getRange(key: string, range: ByteRange, options: StoreAbortOptions = {}): Promise<Uint8Array | null> {
+    return this.withFile(key, options.signal, async (file) => {
+      const { size } = await file.stat()
+      // The size of the object bounds what is allocated, whatever was asked for.
+      const sizeBytes = Math.max(0, Math.min(range.sizeBytes, size - range.offsetBytes))
+      return readFully(file, range.offsetBytes, sizeBytes)
+    })
+  }
+
+  async head(key: string, options: StoreAbortOptions = {}): Promise<ObjectHead | null> {
+    return this.withFile(key, options.signal, async (file) => {
+      const { size, mtimeMs } = await file.stat()
+      return { sizeBytes: size, modifiedMs: mtimeMs }
+    })
+  }
+
+  async put(key: string, pieces: readonly Uint8Array[], options: PutOptions = {}): Promise<boolean> {
+    checkKey(key)
+    options.signal?.throwIfAborted()
+    return this.guard(async () => {
+      const path = join(this.root, key)
+      await this.makeFolder(dirname(path))
+      await this.checkInside(dirname(path))
+      const temporary = await this.writeTemporary(pieces, options.signal)
+      try {
+        const isDone = await this.place(temporary, path, key, options)
+        if (isDone) await syncFolder(dirname(path))
+        return isDone
+      } finally {
+        await unlinkIfThere(temporary)
+      }
+    })
+  }
+
+  async *list(prefix: string, options: StoreAbortOptions = {}): AsyncGenerator<ListedObject> {
+    if (prefix !== '') checkKey(prefix.replace(/\/$/, ''))
+    yield* this.walk(prefix.replace(/\/$/, ''), options.signal)
+  }
+
+  async delete(key: string, options: StoreAbortOptions = {}): Promise<void> {
+    checkKey(key)
+    options.signal?.throwIfAborted()
+    await this.guard(async () => {
+      const path = join(this.root, key)
+      try {
+        await this.checkInside(dirname(path))
+      } catch (error) {
+        if (isAbsence(error)) return this.checkRoot()
+        throw error
+      }
+      await unlinkIfThere(path)
+    })
+  }
+
+  async sweep(olderThanMs: number, options: StoreAbortOptions = {}): Promise<number> {
+    const folder = join(this.root, reservedFolder, 'tmp')
+    return this.guard(async () => {
+      let swept = 0
+      for (const name of await readdirIfThere(folder)) {
+        options.signal?.throwIfAborted()
+        const path = join(folder, name)
+        // The file is synced as it grows: one that has not changed for so long has no writer.
+        const modifiedMs = await modifiedMsOf(path)
+        if (modifiedMs === null || Date.now() - modifiedMs < olderThanMs) continue
+        await unlinkIfThere(path)
+        swept++
+      }
+      return swept
+    })
+  }
+
+  /** Moves the temporary file to its place when the condition holds. */
+  private async place(temporary: string, path: string, key: string, options: PutOptions): Promise<boolean> {
+    if (options.ifNoneMatch === '*') return linkIfAbsent(temporary, path)
+    if (options.ifMatch === undefined) {
+      await rename(temporary, path)
+      return true
+    }
+    const lockFolder = join(
+      this.root,
+      reservedFolder,
+      'locks',
+      createHash('sha256').update(key).digest('hex').slice(0, 32),
+    )
+    const lock = new FileLock(lockFolder, this.options.lock)
+    await lock.acquire(options.signal)
+    try {
+      const current = await this.get(key, { sizeBytesMax: Number.MAX_SAFE_INTEGER })
+      if (current?.version !== options.ifMatch || !(await lock.isStillHeld())) return false
+      await rename(temporary, path)
+      return true
+    } finally {
+      await lock.release()
+    }
+  }
+
+  private async writeTemporary(pieces: readonly Uint8Array[], signal: AbortSignal | undefined): Promise<string> {
+    const folder = join(this.root, reservedFolder, 'tmp')
+    await this.makeFolder(folder)
+    const path = join(folder, randomUUID())
+    const file = await open(path, 'wx', 0o644)
+    try {
+      for (const piece of pieces) {
+        signal?.throwIfAborted()
+        await file.writeFile(piece)
+      }
+      await file.sync()
+    } catch (error) {
+      await unlinkIfThere(path)
+      throw error
+    } finally {
+      await file.close()
+    }
+    return path
+  }
+
+  private async withFile<T>(
+    key: string,
+    signal: AbortSignal | undefined,
+    use: (file: FileHandle) => Promise<T | null>,
+  ): Promise<T | null> {
+    checkKey(key)
+    signal?.throwIfAborted()
+    return this.guard(async () => {
+      let file: FileHandle
+      try {
+        const path = join(this.root, key)
+        await this.checkInside(path)
+        file = await open(path, 'r')
+      } catch (error) {
+        if (!isAbsence(error)) throw error
+        await this.checkRoot()
+        return null
+      }
+      try {
+        return (await file.stat()).isFile() ? await use(file) : null
+      } finally {
+        await file.close()
+      }
+    })
+  }
+
+  private async *walk(folder: string, signal: AbortSignal | undefined): AsyncGenerator<ListedObject> {
+    signal?.throwIfAborted()
+    const entries = await this.guard(async () => {
+      try {
+        const found = []
+        for await (const entry of await opendir(join(this.root, folder))) found.push(entry)
+        return found
+      } catch (error) {
+        if (!isAbsence(error)) throw error
+        await this.checkRoot()
+        return []
+      }
+    })
+    for (const entry of entries) {
+      const key = folder === '' ? entry.name : `${folder}/${entry.name}`
+      if (key === reservedFolder) continue
+      if (entry.isDirectory()) yield* this.walk(key, signal)
+      else if (entry.isFile()) {
+        const head = await this.head(key, signal ? { signal } : {})
+        if (head) yield { key, ...head }
+      }
+    }
+  }
+
+  /** A recursive mkdir would bring back a root that was unmounted or removed, so that one is made apart, and only when allowed. */
+  private async makeFolder(folder: string): Promise<void> {
+    if (this.mayCreate) {
+      try {
+        await mkdir(this.root)
+      } catch (error) {
+        if (errnoOf(error) !== 'EEXIST') throw error
+      }
+      this.mayCreate = false
+    }
+    await this.checkRoot()
+    await mkdir(folder, { recursive: true })
+  }
+
+  private async checkRoot(): Promise<void> {
+    if (this.mayCreate) return
+    const entry = await stat(this.root)
+    if (!entry.isDirectory()) throw new HoldfastError('ORIGIN_UNAVAILABLE', `The origin ${this.url} is not a folder.`)
+  }
+
+  private async checkInside(path: string): Promise<void> {
+    const [root, real] = await Promise.all([realpath(this.root), realpath(path)])
+    if (real === root || real.startsWith(root.endsWith(sep) ? root : root + sep)) return
+    throw new HoldfastError('ORIGIN_DENIED', `A symlink leads out of the origin ${this.url}: ${path}. Remove it.`)
+  }
+
+  private async guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw this.translate(error)
+    }
+  }
+
+  private translate(error: unknown): unknown {
+    const errno = errnoOf(error)
+    if (error instanceof HoldfastError || errno === undefined || errno === 'ABORT_ERR') return error
+    if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+      return new HoldfastError(
+        'DISK_FULL',
+        `The disk of the origin ${this.url} is full. Free space there and push again.`,
+        { cause: error },
+      )
+    }
+    return new HoldfastError(
+      'ORIGIN_UNAVAILABLE',
+      `The origin ${this.url} cannot be used: ${(error as Error).message}. Check that the folder exists, is mounted and is yours.`,
+      { cause: error },
+    )
+  }
+}
+
+const versionOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+const isAbsence = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')

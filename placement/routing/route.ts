@@ -1,0 +1,238 @@
+/**
+ * Where should this request run? argmin over this node, each holder and a fetch of the expected completion:
+ *
+ *   round trip + queue + what it takes to bring the model to memory there (0 when it is) + execution
+ *
+ * - Among options that are nearly as good as the best, the one with the least side effects wins: here before a forward (which
+ *   occupies two nodes), a forward before a fetch (which moves bytes and displaces another model).
+ * - Among nearly equal holders two are drawn and the better one is taken (Mitzenmacher, "The Power of Two Choices", 2001): what
+ *   we know about queues is seconds old, and with a plain argmin every node of a zone would send its burst to the same holder.
+ * - An option that cannot make the deadline loses to one that can.
+ * - A suspected, draining or excluded node is never chosen, and a request makes one hop at most.
+ *
+ * Only the completion of this one request is compared. A fetch also serves the requests after it, so forwarding for ever to a
+ * far holder can cost more than one fetch; that is decided where demand is known, by replication, which copies a model to
+ * where it is wanted whatever single requests did. To amortize here too would count the same saving twice.
+ */
+
+import type { NodeId, RandomInt, RequestContext, SourceView, Tier } from '../../common/types.ts'
+import { cheapestSource, compareIds } from '../cost/cost.ts'
+
+export interface RouteView {
+  readonly model: RouteModel
+  readonly self: RouteSelf
+  /** Other nodes with the model, as gossip tells. */
+  readonly holders: readonly RouteHolder[]
+  /** Paths over which the bytes could come to this node. */
+  readonly sources: readonly SourceView[]
+  readonly context: RequestContext
+  /** False for a request that has been forwarded to this node. */
+  readonly mayForward: boolean
+  /** Nodes that have already refused or failed this request. */
+  readonly excluded: readonly NodeId[]
+}
+
+export interface RouteModel {
+  readonly id: string
+  readonly sizeBytes: number
+  /** What the runtime needs to start the model once its bytes are in memory. */
+  readonly initMs: number
+  /** Expected execution time, the same everywhere; it matters for deadlines. */
+  readonly executeMs?: number
+}
+
+export interface RouteSelf {
+  readonly node: NodeId
+  /** The fastest tier here in which all bytes lie; null when they are not here. */
+  readonly tier: Tier | null
+  readonly queueMs: number
+  readonly diskBandwidthBytesPerS: number
+  /** False when this node could not run the model even if it had it (no runtime, too little memory). */
+  readonly runnable: boolean
+  /** A draining node serves what it has and fetches nothing new. */
+  readonly draining?: boolean
+  /** Bytes still to come of a fetch of this model that is under way here; absent when there is none. */
+  readonly missingBytes?: number
+}
+
+export interface RouteHolder {
+  readonly node: NodeId
+  readonly tier: Tier
+  readonly rttMs: number
+  readonly queueMs: number
+  /**
+   * Expected execution of requests that this node has sent there and that are not answered yet: the queue that the holder gossips is
+   * seconds old, and a burst of this node would not see itself. Absent: none.
+   */
+  readonly sentMs?: number
+  readonly suspected: boolean
+  readonly draining: boolean
+  readonly sameZone: boolean
+}
+
+export interface RouteOptions {
+  /** Options within this percentage of the best are nearly equal. The estimates (round trip, queue) are no better than that. */
+  readonly nearEqualPercent: number
+  /** ... and so are options within so many milliseconds of the best: below that jitter decides, not the estimate. */
+  readonly nearEqualMs: number
+}
+
+export const defaultRouteOptions: RouteOptions = { nearEqualPercent: 10, nearEqualMs: 1 }
+
+export type RouteKind = 'local' | 'forward' | 'fetch'
+
+export interface RouteOption {
+  readonly kind: RouteKind
+  /** The holder to forward to. */
+  readonly node?: NodeId
+  /** The source that the estimate of a fetch is based on. */
+  readonly via?: SourceView
+  readonly expectedMs: number
+}
+
+export type RouteReason =
+  /** In memory here, and nothing else is clearly faster. */
+  | 'resident-here'
+  /** On disk here; loading it is as fast as anything else. */
+  | 'on-disk-here'
+  /** The holder with the least expected completion. */
+  | 'best-holder'
+  /** Nearly as good as the best holder, and drawn to spread the load. */
+  | 'spread-over-holders'
+  /** Bringing it here is clearly faster than any holder. */
+  | 'fetch-is-faster'
+  /** No holder may be used. */
+  | 'only-fetch'
+  /** The best there is, but it is not expected to make the deadline. */
+  | 'misses-deadline'
+  /** Not here, no source, no holder. */
+  | 'no-source'
+  /** This node cannot run it and no holder may be used. */
+  | 'not-runnable-here'
+
+export interface RouteDecision {
+  readonly kind: RouteKind | 'unservable'
+  readonly node?: NodeId
+  readonly via?: SourceView
+  readonly expectedMs: number
+  readonly reason: RouteReason
+  /** The options not taken, best first. */
+  readonly alternatives: readonly RouteOption[]
+}
+
+/** At equal time the kind with the least side effects. */
+const kindRanks = { local: 0, forward: 1, fetch: 2 } as const satisfies Record<RouteKind, number>
+
+/** @param random draws the two choices; called only when there are at least two nearly equal holders. */
+export function route(view: RouteView, random: RandomInt, options: RouteOptions = defaultRouteOptions): RouteDecision {
+  const candidates = [...localOptions(view), ...forwardOptions(view)].sort(compareOptions)
+  const best = candidates[0]
+  if (best === undefined) {
+    const reason = view.self.runnable ? 'no-source' : 'not-runnable-here'
+    return { kind: 'unservable', expectedMs: Number.POSITIVE_INFINITY, reason, alternatives: [] }
+  }
+  const chosen = leastSideEffects(nearlyEqual(candidates, best, view.context.deadlineMs, options), random)
+  return {
+    ...chosen,
+    reason: reasonOf(chosen, best, candidates, view),
+    alternatives: candidates.filter((option) => option !== chosen),
+  }
+}
+
+/** What this node can do itself: run it, or fetch it when its bytes are not here. */
+function localOptions(view: RouteView): RouteOption[] {
+  const { self, model } = view
+  if (!self.runnable) return []
+  const runMs = self.queueMs + (model.executeMs ?? 0)
+  if (self.tier !== null) {
+    const expectedMs = runMs + bringToMemoryMs(self.tier, view)
+    return Number.isFinite(expectedMs) ? [{ kind: 'local', expectedMs }] : []
+  }
+  // What is under way goes on in any case; a request that waits for it waits for the rest only.
+  const cheapest = self.draining === true ? null : cheapestSource(self.missingBytes ?? model.sizeBytes, view.sources)
+  if (cheapest === null) return []
+  return [{ kind: 'fetch', via: cheapest.source, expectedMs: runMs + cheapest.transferMs + model.initMs }]
+}
+
+function forwardOptions(view: RouteView): RouteOption[] {
+  if (!view.mayForward) return []
+  const options: RouteOption[] = []
+  for (const holder of view.holders) {
+    if (holder.suspected || holder.draining || holder.node === view.self.node) continue
+    if (view.excluded.includes(holder.node)) continue
+    const runMs = holder.queueMs + (holder.sentMs ?? 0) + (view.model.executeMs ?? 0)
+    const expectedMs = holder.rttMs + runMs + bringToMemoryMs(holder.tier, view)
+    if (Number.isFinite(expectedMs)) options.push({ kind: 'forward', node: holder.node, expectedMs })
+  }
+  return options
+}
+
+/** The disks of other nodes are taken to be like ours: nobody gossips theirs, and they are of one fleet. */
+function bringToMemoryMs(tier: Tier, view: RouteView): number {
+  if (tier !== 'disk') return 0
+  const disk: SourceView = { source: 'disk', latencyMs: 0, bandwidthBytesPerS: view.self.diskBandwidthBytesPerS }
+  return (cheapestSource(view.model.sizeBytes, [disk])?.transferMs ?? Number.POSITIVE_INFINITY) + view.model.initMs
+}
+
+/**
+ * The options nearly as good as the best, in order. When the best makes the deadline, all of them do. A best that does not
+ * stands alone: spreading load does not matter to a request that is late anyway, and the next moment may be better.
+ */
+function nearlyEqual(
+  candidates: readonly RouteOption[],
+  best: RouteOption,
+  deadlineMs: number,
+  options: RouteOptions,
+): RouteOption[] {
+  const limitMs = Math.min(deadlineMs, nearEqualLimitMs(best.expectedMs, options))
+  const near = candidates.filter((option) => option.expectedMs <= limitMs)
+  return near.length === 0 ? [best] : near
+}
+
+/** Exported for tests and for the page that explains a decision. */
+export function nearEqualLimitMs(bestMs: number, options: RouteOptions): number {
+  return Math.max(bestMs * (1 + options.nearEqualPercent / 100), bestMs + options.nearEqualMs)
+}
+
+/** @param near sorted, not empty. */
+function leastSideEffects(near: readonly RouteOption[], random: RandomInt): RouteOption {
+  const local = near.find((option) => option.kind === 'local')
+  if (local !== undefined) return local
+  const holders = near.filter((option) => option.kind === 'forward')
+  return holders.length > 0 ? betterOfTwo(holders, random) : near[0]!
+}
+
+/** At equal estimates the first one drawn: by id, the smallest ids of a cluster would get twice their share. */
+function betterOfTwo(holders: readonly RouteOption[], random: RandomInt): RouteOption {
+  if (holders.length === 1) return holders[0]!
+  const firstIndex = random(holders.length)
+  const otherIndex = random(holders.length - 1)
+  const first = holders[firstIndex]!
+  const second = holders[otherIndex < firstIndex ? otherIndex : otherIndex + 1]!
+  return second.expectedMs < first.expectedMs ? second : first
+}
+
+function reasonOf(
+  chosen: RouteOption,
+  best: RouteOption,
+  candidates: readonly RouteOption[],
+  view: RouteView,
+): RouteReason {
+  if (chosen.expectedMs > view.context.deadlineMs) return 'misses-deadline'
+  switch (chosen.kind) {
+    case 'local':
+      return view.self.tier === 'disk' ? 'on-disk-here' : 'resident-here'
+    case 'forward': {
+      const bestHolder = candidates.find((option) => option.kind === 'forward')
+      return chosen === bestHolder ? 'best-holder' : 'spread-over-holders'
+    }
+    case 'fetch':
+      return candidates.some((option) => option !== best) ? 'fetch-is-faster' : 'only-fetch'
+  }
+}
+
+function compareOptions(left: RouteOption, right: RouteOption): number {
+  if (left.expectedMs !== right.expectedMs) return left.expectedMs - right.expectedMs
+  const byKind = kindRanks[left.kind] - kindRanks[right.kind]
+  return byKind !== 0 ? byKind : compareIds(left.node ?? '', right.node ?? '')
+}

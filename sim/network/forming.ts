@@ -1,0 +1,53 @@
+/**
+ * The first words of a cluster that has been up for days. What nodes say as they start, all know at once, and what they say soon
+ * after, they know when all have said it. The pages of one ledger serve all; who cannot take them is told entry by entry.
+ */
+import { FormedEntries, type Interner, type SealedEntry } from '../../core/index.ts'
+import type { SimNode } from '../node/sim-node.ts'
+import type { EventLog } from '../world/event-log.ts'
+import type { EventQueue } from '../world/event-queue.ts'
+
+/** Longer than a residency waits for others to join it. */
+const formingMs = 250
+
+interface FormingWorld {
+  readonly queue: EventQueue
+  readonly nodes: readonly SimNode[]
+  readonly interner: Interner
+  readonly log: EventLog | null
+}
+
+export class Forming {
+  private readonly world: FormingWorld
+  private readonly isFormed: boolean
+  private said: SealedEntry[] = []
+
+  /** @param isFormed false: nodes start like any others, and nothing is taken here. */
+  constructor(world: FormingWorld, isFormed: boolean) {
+    this.world = world
+    this.isFormed = isFormed
+  }
+
+  /** True when the entry was taken, and will be told to all. */
+  take(sealed: SealedEntry): boolean {
+    const { queue } = this.world
+    if (!this.isFormed || queue.nowMs >= formingMs) return false
+    if (this.said.length === 0) queue.schedule(queue.nowMs === 0 ? 0 : formingMs - queue.nowMs, () => this.tellAll())
+    this.said.push(sealed)
+    return true
+  }
+
+  private tellAll(): void {
+    const entries = this.said
+    this.said = []
+    const { nodes, queue, interner, log } = this.world
+    // Whoever reads the log reads who joined.
+    const formed = log === null ? new FormedEntries(entries, interner) : null
+    for (const node of nodes) {
+      if (!node.up) continue
+      const isTaken = formed !== null && node.core.adopt(formed, queue.nowMs)
+      node.step({ kind: 'entries', from: node.id, entries: isTaken ? [] : entries })
+      if (!isTaken && formed !== null) node.core.shareSearch(formed)
+    }
+  }
+}

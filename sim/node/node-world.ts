@@ -1,0 +1,40 @@
+/** What all nodes of one simulated world share. */
+
+import type { ModelId, NodeId } from '../../common/types.ts'
+import type { Interner } from '../../core/index.ts'
+import type { NodeCoreOptions } from '../../core/options.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { Forming } from '../network/forming.ts'
+import type { KeptConnections } from '../network/kept-connections.ts'
+import type { Network } from '../network/network.ts'
+import type { Topology } from '../network/topology.ts'
+import type { Transport } from '../network/transport.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import type { EventLog } from '../world/event-log.ts'
+import type { EventQueue } from '../world/event-queue.ts'
+import type { SimModel } from '../world/models.ts'
+import type { SimOrigin } from '../world/sim-origin.ts'
+import type { SimNode } from './sim-node.ts'
+
+export interface World {
+  readonly scenario: Scenario
+  readonly core: NodeCoreOptions
+  readonly queue: EventQueue
+  readonly topology: Topology
+  readonly network: Network
+  readonly transport: Transport
+  readonly origin: SimOrigin
+  readonly models: readonly SimModel[]
+  readonly byId: ReadonlyMap<ModelId, SimModel>
+  readonly ids: readonly NodeId[]
+  readonly nodes: readonly SimNode[]
+  readonly interner: Interner
+  readonly metrics: Metrics
+  /** Null when nobody reads it: a line per event is most of the time of a large run. */
+  readonly log: EventLog | null
+  readonly forming: Forming
+  /** For models, between nodes. */
+  readonly connections: KeptConnections
+  /** Every message between cores comes so much later: faults and comparisons set it. Quiet: placement moves nothing more. */
+  control: { delayMs: number; isQuiet: boolean }
+}

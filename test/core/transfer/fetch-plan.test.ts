@@ -1,0 +1,320 @@
+import { describe, expect, test } from 'vitest'
+import { defaultFetchPlanOptions } from '../../../core/transfer/fetch-plan.ts'
+import { CoreFixture, chunksOf, digest, entryOf, nameOf, only, resident } from '../fixture.ts'
+
+const model = digest('model')
+const fetchOptions = (over: Partial<typeof defaultFetchPlanOptions>) => ({
+  core: { fetch: { ...defaultFetchPlanOptions, ...over } },
+})
+
+describe('where chunks are asked for', () => {
+  test('a holder is asked before the origin, and up to its limit of flights', () => {
+    const node = new CoreFixture(fetchOptions({ flightsPerPeerMax: 3 }))
+    node.peer('a', [model])
+    const asked = only(node.fetch(model, chunksOf('m', 10)), 'get-chunk')
+    expect(asked.map((effect) => nameOf(effect.source))).toEqual(['a', 'a', 'a'])
+    expect(asked.map((effect) => effect.chunk.index)).toEqual([0, 1, 2])
+  })
+
+  test('several holders are asked at once', () => {
+    const node = new CoreFixture(fetchOptions({ flightsPerPeerMax: 2 }))
+    for (const peer of ['a', 'b', 'c']) node.peer(peer, [model])
+    const asked = only(node.fetch(model, chunksOf('m', 10)), 'get-chunk')
+    expect(asked.map((effect) => nameOf(effect.source)).sort()).toEqual(['a', 'a', 'b', 'b', 'c', 'c'])
+  })
+
+  test('the nearest holder comes first', () => {
+    const node = new CoreFixture(fetchOptions({ flightsPerPeerMax: 2 }))
+    node.peer('far', [model])
+    node.peer('near', [model])
+    node.step({ kind: 'rtt-measured', node: 'far', rttMs: 200 })
+    node.step({ kind: 'rtt-measured', node: 'near', rttMs: 1 })
+    const asked = only(node.fetch(model, chunksOf('m', 2)), 'get-chunk')
+    expect(asked.map((effect) => nameOf(effect.source))).toEqual(['near', 'near'])
+  })
+
+  test('a node without peers asks the origin for several chunks at once', () => {
+    const node = new CoreFixture(fetchOptions({ flightsAtOriginMax: 4 }))
+    const asked = only(node.fetch(model, chunksOf('m', 10)), 'get-chunk')
+    expect(asked.map((effect) => nameOf(effect.source))).toEqual(['origin', 'origin', 'origin', 'origin'])
+  })
+
+  test('in a cluster that shares what is on its way in, the origin is spared at first and others are told at once', () => {
+    const node = new CoreFixture({ core: { sharesPartialModels: true } })
+    node.peer('a', [])
+    const effects = node.fetch(model, chunksOf('m', 10))
+    expect(only(effects, 'get-chunk').map((effect) => nameOf(effect.source))).toEqual(['origin'])
+    expect(only(effects, 'publish').map((effect) => effect.sealed.entry.body)).toEqual([
+      { models: [], fetching: [model] },
+    ])
+    expect(only(node.pass(400), 'get-chunk').length).toBe(defaultFetchPlanOptions.flightsAtOriginMax - 1)
+  })
+
+  test('a node that cannot share what is on its way in says nothing and asks the origin as it likes', () => {
+    const node = new CoreFixture()
+    node.peer('a', [])
+    const effects = node.fetch(model, chunksOf('m', 10))
+    expect(only(effects, 'get-chunk').length).toBe(defaultFetchPlanOptions.flightsAtOriginMax)
+    expect(only(effects, 'publish')).toEqual([])
+  })
+
+  test('a holder that appears later joins the running fetch', () => {
+    const node = new CoreFixture(fetchOptions({ flightsAtOriginMax: 1 }))
+    const [first] = only(node.fetch(model, chunksOf('m', 3)), 'get-chunk')
+    const later = only(node.peer('a', [model]), 'get-chunk')
+    expect(later.map((effect) => nameOf(effect.source))).toEqual(['a', 'a'])
+    for (const asked of later) node.done(asked)
+    expect(only(node.done(first!), 'fetch-complete')).toEqual([
+      { kind: 'fetch-complete', model, bytesBySource: { peer: 2_000_000, origin: 1_000_000 } },
+    ])
+  })
+
+  test('a suspected holder is not asked', () => {
+    const node = new CoreFixture()
+    node.peer('a', [model])
+    node.step({ kind: 'peer-down', node: 'a' })
+    expect(only(node.fetch(model, chunksOf('m', 1)), 'get-chunk').map((effect) => nameOf(effect.source))).toEqual([
+      'origin',
+    ])
+  })
+
+  test('limits hold over all fetches', () => {
+    const node = new CoreFixture(fetchOptions({ flightsMax: 5, flightsPerFetchMax: 3, flightsAtOriginMax: 100 }))
+    const counts = ['x', 'y', 'z'].map((name) => only(node.fetch(digest(name), chunksOf(name, 9)), 'get-chunk').length)
+    expect(counts).toEqual([3, 2, 0])
+  })
+
+  test('chunks of a crowd have a home: the home asks the origin, the others ask the home', () => {
+    const names = ['a', 'b', 'c', 'd']
+    const asked = new Map<string, Set<string>>()
+    for (const self of names) {
+      const node = new CoreFixture({
+        self,
+        ...fetchOptions({
+          headStartMs: 0,
+          flightsAtOriginMax: 100,
+          flightsPerPeerMax: 100,
+          flightsPerFetchMax: 100,
+          flightsMax: 100,
+        }),
+      })
+      for (const peer of names.filter((name) => name !== self)) {
+        node.peer(peer, [])
+        const entries = [entryOf('residency', peer, { models: [], fetching: [model] })]
+        node.step({ kind: 'entries', from: peer, entries })
+      }
+      for (const effect of only(node.fetch(model, chunksOf('m', 40)), 'get-chunk')) {
+        const home = effect.source.kind === 'origin' ? self : effect.source.node
+        asked.set(effect.chunk.sha256, (asked.get(effect.chunk.sha256) ?? new Set()).add(home))
+      }
+    }
+    expect(asked.size).toBe(40)
+    for (const homes of asked.values()) expect(homes.size).toBe(1)
+    expect(new Set([...asked.values()].flatMap((homes) => [...homes])).size).toBe(4)
+  })
+})
+
+test('while the first holder of a crowd is at its limit the other fetchers are asked, not the origin', () => {
+  const node = new CoreFixture(fetchOptions({ flightsPerPeerMax: 1, headStartMs: 0 }))
+  node.peer('holder', [model])
+  node.peer('fetcher', [])
+  node.step({
+    kind: 'entries',
+    from: 'fetcher',
+    entries: [entryOf('residency', 'fetcher', { models: [], fetching: [model] })],
+  })
+  const asked = only(node.fetch(model, chunksOf('m', 4)), 'get-chunk')
+  expect(asked.map((effect) => nameOf(effect.source))).toEqual(['holder', 'fetcher'])
+  node.failed(asked[0]!, 'refused')
+  expect(only(node.pass(5_000), 'get-chunk').map((effect) => nameOf(effect.source))).not.toContain('origin')
+})
+
+describe('failures', () => {
+  test('a chunk that a holder lacks goes to another holder, then to the origin', () => {
+    const node = new CoreFixture()
+    node.peer('a', [model])
+    node.peer('b', [model])
+    const [first] = only(node.fetch(model, chunksOf('m', 1)), 'get-chunk')
+    const [second] = only(node.failed(first!, 'missing'), 'get-chunk')
+    const [third] = only(node.failed(second!, 'missing'), 'get-chunk')
+    expect([nameOf(first!.source), nameOf(second!.source)].sort()).toEqual(['a', 'b'])
+    expect(nameOf(third!.source)).toBe('origin')
+  })
+
+  test('a wrong chunk ends all dealings with its sender, and is reported once', () => {
+    const node = new CoreFixture(fetchOptions({ flightsPerPeerMax: 2 }))
+    node.peer('liar', [model])
+    const [first, second] = only(node.fetch(model, chunksOf('m', 4)), 'get-chunk')
+    const effects = node.failed(first!, 'mismatch')
+    expect(only(effects, 'distrust')).toEqual([{ kind: 'distrust', node: 'liar', reason: 'wrong-chunk' }])
+    expect(only(effects, 'get-chunk').map((effect) => nameOf(effect.source))).not.toContain('liar')
+    expect(only(node.failed(second!, 'mismatch'), 'distrust')).toEqual([])
+    expect(node.core.holders(model, node.nowMs)).toMatchObject([{ node: 'liar', suspected: true }])
+    const other = digest('other')
+    node.step({ kind: 'entries', from: 'liar', entries: [entryOf('residency', 'liar', { models: [resident(other)] })] })
+    const asked = only(node.fetch(other, chunksOf('o', 1)), 'get-chunk')
+    expect(asked.map((effect) => nameOf(effect.source))).not.toContain('liar')
+  })
+
+  test('a busy holder is asked again later, with growing pauses, and the origin is left alone meanwhile', () => {
+    const node = new CoreFixture()
+    node.peer('a', [model])
+    const [first] = only(node.fetch(model, chunksOf('m', 1)), 'get-chunk')
+    expect(only(node.failed(first!, 'refused'), 'get-chunk')).toEqual([])
+    const [second] = only(node.pass(100), 'get-chunk')
+    expect(nameOf(second!.source)).toBe('a')
+    node.failed(second!, 'refused')
+    expect(only(node.pass(100), 'get-chunk')).toEqual([])
+    expect(only(node.pass(100), 'get-chunk').map((effect) => nameOf(effect.source))).toEqual(['a'])
+  })
+
+  test('holders that stay busy let the origin help', () => {
+    const node = new CoreFixture()
+    node.peer('a', [model])
+    let asked = only(node.fetch(model, chunksOf('m', 1)), 'get-chunk')
+    const sources: string[] = []
+    for (let round = 0; round < 100 && sources.at(-1) !== 'origin'; round += 1) {
+      const effects = asked.flatMap((effect) => {
+        sources.push(nameOf(effect.source))
+        return node.failed(effect, 'refused')
+      })
+      asked = only([...effects, ...node.pass(100)], 'get-chunk')
+    }
+    expect(sources.at(-1)).toBe('origin')
+    expect(sources.length).toBeGreaterThan(3)
+  })
+
+  test('chunks of a lost peer are asked of others at once', () => {
+    const node = new CoreFixture(fetchOptions({ flightsPerPeerMax: 2 }))
+    node.peer('a', [model])
+    const first = only(node.fetch(model, chunksOf('m', 2)), 'get-chunk')
+    node.peer('b', [model])
+    const again = only(node.step({ kind: 'peer-down', node: 'a' }), 'get-chunk')
+    expect(again.map((effect) => [nameOf(effect.source), effect.chunk.index])).toEqual([
+      ['b', 0],
+      ['b', 1],
+    ])
+    expect(only(node.failed(first[0]!, 'closed'), 'get-chunk')).toEqual([])
+  })
+
+  test('a chunk that takes too long is asked for elsewhere, and the first answer wins', () => {
+    const node = new CoreFixture()
+    node.peer('a', [model])
+    const [slow] = only(node.fetch(model, chunksOf('m', 1)), 'get-chunk')
+    node.peer('b', [model])
+    const [again] = only(node.pass(2_000), 'get-chunk')
+    expect(nameOf(again!.source)).toBe('b')
+    expect(only(node.done(again!), 'fetch-complete').length).toBe(1)
+    expect(node.done(slow!)).toEqual([])
+  })
+
+  test('without any source a fetch fails after a short wait', () => {
+    const node = new CoreFixture()
+    expect(only(node.fetch(model, chunksOf('m', 2), false), 'get-chunk')).toEqual([])
+    const failed = only(node.pass(2_000), 'fetch-failed')
+    expect(failed).toMatchObject([{ model, code: 'NO_SOURCE' }])
+    expect(node.core.fetchingModels()).toEqual([])
+  })
+
+  test('an origin that does not answer is given up after a bounded number of attempts', () => {
+    const node = new CoreFixture()
+    let asked = only(node.fetch(model, chunksOf('m', 1)), 'get-chunk')
+    let attempts = 0
+    const failed: unknown[] = []
+    for (let round = 0; round < 1_000 && failed.length === 0; round += 1) {
+      for (const effect of asked) {
+        attempts += 1
+        node.failed(effect, 'unavailable')
+      }
+      const effects = node.pass(100)
+      asked = only(effects, 'get-chunk')
+      failed.push(...only(effects, 'fetch-failed'))
+    }
+    expect(failed).toMatchObject([{ code: 'NO_SOURCE' }])
+    expect(attempts).toBe(defaultFetchPlanOptions.originStrikesMax)
+  })
+
+  test('an origin that was given up is tried again by a fetch that lives on others who fetch the same', () => {
+    const node = new CoreFixture({ core: { sharesPartialModels: true } })
+    node.peer('a', [])
+    const body = { models: [], fetching: [model] }
+    node.step({ kind: 'entries', from: 'a', entries: [entryOf('residency', 'a', body)] })
+    let asked = only(node.fetch(model, chunksOf('m', 8)), 'get-chunk')
+    const originAskedAtMs: number[] = []
+    for (let round = 0; round < 250; round += 1) {
+      for (const effect of asked) {
+        const fromOrigin = effect.source.kind === 'origin'
+        if (fromOrigin) originAskedAtMs.push(node.nowMs)
+        node.failed(effect, fromOrigin ? 'unavailable' : 'missing')
+      }
+      asked = only(node.pass(100), 'get-chunk')
+    }
+    const pausesMs = originAskedAtMs.map((atMs, at) => atMs - (originAskedAtMs[at - 1] ?? atMs))
+    expect(Math.max(...pausesMs)).toBeGreaterThanOrEqual(defaultFetchPlanOptions.forgivenMs)
+  })
+
+  test('a peer that was given up and then delivers is asked again', () => {
+    const node = new CoreFixture(fetchOptions({ refusalsMax: 1, flightsPerPeerMax: 2 }))
+    node.peer('a', [model])
+    const [first, second] = only(node.fetch(model, chunksOf('m', 3), false), 'get-chunk')
+    node.failed(first!, 'refused')
+    const next = [...node.done(second!), ...node.pass(300)]
+    expect(only(next, 'get-chunk').map((effect) => nameOf(effect.source))).toContain('a')
+  })
+
+  test('several fetches that may go on at once keep to the limit of all flights', () => {
+    const node = new CoreFixture(fetchOptions({ flightsMax: 2 }))
+    const [asked] = only(node.fetch(digest('one'), chunksOf('one', 5)), 'get-chunk')
+    node.fetch(digest('two'), chunksOf('two', 5))
+    node.fetch(digest('three'), chunksOf('three', 5))
+    expect(only(node.done(asked!), 'get-chunk').length).toBe(1)
+  })
+
+  test('an origin with wrong bytes fails the fetch as a mismatch', () => {
+    const node = new CoreFixture()
+    const [first] = only(node.fetch(model, chunksOf('m', 1)), 'get-chunk')
+    const [second] = only(node.failed(first!, 'mismatch'), 'get-chunk')
+    expect(only(node.failed(second!, 'mismatch'), 'get-chunk')).toEqual([])
+    expect(only(node.pass(2_000), 'fetch-failed')).toMatchObject([{ code: 'DIGEST_MISMATCH' }])
+  })
+})
+
+describe('ends', () => {
+  test('a fetch without chunks is complete at once', () => {
+    const node = new CoreFixture()
+    const complete = { kind: 'fetch-complete', model, bytesBySource: { peer: 0, origin: 0 } }
+    expect(node.fetch(model, [])).toEqual([complete])
+  })
+
+  test('a second fetch of the model joins the first: no chunk is asked for twice, one end', () => {
+    const node = new CoreFixture()
+    const chunks = chunksOf('m', 3)
+    const asked = only(node.fetch(model, chunks), 'get-chunk')
+    expect(only(node.fetch(model, chunks), 'get-chunk')).toEqual([])
+    const ends = asked.flatMap((effect) => only(node.done(effect), 'fetch-complete'))
+    expect(ends.length).toBe(1)
+  })
+
+  test('a chunk that occurs twice is fetched once', () => {
+    const node = new CoreFixture()
+    const [chunk] = chunksOf('m', 1)
+    const asked = only(node.fetch(model, [chunk!, { ...chunk!, index: 7 }]), 'get-chunk')
+    expect(asked.map((effect) => effect.chunk.index)).toEqual([0])
+    expect(only(node.done(asked[0]!), 'fetch-complete').length).toBe(1)
+  })
+
+  test('a cancelled fetch ends silently and gives its flights back', () => {
+    const node = new CoreFixture()
+    const [asked] = only(node.fetch(model, chunksOf('m', 3)), 'get-chunk')
+    expect(node.step({ kind: 'fetch-cancelled', model })).toEqual([])
+    expect(node.done(asked!)).toEqual([])
+    expect(node.pass(5_000).filter((effect) => effect.kind.startsWith('fetch'))).toEqual([])
+  })
+
+  test('a stopping node fails its fetches and takes no more', () => {
+    const node = new CoreFixture()
+    node.fetch(model, chunksOf('m', 3))
+    expect(only(node.step({ kind: 'stopping' }), 'fetch-failed')).toMatchObject([{ code: 'SHUTTING_DOWN' }])
+    expect(only(node.fetch(model, chunksOf('m', 3)), 'fetch-failed')).toMatchObject([{ code: 'SHUTTING_DOWN' }])
+  })
+})

@@ -1,0 +1,172 @@
+/** The small parts of the cache that remember something. */
+import { describe, expect, it } from 'vitest'
+import type { BlobState, Store } from '../../../native/types.ts'
+import { LeaseWatch } from '../../../node/models/lease-tracker.ts'
+import { LoadingBoard } from '../../../node/models/load-progress.ts'
+import { ModelTable, occupiedBytes } from '../../../node/models/model-table.ts'
+import { Mutex } from '../../../node/models/mutex.ts'
+import { SingleFlight } from '../../../node/models/single-flight.ts'
+import { Holds } from '../../../node/models/use-counts.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { bytesOf, chunkBytes, modelOf } from '../../support/models.ts'
+
+describe('Mutex', () => {
+  it('runs one at a time in order, also after a failure', async () => {
+    const mutex = new Mutex()
+    const log: string[] = []
+    const slow = Promise.withResolvers<void>()
+    const run = (name: string, until: Promise<void>) =>
+      mutex.run(async () => {
+        log.push(`${name} begins`)
+        await until
+        log.push(`${name} ends`)
+      })
+    const first = run('first', slow.promise)
+    const second = run('second', Promise.reject(new Error('no')))
+    const third = run('third', Promise.resolve())
+    slow.resolve()
+    await Promise.allSettled([first, second, third])
+    expect(log).toEqual(['first begins', 'first ends', 'second begins', 'third begins', 'third ends'])
+    await expect(second).rejects.toThrow('no')
+  })
+})
+
+describe('SingleFlight', () => {
+  it('runs once for all who wait, per key, and again afterwards', async () => {
+    const flights = new SingleFlight<number>()
+    let runs = 0
+    const action = async () => ++runs
+    expect(await Promise.all([flights.run('a', action), flights.run('a', action), flights.run('b', action)])).toEqual([
+      1, 1, 2,
+    ])
+    expect(await flights.run('a', action)).toBe(3)
+    expect(flights.size).toBe(0)
+  })
+
+  it('tells a failure to everybody who waits, and forgets it', async () => {
+    const flights = new SingleFlight<number>()
+    const fail = async () => {
+      throw new Error('no')
+    }
+    const both = await Promise.allSettled([flights.run('a', fail), flights.run('a', fail)])
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    await flights.settled()
+    expect(await flights.run('a', async () => 1)).toBe(1)
+  })
+})
+
+describe('Holds', () => {
+  it('counts, and takes a hold that ends twice for one', () => {
+    const holds = new Holds()
+    const [first, second] = [holds.hold('a'), holds.hold('a')]
+    first[Symbol.dispose]()
+    first[Symbol.dispose]()
+    expect(holds.has('a')).toBe(true)
+    second[Symbol.dispose]()
+    expect(holds.has('a')).toBe(false)
+  })
+})
+
+describe('LoadingBoard', () => {
+  it('keeps a row until the last who works on the model has ended, however', async () => {
+    const board = new LoadingBoard(() => 0)
+    const slow = Promise.withResolvers<void>()
+    const working = board.during('a', () => slow.promise)
+    await expect(board.during('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    board.note('a', 'fetching', { doneBytes: 1, totalBytes: 2 })
+    board.note('a', 'deriving')
+    expect(board.get('a')).toEqual({ model: 'a', state: 'deriving', doneBytes: 1, totalBytes: 2, bytesPerS: null })
+    slow.resolve()
+    await working
+    board.note('a', 'loading')
+    expect(board.get('a')).toBe(null)
+  })
+})
+
+const blobsIn = (states: Map<string, Partial<BlobState>>): Store =>
+  ({ blob: (sha256: string) => states.get(sha256) ?? null }) as unknown as Store
+
+describe('LeaseWatch', () => {
+  const leased = (leases: number) => new Map([['b', { leases }]])
+
+  it('waits until the last lease has ended', async () => {
+    const states = leased(2)
+    const watch = new LeaseWatch(new ManualClock())
+    watch.attach(blobsIn(states))
+    let isFree = false
+    const waiting = watch.untilFree('b').then(() => {
+      isFree = true
+    })
+    states.set('b', { leases: 1 })
+    watch.onLeaseClosed()
+    await Promise.resolve()
+    expect(isFree).toBe(false)
+    states.set('b', { leases: 0 })
+    watch.onLeaseClosed()
+    await waiting
+  })
+
+  it('does not wait for ever, nor for a blob that is free, and leaves no timer behind', async () => {
+    const clock = new ManualClock()
+    const watch = new LeaseWatch(clock, { timeoutMs: 50 })
+    watch.attach(blobsIn(leased(1)))
+    const waiting = watch.untilFree('b')
+    clock.advance(50)
+    await waiting
+    await watch.untilFree('unknown')
+    expect(clock.timerCount).toBe(0)
+  })
+})
+
+describe('ModelTable', () => {
+  const shared = bytesOf(2 * chunkBytes, 'shared')
+  const a = modelOf({ 'a.bin': bytesOf(100, 'a'), 'same.bin': shared, 'twin.bin': shared })
+  const b = modelOf({ 'b.bin': Buffer.concat([bytesOf(chunkBytes, 'b'), shared]) })
+  const [aBlob, sharedBlob] = a.manifest.files.map(({ sha256 }) => sha256)
+  const bBlob = b.manifest.files[0]!.sha256
+  const chunk = a.manifest.files[1]!.chunks[1]!.sha256
+
+  it('finds a chunk in a blob that is held, wherever it lies', () => {
+    const states = new Map<string, Partial<BlobState>>()
+    const table = new ModelTable(blobsIn(states))
+    table.add(a.id, a.manifest)
+    table.add(b.id, b.manifest)
+    expect(table.findLocalChunk(chunk)).toBe(null)
+    states.set(bBlob, { onDisk: true, inMemory: false })
+    expect(table.findLocalChunk(chunk)).toEqual({ blob: bBlob, offsetBytes: 2 * chunkBytes })
+    states.set(sharedBlob!, { onDisk: false, inMemory: true })
+    expect(table.findLocalChunk(chunk)).toEqual({ blob: sharedBlob, offsetBytes: chunkBytes })
+    table.remove(a.id)
+    expect(table.findLocalChunk(chunk)).toEqual({ blob: bBlob, offsetBytes: 2 * chunkBytes })
+    table.remove(b.id)
+    expect(table.findLocalChunk(chunk)).toBe(null)
+    expect(table.isModelBlob(bBlob)).toBe(false)
+  })
+
+  it('counts whole pages, a blob of two files once', () => {
+    const states = new Map([aBlob!, sharedBlob!].map((blob) => [blob, { onDisk: true, inMemory: true }]))
+    const table = new ModelTable(blobsIn(states))
+    const row = table.add(a.id, a.manifest)
+    expect(table.memoryBytesOf(row)).toBe(4096 + 2 * chunkBytes)
+    row.derived = { sha256: 'derived', sizeBytes: 4097, fingerprint: 'v1' }
+    states.set('derived', { onDisk: true, inMemory: false })
+    expect([table.memoryBytesOf(row), table.diskBytesOf(row)]).toEqual([
+      4096 + 2 * chunkBytes,
+      3 * 4096 + 2 * chunkBytes,
+    ])
+    expect(occupiedBytes(a.manifest.files)).toBe(4096 + 2 * chunkBytes)
+  })
+
+  it('says the fastest tier in which all of the model is', () => {
+    const states = new Map<string, Partial<BlobState>>([[aBlob!, { onDisk: true, inMemory: true }]])
+    const table = new ModelTable(blobsIn(states))
+    const row = table.add(a.id, a.manifest)
+    expect(table.tierOf(a.id)).toBe(null)
+    states.set(sharedBlob!, { onDisk: true, inMemory: false })
+    expect(table.tierOf(a.id)).toBe('disk')
+    row.derived = { sha256: 'derived', sizeBytes: 1, fingerprint: 'v1' }
+    states.set('derived', { onDisk: true, inMemory: true })
+    expect(table.tierOf(a.id)).toBe('memory')
+    expect(table.tierOf('unknown')).toBe(null)
+  })
+})

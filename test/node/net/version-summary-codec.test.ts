@@ -1,0 +1,122 @@
+import fc from 'fast-check'
+import { beforeAll, expect, test } from 'vitest'
+import { sumCount } from '../../../core/cluster/ledger.ts'
+import { type DigestItem, entryKinds } from '../../../core/events.ts'
+import { encodeCbor } from '../../../node/net/cbor.ts'
+import { decodeDigest, encodeDigest, Identity } from '../../../node/net/index.ts'
+
+let nodes: string[]
+beforeAll(async () => {
+  nodes = await Promise.all(Array.from({ length: 3 }, async () => (await Identity.generate()).node))
+})
+
+const anyItem = fc.record({
+  node: fc.nat(2).map((index) => nodes[index] as string),
+  kind: fc.constantFrom(...entryKinds),
+  epoch: fc.maxSafeNat(),
+  sequence: fc.maxSafeNat(),
+})
+
+test('a digest comes back as it was, with and without a range', () => {
+  fc.assert(
+    fc.property(fc.array(anyItem, { maxLength: 20 }), fc.boolean(), (items, wantsDigest) => {
+      expect(decodeDigest(encodeDigest({ items, wantsDigest }))).toEqual({ items, wantsDigest })
+      for (const range of [
+        { after: null, through: null },
+        { after: nodes[0] as string, through: nodes[1] as string },
+      ]) {
+        expect(decodeDigest(encodeDigest({ items, range, wantsDigest }))).toEqual({ items, range, wantsDigest })
+      }
+    }),
+  )
+})
+
+test('sums come back as they were, in a digest that says nothing to a node that knows no sums', () => {
+  const range = { after: nodes[0] as string, through: nodes[0] as string }
+  const sums = Array.from({ length: sumCount }, (_, at) => (at % 3 === 0 ? 0 : (at * 0x9e3779b1) | 0))
+  const bytes = encodeDigest({ items: [], range, sums, wantsDigest: true })
+  expect(decodeDigest(bytes)).toEqual({ items: [], range, sums, wantsDigest: true })
+  expect(bytes.byteLength).toBeLessThan(1_250)
+})
+
+test('a digest of groups comes back as it was, each node once on the wire', () => {
+  const byNode = fc
+    .uniqueArray(anyItem, { selector: ({ node, kind }) => `${node} ${kind}` })
+    .map((items) =>
+      items.toSorted((a, b) =>
+        a.node === b.node ? entryKinds.indexOf(a.kind) - entryKinds.indexOf(b.kind) : a.node < b.node ? -1 : 1,
+      ),
+    )
+  const anyGroups = fc.array(fc.integer({ min: 0, max: sumCount - 1 }))
+  fc.assert(
+    fc.property(byNode, anyGroups, fc.boolean(), (items, groups, wantsDigest) => {
+      expect(decodeDigest(encodeDigest({ items, groups, wantsDigest }))).toEqual({ items, groups, wantsDigest })
+    }),
+  )
+  const [node] = nodes as [string]
+  const items = entryKinds.map((kind) => ({ node, kind, epoch: 1_790_000_000, sequence: 70 }))
+  expect(encodeDigest({ items, groups: [3], wantsDigest: true }).byteLength).toBeLessThan(150)
+})
+
+test('whatever bytes come, a digest or PEER_PROTOCOL', () => {
+  const items: DigestItem[] = [{ node: nodes[0] as string, kind: 'state', epoch: 1, sequence: 1 }]
+  const good = [
+    encodeDigest({ items, groups: [1, 2], wantsDigest: true }),
+    encodeDigest({ items, sums: Array.from({ length: sumCount }, () => 1), wantsDigest: true }),
+    encodeDigest({ items, wantsDigest: false }),
+  ]
+  fc.assert(
+    fc.property(fc.constantFrom(...good), fc.array(fc.tuple(fc.nat(), fc.nat(255))), (bytes, edits) => {
+      const hostile = Uint8Array.from(bytes)
+      for (const [at, byte] of edits) hostile[at % hostile.length] = byte
+      try {
+        decodeDigest(hostile)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'PEER_PROTOCOL' })
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a digest above the item limit is PEER_PROTOCOL before its ids are read', () => {
+  const item: DigestItem = { node: nodes[0] as string, kind: 'state', epoch: 1, sequence: 1 }
+  const bytes = encodeDigest({ items: [item, item], wantsDigest: false })
+  expect(() => decodeDigest(bytes, { items: 1 })).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
+})
+
+test.each([
+  { id: 'no map', value: [1] },
+  { id: 'cut-off ids', value: { nodes: new Uint8Array(31), kinds: new Uint8Array(0), epochs: [], sequences: [] } },
+  { id: 'unequal columns', value: { nodes: new Uint8Array(0), kinds: new Uint8Array(1), epochs: [], sequences: [] } },
+  {
+    id: 'negative epoch',
+    value: { nodes: new Uint8Array(32), kinds: new Uint8Array(1), epochs: [-1], sequences: [0] },
+  },
+  {
+    id: 'text for a column',
+    value: { nodes: new Uint8Array(0), kinds: new Uint8Array(0), epochs: 'x', sequences: [] },
+  },
+  { id: 'groups that are no bytes', value: { groups: [1], nodes: new Uint8Array(0), kinds: new Uint8Array(0) } },
+  {
+    id: 'more kinds than versions',
+    value: {
+      groups: new Uint8Array(1),
+      nodes: new Uint8Array(32),
+      kinds: Uint8Array.of(3),
+      epochs: [1],
+      sequences: [1],
+    },
+  },
+  {
+    id: 'cut-off sums',
+    value: { nodes: new Uint8Array(0), kinds: new Uint8Array(0), epochs: [], sequences: [], sums: new Uint8Array(9) },
+  },
+  {
+    id: 'one-ended range',
+    value: { nodes: new Uint8Array(0), kinds: new Uint8Array(0), epochs: [], sequences: [], range: [null] },
+  },
+])('a malformed digest is PEER_PROTOCOL: $id', ({ value }) => {
+  const bytes = encodeCbor(Array.isArray(value) ? value : { version: 1, wantsDigest: true, ...value })
+  expect(() => decodeDigest(bytes)).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
+})

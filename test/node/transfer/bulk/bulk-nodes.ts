@@ -1,0 +1,43 @@
+/** Real bulk transports on loopback for tests, stopped together. */
+import {
+  type BulkOptions,
+  ClusterKey,
+  type ClusterKeyring,
+  createTlsBulkTransport,
+  Identity,
+} from '../../../../node/net/index.ts'
+import type { BulkTransport, ServeChunk } from '../../../../node/ports/index.ts'
+import { EventLog } from '../../net/event-log.ts'
+
+export interface TestBulkNode {
+  readonly node: string
+  readonly identity: Identity
+  readonly bulk: BulkTransport
+  readonly refused: EventLog<{ remote: string; reason: string }>
+}
+
+export interface TestBulkOptions extends Partial<BulkOptions> {
+  readonly serve?: ServeChunk
+  readonly clusterKey?: ClusterKey | ClusterKeyring
+  readonly isBanned?: (node: string) => boolean
+}
+
+export class BulkNodes {
+  readonly key = ClusterKey.generate()
+  private readonly started: BulkTransport[] = []
+
+  async start(options: TestBulkOptions = {}): Promise<TestBulkNode> {
+    const { serve = async () => null, clusterKey = this.key, isBanned = () => false, ...rest } = options
+    const identity = await Identity.generate()
+    const refused = new EventLog<{ remote: string; reason: string }>()
+    const onRefused = (remote: string, reason: string) => refused.add({ remote, reason })
+    const bulk = createTlsBulkTransport({ identity, clusterKey, isBanned, onRefused }, rest)
+    this.started.push(bulk)
+    await bulk.start(serve)
+    return { node: identity.node, identity, bulk, refused }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.started.splice(0).map((bulk) => bulk.stop()))
+  }
+}

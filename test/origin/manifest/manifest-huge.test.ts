@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { defaultManifestLimits, parseManifest } from '../../../origin/index.ts'
+import { sha256 } from '../fixture.ts'
+
+/** The bytes of a manifest of so many one-byte files, canonical. */
+function manifestOf(fileCount: number): Buffer {
+  const digest = sha256('x')
+  const files = Array.from({ length: fileCount }, (_, i) => {
+    const path = `f${String(i).padStart(7, '0')}`
+    return `{"chunks":[{"sha256":"${digest}","sizeBytes":1}],"path":"${path}","sha256":"${digest}","sizeBytes":1}`
+  })
+  return Buffer.from(`{"annotations":{},"files":[${files.join(',')}],"schema":"holdfast.manifest.v1"}`)
+}
+
+test('a manifest of a million files is refused by its count, and one of a hundred thousand is read, both in bounded time', () => {
+  const million = manifestOf(1_000_000)
+  expect(million.length).toBeLessThan(defaultManifestLimits.manifestBytesMax)
+  const startedMs = performance.now()
+  expect(() => parseManifest(million)).toThrow(
+    expect.objectContaining({ code: 'BAD_MANIFEST', message: expect.stringContaining('1000000 items') }),
+  )
+  expect(parseManifest(manifestOf(100_000)).files).toHaveLength(100_000)
+  // Some seconds here; what it must not be is quadratic.
+  expect(performance.now() - startedMs).toBeLessThan(60_000)
+}, 90_000)
+
+test('more bytes than the limit are refused before they are parsed', () => {
+  const limits = { ...defaultManifestLimits, manifestBytesMax: 1000 }
+  expect(() => parseManifest(manifestOf(100), limits)).toThrow(expect.objectContaining({ code: 'BAD_MANIFEST' }))
+})

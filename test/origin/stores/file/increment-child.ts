@@ -1,0 +1,10 @@
+/** A process that adds 1 to the object `counter` of a folder store, so many times, by compare-and-swap. */
+import { FileStore } from '../../../../origin/stores/file/file-store.ts'
+
+const [folder, times] = process.argv.slice(2)
+const store = new FileStore(folder!)
+for (let i = 0; i < Number(times); ) {
+  const current = (await store.get('counter', { sizeBytesMax: 100 }))!
+  const next = Buffer.from(String(Number(Buffer.from(current.bytes).toString()) + 1))
+  if (await store.put('counter', [next], { ifMatch: current.version })) i++
+}

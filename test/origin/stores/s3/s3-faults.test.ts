@@ -1,0 +1,222 @@
+/**
+ * How the S3 adapter takes a store that misbehaves, by a server that plays faults: each test says what it answers, request by
+ * request. It proves nothing about success; that is test/s3, against a real store.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { parseS3Url, type S3Options, S3Store } from '../../../../origin/index.ts'
+
+type Answer = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void
+
+let server: Server
+let answers: Answer[]
+let requests: string[]
+
+beforeEach(async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'id')
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+  answers = []
+  requests = []
+  server = createServer(async (request, response) => {
+    const pieces: Buffer[] = []
+    for await (const piece of request) pieces.push(piece as Buffer)
+    requests.push(`${request.method} ${request.url}`)
+    const answer = answers.length > 1 ? answers.shift()! : answers[0]!
+    answer(request, response, Buffer.concat(pieces))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+const retries: string[] = []
+function open(options: Partial<S3Options> = {}): S3Store {
+  retries.length = 0
+  const { port } = server.address() as AddressInfo
+  return new S3Store(parseS3Url(`s3://bucket/prefix?endpoint=http://127.0.0.1:${port}`), {
+    retryBaseMs: 1,
+    retryPauseMsMax: 20,
+    idleTimeoutMs: 200,
+    readGiveUpMs: 400,
+    writeGiveUpMs: 400,
+    onRetry: ({ error }) => retries.push(error),
+    ...options,
+  })
+}
+
+const failure =
+  (status: number, code: string, headers: Record<string, string> = {}): Answer =>
+  (_, response) => {
+    response.writeHead(status, { 'content-type': 'application/xml', ...headers })
+    response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>played</Message></Error>`)
+  }
+const bytes =
+  (text: string): Answer =>
+  (_, response) => {
+    response.writeHead(206, { 'content-length': text.length, etag: '"e"' })
+    response.end(text)
+  }
+const range = { offsetBytes: 0, sizeBytes: 5 }
+const code = (expected: string) => ({ code: expected })
+
+describe('an S3 store that', () => {
+  test.each([
+    { id: 'asks to slow down', fault: failure(503, 'SlowDown') },
+    { id: 'throttles', fault: failure(429, 'TooManyRequests') },
+    { id: 'throttles with a 400', fault: failure(400, 'Throttling') },
+    { id: 'fails inside', fault: failure(500, 'InternalError') },
+    { id: 'is behind a broken gateway', fault: failure(502, 'BadGateway') },
+    { id: 'saw the connection time out', fault: failure(400, 'RequestTimeout') },
+    { id: 'closes the connection', fault: ((request) => request.socket.destroy()) satisfies Answer },
+    {
+      id: 'cuts the body',
+      fault: ((_, response) => {
+        response.writeHead(206, { 'content-length': 5 })
+        response.write('he')
+        setImmediate(() => response.destroy())
+      }) satisfies Answer,
+    },
+    {
+      id: 'answers with less than it announced, in chunks',
+      fault: ((_, response) => {
+        response.writeHead(206)
+        response.end('he')
+      }) satisfies Answer,
+    },
+    {
+      id: 'never ends its body',
+      fault: ((_, response) => void response.writeHead(206, { 'content-length': 5 }).write('he')) satisfies Answer,
+    },
+    { id: 'never answers', fault: (() => {}) satisfies Answer },
+    {
+      id: 'ignores the range',
+      fault: ((_, response) => void response.writeHead(200, { 'content-length': 9 }).end('123456789')) satisfies Answer,
+    },
+  ])('$id once is asked again', async ({ fault }) => {
+    answers = [fault, bytes('hello')]
+    expect(Buffer.from((await open({ readGiveUpMs: 20_000 }).getRange('a', range))!).toString()).toBe('hello')
+    expect(retries).toHaveLength(1)
+  })
+
+  test.each([
+    { id: 'keeps asking to slow down', fault: failure(503, 'SlowDown') },
+    { id: 'keeps failing', fault: failure(500, 'InternalError') },
+    { id: 'speaks HTML', fault: ((_, response) => void response.writeHead(500).end('<html>oops')) satisfies Answer },
+    {
+      id: 'cuts its XML',
+      fault: ((_, response) => void response.writeHead(503).end('<?xml version="1.0"?><Err')) satisfies Answer,
+    },
+    { id: 'is silent', fault: (() => {}) satisfies Answer },
+  ])('$id is ORIGIN_UNAVAILABLE, in bounded time', async ({ fault }) => {
+    answers = [fault]
+    const startedMs = performance.now()
+    await expect(open().getRange('a', range)).rejects.toMatchObject(code('ORIGIN_UNAVAILABLE'))
+    await expect(open().put('a', [Buffer.from('x')])).rejects.toMatchObject(code('ORIGIN_UNAVAILABLE'))
+    expect(performance.now() - startedMs).toBeLessThan(5_000)
+  })
+
+  test.each([
+    { id: 'denies', fault: failure(403, 'AccessDenied'), expected: 'ORIGIN_DENIED' },
+    { id: 'finds the signature wrong', fault: failure(403, 'SignatureDoesNotMatch'), expected: 'ORIGIN_DENIED' },
+    { id: 'finds the token expired', fault: failure(400, 'ExpiredToken'), expected: 'ORIGIN_DENIED' },
+    { id: 'has reached its quota', fault: failure(403, 'QuotaExceeded'), expected: 'DISK_FULL' },
+    { id: 'has no such bucket', fault: failure(404, 'NoSuchBucket'), expected: 'ORIGIN_NOT_FOUND' },
+  ])('$id is told at once as $expected', async ({ fault, expected }) => {
+    answers = [fault]
+    await expect(open().getRange('a', range)).rejects.toMatchObject(code(expected))
+    expect(retries).toEqual([])
+    await expect(open().put('a', [Buffer.from('x')])).rejects.toMatchObject(code(expected))
+  })
+
+  test('asks for a pause by Retry-After gets it, within the bound', async () => {
+    answers = [failure(503, 'SlowDown', { 'retry-after': '3600' }), bytes('hello')]
+    const pauses: number[] = []
+    await open({ retryPauseMsMax: 30, onRetry: ({ pauseMs }) => pauses.push(pauseMs) }).getRange('a', range)
+    expect(pauses).toEqual([30])
+  })
+
+  test('is waited for only as long as the caller wants', async () => {
+    answers = [failure(503, 'SlowDown')]
+    const controller = new AbortController()
+    const onRetry = () => controller.abort(new Error('enough'))
+    const store = open({ readGiveUpMs: 60_000, retryBaseMs: 30_000, retryPauseMsMax: 30_000, onRetry })
+    await expect(store.getRange('a', range, { signal: controller.signal })).rejects.toThrow('enough')
+  })
+
+  test('ends a listing nowhere is not followed for ever', async () => {
+    const page = '<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>'
+    answers = [(_, response) => void response.writeHead(200).end(`<ListBucketResult>${page}</ListBucketResult>`)]
+    const listing = Array.fromAsync(open().list(''))
+    await expect(listing).rejects.toMatchObject(code('ORIGIN_UNAVAILABLE'))
+  })
+
+  test('lists what is not below the prefix, or leads out of it, is not believed', async () => {
+    const keys = ['prefix/good', 'other/key', 'prefix/../up', 'prefix//x', 'prefix/.holdfast/x', 'prefix/folder/']
+    const contents = keys.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`).join('')
+    answers = [(_, response) => void response.writeHead(200).end(`<ListBucketResult>${contents}</ListBucketResult>`)]
+    expect((await Array.fromAsync(open().list(''))).map(({ key }) => key)).toEqual(['good'])
+  })
+
+  test('announces a body that nobody takes is not read', async () => {
+    answers = [(_, response) => void response.writeHead(200, { 'content-length': 2 ** 40 }).write('x')]
+    await expect(open().get('a', { sizeBytesMax: 100 })).rejects.toMatchObject(code('REQUEST_TOO_LARGE'))
+    answers = [(_, response) => void response.writeHead(206, { 'content-length': 2 ** 40 }).write('x')]
+    await expect(open().getRange('a', range)).rejects.toMatchObject(code('ORIGIN_UNAVAILABLE'))
+  })
+
+  test('ignores conditions is found out, and then intents are used', async () => {
+    answers = [(_, response) => void response.writeHead(200, { etag: '"e"' }).end()]
+    // Of no listing that works; what counts is that no conditional write is trusted.
+    await expect(open().put('a', [Buffer.from('x')], { ifNoneMatch: '*' })).rejects.toMatchObject(
+      code('ORIGIN_UNAVAILABLE'),
+    )
+    expect(requests.filter((request) => request.startsWith('PUT') && request.includes('/prefix/a'))).toEqual([])
+    expect(requests.some((request) => request.includes('/.holdfast/intents/'))).toBe(true)
+  })
+
+  test.each([
+    { id: 'that it has done counts as done', isOurs: true },
+    { id: 'that another has overtaken counts as refused', isOurs: false },
+  ])('loses the answer to a conditional write $id', async ({ isOurs }) => {
+    const store = open({ conditionalWrites: 'probe' })
+    const seen = new Set<string>()
+    let written = ''
+    answers = [
+      (request, response, sent) => {
+        const isTarget = request.url!.startsWith('/bucket/prefix/a')
+        const { 'if-none-match': none, 'if-match': match } = request.headers
+        if (request.method === 'PUT' && isTarget && !seen.has('a')) {
+          seen.add('a')
+          written = String(request.headers['x-amz-meta-holdfast-write'])
+          request.socket.destroy()
+        } else if (
+          request.method === 'PUT' &&
+          (isTarget || (none && seen.has('probe')) || (match && match !== '"e"'))
+        ) {
+          failure(412, 'PreconditionFailed')(request, response, sent)
+        } else if (request.method === 'HEAD' && isTarget) {
+          response.writeHead(200, { 'x-amz-meta-holdfast-write': isOurs ? written : 'another' }).end()
+        } else {
+          if (none) seen.add('probe')
+          response.writeHead(request.method === 'DELETE' ? 204 : 200, { etag: '"e"' }).end()
+        }
+      },
+    ]
+    expect(await store.put('a', [Buffer.from('mine')], { ifNoneMatch: '*' })).toBe(isOurs)
+  })
+
+  test('is not there is ORIGIN_UNAVAILABLE, with its address in the message', async () => {
+    const store = open()
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    await expect(store.head('a')).rejects.toMatchObject({
+      code: 'ORIGIN_UNAVAILABLE',
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  })
+})

@@ -1,7 +1,6 @@
 /** What the machine does without us: the limits beside the figures. */
 import { copyFile, open, rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 
 /** Copies a file to the same disk and syncs it. */
 export async function copyMbps(path: string): Promise<number> {

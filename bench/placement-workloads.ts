@@ -1,14 +1,21 @@
 /** The workloads of the placement bench: public traces where HOLDFAST_DATA has them, generated requests where it does not. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { createPrng } from '../common/prng.ts'
-import { packageRoot } from '../node/system/package-root.ts'
+import { createPrng } from '../common/index.ts'
+import { packageRoot } from '../node/system/index.ts'
 import adapters from '../sim/scenarios/placement/adapters.json' with { type: 'json' }
 import functions from '../sim/scenarios/placement/functions.json' with { type: 'json' }
 import generated from '../sim/scenarios/placement/generated.json' with { type: 'json' }
-import { readAdapterRequests, readAzureFunctions, readModels } from '../sim/traces/formats/index.ts'
-import { sortTrace, sumOfSizes, type Trace, type TraceModel } from '../sim/traces/trace.ts'
-import { generateWorkload } from '../sim/traces/workload.ts'
+import {
+  generateWorkload,
+  readAdapterRequests,
+  readAzureFunctions,
+  readModels,
+  sortTrace,
+  sumOfSizes,
+  type Trace,
+  type TraceModel,
+} from '../sim/traces/index.ts'
 import type { BenchContext } from './types.ts'
 
 export interface PlacementCase {

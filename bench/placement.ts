@@ -1,10 +1,8 @@
 /** What the default policy saves: load delay beside the best that is known, online and clairvoyant; speed; exact plans. */
 
-import { createPrng } from '../common/prng.ts'
-import { type AnyPolicyName, evictionPolicyNames } from '../placement/eviction/index.ts'
-import { drawPlanGap } from '../sim/traces/plan-gap.ts'
-import { createPolicyFor } from '../sim/traces/policies.ts'
-import { replay } from '../sim/traces/replay.ts'
+import { createPrng } from '../common/index.ts'
+import { type AnyPolicyName, evictionPolicyNames } from '../placement/index.ts'
+import { createPolicyFor, drawPlanGap, replay } from '../sim/traces/index.ts'
 import { adapterCases, functionCases, type PlacementCase } from './placement-workloads.ts'
 import { median } from './statistics.ts'
 import type { Bench, BenchContext, BenchRow } from './types.ts'

@@ -1,6 +1,6 @@
 /** How much of the mapped weights is private to the processes below a node: 0 when they share every page. Reads /proc (Linux). */
 import { readdir, readFile } from 'node:fs/promises'
-import { HoldfastError } from '../common/errors.ts'
+import { HoldfastError } from '../common/index.ts'
 
 /** memfd segments carry this in their name. */
 const segmentName = 'memfd:holdfast'

@@ -1,8 +1,7 @@
 /** Runs a bench by name and prints it: a table with the machine it ran on, or exactly one JSON object. */
 import { cpus, totalmem } from 'node:os'
-import { formatTable } from '../cli/table.ts'
-import { HoldfastError } from '../common/errors.ts'
-import { version } from '../node/system/version.ts'
+import { formatTable, HoldfastError } from '../common/index.ts'
+import { version } from '../node/system/index.ts'
 import { benchCatalog } from './catalog.ts'
 import type { BenchRow } from './types.ts'
 

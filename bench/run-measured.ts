@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HoldfastError } from '../common/errors.ts'
+import { HoldfastError } from '../common/index.ts'
 
 export interface Measured {
   readonly seconds: number

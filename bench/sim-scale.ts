@@ -3,8 +3,7 @@
  * weighs, and how long it takes until all know of a change. The scenarios are files, and say what they stand for.
  */
 
-import { Cluster } from '../sim/cluster.ts'
-import { parseScenario, type Scenario, withValues } from '../sim/scenario/scenario.ts'
+import { Cluster, parseScenario, type Scenario, withValues } from '../sim/index.ts'
 import gossip100 from '../sim/scenarios/scale/gossip-100.json' with { type: 'json' }
 import gossip1000 from '../sim/scenarios/scale/gossip-1000.json' with { type: 'json' }
 import nodes10000 from '../sim/scenarios/scale/nodes-10000.json' with { type: 'json' }

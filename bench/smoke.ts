@@ -8,13 +8,19 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open } from '../clients/node/index.ts'
-import { ask, type InferBody, makeBody } from '../demo/ask.ts'
-import { type DemoCluster, startDemoCluster } from '../demo/demo-cluster.ts'
-import { type GeneratedModelName, generateModel } from '../demo/models/index.ts'
-import { readInputs } from '../demo/read-inputs.ts'
-import type { SpawnedNode } from '../demo/spawn-node.ts'
+import { createPrng } from '../common/index.ts'
+import {
+  ask,
+  type DemoCluster,
+  type GeneratedModelName,
+  generateModel,
+  type InferBody,
+  makeBody,
+  readInputs,
+  type SpawnedNode,
+  startDemoCluster,
+} from '../demo/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../origin/index.ts'
-import { createPrng } from '../placement/index.ts'
 import { copyMbps, fileOpenUs, tcpMbps } from './limits.ts'
 import { privatePercentOfSegments } from './private-share.ts'
 import { writeRandomFile } from './random-file.ts'

@@ -21,9 +21,9 @@ export function readConfig(
 export async function checkConfig(loaded: LoadedConfig & { readonly file: string | null }): Promise<CheckedConfig> {
   const { options } = loaded
   const warnings = checkOptions(options)
-  const { readClusterKeys } = await import('../node/net/cluster-keyring.ts')
-  const { ClusterKey } = await import('../node/net/cluster-key.ts')
-  const { loadAdminTokens } = await import('../node/admin/admin-tokens.ts')
+  const { readClusterKeys } = await import('../node/net/index.ts')
+  const { ClusterKey } = await import('../node/net/index.ts')
+  const { loadAdminTokens } = await import('../node/admin/index.ts')
   if (options['cluster.keyFile'] !== '') await readClusterKeys(options['cluster.keyFile'])
   else if (options['cluster.key'] !== '') ClusterKey.parse(options['cluster.key'])
   await loadAdminTokens(options)

@@ -1,7 +1,6 @@
 /** The first configuration of a node, as YAML with comments: what a new box needs, and the options that people change first. */
 import { stringify } from 'yaml'
-import { formatBinaryBytes } from '../node/config/describe.ts'
-import { type OptionKey, type OptionRow, optionTable } from '../node/config/options.ts'
+import { formatBinaryBytes, type OptionKey, type OptionRow, optionTable } from '../node/config/index.ts'
 
 export interface FirstConfig {
   readonly keyFile: string

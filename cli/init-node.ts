@@ -2,13 +2,24 @@
 import { lstat, mkdir, readFile, statfs, writeFile } from 'node:fs/promises'
 import { networkInterfaces, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
-import { HoldfastError } from '../common/errors.ts'
-import { generateAdminToken } from '../node/admin/admin-tokens.ts'
-import { ClusterKey } from '../node/net/cluster-key.ts'
-import { parseClusterKeys } from '../node/net/cluster-keyring.ts'
-import type { InitFlags } from './commands/init.ts'
+import { HoldfastError } from '../common/index.ts'
+import { generateAdminToken } from '../node/admin/index.ts'
+import { ClusterKey, parseClusterKeys } from '../node/net/index.ts'
 import { firstConfig, multiaddrOf } from './first-config.ts'
 import { defaultConfigPath } from './node-client.ts'
+
+export interface InitFlags {
+  readonly dir?: string
+  readonly origin?: string
+  readonly host?: string
+  readonly join?: string[]
+  readonly clusterKeyFile?: string
+  readonly dataDir?: string
+  readonly clusterPort: number
+  readonly bulkPort: number
+  readonly httpPort: number
+  readonly json?: boolean
+}
 
 export interface InitReport {
   readonly folder: string

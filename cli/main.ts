@@ -1,6 +1,6 @@
 /** The command line. Exit codes: 0 done, 1 failed (the message says what to do), 2 wrong usage. */
 import { CommanderError } from 'commander'
-import { exitCodeOfError, HoldfastError } from '../common/errors.ts'
+import { exitCodeOfError, HoldfastError } from '../common/index.ts'
 import { createProgram } from './program.ts'
 
 const usageExitCode = 2

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { type ErrorDetails, HoldfastError, isErrorCode } from '../common/errors.ts'
+import { type ErrorDetails, HoldfastError, isErrorCode } from '../common/index.ts'
 
 export interface NodeClientOptions {
   readonly url: string

@@ -1,5 +1,5 @@
 /** Results on stdout: a table for people at a terminal; in a pipe one line per row, cells apart by tabs, no head. */
-import { formatTable } from './table.ts'
+import { formatTable } from '../common/index.ts'
 
 export type Cell = string | number | null
 

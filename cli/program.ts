@@ -1,6 +1,6 @@
 /** Every command, in the groups in which `holdfast --help` shows them. A command loads what it needs when it runs. */
 import { Command } from 'commander'
-import { version } from '../node/system/version.ts'
+import { version } from '../node/system/index.ts'
 import { adoptCommand } from './commands/adopt.ts'
 import { banCommand, unbanCommand } from './commands/ban.ts'
 import { benchCommand } from './commands/bench.ts'

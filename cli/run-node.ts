@@ -4,7 +4,7 @@
  */
 import { pino } from 'pino'
 import type { NodeOptions } from '../node/config/index.ts'
-import { type Daemon, startDaemon } from '../node/main/daemon.ts'
+import { type Daemon, startDaemon } from '../node/main/index.ts'
 
 const endingSignals = ['SIGTERM', 'SIGINT'] as const
 

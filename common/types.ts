@@ -16,6 +16,9 @@ export type Sha256 = string
 /** Where bytes lie on this node, fastest first. */
 export type Tier = 'device' | 'memory' | 'disk'
 
+/** The tiers of this node that keep files: what a client opens, a pin names, a file of a model lies in. */
+export type LocalTier = Exclude<Tier, 'device'>
+
 /** Where bytes can come from: a tier of this node, another node, or the origin. */
 export type Source = Tier | 'peer' | 'origin'
 

@@ -5,8 +5,7 @@
  * sim/ (virtual) turn the world into events and carry out the effects. Every event carries `nowMs`, a monotonic time in
  * milliseconds whose zero means nothing.
  */
-import type { ErrorCode } from '../common/errors.ts'
-import type { ModelId, NodeId, RequestContext, Sha256, Tier, Zone } from '../common/types.ts'
+import type { ErrorCode, ModelId, NodeId, RequestContext, Sha256, Tier, Zone } from '../common/index.ts'
 
 /** Version of the entries below; a node ignores entries of a later major version and keeps relaying nothing it cannot check. */
 export const protocolVersion = 1

@@ -5,7 +5,7 @@ import type { Event } from './events.ts'
  * Events after which no fetch has anything new to do. Entries are looked at one by one: only those count that say who has, or has
  * no more, what is on its way in. Whatever else changes the next tick sees.
  */
-export const aloofKinds: ReadonlySet<Event['kind']> = new Set([
+export const fetchNeutralKinds: ReadonlySet<Event['kind']> = new Set([
   'digest',
   'demand',
   'local-state',

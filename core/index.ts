@@ -1,8 +1,10 @@
 /** The protocol of a node. See events.ts for what goes in and comes out. */
 
 export { checkEntry, defaultEntryLimits, type EntryLimits } from './cluster/entry-check.ts'
+export { digestBytes, entriesBytes, entryBytes } from './cluster/entry-size.ts'
 export { FormedEntries } from './cluster/formed-entries.ts'
 export { compareIds, Interner } from './cluster/interner.ts'
+export { sumCount } from './cluster/ledger.ts'
 export { changedPin } from './cluster/pin-set.ts'
 export { compareVersions, type Version } from './cluster/version.ts'
 export * from './events.ts'

@@ -5,27 +5,22 @@
  * adapter and throws. Remote input was checked by the adapter for form, author and signature (entry-check.ts).
  */
 
-import { assertInvariant } from '../common/errors.ts'
-import type { Prng } from '../common/prng.ts'
-import type { ModelId, NodeId, SourceView } from '../common/types.ts'
-import { DemandEstimator } from '../placement/demand/rate-demand.ts'
-import type { PlacementMemory } from '../placement/replication/placement-memory.ts'
-import type { PlacementView } from '../placement/replication/placement-view.ts'
-import type { RouteView } from '../placement/routing/route.ts'
+import { assertInvariant, type ModelId, type NodeId, type Prng, type SourceView } from '../common/index.ts'
+import { type PlacementMemory, type PlacementView, RateDemand, type RouteView } from '../placement/index.ts'
 import type { FormedEntries } from './cluster/formed-entries.ts'
 import { GossipPace } from './cluster/gossip-pace.ts'
 import { compareIds, Interner } from './cluster/interner.ts'
 import { Ledger } from './cluster/ledger.ts'
 import { Membership } from './cluster/membership.ts'
-import { PinBook, type PinReader } from './cluster/pin-set.ts'
+import { type PinReader, PinSet } from './cluster/pin-set.ts'
 import { Publisher } from './cluster/publisher.ts'
 import { everything, Reconcile } from './cluster/reconcile.ts'
 import { demandIsNews, stateSignificance } from './cluster/significance.ts'
 import type { DigestItem, Effect, Entry, Event, ResidentModel, Seal, SealedEntry, StateBody } from './events.ts'
-import { aloofKinds } from './fetch-neutral-events.ts'
+import { fetchNeutralKinds } from './fetch-neutral-events.ts'
 import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
 import { FetchPlan } from './transfer/fetch-plan.ts'
-import { SourceBook } from './transfer/source-stats.ts'
+import { SourceStats } from './transfer/source-stats.ts'
 import { ClusterView, type HolderView, type MemberView, type RouteRequest } from './views/cluster-view.ts'
 import type { CopyFacts, CopyWorth, LocalPlacement } from './views/placement-view-builder.ts'
 
@@ -36,7 +31,7 @@ export interface NodeCorePorts {
   readonly seal: Seal
   readonly random: Prng
   /** Shared with whoever else asks for demand, such as an eviction policy; a new one by default. */
-  readonly demand?: DemandEstimator
+  readonly demand?: RateDemand
   /** Shared by all nodes of one process; a new one by default. */
   readonly interner?: Interner
 }
@@ -48,15 +43,15 @@ export class NodeCore {
   private readonly self: NodeId
   private readonly options: NodeCoreOptions
   private readonly interner: Interner
-  private readonly demand: DemandEstimator
+  private readonly demand: RateDemand
   private readonly ledger: Ledger
   private readonly membership: Membership
   private readonly pace: GossipPace
   private readonly publisher: Publisher
   private readonly reconcile: Reconcile
-  private readonly book: SourceBook
+  private readonly book: SourceStats
   private readonly fetches: FetchPlan
-  private readonly pins: PinBook
+  private readonly pins: PinSet
   private models: readonly ResidentModel[] = []
   /** Fetches that others should know of: those that began when nobody had the model. */
   private readonly announced = new Set<ModelId>()
@@ -73,7 +68,7 @@ export class NodeCore {
     this.options = options
     const interner = ports.interner ?? new Interner()
     this.interner = interner
-    this.demand = ports.demand ?? new DemandEstimator()
+    this.demand = ports.demand ?? new RateDemand()
     this.ledger = new Ledger({ self, interner }, options.ledger)
     const ledger = this.ledger
     this.membership = new Membership({ self, interner, ledger }, options.membership)
@@ -83,8 +78,8 @@ export class NodeCore {
       options.publisher,
     )
     this.reconcile = new Reconcile({ self, ledger, random: random.child('reconcile') }, options.reconcile)
-    this.book = new SourceBook(options.sources)
-    this.pins = new PinBook(options.pins)
+    this.book = new SourceStats(options.sources)
+    this.pins = new PinSet(options.pins)
     const { membership, book, demand } = this
     this.view = new ClusterView({ self, interner, ledger, membership, book, demand }, options.view)
     this.fetches = new FetchPlan(
@@ -101,7 +96,7 @@ export class NodeCore {
 
   step(event: Event): readonly Effect[] {
     const effects = this.handle(event)
-    const concernsFetches = event.kind === 'entries' ? this.takeConcerned() : !aloofKinds.has(event.kind)
+    const concernsFetches = event.kind === 'entries' ? this.takeConcerned() : !fetchNeutralKinds.has(event.kind)
     return this.finish(effects, concernsFetches, event.nowMs)
   }
 

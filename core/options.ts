@@ -3,12 +3,12 @@
 import { defaultGossipPaceOptions, type GossipPaceOptions } from './cluster/gossip-pace.ts'
 import { defaultLedgerOptions, type LedgerOptions } from './cluster/ledger.ts'
 import { defaultMembershipOptions, type MembershipOptions } from './cluster/membership.ts'
-import { defaultPinBookOptions, type PinBookOptions } from './cluster/pin-set.ts'
+import { defaultPinSetOptions, type PinSetOptions } from './cluster/pin-set.ts'
 import { defaultPublisherOptions, type PublisherOptions } from './cluster/publisher.ts'
 import { defaultReconcileOptions, type ReconcileOptions } from './cluster/reconcile.ts'
 import { defaultSignificanceOptions, type SignificanceOptions } from './cluster/significance.ts'
 import { defaultFetchPlanOptions, type FetchPlanOptions } from './transfer/fetch-plan.ts'
-import { defaultSourceBookOptions, type SourceBookOptions } from './transfer/source-stats.ts'
+import { defaultSourceStatsOptions, type SourceStatsOptions } from './transfer/source-stats.ts'
 import { type ClusterViewOptions, defaultClusterViewOptions } from './views/cluster-view.ts'
 
 export interface NodeCoreOptions {
@@ -18,10 +18,10 @@ export interface NodeCoreOptions {
   readonly pace: GossipPaceOptions
   readonly significance: SignificanceOptions
   readonly reconcile: ReconcileOptions
-  readonly sources: SourceBookOptions
+  readonly sources: SourceStatsOptions
   readonly fetch: FetchPlanOptions
   readonly view: ClusterViewOptions
-  readonly pins: PinBookOptions
+  readonly pins: PinSetOptions
   /**
    * This node serves the verified chunks of models that are still on their way in. Then it says what it fetches, and a crowd that
    * wants one cold model costs the origin about two copies instead of one per node. Off unless the adapter can: whoever is asked
@@ -45,10 +45,10 @@ export const defaultNodeCoreOptions: NodeCoreOptions = {
   pace: defaultGossipPaceOptions,
   significance: defaultSignificanceOptions,
   reconcile: defaultReconcileOptions,
-  sources: defaultSourceBookOptions,
+  sources: defaultSourceStatsOptions,
   fetch: defaultFetchPlanOptions,
   view: defaultClusterViewOptions,
-  pins: defaultPinBookOptions,
+  pins: defaultPinSetOptions,
   sharesPartialModels: false,
   expiryCheckMs: 5_000,
   demandCheckMs: 1_000,

@@ -1,7 +1,6 @@
 /** One inference request over HTTP, with inputs made to fit the model, and what the answer says of the way it took. */
-import { HoldfastError, isErrorCode } from '../common/errors.ts'
+import { HoldfastError, isErrorCode, type Prng } from '../common/index.ts'
 import type { Datatype, TensorSignature } from '../node/ports/index.ts'
-import type { Prng } from '../placement/index.ts'
 
 export interface Answered {
   readonly servedBy: string

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { HoldfastError } from '../common/errors.ts'
+import { HoldfastError } from '../common/index.ts'
 import { ClusterKey } from '../node/net/index.ts'
 import { type SpawnedNode, type SpawnNodeOptions, spawnNode } from './spawn-node.ts'
 

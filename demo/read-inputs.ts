@@ -1,8 +1,8 @@
 /** The inputs that an ONNX file declares, read by the runtime itself. */
 import { InferenceSession } from 'onnxruntime-node'
-import { HoldfastError } from '../common/errors.ts'
+import { HoldfastError } from '../common/index.ts'
 import type { TensorSignature } from '../node/ports/index.ts'
-import { datatypeOfOrt } from '../node/runtime/datatypes.ts'
+import { datatypeOfOrt } from '../node/runtime/index.ts'
 
 /** BAD_MODEL_FILE when the runtime does not take the file. Free dimensions are -1. */
 export async function readInputs(path: string): Promise<TensorSignature[]> {

@@ -5,9 +5,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { finished } from 'node:stream/promises'
-import { HoldfastError } from '../common/errors.ts'
+import { HoldfastError } from '../common/index.ts'
 import { flagNameOf, type NodeOptions, type OptionKey } from '../node/config/index.ts'
-import { packageRoot } from '../node/system/package-root.ts'
+import { packageRoot } from '../node/system/index.ts'
 
 export interface SpawnedNode {
   readonly name: string

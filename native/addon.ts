@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { type ErrorDetails, HoldfastError, isErrorCode } from '../common/errors.ts'
+import { type ErrorDetails, HoldfastError, isErrorCode } from '../common/index.ts'
 import type {
   AccessRule,
   AdoptedBlob,

@@ -1,7 +1,7 @@
 /**
  * The native part's front door. Importing it loads nothing; the addon is loaded by the first call.
  */
-export { connectStore } from './client.ts'
+export { connectStore, NativeClient } from './client.ts'
 export { diskCrashPoints, notifyService } from './process.ts'
 export { createStore } from './store.ts'
 export type * from './types.ts'

@@ -2,7 +2,7 @@
  * An open model as programs see it: views over the shared memory, made when they are asked for. What still arrives is seen range by
  * range; no view is given over bytes that are not there.
  */
-import { HoldfastError } from '../common/errors.ts'
+import { HoldfastError } from '../common/index.ts'
 import { type Addon, type RawModel, wrapAsync, wrapSync } from './addon.ts'
 import type { OpenFile, OpenModel, Tensor, TensorInfo, WaitOptions } from './types.ts'
 

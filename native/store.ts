@@ -1,7 +1,7 @@
 /**
  * The daemon's Store and Fill over the addon: defaults, HoldfastErrors, nothing else.
  */
-import type { Sha256 } from '../common/types.ts'
+import type { Sha256 } from '../common/index.ts'
 import { loadAddon, type RawFill, type RawStore, wrapAsync, wrapSync } from './addon.ts'
 import type {
   AccessRule,

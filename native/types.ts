@@ -4,7 +4,7 @@
  * Types only. native/index.ts loads the addon and wraps it; the addon converts arguments and nothing else, and the core in
  * native/src knows nothing of Node. Failures are HoldfastError with the codes named here.
  */
-import type { Sha256 } from '../common/types.ts'
+import type { Sha256 } from '../common/index.ts'
 
 export interface StoreOptions {
   /** Unix socket that hands out read-only descriptors. Made 0660; a stale one is replaced, a live one is an error. */

@@ -4,8 +4,8 @@
  * Manifests are checked against their digest and refs against their signature. Bytes of files are not verified here: who
  * asks knows which chunk it expects and hashes it anyway.
  */
-import { HoldfastError } from '../common/errors.ts'
-import type { ModelId, Sha256 } from '../common/types.ts'
+
+import { HoldfastError, type ModelId, type Sha256 } from '../common/index.ts'
 import { checkLocations, parseLocations, sliceExtents } from './manifest/locations.ts'
 import { parseManifestOf } from './manifest/manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from './manifest/manifest-limits.ts'

@@ -10,7 +10,7 @@
  *   removed/<namespace>/<name>/<tag> the last sequence of a removed ref
  *   gc/<...>                         the lock of gc, and what it will delete
  */
-import type { ModelId, Sha256 } from '../common/types.ts'
+import type { ModelId, Sha256 } from '../common/index.ts'
 
 /** Unit of transfer, verification and resume: at most 8 MiB, cut at tensor boundaries where the format has them. */
 export interface Chunk {

@@ -3,10 +3,6 @@
  * plans with reasons out. Nothing here reads a clock, draws a number that was not passed in, or imports anything outside.
  */
 
-export * from '../common/errors.ts'
-export * from '../common/prng.ts'
-export * from '../common/rendezvous.ts'
-export type * from '../common/types.ts'
 export * from './cost/copy-gain.ts'
 export * from './cost/cost.ts'
 export * from './cost/marginal-cost.ts'

@@ -1,8 +1,8 @@
 // docs/commands.md, from the commands themselves: their help is the only place where they are explained. A test holds the two
 // equal, and another one runs the examples.
 import type { Command } from 'commander'
-import { createProgram } from '../cli/program.ts'
-import { optionKeys } from '../node/config/options.ts'
+import { createProgram } from '../cli/index.ts'
+import { optionKeys } from '../node/config/index.ts'
 
 /** Examples that no test runs, with the reason, which the test prints. */
 const notRun: Readonly<Record<string, string>> = {

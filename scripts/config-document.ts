@@ -1,6 +1,12 @@
 // docs/configuration.md, from the table of options. A test holds the two equal.
-import { formatOptionValue } from '../node/config/describe.ts'
-import { environmentNameOf, flagNameOf, type OptionRow, optionKeys, optionTable } from '../node/config/options.ts'
+import {
+  environmentNameOf,
+  flagNameOf,
+  formatOptionValue,
+  type OptionRow,
+  optionKeys,
+  optionTable,
+} from '../node/config/index.ts'
 
 const head = `# Configuration
 

@@ -1,7 +1,7 @@
 // Writes docs/errors.md from the table of errors. A test holds the two equal.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { errorTable } from '../common/errors.ts'
+import { errorTable } from '../common/index.ts'
 
 const rows = Object.entries(errorTable).map(
   ([code, { status, meaning, action }]) => `| \`${code}\` | ${status} | ${meaning} | ${action} |`,

@@ -3,9 +3,8 @@
  * events. Everything is drawn from one seed; one scenario and one seed are one run.
  */
 
-import { createPrng, type Prng } from '../common/prng.ts'
-import { defaultNodeCoreOptions, Interner } from '../core/index.ts'
-import type { NodeCoreOptions } from '../core/options.ts'
+import { createPrng, type Prng } from '../common/index.ts'
+import { defaultNodeCoreOptions, Interner, type NodeCoreOptions } from '../core/index.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { PeerGraph } from './network/connections.ts'
 import { Forming } from './network/forming.ts'

@@ -7,17 +7,21 @@ import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { HoldfastError } from '../../common/errors.ts'
-import { type InferBody, makeBody } from '../../demo/ask.ts'
-import { writeModel } from '../../demo/models/index.ts'
-import { buildMlp } from '../../demo/models/mlp.ts'
-import { readInputs } from '../../demo/read-inputs.ts'
-import { type SpawnedNode, type SpawnNodeOptions, spawnNode } from '../../demo/spawn-node.ts'
+import { createPrng, HoldfastError } from '../../common/index.ts'
+import {
+  buildMlp,
+  type InferBody,
+  makeBody,
+  readInputs,
+  type SpawnedNode,
+  type SpawnNodeOptions,
+  spawnNode,
+  writeModel,
+} from '../../demo/index.ts'
 import { ClusterKey } from '../../node/net/index.ts'
-import { deriveModel } from '../../node/runtime/derive.ts'
-import { systemClock } from '../../node/system/clock.ts'
+import { deriveModel } from '../../node/runtime/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
-import { createPrng } from '../../placement/index.ts'
 import { median } from '../statistics.ts'
 import type { LabHost, NetworkLab } from './network-lab.ts'
 import type { Served } from './origin-front.ts'

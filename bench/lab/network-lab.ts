@@ -14,8 +14,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { HoldfastError } from '../../common/errors.ts'
-import { packageRoot } from '../../node/system/package-root.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { packageRoot } from '../../node/system/index.ts'
 import { type FairLine, fairLineCommands } from './fair-line.ts'
 
 export interface LabSite {

@@ -7,14 +7,10 @@
  */
 
 import { getPriority, setPriority } from 'node:os'
-import { HoldfastError } from '../../common/errors.ts'
-import { ask } from '../../demo/ask.ts'
-import type { SpawnedNode } from '../../demo/spawn-node.ts'
-import type { Topology } from '../../sim/network/topology.ts'
-import type { Scenario } from '../../sim/scenario/scenario.ts'
-import type { TraceModel } from '../../sim/traces/trace.ts'
-import type { SimModel } from '../../sim/world/models.ts'
-import type { RequestTable } from '../../sim/world/requests.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { ask, type SpawnedNode } from '../../demo/index.ts'
+import type { RequestTable, Scenario, SimModel, Topology } from '../../sim/index.ts'
+import type { TraceModel } from '../../sim/traces/index.ts'
 import { median } from '../statistics.ts'
 import { LabCluster, type LabNode } from './lab-cluster.ts'
 import { type LabSpec, NetworkLab } from './network-lab.ts'

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { writeRandomFile } from '../random-file.ts'
 import { programPath } from './package-paths.ts'
 import type { StoreAnswer, StoreRequest } from './store-process.ts'

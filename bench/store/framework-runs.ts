@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { type MappedMemory, mappedMemoryOfAll } from './memory-maps.ts'
 import { clientsPath, cProgramsPath, packageRoot, programPath } from './package-paths.ts'
 

@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { open } from '../../clients/node/index.ts'
-import { inPlaceOptions } from '../../node/runtime/session-options.ts'
+import { inPlaceOptions } from '../../node/runtime/index.ts'
 
 export interface OnnxReadyRequest {
   readonly from: 'file' | 'store'

@@ -4,9 +4,9 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type DemoCluster, startDemoCluster } from '../../demo/demo-cluster.ts'
+import { createPrng } from '../../common/index.ts'
+import { type DemoCluster, startDemoCluster } from '../../demo/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
-import { createPrng } from '../../placement/index.ts'
 import { writeRandomFile } from '../random-file.ts'
 import type { BenchRow } from '../types.ts'
 import type { StoreBenchPlan, StoreBenchSetup } from './setup.ts'

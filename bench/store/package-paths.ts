@@ -1,6 +1,6 @@
 /** Where the files that the bench compiles and loads lie in the package. */
 import { extname, join } from 'node:path'
-import { packageRoot } from '../../node/system/package-root.ts'
+import { packageRoot } from '../../node/system/index.ts'
 
 export { packageRoot }
 export const libraryPath = join(packageRoot, 'native', 'lib')

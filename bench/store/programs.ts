@@ -1,9 +1,9 @@
-/** The C programs of clients/bench, compiled when the bench starts: what they measure is what a program in C sees. */
+/** The C programs of bench/programs, compiled when the bench starts: what they measure is what a program in C sees. */
 import { execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { cProgramsPath, libraryPath, packageRoot } from './package-paths.ts'
 
 const run = promisify(execFile)

@@ -1,7 +1,7 @@
 /** Many clients of one model: what each has of its own, and how soon the leases of a killed one are free. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { median } from '../statistics.ts'
 import type { BenchRow } from '../types.ts'
 import { mappedMemoryOfAll } from './memory-maps.ts'

@@ -3,9 +3,8 @@
  * disk alone is answered while it is read into memory, as a node answers it. Started by BenchStore; ends with it.
  */
 import { createHash } from 'node:crypto'
-import { isHoldfastError } from '../../common/errors.ts'
-import { createStore } from '../../native/index.ts'
-import type { OpenMiss, StoreOptions } from '../../native/types.ts'
+import { isHoldfastError } from '../../common/index.ts'
+import { createStore, type OpenMiss, type StoreOptions } from '../../native/index.ts'
 
 export type StoreRequest =
   /** Takes the file over, which is gone then. Leaves the model on disk alone. */

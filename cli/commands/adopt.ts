@@ -1,8 +1,8 @@
 /** `holdfast adopt`: plain files that lie in the store already become a model, without an upload. */
 import { Command } from 'commander'
-import { formatBytes } from '../../common/format-bytes.ts'
+import { formatBytes } from '../../common/index.ts'
+import { Progress } from '../../node/system/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
-import { Progress } from '../progress.ts'
 
 interface AdoptFlags {
   readonly origin?: string

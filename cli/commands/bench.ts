@@ -1,6 +1,6 @@
 /** `holdfast bench NAME`: measures, with competitors and the physical limit beside it in the same run. */
 import { Command } from 'commander'
-import { benchCatalog } from '../../bench/catalog.ts'
+import { benchCatalog } from '../../bench/index.ts'
 
 interface BenchFlags {
   readonly json?: boolean
@@ -17,7 +17,7 @@ export function benchCommand(): Command {
     .option('--tiny', 'small sizes and few repeats: shows that the bench works, not how fast anything is')
     .addHelpText('after', `\nBenches:\n${list.join('\n')}\n\nExample:\n  $ holdfast bench smoke --json | jq .results`)
     .action(async (name: string, flags: BenchFlags) => {
-      const { runBench } = await import('../../bench/run-bench.ts')
+      const { runBench } = await import('../../bench/index.ts')
       await runBench(name, { json: flags.json === true, tiny: flags.tiny === true })
     })
 }

@@ -48,7 +48,7 @@ export function configOption(): Option {
 }
 
 async function runShow(flags: ConfigFlags): Promise<void> {
-  const { describeOptions, formatOptionValue } = await import('../../node/config/describe.ts')
+  const { describeOptions, formatOptionValue } = await import('../../node/config/index.ts')
   const { readConfig } = await import('../check-config.ts')
   const loaded = readConfig(flags.config)
   const options = describeOptions(loaded)

@@ -13,7 +13,7 @@ export function demoCommand(): Command {
     .option('--model <path>', 'your own ONNX file or model folder, beside the built-in models')
     .addHelpText('after', '\nExample:\n  $ holdfast demo --model ./my-model.onnx')
     .action(async (flags: DemoFlags) => {
-      const { runDemo } = await import('../../demo/run-demo.ts')
+      const { runDemo } = await import('../../demo/index.ts')
       const ended = new AbortController()
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort())
       await runDemo({

@@ -1,6 +1,6 @@
 /** `holdfast gc`: frees what no tag of the origin needs. */
 import { Command, InvalidArgumentError } from 'commander'
-import { formatBytes } from '../../common/format-bytes.ts'
+import { formatBytes } from '../../common/index.ts'
 import type { GcResult } from '../../origin/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 

@@ -1,19 +1,7 @@
 /** `holdfast init`: cluster key, admin token and first configuration of a box in one step. */
 import { Command, InvalidArgumentError } from 'commander'
+import type { InitFlags } from '../init-node.ts'
 import { printJson } from '../print.ts'
-
-export interface InitFlags {
-  readonly dir?: string
-  readonly origin?: string
-  readonly host?: string
-  readonly join?: string[]
-  readonly clusterKeyFile?: string
-  readonly dataDir?: string
-  readonly clusterPort: number
-  readonly bulkPort: number
-  readonly httpPort: number
-  readonly json?: boolean
-}
 
 const help = `
 Makes cluster.key and admin.token (readable by you alone) and node.yaml, and says what to run next, here and on a second box.

@@ -1,9 +1,8 @@
 /** `holdfast ls`: the models of the origin. */
 import { Command } from 'commander'
-import { formatBytes } from '../../common/format-bytes.ts'
+import { formatBytes, formatTable } from '../../common/index.ts'
 import type { ListedModel, Origin } from '../../origin/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
-import { formatTable } from '../table.ts'
 
 interface LsFlags {
   readonly origin?: string
@@ -49,7 +48,7 @@ async function runLs(flags: LsFlags, command: Command): Promise<void> {
 /** One broken model must not hide the others. */
 async function describe(origin: Origin, { name, ref }: ListedModel): Promise<LsRow> {
   const { formatModelName, isDamage, manifestSizeBytes } = await import('../../origin/index.ts')
-  const { isHoldfastError } = await import('../../common/errors.ts')
+  const { isHoldfastError } = await import('../../common/index.ts')
   const model = formatModelName(name)
   if (!ref) return { model, digest: null, sequence: null, files: null, sizeBytes: null, error: 'BAD_REF' }
   const row = { model, digest: ref.manifest, sequence: ref.sequence }

@@ -1,14 +1,14 @@
 /** `holdfast node`: runs a node until SIGTERM or SIGINT. Every option of the configuration is a flag. */
 import { Command, Option } from 'commander'
-import { formatOptionValue } from '../../node/config/describe.ts'
 import {
   flagNameOf,
+  formatOptionValue,
   type OptionKey,
   type OptionRow,
   type OptionType,
   optionKeys,
   optionTable,
-} from '../../node/config/options.ts'
+} from '../../node/config/index.ts'
 
 interface NodeCommandFlags {
   readonly config?: string

@@ -1,5 +1,5 @@
 /** What `holdfast open --print-path` prints: one path per file, for programs that take paths. */
-import type { ModelPaths } from '../../node/models/model-paths.ts'
+import type { ModelPaths } from '../../node/models/index.ts'
 import { NodeClient } from '../node-client.ts'
 
 /** The model has to be open: its paths stay for as long as it is. */

@@ -1,6 +1,6 @@
 /** `holdfast open`: maps a model from the store of this machine, as a program would. */
 import { Command } from 'commander'
-import { formatBytes } from '../../common/format-bytes.ts'
+import { formatBytes } from '../../common/index.ts'
 import { urlOption } from '../node-option.ts'
 import { jsonOption } from '../origin-option.ts'
 import { formatMs, printJson, printRows } from '../print.ts'

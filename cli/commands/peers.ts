@@ -1,8 +1,7 @@
 /** `holdfast peers`: the nodes that a node knows. */
 import { Command } from 'commander'
-import { formatBytes } from '../../common/format-bytes.ts'
-import type { BanView } from '../../node/admin/index.ts'
-import type { ClusterMember } from '../../node/admin/node-views.ts'
+import { formatBytes } from '../../common/index.ts'
+import type { BanView, ClusterMember } from '../../node/admin/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { type Cell, formatMs, printJson, printRows } from '../print.ts'
 

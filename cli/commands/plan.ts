@@ -1,6 +1,6 @@
 /** `holdfast plan`: what a node would evict now, and why. */
 import { Command } from 'commander'
-import { formatBytes } from '../../common/format-bytes.ts'
+import { formatBytes } from '../../common/index.ts'
 import type { EvictionView, PlacementPlanView } from '../../node/admin/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags, tierOption } from '../node-option.ts'
 import { type Cell, formatMs, printJson, printNothing, printRows, shortId } from '../print.ts'
@@ -34,7 +34,7 @@ export function planCommand(): Command {
 }
 
 async function runPlan(flags: PlanFlags): Promise<void> {
-  const { parseBytes } = await import('../../node/config/parse-value.ts')
+  const { parseBytes } = await import('../../node/config/index.ts')
   const bytes = flags.bytes === undefined ? '' : `&bytes=${parseBytes(flags.bytes, '--bytes')}`
   const plan = await clientOf(flags).get<EvictionView & { readonly placement: PlacementPlanView }>(
     `/v1/plan?tier=${flags.tier}${bytes}`,

@@ -1,13 +1,12 @@
 /** `holdfast prefetch`: brings a model to a node before somebody asks for it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import { HoldfastError, isErrorCode } from '../../common/errors.ts'
-import { formatSeconds } from '../../common/format-bytes.ts'
+import { formatSeconds, HoldfastError, isErrorCode } from '../../common/index.ts'
 import type { PrefetchView } from '../../node/admin/index.ts'
+import { Progress } from '../../node/system/index.ts'
 import { NodeClient } from '../node-client.ts'
 import { addNodeOptions, clientOf, type NodeFlags, tierOption } from '../node-option.ts'
 import { printJson } from '../print.ts'
-import { Progress } from '../progress.ts'
 
 interface PrefetchFlags extends NodeFlags {
   readonly tier: string

@@ -1,8 +1,8 @@
 /** `holdfast push`: a file or folder becomes a model of the origin. */
 import { Command } from 'commander'
-import { formatBytes } from '../../common/format-bytes.ts'
+import { formatBytes } from '../../common/index.ts'
+import { Progress } from '../../node/system/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
-import { Progress } from '../progress.ts'
 
 interface PushFlags {
   readonly origin?: string

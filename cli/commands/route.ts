@@ -1,6 +1,6 @@
 /** `holdfast route`: where a request would run now, and why. */
 import { Command } from 'commander'
-import { formatSeconds } from '../../common/format-bytes.ts'
+import { formatSeconds } from '../../common/index.ts'
 import type { RouteDecision, RouteOption } from '../../placement/index.ts'
 import { NodeClient } from '../node-client.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'

@@ -1,7 +1,7 @@
 /** `holdfast sim capacity`: the least memory, or the fewest nodes, with which a target is met. */
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { jsonOption } from '../origin-option.ts'
 import { printJson } from '../print.ts'
 import type { ScenarioFlags } from '../simulate/read-scenario.ts'
@@ -51,9 +51,9 @@ async function runSimCapacity(file: string, flags: CapacityFlags): Promise<void>
   const { findCapacity } = await import('../simulate/find-capacity.ts')
   const { parseTarget } = await import('../simulate/target.ts')
   const { folderName, writeReport } = await import('../simulate/write-report.ts')
-  const { capacityPage, formatSize } = await import('../../sim/report/capacity-page.ts')
-  const { csvOf } = await import('../../sim/report/csv.ts')
-  const { figure } = await import('../../sim/report/figures.ts')
+  const { capacityPage, formatSize } = await import('../../sim/report/index.ts')
+  const { csvOf } = await import('../../sim/report/index.ts')
+  const { figure } = await import('../../sim/report/index.ts')
   const target = parseTarget(flags.target)
   const given = await readScenario(file, flags)
   const { name, seed } = given.scenario
@@ -82,7 +82,7 @@ async function runSimCapacity(file: string, flags: CapacityFlags): Promise<void>
   if (flags.json === true) {
     printJson({ ...table, report })
   } else {
-    const { formatTable } = await import('../table.ts')
+    const { formatTable } = await import('../../common/index.ts')
     const { format } = figure(target.figure)
     const rows = runs.map(({ size, value, isMet }) => [
       formatSize(flags.vary, size),

@@ -44,7 +44,7 @@ async function runSimCompare(files: readonly string[], flags: CompareFlags): Pro
   const { runSeeds } = await import('../simulate/run-seeds.ts')
   const { findingLines, sayFindings } = await import('../simulate/say-findings.ts')
   const { folderName, writeReport } = await import('../simulate/write-report.ts')
-  const { compareCells, compareCsv, compared, comparePage } = await import('../../sim/report/compare-page.ts')
+  const { compareCells, compareCsv, compared, comparePage } = await import('../../sim/report/index.ts')
   const { set, ...common } = flags
   const given = await Promise.all(files.map((file) => readScenario(file, common)))
   const variants = await contendersOf(given, flags)
@@ -76,7 +76,7 @@ async function runSimCompare(files: readonly string[], flags: CompareFlags): Pro
   if (flags.json === true) {
     printJson({ ...table, report })
   } else {
-    const { formatTable } = await import('../table.ts')
+    const { formatTable } = await import('../../common/index.ts')
     const { head, rows } = compareCells(contenders)
     console.log(formatTable(head, rows))
     console.log(`report: ${report}`)

@@ -1,6 +1,6 @@
 /** `holdfast sim init`: a scenario to begin with. */
 import { Command } from 'commander'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 
 const help = `
 The example explains its fields and runs in seconds.

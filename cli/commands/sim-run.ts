@@ -52,7 +52,7 @@ async function runSimRun(file: string, flags: RunFlags): Promise<void> {
   if (isQuiet) {
     printJson({ scenario: scenario.name, seed: scenario.seed, totals, findings, report, command })
   } else {
-    const { formatTable } = await import('../table.ts')
+    const { formatTable } = await import('../../common/index.ts')
     console.log(formatTable([`${scenario.name}, seed ${scenario.seed}`, ''], headlineRows(result)))
     console.log(`report: ${report}`)
   }

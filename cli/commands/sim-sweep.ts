@@ -46,7 +46,7 @@ async function runSimSweep(file: string, flags: SweepFlags): Promise<void> {
   const { runSeeds } = await import('../simulate/run-seeds.ts')
   const { findingLines, sayFindings } = await import('../simulate/say-findings.ts')
   const { folderName, writeReport } = await import('../simulate/write-report.ts')
-  const { sweepCsv, sweepPage, sweepRows, sweepTable } = await import('../../sim/report/sweep-page.ts')
+  const { sweepCsv, sweepPage, sweepRows, sweepTable } = await import('../../sim/report/index.ts')
   const given = await readScenario(file, flags)
   const { name, seed } = given.scenario
   const grid = gridOf(given, flags)
@@ -82,7 +82,7 @@ async function runSimSweep(file: string, flags: SweepFlags): Promise<void> {
   if (flags.json === true) {
     printJson({ ...table, report })
   } else {
-    const { formatTable } = await import('../table.ts')
+    const { formatTable } = await import('../../common/index.ts')
     const { head, rows } = sweepTable(cells)
     console.log(formatTable(head, rows))
     console.log(`report: ${report}`)

@@ -1,8 +1,9 @@
 /** `holdfast sim`: what a policy or a memory size would do, before anything is bought. */
 import { Command, Option } from 'commander'
-import { HoldfastError } from '../../common/errors.ts'
-import { type AnyPolicyName, evictionPolicyNames, oraclePolicyNames } from '../../placement/eviction/types.ts'
-import type { Trace } from '../../sim/traces/trace.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { type AnyPolicyName, evictionPolicyNames, oraclePolicyNames } from '../../placement/index.ts'
+import type { ReplayReport } from '../../sim/report/index.ts'
+import type { Trace } from '../../sim/traces/index.ts'
 import { jsonOption } from '../origin-option.ts'
 import { simCapacityCommand } from './sim-capacity.ts'
 import { simCompareCommand } from './sim-compare.ts'
@@ -65,11 +66,11 @@ export function simCommand(): Command {
 }
 
 async function runSimReplay(flags: ReplayFlags): Promise<void> {
-  const { runReplay } = await import('../replay/run-replays.ts')
+  const { runReplay } = await import('../../sim/traces/index.ts')
   const policies = policiesOf(flags.policies)
   const trace = await traceOf(flags)
   const capacityBytes = await capacityOf(flags.memory, trace)
-  const rows = policies.map((policy) => runReplay(policy, trace, capacityBytes))
+  const rows = policies.map((policy) => runReplay({ policy, trace, capacityBytes }, () => performance.now()))
   if (flags.report !== undefined) await writeReport(flags, flags.report, { trace, rows, capacityBytes })
   if (flags.json === true) {
     const results = rows.map(({ policy, missPercent, meanLoadDelayS, p99LoadDelayS, requestsPerS }) => ({
@@ -82,7 +83,7 @@ async function runSimReplay(flags: ReplayFlags): Promise<void> {
     console.log(JSON.stringify({ results }))
     return
   }
-  const { formatTable } = await import('../table.ts')
+  const { formatTable } = await import('../../common/index.ts')
   const cells = rows.map(({ policy, missPercent, meanLoadDelayS, p99LoadDelayS, requestsPerS }) => [
     policy,
     missPercent.toFixed(3),
@@ -98,20 +99,20 @@ async function traceOf({ requests, format, models, seed: seedText }: ReplayFlags
   if (requests === undefined) {
     if (models !== undefined)
       throw new HoldfastError('BAD_REQUEST', '--models needs --requests: generated requests have models of their own.')
-    const { createPrng } = await import('../../common/prng.ts')
-    const { generateWorkload } = await import('../../sim/traces/workload.ts')
+    const { createPrng } = await import('../../common/index.ts')
+    const { generateWorkload } = await import('../../sim/traces/index.ts')
     return generateWorkload(createPrng(seed))
   }
-  const { readTrace, traceFormats } = await import('../../sim/traces/formats/index.ts')
+  const { readTrace, traceFormats } = await import('../../sim/traces/index.ts')
   const known = traceFormats.find((name) => name === format)!
   return readTrace({ format: known, files: requests, seed, ...(models === undefined ? {} : { modelsFile: models }) })
 }
 
 async function capacityOf(memory: string, trace: Trace): Promise<number> {
-  const { sumOfSizes } = await import('../../sim/traces/trace.ts')
+  const { sumOfSizes } = await import('../../sim/traces/index.ts')
   const share = /^\d*\.?\d+$/.test(memory) ? Number(memory) : Number.NaN
   if (share > 0 && share <= 1) return share * sumOfSizes(trace.models)
-  const { parseBytes } = await import('../../node/config/parse-value.ts')
+  const { parseBytes } = await import('../../node/config/index.ts')
   const bytes = parseBytes(memory, '--memory')
   if (bytes >= 1) return bytes
   throw new HoldfastError(
@@ -123,18 +124,15 @@ async function capacityOf(memory: string, trace: Trace): Promise<number> {
 async function writeReport(
   flags: ReplayFlags,
   directory: string,
-  report: Pick<
-    Parameters<typeof import('../../sim/report/replay/report-page.ts').reportPage>[0],
-    'trace' | 'rows' | 'capacityBytes'
-  >,
+  report: Pick<ReplayReport, 'trace' | 'rows' | 'capacityBytes'>,
 ): Promise<void> {
   const { mkdir, writeFile } = await import('node:fs/promises')
   const { basename, join } = await import('node:path')
-  const { reportPage } = await import('../../sim/report/replay/report-page.ts')
+  const { reportPage } = await import('../../sim/report/index.ts')
   const file = join(directory, 'replay.html')
   const title = `Replay of ${flags.requests?.map((path) => basename(path)).join(', ') ?? `generated requests, seed ${flags.seed}`}`
   await mkdir(directory, { recursive: true })
-  await writeFile(file, reportPage({ title, ...report }))
+  await writeFile(file, reportPage({ title, ...report, nowMs: () => performance.now() }))
   process.stderr.write(`${file}\n`)
 }
 

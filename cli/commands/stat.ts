@@ -1,10 +1,8 @@
 /** `holdfast stat`: what a model of the origin consists of, and what it shares with the others there. */
 import { Command } from 'commander'
-import { formatBytes } from '../../common/format-bytes.ts'
-import type { ModelId } from '../../common/types.ts'
+import { formatBytes, formatTable, type ModelId } from '../../common/index.ts'
 import type { Manifest, ManifestSummary, Origin } from '../../origin/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
-import { formatTable } from '../table.ts'
 
 interface StatFlags {
   readonly origin?: string

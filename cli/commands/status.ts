@@ -1,8 +1,7 @@
 /** `holdfast status`: one node on one screen. */
 import { Command } from 'commander'
-import { formatBytes, formatSeconds } from '../../common/format-bytes.ts'
-import type { NodeStatus } from '../../node/admin/index.ts'
-import type { ModelView } from '../../node/admin/node-views.ts'
+import { formatBytes, formatSeconds } from '../../common/index.ts'
+import type { ModelView, NodeStatus } from '../../node/admin/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { type Cell, printJson, printRows, shortId } from '../print.ts'
 

@@ -1,12 +1,11 @@
 /** `holdfast verify`: reads what the origin, or a node's disk, has and hashes it. Exit code 1 when something is bad. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import { exitCodeOfError } from '../../common/errors.ts'
-import { formatBytes } from '../../common/format-bytes.ts'
+import { exitCodeOfError, formatBytes } from '../../common/index.ts'
 import type { ScrubView } from '../../node/admin/index.ts'
+import { Progress } from '../../node/system/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { originOption, requireOrigin } from '../origin-option.ts'
-import { Progress } from '../progress.ts'
 
 interface VerifyFlags extends NodeFlags {
   readonly origin?: string

@@ -1,10 +1,9 @@
 /** The rules between options, and the files with secrets that they name. */
 import { lstat } from 'node:fs/promises'
-import { HoldfastError } from '../../common/errors.ts'
-import { loadAdminTokens } from '../../node/admin/admin-tokens.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { loadAdminTokens } from '../../node/admin/index.ts'
 import { findingsOf, type NodeOptions } from '../../node/config/index.ts'
-import { ClusterKey } from '../../node/net/cluster-key.ts'
-import { readClusterKeys } from '../../node/net/cluster-keyring.ts'
+import { ClusterKey, readClusterKeys } from '../../node/net/index.ts'
 import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
 
 const othersMask = 0o077

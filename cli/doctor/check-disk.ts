@@ -1,8 +1,8 @@
 /** The data folder: writable, large enough, and how fast. */
 import { mkdtemp, open, rm, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { formatBytes } from '../../common/format-bytes.ts'
-import { formatBinaryBytes } from '../../node/config/describe.ts'
+import { formatBytes } from '../../common/index.ts'
+import { formatBinaryBytes } from '../../node/config/index.ts'
 import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
 
 /** Enough to pass what a disk's own cache swallows at once, little enough to take no time. */

@@ -1,9 +1,9 @@
 /** Kernel, memory, descriptors and clock: what the machine says of itself, and the judgement of it as pure functions. */
 import { readFile } from 'node:fs/promises'
 import { release } from 'node:os'
-import { formatBytes } from '../../common/format-bytes.ts'
-import { formatBinaryBytes } from '../../node/config/describe.ts'
-import { systemClock } from '../../node/system/clock.ts'
+import { formatBytes } from '../../common/index.ts'
+import { formatBinaryBytes } from '../../node/config/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
 
 /** F_SEAL_FUTURE_WRITE came with it. */

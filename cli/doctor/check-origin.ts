@@ -1,6 +1,6 @@
 /** The origin: reachable, readable with these credentials, and how fast it answers. */
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import { withoutCredentials } from '../../node/admin/status.ts'
+import { HoldfastError, isHoldfastError } from '../../common/index.ts'
+import { withoutCredentials } from '../../node/admin/index.ts'
 import { formatMs } from '../print.ts'
 import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
 

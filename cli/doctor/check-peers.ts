@@ -1,6 +1,6 @@
 /** The nodes to join: reachable, and of the same cluster. Dials them under a throw-away identity. */
-import { isHoldfastError } from '../../common/errors.ts'
-import { loadClusterKeys } from '../../node/cluster/load-cluster-key.ts'
+import { isHoldfastError } from '../../common/index.ts'
+import { loadClusterKeys } from '../../node/net/index.ts'
 import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
 
 const dialTimeoutMs = 5_000

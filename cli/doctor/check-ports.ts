@@ -7,7 +7,7 @@ import {
   type NodeOptions,
   portOfMultiaddr,
 } from '../../node/config/index.ts'
-import { nodePaths } from '../../node/system/paths.ts'
+import { nodePaths } from '../../node/system/index.ts'
 import { fail, ok, type Patient, type Verdict } from './types.ts'
 
 interface Wanted {

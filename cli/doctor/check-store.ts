@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { socketPathBytesMax } from '../../node/system/paths.ts'
+import { socketPathBytesMax } from '../../node/system/index.ts'
 import { fail, ok, type Patient, type Verdict } from './types.ts'
 
 export async function checkStore(): Promise<Verdict> {

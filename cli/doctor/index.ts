@@ -1,7 +1,7 @@
 /** Runs every check, one after another, so that none disturbs another's measurement. */
-import { isHoldfastError } from '../../common/errors.ts'
+import { isHoldfastError } from '../../common/index.ts'
 import type { NodeOptions } from '../../node/config/index.ts'
-import { nodePaths } from '../../node/system/paths.ts'
+import { nodePaths } from '../../node/system/index.ts'
 import { checkConfigRules } from './check-config-rules.ts'
 import { checkDataFolder, checkDisk } from './check-disk.ts'
 import { checkClock, checkDescriptors, checkKernel, checkMemory } from './check-machine.ts'

@@ -1,6 +1,6 @@
 /** What a check of the box says. */
 import type { NodeOptions } from '../../node/config/index.ts'
-import type { NodePaths } from '../../node/system/paths.ts'
+import type { NodePaths } from '../../node/system/index.ts'
 
 export interface Verdict {
   /** 'fail': the node would not start or not do its work. 'warn': it would, worse than it could. */

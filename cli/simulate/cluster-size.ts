@@ -1,7 +1,7 @@
 /** The same scenario with more or less memory, or with more or fewer nodes. The requests stay what they are. */
-import { HoldfastError } from '../../common/errors.ts'
-import { parseBytes } from '../../node/config/parse-value.ts'
-import { type Scenario, withValues } from '../../sim/scenario/scenario.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { parseBytes } from '../../node/config/index.ts'
+import { type Scenario, withValues } from '../../sim/index.ts'
 
 /** Of a node: a multiple of what the scenario gives it, or bytes that are the same for all. */
 export type MemorySize = { readonly factor: number } | { readonly bytes: number }

@@ -1,10 +1,7 @@
 /** The search of `holdfast sim capacity`: a grid of sizes, a run per size and seed, and the answer in words. */
-import { HoldfastError } from '../../common/errors.ts'
-import type { RunResult } from '../../sim/metrics/run-result.ts'
-import { type CapacityRun, formatSize } from '../../sim/report/capacity-page.ts'
-import { figure } from '../../sim/report/figures.ts'
-import { summaryOf } from '../../sim/report/summary.ts'
-import type { Scenario } from '../../sim/scenario/scenario.ts'
+import { HoldfastError } from '../../common/index.ts'
+import type { RunResult, Scenario } from '../../sim/index.ts'
+import { type CapacityRun, figure, formatSize, summaryOf } from '../../sim/report/index.ts'
 import { searchCapacity } from './capacity-search.ts'
 import { nodeCountOf, nodeSteps, parseMemory, withMemory, withNodes } from './cluster-size.ts'
 import { InputReader } from './read-inputs.ts'

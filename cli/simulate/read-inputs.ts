@@ -1,9 +1,7 @@
 /** The files that a scenario names: a trace, models, a table of round trips. Paths in a scenario are seen from its folder. */
 import { dirname, resolve } from 'node:path'
-import type { Scenario } from '../../sim/scenario/scenario.ts'
-import { badScenario } from '../../sim/scenario/scenario-fields.ts'
-import { readModels } from '../../sim/traces/formats/index.ts'
-import type { ScenarioInputs } from '../../sim/world/inputs.ts'
+import { badScenario, type Scenario, type ScenarioInputs } from '../../sim/index.ts'
+import { readModels } from '../../sim/traces/index.ts'
 import { readPlacedTrace } from './read-placed-trace.ts'
 import { readRttTable } from './read-rtt-table.ts'
 import { checkTraceSpan } from './trace-span.ts'

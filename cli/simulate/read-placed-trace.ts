@@ -1,10 +1,17 @@
 /** A trace with the places at which its requests arrive: a CSV may have a column `node` or `site`; other forms have none. */
-import { createPrng } from '../../common/prng.ts'
-import { columnAt, numberAt, openCsv } from '../../sim/traces/formats/csv-table.ts'
-import { readModels, readTrace, type TraceSource } from '../../sim/traces/formats/index.ts'
-import { drawnModels, givenModels } from '../../sim/traces/formats/model-places.ts'
-import { badTrace } from '../../sim/traces/formats/read-lines.ts'
-import type { PlacedTrace } from '../../sim/world/inputs.ts'
+import { createPrng } from '../../common/index.ts'
+import type { PlacedTrace } from '../../sim/index.ts'
+import {
+  badTrace,
+  columnAt,
+  drawnModels,
+  givenModels,
+  numberAt,
+  openCsv,
+  readModels,
+  readTrace,
+  type TraceSource,
+} from '../../sim/traces/index.ts'
 
 export async function readPlacedTrace(source: TraceSource): Promise<PlacedTrace> {
   const [file] = source.files

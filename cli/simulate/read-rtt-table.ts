@@ -6,9 +6,9 @@
  *
  * Of the cities those are taken whose place on the globe is known here. A pair measured in one direction counts for both.
  */
-import { type City, cities } from '../../sim/network/cities.ts'
-import { badTrace, readLines } from '../../sim/traces/formats/read-lines.ts'
-import type { RttTable } from '../../sim/world/inputs.ts'
+
+import { type City, cities, type RttTable } from '../../sim/index.ts'
+import { badTrace, readLines } from '../../sim/traces/index.ts'
 import { regionPlaces } from './region-places.ts'
 
 export type RttFormat = 'wondernetwork' | 'intercloud'

@@ -1,9 +1,8 @@
 /** A scenario file with the values of the command line put over it. The seed is always known afterwards, so that it can be printed. */
 import { readFile } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
-import type { Scenario } from '../../sim/scenario/scenario.ts'
-import { badScenario } from '../../sim/scenario/scenario-fields.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { badScenario, type Scenario } from '../../sim/index.ts'
 import { parseSets, type Values, wholeNumber } from './set-values.ts'
 
 export interface ScenarioFlags {
@@ -22,7 +21,7 @@ export interface GivenScenario {
 }
 
 export async function readScenario(file: string, flags: ScenarioFlags): Promise<GivenScenario> {
-  const { parseScenario, withValues } = await import('../../sim/scenario/scenario.ts')
+  const { parseScenario, withValues } = await import('../../sim/index.ts')
   const written = parseScenario(await parsed(file))
   return {
     file,

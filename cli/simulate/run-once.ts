@@ -1,11 +1,7 @@
 /** One run of a scenario, with a bar, and the files that tell of it. */
 
-import type { RunResult } from '../../sim/metrics/run-result.ts'
-import { decilesCsv, nodesCsv, timelineCsv } from '../../sim/report/csv.ts'
-import { type FigureName, figure } from '../../sim/report/figures.ts'
-import { runPage } from '../../sim/report/run-page.ts'
-import { runScenario } from '../../sim/run.ts'
-import type { Scenario } from '../../sim/scenario/scenario.ts'
+import { type RunResult, runScenario, type Scenario } from '../../sim/index.ts'
+import { decilesCsv, type FigureName, figure, nodesCsv, runPage, timelineCsv } from '../../sim/report/index.ts'
 import { InputReader } from './read-inputs.ts'
 import { type GivenScenario, quoted, type ScenarioFlags, typedFlags } from './read-scenario.ts'
 import { timeProgress } from './sim-progress.ts'

@@ -5,10 +5,8 @@
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { type ErrorDetails, HoldfastError, isErrorCode } from '../../common/errors.ts'
-import type { RunResult } from '../../sim/metrics/run-result.ts'
-import type { Scenario } from '../../sim/scenario/scenario.ts'
-import type { ScenarioInputs } from '../../sim/world/inputs.ts'
+import { type ErrorDetails, HoldfastError, isErrorCode } from '../../common/index.ts'
+import type { RunResult, Scenario, ScenarioInputs } from '../../sim/index.ts'
 
 export interface Run {
   readonly scenario: Scenario

@@ -1,6 +1,5 @@
 /** Every variant under every seed, on as many threads as are given; results by variant, then by seed. */
-import type { RunResult } from '../../sim/metrics/run-result.ts'
-import { type Scenario, withValues } from '../../sim/scenario/scenario.ts'
+import { type RunResult, type Scenario, withValues } from '../../sim/index.ts'
 import type { InputReader } from './read-inputs.ts'
 import { runAll } from './run-pool.ts'
 import { wholeNumber } from './set-values.ts'

@@ -1,7 +1,7 @@
 /** A thread that runs one scenario after another, as it is told, and says how far it is. */
 import { parentPort } from 'node:worker_threads'
-import { isHoldfastError } from '../../common/errors.ts'
-import { runScenario } from '../../sim/run.ts'
+import { isHoldfastError } from '../../common/index.ts'
+import { runScenario } from '../../sim/index.ts'
 import type { PoolMessage, PoolTask } from './run-pool.ts'
 
 const port = parentPort!

@@ -1,6 +1,6 @@
 /** What the checkers found, on stderr with the command that repeats it. A run with findings cannot be believed: exit code 1. */
-import { exitCodeOfError } from '../../common/errors.ts'
-import type { RunResult } from '../../sim/metrics/run-result.ts'
+import { exitCodeOfError } from '../../common/index.ts'
+import type { RunResult } from '../../sim/index.ts'
 
 /** A fault seldom comes alone, and the first ones tell most. The report has them all. */
 const linesMax = 10

@@ -1,6 +1,6 @@
 /** Values of a scenario from the command line: `node.memoryBytes=8GB`, several apart by commas. Sizes may have units. */
-import { HoldfastError } from '../../common/errors.ts'
-import { parseBytes } from '../../node/config/parse-value.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { parseBytes } from '../../node/config/index.ts'
 
 export type Values = Readonly<Record<string, unknown>>
 

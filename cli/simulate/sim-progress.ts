@@ -1,6 +1,7 @@
 /** How far a simulation is, on stderr: simulated time of one run, or runs of many. Nothing with --json. */
-import { formatSpan } from '../../sim/report/units.ts'
-import { Progress } from '../progress.ts'
+
+import { Progress } from '../../node/system/index.ts'
+import { formatSpan } from '../../sim/report/index.ts'
 
 export interface SimProgress {
   update(done: number): void

@@ -1,6 +1,6 @@
 /** The settings of a sweep, in the order in which they are reported: by policy, then nodes, then memory. */
-import { HoldfastError } from '../../common/errors.ts'
-import { type Scenario, withValues } from '../../sim/scenario/scenario.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { type Scenario, withValues } from '../../sim/index.ts'
 import { nodeCountOf, parseMemory, withMemory, withNodes } from './cluster-size.ts'
 import { policyNames } from './contenders.ts'
 import type { GivenScenario } from './read-scenario.ts'

@@ -1,6 +1,6 @@
 /** What a cluster has to reach: `meanLoadDelayMs<=50`, `hitPercent>=90`. */
-import { HoldfastError } from '../../common/errors.ts'
-import { type FigureName, figure, figureNames } from '../../sim/report/figures.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { type FigureName, figure, figureNames } from '../../sim/report/index.ts'
 
 export interface Target {
   readonly figure: FigureName

@@ -1,7 +1,6 @@
 /** Whether a trace and the time that a scenario simulates fit each other: what lies outside is not run, or not measured. */
-import type { Scenario } from '../../sim/scenario/scenario.ts'
-import { badTrace } from '../../sim/traces/formats/read-lines.ts'
-import type { Trace } from '../../sim/traces/trace.ts'
+import type { Scenario } from '../../sim/index.ts'
+import { badTrace, type Trace } from '../../sim/traces/index.ts'
 
 /** BAD_TRACE when no request would be measured. Else what a person should know, or null. */
 export function checkTraceSpan(

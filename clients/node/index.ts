@@ -9,11 +9,10 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
-import { connectStore } from '../../native/index.ts'
-import type { OpenModel, OpenOptions, StoreClient } from '../../native/types.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { connectStore, type OpenModel, type OpenOptions, type StoreClient } from '../../native/index.ts'
 
-export { type ErrorCode, HoldfastError, isHoldfastError } from '../../common/errors.ts'
+export { type ErrorCode, HoldfastError, isHoldfastError } from '../../common/index.ts'
 export type {
   ConnectOptions,
   ModelFileEntry,
@@ -25,7 +24,7 @@ export type {
   Tensor,
   TensorInfo,
   WaitOptions,
-} from '../../native/types.ts'
+} from '../../native/index.ts'
 export { connectStore as connect }
 
 /** One connection per socket, shared by all opens of the process. */

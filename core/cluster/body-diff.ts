@@ -2,7 +2,7 @@
  * What changed between two residencies, or two demands, of one node: what an index by model has to follow. Lists are sorted by
  * model, so a difference is one pass. In one simulator process it is made once and serves every ledger that takes the entry.
  */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import type { DemandBody, Entry, ResidencyBody, ResidentModel } from '../events.ts'
 import { compareIds } from './order.ts'
 

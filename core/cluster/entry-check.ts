@@ -5,19 +5,19 @@
  * checked entry is rebuilt from known fields, so that nothing else of a hostile object stays in memory. Unknown fields are
  * dropped, not refused: a newer node may say more.
  */
-import { HoldfastError } from '../../common/errors.ts'
-import type { Tier } from '../../common/types.ts'
-import type {
-  DemandBody,
-  Entry,
-  EntryBodies,
-  EntryKind,
-  PinRecord,
-  ResidencyBody,
-  StateBody,
-  SuspicionBody,
+
+import { HoldfastError, type Tier } from '../../common/index.ts'
+import {
+  type DemandBody,
+  type Entry,
+  type EntryBodies,
+  type EntryKind,
+  entryKinds,
+  type PinRecord,
+  type ResidencyBody,
+  type StateBody,
+  type SuspicionBody,
 } from '../events.ts'
-import { entryKinds } from '../events.ts'
 
 export interface EntryLimits {
   /** Characters in a node id, a zone, an address, a URL. The longest multiaddrs with a certificate hash have some 250. */

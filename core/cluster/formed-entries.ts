@@ -2,7 +2,7 @@
  * Many entries that all ledgers of one process take in one instant: a simulated cluster that knows itself from the start. What a
  * page becomes with its share of them is worked out once, entry by entry, and serves every ledger that comes with the same page.
  */
-import type { NodeId } from '../../common/types.ts'
+import type { NodeId } from '../../common/index.ts'
 import type { SealedEntry } from '../events.ts'
 import { type GossipPace, isNewsKind, roughBytes } from './gossip-pace.ts'
 import type { Interner } from './interner.ts'

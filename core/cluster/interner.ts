@@ -5,8 +5,8 @@
  * pages on which they keep what they hold alike.
  * Indices are given in order of first sight and never taken back; they are local to the process and never travel.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { NodeId } from '../../common/types.ts'
+
+import { assertInvariant, type NodeId } from '../../common/index.ts'
 import { hashText } from '../transfer/chunk-home.ts'
 import { LedgerPages } from './ledger-pages.ts'
 import { SharedModelNodes } from './model-nodes.ts'

@@ -10,7 +10,7 @@
  *   page A --entry e--> page B        remembered at A: (e, B, what changed for which models)
  */
 
-import type { ModelId, Zone } from '../../common/types.ts'
+import type { ModelId, Zone } from '../../common/index.ts'
 import { type EntryKind, entryKinds, type SealedEntry } from '../events.ts'
 import { diffEntries, type Holder, type ModelChange, toMicro } from './body-diff.ts'
 import { indexOfSorted } from './order.ts'

@@ -8,8 +8,8 @@
  * removed stay as a tombstone: a peer that still has the old entries cannot bring the node back to life, only an entry newer
  * than them can.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId, NodeId, Zone } from '../../common/types.ts'
+
+import { assertInvariant, type ModelId, type NodeId, type Zone } from '../../common/index.ts'
 import {
   type DigestItem,
   type DigestRange,

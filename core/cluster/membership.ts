@@ -6,7 +6,7 @@
  * the newest known. So it ends with any newer state, and nobody can suspect a version that does not exist yet. We ourselves
  * avoid a node that we could not reach for a while even when it refutes: others may reach it, we did not.
  */
-import type { NodeId } from '../../common/types.ts'
+import type { NodeId } from '../../common/index.ts'
 import type { Entry, SuspicionBody } from '../events.ts'
 import { compareIds, type Interner } from './interner.ts'
 import type { Ledger } from './ledger.ts'

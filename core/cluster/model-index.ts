@@ -5,8 +5,8 @@
  * Where many ledgers have begun on the same pages, one search of these serves all: then every change is followed from there on, and
  * nothing is forgotten, since what a ledger keeps of a model is no more than a reference to what others know as well.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 import type { ModelChange } from './body-diff.ts'
 import type { Interner } from './interner.ts'
 import { isEqual, type ModelNodes } from './model-nodes.ts'

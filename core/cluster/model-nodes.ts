@@ -5,7 +5,7 @@
  * same of it but for the moments in which a message is on its way: they share it, as they share pages (ledger-pages.ts). A change leads
  * from one to the next, and that step is remembered; changes in another order come to equal ones, which are found by their hash.
  */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import type { ResidentModel } from '../events.ts'
 import type { Holder, ModelChange } from './body-diff.ts'
 

@@ -2,7 +2,7 @@
  * What the pages of a ledger say of a model. A search goes through all of them, a millisecond in a cluster of a thousand; ledgers that
  * lie on the same pages, as those of a simulated cluster that knows itself from the start, search once for all of them.
  */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import type { Holder } from './body-diff.ts'
 import type { Interner } from './interner.ts'
 import type { LedgerPage } from './ledger-pages.ts'

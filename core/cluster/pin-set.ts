@@ -7,11 +7,11 @@
  * say, as with suspicions, and takes over when they fall silent. Only a change made here is announced at once; what was heard is
  * said with the next state that there is reason for, so that a pin costs one message and not one per node.
  */
-import type { NodeId } from '../../common/types.ts'
+import type { NodeId } from '../../common/index.ts'
 import type { PinRecord } from '../events.ts'
 import { compareIds } from './interner.ts'
 
-export interface PinBookOptions {
+export interface PinSetOptions {
   /** Others that say a record, from which on this node need not: three may be lost at once without harm. */
   readonly voicesMax: number
   /** Pins of the cluster, removed ones included. Each is about 150 bytes in the state entries of some nodes. */
@@ -20,19 +20,19 @@ export interface PinBookOptions {
   readonly removedKeptMs: number
 }
 
-export const defaultPinBookOptions: PinBookOptions = { voicesMax: 3, pinsMax: 256, removedKeptMs: 30 * 86_400_000 }
+export const defaultPinSetOptions: PinSetOptions = { voicesMax: 3, pinsMax: 256, removedKeptMs: 30 * 86_400_000 }
 
 /** What those who keep or show pins may ask. */
-export type PinReader = Pick<PinBook, 'all' | 'active' | 'version'>
+export type PinReader = Pick<PinSet, 'all' | 'active' | 'version'>
 
-export class PinBook {
-  private readonly options: PinBookOptions
+export class PinSet {
+  private readonly options: PinSetOptions
   private readonly records = new Map<string, PinRecord>()
   /** What others say, by their index; those without pins are not here. */
   private readonly voices = new Map<number, readonly PinRecord[]>()
   private changes = 0
 
-  constructor(options: PinBookOptions = defaultPinBookOptions) {
+  constructor(options: PinSetOptions = defaultPinSetOptions) {
     this.options = options
   }
 

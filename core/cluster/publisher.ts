@@ -6,9 +6,8 @@
  * Delays carry a jitter from the node's generator, so that nodes that started together do not speak in step. All kinds count on
  * one sequence, so that (epoch, sequence) names one entry of this node.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { Prng } from '../../common/prng.ts'
-import type { NodeId } from '../../common/types.ts'
+
+import { assertInvariant, type NodeId, type Prng } from '../../common/index.ts'
 import type { Entry, EntryBodies, EntryKind, Seal, SealedEntry } from '../events.ts'
 import { type GossipPace, roughBytes } from './gossip-pace.ts'
 import type { Ledger } from './ledger.ts'

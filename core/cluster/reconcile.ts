@@ -14,8 +14,7 @@
  *
  * A small ledger is sent as a digest at once. Sums stand in a digest of no nodes, which says nothing to a node that knows no sums.
  */
-import type { Prng } from '../../common/prng.ts'
-import type { NodeId } from '../../common/types.ts'
+import type { NodeId, Prng } from '../../common/index.ts'
 import type { DigestRange, Effect, Event, SealedEntry } from '../events.ts'
 import { compareIds } from './interner.ts'
 import { type Ledger, sumCount } from './ledger.ts'

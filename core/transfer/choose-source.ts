@@ -9,11 +9,11 @@
  * 3. The origin. For a first moment a fetch asks it for one chunk at a time: others may want the same and not know of us yet.
  */
 
-import type { RandomInt } from '../../common/types.ts'
-import { defaultRankSourcesOptions, rankSources, type SourceCandidate } from '../../placement/routing/sources.ts'
+import type { RandomInt } from '../../common/index.ts'
+import { defaultRankSourcesOptions, rankSources, type SourceCandidate } from '../../placement/index.ts'
 import { homeOf, type Member } from './chunk-home.ts'
 import type { ChunkState, Fetch } from './fetch.ts'
-import { originKey, type SourceBook, type SourceKey } from './source-stats.ts'
+import { originKey, type SourceKey, type SourceStats } from './source-stats.ts'
 
 export interface PeerSource extends Member {
   readonly rttMs: number | null
@@ -54,7 +54,7 @@ export interface ChooseSourceView {
   readonly peers: readonly PeerSource[]
   /** Other nodes might want the same and share what each took from the origin. */
   readonly mayShare: boolean
-  readonly book: SourceBook
+  readonly book: SourceStats
   readonly random: RandomInt
   readonly nowMs: number
 }

@@ -4,7 +4,7 @@
  *
  * Ids and digests are hashed once; a weight is then a few integer operations, since every step of a fetch asks for many.
  */
-export { hashText } from '../../common/rendezvous.ts'
+export { hashText } from '../../common/index.ts'
 
 export interface Member {
   readonly key: string

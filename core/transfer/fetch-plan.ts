@@ -6,9 +6,8 @@
  * are asked of others at once. When nothing is left to ask for, chunks that take too long are asked for a second time
  * elsewhere, and the first answer wins.
  */
-import { assertInvariant, type ErrorCode } from '../../common/errors.ts'
-import type { Prng } from '../../common/prng.ts'
-import type { ModelId, NodeId } from '../../common/types.ts'
+
+import { assertInvariant, type ErrorCode, type ModelId, type NodeId, type Prng } from '../../common/index.ts'
 import type { Effect, Event } from '../events.ts'
 import {
   type ChooseSourceOptions,
@@ -22,7 +21,7 @@ import {
 } from './choose-source.ts'
 import { hashText, type Member } from './chunk-home.ts'
 import { type ChunkState, Fetch } from './fetch.ts'
-import { keyOf, originKey, type SourceBook, type SourceKey, sourceOf } from './source-stats.ts'
+import { keyOf, originKey, type SourceKey, type SourceStats, sourceOf } from './source-stats.ts'
 
 export interface FetchPlanOptions extends ChooseSourceOptions {
   /** Flights of one fetch, and of all. 8 MiB each: 32 of them are what a node can hash and store at once. */
@@ -66,7 +65,7 @@ export const defaultFetchPlanOptions: FetchPlanOptions = {
 
 export interface FetchPlanPorts {
   readonly self: NodeId
-  readonly book: SourceBook
+  readonly book: SourceStats
   readonly random: Prng
   /** Peers that have the model or fetch it and may be used now, in order of ids. */
   readonly peersWith: (model: ModelId, nowMs: number) => PeerSource[]

@@ -7,8 +7,8 @@
  *
  * A chunk flies at most once per source; a chunk that is done is never wanted again.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId, RequestContext, Sha256 } from '../../common/types.ts'
+
+import { assertInvariant, type ModelId, type RequestContext, type Sha256 } from '../../common/index.ts'
 import type { FetchChunk } from '../events.ts'
 import { hashText } from './chunk-home.ts'
 import { originKey, type SourceKey } from './source-stats.ts'

@@ -2,9 +2,9 @@
  * What the fetch plan knows of each source, over all fetches: speed as it was seen, load by our own flights, pauses after a
  * failure and distrust after a wrong chunk. A source is a node id or the origin.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { NodeId } from '../../common/types.ts'
-import { defaultRankSourcesOptions as rank } from '../../placement/routing/sources.ts'
+
+import { assertInvariant, type NodeId } from '../../common/index.ts'
+import { defaultRankSourcesOptions as rank } from '../../placement/index.ts'
 import type { ChunkSource } from '../events.ts'
 
 /** A node id, or `originKey`. */
@@ -26,7 +26,7 @@ export interface SpeedEstimate {
   readonly bandwidthBytesPerS: number
 }
 
-export interface SourceBookOptions {
+export interface SourceStatsOptions {
   /** Guesses until something was measured: those of rankSources() for peers, a store far away for the origin. */
   readonly sameZone: SpeedEstimate
   readonly otherZone: SpeedEstimate
@@ -42,7 +42,7 @@ export interface SourceBookOptions {
   readonly distrustMs: number
 }
 
-export const defaultSourceBookOptions: SourceBookOptions = {
+export const defaultSourceStatsOptions: SourceStatsOptions = {
   sameZone: { latencyMs: rank.nearRttMs, bandwidthBytesPerS: rank.nearBandwidthBytesPerS },
   otherZone: { latencyMs: rank.farRttMs, bandwidthBytesPerS: rank.farBandwidthBytesPerS },
   origin: { latencyMs: 60, bandwidthBytesPerS: 50_000_000 },
@@ -64,15 +64,15 @@ interface Page {
   distrustedUntilMs: number
 }
 
-export class SourceBook {
-  private readonly options: SourceBookOptions
+export class SourceStats {
+  private readonly options: SourceStatsOptions
   private readonly pages = new Map<SourceKey, Page>()
   private lastDistrustUntilMs = Number.NEGATIVE_INFINITY
   private changes = 0
   /** By an operator, until an operator says otherwise. */
   private readonly banned = new Set<SourceKey>()
 
-  constructor(options: SourceBookOptions = defaultSourceBookOptions) {
+  constructor(options: SourceStatsOptions = defaultSourceStatsOptions) {
     this.options = options
   }
 

@@ -2,9 +2,8 @@
  * What a node believes, as the decisions of placement/ want to see it: holders, sources, members, demand. Reads only.
  */
 
-import type { ModelId, NodeId, RequestContext, SourceView, Tier } from '../../common/types.ts'
-import type { DemandEstimator } from '../../placement/demand/rate-demand.ts'
-import type { RouteHolder, RouteModel, RouteSelf, RouteView } from '../../placement/routing/route.ts'
+import type { ModelId, NodeId, RequestContext, SourceView, Tier } from '../../common/index.ts'
+import type { RateDemand, RouteHolder, RouteModel, RouteSelf, RouteView } from '../../placement/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
 import { isDraining, isSender } from '../cluster/ledger-pages.ts'
@@ -12,13 +11,13 @@ import type { Membership } from '../cluster/membership.ts'
 import type { ModelNodes } from '../cluster/model-nodes.ts'
 import type { ResidencyBody, ResidentModel, StateBody } from '../events.ts'
 import type { PeerSource } from '../transfer/choose-source.ts'
-import { originKey, type SourceBook, type SpeedEstimate } from '../transfer/source-stats.ts'
+import { originKey, type SourceStats, type SpeedEstimate } from '../transfer/source-stats.ts'
 import {
-  defaultPlacementViewerOptions,
-  PlacementViewer,
-  type PlacementViewerOptions,
+  defaultPlacementViewBuilderOptions,
+  PlacementViewBuilder,
+  type PlacementViewBuilderOptions,
 } from './placement-view-builder.ts'
-import { defaultElsewhereOptions, Elsewhere, type ElsewhereOptions } from './remote-copies.ts'
+import { defaultElsewhereOptions, type ElsewhereOptions, RemoteCopies } from './remote-copies.ts'
 import { ReplicaPlaces } from './replica-places.ts'
 import { defaultZoneDemandOptions, ZoneDemand, type ZoneDemandOptions } from './zone-demand.ts'
 
@@ -29,7 +28,7 @@ export interface ClusterViewOptions {
   readonly routeHoldersMax: number
   readonly elsewhere: ElsewhereOptions
   readonly zoneDemand: ZoneDemandOptions
-  readonly placement: PlacementViewerOptions
+  readonly placement: PlacementViewBuilderOptions
 }
 
 export const defaultClusterViewOptions: ClusterViewOptions = {
@@ -41,7 +40,7 @@ export const defaultClusterViewOptions: ClusterViewOptions = {
   routeHoldersMax: 48,
   elsewhere: defaultElsewhereOptions,
   zoneDemand: defaultZoneDemandOptions,
-  placement: defaultPlacementViewerOptions,
+  placement: defaultPlacementViewBuilderOptions,
 }
 
 /** Another node that has the model complete. */
@@ -92,13 +91,13 @@ export interface ClusterViewPorts {
   readonly interner: Interner
   readonly ledger: Ledger
   readonly membership: Membership
-  readonly book: SourceBook
-  readonly demand: DemandEstimator
+  readonly book: SourceStats
+  readonly demand: RateDemand
 }
 
 export class ClusterView {
   /** What placement decides about. */
-  readonly placement: PlacementViewer
+  readonly placement: PlacementViewBuilder
   private readonly ports: ClusterViewPorts
   private readonly options: ClusterViewOptions
   private readonly selfIndex: number
@@ -121,11 +120,11 @@ export class ClusterView {
       speedOf: (index: number) => this.speed(index),
       revision: () => this.zoneChanges + ledger.revision + book.revision + ports.membership.revision,
     }
-    this.placement = new PlacementViewer(
+    this.placement = new PlacementViewBuilder(
       {
         ...common,
         demand,
-        elsewhere: new Elsewhere({ ...common, book, disk: options.tiers.disk }, options.elsewhere),
+        elsewhere: new RemoteCopies({ ...common, book, disk: options.tiers.disk }, options.elsewhere),
         zoneDemand: new ZoneDemand(common, options.zoneDemand),
         places: new ReplicaPlaces({ ...common, ownState: () => this.state }),
       },

@@ -4,34 +4,38 @@
  * and the pins.
  */
 
-import type { ModelId } from '../../common/types.ts'
-import { type CopyView, marginalCostMs, othersLossMsPerS } from '../../placement/cost/marginal-cost.ts'
-import type { DemandEstimator } from '../../placement/demand/rate-demand.ts'
-import type { PlacementMemory } from '../../placement/replication/placement-memory.ts'
-import type {
-  CandidateModel,
-  DemandView,
-  HeldModel,
-  PinnedModel,
-  PlacementTier,
-  PlacementView,
-  RoomView,
-} from '../../placement/replication/placement-view.ts'
+import type { LocalTier, ModelId } from '../../common/index.ts'
+import {
+  type CandidateModel,
+  type CopyView,
+  type DemandView,
+  type HeldModel,
+  marginalCostMs,
+  othersLossMsPerS,
+  type PinnedModel,
+  type PlacementMemory,
+  type PlacementView,
+  type RateDemand,
+  type TierView,
+} from '../../placement/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
 import type { PinRecord } from '../events.ts'
-import type { Elsewhere } from './remote-copies.ts'
+import type { RemoteCopies } from './remote-copies.ts'
 import type { ReplicaPlaces } from './replica-places.ts'
 import type { ZoneDemand } from './zone-demand.ts'
 
-export interface PlacementViewerOptions {
+export interface PlacementViewBuilderOptions {
   /** Models asked for here that are weighed, the most wanted first: as many as a demand entry names. */
   readonly candidatesMax: number
   /** The same of models that only the rest of the zone asks for. */
   readonly zoneCandidatesMax: number
 }
 
-export const defaultPlacementViewerOptions: PlacementViewerOptions = { candidatesMax: 64, zoneCandidatesMax: 16 }
+export const defaultPlacementViewBuilderOptions: PlacementViewBuilderOptions = {
+  candidatesMax: 64,
+  zoneCandidatesMax: 16,
+}
 
 /** A copy of this node, whose worth is asked for. */
 export interface CopyFacts {
@@ -55,7 +59,7 @@ export interface CopyWorth {
 export interface LocalPlacement {
   readonly isDraining: boolean
   readonly originAllowed: boolean
-  readonly rooms: readonly RoomView[]
+  readonly rooms: readonly TierView[]
   readonly held: readonly LocalCopy[]
   /** Models on their way here. */
   readonly arriving: readonly ModelId[]
@@ -85,22 +89,25 @@ export interface LocalCopy {
   readonly isPinned: boolean
 }
 
-export interface PlacementViewerPorts {
+export interface PlacementViewBuilderPorts {
   readonly ledger: Ledger
   readonly interner: Interner
   readonly selfIndex: number
-  readonly elsewhere: Elsewhere
+  readonly elsewhere: RemoteCopies
   readonly zoneDemand: ZoneDemand
   readonly places: ReplicaPlaces
-  readonly demand: DemandEstimator
+  readonly demand: RateDemand
   isAvoided(index: number, nowMs: number): boolean
 }
 
-export class PlacementViewer {
-  private readonly ports: PlacementViewerPorts
-  private readonly options: PlacementViewerOptions
+export class PlacementViewBuilder {
+  private readonly ports: PlacementViewBuilderPorts
+  private readonly options: PlacementViewBuilderOptions
 
-  constructor(ports: PlacementViewerPorts, options: PlacementViewerOptions = defaultPlacementViewerOptions) {
+  constructor(
+    ports: PlacementViewBuilderPorts,
+    options: PlacementViewBuilderOptions = defaultPlacementViewBuilderOptions,
+  ) {
     this.ports = ports
     this.options = options
   }
@@ -263,7 +270,7 @@ export class PlacementViewer {
     const ratePerS = demand.ratePerS(model, nowMs)
     // What the policy predicts beyond the requests that arrive here first is what others send on: it is counted there already.
     const sentOnPerS = Math.max(0, (soonRatePerS ?? ratePerS) - ratePerS)
-    const isAnswerable = copy.diskMs === null && copy.elsewhere.isKeeper
+    const isAnswerable = copy.diskMs === null && copy.elsewhere.isPrimaryHolder
     return {
       ratePerS,
       soonRatePerS,
@@ -278,6 +285,6 @@ export class PlacementViewer {
   }
 }
 
-function isIn(copy: LocalCopy, tier: PlacementTier): boolean {
+function isIn(copy: LocalCopy, tier: LocalTier): boolean {
   return tier === 'memory' ? copy.memoryBytes > 0 : copy.diskBytes > 0
 }

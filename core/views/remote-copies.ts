@@ -5,10 +5,8 @@
  * that evicts often would look through all holders of all its models each time.
  */
 
-import { hashText, pairWeight } from '../../common/rendezvous.ts'
-import type { ModelId } from '../../common/types.ts'
-import { transferMs, transferMsAt } from '../../placement/cost/cost.ts'
-import type { CopiesView, ElsewhereView } from '../../placement/cost/marginal-cost.ts'
+import { hashText, type ModelId, pairWeight } from '../../common/index.ts'
+import { type CopiesView, type ElsewhereView, transferMs, transferMsAt } from '../../placement/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
 import { isDraining, isSender } from '../cluster/ledger-pages.ts'
@@ -22,7 +20,7 @@ import {
   type NodeFacts,
   rowWidth,
 } from '../cluster/node-facts.ts'
-import { originKey, type SourceBook, type SpeedEstimate } from '../transfer/source-stats.ts'
+import { originKey, type SourceStats, type SpeedEstimate } from '../transfer/source-stats.ts'
 
 export interface ElsewhereOptions {
   /** A fifth of the shortest interval of placement, and no more than gossip takes to tell of a change. */
@@ -36,7 +34,7 @@ export const defaultElsewhereOptions: ElsewhereOptions = { freshMs: 2_000, answe
 export interface ElsewherePorts {
   readonly interner: Interner
   readonly ledger: Ledger
-  readonly book: SourceBook
+  readonly book: SourceStats
   readonly selfIndex: number
   /** Of this node's own disk, which others are taken to be like. */
   readonly disk: SpeedEstimate
@@ -63,7 +61,7 @@ interface Answer {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-export class Elsewhere {
+export class RemoteCopies {
   private readonly ports: ElsewherePorts
   private readonly options: ElsewhereOptions
   private readonly answers = new Map<ModelId, Answer>()
@@ -94,9 +92,9 @@ export class Elsewhere {
     const far = noneYet()
     const modelHash = hashText(model)
     const own = pairWeight(modelHash, interner.hash(selfIndex))
-    let isKeeper = true
-    let isZoneKeeper = true
-    let isMemoryKeeper = true
+    let isPrimaryHolder = true
+    let isZonePrimary = true
+    let isMemoryPrimary = true
     const diskMs = transferMs(sizeBytes, { source: 'disk', ...this.ports.disk }) + initMs
     const facts = this.factsNow(nowMs)
     const { flags, rows } = facts
@@ -120,9 +118,9 @@ export class Elsewhere {
       else if (directMs < copies.memoryForwardMs) copies.memoryForwardMs = directMs
       // Equal weights, one in four billion: both are keepers, and nothing is lost.
       if (pairWeight(modelHash, interner.hash(index)) <= own) continue
-      isKeeper = false
-      if (isInZone) isZoneKeeper = false
-      if (!isOnDisk) isMemoryKeeper = false
+      isPrimaryHolder = false
+      if (isInZone) isZonePrimary = false
+      if (!isOnDisk) isMemoryPrimary = false
     }
     for (const index of fetchers) {
       if (!facts.isFound(index)) this.find(facts, index, nowMs)
@@ -132,7 +130,7 @@ export class Elsewhere {
     const originMs = originAllowed
       ? transferMs(sizeBytes, { source: 'origin', ...book.estimate(originKey, null) })
       : Number.POSITIVE_INFINITY
-    return { near, far, originMs, isKeeper, isZoneKeeper, isMemoryKeeper }
+    return { near, far, originMs, isPrimaryHolder, isZonePrimary, isMemoryPrimary }
   }
 
   private factsNow(nowMs: number): NodeFacts {

@@ -1,8 +1,7 @@
 /** Which nodes keep each pinned model, as this node sees the cluster. Computed again only when the nodes that count have changed. */
 
-import type { NodeId } from '../../common/types.ts'
-import type { PlacementMemory } from '../../placement/replication/placement-memory.ts'
-import { chooseReplicas, type ReplicaNode } from '../../placement/replication/replicas.ts'
+import type { NodeId } from '../../common/index.ts'
+import { chooseReplicas, type PlacementMemory, type ReplicaNode } from '../../placement/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
 import type { PinRecord, StateBody } from '../events.ts'

@@ -3,8 +3,8 @@
  *
  * In a zone of more than `nodesMax` nodes as many are looked at, the same ones by all that ask, and their sum stands for all.
  */
-import { hashText, pairWeight } from '../../common/rendezvous.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { hashText, type ModelId, pairWeight } from '../../common/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
 

@@ -21,9 +21,9 @@ constexpr size_t kDigestBytesMax = 128;
 constexpr std::string_view kDigestPrefix = "sha256:";
 constexpr std::string_view kDefaultTag = ":latest";
 
-class StoreTableImpl final : public StoreTable {
+class StoreTableImpl final : public Catalog {
  public:
-  void AddArriving(const Digest& digest, std::shared_ptr<Segment> segment, std::shared_ptr<ReadyBoard> ready) override {
+  void AddArriving(const Digest& digest, std::shared_ptr<Segment> segment, std::shared_ptr<ReadyBitmap> ready) override {
     MutexLock lock(&mutex_);
     slots_.try_emplace(digest, std::make_shared<Slot>(Slot{{std::move(segment), std::move(ready)}, 0}));
   }
@@ -279,6 +279,6 @@ std::string WithTag(std::string_view name) {
   return text;
 }
 
-std::unique_ptr<StoreTable> StoreTable::Create() { return std::make_unique<StoreTableImpl>(); }
+std::unique_ptr<Catalog> Catalog::Create() { return std::make_unique<StoreTableImpl>(); }
 
 }  // namespace holdfast

@@ -41,13 +41,13 @@ struct LeaseInfo {
   std::string tenant;
 };
 
-class ReadyBoard;
+class ReadyBitmap;
 
 // One blob of an opened model.
 struct GrantedBlob {
   std::shared_ptr<Segment> segment;
   // Null when the segment is complete.
-  std::shared_ptr<ReadyBoard> ready;
+  std::shared_ptr<ReadyBitmap> ready;
 };
 
 // An opened model. Its segments stay in memory until ReleaseLease(info.id).
@@ -68,13 +68,13 @@ struct SegmentState {
 // `namespace/name` is `namespace/name:latest`.
 std::string WithTag(std::string_view name);
 
-class StoreTable {
+class Catalog {
  public:
-  static std::unique_ptr<StoreTable> Create();
-  virtual ~StoreTable() = default;
+  static std::unique_ptr<Catalog> Create();
+  virtual ~Catalog() = default;
 
   // A blob on its way into memory, which may be opened by those who can wait. Nothing happens when the blob is there or arrives already.
-  virtual void AddArriving(const Digest& digest, std::shared_ptr<Segment> segment, std::shared_ptr<ReadyBoard> ready) = 0;
+  virtual void AddArriving(const Digest& digest, std::shared_ptr<Segment> segment, std::shared_ptr<ReadyBitmap> ready) = 0;
   // It will not come: leases on it stay, and see the failure on the board.
   virtual void RemoveArriving(const Digest& digest, const std::shared_ptr<Segment>& segment) = 0;
   // A sealed segment; the end of its arriving, if it was added so.

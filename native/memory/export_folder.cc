@@ -132,7 +132,7 @@ void ExportFolder::Remove(const Digest& digest, int fd) {
   if (mine.st_dev == named.st_dev && mine.st_ino == named.st_ino) unlink(path.c_str());
 }
 
-void ExportFolder::ShowModels(const StoreTable& table) {
+void ExportFolder::ShowModels(const Catalog& table) {
   MutexLock lock(&mutex_);
   if (closed_) return;
   std::map<std::string, std::shared_ptr<const Model>> models;
@@ -165,7 +165,7 @@ void ExportFolder::ShowModels(const StoreTable& table) {
   }
 }
 
-std::string ExportFolder::PathOf(const std::string& model, const StoreTable& table) {
+std::string ExportFolder::PathOf(const std::string& model, const Catalog& table) {
   ShowModels(table);
   MutexLock lock(&mutex_);
   return shown_models_.contains(model) ? path_ + "/digests/" + model : std::string();

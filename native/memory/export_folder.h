@@ -39,9 +39,9 @@ class ExportFolder {
   void Remove(const Digest& digest, int fd);
 
   // Makes the trees those of the models that are complete now.
-  void ShowModels(const StoreTable& table);
+  void ShowModels(const Catalog& table);
   // The folder of a model, as it is now; empty when it is not complete in memory.
-  std::string PathOf(const std::string& model, const StoreTable& table);
+  std::string PathOf(const std::string& model, const Catalog& table);
 
   // Removes all and takes nothing more. Who has mapped or opened a file keeps it.
   void Close();

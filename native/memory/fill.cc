@@ -313,7 +313,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   const BlobSpec spec_;
   std::vector<uint64_t> offsets_;
   std::shared_ptr<Segment> segment_;
-  std::shared_ptr<ReadyBoard> ready_;
+  std::shared_ptr<ReadyBitmap> ready_;
   std::unique_ptr<PartialBlob> partial_;
   const bool present_;
   ThreadPool* const pool_;

@@ -29,13 +29,13 @@ struct BlobSpec {
 // BAD_REQUEST unless the chunks are non-empty and sum to the size of the blob.
 Status ValidateBlobSpec(const BlobSpec& spec);
 
-class ReadyBoard;
+class ReadyBitmap;
 
 // What a fill writes to. At least one of segment and partial; `present` instead when the blob needs no bytes.
 struct FillTargets {
   std::shared_ptr<Segment> segment;
   // Tells clients that have the arriving segment open; may be null.
-  std::shared_ptr<ReadyBoard> ready;
+  std::shared_ptr<ReadyBitmap> ready;
   std::unique_ptr<PartialBlob> partial;
   bool present = false;
 };

@@ -31,7 +31,7 @@ struct Promoter::Read {
   std::unique_ptr<BlobReader> blob;
   std::shared_ptr<Segment> segment;
   // Null for an empty blob.
-  std::shared_ptr<ReadyBoard> ready;
+  std::shared_ptr<ReadyBitmap> ready;
   std::atomic<uint64_t> next_bytes = 0;
   std::atomic<int> readers = 0;
   std::atomic<bool> failed = false;
@@ -80,7 +80,7 @@ Status Promoter::Begin(const Digest& digest, Read* read) {
   if (!status.ok() || read->size_bytes == 0) return status;
   std::vector<uint64_t> ends;
   for (uint64_t at = 0; at < read->size_bytes; at += kSliceBytes) ends.push_back(std::min(at + kSliceBytes, read->size_bytes));
-  status = ReadyBoard::Create("holdfast-ready:" + digest.ToHex(), ends, &read->ready);
+  status = ReadyBitmap::Create("holdfast-ready:" + digest.ToHex(), ends, &read->ready);
   if (status.ok()) table_->AddArriving(digest, read->segment, read->ready);
   return status;
 }

@@ -24,7 +24,7 @@ class Promoter {
   using Done = std::function<void(Status)>;
 
   // `folder`: where segments are exported; null when they are not.
-  Promoter(std::shared_ptr<DiskTier> disk, std::shared_ptr<MemoryBudget> budget, std::shared_ptr<ExportFolder> folder, StoreTable* table,
+  Promoter(std::shared_ptr<DiskTier> disk, std::shared_ptr<MemoryBudget> budget, std::shared_ptr<ExportFolder> folder, Catalog* table,
            ThreadPool* pool)
       : disk_(std::move(disk)), budget_(std::move(budget)), folder_(std::move(folder)), table_(table), pool_(pool) {}
 
@@ -44,7 +44,7 @@ class Promoter {
   const std::shared_ptr<DiskTier> disk_;
   const std::shared_ptr<MemoryBudget> budget_;
   const std::shared_ptr<ExportFolder> folder_;
-  StoreTable* const table_;
+  Catalog* const table_;
   ThreadPool* const pool_;
   Mutex mutex_;
   // Who waits for each running read.

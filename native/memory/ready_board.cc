@@ -19,7 +19,7 @@
 
 namespace holdfast {
 
-Status ReadyBoard::Create(const std::string& label, const std::vector<uint64_t>& ends, std::shared_ptr<ReadyBoard>* board) {
+Status ReadyBitmap::Create(const std::string& label, const std::vector<uint64_t>& ends, std::shared_ptr<ReadyBitmap>* board) {
   const size_t map_bytes = ReadyBytes(ends.size());
   UniqueFd fd(memfd_create(label.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid() || fchmod(fd.get(), 0400) != 0) return Status::Errno(code::kSystem, "memfd of a ready page", errno);
@@ -39,7 +39,7 @@ Status ReadyBoard::Create(const std::string& label, const std::vector<uint64_t>&
     munmap(map, map_bytes);
     return Status::Errno(code::kSystem, "sealing of a ready page", error);
   }
-  std::shared_ptr<ReadyBoard> made(new ReadyBoard(std::move(read_only), bytes, map_bytes));
+  std::shared_ptr<ReadyBitmap> made(new ReadyBitmap(std::move(read_only), bytes, map_bytes));
   std::memcpy(made->header().magic, kReadyMagic, sizeof made->header().magic);
   made->header().size_bytes = ends.back();
   made->header().chunk_count = ends.size();
@@ -48,20 +48,20 @@ Status ReadyBoard::Create(const std::string& label, const std::vector<uint64_t>&
   return Status();
 }
 
-ReadyBoard::~ReadyBoard() { munmap(map_, map_bytes_); }
+ReadyBitmap::~ReadyBitmap() { munmap(map_, map_bytes_); }
 
-void ReadyBoard::MarkReady(uint32_t chunk) {
+void ReadyBitmap::MarkReady(uint32_t chunk) {
   auto* words = reinterpret_cast<std::atomic<uint32_t>*>(map_ + sizeof(ReadyHeader) + header().chunk_count * sizeof(uint64_t));
   words[chunk / 32].fetch_or(uint32_t{1} << (chunk % 32), std::memory_order_release);
   Announce();
 }
 
-void ReadyBoard::Complete() {
+void ReadyBitmap::Complete() {
   header().state.store(kComplete, std::memory_order_release);
   Announce();
 }
 
-void ReadyBoard::Fail(const Status& status) {
+void ReadyBitmap::Fail(const Status& status) {
   ReadyHeader& page = header();
   std::memcpy(page.code, status.code().data(), std::min(status.code().size(), sizeof page.code - 1));
   std::memcpy(page.message, status.message().data(), std::min(status.message().size(), sizeof page.message - 1));
@@ -69,7 +69,7 @@ void ReadyBoard::Fail(const Status& status) {
   Announce();
 }
 
-void ReadyBoard::Announce() {
+void ReadyBitmap::Announce() {
   header().sequence.fetch_add(1, std::memory_order_release);
   // Nobody can write down here that he waits: clients only read. A call without waiters costs less than a microsecond.
   (void)syscall(SYS_futex, &header().sequence, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);

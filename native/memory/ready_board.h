@@ -13,13 +13,13 @@
 
 namespace holdfast {
 
-class ReadyBoard {
+class ReadyBitmap {
  public:
   // `ends`: where each chunk ends; rising, not empty. `label` shows up in /proc/*/maps.
-  static Status Create(const std::string& label, const std::vector<uint64_t>& ends, std::shared_ptr<ReadyBoard>* board);
-  ~ReadyBoard();
-  ReadyBoard(const ReadyBoard&) = delete;
-  ReadyBoard& operator=(const ReadyBoard&) = delete;
+  static Status Create(const std::string& label, const std::vector<uint64_t>& ends, std::shared_ptr<ReadyBitmap>* board);
+  ~ReadyBitmap();
+  ReadyBitmap(const ReadyBitmap&) = delete;
+  ReadyBitmap& operator=(const ReadyBitmap&) = delete;
 
   // The chunk's bytes are in the segment. From any thread.
   void MarkReady(uint32_t chunk);
@@ -31,7 +31,7 @@ class ReadyBoard {
   int read_only_fd() const { return fd_.get(); }
 
  private:
-  ReadyBoard(UniqueFd fd, uint8_t* map, size_t map_bytes) : fd_(std::move(fd)), map_(map), map_bytes_(map_bytes) {}
+  ReadyBitmap(UniqueFd fd, uint8_t* map, size_t map_bytes) : fd_(std::move(fd)), map_(map), map_bytes_(map_bytes) {}
 
   ReadyHeader& header() { return *reinterpret_cast<ReadyHeader*>(map_); }
   void Announce();

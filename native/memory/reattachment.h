@@ -18,7 +18,7 @@ namespace holdfast {
 
 class Adoption {
  public:
-  Adoption(std::shared_ptr<MemoryBudget> budget, StoreTable* table, ThreadPool* pool)
+  Adoption(std::shared_ptr<MemoryBudget> budget, Catalog* table, ThreadPool* pool)
       : budget_(std::move(budget)), table_(table), pool_(pool) {}
 
   // As Store::Adopt.
@@ -35,7 +35,7 @@ class Adoption {
   Status Check(Candidate* candidate) const;
 
   const std::shared_ptr<MemoryBudget> budget_;
-  StoreTable* const table_;
+  Catalog* const table_;
   ThreadPool* const pool_;
 };
 

@@ -37,7 +37,7 @@ int ThreadCount(int asked) {
 }
 
 struct Shared {
-  std::unique_ptr<StoreTable> table = StoreTable::Create();
+  std::unique_ptr<Catalog> table = Catalog::Create();
   Mutex mutex;
   // Null until the fill is made.
   std::unordered_map<Digest, std::weak_ptr<Fill>, DigestHash> filling GUARDED_BY(mutex);
@@ -77,7 +77,7 @@ class StoreImpl final : public Store {
 
   ThreadPool* pool() override { return pool_.get(); }
   Server* server() override { return server_.get(); }
-  StoreTable* table() override { return shared_->table.get(); }
+  Catalog* table() override { return shared_->table.get(); }
 
   Status BeginFill(BlobSpec spec, bool memory, bool disk, std::shared_ptr<Fill>* fill) override {
     Status status = ValidateBlobSpec(spec);
@@ -297,7 +297,7 @@ class StoreImpl final : public Store {
       if (status.ok()) {
         status = Segment::CreateFor(spec.digest, spec.size_bytes, std::move(reservation), export_, &targets->segment);
       }
-      if (status.ok() && spec.size_bytes > 0) status = MakeReadyBoard(spec, &targets->ready);
+      if (status.ok() && spec.size_bytes > 0) status = MakeReadyBitmap(spec, &targets->ready);
       if (!status.ok()) return status;
     }
     if (to_disk) {
@@ -309,12 +309,12 @@ class StoreImpl final : public Store {
     return Status();
   }
 
-  static Status MakeReadyBoard(const BlobSpec& spec, std::shared_ptr<ReadyBoard>* ready) {
+  static Status MakeReadyBitmap(const BlobSpec& spec, std::shared_ptr<ReadyBitmap>* ready) {
     std::vector<uint64_t> ends;
     ends.reserve(spec.chunks.size());
     uint64_t end_bytes = 0;
     for (const ChunkSpec& chunk : spec.chunks) ends.push_back(end_bytes += chunk.size_bytes);
-    return ReadyBoard::Create("holdfast-ready:" + spec.digest.ToHex(), ends, ready);
+    return ReadyBitmap::Create("holdfast-ready:" + spec.digest.ToHex(), ends, ready);
   }
 
   // One thread at a time ends the others: the process may exit while a Close runs.

@@ -66,7 +66,7 @@ class Store {
   // Calls that may wait (marked so) belong on a thread of this pool.
   virtual ThreadPool* pool() = 0;
   virtual Server* server() = 0;
-  virtual StoreTable* table() = 0;
+  virtual Catalog* table() = 0;
 
   // BAD_REQUEST while another fill of the same blob is open.
   virtual Status BeginFill(BlobSpec spec, bool memory, bool disk, std::shared_ptr<Fill>* fill) = 0;

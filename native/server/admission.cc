@@ -15,7 +15,7 @@ bool Admission::Admit(Connection* connection) const {
   return connection->rule != nullptr;
 }
 
-bool Admission::MayOpen(const Connection& connection, std::string_view name, const StoreTable& table) {
+bool Admission::MayOpen(const Connection& connection, std::string_view name, const Catalog& table) {
   if (connection.rule == nullptr) return false;
   const AccessRule& rule = *connection.rule;
   if (AccessPolicy::MayOpenAll(rule)) return true;

@@ -12,9 +12,9 @@
 namespace holdfast {
 
 // Of one thread. Whoever tells the listener of anything else tells it of these first: they happened before.
-class LeaseNews {
+class LeaseEvents {
  public:
-  explicit LeaseNews(StoreListener* listener) : listener_(listener) {}
+  explicit LeaseEvents(StoreListener* listener) : listener_(listener) {}
 
   bool empty() const { return untold_.empty(); }
 

@@ -44,7 +44,7 @@ constexpr int kStalledMs = 10;
 
 class ServerImpl final : public Server {
  public:
-  ServerImpl(const ServerOptions& options, StoreTable* table, StoreListener* listener)
+  ServerImpl(const ServerOptions& options, Catalog* table, StoreListener* listener)
       : options_(options), table_(table), listener_(listener), news_(listener), admission_(options.own_token) {}
 
   ~ServerImpl() override { Stop(); }
@@ -146,7 +146,7 @@ class ServerImpl final : public Server {
   void Run() {
     epoll_event events[kEventsPerTurn];
     while (!stopping_) {
-      const int patience_ms = !news_.empty() ? LeaseNews::kUntoldMs : !stalled_.empty() ? kStalledMs : -1;
+      const int patience_ms = !news_.empty() ? LeaseEvents::kUntoldMs : !stalled_.empty() ? kStalledMs : -1;
       const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, patience_ms);
       // What this process said before a frame came is done before the frame: rules that have changed hold for it.
       RunCommands();
@@ -452,7 +452,7 @@ class ServerImpl final : public Server {
   }
 
   const ServerOptions options_;
-  StoreTable* const table_;
+  Catalog* const table_;
   StoreListener* const listener_;
   UniqueFd listen_;
   UniqueFd epoll_;
@@ -468,7 +468,7 @@ class ServerImpl final : public Server {
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
   uint64_t last_connection_ = kWakeKey;
   std::vector<uint64_t> stalled_;
-  LeaseNews news_;
+  LeaseEvents news_;
   std::vector<uint8_t> buffer_;
   // What came with the frame in buffer_.
   std::vector<UniqueFd> fds_;
@@ -483,7 +483,7 @@ class ServerImpl final : public Server {
 
 }  // namespace
 
-Status Server::Start(const ServerOptions& options, StoreTable* table, StoreListener* listener,
+Status Server::Start(const ServerOptions& options, Catalog* table, StoreListener* listener,
                      std::unique_ptr<Server>* server) {
   auto started = std::make_unique<ServerImpl>(options, table, listener);
   Status status = started->Init();

@@ -67,7 +67,7 @@ class Server {
  public:
   // Makes the socket, 0660, in place of a stale one. BAD_CONFIG when another process listens there or the path is too long.
   // `table` and `listener` outlive the server.
-  static Status Start(const ServerOptions& options, StoreTable* table, StoreListener* listener,
+  static Status Start(const ServerOptions& options, Catalog* table, StoreListener* listener,
                       std::unique_ptr<Server>* server);
   virtual ~Server() = default;
 

@@ -283,7 +283,7 @@ TEST(FilesAreImportedVerifiedAndDropped) {
 TEST(CatalogEntriesThatContradictThemselvesAreRefused) {
   StoreFixture fixture;
   const Digest digest = fixture.Add(Bytes(10, 1));
-  StoreTable* table = fixture.store->table();
+  Catalog* table = fixture.store->table();
   CHECK_CODE(table->Publish({"m", {{"a", digest, 10, 0}, {"b", digest, 11, 0}}, {}}, {}), code::kBadRequest);
   CHECK_CODE(table->Publish({"m", {{"", digest, 10, 0}}, {}}, {}), code::kBadRequest);
   CHECK_CODE(table->Publish({"", {}, {}}, {}), code::kBadRequest);

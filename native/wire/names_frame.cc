@@ -4,7 +4,7 @@
 
 namespace holdfast {
 
-std::string NamesFrame(uint32_t request, const AccessRule& rule, const std::string& after, const StoreTable& table) {
+std::string NamesFrame(uint32_t request, const AccessRule& rule, const std::string& after, const Catalog& table) {
   FrameWriter writer(FrameType::kNames, request);
   const size_t count_at = writer.size();
   writer.U32(0);

@@ -1,7 +1,6 @@
 /** The tiers of this node, as operators and placement/ name them: 'memory' is ready to serve, whatever that takes. */
 import type { Manifest } from '../../origin/index.ts'
-import type { ModelCache } from '../models/model-cache.ts'
-import type { ModelTable } from '../models/model-table.ts'
+import type { ModelCache, ModelTable } from '../models/index.ts'
 import type { AdminCache } from './ports.ts'
 
 export interface AdminCachePorts {

@@ -3,8 +3,8 @@
  * A token is compared with all of them in a time that depends on neither: hashes of one length, and no early end.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { HoldfastError } from '../../common/errors.ts'
-import { readSecretFile } from '../system/secret-file.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { readSecretFile } from '../system/index.ts'
 
 /** Enough for a token per operator; more is some other file. */
 export const adminTokensMax = 64

@@ -2,10 +2,10 @@
  * Nodes that an operator shut out of this one: no connection of any protocol, in or out, over restarts. A ban is of this node
  * alone; nobody can make others ban. To be rid of a stranger that has the cluster key, rotate the key.
  */
-import { HoldfastError } from '../../common/errors.ts'
-import type { NodeId } from '../../common/types.ts'
+
+import { HoldfastError, type NodeId } from '../../common/index.ts'
 import type { StateStore } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
+import type { Clock } from '../system/index.ts'
 
 export interface BanListPorts {
   readonly self: NodeId

@@ -1,8 +1,7 @@
 /** What one tier would give up now, and why: the policy's own plan and the parts of its scores. Nothing is evicted. */
 
-import type { ModelId } from '../../common/types.ts'
+import type { LocalTier, ModelId } from '../../common/index.ts'
 import type { EvictionPolicy, EvictionReason } from '../../placement/index.ts'
-import type { WantedTier } from './ports.ts'
 
 export interface EvictionViewPorts {
   readonly policy: Pick<EvictionPolicy, 'name' | 'planEviction' | 'score'>
@@ -17,7 +16,7 @@ export interface EvictionViewPorts {
 }
 
 export interface EvictionView {
-  readonly tier: WantedTier
+  readonly tier: LocalTier
   readonly policy: string
   readonly usedBytes: number
   readonly limitBytes: number
@@ -41,7 +40,7 @@ export interface EvictionViewModel {
 }
 
 /** In the order of going; those that stay follow, the least wanted first. */
-export function evictionView(tier: WantedTier, ports: EvictionViewPorts, neededBytes: number | null): EvictionView {
+export function evictionView(tier: LocalTier, ports: EvictionViewPorts, neededBytes: number | null): EvictionView {
   const nowMs = ports.nowMs()
   const freeBytes = ports.limitBytes() - ports.usedBytes()
   const plan = ports.policy.planEviction({

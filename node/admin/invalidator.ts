@@ -7,11 +7,10 @@
  *   answer    JSON {"model": digest, "sequence": n}
  */
 
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ModelId, NodeId } from '../../common/types.ts'
+import { HoldfastError, isHoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
 import { encodeRef, formatModelName, type ModelName, parseModelName } from '../../origin/index.ts'
 import type { AbortOptions } from '../ports/index.ts'
-import type { Log } from '../system/log.ts'
+import type { Log } from '../system/index.ts'
 import type { AdminDirectory } from './ports.ts'
 
 export interface InvalidatorPorts {

@@ -4,15 +4,13 @@
  * model that is missing is fetched, at the start and whenever a look shows it.
  */
 
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+import { HoldfastError, type LocalTier, type ModelId } from '../../common/index.ts'
 import { formatDigest, formatModelName, type ModelReference, parseModelReference } from '../../origin/index.ts'
 import type { StateStore } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
-import { type AdminCache, type AdminDirectory, resolveReference, type WantedTier } from './ports.ts'
+import type { Clock, Log } from '../system/index.ts'
+import { type AdminCache, type AdminDirectory, resolveReference } from './ports.ts'
 
-export interface PinBoardPorts {
+export interface NodePinsPorts {
   readonly directory: Pick<AdminDirectory, 'resolve' | 'resolveDigest'>
   readonly cache: Pick<AdminCache, 'isHeld' | 'bring'>
   readonly state: StateStore
@@ -20,18 +18,18 @@ export interface PinBoardPorts {
   readonly log: Log
 }
 
-export interface PinBoardOptions {
+export interface NodePinsOptions {
   /** How often pins are looked up and missing models brought back. */
   readonly checkMs: number
   /** Each one is looked up at every check. */
   readonly pinsMax: number
 }
 
-export const defaultPinBoardOptions: PinBoardOptions = { checkMs: 15_000, pinsMax: 1024 }
+export const defaultNodePinsOptions: NodePinsOptions = { checkMs: 15_000, pinsMax: 1024 }
 
 export interface PinView {
   readonly name: string
-  readonly tier: WantedTier
+  readonly tier: LocalTier
   /** The revision that is protected; null until the name could be resolved. */
   readonly model: ModelId | null
   readonly state: 'held' | 'missing' | 'bringing'
@@ -41,7 +39,7 @@ export interface PinView {
 
 interface Pin {
   readonly reference: ModelReference
-  readonly tier: WantedTier
+  readonly tier: LocalTier
   model: ModelId | null
   isBringing: boolean
   error: string | null
@@ -50,22 +48,22 @@ interface Pin {
 const keyPrefix = 'pin/'
 const context = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY }
 
-export class PinBoard {
-  private readonly ports: PinBoardPorts
-  private readonly options: PinBoardOptions
+export class NodePins {
+  private readonly ports: NodePinsPorts
+  private readonly options: NodePinsOptions
   private readonly pins = new Map<string, Pin>()
   private stopTimer: (() => void) | null = null
 
-  constructor(ports: PinBoardPorts, options: Partial<PinBoardOptions> = {}) {
+  constructor(ports: NodePinsPorts, options: Partial<NodePinsOptions> = {}) {
     this.ports = ports
-    this.options = { ...defaultPinBoardOptions, ...options }
+    this.options = { ...defaultNodePinsOptions, ...options }
   }
 
   /** Reads the pins, so that nothing pinned is evicted from then on. Bringing begins with start(). */
   async load(): Promise<void> {
     for await (const [key, value] of this.ports.state.entries(keyPrefix)) {
       const name = key.slice(keyPrefix.length)
-      const { tier, model } = value as { tier: WantedTier; model: ModelId | null }
+      const { tier, model } = value as { tier: LocalTier; model: ModelId | null }
       const reference = parseModelReference(name)
       this.pins.set(name, { reference, tier, model, isBringing: false, error: null })
     }
@@ -81,7 +79,7 @@ export class PinBoard {
     this.stopTimer = null
   }
 
-  isPinned(model: ModelId, tier: WantedTier): boolean {
+  isPinned(model: ModelId, tier: LocalTier): boolean {
     for (const pin of this.pins.values()) {
       if (pin.model === model && (tier === 'disk' || pin.tier === 'memory')) return true
     }
@@ -89,7 +87,7 @@ export class PinBoard {
   }
 
   /** UNKNOWN_MODEL for a name that nobody knows. The model comes in the background. */
-  async pin(reference: ModelReference, tier: WantedTier): Promise<PinView> {
+  async pin(reference: ModelReference, tier: LocalTier): Promise<PinView> {
     const name = textOf(reference)
     if (!this.pins.has(name) && this.pins.size >= this.options.pinsMax) {
       throw new HoldfastError('OVERLOADED', `${this.pins.size} models are pinned, which is the most; unpin some.`)

@@ -1,13 +1,10 @@
 /** The node as people see it: members of the cluster and models with their holders, as plain data for HTTP and the command line. */
 
-import type { ModelId, NodeId, Tier, Zone } from '../../common/types.ts'
+import type { ModelId, NodeId, Tier, Zone } from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
 import { manifestSizeBytes } from '../../origin/index.ts'
-import type { Loading } from '../models/load-progress.ts'
-import type { ModelCache } from '../models/model-cache.ts'
-import type { ModelDirectory } from '../models/model-directory.ts'
-import type { ModelTable } from '../models/model-table.ts'
-import type { Clock } from '../system/clock.ts'
+import type { Loading, ModelCache, ModelDirectory, ModelTable } from '../models/index.ts'
+import type { Clock } from '../system/index.ts'
 
 export interface ClusterMember {
   readonly node: NodeId

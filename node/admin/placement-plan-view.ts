@@ -1,6 +1,6 @@
 /** What placement would do on this node now, for people: every decision with its reason and what its sum is made of. */
 
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import type { PlacementDecision } from '../../placement/index.ts'
 
 export interface PlacementPlanView {

@@ -1,11 +1,8 @@
 /** What the admin interface needs of the node. Narrow, so that its parts are tested without one. */
 
-import type { ModelId, NodeId, RequestContext, Source } from '../../common/types.ts'
+import type { LocalTier, ModelId, NodeId, RequestContext, Source } from '../../common/index.ts'
 import type { ModelName, ModelReference, Ref } from '../../origin/index.ts'
-import type { ResolvedModel } from '../models/model-directory.ts'
-
-/** The tiers in which an operator may want a model. 'memory': ready to serve, whatever that takes. */
-export type WantedTier = 'memory' | 'disk'
+import type { ResolvedModel } from '../models/index.ts'
 
 /** Names and what they mean. */
 export interface AdminDirectory {
@@ -22,14 +19,14 @@ export interface AdminDirectory {
 /** The tiers of this node. */
 export interface AdminCache {
   /** It is complete there, in the form in which it is used: for a model that runs, 'memory' is the runtime's. */
-  isHeld(model: ModelId, tier: WantedTier): boolean
+  isHeld(model: ModelId, tier: LocalTier): boolean
   /** Anything of it is there. */
-  occupies(model: ModelId, tier: WantedTier): boolean
-  bring(resolved: ResolvedModel, tier: WantedTier, context: RequestContext): Promise<Source>
+  occupies(model: ModelId, tier: LocalTier): boolean
+  bring(resolved: ResolvedModel, tier: LocalTier, context: RequestContext): Promise<Source>
   /** Holds, leases, running and queued requests. */
   isInUse(model: ModelId): boolean
   /** False when the model came into use meanwhile. */
-  leave(model: ModelId, tier: WantedTier): Promise<boolean>
+  leave(model: ModelId, tier: LocalTier): Promise<boolean>
 }
 
 export function resolveReference(

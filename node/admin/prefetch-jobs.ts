@@ -3,16 +3,14 @@
  * request waits for it. Two of one model and tier are one.
  */
 
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ModelId, Source } from '../../common/types.ts'
+import { HoldfastError, isHoldfastError, type LocalTier, type ModelId, type Source } from '../../common/index.ts'
 import type { ModelReference } from '../../origin/index.ts'
-import type { Loading } from '../models/load-progress.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { Loading } from '../models/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 import { textOf } from './node-pins.ts'
-import { type AdminCache, type AdminDirectory, resolveReference, type WantedTier } from './ports.ts'
+import { type AdminCache, type AdminDirectory, resolveReference } from './ports.ts'
 
-export interface PrefetchDeskPorts {
+export interface PrefetchJobsPorts {
   readonly directory: Pick<AdminDirectory, 'resolve' | 'resolveDigest'>
   readonly cache: Pick<AdminCache, 'bring'>
   readonly loading: (model: ModelId) => Loading | null
@@ -20,19 +18,19 @@ export interface PrefetchDeskPorts {
   readonly log: Log
 }
 
-export interface PrefetchDeskOptions {
+export interface PrefetchJobsOptions {
   /** Running at one time; they share the uplink, so more of them finish no sooner. */
   readonly runningMax: number
   /** Ended ones that can still be asked after. */
   readonly endedMax: number
 }
 
-export const defaultPrefetchDeskOptions: PrefetchDeskOptions = { runningMax: 32, endedMax: 64 }
+export const defaultPrefetchJobsOptions: PrefetchJobsOptions = { runningMax: 32, endedMax: 64 }
 
 export interface PrefetchView {
   readonly name: string
   readonly model: ModelId
-  readonly tier: WantedTier
+  readonly tier: LocalTier
   readonly state: 'running' | 'done' | 'failed'
   /** Where the bytes came from, once it is done. */
   readonly source: Source | null
@@ -45,7 +43,7 @@ export interface PrefetchView {
 interface Prefetch {
   readonly name: string
   readonly model: ModelId
-  readonly tier: WantedTier
+  readonly tier: LocalTier
   readonly startedMs: number
   endedMs: number | null
   source: Source | null
@@ -54,18 +52,18 @@ interface Prefetch {
 
 const context = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY }
 
-export class PrefetchDesk {
-  private readonly ports: PrefetchDeskPorts
-  private readonly options: PrefetchDeskOptions
+export class PrefetchJobs {
+  private readonly ports: PrefetchJobsPorts
+  private readonly options: PrefetchJobsOptions
   private readonly prefetches: Prefetch[] = []
 
-  constructor(ports: PrefetchDeskPorts, options: Partial<PrefetchDeskOptions> = {}) {
+  constructor(ports: PrefetchJobsPorts, options: Partial<PrefetchJobsOptions> = {}) {
     this.ports = ports
-    this.options = { ...defaultPrefetchDeskOptions, ...options }
+    this.options = { ...defaultPrefetchJobsOptions, ...options }
   }
 
   /** Begins, or joins one that runs. UNKNOWN_MODEL, or OVERLOADED. */
-  async begin(reference: ModelReference, tier: WantedTier): Promise<PrefetchView> {
+  async begin(reference: ModelReference, tier: LocalTier): Promise<PrefetchView> {
     const resolved = await resolveReference(this.ports.directory, reference)
     const running = this.prefetches.filter(({ endedMs }) => endedMs === null)
     const same = running.find((other) => other.model === resolved.digest && other.tier === tier)

@@ -5,9 +5,9 @@
  * that is under way.
  */
 import { createHash } from 'node:crypto'
-import type { Sha256 } from '../../common/types.ts'
-import type { BlobState, Store } from '../../native/types.ts'
-import type { Log } from '../system/log.ts'
+import type { Sha256 } from '../../common/index.ts'
+import type { BlobState, Store } from '../../native/index.ts'
+import type { Log } from '../system/index.ts'
 
 export interface ScrubView {
   readonly state: 'running' | 'done' | 'failed'

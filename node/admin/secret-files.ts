@@ -5,8 +5,7 @@
  * A file that cannot be read or is malformed changes nothing: the node goes on with what it had, and says so.
  */
 import { stat } from 'node:fs/promises'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { Clock, Log } from '../system/index.ts'
 
 export interface SecretFilesOptions {
   /** How soon a changed file counts. A stat costs microseconds. */

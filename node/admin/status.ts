@@ -1,8 +1,8 @@
 /** A node on one screen: what it is, how full its tiers are, whom it sees, what it holds. */
 
-import type { NodeId, Zone } from '../../common/types.ts'
-import type { ResidentModel } from '../../core/events.ts'
-import type { StoreStats } from '../../native/types.ts'
+import type { NodeId, Zone } from '../../common/index.ts'
+import type { ResidentModel } from '../../core/index.ts'
+import type { StoreStats } from '../../native/index.ts'
 import type { PinView } from './node-pins.ts'
 import type { ClusterMember } from './node-views.ts'
 

@@ -3,20 +3,19 @@
  * every node hears the others directly, so that gossip needs no relay that may be just then restarting. Up to a limit: beyond
  * it gossip relays, and a node that has to be called is dialled when it is.
  */
-import type { NodeId } from '../../common/types.ts'
+import type { NodeId } from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { Clock, Log } from '../system/index.ts'
 
-export interface MeshKeeperPorts {
+export interface ConnectionManagerPorts {
   readonly core: NodeCore
   readonly network: ClusterNetwork
   readonly clock: Clock
   readonly log: Log
 }
 
-export interface MeshKeeperOptions {
+export interface ConnectionManagerOptions {
   /** Connections the keeper aims at. A connection costs some 100 kB and a ping every few seconds. */
   readonly connectionsMax: number
   /** How often it looks. */
@@ -29,7 +28,7 @@ export interface MeshKeeperOptions {
   readonly backoffMsMax: number
 }
 
-export const defaultMeshKeeperOptions: MeshKeeperOptions = {
+export const defaultConnectionManagerOptions: ConnectionManagerOptions = {
   connectionsMax: 64,
   periodMs: 1_000,
   dialsPerLook: 4,
@@ -43,16 +42,16 @@ interface Failure {
   readonly retryAtMs: number
 }
 
-export class MeshKeeper {
-  private readonly ports: MeshKeeperPorts
-  private readonly options: MeshKeeperOptions
+export class ConnectionManager {
+  private readonly ports: ConnectionManagerPorts
+  private readonly options: ConnectionManagerOptions
   private readonly dialling = new Map<NodeId, Promise<void>>()
   private readonly failures = new Map<NodeId, Failure>()
   private stopTimer: (() => void) | null = null
 
-  constructor(ports: MeshKeeperPorts, options: Partial<MeshKeeperOptions> = {}) {
+  constructor(ports: ConnectionManagerPorts, options: Partial<ConnectionManagerOptions> = {}) {
     this.ports = ports
-    this.options = { ...defaultMeshKeeperOptions, ...options }
+    this.options = { ...defaultConnectionManagerOptions, ...options }
   }
 
   start(): void {

@@ -2,14 +2,28 @@
  * Drives the protocol core: turns what the network does into events, carries out the effects, and keeps everything on one
  * queue, so that the core is never entered twice. All state of the protocol is in the core; this file only waits and calls.
  */
-import { assertInvariant, HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ModelId, NodeId, RequestContext } from '../../common/types.ts'
-import type { DigestItem, DigestRange, Effect, EntryKind, Event, FetchChunk, SealedEntry } from '../../core/events.ts'
-import type { NodeCore } from '../../core/index.ts'
+
+import {
+  assertInvariant,
+  HoldfastError,
+  isHoldfastError,
+  type ModelId,
+  type NodeId,
+  type RequestContext,
+} from '../../common/index.ts'
+import type {
+  DigestItem,
+  DigestRange,
+  Effect,
+  EntryKind,
+  Event,
+  FetchChunk,
+  NodeCore,
+  SealedEntry,
+} from '../../core/index.ts'
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
-import type { MeshKeeper } from './connection-manager.ts'
+import type { Clock, Log } from '../system/index.ts'
+import type { ConnectionManager } from './connection-manager.ts'
 
 export interface Digest {
   readonly items: readonly DigestItem[]
@@ -31,7 +45,7 @@ export interface CoreDriverPorts {
   readonly core: NodeCore
   readonly network: ClusterNetwork
   readonly codec: EntryCodec
-  readonly mesh: Pick<MeshKeeper, 'connect'>
+  readonly mesh: Pick<ConnectionManager, 'connect'>
   readonly clock: Clock
   readonly log: Log
 }

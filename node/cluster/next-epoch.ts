@@ -3,7 +3,7 @@
  * seconds are far ahead of any count of restarts, so either source alone is enough to rise.
  */
 import type { StateStore } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
+import type { Clock } from '../system/index.ts'
 
 const key = 'node/epoch'
 

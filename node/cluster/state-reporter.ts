@@ -1,8 +1,7 @@
 /** Tells the protocol core what the node is and how it does: addresses, queue, free memory. The core decides what is news. */
 
-import { spokenVersion } from '../../common/protocol-version.ts'
-import type { StateBody } from '../../core/events.ts'
-import type { Clock } from '../system/clock.ts'
+import type { StateBody } from '../../core/index.ts'
+import { type Clock, spokenVersion } from '../system/index.ts'
 import type { CoreDriver } from './core-driver.ts'
 
 export interface LocalStateSources {
@@ -23,7 +22,7 @@ export interface LocalStateOptions {
 
 export const defaultLocalStateOptions: LocalStateOptions = { periodMs: 500 }
 
-export class LocalStateTeller {
+export class StateReporter {
   private readonly sources: LocalStateSources
   private readonly driver: CoreDriver
   private readonly options: LocalStateOptions

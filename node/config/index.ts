@@ -14,6 +14,7 @@ export {
   type NodeOptions,
   type OptionKey,
   type OptionRow,
+  type OptionType,
   optionKeys,
   optionTable,
 } from './options.ts'

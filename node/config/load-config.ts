@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { parse as parseYaml } from 'yaml'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { nearestName } from './nearest-name.ts'
 import {
   environmentNameOf,
@@ -40,7 +40,7 @@ const foreignEnvironment = new Set([
   'HOLDFAST_CONFIG',
   'HOLDFAST_URL',
   'HOLDFAST_TOKEN_FILE',
-  // Of rehearsals: node/system/crash-point.ts and common/protocol-version.ts.
+  // Of rehearsals: node/system/crash-point.ts and node/system/protocol-version.ts.
   'HOLDFAST_CRASH_AT',
   'HOLDFAST_PROTOCOL_VERSION',
 ])

@@ -3,7 +3,7 @@
  * their documentation follow. `memory.limitBytes` is HOLDFAST_MEMORY_LIMIT_BYTES and `--memory-limit-bytes`.
  */
 
-import { evictionPolicyNames } from '../../placement/eviction/types.ts'
+import { evictionPolicyNames } from '../../placement/index.ts'
 
 export type OptionType = 'string' | 'integer' | 'bytes' | 'boolean' | 'list'
 export type OptionValue = string | number | boolean | readonly string[]

@@ -1,5 +1,5 @@
 /** One option value from YAML, the environment or a flag, checked against its row. BAD_CONFIG names the option and the form it takes. */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import type { OptionRow, OptionValue } from './options.ts'
 
 const byteUnits: Record<string, number> = {

@@ -2,7 +2,7 @@
  * The rules between options, each alone fine. An error keeps the node from starting; a warning is something that works and is
  * most likely not what was meant.
  */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { bulkHostOf, isLoopbackHost, isWildcardHost, reachesBeyondLoopback } from './listening.ts'
 import type { NodeOptions } from './options.ts'
 

@@ -7,16 +7,14 @@
  *
  * Then the parts stop, the reverse of their start.
  */
-import type { CoreDriver } from '../cluster/core-driver.ts'
-import type { LocalStateTeller } from '../cluster/state-reporter.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { CoreDriver, StateReporter } from '../cluster/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 import type { Handover } from './handover.ts'
 import type { ServiceManager } from './service-manager.ts'
 import { endsWithin } from './with-timeout.ts'
 
 export interface DrainPorts {
-  readonly teller: Pick<LocalStateTeller, 'drain' | 'stop'>
+  readonly teller: Pick<StateReporter, 'drain' | 'stop'>
   readonly driver: Pick<CoreDriver, 'confirm'>
   readonly handover: Pick<Handover, 'handOn'>
   /** From now on no request is served here. */

@@ -6,25 +6,16 @@
  *   take  request: {version: 1, model: 32 bytes}    answer: {version: 1} at once; the fetch goes on afterwards
  */
 
-import { HoldfastError } from '../../common/errors.ts'
-import { isReadableVersion, spokenVersion } from '../../common/protocol-version.ts'
-import type { ModelId, NodeId } from '../../common/types.ts'
+import { HoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
-import type { Store } from '../../native/types.ts'
+import type { Store } from '../../native/index.ts'
 import { manifestSizeBytes } from '../../origin/index.ts'
-import {
-  type HandoverModel,
-  type HandoverStep,
-  type HandoverTaker,
-  planHandover,
-} from '../../placement/replication/handover.ts'
-import type { CoreDriver } from '../cluster/core-driver.ts'
-import type { ModelCache } from '../models/model-cache.ts'
-import type { ModelDirectory } from '../models/model-directory.ts'
-import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../net/cbor.ts'
+import { type HandoverModel, type HandoverStep, type HandoverTaker, planHandover } from '../../placement/index.ts'
+import type { CoreDriver } from '../cluster/index.ts'
+import type { ModelCache, ModelDirectory } from '../models/index.ts'
+import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../net/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import { type Clock, isReadableVersion, type Log, spokenVersion } from '../system/index.ts'
 
 export interface HandoverPorts {
   readonly core: Pick<NodeCore, 'members' | 'holders' | 'clusterDemandOf'>

@@ -2,5 +2,5 @@
 export { Drain, type DrainOptions, defaultDrainOptions } from './drain.ts'
 export { Handover } from './handover.ts'
 export { Joining } from './joining.ts'
-export { type Pulse, Vitals } from './liveness-check.ts'
+export { LivenessCheck, type Pulse } from './liveness-check.ts'
 export { ServiceManager, takeServiceEnvironment } from './service-manager.ts'

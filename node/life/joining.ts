@@ -3,7 +3,7 @@
  * origin for what a peer holds. It does not wait for ever: the first node of a cluster has nobody to find, and one that starts
  * while the others are away is better than none. Once joined it stays so; a node that loses its peers serves on.
  */
-import type { Clock } from '../system/clock.ts'
+import type { Clock } from '../system/index.ts'
 
 export interface JoiningPorts {
   readonly peerCount: () => number

@@ -2,8 +2,8 @@
  * Is the node alive: its event loop turns, or nobody would answer here, and its store's threads answer. Not whether it serves,
  * which is readiness: a node that waits for a far origin is alive, and starting it again would help nobody.
  */
-import type { Store } from '../../native/types.ts'
-import type { Clock } from '../system/clock.ts'
+import type { Store } from '../../native/index.ts'
+import type { Clock } from '../system/index.ts'
 
 export interface VitalsPorts {
   readonly store: Pick<Store, 'read'>
@@ -26,7 +26,7 @@ export interface Pulse {
 /** No blob has this digest; looking for it takes one turn of a thread of the store. */
 const nowhere = '0'.repeat(64)
 
-export class Vitals {
+export class LivenessCheck {
   private readonly ports: VitalsPorts
   private readonly options: VitalsOptions
   private checking: Promise<Pulse> | null = null

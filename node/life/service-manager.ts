@@ -5,8 +5,7 @@
  * Without $NOTIFY_SOCKET everything here does nothing. A manager that does not listen costs a log line, never the node.
  */
 
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { Clock, Log } from '../system/index.ts'
 
 export interface ServiceManagerPorts {
   /** Sends one datagram; throws when nobody listens. */

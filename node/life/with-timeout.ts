@@ -1,5 +1,5 @@
 /** Bounds on waits of a node that stops: whatever does not end in time is left behind. */
-import type { Clock } from '../system/clock.ts'
+import type { Clock } from '../system/index.ts'
 
 /** True when the work ended, well or not, within the time. */
 export async function endsWithin(clock: Clock, withinMs: number, work: Promise<unknown>): Promise<boolean> {

@@ -1,11 +1,18 @@
 /** The admin interface, and the files with secrets that are read again while the node runs. */
-import { Admin, AdminTokens, loadAdminTokens, readAdminTokens, SecretFiles } from '../admin/index.ts'
-import type { ClusterMember } from '../admin/node-views.ts'
+
+import {
+  Admin,
+  AdminTokens,
+  type ClusterMember,
+  loadAdminTokens,
+  readAdminTokens,
+  SecretFiles,
+} from '../admin/index.ts'
 import { isLoopbackHost } from '../config/index.ts'
-import { readStoreAccess } from '../doors/store-socket/store-access.ts'
+import { readStoreAccess } from '../doors/store-socket/index.ts'
 import { readClusterKeys } from '../net/index.ts'
 import { runnableFileOf } from '../runtime/index.ts'
-import { version } from '../system/version.ts'
+import { version } from '../system/index.ts'
 import { type Base, isReady } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import type { Models } from './models.ts'
@@ -52,7 +59,7 @@ export async function composeAdmin(
       members,
       forgetName: (name) => late.desk?.forgetName(name),
       replicas: composeReplicas(base, cluster, models),
-      placement: () => late.placer?.plan() ?? [],
+      placement: () => late.replication?.plan() ?? [],
       replication: options['placement.replication'],
       state,
       clock,

@@ -1,16 +1,14 @@
 /** What every composing step is given, and what parts made early say to parts made late. */
 
-import type { OpenMiss } from '../../native/types.ts'
+import type { OpenMiss } from '../../native/index.ts'
 import type { Admin } from '../admin/index.ts'
-import type { LocalStateTeller } from '../cluster/state-reporter.ts'
+import type { StateReporter } from '../cluster/index.ts'
 import type { NodeOptions } from '../config/index.ts'
-import type { StoreDesk } from '../doors/store-socket/socket-open-handler.ts'
+import type { SocketOpenHandler } from '../doors/store-socket/index.ts'
 import type { Joining } from '../life/index.ts'
 import type { StateStore } from '../ports/index.ts'
-import type { Placer } from '../replication/replication-controller.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
-import type { NodePaths } from '../system/paths.ts'
+import type { ReplicationController } from '../replication/index.ts'
+import type { Clock, Log, NodePaths } from '../system/index.ts'
 
 /** Parts are stopped in the reverse order of this being called. */
 export type OnStop = (name: string, stop: () => Promise<unknown> | unknown) => void
@@ -27,12 +25,12 @@ export interface Base {
 
 /** Filled in as the parts come to be; whoever reads it copes with null. */
 export interface Late {
-  desk: StoreDesk | null
+  desk: SocketOpenHandler | null
   /** Opens that came before the desk; the limits of connections and leases bound them. */
   readonly earlyOpens: OpenMiss[]
   admin: Admin | null
-  localState: LocalStateTeller | null
-  placer: Placer | null
+  localState: StateReporter | null
+  replication: ReplicationController | null
   joining: Joining | null
   isServing: boolean
 }

@@ -1,35 +1,32 @@
 /** The node in its cluster: identity, network, bulk transport, and the protocol core with its driver. Starts nothing. */
 import { createHash } from 'node:crypto'
-import type { NodeId } from '../../common/types.ts'
-import { defaultNodeCoreOptions, NodeCore } from '../../core/index.ts'
-import type { HolderView } from '../../core/views/cluster-view.ts'
-import { createPrng, DemandEstimator } from '../../placement/index.ts'
-import { MeshKeeper } from '../cluster/connection-manager.ts'
-import { CoreDriver } from '../cluster/core-driver.ts'
-import { loadClusterKeys } from '../cluster/load-cluster-key.ts'
-import { nextEpoch } from '../cluster/next-epoch.ts'
+import { createPrng, type NodeId } from '../../common/index.ts'
+import { defaultNodeCoreOptions, type HolderView, NodeCore } from '../../core/index.ts'
+import { RateDemand } from '../../placement/index.ts'
+import { ConnectionManager, CoreDriver, nextEpoch } from '../cluster/index.ts'
 import { bulkHostOf, listenAddressesOf } from '../config/index.ts'
 import {
   ClusterKeyring,
   createLibp2pNetwork,
   createSeal,
-  createTlsBulkTransport,
   decodeDigest,
   decodeEntries,
   encodeDigest,
   encodeEntries,
+  loadClusterKeys,
   loadIdentity,
 } from '../net/index.ts'
 import type { BulkTransport } from '../ports/index.ts'
+import { createTlsBulkTransport } from '../transfer/index.ts'
 import type { Base } from './base.ts'
 
 export interface Cluster {
   readonly clusterKey: ClusterKeyring
   readonly network: Awaited<ReturnType<typeof createLibp2pNetwork>>
   readonly bulk: BulkTransport
-  readonly demand: DemandEstimator
+  readonly demand: RateDemand
   readonly core: NodeCore
-  readonly mesh: MeshKeeper
+  readonly mesh: ConnectionManager
   readonly driver: CoreDriver
   /** Holders of a model that may be used now, nearest first. */
   usableHolders(model: string): HolderView[]
@@ -63,7 +60,7 @@ export async function composeCluster({ options, paths, state, clock, log, late }
       servedMax: options['cluster.bulkServedMax'],
     },
   )
-  const demand = new DemandEstimator()
+  const demand = new RateDemand()
   const core = new NodeCore(
     {
       self: network.self,
@@ -76,7 +73,7 @@ export async function composeCluster({ options, paths, state, clock, log, late }
     { ...defaultNodeCoreOptions, sharesPartialModels: true },
   )
   const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
-  const mesh = new MeshKeeper({ core, network, clock, log })
+  const mesh = new ConnectionManager({ core, network, clock, log })
   const driver = new CoreDriver({ core, network, codec, mesh, clock, log })
 
   return {

@@ -5,24 +5,18 @@
  * HTTP comes last at the start, so that whoever reaches the port finds a node that works, and first at the end.
  */
 import { dirname } from 'node:path'
-import type { NodeId } from '../../common/types.ts'
+import type { NodeId } from '../../common/index.ts'
 import { notifyService } from '../../native/index.ts'
-import { NodeViews } from '../admin/node-views.ts'
-import { LocalStateTeller } from '../cluster/state-reporter.ts'
+import { NodeViews } from '../admin/index.ts'
+import { StateReporter } from '../cluster/index.ts'
 import { checkOptions, type NodeOptions } from '../config/index.ts'
-import { registerAdminRoutes } from '../doors/admin/routes-admin.ts'
-import { startHttpServer } from '../doors/http/server.ts'
-import { StoreDesk } from '../doors/store-socket/socket-open-handler.ts'
-import { Drain, Handover, Joining, ServiceManager, takeServiceEnvironment, Vitals } from '../life/index.ts'
-import { modelPaths } from '../models/model-paths.ts'
-import { restoreModels } from '../models/restore-models.ts'
-import { InferenceService } from '../requests/inference-service.ts'
+import { registerAdminRoutes, startHttpServer } from '../doors/index.ts'
+import { SocketOpenHandler } from '../doors/store-socket/index.ts'
+import { Drain, Handover, Joining, LivenessCheck, ServiceManager, takeServiceEnvironment } from '../life/index.ts'
+import { modelPaths, restoreModels } from '../models/index.ts'
+import { InferenceService } from '../requests/index.ts'
 import { openLevelState } from '../state/index.ts'
-import { systemClock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
-import { makeFolder } from '../system/make-folder.ts'
-import { nodePaths } from '../system/paths.ts'
-import { version } from '../system/version.ts'
+import { type Log, makeFolder, nodePaths, systemClock, version } from '../system/index.ts'
 import { composeAdmin } from './admin.ts'
 import { type Base, isDraining, type OnStop, whyNotReady } from './base.ts'
 import { composeCluster } from './cluster.ts'
@@ -77,7 +71,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     earlyOpens: [],
     admin: null,
     localState: null,
-    placer: null,
+    replication: null,
     joining: null,
     isServing: false,
   }
@@ -157,7 +151,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     driver.stop()
   })
   cache.start(rows)
-  const desk = new StoreDesk(
+  const desk = new SocketOpenHandler(
     { store, cache, directory, onDemand: (model) => noteDemand(model), clock, log },
     { refreshMs: Math.max(1_000, options['refs.freshMs']) },
   )
@@ -166,7 +160,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   for (const miss of late.earlyOpens.splice(0)) void desk.onOpenMiss(miss)
   onStop('desk', () => desk.stop())
 
-  const vitals = new Vitals({ store, clock })
+  const vitals = new LivenessCheck({ store, clock })
   const service = new ServiceManager(
     { notify: notifyService, isAlive: async () => (await vitals.check()).alive, clock, log },
     environment,
@@ -202,8 +196,8 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   onStop('http', () => http.close())
   admin.start()
   onStop('admin', () => admin.stop())
-  const placer = composePlacement(base, cluster, models, admin)
-  const teller = new LocalStateTeller(
+  const replication = composePlacement(base, cluster, models, admin)
+  const teller = new StateReporter(
     {
       zone: options['node.zone'],
       addresses: () => network.addresses(),
@@ -238,8 +232,8 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   )
   onStop('drain', () => drain.run())
   base.late.isServing = true
-  placer.start()
-  onStop('placement', () => placer.stop())
+  replication.start()
+  onStop('placement', () => replication.stop())
   service.ready(`serving at ${http.url}`)
   log.info(
     { node: network.self, http: http.url, socket: paths.socketPath, addresses: network.addresses() },

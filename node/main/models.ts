@@ -1,8 +1,7 @@
 /** The models of the node: store, runtime, names, cache, and where requests should run. Starts the runtime only. */
 import { createHash, randomBytes, randomInt } from 'node:crypto'
-import { HoldfastError } from '../../common/errors.ts'
-import { createStore } from '../../native/index.ts'
-import type { Store } from '../../native/types.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { createStore, type Store } from '../../native/index.ts'
 import { openOrigin } from '../../origin/index.ts'
 import {
   createEvictionPolicy,
@@ -11,21 +10,21 @@ import {
   isEvictionPolicyName,
 } from '../../placement/index.ts'
 import type { NodeOptions } from '../config/index.ts'
-import { createMetrics, type NodeMetrics } from '../doors/metrics/metrics.ts'
-import { readStoreAccess } from '../doors/store-socket/store-access.ts'
-import { DerivedForms } from '../models/derived-forms.ts'
-import { LeaseWatch } from '../models/lease-tracker.ts'
-import { ModelCache } from '../models/model-cache.ts'
-import { ModelDirectory } from '../models/model-directory.ts'
-import { ModelTable } from '../models/model-table.ts'
-import { originPorts } from '../models/origin-ports.ts'
-import { PeerDirectory } from '../models/peer-directory.ts'
+import { createMetrics, type NodeMetrics } from '../doors/index.ts'
+import { readStoreAccess } from '../doors/store-socket/index.ts'
+import {
+  DerivedForms,
+  LeaseTracker,
+  ModelCache,
+  ModelDirectory,
+  ModelTable,
+  originPorts,
+  PeerDirectory,
+} from '../models/index.ts'
 import type { Runtime } from '../ports/index.ts'
-import { LoadProfile } from '../requests/load-profile.ts'
-import { queueMs } from '../requests/queue-estimate.ts'
-import { Router } from '../requests/router.ts'
+import { LoadProfile, queueMs, Router } from '../requests/index.ts'
 import { createOnnxRuntime, runnableFileOf } from '../runtime/index.ts'
-import { BlobFetcher } from '../transfer/blob-fetcher.ts'
+import { BlobFetcher } from '../transfer/index.ts'
 import { type Base, isDraining } from './base.ts'
 import type { Cluster } from './cluster.ts'
 
@@ -49,7 +48,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
   const { network, bulk, core, driver, usableHolders, nearestPeers } = cluster
   const origin = options['origin.url'] === '' ? null : openOrigin(options['origin.url'])
   const originReader = origin === null ? null : originPorts(origin, { timeoutMs: options['origin.timeoutMs'] })
-  const leases = new LeaseWatch(clock)
+  const leases = new LeaseTracker(clock)
   // The workers of the runtime open derived models, which no rule names.
   const storeToken = randomBytes(32).toString('base64url')
   const accessFile = options['store.accessFile']

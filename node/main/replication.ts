@@ -1,13 +1,10 @@
-/** Which models this node has: the pins of the cluster, and the placer that carries out what placement/ decides. Starts nothing. */
+/** Which models this node has: the pins of the cluster, and the replication that carries out what placement/ decides. Starts nothing. */
 
-import { isHoldfastError } from '../../common/errors.ts'
+import { createPrng, isHoldfastError } from '../../common/index.ts'
 import { type Manifest, type ModelReference, parseModelReference } from '../../origin/index.ts'
-import { createPrng, defaultPlacementOptions } from '../../placement/index.ts'
-import { type Admin, adminCache } from '../admin/index.ts'
-import { resolveReference } from '../admin/ports.ts'
-import { ReplicaBoard } from '../replication/cluster-pins.ts'
-import { localModels } from '../replication/local-models.ts'
-import { Placer } from '../replication/replication-controller.ts'
+import { defaultPlacementOptions } from '../../placement/index.ts'
+import { type Admin, adminCache, resolveReference } from '../admin/index.ts'
+import { ClusterPins, localModels, ReplicationController } from '../replication/index.ts'
 import { runnableFileOf } from '../runtime/index.ts'
 import { type Base, isDraining, isReady } from './base.ts'
 import { type Cluster, seedOf } from './cluster.ts'
@@ -16,9 +13,9 @@ import type { Models } from './models.ts'
 /** No request waits for what placement brings. */
 const context = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY, purpose: 'placement' } as const
 
-export function composeReplicas({ state, clock, log }: Base, cluster: Cluster, { directory }: Models): ReplicaBoard {
+export function composeReplicas({ state, clock, log }: Base, cluster: Cluster, { directory }: Models): ClusterPins {
   const { network, core, driver } = cluster
-  return new ReplicaBoard({
+  return new ClusterPins({
     self: network.self,
     core,
     driver,
@@ -36,13 +33,13 @@ export function composeReplicas({ state, clock, log }: Base, cluster: Cluster, {
   })
 }
 
-export function composePlacement(base: Base, cluster: Cluster, models: Models, admin: Admin): Placer {
+export function composePlacement(base: Base, cluster: Cluster, models: Models, admin: Admin): ReplicationController {
   const { options, clock, log, late } = base
   const { network, core } = cluster
   const { store, table, cache, policies, profile, router, directory, metrics } = models
   const isRunnable = (manifest: Manifest) => runnableFileOf(manifest.files) !== null
   const tiers = adminCache({ cache, table, isRunnable })
-  const placer = new Placer(
+  const replication = new ReplicationController(
     {
       core,
       board: admin.replicas,
@@ -89,8 +86,8 @@ export function composePlacement(base: Base, cluster: Cluster, models: Models, a
       },
     },
   )
-  late.placer = placer
-  return placer
+  late.replication = replication
+  return replication
 }
 
 /** A member may gossip any text as the name of a pin. Null for one that is no name. */

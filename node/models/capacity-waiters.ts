@@ -2,9 +2,9 @@
  * Tells those who found all room in use when some of it may have come free: a request or a fetch has ended, a client has closed a
  * model. They hold nothing while they wait, so that nobody waits for them in turn.
  */
-import type { Clock } from '../system/clock.ts'
+import type { Clock } from '../system/index.ts'
 
-export class RoomWatch {
+export class CapacityWaiters {
   private readonly clock: Clock
   private readonly waiting = new Set<(isFreed: boolean) => void>()
 

@@ -5,9 +5,8 @@
  */
 import { link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ModelId, Sha256 } from '../../common/types.ts'
-import type { Store } from '../../native/types.ts'
+import { HoldfastError, isHoldfastError, type ModelId, type Sha256 } from '../../common/index.ts'
+import type { Store } from '../../native/index.ts'
 import { isSha256, type ManifestFile } from '../../origin/index.ts'
 import type { Runtime, StateStore } from '../ports/index.ts'
 import type { DerivedBlob, ModelRow } from './model-table.ts'

@@ -3,23 +3,23 @@
  * stays with that one. A model of which nothing is left is forgotten.
  */
 
-import type { ModelId, Sha256 } from '../../common/types.ts'
-import type { Store } from '../../native/types.ts'
+import type { ModelId, Sha256 } from '../../common/index.ts'
+import type { Store } from '../../native/index.ts'
 import type { RemovalCause } from '../../placement/index.ts'
-import type { LeaseWatch } from './lease-tracker.ts'
+import type { LeaseTracker } from './lease-tracker.ts'
 import { blobsOf, distinctBlobs, type ModelRow, type ModelTable } from './model-table.ts'
-import type { TierItems } from './policy-feed.ts'
+import type { PolicyFeed } from './policy-feed.ts'
 import type { Sessions } from './sessions.ts'
-import type { Holds } from './use-counts.ts'
+import type { UseCounts } from './use-counts.ts'
 
 export interface EvictorPorts {
   readonly store: Store
   readonly table: ModelTable
   readonly sessions: Sessions
-  readonly leases: LeaseWatch
-  readonly holds: Holds
-  readonly memoryItems: TierItems
-  readonly diskItems: TierItems
+  readonly leases: LeaseTracker
+  readonly holds: UseCounts
+  readonly memoryItems: PolicyFeed
+  readonly diskItems: PolicyFeed
   /** Tells the policies what of the model is where now. */
   readonly noteTiers: (row: ModelRow) => void
   readonly announce: () => void

@@ -1,23 +1,23 @@
 /** Waits until no client maps a blob any more: a lease ends when the store's socket thread has seen it end. */
 
-import type { Sha256 } from '../../common/types.ts'
-import type { Store } from '../../native/types.ts'
-import type { Clock } from '../system/clock.ts'
+import type { Sha256 } from '../../common/index.ts'
+import type { Store } from '../../native/index.ts'
+import type { Clock } from '../system/index.ts'
 
-export interface LeaseWatchOptions {
+export interface LeaseTrackerOptions {
   /** The runtime has closed its lease already when this wait begins; what is left is one turn of the socket thread. */
   readonly timeoutMs: number
 }
 
-export const defaultLeaseWatchOptions: LeaseWatchOptions = { timeoutMs: 1_000 }
+export const defaultLeaseTrackerOptions: LeaseTrackerOptions = { timeoutMs: 1_000 }
 
-export class LeaseWatch {
+export class LeaseTracker {
   private readonly clock: Clock
-  private readonly options: LeaseWatchOptions
+  private readonly options: LeaseTrackerOptions
   private readonly waiting = new Set<() => void>()
   private store: Store | null = null
 
-  constructor(clock: Clock, options: LeaseWatchOptions = defaultLeaseWatchOptions) {
+  constructor(clock: Clock, options: LeaseTrackerOptions = defaultLeaseTrackerOptions) {
     this.clock = clock
     this.options = options
   }

@@ -1,5 +1,5 @@
 /** What is under way for a model, for people who wait. A model is on the board while work on it runs, and no longer. */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 
 export interface Loading {
   readonly model: ModelId
@@ -20,7 +20,7 @@ interface Row {
 /** Over less than this a rate is chance. */
 const rateMsMin = 200
 
-export class LoadingBoard {
+export class LoadProgress {
   private readonly nowMs: () => number
   private readonly rows = new Map<ModelId, Row>()
 

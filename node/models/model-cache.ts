@@ -9,46 +9,51 @@
  * Work on one model is shared by everybody who waits for it, and goes on when one of them gives up.
  */
 
-import { isHoldfastError } from '../../common/errors.ts'
-import type { ModelId, RequestContext, Sha256, Source } from '../../common/types.ts'
+import {
+  isHoldfastError,
+  type LocalTier,
+  type ModelId,
+  type RequestContext,
+  type Sha256,
+  type Source,
+} from '../../common/index.ts'
 import type { CopyWorth, ResidentModel } from '../../core/index.ts'
-import type { AdoptedBlob, Store } from '../../native/types.ts'
+import type { AdoptedBlob, Store } from '../../native/index.ts'
 import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
 import type { ModelSignature, Runtime } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
-import type { BlobFetcher, FetchOutcome } from '../transfer/blob-fetcher.ts'
-import { RoomWatch } from './capacity-waiters.ts'
+import type { Clock, Log } from '../system/index.ts'
+import type { BlobFetcher, FetchOutcome } from '../transfer/index.ts'
+import { CapacityWaiters } from './capacity-waiters.ts'
 import type { DerivedForms } from './derived-forms.ts'
 import { Evictor } from './evictor.ts'
-import type { LeaseWatch } from './lease-tracker.ts'
-import { type Loading, LoadingBoard } from './load-progress.ts'
-import { type FileTier, ModelFiles } from './model-files.ts'
+import type { LeaseTracker } from './lease-tracker.ts'
+import { type Loading, LoadProgress } from './load-progress.ts'
+import { ModelFiles } from './model-files.ts'
 import { blobsOf, type ModelRow, type ModelTable, occupiedBytes } from './model-table.ts'
-import { TierItems } from './policy-feed.ts'
+import { PolicyFeed } from './policy-feed.ts'
 import { type Session, Sessions } from './sessions.ts'
 import { SingleFlight } from './single-flight.ts'
-import { RoomMaker } from './tier-allocator.ts'
-import { Holds } from './use-counts.ts'
+import { TierAllocator } from './tier-allocator.ts'
+import { UseCounts } from './use-counts.ts'
 
 export interface ModelCachePorts {
   readonly store: Store
   readonly table: ModelTable
   readonly fetcher: BlobFetcher
   readonly derivedForms: DerivedForms
-  readonly leases: LeaseWatch
+  readonly leases: LeaseTracker
   readonly runtime: Runtime
   readonly memoryPolicy: EvictionPolicy
   readonly diskPolicy: EvictionPolicy
   /** What the copy in the tier is worth, here and to the other nodes; knows the cluster. */
-  readonly worth: (model: ModelId, tier: FileTier) => CopyWorth
+  readonly worth: (model: ModelId, tier: LocalTier) => CopyWorth
   /** An operator wants the model in this tier: it is not evicted from there to make room. */
-  readonly isPinned?: (model: ModelId, tier: FileTier) => boolean
+  readonly isPinned?: (model: ModelId, tier: LocalTier) => boolean
   readonly clock: Clock
   readonly log: Log
   readonly onResidency: (models: ResidentModel[]) => void
-  readonly onEvicted: (tier: FileTier, model: ModelId, reason: string) => void
+  readonly onEvicted: (tier: LocalTier, model: ModelId, reason: string) => void
   readonly onFetched: (outcome: FetchOutcome) => void
   /** A model that is being made openable is in memory or on its way there, and published: who waits for ranges may have it. */
   readonly onArriving?: (model: ModelId) => void
@@ -63,28 +68,28 @@ export interface Runnable extends Ready, Session {}
 
 export class ModelCache {
   private readonly ports: ModelCachePorts
-  private readonly disk: RoomMaker
+  private readonly disk: TierAllocator
   private readonly files: ModelFiles
   private readonly sessions: Sessions
   private readonly evictor: Evictor
-  private readonly room: RoomWatch
-  private readonly holds: Holds
-  private readonly board: LoadingBoard
+  private readonly room: CapacityWaiters
+  private readonly holds: UseCounts
+  private readonly board: LoadProgress
   private readonly opening = new SingleFlight<Ready>()
   private readonly running = new SingleFlight<Runnable>()
-  private readonly memoryItems: TierItems
-  private readonly diskItems: TierItems
+  private readonly memoryItems: PolicyFeed
+  private readonly diskItems: PolicyFeed
   /** What the cluster was told last; nothing before the start. */
   private announced: string | null = null
 
   constructor(ports: ModelCachePorts) {
     this.ports = ports
-    this.board = new LoadingBoard(() => ports.clock.nowMs())
-    this.room = new RoomWatch(ports.clock)
-    this.holds = new Holds(() => this.room.freed())
+    this.board = new LoadProgress(() => ports.clock.nowMs())
+    this.room = new CapacityWaiters(ports.clock)
+    this.holds = new UseCounts(() => this.room.freed())
     const { store, table, leases, holds } = { ...ports, holds: this.holds }
-    this.memoryItems = new TierItems(ports.memoryPolicy, ports.clock)
-    this.diskItems = new TierItems(ports.diskPolicy, ports.clock)
+    this.memoryItems = new PolicyFeed(ports.memoryPolicy, ports.clock)
+    this.diskItems = new PolicyFeed(ports.diskPolicy, ports.clock)
     this.sessions = new Sessions({ store, runtime: ports.runtime })
     this.evictor = new Evictor({
       store,
@@ -98,7 +103,7 @@ export class ModelCache {
       announce: () => this.announce(),
     })
     const common = { clock: ports.clock, log: ports.log }
-    const memory = new RoomMaker({
+    const memory = new TierAllocator({
       ...common,
       tier: 'memory',
       policy: ports.memoryPolicy,
@@ -110,7 +115,7 @@ export class ModelCache {
       evict: (model) => this.evictor.fromMemory(model),
       onEvicted: (model, reason) => ports.onEvicted('memory', model, reason),
     })
-    this.disk = new RoomMaker({
+    this.disk = new TierAllocator({
       ...common,
       tier: 'disk',
       policy: ports.diskPolicy,
@@ -178,7 +183,7 @@ export class ModelCache {
   }
 
   /** Tells the policy of the tier what its copies are worth now: before a plan is made, and before one is shown. */
-  refreshCosts(tier: FileTier): void {
+  refreshCosts(tier: LocalTier): void {
     const items = tier === 'memory' ? this.memoryItems : this.diskItems
     items.refreshCosts((model) => this.ports.worth(model, tier))
   }
@@ -253,12 +258,12 @@ export class ModelCache {
   }
 
   /** True when nobody uses the model in this tier: no lease, no hold, no queued request. */
-  mayEvict(model: ModelId, tier: FileTier): boolean {
+  mayEvict(model: ModelId, tier: LocalTier): boolean {
     return tier === 'memory' ? this.evictor.mayLeaveMemory(model) : this.evictor.mayLeaveDisk(model)
   }
 
   /** Frees the model's memory, or its disk, now if nobody uses it. What is in memory keeps its files. */
-  async release(model: ModelId, tier: FileTier = 'memory'): Promise<boolean> {
+  async release(model: ModelId, tier: LocalTier = 'memory'): Promise<boolean> {
     if (!this.mayEvict(model, tier)) return false
     const isGone = tier === 'memory' ? this.evictor.fromMemory(model, 'dropped') : this.evictor.fromDisk(model)
     if (!(await isGone)) return false
@@ -300,7 +305,7 @@ export class ModelCache {
     this.ports.store.publish({ digest: model, files: manifest.files }, [])
   }
 
-  private isPinned(model: ModelId, tier: FileTier): boolean {
+  private isPinned(model: ModelId, tier: LocalTier): boolean {
     return this.ports.isPinned?.(model, tier) ?? false
   }
 

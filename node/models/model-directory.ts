@@ -6,8 +6,7 @@
  * kept over restarts, so that a node that comes back without its origin still knows what its blobs are.
  */
 
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ModelId, NodeId } from '../../common/types.ts'
+import { HoldfastError, isHoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
 import {
   encodeRef,
   formatModelName,
@@ -19,8 +18,7 @@ import {
   type Ref,
 } from '../../origin/index.ts'
 import type { StateStore } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { Clock, Log } from '../system/index.ts'
 import { SingleFlight } from './single-flight.ts'
 
 /** The part of the origin that names need; bounds its own waits. "Not there" is null; anything else that goes wrong is a HoldfastError. */

@@ -3,24 +3,28 @@
  * One fetch serves all who wait for a model; a blob that two models share is fetched for one of them, and the other waits.
  */
 
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { RequestContext, Sha256, Source } from '../../common/types.ts'
-import type { AdoptedBlob, Store } from '../../native/types.ts'
+import {
+  HoldfastError,
+  isHoldfastError,
+  type LocalTier,
+  type RequestContext,
+  type Sha256,
+  type Source,
+} from '../../common/index.ts'
+import type { AdoptedBlob, Store } from '../../native/index.ts'
 import type { ManifestFile } from '../../origin/index.ts'
-import type { Log } from '../system/log.ts'
-import type { BlobFetcher, FetchOutcome, FetchProgress } from '../transfer/blob-fetcher.ts'
+import type { Log } from '../system/index.ts'
+import type { BlobFetcher, FetchOutcome, FetchProgress } from '../transfer/index.ts'
 import { distinctBlobs, type ModelRow, type ModelTable, occupiedBytes } from './model-table.ts'
 import { SingleFlight } from './single-flight.ts'
-import type { RoomMaker } from './tier-allocator.ts'
-
-export type FileTier = 'memory' | 'disk'
+import type { TierAllocator } from './tier-allocator.ts'
 
 export interface ModelFilesPorts {
   readonly store: Store
   readonly table: ModelTable
   readonly fetcher: BlobFetcher
-  readonly memory: RoomMaker
-  readonly disk: RoomMaker
+  readonly memory: TierAllocator
+  readonly disk: TierAllocator
   readonly onProgress: (row: ModelRow, progress: FetchProgress) => void
   readonly onFetched: (outcome: FetchOutcome) => void
   /** Every file of the model that is wanted in memory is there or on its way: clients that wait for ranges may have it. */
@@ -39,7 +43,7 @@ export class ModelFiles {
   }
 
   /** As `bringOnce`, and once more when a file on disk turned out to be missing or cut short: its bytes come from elsewhere then. */
-  async bring(row: ModelRow, tier: FileTier, context: RequestContext): Promise<Source> {
+  async bring(row: ModelRow, tier: LocalTier, context: RequestContext): Promise<Source> {
     try {
       return await this.bringOnce(row, tier, context)
     } catch (error) {
@@ -53,7 +57,7 @@ export class ModelFiles {
   }
 
   /** The caller holds the model. Says where the bytes were: 'memory', 'disk', or where most of them came from. */
-  private async bringOnce(row: ModelRow, tier: FileTier, context: RequestContext): Promise<Source> {
+  private async bringOnce(row: ModelRow, tier: LocalTier, context: RequestContext): Promise<Source> {
     const { table } = this.ports
     if (tier === 'memory') this.ports.memory.checkFits(occupiedBytes(row.manifest.files))
     if (table.filesInMemory(row) && (tier === 'memory' || table.filesOnDisk(row))) return 'memory'
@@ -102,14 +106,14 @@ export class ModelFiles {
   }
 
   /** Files whose blobs have to be brought to the node first. */
-  private missing(row: ModelRow, tier: FileTier): ManifestFile[] {
+  private missing(row: ModelRow, tier: LocalTier): ManifestFile[] {
     return distinctBlobs(row.manifest.files).filter(({ sha256 }) => {
       const blob = this.ports.store.blob(sha256)
       return tier === 'disk' ? blob?.onDisk !== true : blob?.inMemory !== true && blob?.onDisk !== true
     })
   }
 
-  private async fetch(row: ModelRow, tier: FileTier, context: RequestContext): Promise<Source> {
+  private async fetch(row: ModelRow, tier: LocalTier, context: RequestContext): Promise<Source> {
     for (;;) {
       const files = this.missing(row, tier)
       const claimed = files.flatMap(({ sha256 }) => this.claims.get(sha256) ?? [])
@@ -122,7 +126,7 @@ export class ModelFiles {
   private async fetchClaimed(
     row: ModelRow,
     files: readonly ManifestFile[],
-    tier: FileTier,
+    tier: LocalTier,
     context: RequestContext,
   ): Promise<Source> {
     if (files.length === 0) return 'disk'
@@ -142,7 +146,7 @@ export class ModelFiles {
   private async fetchFiles(
     row: ModelRow,
     files: readonly ManifestFile[],
-    tier: FileTier,
+    tier: LocalTier,
     context: RequestContext,
   ): Promise<FetchOutcome> {
     const { fetcher, memory, disk } = this.ports

@@ -1,8 +1,7 @@
 /** Where programs of this machine that take a path find the files of a model: in exported memory, else in the disk tier. */
 import { join } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
-import type { Store } from '../../native/types.ts'
+import { HoldfastError, type ModelId } from '../../common/index.ts'
+import type { Store } from '../../native/index.ts'
 import type { Manifest } from '../../origin/index.ts'
 
 export interface ModelPaths {

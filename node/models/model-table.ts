@@ -3,8 +3,8 @@
  * the store's; whether they are here is always asked of the store, never remembered.
  */
 
-import type { ModelId, Sha256, Tier } from '../../common/types.ts'
-import type { Store } from '../../native/types.ts'
+import type { ModelId, Sha256, Tier } from '../../common/index.ts'
+import type { Store } from '../../native/index.ts'
 import type { Manifest } from '../../origin/index.ts'
 
 /** A blob made here from a model's files, in the form that the runtime runs in place; good for one fingerprint only. */

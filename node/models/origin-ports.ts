@@ -1,9 +1,8 @@
 /** The origin as the directory and the fetcher want it: every wait bounded, "not there" as null where names are asked for. */
 
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { Origin } from '../../origin/index.ts'
-import { encodeManifest } from '../../origin/index.ts'
-import type { ChunkOrigin } from '../transfer/blob-fetcher.ts'
+import { HoldfastError, isHoldfastError } from '../../common/index.ts'
+import { encodeManifest, type Origin } from '../../origin/index.ts'
+import type { ChunkOrigin } from '../transfer/index.ts'
 import type { DirectoryOrigin } from './model-directory.ts'
 
 export function originPorts(origin: Origin, options: { readonly timeoutMs: number }): DirectoryOrigin & ChunkOrigin {

@@ -6,8 +6,7 @@
  *   manifest  request: digest, 32 bytes          answer: the canonical manifest, empty when not known
  */
 
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId, NodeId } from '../../common/types.ts'
+import { HoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
 import {
   encodeManifest,
   encodeRef,
@@ -16,7 +15,7 @@ import {
   type ModelName,
   parseModelName,
 } from '../../origin/index.ts'
-import type { CoreDriver } from '../cluster/core-driver.ts'
+import type { CoreDriver } from '../cluster/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
 import type { DirectoryPeers, ModelDirectory } from './model-directory.ts'
 

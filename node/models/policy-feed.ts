@@ -1,11 +1,11 @@
 /** What the eviction policy of one tier was told to be there, so that each change is told exactly once. */
 
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import type { CopyWorth } from '../../core/index.ts'
 import type { CacheItem, EvictionPolicy, RemovalCause } from '../../placement/index.ts'
-import type { Clock } from '../system/clock.ts'
+import type { Clock } from '../system/index.ts'
 
-export class TierItems {
+export class PolicyFeed {
   private readonly policy: EvictionPolicy
   private readonly clock: Clock
   private readonly sizes = new Map<ModelId, number>()

@@ -2,7 +2,7 @@
  * After a start: which models of former runs are still here, by the manifests that the state store kept. Blobs on disk that no
  * model accounts for (a conversion that a crash cut off from its record) are dropped: nobody could ever ask for them or evict them.
  */
-import type { Store } from '../../native/types.ts'
+import type { Store } from '../../native/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import { derivedKey, parseDerived } from './derived-forms.ts'
 import type { ModelDirectory } from './model-directory.ts'

@@ -3,8 +3,8 @@
  * bytes share one session, which ends with the last of them.
  */
 
-import type { ModelId, Sha256 } from '../../common/types.ts'
-import type { Store } from '../../native/types.ts'
+import type { ModelId, Sha256 } from '../../common/index.ts'
+import type { Store } from '../../native/index.ts'
 import type { ModelSignature, Runtime } from '../ports/index.ts'
 
 export interface Session {

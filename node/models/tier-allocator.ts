@@ -2,14 +2,13 @@
  * Keeps one tier below its hard limit: asks the eviction policy for victims, evicts them, and lets the caller reserve the room
  * before anybody else can take it. Reservations of one tier are made one at a time.
  */
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { HoldfastError, isHoldfastError, type ModelId } from '../../common/index.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { Clock, Log } from '../system/index.ts'
 import { Mutex } from './mutex.ts'
 
-export interface RoomMakerPorts {
+export interface TierAllocatorPorts {
   readonly tier: 'memory' | 'disk'
   /** Told of removals by whoever evicts. */
   readonly policy: Pick<EvictionPolicy, 'planEviction'>
@@ -29,11 +28,11 @@ export interface RoomMakerPorts {
   readonly log: Log
 }
 
-export class RoomMaker {
-  private readonly ports: RoomMakerPorts
+export class TierAllocator {
+  private readonly ports: TierAllocatorPorts
   private readonly mutex = new Mutex()
 
-  constructor(ports: RoomMakerPorts) {
+  constructor(ports: TierAllocatorPorts) {
     this.ports = ports
   }
 

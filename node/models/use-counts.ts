@@ -1,8 +1,8 @@
 /** Counts who is at work on a model. While somebody is, nothing of the model is evicted from any tier. */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
 
-export class Holds {
+import { assertInvariant, type ModelId } from '../../common/index.ts'
+
+export class UseCounts {
   private readonly counts = new Map<ModelId, number>()
   private readonly onFree: () => void
 

@@ -2,9 +2,8 @@
  * Keeps trying the bootstrap addresses until each one's node is connected, with growing pauses, and starts again when it is lost.
  * An address needs no /p2p/ part: admission by the cluster key says who may answer there.
  */
-import type { NodeId, RandomInt } from '../../common/types.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { NodeId, RandomInt } from '../../common/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 
 export interface BootstrapOptions {
   readonly addresses: readonly string[]

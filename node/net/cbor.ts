@@ -3,7 +3,7 @@
  * key once. Whatever a peer sends becomes a plain value or PEER_PROTOCOL; nothing else is ever thrown.
  */
 import { decode, encode } from 'cborg'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 
 const decodeOptions = {
   strict: true,

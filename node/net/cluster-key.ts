@@ -7,7 +7,7 @@
  */
 import { hkdfSync, randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 
 const prefix = 'hfk1-'
 const keyBytes = 32

@@ -5,8 +5,8 @@
  * A key file has one key per line, the current one first; empty lines and lines that start with `#` are skipped.
  */
 import { inspect } from 'node:util'
-import { HoldfastError } from '../../common/errors.ts'
-import { readSecretFile } from '../system/secret-file.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { readSecretFile } from '../system/index.ts'
 import { ClusterKey } from './cluster-key.ts'
 
 /** A rotation needs two. Every further one is a key that somebody forgot to remove. */

@@ -2,8 +2,7 @@
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { HoldfastError } from '../../common/errors.ts'
-import type { NodeId } from '../../common/types.ts'
+import { HoldfastError, type NodeId } from '../../common/index.ts'
 import type { Refusal } from './admission.ts'
 
 /** PEER_UNREACHABLE for what is no node id. */

@@ -3,8 +3,8 @@
  * 38 KB instead of 110 KB of JSON. Keys that this version does not know are ignored, so that a later one can add some.
  */
 
-import type { ModelId, Tier } from '../../common/types.ts'
-import type { DemandBody, Entry, EntryKind, ResidencyBody, SuspicionBody } from '../../core/events.ts'
+import type { ModelId, Tier } from '../../common/index.ts'
+import type { DemandBody, Entry, EntryKind, ResidencyBody, SuspicionBody } from '../../core/index.ts'
 import { isBytes, isCount, isPlainMap, malformed, type PlainMap } from './cbor.ts'
 import { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode } from './node-id.ts'
 

@@ -7,10 +7,9 @@
  *   envelope = [1, body, signature]         signature = Ed25519(domain || body)
  *   body     = {kind, node: 32-byte public key, epoch, sequence, body}
  */
-import { HoldfastError } from '../../common/errors.ts'
-import type { NodeId } from '../../common/types.ts'
-import { checkEntry } from '../../core/cluster/entry-check.ts'
-import { type Entry, type EntryKind, entryKinds, type Seal, type SealedEntry } from '../../core/events.ts'
+
+import { HoldfastError, type NodeId } from '../../common/index.ts'
+import { checkEntry, type Entry, type EntryKind, entryKinds, type Seal, type SealedEntry } from '../../core/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from './cbor.ts'
 import { decodeBody, encodeBody, packNodes } from './entry-body.ts'

@@ -3,7 +3,7 @@
  * frame of the allowed size is kept in memory, whatever a peer sends.
  */
 import type { Stream } from '@libp2p/interface'
-import type { HoldfastError } from '../../common/errors.ts'
+import type { HoldfastError } from '../../common/index.ts'
 
 export interface FrameLimit {
   readonly frameBytesMax: number

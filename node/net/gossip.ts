@@ -11,9 +11,8 @@
  */
 import { createHash } from 'node:crypto'
 import { type GossipSub, gossipsub, type Message, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
-import { HoldfastError } from '../../common/errors.ts'
-import type { NodeId } from '../../common/types.ts'
-import type { Log } from '../system/log.ts'
+import { HoldfastError, type NodeId } from '../../common/index.ts'
+import type { Log } from '../system/index.ts'
 
 export interface GossipOptions {
   /** One message. Room for the largest entry and its frame. */

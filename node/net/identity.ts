@@ -8,9 +8,8 @@ import { join } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { HoldfastError } from '../../common/errors.ts'
-import type { NodeId } from '../../common/types.ts'
-import { tidySecret, writeSecretOnce } from '../system/secret-file.ts'
+import { HoldfastError, type NodeId } from '../../common/index.ts'
+import { tidySecret, writeSecretOnce } from '../system/index.ts'
 
 export const identityFileName = 'identity.key'
 const ownerOnly = 0o600

@@ -1,6 +1,6 @@
-export { type BulkOptions, type BulkPorts, createTlsBulkTransport, defaultBulkOptions } from '../transfer/bulk/index.ts'
+export { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from './cbor.ts'
 export { ClusterKey } from './cluster-key.ts'
-export { ClusterKeyring, parseClusterKeys, readClusterKeys } from './cluster-keyring.ts'
+export { ClusterKeyring, clusterKeysMax, parseClusterKeys, readClusterKeys } from './cluster-keyring.ts'
 export {
   createSeal,
   decodeEntries,
@@ -17,6 +17,8 @@ export {
   type NetworkOptions,
   type NetworkPorts,
 } from './libp2p-network.ts'
+export { type ClusterKeyOptions, loadClusterKeys } from './load-cluster-key.ts'
+export { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode, signatureBytes, verifyByNode } from './node-id.ts'
 export {
   type Digest,
   type DigestLimits,

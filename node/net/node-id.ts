@@ -6,7 +6,7 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
-import type { NodeId } from '../../common/types.ts'
+import type { NodeId } from '../../common/index.ts'
 
 export const publicKeyBytes = 32
 export const signatureBytes = 64

@@ -3,8 +3,8 @@
  * a public key, so nothing they sign could be checked.
  */
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
-import type { NodeId } from '../../common/types.ts'
-import type { Clock } from '../system/clock.ts'
+import type { NodeId } from '../../common/index.ts'
+import type { Clock } from '../system/index.ts'
 
 export class PeerBlocks {
   private readonly clock: Clock

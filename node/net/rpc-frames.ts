@@ -6,8 +6,9 @@
  *
  * `last`: the request was not read to its end, so that no other can follow on this stream.
  */
-import { HoldfastError, isErrorCode, isHoldfastError } from '../../common/errors.ts'
-import { isReadableVersion, spokenVersion } from '../../common/protocol-version.ts'
+
+import { HoldfastError, isErrorCode, isHoldfastError } from '../../common/index.ts'
+import { isReadableVersion, spokenVersion } from '../system/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed, type PlainMap } from './cbor.ts'
 
 const methodCharsMax = 128

@@ -1,9 +1,8 @@
 /** The serving side of calls. Whatever a peer does ends its own stream only. */
 import type { PeerId, Stream } from '@libp2p/interface'
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { NodeId } from '../../common/types.ts'
+import { HoldfastError, isHoldfastError, type NodeId } from '../../common/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import type { Log } from '../system/log.ts'
+import type { Log } from '../system/index.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeRequest, encodeAnswer, encodeFailure } from './rpc-frames.ts'
 

@@ -9,11 +9,9 @@
  * does. A handler's signal fires when its caller is gone.
  */
 import type { Libp2p, PeerId, Stream } from '@libp2p/interface'
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { NodeId } from '../../common/types.ts'
+import { HoldfastError, isHoldfastError, type NodeId } from '../../common/index.ts'
 import type { AbortOptions, ClusterNetwork } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { Clock, Log } from '../system/index.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeAnswer, encodeRequest } from './rpc-frames.ts'
 import { checkPayload, frameOverheadBytes, RpcServer } from './rpc-server.ts'

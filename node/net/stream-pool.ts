@@ -3,8 +3,8 @@
  * a stream is used again, and whoever takes the last one of a peer has the next opened in the background: two calls in one
  * moment wait for nothing either. One stays open as long as the connection; what a burst needed beyond is closed after a while.
  */
-import type { NodeId } from '../../common/types.ts'
-import type { Clock } from '../system/clock.ts'
+import type { NodeId } from '../../common/index.ts'
+import type { Clock } from '../system/index.ts'
 import type { FrameStream } from './frame-stream.ts'
 
 export interface StreamPoolOptions {

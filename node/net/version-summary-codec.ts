@@ -12,9 +12,8 @@
  *   {version: 1, groups: bytes, nodes: 32-byte keys, kinds: bytes of bits, epochs: [...], sequences: [...], wantsDigest}
  */
 
-import { isReadableVersion, spokenVersion } from '../../common/protocol-version.ts'
-import { sumCount } from '../../core/cluster/ledger.ts'
-import { type DigestItem, type DigestRange, entryKinds } from '../../core/events.ts'
+import { type DigestItem, type DigestRange, entryKinds, sumCount } from '../../core/index.ts'
+import { isReadableVersion, spokenVersion } from '../system/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed, type PlainMap } from './cbor.ts'
 import { counts, packNodes, unpackNodes } from './entry-body.ts'
 import { publicKeyBytes } from './node-id.ts'

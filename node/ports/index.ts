@@ -4,7 +4,7 @@
  *
  * Every wait takes an AbortSignal. "Not there" is null, never an error.
  */
-import type { NodeId, RequestContext, Sha256 } from '../../common/types.ts'
+import type { NodeId, RequestContext, Sha256 } from '../../common/index.ts'
 
 export interface AbortOptions {
   readonly signal?: AbortSignal

@@ -2,21 +2,20 @@
  * Pins of the cluster, as this node sees and keeps them: what an operator changes here is gossiped, what was heard is kept over a
  * restart, names are followed to the revisions that they mean, and what this node is to keep is protected from eviction.
  *
- * Which nodes keep a model is decided by placement/, and the missing is brought by the placer; nothing is fetched here. When a
+ * Which nodes keep a model is decided by placement/, and the missing is brought by the replication; nothing is fetched here. When a
  * pinned tag moves, the old revision stays protected until the new one is here.
  */
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId, NodeId } from '../../common/types.ts'
+
+import { HoldfastError, type LocalTier, type ModelId, type NodeId } from '../../common/index.ts'
 import { changedPin, type NodeCore, type PinRecord } from '../../core/index.ts'
-import type { PinnedModel, PlacementTier } from '../../placement/replication/placement-view.ts'
-import type { CoreDriver } from '../cluster/core-driver.ts'
-import type { ResolvedModel } from '../models/model-directory.ts'
+import type { PinnedModel } from '../../placement/index.ts'
+import type { CoreDriver } from '../cluster/index.ts'
+import type { ResolvedModel } from '../models/index.ts'
 import type { StateStore } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { Clock, Log } from '../system/index.ts'
 import type { PlacementDirectory } from './types.ts'
 
-export interface ReplicaBoardPorts {
+export interface ClusterPinsPorts {
   readonly self: NodeId
   readonly core: Pick<NodeCore, 'pinned'>
   readonly driver: Pick<CoreDriver, 'dispatch'>
@@ -26,18 +25,18 @@ export interface ReplicaBoardPorts {
   readonly log: Log
 }
 
-export interface ReplicaBoardOptions {
+export interface ClusterPinsOptions {
   /** Pins of the cluster that may be in force; each is looked up by every node that keeps it. */
   readonly pinsMax: number
   /** Copies of one model. */
   readonly replicasMax: number
 }
 
-export const defaultReplicaBoardOptions: ReplicaBoardOptions = { pinsMax: 192, replicasMax: 1_024 }
+export const defaultClusterPinsOptions: ClusterPinsOptions = { pinsMax: 192, replicasMax: 1_024 }
 
 export interface ReplicaPinView {
   readonly name: string
-  readonly tier: PlacementTier
+  readonly tier: LocalTier
   readonly replicaCount: number
   /** The revision that the name means; null until it could be resolved here. */
   readonly model: ModelId | null
@@ -59,9 +58,9 @@ interface Known {
 
 const stateKey = 'replica-pins'
 
-export class ReplicaBoard {
-  private readonly ports: ReplicaBoardPorts
-  private readonly options: ReplicaBoardOptions
+export class ClusterPins {
+  private readonly ports: ClusterPinsPorts
+  private readonly options: ClusterPinsOptions
   private readonly known = new Map<string, Known>()
   private pinned: readonly PinnedModel[] = []
   private savedVersion = 0
@@ -69,9 +68,9 @@ export class ReplicaBoard {
   private prunedVersion = 0
   private onResolved: () => void = () => undefined
 
-  constructor(ports: ReplicaBoardPorts, options: Partial<ReplicaBoardOptions> = {}) {
+  constructor(ports: ClusterPinsPorts, options: Partial<ClusterPinsOptions> = {}) {
     this.ports = ports
-    this.options = { ...defaultReplicaBoardOptions, ...options }
+    this.options = { ...defaultClusterPinsOptions, ...options }
   }
 
   /** Before the network starts. */
@@ -82,7 +81,7 @@ export class ReplicaBoard {
   }
 
   /** UNKNOWN_MODEL for a name that nobody knows. The nodes that are to keep it bring it when they hear of it. */
-  async pin(name: string, tier: PlacementTier, replicaCount: number): Promise<void> {
+  async pin(name: string, tier: LocalTier, replicaCount: number): Promise<void> {
     if (!Number.isSafeInteger(replicaCount) || replicaCount < 1 || replicaCount > this.options.replicasMax) {
       throw new HoldfastError('BAD_REQUEST', `\`replicas\` has to be from 1 to ${this.options.replicasMax}.`)
     }
@@ -149,7 +148,7 @@ export class ReplicaBoard {
     return this.known.get(name)?.resolved ?? null
   }
 
-  isPinned(model: ModelId, tier: PlacementTier): boolean {
+  isPinned(model: ModelId, tier: LocalTier): boolean {
     return this.inForce().some((pin) => {
       if (tier === 'memory' && pin.tier === 'disk') return false
       const isNeeded = pin.isMine || pin.keptCount < pin.replicaCount
@@ -186,7 +185,7 @@ export class ReplicaBoard {
     return this.pinned
   }
 
-  private async change(name: string, tier: PlacementTier, replicaCount: number): Promise<void> {
+  private async change(name: string, tier: LocalTier, replicaCount: number): Promise<void> {
     const { core, self, clock } = this.ports
     const known = core.pinned.all().find((record) => record.name === name)
     this.tell([changedPin({ name, tier, replicaCount }, known, self, clock.wallMs())])

@@ -1,27 +1,25 @@
 /** What this node has, in the form that placement/ weighs it: each model in its tiers, what may go, and what a model takes here. */
 
-import type { ModelId } from '../../common/types.ts'
+import type { LocalTier, ModelId } from '../../common/index.ts'
 import type { LocalCopy, NodeCore } from '../../core/index.ts'
-import type { Store } from '../../native/types.ts'
+import type { Store } from '../../native/index.ts'
 import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
-import type { EvictionPolicy } from '../../placement/index.ts'
-import type { PlacementTier, RoomView } from '../../placement/replication/placement-view.ts'
-import type { ModelCache } from '../models/model-cache.ts'
-import type { ModelRow, ModelTable } from '../models/model-table.ts'
-import type { Clock } from '../system/clock.ts'
+import type { EvictionPolicy, TierView } from '../../placement/index.ts'
+import type { ModelCache, ModelRow, ModelTable } from '../models/index.ts'
+import type { Clock } from '../system/index.ts'
 import type { LocalModels } from './types.ts'
 
 export interface LocalModelsPorts {
   readonly store: Pick<Store, 'stats'>
   readonly table: ModelTable
   readonly cache: Pick<ModelCache, 'isRunnable' | 'mayEvict' | 'refreshCosts'>
-  readonly policies: Readonly<Record<PlacementTier, EvictionPolicy>>
+  readonly policies: Readonly<Record<LocalTier, EvictionPolicy>>
   readonly core: Pick<NodeCore, 'fetchingModels'>
   readonly initMs: (model: ModelId, sizeBytes: number) => number
   readonly diskMs: (sizeBytes: number) => number
   readonly isRunnable: (manifest: Manifest) => boolean
   /** By this node's operator, or because the cluster keeps it here. */
-  readonly isPinned: (model: ModelId, tier: PlacementTier) => boolean
+  readonly isPinned: (model: ModelId, tier: LocalTier) => boolean
   /** By this node's operator. */
   readonly isPinnedHere: (model: ModelId) => boolean
   readonly hasOrigin: boolean
@@ -80,7 +78,7 @@ function copyOf(row: ModelRow, { table, cache, isPinnedHere }: LocalModelsPorts)
   }
 }
 
-function roomOf(tier: PlacementTier, limitBytes: number, usedBytes: number, ports: LocalModelsPorts): RoomView {
+function roomOf(tier: LocalTier, limitBytes: number, usedBytes: number, ports: LocalModelsPorts): TierView {
   const { cache, policies, isPinned, clock } = ports
   cache.refreshCosts(tier)
   const plan = policies[tier].planEviction({

@@ -3,20 +3,18 @@
  * Each node decides for itself, and drawn delays keep nodes that started together apart.
  */
 
-import type { Prng } from '../../common/prng.ts'
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId, Prng } from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
 import { type PlacementDecision, PlacementMemory, type PlacementOptions, planPlacement } from '../../placement/index.ts'
-import type { ResolvedModel } from '../models/model-directory.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
-import type { ReplicaBoard } from './cluster-pins.ts'
+import type { ResolvedModel } from '../models/index.ts'
+import type { Clock, Log } from '../system/index.ts'
+import type { ClusterPins } from './cluster-pins.ts'
 import { RevisionWatch } from './revision-watch.ts'
 import type { LocalModels, PlacementCache } from './types.ts'
 
-export interface PlacerPorts {
+export interface ReplicationControllerPorts {
   readonly core: Pick<NodeCore, 'placementView'>
-  readonly board: ReplicaBoard
+  readonly board: ClusterPins
   readonly local: () => LocalModels
   /** What the names that this node knows mean. */
   readonly names: () => Iterable<{ readonly name: string; readonly model: ModelId }>
@@ -30,7 +28,7 @@ export interface PlacerPorts {
   readonly log: Log
 }
 
-export interface PlacerOptions {
+export interface ReplicationControllerOptions {
   /** False: nothing is copied, prefetched or shed for demand; what is pinned is still kept. */
   readonly replication: boolean
   /** Between two rounds. Gossip of demand takes 5 s, and a copy seconds to minutes. */
@@ -42,17 +40,17 @@ export interface PlacerOptions {
   readonly placement: PlacementOptions
 }
 
-export class Placer {
-  private readonly ports: PlacerPorts
-  private readonly options: PlacerOptions
+export class ReplicationController {
+  private readonly ports: ReplicationControllerPorts
+  private readonly options: ReplicationControllerOptions
   private readonly memory: PlacementMemory
   private readonly revisions = new RevisionWatch()
-  /** Copies under way that this placer began. */
+  /** Copies under way that this replication began. */
   private readonly running = new Map<ModelId, Promise<void>>()
   private readonly stops: (() => void)[] = []
   private stopTimer: (() => void) | null = null
 
-  constructor(ports: PlacerPorts, options: PlacerOptions) {
+  constructor(ports: ReplicationControllerPorts, options: ReplicationControllerOptions) {
     this.ports = ports
     this.options = options
     this.memory = new PlacementMemory(options.placement)

@@ -1,5 +1,5 @@
 /** Which revisions took the name of a model that is held here: they inherit its demand, before anybody has asked for them. */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 
 export class RevisionWatch {
   private readonly meanings = new Map<string, ModelId>()

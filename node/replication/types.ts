@@ -1,9 +1,8 @@
 /** What the driver of placement needs of the node. Narrow, so that it is tested without one. */
 
-import type { ModelId } from '../../common/types.ts'
+import type { LocalTier, ModelId } from '../../common/index.ts'
 import type { LocalPlacement } from '../../core/index.ts'
-import type { PlacementTier } from '../../placement/replication/placement-view.ts'
-import type { ResolvedModel } from '../models/model-directory.ts'
+import type { ResolvedModel } from '../models/index.ts'
 
 /** Names and what they mean. */
 export interface PlacementDirectory {
@@ -15,9 +14,9 @@ export interface PlacementDirectory {
 
 /** The tiers of this node. */
 export interface PlacementCache {
-  bring(resolved: ResolvedModel, tier: PlacementTier): Promise<unknown>
+  bring(resolved: ResolvedModel, tier: LocalTier): Promise<unknown>
   /** False when the model came into use meanwhile. */
-  leave(model: ModelId, tier: PlacementTier): Promise<boolean>
+  leave(model: ModelId, tier: LocalTier): Promise<boolean>
 }
 
 /** What this node has and is about to have, without what only the driver knows. */

@@ -8,10 +8,10 @@
  *   tensor  = {name, datatype, shape, data: bytes | [text]}
  */
 
-import { isReadableVersion, spokenVersion } from '../../common/protocol-version.ts'
-import type { ModelId, RequestContext } from '../../common/types.ts'
-import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from '../net/cbor.ts'
+import type { ModelId, RequestContext } from '../../common/index.ts'
+import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from '../net/index.ts'
 import type { Datatype, TensorValue } from '../ports/index.ts'
+import { isReadableVersion, spokenVersion } from '../system/index.ts'
 
 export interface InferMessage {
   readonly model: ModelId

@@ -4,16 +4,19 @@
  * holder refuses or is gone. A forwarded request is never forwarded again.
  */
 
-import { deadlineSignal, remaining, withDeadline } from '../../common/deadline.ts'
-import { type ErrorCode, HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { NodeId, RequestContext, Source } from '../../common/types.ts'
+import {
+  type ErrorCode,
+  HoldfastError,
+  isHoldfastError,
+  type NodeId,
+  type RequestContext,
+  type Source,
+} from '../../common/index.ts'
 import type { RouteDecision } from '../../placement/index.ts'
-import type { CoreDriver } from '../cluster/core-driver.ts'
-import type { ModelCache } from '../models/model-cache.ts'
-import type { ResolvedModel } from '../models/model-directory.ts'
+import type { CoreDriver } from '../cluster/index.ts'
+import type { ModelCache, ResolvedModel } from '../models/index.ts'
 import type { ClusterNetwork, Runtime, TensorValue } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import { type Clock, deadlineSignal, type Log, remaining, withDeadline } from '../system/index.ts'
 import { decodeInferAnswer, decodeInferRequest, encodeInferAnswer, encodeInferRequest } from './infer-codec.ts'
 import type { LoadProfile } from './load-profile.ts'
 import type { Router } from './router.ts'

@@ -3,7 +3,7 @@
  * measurement initMs is guessed from the size; over profiled models load time correlates with size only weakly, so one
  * measurement replaces the guess altogether.
  */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 
 export interface LoadProfileOptions {
   /** Guess for a model never loaded here: start of a session ... */

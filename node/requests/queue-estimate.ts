@@ -1,5 +1,5 @@
 /** Expected wait of a request that arrives now: what the queued requests will take, spread over the workers. */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import type { Runtime } from '../ports/index.ts'
 import type { LoadProfile } from './load-profile.ts'
 

@@ -1,13 +1,11 @@
 /** Asks placement/ where a request should run, with what this node believes of itself and of the cluster. Decides nothing. */
 
-import type { ModelId, NodeId, RandomInt, RequestContext } from '../../common/types.ts'
+import type { ModelId, NodeId, RandomInt, RequestContext } from '../../common/index.ts'
 import type { CopyWorth, NodeCore } from '../../core/index.ts'
 import { manifestSizeBytes } from '../../origin/index.ts'
 import { type RouteDecision, route } from '../../placement/index.ts'
-import type { ModelCache } from '../models/model-cache.ts'
-import type { ResolvedModel } from '../models/model-directory.ts'
-import type { ModelRow, ModelTable } from '../models/model-table.ts'
-import type { Clock } from '../system/clock.ts'
+import type { ModelCache, ModelRow, ModelTable, ResolvedModel } from '../models/index.ts'
+import type { Clock } from '../system/index.ts'
 import type { LoadProfile } from './load-profile.ts'
 
 export interface RouterPorts {

@@ -1,5 +1,5 @@
 /** Ends of waiting: a signal's reason as one of our errors, and a promise that is given up when a signal fires. */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 
 /** The signal's own reason when it is one of ours; any other means that the caller stopped waiting. */
 export function errorOfAbort(signal: AbortSignal): HoldfastError {

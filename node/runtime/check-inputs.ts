@@ -2,7 +2,7 @@
  * Compares a request with a model's signature before any of it reaches a worker process: a wrong shape costs microseconds here,
  * and the message names the tensor, what was expected and what came. INFERENCE_FAILED, as the request itself was well formed.
  */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import type { ModelSignature, TensorSignature, TensorValue } from '../ports/index.ts'
 import { datatypeTable, elementCount } from './datatypes.ts'
 

@@ -3,7 +3,7 @@
  * it ends, and a file that crashes the converter crashes nothing else. The output appears by rename, whole and on the disk.
  */
 import { open, rename, rm, stat } from 'node:fs/promises'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { errorOfAbort } from './abort.ts'
 import { forkSibling, onceGone } from './fork-sibling.ts'
 import type { DeriveAnswer, DeriveRequest } from './protocol.ts'

@@ -3,15 +3,6 @@ import type { Runtime } from '../ports/index.ts'
 import { OnnxRuntime } from './onnx-runtime.ts'
 import { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
 
-export {
-  defaultInferLimits,
-  formatInferResponse,
-  type InferLimits,
-  type InferRequest,
-  type InferResponseJson,
-  type InferResult,
-  parseInferRequest,
-} from '../doors/open-inference/v2-json.ts'
 export type { OpenWeights, OpenWeightsModule, WeightsLease } from './open-weights.ts'
 export { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
 export { runnableFileOf } from './runnable.ts'
@@ -22,3 +13,7 @@ export type CreateOnnxRuntimeOptions = Partial<OnnxRuntimeOptions> & Pick<OnnxRu
 export function createOnnxRuntime(options: CreateOnnxRuntimeOptions): Runtime {
   return new OnnxRuntime({ ...defaultOnnxRuntimeOptions, ...options })
 }
+export { datatypeOfOrt, datatypeTable, elementCount, isDatatype } from './datatypes.ts'
+export { deriveModel } from './derive.ts'
+export { halfOfNumber, numberOfHalf } from './half.ts'
+export { inPlaceOptions } from './session-options.ts'

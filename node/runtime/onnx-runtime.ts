@@ -4,7 +4,7 @@
  *
  *   load -> loading -> loaded -> unload: closing (running work ends, nothing new starts) -> gone
  */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import type { AbortOptions, ModelSignature, Runtime, TensorValue } from '../ports/index.ts'
 import { orAborted } from './abort.ts'
 import { checkInputs } from './check-inputs.ts'

@@ -2,7 +2,7 @@
  * Messages between the pool and its worker processes, by structured clone: tensors travel as bytes, never as JSON numbers.
  * Both ends are of one version, as the pool starts its workers from its own files.
  */
-import type { ErrorCode } from '../../common/errors.ts'
+import type { ErrorCode } from '../../common/index.ts'
 import type { ModelSignature, TensorValue } from '../ports/index.ts'
 
 /** Command line of a worker, as JSON. */

@@ -2,7 +2,7 @@
  * Requests that wait for a worker, first come first served, with a limit for each model so that one popular model cannot fill
  * the queue for all, and a limit in total. Counts what runs as well: `count` is what keeps a model from being evicted.
  */
-import { assertInvariant, HoldfastError } from '../../common/errors.ts'
+import { assertInvariant, HoldfastError } from '../../common/index.ts'
 
 export interface QueueLimits {
   readonly queuedMax: number

@@ -1,5 +1,5 @@
 /** Which file of a model the runtime executes. */
-import type { ManifestFile } from '../../origin/types.ts'
+import type { ManifestFile } from '../../origin/index.ts'
 
 /** `model.onnx` at the top, else the only ONNX file; null when there is none or no telling which. */
 export function runnableFileOf<File extends Pick<ManifestFile, 'path'>>(files: readonly File[]): File | null {

@@ -3,7 +3,7 @@
  * long: the session is released first, then the lease, or ONNX Runtime would read unmapped memory.
  */
 import { InferenceSession } from 'onnxruntime-node'
-import { assertInvariant, HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import { assertInvariant, HoldfastError, isHoldfastError } from '../../common/index.ts'
 import type { ModelSignature, TensorSignature, TensorValue } from '../ports/index.ts'
 import { datatypeOfOrt } from './datatypes.ts'
 import type { OpenWeights, WeightsLease } from './open-weights.ts'

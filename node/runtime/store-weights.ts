@@ -1,8 +1,7 @@
 /** Maps derived models from the store of this machine: one copy in memory, however many processes run it. */
 
-import { HoldfastError } from '../../common/errors.ts'
-import type { NativeClient } from '../../native/client.ts'
-import type { OpenFile, OpenModel } from '../../native/types.ts'
+import { HoldfastError } from '../../common/index.ts'
+import type { NativeClient, OpenFile, OpenModel } from '../../native/index.ts'
 import type { OpenWeights } from './open-weights.ts'
 
 export async function createOpenWeights(socketPath: string): Promise<OpenWeights> {

@@ -2,7 +2,7 @@
  * Runs requests on worker processes, one at a time on each. A request whose worker dies is run once more on another one, as
  * inference has no effect but its answer; sessions that died with their worker come back when the next request needs them.
  */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import type { ModelSignature, TensorValue } from '../ports/index.ts'
 import { errorOfAbort } from './abort.ts'
 import { intraOpThreadsOf, type OnnxRuntimeOptions } from './options.ts'

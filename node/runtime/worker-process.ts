@@ -3,7 +3,7 @@
  * for it fails with WorkerDied, and `exited` says why.
  */
 import type { ChildProcess } from 'node:child_process'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import type { ModelSignature } from '../ports/index.ts'
 import { forkSibling, onceGone } from './fork-sibling.ts'
 import type { WorkerAnswers, WorkerMessage, WorkerRequest, WorkerSettings } from './protocol.ts'

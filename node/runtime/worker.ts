@@ -2,7 +2,7 @@
  * A worker process: runs models, so that a crash of the runtime takes no daemon down. Started by WorkerProcess; ends with its
  * parent, however the parent ended, as the channel between them closes.
  */
-import { isHoldfastError } from '../../common/errors.ts'
+import { isHoldfastError } from '../../common/index.ts'
 import type { OpenWeightsModule } from './open-weights.ts'
 import type { Envelope, RemoteError, WorkerAnswers, WorkerMessage, WorkerSettings } from './protocol.ts'
 import { Sessions } from './sessions.ts'

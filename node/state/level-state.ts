@@ -3,10 +3,9 @@
  * is affordable because only small and rare records live here.
  */
 import { Level } from 'level'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import type { StateStore } from '../ports/index.ts'
-import { passCrashPoint } from '../system/crash-point.ts'
-import { makeFolder } from '../system/make-folder.ts'
+import { makeFolder, passCrashPoint } from '../system/index.ts'
 
 /** BAD_CONFIG when another node uses the folder; DISK_FAILED when the database is damaged or the disk refuses. */
 export async function openLevelState(path: string): Promise<StateStore> {

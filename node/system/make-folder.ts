@@ -4,7 +4,7 @@
  */
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 
 /** New folders get `mode`; existing ones are left as they are. BAD_CONFIG names the folder that cannot be made. */
 export async function makeFolder(path: string, mode: number): Promise<void> {

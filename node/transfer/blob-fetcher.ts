@@ -4,14 +4,12 @@
  * origin to ask. Every chunk is hashed by the native store before it is kept.
  */
 
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ModelId, NodeId, Sha256 } from '../../common/types.ts'
-import type { ChunkFailure, ChunkSource, FetchChunk } from '../../core/events.ts'
-import type { Store } from '../../native/types.ts'
-import type { BytesBySource, CoreDriver } from '../cluster/core-driver.ts'
+import { HoldfastError, isHoldfastError, type ModelId, type NodeId, type Sha256 } from '../../common/index.ts'
+import type { ChunkFailure, ChunkSource, FetchChunk } from '../../core/index.ts'
+import type { Store } from '../../native/index.ts'
+import type { BytesBySource, CoreDriver } from '../cluster/index.ts'
 import type { AbortOptions, BulkTransport, ChunkRequest } from '../ports/index.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Log } from '../system/log.ts'
+import type { Clock, Log } from '../system/index.ts'
 import { failureOf, isOfStore } from './chunk-failure.ts'
 import { FetchJob, type FetchRequest } from './fetch-job.ts'
 

@@ -1,6 +1,6 @@
 /** What an error while a chunk was brought in means: to the fetch plan, or to the node itself. */
-import { type ErrorCode, type HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ChunkFailure } from '../../core/events.ts'
+import { type ErrorCode, type HoldfastError, isHoldfastError } from '../../common/index.ts'
+import type { ChunkFailure } from '../../core/index.ts'
 
 const codesOfStore: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'DISK_FAILED', 'MEMORY_FULL', 'SYSTEM'])
 

@@ -1,8 +1,8 @@
 /** One model's blobs on their way in: an open fill per blob, where each chunk belongs, and which chunks are in place. */
 
-import type { ModelId, RequestContext, Sha256 } from '../../common/types.ts'
-import type { FetchChunk } from '../../core/events.ts'
-import type { Fill } from '../../native/types.ts'
+import type { ModelId, RequestContext, Sha256 } from '../../common/index.ts'
+import type { FetchChunk } from '../../core/index.ts'
+import type { Fill } from '../../native/index.ts'
 import type { Manifest, ManifestFile } from '../../origin/index.ts'
 
 export interface FetchRequest {

@@ -11,7 +11,7 @@
  * Rejected: content-defined cuts. They find the same borders only after reading every byte, and weights are dense: between
  * two revisions whole tensors change or none.
  */
-import { assertInvariant } from '../../common/errors.ts'
+import { assertInvariant } from '../../common/index.ts'
 import { chunkBytesMax } from '../manifest/manifest-limits.ts'
 
 export interface ChunkPlanOptions {

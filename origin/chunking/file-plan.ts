@@ -2,7 +2,7 @@
  * How one file is cut: reads the header where the format has tensors, and plans. The format follows from the name, as every
  * tool that reads these files has it; a file of any other name is opaque and cut every 8 MiB.
  */
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import { HoldfastError, isHoldfastError } from '../../common/index.ts'
 import type { Tensor } from '../types.ts'
 import { type ChunkPlanOptions, defaultChunkPlanOptions, planChunks } from './chunk-plan.ts'
 import { parseGguf } from './gguf.ts'

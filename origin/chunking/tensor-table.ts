@@ -1,5 +1,5 @@
 /** What every weight format must give: a table of tensors that lie apart and inside the file. */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import type { Tensor } from '../types.ts'
 
 export interface HeaderLimits {

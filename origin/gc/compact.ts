@@ -3,8 +3,8 @@
  * then are as dead as any that nothing names. A model whose record another wrote meanwhile keeps its old place, and the
  * old pack with it, until the next gc.
  */
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { HoldfastError, type ModelId } from '../../common/index.ts'
 import { buildLocations, parseLocations } from '../manifest/locations.ts'
 import { locationsKey, packKey } from '../stores/object-key.ts'
 import type { ObjectStore, StoreAbortOptions } from '../stores/object-store.ts'

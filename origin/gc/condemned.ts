@@ -2,7 +2,7 @@
  * Packs that no model needs and that no push can find any more, but that a push which runs since may have found before. Each
  * waits for exactly those pushes.
  */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { canonicalBytes } from '../manifest/canonical-json.ts'
 import { pathProblem } from '../manifest/file-path.ts'
 import { HostileJson } from '../manifest/hostile-json.ts'

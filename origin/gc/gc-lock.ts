@@ -1,5 +1,5 @@
 /** One gc at a time. A gc that died leaves its lock; it is passed over when its heartbeat has been silent long enough. */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { Heartbeat, type HeartbeatOptions } from '../push/heartbeat.ts'
 import type { ObjectStore, ObjectVersion, StoreAbortOptions } from '../stores/object-store.ts'
 

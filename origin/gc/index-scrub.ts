@@ -1,5 +1,5 @@
 /** Takes packs out of what pushes look at: the shards of the chunk index, and the records of pushes. */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { mapLimited } from '../concurrency.ts'
 import { type ChunkShard, chunkShardBytesMax, encodeChunkShard, parseChunkShard } from '../push/chunk-index-shard.ts'
 import type { ObjectStore, StoreAbortOptions } from '../stores/object-store.ts'

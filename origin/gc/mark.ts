@@ -2,8 +2,8 @@
  * What the refs of an origin reach: manifests, and the bytes of objects that their locations name. A ref or record that
  * cannot be read stops gc, since nobody knows what it means; a record that is not there protects nothing.
  */
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { HoldfastError, isHoldfastError, type ModelId } from '../../common/index.ts'
 import { mapLimited } from '../concurrency.ts'
 import type { Origin } from '../origin.ts'
 import { formatModelName } from '../refs/model-name.ts'

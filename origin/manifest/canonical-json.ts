@@ -5,7 +5,7 @@
  * whitespace, strings as JSON.stringify writes them, and of numbers only the integers that a double holds exactly.
  * https://www.rfc-editor.org/rfc/rfc8785
  */
-import { assertInvariant } from '../../common/errors.ts'
+import { assertInvariant } from '../../common/index.ts'
 
 export function canonicalJson(value: unknown): string {
   switch (typeof value) {

@@ -2,8 +2,8 @@
  * Takes apart JSON that somebody else wrote. Every reader names the place of what is wrong, and nothing that it returns
  * has a field that was not asked for.
  */
-import { type ErrorCode, HoldfastError } from '../../common/errors.ts'
-import type { Sha256 } from '../../common/types.ts'
+
+import { type ErrorCode, HoldfastError, type Sha256 } from '../../common/index.ts'
 import { isSha256 } from '../refs/model-name.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>

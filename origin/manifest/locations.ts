@@ -2,8 +2,8 @@
  * Where the bytes of a model lie in the origin. Replaceable and never part of an identity: repacking writes a new record
  * under the same key. A wrong one can only make a fetch fail, since every chunk is verified by whoever reads it.
  */
-import { HoldfastError } from '../../common/errors.ts'
-import type { Sha256 } from '../../common/types.ts'
+
+import { HoldfastError, type Sha256 } from '../../common/index.ts'
 import type { Extent, FileLocation, Locations, Manifest } from '../types.ts'
 import { canonicalBytes } from './canonical-json.ts'
 import { pathProblem } from './file-path.ts'

@@ -2,7 +2,7 @@
  * Checks the parts of one manifest and builds clean values of them, in time linear in its size. One checker per manifest:
  * it counts chunks and tensors over all files, and remembers what a digest meant when it was first seen.
  */
-import type { Sha256 } from '../../common/types.ts'
+import type { Sha256 } from '../../common/index.ts'
 import type { Chunk, ManifestFile, Tensor } from '../types.ts'
 import { pathProblem } from './file-path.ts'
 import type { HostileJson } from './hostile-json.ts'

@@ -6,8 +6,7 @@
  * nobody can give one model two identities.
  */
 import { createHash } from 'node:crypto'
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+import { HoldfastError, type ModelId } from '../../common/index.ts'
 import type { Manifest, ManifestFile } from '../types.ts'
 import { canonicalBytes, canonicalJson } from './canonical-json.ts'
 import { HostileJson } from './hostile-json.ts'

@@ -1,5 +1,5 @@
 /** Codes that say: this one model is damaged, the origin itself is well. */
-import { isHoldfastError } from '../../common/errors.ts'
+import { isHoldfastError } from '../../common/index.ts'
 
 const damageCodes: readonly string[] = ['BAD_REF', 'BAD_MANIFEST', 'DIGEST_MISMATCH', 'ORIGIN_NOT_FOUND']
 

@@ -5,7 +5,7 @@
 import { createHash, webcrypto } from 'node:crypto'
 import { constants, type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { hashFile } from '../push/file-hash.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 import type { Chunk, ManifestFile } from '../types.ts'

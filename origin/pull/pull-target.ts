@@ -4,7 +4,7 @@
  */
 import { lstat, mkdir, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { hashFile } from '../push/file-hash.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 import type { Manifest, ManifestFile } from '../types.ts'

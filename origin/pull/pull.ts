@@ -6,7 +6,7 @@
  */
 import { type FileHandle, mkdir, open, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import type { ModelId, Sha256 } from '../../common/types.ts'
+import type { ModelId, Sha256 } from '../../common/index.ts'
 import { mapLimited } from '../concurrency.ts'
 import { manifestSizeBytes } from '../manifest/manifest.ts'
 import type { Origin } from '../origin.ts'

@@ -3,8 +3,7 @@
  * Bad ones are named with the object and the place in it; nothing is changed.
  */
 import { createHash, webcrypto } from 'node:crypto'
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+import { HoldfastError, type ModelId } from '../../common/index.ts'
 import { readAhead } from '../concurrency.ts'
 import { sliceExtents } from '../manifest/locations.ts'
 import { manifestSizeBytes } from '../manifest/manifest.ts'

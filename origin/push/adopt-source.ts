@@ -3,7 +3,7 @@
  * origin must not depend on what its credentials or its disk need not reach.
  */
 import { fileURLToPath } from 'node:url'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { ownFolders } from '../stores/object-key.ts'
 import type { ListedObject, ObjectReader, ObjectStore, StoreAbortOptions } from '../stores/object-store.ts'
 import { parseS3Url } from '../stores/s3/s3-url.ts'

@@ -6,8 +6,7 @@
  * the model is damaged, which every reader notices.
  */
 import { createHash, type KeyObject, webcrypto } from 'node:crypto'
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId, Sha256 } from '../../common/types.ts'
+import { HoldfastError, type ModelId, type Sha256 } from '../../common/index.ts'
 import { planFile } from '../chunking/file-plan.ts'
 import { readAhead } from '../concurrency.ts'
 import { buildManifest } from '../manifest/manifest.ts'

@@ -2,7 +2,7 @@
  * One shard of the chunk index: the chunks whose sha256 begins with the same two hex digits, and where each lies. Object
  * keys stand once in a table, since a pack holds many chunks: some 90 bytes per chunk.
  */
-import type { Sha256 } from '../../common/types.ts'
+import type { Sha256 } from '../../common/index.ts'
 import { canonicalBytes } from '../manifest/canonical-json.ts'
 import { pathProblem } from '../manifest/file-path.ts'
 import { HostileJson } from '../manifest/hostile-json.ts'

@@ -6,8 +6,8 @@
  * is a repeated upload, never a wrong model. Shards change by compare-and-swap with a fresh read, so that pushes that run
  * at the same time keep each other's entries.
  */
-import { HoldfastError } from '../../common/errors.ts'
-import type { Sha256 } from '../../common/types.ts'
+
+import { HoldfastError, type Sha256 } from '../../common/index.ts'
 import { mapLimited } from '../concurrency.ts'
 import { chunkShardKey } from '../stores/object-key.ts'
 import type { ObjectStore, StoreAbortOptions } from '../stores/object-store.ts'

@@ -1,7 +1,7 @@
 /** sha256 of a file on this machine, read in pieces. */
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
-import type { Sha256 } from '../../common/types.ts'
+import type { Sha256 } from '../../common/index.ts'
 
 const pieceBytes = 4 * 1024 * 1024
 

@@ -3,7 +3,7 @@
  * so shuts its owner out: a beat never brings a deleted one back, and `check` tells the owner.
  */
 import { randomUUID } from 'node:crypto'
-import type { HoldfastError } from '../../common/errors.ts'
+import type { HoldfastError } from '../../common/index.ts'
 import type { ObjectStore, PutOptions, StoreAbortOptions } from '../stores/object-store.ts'
 
 export interface HeartbeatOptions {

@@ -5,7 +5,7 @@
  * come back under its hands. Memory is bounded by (uploadsConcurrent + 1) packs, and these buffers are used over and over: what a
  * fast push would leave to the garbage collector is many times that.
  */
-import type { Sha256 } from '../../common/types.ts'
+import type { Sha256 } from '../../common/index.ts'
 import { packKey } from '../stores/object-key.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { Extent } from '../types.ts'

@@ -8,8 +8,7 @@
  * packs that were on their way are sent again.
  */
 import { randomUUID } from 'node:crypto'
-import { HoldfastError } from '../../common/errors.ts'
-import type { Sha256 } from '../../common/types.ts'
+import { HoldfastError, type Sha256 } from '../../common/index.ts'
 import { mapLimited } from '../concurrency.ts'
 import { packKey } from '../stores/object-key.ts'
 import type { ListedObject, ObjectStore, StoreAbortOptions } from '../stores/object-store.ts'

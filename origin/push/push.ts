@@ -7,7 +7,7 @@
  * again at most the packs that were on their way.
  */
 import { createHash, type KeyObject } from 'node:crypto'
-import type { ModelId, Sha256 } from '../../common/types.ts'
+import type { ModelId, Sha256 } from '../../common/index.ts'
 import { planFile } from '../chunking/file-plan.ts'
 import { buildManifest, type EncodedManifest } from '../manifest/manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from '../manifest/manifest-limits.ts'

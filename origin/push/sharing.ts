@@ -1,5 +1,5 @@
 /** How much two models have in common, by chunks. */
-import type { Sha256 } from '../../common/types.ts'
+import type { Sha256 } from '../../common/index.ts'
 import type { Manifest } from '../types.ts'
 
 export interface ManifestSummary {

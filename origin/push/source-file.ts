@@ -3,7 +3,7 @@
  * The next chunk is read while the caller works on the current one.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import type { SourceFile } from './source-walk.ts'
 
 interface FileState {

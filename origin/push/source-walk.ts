@@ -6,7 +6,7 @@
  */
 import { opendir, realpath, stat } from 'node:fs/promises'
 import { basename, join, sep } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { pathProblem } from '../manifest/file-path.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 

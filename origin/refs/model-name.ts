@@ -4,8 +4,8 @@
  * The charset is strict because a name becomes part of object keys, URLs, file paths and gossip: every part starts with a
  * letter or digit, so that neither '..' nor a hidden file nor an option of a command can be spelled with it.
  */
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId, Sha256 } from '../../common/types.ts'
+
+import { HoldfastError, type ModelId, type Sha256 } from '../../common/index.ts'
 import type { ModelName } from '../types.ts'
 
 /** Longest namespace or name. A key of an S3 object has 1024 bytes, of which three parts and a prefix must fit. */

@@ -3,7 +3,7 @@
  * manifest, and then the ref, by compare-and-swap.
  */
 import type { KeyObject } from 'node:crypto'
-import type { Sha256 } from '../../common/types.ts'
+import type { Sha256 } from '../../common/index.ts'
 import { buildLocations } from '../manifest/locations.ts'
 import type { EncodedManifest } from '../manifest/manifest.ts'
 import type { PushMarker } from '../push/push-marker.ts'

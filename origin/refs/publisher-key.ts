@@ -5,7 +5,7 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID } fro
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 
 /** $XDG_CONFIG_HOME/holdfast/publisher.key, or ~/.config/holdfast/publisher.key. */

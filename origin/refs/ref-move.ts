@@ -3,8 +3,7 @@
  * (REF_CONFLICT). A tag that already means the manifest stays as it is, with its sequence and signature.
  */
 import type { KeyObject } from 'node:crypto'
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+import { HoldfastError, isHoldfastError, type ModelId } from '../../common/index.ts'
 import type { ObjectStore, ObjectVersion, StoreAbortOptions } from '../stores/object-store.ts'
 import type { ModelName, Ref } from '../types.ts'
 import { formatModelName } from './model-name.ts'

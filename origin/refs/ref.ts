@@ -3,7 +3,7 @@
  * who has seen a later one is not led back by a stale peer.
  */
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import { canonicalBytes } from '../manifest/canonical-json.ts'
 import { HostileJson } from '../manifest/hostile-json.ts'
 import type { ModelName, Ref } from '../types.ts'

@@ -2,7 +2,7 @@
  * Removes a tag. Its last sequence stays behind, so that a tag of the same name that is pushed later goes on above it: nodes
  * remember what they have seen, and never go back. The bytes stay until gc.
  */
-import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import { HoldfastError, isHoldfastError } from '../../common/index.ts'
 import type { Origin } from '../origin.ts'
 import type { StoreAbortOptions } from '../stores/object-store.ts'
 import type { ModelName, Ref } from '../types.ts'

@@ -1,6 +1,6 @@
 /** Keys of origin objects: what they may look like, and the key of each kind of record. */
-import { HoldfastError } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { HoldfastError, type ModelId } from '../../common/index.ts'
 import { pathProblem } from '../manifest/file-path.ts'
 
 /** Where a store may keep what is its own (locks, unfinished writes): no key begins with it. */

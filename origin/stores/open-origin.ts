@@ -1,6 +1,6 @@
 /** From the URL of an origin to its store. Opening makes no request: what is wrong there is told by the first one. */
 import { fileURLToPath } from 'node:url'
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 import { Origin, type OriginOptions } from '../origin.ts'
 import { FileStore } from './file/file-store.ts'
 import type { ObjectStore } from './object-store.ts'

@@ -11,8 +11,9 @@
  * the next request comes, not how many follow. Requests are taken to come independently, so that P = 1 - exp(-rate x horizon).
  */
 
+import type { LocalTier } from '../../common/index.ts'
 import type { PlacementOptions } from '../replication/placement-options.ts'
-import type { CandidateModel, DemandView, HeldModel, PlacementTier } from '../replication/placement-view.ts'
+import type { CandidateModel, DemandView, HeldModel } from '../replication/placement-view.ts'
 import { othersLossMsPerS, type Ways, waysWithout } from './marginal-cost.ts'
 
 export interface CopyGain {
@@ -52,7 +53,7 @@ export function gainOf(candidate: CandidateModel, rates: Rates, options: Placeme
   const { horizonS } = options
   const { elsewhere, initMs, diskMs, zoneRatePerS } = candidate
   const { near, far } = elsewhere
-  const all = waysWithout({ ...candidate, elsewhere: { ...elsewhere, isKeeper: false, isMemoryKeeper: false } })
+  const all = waysWithout({ ...candidate, elsewhere: { ...elsewhere, isPrimaryHolder: false, isMemoryPrimary: false } })
   // A copy that another node of the zone is making right now will be there before this one would be.
   const isNearSoon = near.arrivingCount > 0 && candidate.mayForward
   const ways = isNearSoon ? { ...all, forwardMs: Math.min(all.forwardMs, options.nearForwardMs) } : all
@@ -79,7 +80,7 @@ export function gainOf(candidate: CandidateModel, rates: Rates, options: Placeme
 }
 
 /** What is lost over the horizon, here and elsewhere, when a held model leaves a tier. */
-export function lossOf(held: HeldModel, tier: PlacementTier, horizonS: number): number {
+export function lossOf(held: HeldModel, tier: LocalTier, horizonS: number): number {
   const copy = { ...held, diskMs: tier === 'memory' ? held.diskMs : null }
   const ownMs = contestedMs(rateHereOf(held), horizonS, waysWithout(copy))
   return ownMs + othersLossMsPerS(copy, held) * horizonS

@@ -6,7 +6,7 @@
  *
  * Init is a term of its own because it hardly follows size: over 26 profiled models load time correlates with size at only 0.2.
  */
-import type { Source, SourceView } from '../../common/types.ts'
+import type { Source, SourceView } from '../../common/index.ts'
 
 export interface MissView {
   readonly sizeBytes: number

@@ -34,11 +34,11 @@ export interface ElsewhereView {
   /** Transfer from the origin; Infinity when it has none or is not to be asked. */
   readonly originMs: number
   /** First by rendezvous hash of all who have a copy, this node counted as one of them. */
-  readonly isKeeper: boolean
+  readonly isPrimaryHolder: boolean
   /** The same of those in this zone. */
-  readonly isZoneKeeper: boolean
+  readonly isZonePrimary: boolean
   /** The same of those that have it in memory. */
-  readonly isMemoryKeeper: boolean
+  readonly isMemoryPrimary: boolean
 }
 
 export interface CopyView {
@@ -87,15 +87,15 @@ export const noCopies: CopiesView = {
 export function roleOf({ diskMs, elsewhere }: Pick<CopyView, 'diskMs' | 'elsewhere'>): CopyRole {
   if (diskMs !== null) return 'on-disk'
   if (elsewhere.near.copyCount + elsewhere.far.copyCount === 0) return 'last-copy'
-  if (elsewhere.isKeeper) return 'keeper'
+  if (elsewhere.isPrimaryHolder) return 'keeper'
   return elsewhere.near.copyCount > 0 ? 'twin-near' : 'twin-far'
 }
 
 /** What remains when this node gives its copy up. */
 export function waysWithout({ initMs, diskMs, mayForward, elsewhere }: CopyView): Ways {
-  const { near, far, originMs, isKeeper, isMemoryKeeper } = elsewhere
-  if (diskMs === null && isKeeper) return { forwardMs: Number.POSITIVE_INFINITY, fetchMs: originMs + initMs }
-  const memoryMs = isMemoryKeeper ? Number.POSITIVE_INFINITY : Math.min(near.memoryForwardMs, far.memoryForwardMs)
+  const { near, far, originMs, isPrimaryHolder, isMemoryPrimary } = elsewhere
+  if (diskMs === null && isPrimaryHolder) return { forwardMs: Number.POSITIVE_INFINITY, fetchMs: originMs + initMs }
+  const memoryMs = isMemoryPrimary ? Number.POSITIVE_INFINITY : Math.min(near.memoryForwardMs, far.memoryForwardMs)
   return {
     forwardMs: mayForward ? Math.min(memoryMs, near.diskForwardMs, far.diskForwardMs) : Number.POSITIVE_INFINITY,
     fetchMs: Math.min(diskMs ?? Number.POSITIVE_INFINITY, near.transferMs, far.transferMs, originMs) + initMs,
@@ -113,10 +113,10 @@ export function othersLossMsPerS(
   { initMs, diskMs, elsewhere }: CopyView,
   { othersRatePerS, zoneRatePerS }: OthersDemand,
 ): number {
-  const { far, originMs, isKeeper, isZoneKeeper } = elsewhere
+  const { far, originMs, isPrimaryHolder, isZonePrimary } = elsewhere
   if (diskMs !== null) return 0
-  if (isKeeper) return othersRatePerS === 0 ? 0 : othersRatePerS * (originMs + initMs)
-  if (!isZoneKeeper || zoneRatePerS === 0) return 0
+  if (isPrimaryHolder) return othersRatePerS === 0 ? 0 : othersRatePerS * (originMs + initMs)
+  if (!isZonePrimary || zoneRatePerS === 0) return 0
   const farMs = Math.min(far.memoryForwardMs, far.diskForwardMs, Math.min(far.transferMs, originMs) + initMs)
   // Without any way from farther away the twins are all that the zone has, and it is the keeper of all who answers for them.
   return Number.isFinite(farMs) ? zoneRatePerS * farMs : 0

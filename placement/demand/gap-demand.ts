@@ -16,8 +16,7 @@
  * Deterministic, no clock; histories depend on requests alone, and asking changes nothing.
  */
 
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 import { compareIds } from '../cost/cost.ts'
 import { addGap, GapBins, PeerGaps } from './gap-bins.ts'
 import { ModelPlaces, withRoom } from './model-places.ts'
@@ -60,7 +59,7 @@ const memoryS = 7 * 24 * 3600
 /** Added to the time watched, so that the first requests of all promise no storm: as if ten minutes had been silent before. */
 const watchedS = 600
 
-export class ReturnEstimator {
+export class GapDemand {
   readonly options: ReturnOptions
   private readonly places = new ModelPlaces()
   private rows = new Float64Array(0)

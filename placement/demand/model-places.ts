@@ -4,8 +4,8 @@
  * A request touches a row of numbers. In an object per model each of them is a box of its own, somewhere; in a column they are one or two
  * lines of the cache, which is most of what a request costs when many models, or many simulated nodes, take turns.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 
 export class ModelPlaces {
   private readonly places = new Map<ModelId, number>()

@@ -14,8 +14,7 @@
  * The estimate of one model depends on that model's requests alone.
  */
 
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 import { compareIds } from '../cost/cost.ts'
 import { ModelPlaces, withRoom } from './model-places.ts'
 
@@ -48,7 +47,7 @@ export interface ModelRate {
   readonly ratePerS: number
 }
 
-export class DemandEstimator {
+export class RateDemand {
   readonly options: DemandOptions
   private readonly places = new ModelPlaces()
   /** A row per model: the time at which its rates are right, and the rates. They are brought forward when they are needed. */

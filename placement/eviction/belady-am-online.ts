@@ -9,7 +9,7 @@
  *
  * All utilities have the same denominator, so the rank leaves it out; counts only rise, so the heap is told nothing.
  */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import { type RankedEntry, RankedPolicy, rankedEntry } from './ranked-policy.ts'
 import type { CacheItem } from './types.ts'
 

@@ -2,7 +2,7 @@
  * What only an oracle knows: when each request's model is asked for next. It comes through the constructor of the two oracles and
  * through nothing else, so that no other policy can peek, and a node, which has no such thing, cannot configure an oracle.
  */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 
 export interface FutureView {
   /** Index of the next request for the model that request `index` is for; Infinity when there is none. Indexes start at 0. */

@@ -12,8 +12,8 @@
  * A hit only raises a priority, so the heap is told nothing (see lazy-heap.ts). Equal priorities go by the order of the last
  * request, older first, which is total.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 import { assertCost, type PlannedEntry, planFromHeap } from './heap-plan.ts'
 import { LazyHeap } from './lazy-heap.ts'
 import type { CacheItem, EvictionPlan, EvictionPolicy, EvictionRequest, RemovalCause, ScoreParts } from './types.ts'

@@ -3,7 +3,7 @@
  * from the heap goes back, so planning leaves it as it was. In the common case, where the least model is enough, nothing is
  * taken at all.
  */
-import { assertInvariant } from '../../common/errors.ts'
+import { assertInvariant } from '../../common/index.ts'
 import type { HeapEntry, LazyHeap } from './lazy-heap.ts'
 import type { EvictionPlan, EvictionReason, EvictionRequest, Victim } from './types.ts'
 

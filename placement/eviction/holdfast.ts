@@ -15,9 +15,9 @@
  *
  * Ties go by model id.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
-import { ReturnEstimator, type ReturnOptions } from '../demand/gap-demand.ts'
+
+import { assertInvariant, type ModelId } from '../../common/index.ts'
+import { GapDemand, type ReturnOptions } from '../demand/gap-demand.ts'
 import { type BoundedLossOptions, boundLoss, defaultBoundedLossOptions } from './bounded-loss.ts'
 import { assertCost, type PlannedEntry, planFromHeap, type Verdict } from './heap-plan.ts'
 import { LazyHeap } from './lazy-heap.ts'
@@ -39,7 +39,7 @@ export class HoldfastPolicy implements EvictionPolicy {
   readonly name = 'holdfast'
   private readonly entries = new Map<ModelId, Entry>()
   /** Counts what is asked of this node, forwarded requests too. Models here are remembered. */
-  private readonly demand: ReturnEstimator
+  private readonly demand: GapDemand
   private readonly lossOptions: BoundedLossOptions
   private usedBytes = 0
 
@@ -48,7 +48,7 @@ export class HoldfastPolicy implements EvictionPolicy {
     const { lossFactorMax, searchStepsMax } = this.lossOptions
     assertInvariant(lossFactorMax >= 1, `nothing loses less than the cheapest set, so not ${lossFactorMax} times that`)
     assertInvariant(searchStepsMax >= 1, `a search takes one step at least, not ${searchStepsMax}`)
-    this.demand = new ReturnEstimator(options.demand, (model) => !this.entries.has(model))
+    this.demand = new GapDemand(options.demand, (model) => !this.entries.has(model))
   }
 
   onRequest(model: ModelId, nowMs: number): void {

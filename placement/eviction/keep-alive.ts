@@ -15,8 +15,7 @@
  * window. A request raises both, except when the window shrinks by more than time has passed.
  */
 
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 import { compareIds } from '../cost/cost.ts'
 import { planFromHeap } from './heap-plan.ts'
 import { LazyHeap } from './lazy-heap.ts'

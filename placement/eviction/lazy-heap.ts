@@ -8,8 +8,7 @@
  * Order: key, then tie, then model id; so it is total, and equal on every machine.
  */
 
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 import { compareIds } from '../cost/cost.ts'
 
 export interface HeapEntry {

@@ -3,7 +3,7 @@
  * frequent once stays for ever, which is what GDSF's aging is there for. Ties go by the order of the last request, older first,
  * as in libCacheSim (https://github.com/1a1a11a/libCacheSim), whose published miss counts it reproduces.
  */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import { type RankedEntry, RankedPolicy, rankedEntry } from './ranked-policy.ts'
 import type { CacheItem } from './types.ts'
 

@@ -6,8 +6,8 @@
  * walks from the head, so every call takes constant time. (A JavaScript Map keeps insertion order too, but its iterator has to
  * step over every deleted slot at the front.) The order of requests is total, so there are no ties.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 import type { CacheItem, EvictionPlan, EvictionPolicy, EvictionRequest, ScoreParts, Victim } from './types.ts'
 
 interface Entry {

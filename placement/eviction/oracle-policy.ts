@@ -2,7 +2,7 @@
  * What the oracles have in common: each resident carries the index of its model's next request, taken from the future at every
  * request. An oracle says what that index is worth (`keyOf`) and what people should see of it.
  */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import { FutureTracker, type FutureView } from './future-view.ts'
 import { type RankedEntry, RankedPolicy, rankedEntry } from './ranked-policy.ts'
 import type { CacheItem, OraclePolicyName } from './types.ts'

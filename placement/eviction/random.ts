@@ -6,9 +6,8 @@
  * drawn, and a plan takes models from there on, around the end. So the first victim is uniform among all residents, every
  * change draws afresh, and a plan draws nothing. The seed replays all of it; a position is unique, so there are no ties.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import { createPrng, type Prng } from '../../common/prng.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { assertInvariant, createPrng, type ModelId, type Prng } from '../../common/index.ts'
 import { assertCost } from './heap-plan.ts'
 import type { CacheItem, EvictionPlan, EvictionPolicy, EvictionRequest, ScoreParts, Victim } from './types.ts'
 

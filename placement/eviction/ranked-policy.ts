@@ -5,8 +5,8 @@
  * the model id has the last word) and calls `moved` when a rank may have fallen. A rank that only rises, by a hit or by time,
  * need not be told (see lazy-heap.ts).
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 import { assertCost, type PlannedEntry, planFromHeap } from './heap-plan.ts'
 import { LazyHeap } from './lazy-heap.ts'
 import type {

@@ -7,8 +7,8 @@
  * A plan must change nothing, so it only says where the hand would go: first all without a mark, from the hand on, then, as the
  * marks would be gone in the second round, the others. The hand moves, and takes marks, when a victim is really removed.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
+
+import { assertInvariant, type ModelId } from '../../common/index.ts'
 import { assertCost } from './heap-plan.ts'
 import type {
   CacheItem,

@@ -10,7 +10,7 @@
  * - take a request in logarithmic amortized time, and a plan in at most linear: replays of traces run at about a million requests
  *   per second on one core.
  */
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 
 /** What a node may use. Additions go here first; the registry then does not compile until it has them. */
 export const evictionPolicyNames = [

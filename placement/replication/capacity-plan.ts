@@ -3,10 +3,10 @@
  * Nothing goes above a limit, and nothing is given up twice.
  */
 
-import type { ModelId } from '../../common/types.ts'
+import type { LocalTier, ModelId } from '../../common/index.ts'
 import { lossOf } from '../cost/copy-gain.ts'
 import type { PlacementOptions } from './placement-options.ts'
-import type { HeldModel, PlacementTier, PlacementView, RoomView } from './placement-view.ts'
+import type { HeldModel, PlacementView, TierView } from './placement-view.ts'
 
 export interface RoomNeed {
   readonly memoryBytes: number
@@ -18,18 +18,18 @@ export interface RoomTaken {
   /** Of what is displaced, over the horizon. */
   readonly lossMs: number
   readonly changes: readonly {
-    readonly tier: PlacementTier
+    readonly tier: LocalTier
     readonly neededBytes: number
     readonly victims: HeldModel[]
   }[]
 }
 
-export class Rooms {
+export class CapacityPlan {
   private readonly options: PlacementOptions
-  private readonly rooms = new Map<PlacementTier, RoomView>()
-  private readonly freeBytes = new Map<PlacementTier, number>()
+  private readonly rooms = new Map<LocalTier, TierView>()
+  private readonly freeBytes = new Map<LocalTier, number>()
   private readonly held = new Map<ModelId, HeldModel>()
-  private readonly gone: Readonly<Record<PlacementTier, Set<ModelId>>> = { memory: new Set(), disk: new Set() }
+  private readonly gone: Readonly<Record<LocalTier, Set<ModelId>>> = { memory: new Set(), disk: new Set() }
   private readonly kept = new Set<ModelId>()
 
   constructor({ rooms, held, pins }: PlacementView, options: PlacementOptions) {
@@ -81,7 +81,7 @@ export class Rooms {
   }
 
   /** Lets a model go when the tier is nearly full; false when it is not. */
-  shed(held: HeldModel, tier: PlacementTier): boolean {
+  shed(held: HeldModel, tier: LocalTier): boolean {
     const room = this.rooms.get(tier)
     if (room === undefined || this.freeBytes.get(tier)! >= this.reserveBytes(room)) return false
     if (!room.order.includes(held.model)) return false
@@ -90,12 +90,12 @@ export class Rooms {
     return true
   }
 
-  private reserveBytes({ limitBytes }: RoomView): number {
+  private reserveBytes({ limitBytes }: TierView): number {
     return (limitBytes * this.options.reservePercent) / 100
   }
 
   private victims(
-    room: RoomView,
+    room: TierView,
     neededBytes: number,
     { reserve = false, evenSettling = false }: { readonly reserve?: boolean; readonly evenSettling?: boolean },
   ): HeldModel[] | null {
@@ -117,6 +117,6 @@ export class Rooms {
   }
 }
 
-function bytesIn(held: HeldModel, tier: PlacementTier): number {
+function bytesIn(held: HeldModel, tier: LocalTier): number {
   return tier === 'memory' ? held.memoryBytes : held.diskBytes
 }

@@ -7,7 +7,7 @@
  * what is promised to a node counts as taken. A model that is not wanted, or fits nowhere, is left to the origin.
  */
 
-import type { ModelId, NodeId } from '../../common/types.ts'
+import type { ModelId, NodeId } from '../../common/index.ts'
 import { compareIds } from '../cost/cost.ts'
 
 export interface HandoverModel {

@@ -3,7 +3,7 @@
  * a moment ago, for which copies the node waits its turn, and since when other nodes cannot be reached.
  */
 
-import type { ModelId, NodeId } from '../../common/types.ts'
+import type { ModelId, NodeId } from '../../common/index.ts'
 import type { PlacementDecision } from './placement-view.ts'
 
 export class PlacementMemory {

@@ -1,15 +1,13 @@
 /** What a node sees when it decides which models to have, and what it decides. Plain data: the node and the simulator build it. */
 
-import type { ModelId, NodeId } from '../../common/types.ts'
+import type { LocalTier, ModelId, NodeId } from '../../common/index.ts'
 import type { CopyRole, ElsewhereView } from '../cost/marginal-cost.ts'
-
-export type PlacementTier = 'memory' | 'disk'
 
 export interface PlacementView {
   /** A node that is about to stop moves nothing. */
   readonly isDraining: boolean
   /** The tiers of this node, each once. */
-  readonly rooms: readonly RoomView[]
+  readonly rooms: readonly TierView[]
   /** Models that are here. */
   readonly held: readonly HeldModel[]
   /** Models that are not in memory here and that somebody may want. */
@@ -18,8 +16,8 @@ export interface PlacementView {
   readonly pins: readonly PinnedModel[]
 }
 
-export interface RoomView {
-  readonly tier: PlacementTier
+export interface TierView {
+  readonly tier: LocalTier
   readonly limitBytes: number
   readonly freeBytes: number
   /** What the eviction policy would let go, first first; what is in use or pinned is not in it. */
@@ -80,7 +78,7 @@ export interface CandidateModel extends DemandView {
 export interface PinnedModel {
   readonly name: string
   readonly replicaCount: number
-  readonly tier: PlacementTier
+  readonly tier: LocalTier
   /** What the name means; null while that is not known here. */
   readonly model: ModelId | null
   /** Bytes that it would take here; null while that is not known. */
@@ -147,7 +145,7 @@ export interface PlacementDecision {
   readonly model: ModelId | null
   /** Of a pin that could not be resolved, or that the decision follows. */
   readonly name?: string
-  readonly tier: PlacementTier
+  readonly tier: LocalTier
   readonly reason: PlacementReason
   /** What would be evicted for it. */
   readonly displaces: readonly ModelId[]

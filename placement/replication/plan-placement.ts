@@ -15,11 +15,11 @@
  *   prefetch, should not have to wait for an eviction. A last copy, or the keeper's, is never shed.
  */
 
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import { type CopyGain, gainOf, lossOf, rateHereOf } from '../cost/copy-gain.ts'
 import { compareIds } from '../cost/cost.ts'
 import { roleOf } from '../cost/marginal-cost.ts'
-import { Rooms } from './capacity-plan.ts'
+import { CapacityPlan } from './capacity-plan.ts'
 import { defaultPlacementOptions, type PlacementOptions } from './placement-options.ts'
 import type {
   CandidateModel,
@@ -34,7 +34,7 @@ export function planPlacement(
   view: PlacementView,
   options: PlacementOptions = defaultPlacementOptions,
 ): PlacementDecision[] {
-  const rooms = new Rooms(view, options)
+  const rooms = new CapacityPlan(view, options)
   const decisions: PlacementDecision[] = []
   const decided = new Set<ModelId>()
   const note = (decision: PlacementDecision): void => {
@@ -58,7 +58,7 @@ export function planPlacement(
   return decisions
 }
 
-function decidePin(pin: PinnedModel, view: PlacementView, rooms: Rooms): PlacementDecision | null {
+function decidePin(pin: PinnedModel, view: PlacementView, rooms: CapacityPlan): PlacementDecision | null {
   const { name, model, tier, sizeBytes, replicaCount, keptCount } = pin
   if (!pin.isMine || pin.isHeld) return null
   const parts = { replicas: replicaCount, keptReplicas: keptCount, ...(sizeBytes === null ? {} : { sizeBytes }) }
@@ -125,7 +125,7 @@ function worthOf(candidate: CandidateModel, options: PlacementOptions): Worth {
 function decideCopy(
   { candidate, reason, gain, savingMs, parts }: Worth,
   view: PlacementView,
-  rooms: Rooms,
+  rooms: CapacityPlan,
   options: PlacementOptions,
   copies: number,
 ): PlacementDecision {
@@ -167,7 +167,7 @@ function clears(savingMs: number, costMs: number, marginPercent: number): boolea
 function decideHeld(
   held: HeldModel,
   view: PlacementView,
-  rooms: Rooms,
+  rooms: CapacityPlan,
   options: PlacementOptions,
   decided: ReadonlySet<ModelId>,
 ): PlacementDecision {

@@ -7,8 +7,7 @@
  * k places of a model. So of M equal nodes in zones of like size, 1/M of the bytes move with one of them.
  */
 
-import { hashText, weightedScore } from '../../common/rendezvous.ts'
-import type { NodeId, Zone } from '../../common/types.ts'
+import { hashText, type NodeId, weightedScore, type Zone } from '../../common/index.ts'
 import { compareIds } from '../cost/cost.ts'
 
 export interface ReplicaNode {

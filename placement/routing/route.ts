@@ -15,7 +15,7 @@
  * where it is wanted whatever single requests did. To amortize here too would count the same saving twice.
  */
 
-import type { NodeId, RandomInt, RequestContext, SourceView, Tier } from '../../common/types.ts'
+import type { NodeId, RandomInt, RequestContext, SourceView, Tier } from '../../common/index.ts'
 import { cheapestSource, compareIds } from '../cost/cost.ts'
 
 export interface RouteView {

@@ -8,7 +8,7 @@
  * A peer beyond `failuresMax` is left out rather than put last: a fetch that waits for a broken peer is slower than the origin.
  */
 
-import type { NodeId } from '../../common/types.ts'
+import type { NodeId } from '../../common/index.ts'
 import { compareIds } from '../cost/cost.ts'
 
 export interface SourceCandidate {

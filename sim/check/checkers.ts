@@ -2,7 +2,7 @@
  * What must be true, recomputed from the world and not from counters. Each checker returns what it found wrong, in words; an empty
  * list is a pass. Those of `checkAlways` hold at any moment; those of `checkEnd` when requests have ended and links are whole.
  */
-import { assertInvariant } from '../../common/errors.ts'
+import { assertInvariant } from '../../common/index.ts'
 import type { Cluster } from '../cluster.ts'
 import { linkClasses } from '../network/transport.ts'
 import type { SimNode } from '../node/sim-node.ts'

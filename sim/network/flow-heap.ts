@@ -1,5 +1,5 @@
 /** Flows by the time at which their first transfer ends; a flow knows its place, so that a new time moves it. */
-import { assertInvariant } from '../../common/errors.ts'
+import { assertInvariant } from '../../common/index.ts'
 
 interface Timed {
   endMs: number

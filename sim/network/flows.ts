@@ -9,7 +9,7 @@
  * is full, which fixes its flows; the rest rises on. Only what a change can reach is filled again: the flows that share a full
  * link with it, and so on from full link to full link. Links that have room pass nothing on.
  */
-import { assertInvariant } from '../../common/errors.ts'
+import { assertInvariant } from '../../common/index.ts'
 import type { EventQueue } from '../world/event-queue.ts'
 import { FlowHeap } from './flow-heap.ts'
 

@@ -6,7 +6,7 @@
  * It also counts what nodes receive: the copies that the mesh makes, the framing of each, and the lists of ids that nodes tell each
  * other once per heartbeat.
  */
-import type { Prng } from '../../common/prng.ts'
+import type { Prng } from '../../common/index.ts'
 import type { EventQueue } from '../world/event-queue.ts'
 import { DelayCounts } from './delay-counts.ts'
 import { drawGraph, type GossipTree, gossipTree, type Hop, type MeshGraph } from './gossip-tree.ts'

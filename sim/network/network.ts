@@ -5,8 +5,7 @@
  * Messages may be lost and overtaken, gossip comes on several ways; bulk transfers run over reliable streams, so
  * they arrive or their link breaks.
  */
-import type { Prng } from '../../common/prng.ts'
-import type { NodeId } from '../../common/types.ts'
+import type { NodeId, Prng } from '../../common/index.ts'
 import type { EventQueue } from '../world/event-queue.ts'
 import {
   type Deliver,

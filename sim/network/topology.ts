@@ -1,5 +1,5 @@
 /** Where the nodes of a scenario stand, and how long messages take between them. Drawn from the seed where the scenario does not say. */
-import type { Prng } from '../../common/prng.ts'
+import type { Prng } from '../../common/index.ts'
 import type { NodeSpec, Scenario, SiteSpec } from '../scenario/scenario.ts'
 import { badScenario } from '../scenario/scenario-fields.ts'
 import type { RttTable, ScenarioInputs } from '../world/inputs.ts'

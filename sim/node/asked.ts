@@ -6,14 +6,13 @@
  * that took longer than all the rest of a request.
  */
 
-import type { ModelId } from '../../common/types.ts'
-import { DemandEstimator, type ModelRate } from '../../placement/demand/rate-demand.ts'
-import type { EvictionPolicy } from '../../placement/eviction/index.ts'
+import type { ModelId } from '../../common/index.ts'
+import { type EvictionPolicy, type ModelRate, RateDemand } from '../../placement/index.ts'
 import type { SimModel } from '../world/models.ts'
 
 export interface Learners {
   /** Of what first came to this node. */
-  readonly demand: DemandEstimator
+  readonly demand: RateDemand
   /** Of what others sent on to it, too. */
   readonly policies: readonly EvictionPolicy[]
 }
@@ -54,7 +53,7 @@ export class Asked {
 }
 
 /** An estimator that hears of all requests before it answers. */
-export class ToldDemand extends DemandEstimator {
+export class ToldDemand extends RateDemand {
   private readonly tell: () => void
 
   constructor(tell: () => void) {

@@ -3,7 +3,7 @@
  * verifies every chunk as the native one does: what is not the announced digest is reported and never kept.
  */
 
-import type { ModelId } from '../../common/types.ts'
+import type { ModelId } from '../../common/index.ts'
 import type { Effect, FetchChunk } from '../../core/index.ts'
 import type { SimModel } from '../world/models.ts'
 import type { OriginAnswer } from '../world/sim-origin.ts'

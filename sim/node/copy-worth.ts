@@ -1,5 +1,5 @@
 /** What a copy of a model is worth to a simulated node, as placement/ reckons it from what the node believes. */
-import { missCostMs } from '../../placement/cost/cost.ts'
+import { missCostMs } from '../../placement/index.ts'
 import type { SimModel } from '../world/models.ts'
 import type { SimNode } from './sim-node.ts'
 import type { CopyWorth } from './tier.ts'

@@ -2,7 +2,7 @@
  * A simulated node leaves as node/life does it: it says so, hands the last copies of wanted models on to nodes that placement/
  * chooses, lets what runs come to its end, and is gone.
  */
-import { type HandoverModel, type HandoverTaker, planHandover } from '../../placement/replication/handover.ts'
+import { type HandoverModel, type HandoverTaker, planHandover } from '../../placement/index.ts'
 import type { Cluster } from '../cluster.ts'
 import type { SimNode } from './sim-node.ts'
 

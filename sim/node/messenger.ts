@@ -1,8 +1,16 @@
 /** What one simulated node says: its residency and load, as the daemon tells its core, and the messages of the core to other nodes. */
 
-import type { NodeId } from '../../common/types.ts'
-import { digestBytes, entriesBytes, entryBytes } from '../../core/cluster/entry-size.ts'
-import type { Effect, Entry, ResidentModel, SealedEntry, StateBody } from '../../core/index.ts'
+import type { NodeId } from '../../common/index.ts'
+import {
+  digestBytes,
+  type Effect,
+  type Entry,
+  entriesBytes,
+  entryBytes,
+  type ResidentModel,
+  type SealedEntry,
+  type StateBody,
+} from '../../core/index.ts'
 import type { GossipMessage } from '../network/gossip.ts'
 import type { World } from './node-world.ts'
 import type { SimNode, TimelessEvent } from './sim-node.ts'

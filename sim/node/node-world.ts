@@ -1,8 +1,7 @@
 /** What all nodes of one simulated world share. */
 
-import type { ModelId, NodeId } from '../../common/types.ts'
-import type { Interner } from '../../core/index.ts'
-import type { NodeCoreOptions } from '../../core/options.ts'
+import type { ModelId, NodeId } from '../../common/index.ts'
+import type { Interner, NodeCoreOptions } from '../../core/index.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Forming } from '../network/forming.ts'
 import type { KeptConnections } from '../network/kept-connections.ts'

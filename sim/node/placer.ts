@@ -3,11 +3,16 @@
  * The daemon's driver does the same with its cache.
  */
 
-import type { Prng } from '../../common/prng.ts'
-import { PlacementMemory } from '../../placement/replication/placement-memory.ts'
-import { defaultPlacementOptions, type PlacementOptions } from '../../placement/replication/placement-options.ts'
-import type { PlacementDecision, PlacementView, RoomView } from '../../placement/replication/placement-view.ts'
-import { planPlacement } from '../../placement/replication/plan-placement.ts'
+import type { Prng } from '../../common/index.ts'
+import {
+  defaultPlacementOptions,
+  type PlacementDecision,
+  PlacementMemory,
+  type PlacementOptions,
+  type PlacementView,
+  planPlacement,
+  type TierView,
+} from '../../placement/index.ts'
 import { badScenario } from '../scenario/scenario-fields.ts'
 import type { SimModel } from '../world/models.ts'
 import type { World } from './node-world.ts'
@@ -124,7 +129,7 @@ export class Placer {
     return node.core.placementView(local, this.memory, this.options.graceMs, nowMs)
   }
 
-  private room(name: 'memory' | 'disk', tier: Tier): RoomView {
+  private room(name: 'memory' | 'disk', tier: Tier): TierView {
     return { tier: name, limitBytes: tier.limitBytes, freeBytes: tier.freeBytes, order: tier.order() }
   }
 }

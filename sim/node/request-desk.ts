@@ -6,9 +6,8 @@
  * The hot path, a model that is ready and a worker that is free, decides what placement's route() would: nothing can be expected
  * to be sooner than at once.
  */
-import type { Prng } from '../../common/prng.ts'
-import type { NodeId } from '../../common/types.ts'
-import { type RouteDecision, route } from '../../placement/routing/route.ts'
+import type { NodeId, Prng } from '../../common/index.ts'
+import { type RouteDecision, route } from '../../placement/index.ts'
 import type { RequestFailure, ServedFrom } from '../metrics/run-result.ts'
 import type { SimModel } from '../world/models.ts'
 import type { World } from './node-world.ts'

@@ -4,10 +4,9 @@
  * chunk-mover.ts.
  */
 
-import type { Prng } from '../../common/prng.ts'
-import type { ModelId, NodeId } from '../../common/types.ts'
+import type { ModelId, NodeId, Prng } from '../../common/index.ts'
 import { type Effect, type Event, NodeCore, type ResidentModel, type Seal, type SealedEntry } from '../../core/index.ts'
-import { createEvictionPolicy, type EvictionPolicy } from '../../placement/eviction/index.ts'
+import { createEvictionPolicy, type EvictionPolicy } from '../../placement/index.ts'
 import type { SimModel } from '../world/models.ts'
 import { Asked, ToldDemand } from './asked.ts'
 import { ChunkMover } from './chunk-mover.ts'
@@ -33,7 +32,7 @@ export interface Copy {
 
 /** A core is asked no more often than this whether something is due. */
 const tickMsMin = 10
-/** How often a node looks at its own load, as the daemon's LocalStateTeller. */
+/** How often a node looks at its own load, as the daemon's StateReporter. */
 const stateMs = 500
 
 const seal: Seal = (entry) => ({ entry, envelope: null })

@@ -3,9 +3,9 @@
  * reserved before bytes come, and counts at once, as in the daemon. Who asks when there is none waits in line: a model that fits
  * is never turned away.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { ModelId } from '../../common/types.ts'
-import type { EvictionPolicy, RemovalCause } from '../../placement/eviction/index.ts'
+
+import { assertInvariant, type ModelId } from '../../common/index.ts'
+import type { EvictionPolicy, RemovalCause } from '../../placement/index.ts'
 import type { SimModel } from '../world/models.ts'
 
 /** What a copy is worth to the policies: as placement reckons it from gossip. */

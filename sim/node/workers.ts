@@ -2,7 +2,7 @@
  * The workers of one node: each runs one request at a time, in the order in which they are ready. Since nothing overtakes, the
  * time at which a request will begin is known when it comes, and a request costs no event.
  */
-import { assertInvariant } from '../../common/errors.ts'
+import { assertInvariant } from '../../common/index.ts'
 import type { ServedFrom } from '../metrics/run-result.ts'
 import type { SimModel } from '../world/models.ts'
 

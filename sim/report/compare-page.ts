@@ -1,5 +1,5 @@
 /** The report of a comparison: what was compared side by side, each figure with its ratio to the first and its spread over seeds. */
-import type { RunResult, TimelineBucket } from '../metrics/run-result.ts'
+import type { RunResult, TimelineBucket } from '../index.ts'
 import { type Axis, bytesAxis, delayAxis, msAxis, timeAxis } from './axis.ts'
 import { rowBars } from './bar-plot.ts'
 import { csvOf } from './csv.ts'

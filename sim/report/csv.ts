@@ -1,5 +1,5 @@
 /** The figures of a run as tables for other programs: comma-separated, a head, numbers as they are. */
-import type { RunResult } from '../metrics/run-result.ts'
+import type { RunResult } from '../index.ts'
 
 type Cell = string | number | boolean
 

@@ -1,6 +1,5 @@
 /** How a policy treats the popular and the rare: models by falling popularity in ten groups, and the misses of each group. */
-import type { ReplayResult } from '../traces/replay.ts'
-import type { Trace } from '../traces/trace.ts'
+import type { ReplayResult, Trace } from '../traces/index.ts'
 
 /** Share of requests that miss, in percent, per tenth of the models; the first tenth is the most popular. NaN without requests. */
 export function missPercentByDecile({ models, modelIndexes }: Trace, { missCountByModel }: ReplayResult): number[] {

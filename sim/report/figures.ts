@@ -1,5 +1,5 @@
 /** The figures by which runs are compared and searched: how each is called, read from a result, written, and which way is better. */
-import type { RunResult, ServedFrom } from '../metrics/run-result.ts'
+import type { RunResult, ServedFrom } from '../index.ts'
 import { formatBytes, formatCount, formatMs, formatPercent, formatUsd } from './units.ts'
 
 export interface Figure {

@@ -2,7 +2,7 @@
  * Where the nodes stand: an equirectangular map of the part of the world that they and the origin span. A circle is all nodes of
  * one place, its area their requests, its colour the share of requests that found their model in memory there.
  */
-import type { NodeFigures, RunResult } from '../metrics/run-result.ts'
+import type { NodeFigures, RunResult } from '../index.ts'
 import { coast } from './coast.ts'
 import { type MapView, viewOf } from './map-view.ts'
 import { scaleColor, scaleGradient } from './scale-color.ts'

@@ -1,5 +1,5 @@
 /** The report of one run: what came out, when, where and why, then the scenario and the command that gives all of it again. */
-import type { RunResult } from '../metrics/run-result.ts'
+import type { RunResult } from '../index.ts'
 import { failedCount, servedPercent } from './figures.ts'
 import { nodeMap } from './node-map.ts'
 import { cards, code, folded, heading, page, paragraph, plots, table, wide } from './page.ts'

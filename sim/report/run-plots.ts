@@ -1,5 +1,5 @@
 /** The plots of one run. Each says one thing; marks on a time axis are what happened to the world. */
-import type { RunResult, TimelineBucket } from '../metrics/run-result.ts'
+import type { RunResult, TimelineBucket } from '../index.ts'
 import { areaPlot } from './area-plot.ts'
 import { amountAxis, bytesAxis, delayAxis, msAxis, percentAxis, timeAxis } from './axis.ts'
 import { barPlot, rowBars } from './bar-plot.ts'

@@ -1,5 +1,5 @@
 /** Runs of one thing under several seeds, summed up: the mean of each figure and how far seeds lie apart. */
-import type { RunResult } from '../metrics/run-result.ts'
+import type { RunResult } from '../index.ts'
 import { type FigureName, figure, figureNames } from './figures.ts'
 
 export interface Spread {

@@ -1,5 +1,5 @@
 /** The report of a sweep: memory, policy and number of nodes against each other, as maps of colour and as lines. */
-import type { RunResult } from '../metrics/run-result.ts'
+import type { RunResult } from '../index.ts'
 import { type Axis, bytesAxis, delayAxis, logAxis, percentAxis } from './axis.ts'
 import { csvOf } from './csv.ts'
 import { type FigureName, figure, figureNames } from './figures.ts'

@@ -3,7 +3,7 @@
  * throws BAD_SCENARIO with the path of the field. What is not there has its default; a field without one is required. Unknown
  * keys are errors, because a misspelt limit would silently be its default.
  */
-import { HoldfastError } from '../../common/errors.ts'
+import { HoldfastError } from '../../common/index.ts'
 
 export interface Field<T> {
   readonly read: (value: unknown, path: string) => T

@@ -5,7 +5,7 @@
  *
  * Files that a scenario names (a table of round trips, a trace) are read by whoever reads the scenario; nothing here reads files.
  */
-import { evictionPolicyNames } from '../../placement/eviction/index.ts'
+import { evictionPolicyNames } from '../../placement/index.ts'
 import {
   badScenario,
   byKind,

@@ -3,9 +3,9 @@
  * found by trying all sets of at most twelve models. A plan by value per byte is not meant to be that set, because what it frees
  * beyond the need is room for the next load; the gap says what this costs now, and placement/eviction/bounded-loss.ts bounds it.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { Prng } from '../../common/prng.ts'
-import { createEvictionPolicy } from '../../placement/eviction/index.ts'
+
+import { assertInvariant, type Prng } from '../../common/index.ts'
+import { createEvictionPolicy } from '../../placement/index.ts'
 import { drawModel } from './workload.ts'
 
 export interface WorthItem {

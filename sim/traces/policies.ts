@@ -5,7 +5,7 @@ import {
   createOraclePolicy,
   type EvictionPolicy,
   isOraclePolicyName,
-} from '../../placement/eviction/index.ts'
+} from '../../placement/index.ts'
 import { futureOf, type Trace } from './trace.ts'
 
 export function createPolicyFor(name: AnyPolicyName, trace: Trace): EvictionPolicy {

@@ -9,8 +9,8 @@
  *
  * Policies know models by an id that sorts like the model's place in the trace, so that ties by id are ties by place.
  */
-import { assertInvariant } from '../../common/errors.ts'
-import type { EvictionPlan, EvictionPolicy, Victim } from '../../placement/eviction/index.ts'
+import { assertInvariant } from '../../common/index.ts'
+import type { EvictionPlan, EvictionPolicy, Victim } from '../../placement/index.ts'
 import type { Trace } from './trace.ts'
 
 export interface ReplayOptions {

@@ -3,8 +3,8 @@
  * spends its time in the policy and not in reading objects.
  */
 
-import { assertInvariant } from '../../common/errors.ts'
-import type { FutureView } from '../../placement/eviction/index.ts'
+import { assertInvariant } from '../../common/index.ts'
+import type { FutureView } from '../../placement/index.ts'
 
 export interface TraceModel {
   readonly name: string

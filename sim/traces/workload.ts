@@ -8,7 +8,7 @@
  *
  * Every model draws from generators of its own, so one more model changes nothing for the others.
  */
-import type { Prng } from '../../common/prng.ts'
+import type { Prng } from '../../common/index.ts'
 import { sortTrace, type Trace, TraceBuilder, type TraceModel } from './trace.ts'
 
 export interface WorkloadOptions {

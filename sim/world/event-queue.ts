@@ -5,7 +5,7 @@
  * A heap of four children per node over typed arrays: a run of a million requests passes several million actions through it, and
  * two numbers that lie next to each other are compared faster than two objects.
  */
-import { assertInvariant } from '../../common/errors.ts'
+import { assertInvariant } from '../../common/index.ts'
 
 const capacityMin = 1_024
 

@@ -1,5 +1,5 @@
 /** What happens to the world: the events of a scenario, and faults drawn at its rates, each begun and ended on the virtual clock. */
-import type { Prng } from '../../common/prng.ts'
+import type { Prng } from '../../common/index.ts'
 import type { Cluster } from '../cluster.ts'
 import { leave } from '../node/leave.ts'
 import type { SimNode } from '../node/sim-node.ts'

@@ -1,7 +1,7 @@
 /** What a scenario takes from files, read by somebody else: the simulator itself touches no file. */
 
 import type { City } from '../network/cities.ts'
-import type { Trace } from '../traces/trace.ts'
+import type { Trace } from '../traces/index.ts'
 
 /** Measured round trips between named places. A pair that was not measured is reckoned from the distance. */
 export interface RttTable {

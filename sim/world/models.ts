@@ -1,10 +1,9 @@
 /** The models of a simulated world: identity, size, what they cost to start and to run, and their chunks, drawn from one seed. */
 
-import type { Prng } from '../../common/prng.ts'
-import type { ModelId, Sha256 } from '../../common/types.ts'
-import type { FetchChunk, ResidentModel } from '../../core/events.ts'
+import type { ModelId, Prng, Sha256 } from '../../common/index.ts'
+import type { FetchChunk, ResidentModel } from '../../core/index.ts'
 import type { ModelsSpec } from '../scenario/scenario.ts'
-import type { TraceModel } from '../traces/trace.ts'
+import type { TraceModel } from '../traces/index.ts'
 
 export class SimModel {
   /** Place in the world's list of models, and in every table by model. */

@@ -1,13 +1,23 @@
 /** Fills memories before the first request, as a cluster that has been up for days has them. */
-import type { Cluster } from '../cluster.ts'
 import type { SimNode } from '../node/sim-node.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import type { SimModel } from './models.ts'
+import type { PushedModel, RequestTable } from './requests.ts'
+
+export interface PreloadInputs {
+  readonly scenario: Scenario
+  readonly requests: RequestTable
+  readonly nodes: readonly SimNode[]
+  readonly models: readonly SimModel[]
+  readonly pushed: readonly PushedModel[]
+}
 
 /**
  * Each node gets what it will be asked for most, the most wanted first, until `preloadPercent` of its memory is full. Nobody has what is
  * pushed later.
  */
 export function preload(
-  { scenario, requests, nodes, models, pushed }: Cluster,
+  { scenario, requests, nodes, models, pushed }: PreloadInputs,
   isAway: (node: SimNode) => boolean,
 ): void {
   const { preloadPercent } = scenario.models

@@ -2,12 +2,11 @@
  * All requests of a run in columns, by arrival: when, which model, at which node. From a trace or from the generator, dealt out
  * over nodes by the weights of their sites, with as much locality as the scenario says; flash crowds and new models on top.
  */
-import type { Prng } from '../../common/prng.ts'
+import type { Prng } from '../../common/index.ts'
 import type { Topology } from '../network/topology.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { badScenario } from '../scenario/scenario-fields.ts'
-import type { Trace } from '../traces/trace.ts'
-import { generateWorkload } from '../traces/workload.ts'
+import { generateWorkload, type Trace } from '../traces/index.ts'
 import type { PlacedTrace, ScenarioInputs } from './inputs.ts'
 import type { SimModel } from './models.ts'
 import { nodesOf } from './targets.ts'

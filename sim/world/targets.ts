@@ -1,5 +1,5 @@
 /** The nodes that an event of a scenario means. */
-import type { Prng } from '../../common/prng.ts'
+import type { Prng } from '../../common/index.ts'
 import type { Topology } from '../network/topology.ts'
 import type { EventTarget } from '../scenario/scenario.ts'
 import { badScenario } from '../scenario/scenario-fields.ts'

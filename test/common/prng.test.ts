@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createPrng } from '../../placement/index.ts'
+import { createPrng } from '../../common/index.ts'
 
 const draw = (count: number, next: () => number) => Array.from({ length: count }, next)
 

@@ -3,13 +3,12 @@ import { createPrng } from '../../common/prng.ts'
 import type { ModelId } from '../../common/types.ts'
 import type { ChunkFailure, FetchChunk } from '../../core/events.ts'
 import { NodeCore, type ResidentModel } from '../../core/index.ts'
-import { MeshKeeper } from '../../node/cluster/connection-manager.ts'
+import { ConnectionManager } from '../../node/cluster/connection-manager.ts'
 import { CoreDriver } from '../../node/cluster/core-driver.ts'
 import {
   ClusterKey,
   createLibp2pNetwork,
   createSeal,
-  createTlsBulkTransport,
   decodeDigest,
   decodeEntries,
   encodeDigest,
@@ -19,6 +18,7 @@ import {
 import type { BulkTransport } from '../../node/ports/index.ts'
 import { systemClock } from '../../node/system/clock.ts'
 import { silentLog } from '../../node/system/log.ts'
+import { createTlsBulkTransport } from '../../node/transfer/bulk/index.ts'
 import { until } from '../support/until.ts'
 import { type CarriedCluster, testCarriedCluster } from './carried-cluster.suite.ts'
 
@@ -81,7 +81,7 @@ class CarriedByLibp2p {
     this.core = new NodeCore({ self: this.id, epoch: this.epoch, seal, random })
     const { core } = this
     const [clock, log] = [systemClock, silentLog]
-    const mesh = new MeshKeeper({ core, network, clock, log })
+    const mesh = new ConnectionManager({ core, network, clock, log })
     this.driver = new CoreDriver({ core, network, codec, mesh, clock, log })
     this.bulk = createTlsBulkTransport({ identity, clusterKey })
     await this.bulk.start(async (_from, { blob, offsetBytes, sizeBytes }) => {

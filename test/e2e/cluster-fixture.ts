@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { createPrng } from '../../common/index.ts'
 import { type Answered, ask, type InferBody, makeBody } from '../../demo/ask.ts'
 import { type GeneratedModelName, generateModel } from '../../demo/models/index.ts'
 import { readInputs } from '../../demo/read-inputs.ts'
 import { type SpawnedNode, type SpawnNodeOptions, spawnNode } from '../../demo/spawn-node.ts'
 import { ClusterKey } from '../../node/net/index.ts'
 import { loadPublisherKey, openOrigin, type PushResult, push } from '../../origin/index.ts'
-import { createPrng } from '../../placement/index.ts'
 import { until } from '../support/until.ts'
 
 export class ClusterFixture {

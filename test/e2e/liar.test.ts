@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { open } from '../../clients/node/index.ts'
+import { createPrng } from '../../common/index.ts'
 import { NodeCore } from '../../core/index.ts'
-import { MeshKeeper } from '../../node/cluster/connection-manager.ts'
+import { ConnectionManager } from '../../node/cluster/connection-manager.ts'
 import { CoreDriver } from '../../node/cluster/core-driver.ts'
 import {
   type ClusterKey,
   createLibp2pNetwork,
   createSeal,
-  createTlsBulkTransport,
   decodeDigest,
   decodeEntries,
   encodeDigest,
@@ -21,7 +21,8 @@ import {
 } from '../../node/net/index.ts'
 import { systemClock } from '../../node/system/clock.ts'
 import { silentLog } from '../../node/system/log.ts'
-import { createPrng, DemandEstimator } from '../../placement/index.ts'
+import { createTlsBulkTransport } from '../../node/transfer/bulk/index.ts'
+import { RateDemand } from '../../placement/index.ts'
 import { until } from '../support/until.ts'
 import { ClusterFixture } from './cluster-fixture.ts'
 
@@ -56,11 +57,11 @@ async function startLiar(options: {
     epoch: 1,
     seal: createSeal(network),
     random: createPrng(1),
-    demand: new DemandEstimator(),
+    demand: new RateDemand(),
   })
   const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
   const ports = { core, network, clock: systemClock, log: silentLog }
-  const driver = new CoreDriver({ ...ports, codec, mesh: new MeshKeeper(ports) })
+  const driver = new CoreDriver({ ...ports, codec, mesh: new ConnectionManager(ports) })
   let asked = 0
   await bulk.start(async (_from, { sizeBytes }) => {
     asked += 1

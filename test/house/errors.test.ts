@@ -19,7 +19,18 @@ describe('docs/errors.md', () => {
 
 describe('the error table', () => {
   it('has no code that nothing uses', () => {
-    const text = sourceFiles(['node', 'origin', 'native', 'placement', 'sim'])
+    const text = sourceFiles([
+      'bench',
+      'cli',
+      'clients',
+      'core',
+      'demo',
+      'native',
+      'node',
+      'origin',
+      'placement',
+      'sim',
+    ])
       .filter((file) => file !== 'common/errors.ts')
       .map(readSource)
       .join('\n')

@@ -4,7 +4,7 @@ import { readSource, sourceFiles } from '../support/source-files.ts'
 
 const ambient = /\b(Date\.now|performance\.now|Math\.random|setTimeout|setInterval|process\.|crypto\.)/
 
-describe.each(['placement', 'node/core', 'sim'])('%s', (folder) => {
+describe.each(['common', 'placement', 'core', 'sim'])('%s', (folder) => {
   it('uses neither the clock nor ambient chance', () => {
     const leaks = sourceFiles([folder]).flatMap((file) =>
       readSource(file)

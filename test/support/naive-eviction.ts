@@ -2,13 +2,8 @@
  * Eviction policies as one would write them down from their definition: a list, sorted anew for every plan. Slow, obviously
  * right, and sharing no code with the real ones but the demand estimator.
  */
-import {
-  type CacheItem,
-  type EvictionRequest,
-  type FutureView,
-  type ModelId,
-  ReturnEstimator,
-} from '../../placement/index.ts'
+import type { ModelId } from '../../common/index.ts'
+import { type CacheItem, type EvictionRequest, type FutureView, GapDemand } from '../../placement/index.ts'
 
 /** Those whose definition is a value per model, and the order of ties. */
 export const naivePolicyNames = [
@@ -36,7 +31,7 @@ interface Resident {
 
 export class NaivePolicy {
   private readonly residents = new Map<ModelId, Resident>()
-  private readonly demand = new ReturnEstimator()
+  private readonly demand = new GapDemand()
   private readonly name: NaivePolicyName
   private readonly future: FutureView | null
   private readonly counts = new Map<ModelId, number>()

@@ -1,5 +1,5 @@
 /** What callers are told of a model on its way: numbers that were measured, and nothing guessed. */
-import type { Loading } from '../../models/load-progress.ts'
+import type { Loading } from '../../models/index.ts'
 
 export interface LoadingView {
   readonly state: Loading['state']

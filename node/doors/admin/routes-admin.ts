@@ -2,10 +2,11 @@
  * The admin interface over HTTP. Reading is open to whoever reaches the interface, as the other views are; what changes something
  * takes `Authorization: Bearer <admin token>`, unless the node is bound to loopback and has no token.
  */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError, type LocalTier } from '../../../common/index.ts'
 import { parseModelName, parseModelReference } from '../../../origin/index.ts'
-import type { Admin, WantedTier } from '../../admin/index.ts'
+import type { Admin } from '../../admin/index.ts'
 
 type Named = { Params: { '*': string }; Body: unknown }
 
@@ -69,7 +70,7 @@ function fieldsOf<K extends string>(value: unknown, known: readonly K[]): Partia
   )
 }
 
-function tierOf(value: unknown): WantedTier {
+function tierOf(value: unknown): LocalTier {
   if (value === undefined) return 'memory'
   if (value === 'memory' || value === 'disk') return value
   throw new HoldfastError('BAD_REQUEST', '`tier` has to be memory or disk.')

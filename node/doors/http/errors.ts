@@ -2,7 +2,7 @@
  * Errors over HTTP. On our own routes: {error: {code, message, action, details}}. On the Open Inference Protocol's routes: its
  * form, {error: "message"}, with our code in the header `holdfast-error`.
  */
-import { type ErrorCode, errorTable, HoldfastError } from '../../../common/errors.ts'
+import { type ErrorCode, errorTable, HoldfastError } from '../../../common/index.ts'
 import type { LoadingView } from '../admin/loading-view.ts'
 
 /** Seconds after which a request that met a passing shortage may try again. */

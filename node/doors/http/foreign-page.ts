@@ -2,7 +2,7 @@
  * Tells a browser page of another site from a program of this machine. A page that talks to 127.0.0.1 shows itself by its Origin,
  * or, when its own name was made to resolve to 127.0.0.1 (DNS rebinding), by its Host.
  */
-import { isLoopbackHost } from '../../config/listening.ts'
+import { isLoopbackHost } from '../../config/index.ts'
 
 const loopbackNames: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 

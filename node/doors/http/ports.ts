@@ -1,16 +1,13 @@
 /** What the HTTP interface shows of a node. Plain data out; the routes only translate. */
 import type { Registry } from 'prom-client'
-import type { ModelId, NodeId, RequestContext } from '../../../common/types.ts'
+import type { ModelId, NodeId, RequestContext } from '../../../common/index.ts'
 import type { ModelName } from '../../../origin/index.ts'
 import type { RouteDecision } from '../../../placement/index.ts'
-import type { ClusterMember, ModelView } from '../../admin/node-views.ts'
-import type { Loading } from '../../models/load-progress.ts'
-import type { ResolvedModel } from '../../models/model-directory.ts'
-import type { ModelPaths } from '../../models/model-paths.ts'
+import type { ClusterMember, ModelView } from '../../admin/index.ts'
+import type { Loading, ModelPaths, ResolvedModel } from '../../models/index.ts'
 import type { ModelSignature } from '../../ports/index.ts'
-import type { InferenceService } from '../../requests/inference-service.ts'
-import type { Clock } from '../../system/clock.ts'
-import type { Log } from '../../system/log.ts'
+import type { InferenceService } from '../../requests/index.ts'
+import type { Clock, Log } from '../../system/index.ts'
 
 export interface HttpPorts {
   readonly log: Log

@@ -3,7 +3,7 @@
  * probes and metrics ask for is small and is always answered, or an overloaded node would look like a dead one.
  */
 import type { FastifyInstance } from 'fastify'
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 
 const unbounded: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v2/health/live', '/v2/health/ready'])
 

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import { registerClusterRoutes } from '../admin/routes-cluster.ts'
 import { registerInferenceRoutes } from '../open-inference/routes-inference.ts'
 import { errorReply } from './errors.ts'

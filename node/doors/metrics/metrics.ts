@@ -1,6 +1,6 @@
 /** Prometheus metrics of a node. Names carry units; labels are values of our own vocabulary, never user input. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Store } from '../../../native/types.ts'
+import type { Store } from '../../../native/index.ts'
 
 export interface NodeMetrics {
   readonly registry: Registry

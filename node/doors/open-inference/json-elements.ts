@@ -3,8 +3,7 @@
  * 1e300 as FP32) instead of wrapping it. 64-bit integers beyond 2^53 travel as decimal strings, which JSON numbers cannot carry.
  */
 import type { Datatype } from '../../ports/index.ts'
-import { datatypeTable } from '../../runtime/datatypes.ts'
-import { halfOfNumber, numberOfHalf } from '../../runtime/half.ts'
+import { datatypeTable, halfOfNumber, numberOfHalf } from '../../runtime/index.ts'
 
 export type JsonElement = number | string | boolean | null
 

@@ -3,7 +3,7 @@
  * model; slashes may also stand unescaped, because people type them so.
  */
 
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import { type ModelName, parseModelName } from '../../../origin/index.ts'
 
 export interface ModelPath {

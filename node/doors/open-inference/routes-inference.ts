@@ -1,15 +1,14 @@
 /** Open Inference Protocol V2 (JSON): health, model metadata, readiness and inference, at any node for any model. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { remaining, withDeadline } from '../../../common/deadline.ts'
-import { HoldfastError, isHoldfastError } from '../../../common/errors.ts'
-import type { RequestContext } from '../../../common/types.ts'
+import { HoldfastError, isHoldfastError, type RequestContext } from '../../../common/index.ts'
 import { formatModelName, type ModelName } from '../../../origin/index.ts'
-import type { ResolvedModel } from '../../models/model-directory.ts'
-import { formatInferResponse, parseInferRequest } from '../../runtime/index.ts'
+import type { ResolvedModel } from '../../models/index.ts'
+import { remaining, withDeadline } from '../../system/index.ts'
 import { loadingView } from '../admin/loading-view.ts'
 import { loadingOf } from '../http/errors.ts'
 import type { HttpPorts } from '../http/ports.ts'
 import { parseModelPath } from './model-path.ts'
+import { formatInferResponse, parseInferRequest } from './v2-json.ts'
 
 const serverName = 'holdfast'
 const tenantLengthMax = 128

@@ -3,9 +3,9 @@
  * between a parsed body and tensors. A body is hostile until checked; whatever is wrong is a BAD_REQUEST (REQUEST_TOO_LARGE
  * for a limit) that names the field. The names of models and their versions are the caller's matter.
  */
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import type { TensorValue } from '../../ports/index.ts'
-import { elementCount, isDatatype } from '../../runtime/datatypes.ts'
+import { elementCount, isDatatype } from '../../runtime/index.ts'
 import { type ElementSink, elementSink, type JsonElement, jsonElements } from './json-elements.ts'
 
 export interface InferLimits {

@@ -3,17 +3,13 @@
  * goes back as descriptors or as a typed error. Also keeps the names that the native server answers by itself up to date.
  */
 
-import { withDeadline } from '../../../common/deadline.ts'
-import { HoldfastError, isHoldfastError } from '../../../common/errors.ts'
-import type { RequestContext } from '../../../common/types.ts'
-import type { OpenMiss, Store } from '../../../native/types.ts'
+import { HoldfastError, isHoldfastError, type RequestContext } from '../../../common/index.ts'
+import type { OpenMiss, Store } from '../../../native/index.ts'
 import { formatModelName, type ModelName, type ModelReference, parseModelReference } from '../../../origin/index.ts'
-import type { ModelCache } from '../../models/model-cache.ts'
-import type { ModelDirectory, ResolvedModel } from '../../models/model-directory.ts'
-import type { Clock } from '../../system/clock.ts'
-import type { Log } from '../../system/log.ts'
+import type { ModelCache, ModelDirectory, ResolvedModel } from '../../models/index.ts'
+import { type Clock, type Log, withDeadline } from '../../system/index.ts'
 
-export interface StoreDeskPorts {
+export interface SocketOpenPorts {
   readonly store: Store
   readonly cache: ModelCache
   readonly directory: ModelDirectory
@@ -22,14 +18,14 @@ export interface StoreDeskPorts {
   readonly log: Log
 }
 
-export interface StoreDeskOptions {
+export interface SocketOpenOptions {
   /** How often names that clients opened are looked up again, so that a moved tag reaches new opens. */
   readonly refreshMs: number
 }
 
-export class StoreDesk {
-  private readonly ports: StoreDeskPorts
-  private readonly options: StoreDeskOptions
+export class SocketOpenHandler {
+  private readonly ports: SocketOpenPorts
+  private readonly options: SocketOpenOptions
   /** Names that the native server resolves, and what they mean there. */
   private readonly published = new Map<string, string>()
   /** Opens answered here whose lease has not been reported yet: their demand was counted when they came. */
@@ -43,7 +39,7 @@ export class StoreDesk {
   private forgotten = 0
   private isRefreshing = false
 
-  constructor(ports: StoreDeskPorts, options: StoreDeskOptions) {
+  constructor(ports: SocketOpenPorts, options: SocketOpenOptions) {
     this.ports = ports
     this.options = options
   }

@@ -7,9 +7,9 @@
  *     { "uids": [1000], "models": ["public/*", "acme/resnet50:v3"] } ] }
  */
 import { createHash } from 'node:crypto'
-import { HoldfastError } from '../../../common/errors.ts'
-import type { AccessRule } from '../../../native/types.ts'
-import { readSecretFile } from '../../system/secret-file.ts'
+import { HoldfastError } from '../../../common/index.ts'
+import type { AccessRule } from '../../../native/index.ts'
+import { readSecretFile } from '../../system/index.ts'
 
 /** Some ten thousand rules. */
 const fileBytesMax = 4 * 1024 * 1024

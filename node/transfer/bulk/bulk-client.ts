@@ -5,8 +5,7 @@
  * its caller gave up keeps its place until the peer has answered it, so that the peer's limit is never exceeded by ours.
  */
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { HoldfastError, isHoldfastError } from '../../../common/errors.ts'
-import type { NodeId } from '../../../common/types.ts'
+import { HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
 import type { ChunkRequest } from '../../ports/index.ts'
 import { encodeFrame, type FrameHeader, FrameReader, frameKind, smallTarget } from './frames.ts'
 import { decodeFailure, encodeChunkRequest } from './messages.ts'

@@ -3,10 +3,9 @@
  * several at once, and their answers leave one after the other, in pieces, as fast as the peer takes them.
  */
 import type { TLSSocket } from 'node:tls'
-import { HoldfastError, isHoldfastError } from '../../../common/errors.ts'
-import type { NodeId } from '../../../common/types.ts'
+import { HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
 import type { ChunkRequest, ServeChunk } from '../../ports/index.ts'
-import type { Log } from '../../system/log.ts'
+import type { Log } from '../../system/index.ts'
 import { encodeFrame, encodeHeader, type FrameHeader, FrameReader, frameKind, smallTarget } from './frames.ts'
 import { decodeChunkRequest, encodeFailure } from './messages.ts'
 import type { BulkOptions } from './options.ts'

@@ -7,7 +7,7 @@
  * A chunk is one frame, received into one buffer that the receiver provides when it has seen the header: nobody can make a
  * receiver allocate more than it asked for.
  */
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 
 export const frameKind = {
   /** CBOR, both ways, first frame of each side. */

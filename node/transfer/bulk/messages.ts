@@ -1,6 +1,6 @@
 /** The small messages of a bulk connection: what is asked for, and why it is not given. */
-import { HoldfastError, isErrorCode, isHoldfastError } from '../../../common/errors.ts'
-import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from '../../net/cbor.ts'
+import { HoldfastError, isErrorCode, isHoldfastError } from '../../../common/index.ts'
+import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from '../../net/index.ts'
 import type { ChunkRequest } from '../../ports/index.ts'
 
 const digestBytes = 32

@@ -2,9 +2,9 @@
  * All asking of one peer: a few connections, opened when they are needed, and a bounded queue of requests for a free place on
  * them. A request goes to the connection with the fewest others under way.
  */
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import type { ChunkRequest } from '../../ports/index.ts'
-import type { Clock } from '../../system/clock.ts'
+import type { Clock } from '../../system/index.ts'
 import { BulkClient, type BulkTarget } from './bulk-client.ts'
 import type { BulkOptions } from './options.ts'
 import type { Prover } from './proof.ts'

@@ -13,14 +13,24 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { HoldfastError } from '../../../common/errors.ts'
-import { isReadableVersion, spokenVersion } from '../../../common/protocol-version.ts'
-import type { NodeId } from '../../../common/types.ts'
-import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../../net/cbor.ts'
-import type { ClusterKey } from '../../net/cluster-key.ts'
-import { ClusterKeyring, clusterKeysMax } from '../../net/cluster-keyring.ts'
-import type { Identity } from '../../net/identity.ts'
-import { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode, signatureBytes, verifyByNode } from '../../net/node-id.ts'
+import { HoldfastError, type NodeId } from '../../../common/index.ts'
+import {
+  type ClusterKey,
+  ClusterKeyring,
+  clusterKeysMax,
+  decodeCbor,
+  encodeCbor,
+  type Identity,
+  isBytes,
+  isPlainMap,
+  malformed,
+  nodeOfPublicKey,
+  publicKeyBytes,
+  publicKeyOfNode,
+  signatureBytes,
+  verifyByNode,
+} from '../../net/index.ts'
+import { isReadableVersion, spokenVersion } from '../../system/index.ts'
 
 export type Role = 'client' | 'server'
 

@@ -9,7 +9,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, opendir, realpath, rename, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import { checkKey, reservedFolder } from '../object-key.ts'
 import type {
   ByteRange,

@@ -1,5 +1,5 @@
 /** What an answer of S3, or its absence, means: whether trying again can help, and which of our errors it becomes. */
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import { errnoOf } from '../file/errno.ts'
 import type { S3Target } from './s3-url.ts'
 

@@ -12,7 +12,7 @@
  */
 import { createHash, randomInt, randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import { reservedFolder } from '../object-key.ts'
 import { putWhole } from './s3-put.ts'
 import type { S3Session } from './s3-session.ts'

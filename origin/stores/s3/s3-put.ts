@@ -2,7 +2,7 @@
  * Writes one object: small ones by a single request, which may carry a condition, large ones in parts. An upload in parts
  * that fails is aborted, so that no bytes lie there that no listing shows; what a killed process leaves, gc removes.
  */
-import { isHoldfastError } from '../../../common/errors.ts'
+import { isHoldfastError } from '../../../common/index.ts'
 import { mapLimited } from '../../concurrency.ts'
 import { isMissing, isMissingUpload, isPreconditionFailure, isRefusal } from './s3-errors.ts'
 import type { S3Session } from './s3-session.ts'

@@ -1,5 +1,5 @@
 /** Reads of one bucket below a prefix: what S3Store inherits, and all that is allowed outside of an origin's prefix. */
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import { pathBytesMax, pathProblem } from '../../manifest/file-path.ts'
 import { checkKey, reservedFolder } from '../object-key.ts'
 import type {

@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import { BrokenAnswer, isTransient, retryAfterMs, translateS3Error } from './s3-errors.ts'
 import type { S3Options } from './s3-options.ts'
 import type { S3Target } from './s3-url.ts'

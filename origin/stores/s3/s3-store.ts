@@ -6,7 +6,7 @@
  * compare-and-swap holds either way among those who use Holdfast. Large objects are written in parts.
  */
 import { randomUUID } from 'node:crypto'
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import { reservedFolder } from '../object-key.ts'
 import type { ObjectReader, ObjectStore, PutOptions, StoreAbortOptions } from '../object-store.ts'
 import { bare, type ConditionalWrites, probeConditionalWrites, quoted } from './s3-conditions.ts'

@@ -2,7 +2,7 @@
  * `s3://bucket/prefix[?endpoint=https://host:port][&region=name]`. Without `endpoint` the environment decides
  * (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL), and else it is AWS. Credentials never stand in a URL: URLs end up in logs.
  */
-import { HoldfastError } from '../../../common/errors.ts'
+import { HoldfastError } from '../../../common/index.ts'
 import { pathProblem } from '../../manifest/file-path.ts'
 import { reservedFolder } from '../object-key.ts'
 

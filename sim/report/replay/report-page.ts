@@ -3,20 +3,21 @@
  * one (BeladyAM, which knows the next request of every model) and the unbounded one (memory for all: each model is loaded once).
  */
 
-import { type ReplayRow, runReplay } from '../../../cli/replay/run-replays.ts'
-import { formatBytes } from '../../../common/format-bytes.ts'
-import { type AnyPolicyName, isOraclePolicyName } from '../../../placement/eviction/index.ts'
-import { sumOfSizes, type Trace } from '../../traces/trace.ts'
+import { formatBytes } from '../../../common/index.ts'
+import { type AnyPolicyName, isOraclePolicyName } from '../../../placement/index.ts'
+import { type ReplayRow, runReplay, sumOfSizes, type Trace } from '../../traces/index.ts'
 import { missPercentByDecile } from '../deciles.ts'
 import { escapeText } from '../svg.ts'
 import { type PlotLine, svgPlot } from './svg-plot.ts'
 
-export interface ReportOptions {
+export interface ReplayReport {
   readonly title: string
   readonly trace: Trace
   /** Results at the memory that was asked for. */
   readonly rows: readonly ReplayRow[]
   readonly capacityBytes: number
+  /** Monotonic. */
+  readonly nowMs: () => number
 }
 
 const clairvoyant: AnyPolicyName = 'belady-am'
@@ -31,17 +32,18 @@ interface Curve {
   readonly atMemory: ReplayRow
 }
 
-export function reportPage({ title, trace, rows, capacityBytes }: ReportOptions): string {
+export function reportPage({ title, trace, rows, capacityBytes, nowMs }: ReplayReport): string {
   const totalBytes = sumOfSizes(trace.models)
+  const run = (policy: AnyPolicyName, bytes: number) => runReplay({ policy, trace, capacityBytes: bytes }, nowMs)
   const capacities = [...new Set([...memoryFractions.map((fraction) => fraction * totalBytes), capacityBytes])]
     .filter((bytes) => bytes <= totalBytes || bytes === capacityBytes)
     .sort((left, right) => left - right)
   const curveOf = (name: AnyPolicyName, label: string): Curve => {
-    const atMemory = rows.find(({ policy }) => policy === name) ?? runReplay(name, trace, capacityBytes)
-    const byMemory = capacities.map((bytes) => (bytes === capacityBytes ? atMemory : runReplay(name, trace, bytes)))
+    const atMemory = rows.find(({ policy }) => policy === name) ?? run(name, capacityBytes)
+    const byMemory = capacities.map((bytes) => (bytes === capacityBytes ? atMemory : run(name, bytes)))
     return { name: label, isBound: isOraclePolicyName(name), isOurs: name === 'holdfast', byMemory, atMemory }
   }
-  const everything = runReplay('lru', trace, Number.POSITIVE_INFINITY)
+  const everything = run('lru', Number.POSITIVE_INFINITY)
   const curves: Curve[] = [
     ...rows.filter(({ policy }) => policy !== clairvoyant).map(({ policy }) => curveOf(policy, policy)),
     curveOf(clairvoyant, 'clairvoyant (belady-am)'),

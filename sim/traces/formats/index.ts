@@ -1,5 +1,5 @@
 /** Traces from files: every format that `holdfast sim replay` reads. Requests come out in the order of their arrival. */
-import { createPrng } from '../../../common/prng.ts'
+import { createPrng } from '../../../common/index.ts'
 import { sortTrace, type Trace } from '../trace.ts'
 import { drawnModels, givenModels } from './model-places.ts'
 import { readAzureFunctions } from './read-azure-functions.ts'

@@ -1,5 +1,5 @@
 /** Places of models by name: those of a given list, which is complete, or new ones in the order in which a trace names them. */
-import type { Prng } from '../../../common/prng.ts'
+import type { Prng } from '../../../common/index.ts'
 import type { TraceModel } from '../trace.ts'
 import { drawModel } from '../workload.ts'
 import { badTrace } from './read-lines.ts'

@@ -3,7 +3,7 @@
  * (https://github.com/Azure/AzurePublicDataset, `invocations_per_function_md.anon.d01.csv`) name the minutes 1 to 1440; samples
  * of them write m480. A function stands for a model. Within a minute invocations are evenly spaced, or random with a seed.
  */
-import type { Prng } from '../../../common/prng.ts'
+import type { Prng } from '../../../common/index.ts'
 import { type Trace, TraceBuilder } from '../trace.ts'
 import { columnAt, numberAt, openCsv } from './csv-table.ts'
 import type { ModelPlaces } from './model-places.ts'

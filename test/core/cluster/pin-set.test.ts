@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { changedPin, defaultPinBookOptions, PinBook } from '../../../core/cluster/pin-set.ts'
+import { changedPin, defaultPinSetOptions, PinSet } from '../../../core/cluster/pin-set.ts'
 import type { PinRecord } from '../../../core/index.ts'
 
 const pin = (name: string, changedMs: number, by = 'a', replicaCount = 2): PinRecord => ({
@@ -29,8 +29,8 @@ describe('pins of the cluster', () => {
           ...pin(record.name, record.changedMs, record.by),
           ...record,
         }))
-        const one = new PinBook()
-        const other = new PinBook()
+        const one = new PinSet()
+        const other = new PinSet()
         one.put(records)
         other.put(gen(() => fc.shuffledSubarray(records, { minLength: records.length })))
         expect(other.all()).toEqual(one.all())
@@ -39,7 +39,7 @@ describe('pins of the cluster', () => {
   })
 
   it('a removed pin stays removed when somebody who was away says the old record', () => {
-    const book = new PinBook()
+    const book = new PinSet()
     book.put([pin('x', 10)])
     book.put([pin('x', 11, 'a', 0)])
     book.heard(5, [pin('x', 10)])
@@ -48,17 +48,17 @@ describe('pins of the cluster', () => {
   })
 
   it('a removed pin is forgotten after a month, a pin never', () => {
-    const book = new PinBook()
+    const book = new PinSet()
     book.put([pin('gone', 0, 'a', 0), pin('kept', 0)])
-    book.prune(defaultPinBookOptions.removedKeptMs - 1)
+    book.prune(defaultPinSetOptions.removedKeptMs - 1)
     expect(book.all()).toHaveLength(2)
-    book.prune(defaultPinBookOptions.removedKeptMs)
+    book.prune(defaultPinSetOptions.removedKeptMs)
     expect(book.all()).toMatchObject([{ name: 'kept' }])
   })
 
   it('is said by few: those who began go on, others only while fewer than three do', () => {
     const record = pin('x', 1)
-    const book = new PinBook()
+    const book = new PinSet()
     for (const author of [1, 2]) book.heard(author, [record])
     expect(book.toSay([])).toEqual([record])
     book.heard(3, [{ ...record }])
@@ -69,7 +69,7 @@ describe('pins of the cluster', () => {
   })
 
   it('voices of an older record do not count', () => {
-    const book = new PinBook()
+    const book = new PinSet()
     for (const author of [1, 2, 3]) book.heard(author, [pin('x', 1)])
     book.put([pin('x', 2)])
     expect(book.toSay([])).toMatchObject([{ changedMs: 2 }])
@@ -84,7 +84,7 @@ describe('pins of the cluster', () => {
   })
 
   it('no more than the limit are kept, however many a member invents', () => {
-    const book = new PinBook({ ...defaultPinBookOptions, pinsMax: 2 })
+    const book = new PinSet({ ...defaultPinSetOptions, pinsMax: 2 })
     book.heard(
       1,
       ['a', 'b', 'c', 'd'].map((name) => pin(name, 1)),

@@ -54,10 +54,10 @@ describe('of several nodes with a copy', () => {
     for (const name of ['x', 'y', 'z']) {
       const roles = cluster.nodes.map((node) => {
         const held = cluster.view(node).held.find((one) => one.model === model(name))!
-        return [held.elsewhere.isKeeper, held.elsewhere.isZoneKeeper]
+        return [held.elsewhere.isPrimaryHolder, held.elsewhere.isZonePrimary]
       })
-      expect(roles.filter(([isKeeper]) => isKeeper)).toHaveLength(1)
-      expect(roles.filter(([, isZoneKeeper]) => isZoneKeeper)).toHaveLength(2)
+      expect(roles.filter(([isPrimaryHolder]) => isPrimaryHolder)).toHaveLength(1)
+      expect(roles.filter(([, isZonePrimary]) => isZonePrimary)).toHaveLength(2)
     }
   })
 
@@ -65,8 +65,8 @@ describe('of several nodes with a copy', () => {
     const cluster = new PlacementCluster(zoned('east', 'east', 'east'), { twin: 100 * MB, last: 100 * MB })
     cluster.put('n0', 'twin')
     cluster.put('n1', 'twin')
-    const isKeeper = (name: string) => cluster.view(cluster.node(name)).held[0]!.elsewhere.isKeeper
-    const other = isKeeper('n0') ? 'n1' : 'n0'
+    const isPrimaryHolder = (name: string) => cluster.view(cluster.node(name)).held[0]!.elsewhere.isPrimaryHolder
+    const other = isPrimaryHolder('n0') ? 'n1' : 'n0'
     cluster.put(other, 'last')
     cluster.pass(120_000, [
       [other, 'twin', 0.2],
@@ -117,7 +117,7 @@ describe('whatever the cluster holds and is asked for', () => {
           [...cluster.sizes.keys()].map((wanted) => [
             wanted,
             cluster.nodes.filter((node) =>
-              cluster.view(node).held.some((one) => one.model === wanted && one.elsewhere.isKeeper),
+              cluster.view(node).held.some((one) => one.model === wanted && one.elsewhere.isPrimaryHolder),
             ),
           ]),
         )

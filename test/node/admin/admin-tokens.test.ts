@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { AdminTokens, generateAdminToken } from '../../../node/admin/admin.ts'
 import { parseAdminTokens } from '../../../node/admin/admin-tokens.ts'
-import { AdminTokens, generateAdminToken } from '../../../node/admin/index.ts'
 
 const [first, second] = ['first-token-0123456789', 'second-token-0123456789'] as const
 

@@ -1,8 +1,8 @@
 /** A world for the admin parts: a directory and a cache that do what they are told, a clock by hand, a state in memory. */
 
 import { HoldfastError } from '../../../common/errors.ts'
+import type { LocalTier } from '../../../common/index.ts'
 import type { ModelId, Source } from '../../../common/types.ts'
-import type { WantedTier } from '../../../node/admin/index.ts'
 import type { AdminCache, AdminDirectory } from '../../../node/admin/ports.ts'
 import type { ResolvedModel } from '../../../node/models/model-directory.ts'
 import type { StateStore } from '../../../node/ports/index.ts'
@@ -43,21 +43,21 @@ export class FakeDirectory implements AdminDirectory {
 }
 
 export class FakeCache implements AdminCache {
-  readonly held = new Map<ModelId, WantedTier>()
+  readonly held = new Map<ModelId, LocalTier>()
   readonly brought: string[] = []
   /** What the next bring waits for, or fails with. */
   gate: Promise<void> = Promise.resolve()
 
-  isHeld(model: ModelId, tier: WantedTier): boolean {
+  isHeld(model: ModelId, tier: LocalTier): boolean {
     const at = this.held.get(model)
     return at === tier || (at === 'memory' && tier === 'disk')
   }
 
-  occupies(model: ModelId, tier: WantedTier): boolean {
+  occupies(model: ModelId, tier: LocalTier): boolean {
     return this.isHeld(model, tier)
   }
 
-  async bring({ digest }: ResolvedModel, tier: WantedTier): Promise<Source> {
+  async bring({ digest }: ResolvedModel, tier: LocalTier): Promise<Source> {
     this.brought.push(`${digest.slice(0, 1)} ${tier}`)
     await this.gate
     this.held.set(digest, tier)

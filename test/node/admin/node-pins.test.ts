@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { PinBoard } from '../../../node/admin/node-pins.ts'
+import { NodePins } from '../../../node/admin/node-pins.ts'
 import { silentLog } from '../../../node/system/log.ts'
 import { parseModelReference } from '../../../origin/index.ts'
 import { digestOf, FakeCache, FakeDirectory, HandClock, MemoryState, settle } from './fixture.ts'
@@ -16,7 +16,7 @@ beforeEach(() => {
   clock = new HandClock()
 })
 
-const board = (options = {}) => new PinBoard({ directory, cache, state, clock, log: silentLog }, options)
+const board = (options = {}) => new NodePins({ directory, cache, state, clock, log: silentLog }, options)
 const x = parseModelReference('acme/x:v1')
 
 describe('a pin', () => {

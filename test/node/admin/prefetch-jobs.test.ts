@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
-import { PrefetchDesk } from '../../../node/admin/prefetch-jobs.ts'
+import { PrefetchJobs } from '../../../node/admin/prefetch-jobs.ts'
 import { silentLog } from '../../../node/system/log.ts'
 import { formatDigest, parseModelReference } from '../../../origin/index.ts'
 import { digestOf, FakeCache, FakeDirectory, HandClock, settle } from './fixture.ts'
@@ -20,7 +20,7 @@ function desk(options = {}) {
     totalBytes: 2,
     bytesPerS: null,
   })
-  return new PrefetchDesk({ directory: new FakeDirectory(), cache, loading, clock, log: silentLog }, options)
+  return new PrefetchJobs({ directory: new FakeDirectory(), cache, loading, clock, log: silentLog }, options)
 }
 
 const reference = (letter: string) => parseModelReference(formatDigest(digestOf(letter)))

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { nextEpoch } from '../../../node/cluster/next-epoch.ts'
-import { LocalStateTeller } from '../../../node/cluster/state-reporter.ts'
+import { StateReporter } from '../../../node/cluster/state-reporter.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { MemoryState } from '../../support/memory-state.ts'
 import { DriverFixture } from './driver-fixture.ts'
 
-describe('LocalStateTeller', () => {
+describe('StateReporter', () => {
   it('tells at the start, then in its period, then that it drains', () => {
     const { core, driver, clock } = new DriverFixture()
     let queueMs = 1.4
@@ -19,7 +19,7 @@ describe('LocalStateTeller', () => {
       memoryLimitBytes: () => 2,
       diskFreeBytes: () => 3,
     }
-    const teller = new LocalStateTeller(sources, driver, { periodMs: 500 })
+    const teller = new StateReporter(sources, driver, { periodMs: 500 })
     const told = () => core.members(clock.nowMs()).find(({ isSelf }) => isSelf)!.state
     teller.start(clock)
     expect(told()).toMatchObject({ zone: 'berlin', queueMs: 1, memoryLimitBytes: 2, draining: false })

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { Joining, Vitals } from '../../../node/life/index.ts'
+import { Joining, LivenessCheck } from '../../../node/life/index.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
-describe('Vitals', () => {
+describe('LivenessCheck', () => {
   it('is alive while the store answers', async () => {
-    const vitals = new Vitals({ store: { read: async () => null }, clock: new ManualClock() })
+    const vitals = new LivenessCheck({ store: { read: async () => null }, clock: new ManualClock() })
     expect(await vitals.check()).toEqual({ alive: true, reason: null })
   })
 
@@ -17,13 +17,13 @@ describe('Vitals', () => {
         return new Promise<null>(() => {})
       },
     }
-    const vitals = new Vitals({ store: hanging, clock }, { answerMs: 1_000 })
+    const vitals = new LivenessCheck({ store: hanging, clock }, { answerMs: 1_000 })
     const checks = [vitals.check(), vitals.check(), vitals.check()]
     clock.advance(1_000)
     const reason = 'the store has not answered for 1000 ms'
     expect(await Promise.all(checks)).toEqual(Array.from({ length: 3 }, () => ({ alive: false, reason })))
     expect(asked).toBe(1)
-    const closed = new Vitals({ store: { read: () => Promise.reject(new Error('it is closed')) }, clock })
+    const closed = new LivenessCheck({ store: { read: () => Promise.reject(new Error('it is closed')) }, clock })
     expect(await closed.check()).toEqual({ alive: false, reason: 'the store does not answer: it is closed' })
     expect(clock.timerCount).toBe(0)
   })

@@ -1,12 +1,12 @@
 /** The small parts of the cache that remember something. */
 import { describe, expect, it } from 'vitest'
 import type { BlobState, Store } from '../../../native/types.ts'
-import { LeaseWatch } from '../../../node/models/lease-tracker.ts'
-import { LoadingBoard } from '../../../node/models/load-progress.ts'
+import { LeaseTracker } from '../../../node/models/lease-tracker.ts'
+import { LoadProgress } from '../../../node/models/load-progress.ts'
 import { ModelTable, occupiedBytes } from '../../../node/models/model-table.ts'
 import { Mutex } from '../../../node/models/mutex.ts'
 import { SingleFlight } from '../../../node/models/single-flight.ts'
-import { Holds } from '../../../node/models/use-counts.ts'
+import { UseCounts } from '../../../node/models/use-counts.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { bytesOf, chunkBytes, modelOf } from '../../support/models.ts'
 
@@ -55,9 +55,9 @@ describe('SingleFlight', () => {
   })
 })
 
-describe('Holds', () => {
+describe('UseCounts', () => {
   it('counts, and takes a hold that ends twice for one', () => {
-    const holds = new Holds()
+    const holds = new UseCounts()
     const [first, second] = [holds.hold('a'), holds.hold('a')]
     first[Symbol.dispose]()
     first[Symbol.dispose]()
@@ -67,9 +67,9 @@ describe('Holds', () => {
   })
 })
 
-describe('LoadingBoard', () => {
+describe('LoadProgress', () => {
   it('keeps a row until the last who works on the model has ended, however', async () => {
-    const board = new LoadingBoard(() => 0)
+    const board = new LoadProgress(() => 0)
     const slow = Promise.withResolvers<void>()
     const working = board.during('a', () => slow.promise)
     await expect(board.during('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
@@ -86,12 +86,12 @@ describe('LoadingBoard', () => {
 const blobsIn = (states: Map<string, Partial<BlobState>>): Store =>
   ({ blob: (sha256: string) => states.get(sha256) ?? null }) as unknown as Store
 
-describe('LeaseWatch', () => {
+describe('LeaseTracker', () => {
   const leased = (leases: number) => new Map([['b', { leases }]])
 
   it('waits until the last lease has ended', async () => {
     const states = leased(2)
-    const watch = new LeaseWatch(new ManualClock())
+    const watch = new LeaseTracker(new ManualClock())
     watch.attach(blobsIn(states))
     let isFree = false
     const waiting = watch.untilFree('b').then(() => {
@@ -108,7 +108,7 @@ describe('LeaseWatch', () => {
 
   it('does not wait for ever, nor for a blob that is free, and leaves no timer behind', async () => {
     const clock = new ManualClock()
-    const watch = new LeaseWatch(clock, { timeoutMs: 50 })
+    const watch = new LeaseTracker(clock, { timeoutMs: 50 })
     watch.attach(blobsIn(leased(1)))
     const waiting = watch.untilFree('b')
     clock.advance(50)

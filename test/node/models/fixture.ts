@@ -11,7 +11,7 @@ import type { ResidentModel } from '../../../core/events.ts'
 import { createStore } from '../../../native/index.ts'
 import type { OpenMiss, Store } from '../../../native/types.ts'
 import { DerivedForms } from '../../../node/models/derived-forms.ts'
-import { LeaseWatch } from '../../../node/models/lease-tracker.ts'
+import { LeaseTracker } from '../../../node/models/lease-tracker.ts'
 import { ModelCache } from '../../../node/models/model-cache.ts'
 import { type ModelRow, ModelTable } from '../../../node/models/model-table.ts'
 import type { BulkTransport, ChunkRequest } from '../../../node/ports/index.ts'
@@ -110,7 +110,7 @@ export class CacheFixture {
   driving!: DriverFixture
   store!: Store
   table!: ModelTable
-  leases!: LeaseWatch
+  leases!: LeaseTracker
   fetcher!: BlobFetcher
   cache!: ModelCache
   memoryPolicy!: WatchedPolicy
@@ -150,7 +150,7 @@ export class CacheFixture {
   private compose(): void {
     this.driving = new DriverFixture()
     const { driver, core, clock } = this.driving
-    this.leases = new LeaseWatch(clock)
+    this.leases = new LeaseTracker(clock)
     this.store = createStore(
       {
         socketPath: this.socketPath,

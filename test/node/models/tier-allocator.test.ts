@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
-import { TierItems } from '../../../node/models/policy-feed.ts'
-import { RoomMaker, type RoomMakerPorts } from '../../../node/models/tier-allocator.ts'
+import { PolicyFeed } from '../../../node/models/policy-feed.ts'
+import { TierAllocator, type TierAllocatorPorts } from '../../../node/models/tier-allocator.ts'
 import { silentLog } from '../../../node/system/log.ts'
 import { LruPolicy } from '../../../placement/eviction/lru.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -10,21 +10,21 @@ import { ManualClock } from '../../support/manual-clock.ts'
 class Tier {
   readonly clock = new ManualClock()
   readonly policy = new LruPolicy()
-  readonly items = new TierItems(this.policy, this.clock)
+  readonly items = new PolicyFeed(this.policy, this.clock)
   readonly sizes = new Map<string, number>()
   readonly busy = new Set<string>()
   readonly evicted: string[] = []
   usedBytes = 0
-  maker: RoomMaker
+  maker: TierAllocator
 
-  constructor(models: Record<string, number>, ports: Partial<RoomMakerPorts> = {}) {
+  constructor(models: Record<string, number>, ports: Partial<TierAllocatorPorts> = {}) {
     for (const [model, sizeBytes] of Object.entries(models)) {
       this.clock.advance(1)
       this.items.note({ model, sizeBytes, missCostMs: 1 })
       this.sizes.set(model, sizeBytes)
       this.usedBytes += sizeBytes
     }
-    this.maker = new RoomMaker({
+    this.maker = new TierAllocator({
       tier: 'memory',
       policy: this.policy,
       refreshCosts: () => undefined,
@@ -53,7 +53,7 @@ class Tier {
   }
 }
 
-describe('RoomMaker', () => {
+describe('TierAllocator', () => {
   it('lets the policy hear what copies are worth before each plan, and only then', async () => {
     let refreshes = 0
     const tier = new Tier({ old: 60, young: 40 }, { refreshCosts: () => (refreshes += 1) })

@@ -1,12 +1,16 @@
-/** The placer over real placement and a real core: what it brings and lets go, what it protects, and what survives a restart. */
+/** The replication over real placement and a real core: what it brings and lets go, what it protects, and what survives a restart. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
+import { createPrng } from '../../../common/index.ts'
 import { type LocalCopy, NodeCore, type SealedEntry } from '../../../core/index.ts'
 import type { ResolvedModel } from '../../../node/models/model-directory.ts'
-import { ReplicaBoard } from '../../../node/replication/cluster-pins.ts'
-import { Placer, type PlacerOptions } from '../../../node/replication/replication-controller.ts'
+import { ClusterPins } from '../../../node/replication/cluster-pins.ts'
+import {
+  ReplicationController,
+  type ReplicationControllerOptions,
+} from '../../../node/replication/replication-controller.ts'
 import { silentLog } from '../../../node/system/log.ts'
-import { createPrng, defaultPlacementOptions } from '../../../placement/index.ts'
+import { defaultPlacementOptions } from '../../../placement/index.ts'
 import { digest, entryOf, resident, seal, stateBody } from '../../core/fixture.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { MemoryState } from '../../support/memory-state.ts'
@@ -24,12 +28,12 @@ class World {
   gate: Promise<unknown> = Promise.resolve()
   isReady = true
   readonly core: NodeCore
-  readonly board: ReplicaBoard
-  readonly placer: Placer
+  readonly board: ClusterPins
+  readonly replication: ReplicationController
 
   readonly state: MemoryState
 
-  constructor(state: MemoryState, options: Partial<PlacerOptions> = {}) {
+  constructor(state: MemoryState, options: Partial<ReplicationControllerOptions> = {}) {
     const { clock } = this
     this.state = state
     this.core = new NodeCore({ self: 'self', epoch: 1, seal, random: createPrng(1) })
@@ -38,8 +42,8 @@ class World {
       resolve: async (name: string) => this.resolved(this.tags.get(name)),
       known: (name: string) => this.tags.get(name) ?? null,
     }
-    this.board = new ReplicaBoard({ self: 'self', core: this.core, driver, directory, state, clock, log: silentLog })
-    this.placer = new Placer(
+    this.board = new ClusterPins({ self: 'self', core: this.core, driver, directory, state, clock, log: silentLog })
+    this.replication = new ReplicationController(
       {
         core: this.core,
         board: this.board,
@@ -115,7 +119,7 @@ beforeEach(() => {
 
 describe('a pin with replicas', () => {
   it('is brought by the node that is to keep it, protected, and let go when it is taken back', async () => {
-    world.placer.start()
+    world.replication.start()
     await world.board.pin('acme/x:v1', 'memory', 1)
     world.clock.advance(1_000)
     await settle()
@@ -125,7 +129,7 @@ describe('a pin with replicas', () => {
     expect(await world.board.unpin('acme/x:v1')).toBe(true)
     expect(await world.board.unpin('acme/x:v1')).toBe(false)
     expect([world.board.isPinned(x, 'memory'), world.board.list()]).toEqual([false, []])
-    world.placer.stop()
+    world.replication.stop()
     expect(world.clock.timerCount).toBe(0)
   })
 
@@ -134,7 +138,7 @@ describe('a pin with replicas', () => {
     world.hear(entryOf('state', 'peer', stateBody({ pins: [record] })))
     world.hold(x)
     world.tags.set('acme/x:v1', x)
-    world.placer.start()
+    world.replication.start()
     const before = world.board.isPinned(x, 'memory')
     world.hear(
       entryOf('state', 'peer', stateBody({ pins: [{ ...record, replicaCount: 0, changedMs: 6 }] }), { sequence: 2 }),
@@ -145,20 +149,20 @@ describe('a pin with replicas', () => {
   it('that another node made is kept over a restart, and protected before anything is known of the others', async () => {
     const record = { name: 'acme/x:v1', replicaCount: 2, tier: 'memory' as const, changedMs: 5, by: 'peer' }
     world.hear(entryOf('state', 'peer', stateBody({ pins: [record] })))
-    world.placer.round()
+    world.replication.round()
     await settle()
     const again = new World(world.state)
     again.hold(x)
     await again.board.load()
     again.isReady = false
-    again.placer.start()
+    again.replication.start()
     expect(again.board.isPinned(x, 'memory')).toBe(true)
     expect(again.core.pinned.active()).toMatchObject([record])
   })
 
   it('is not brought while the node looks for its cluster: alone it would take every replica for its own', async () => {
     world.isReady = false
-    world.placer.start()
+    world.replication.start()
     await world.board.pin('acme/x:v1', 'memory', 1)
     world.clock.advance(60_000)
     await settle()
@@ -167,8 +171,8 @@ describe('a pin with replicas', () => {
 
   it('follows its tag, and protects the old revision until the new one is here', async () => {
     await world.board.pin('acme/x:v1', 'memory', 1)
-    world.placer.start()
-    world.placer.round()
+    world.replication.start()
+    world.replication.round()
     await settle()
     world.tags.set('acme/x:v1', y)
     const gate = Promise.withResolvers<void>()
@@ -185,11 +189,11 @@ describe('a pin with replicas', () => {
   it('that cannot be brought says why, and is tried again', async () => {
     world.gate = Promise.reject(new Error('no room'))
     await world.board.pin('acme/x:v1', 'memory', 1)
-    world.placer.round()
+    world.replication.round()
     await settle()
     expect(world.board.list()).toMatchObject([{ state: 'missing', error: 'no room' }])
     world.gate = Promise.resolve()
-    world.placer.round()
+    world.replication.round()
     await settle()
     expect(world.board.list()).toMatchObject([{ state: 'held', error: null }])
   })
@@ -221,20 +225,20 @@ describe('a model that is asked for here and held far away', () => {
     const gate = Promise.withResolvers<void>()
     world.gate = gate.promise
     far()
-    world.placer.round()
-    world.placer.round()
+    world.replication.round()
+    world.replication.round()
     await settle()
     expect(world.brought).toEqual(['x memory'])
     gate.resolve()
-    await world.placer.settled()
-    world.placer.round()
+    await world.replication.settled()
+    world.replication.round()
     expect(world.brought).toEqual(['x memory'])
   })
 
   it('is left where it is when replication is off', () => {
     world = new World(new MemoryState(), { replication: false })
     far()
-    world.placer.round()
-    expect([world.brought, world.placer.plan()]).toEqual([[], []])
+    world.replication.round()
+    expect([world.brought, world.replication.plan()]).toEqual([[], []])
   })
 })

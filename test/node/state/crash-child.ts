@@ -1,8 +1,8 @@
 /** Writes every kind of record and secret, and says after each that it is done. `crash-child.ts FOLDER` */
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadClusterKeys } from '../../../node/cluster/load-cluster-key.ts'
 import { loadIdentity } from '../../../node/net/index.ts'
+import { loadClusterKeys } from '../../../node/net/load-cluster-key.ts'
 import { openLevelState } from '../../../node/state/index.ts'
 
 const [folder = ''] = process.argv.slice(2)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { cheapestSource, missCostMs, type SourceView, transferMs } from '../../../placement/index.ts'
+import type { SourceView } from '../../../common/index.ts'
+import { cheapestSource, missCostMs, transferMs } from '../../../placement/index.ts'
 
 const mib = 1024 * 1024
 const disk: SourceView = { source: 'disk', latencyMs: 0, bandwidthBytesPerS: 500 * mib }

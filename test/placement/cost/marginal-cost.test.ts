@@ -14,11 +14,11 @@ const alone: ElsewhereView = {
   near: noCopies,
   far: noCopies,
   originMs: 4_000,
-  isKeeper: true,
-  isZoneKeeper: true,
-  isMemoryKeeper: true,
+  isPrimaryHolder: true,
+  isZonePrimary: true,
+  isMemoryPrimary: true,
 }
-const notKeeper = { isKeeper: false, isZoneKeeper: false, isMemoryKeeper: false }
+const notPrimary = { isPrimaryHolder: false, isZonePrimary: false, isMemoryPrimary: false }
 const copy = (elsewhere: Partial<ElsewhereView>, other: Partial<CopyView> = {}): CopyView => ({
   initMs: 200,
   diskMs: null,
@@ -31,13 +31,13 @@ describe('what giving up a copy costs the next request here', () => {
   it.each([
     { id: 'last-copy', view: copy({}), costMs: 4_200 },
     { id: 'keeper', view: copy({ near, far }), costMs: 4_200 },
-    { id: 'twin-near', view: copy({ near, far, ...notKeeper }), costMs: 1 },
-    { id: 'twin-far', view: copy({ far, ...notKeeper }), costMs: 40 },
-    { id: 'twin-near', view: copy({ near, far, ...notKeeper }, { mayForward: false }), costMs: 500 },
-    { id: 'twin-far', view: copy({ far, ...notKeeper }, { mayForward: false }), costMs: 1_200 },
+    { id: 'twin-near', view: copy({ near, far, ...notPrimary }), costMs: 1 },
+    { id: 'twin-far', view: copy({ far, ...notPrimary }), costMs: 40 },
+    { id: 'twin-near', view: copy({ near, far, ...notPrimary }, { mayForward: false }), costMs: 500 },
+    { id: 'twin-far', view: copy({ far, ...notPrimary }, { mayForward: false }), costMs: 1_200 },
     { id: 'on-disk', view: copy({}, { diskMs: 100 }), costMs: 300 },
     { id: 'on-disk', view: copy({ near }, { diskMs: 100 }), costMs: 300 },
-    { id: 'on-disk', view: copy({ near, ...notKeeper }, { diskMs: 100 }), costMs: 1 },
+    { id: 'on-disk', view: copy({ near, ...notPrimary }, { diskMs: 100 }), costMs: 1 },
   ])('$id: $costMs ms', ({ id, view, costMs }) => {
     expect([roleOf(view), marginalCostMs(view)]).toEqual([id, costMs])
   })
@@ -52,8 +52,8 @@ describe('what giving up a copy costs the other nodes', () => {
   it.each([
     { id: 'a last copy: whoever asks next goes to the origin', view: copy({}), loss: 0.5 * 4_200 },
     { id: 'the keeper answers for it', view: copy({ near }), loss: 0.5 * 4_200 },
-    { id: 'a twin: nothing', view: copy({ near, far, ...notKeeper }), loss: 0 },
-    { id: 'the only one of the zone', view: copy({ far, isKeeper: false }), loss: 0.25 * 40 },
+    { id: 'a twin: nothing', view: copy({ near, far, ...notPrimary }), loss: 0 },
+    { id: 'the only one of the zone', view: copy({ far, isPrimaryHolder: false }), loss: 0.25 * 40 },
     { id: 'the disk still has it', view: copy({}, { diskMs: 100 }), loss: 0 },
   ])('$id', ({ view, loss }) => {
     expect(othersLossMsPerS(view, demand)).toBe(loss)

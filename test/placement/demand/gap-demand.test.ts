@@ -1,13 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createPrng, ReturnEstimator } from '../../../placement/index.ts'
+import { createPrng } from '../../../common/index.ts'
+import { GapDemand } from '../../../placement/index.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 
 /** Requests at the given minutes. */
-function estimatorOf(requests: Record<string, readonly number[]>, options = {}): ReturnEstimator {
-  const estimator = new ReturnEstimator(options)
+function estimatorOf(requests: Record<string, readonly number[]>, options = {}): GapDemand {
+  const estimator = new GapDemand(options)
   const sorted = Object.entries(requests)
     .flatMap(([model, minutes]) => minutes.map((minute) => ({ model, nowMs: minute * minuteMs })))
     .sort((left, right) => left.nowMs - right.nowMs)
@@ -87,8 +88,8 @@ describe('how soon a model is wanted again', () => {
   })
 
   test('is nothing for a stranger', () => {
-    expect(new ReturnEstimator().ratePerS('nobody', 0)).toBe(0)
-    expect(new ReturnEstimator().isSilent('nobody', 0)).toBe(true)
+    expect(new GapDemand().ratePerS('nobody', 0)).toBe(0)
+    expect(new GapDemand().isSilent('nobody', 0)).toBe(true)
   })
 })
 
@@ -99,7 +100,7 @@ const anyRequests = fc.array(fc.record({ model: fc.nat(4), gapMs: fc.oneof(fc.na
 test('is positive and finite for all that were seen, at any time, and asking changes nothing', () => {
   fc.assert(
     fc.property(anyRequests, fc.integer({ min: -1000, max: 30 * 24 * hourMs }), (requests, laterMs) => {
-      const [asked, quiet] = [new ReturnEstimator({ ownGapsMax: 8 }), new ReturnEstimator({ ownGapsMax: 8 })]
+      const [asked, quiet] = [new GapDemand({ ownGapsMax: 8 }), new GapDemand({ ownGapsMax: 8 })]
       let nowMs = 0
       for (const { model, gapMs } of requests) {
         nowMs += gapMs
@@ -118,7 +119,7 @@ test('is positive and finite for all that were seen, at any time, and asking cha
 })
 
 test('of all models the longest silent are forgotten, and none that must be kept', () => {
-  const estimator = new ReturnEstimator({ modelsMax: 20 }, (model) => model !== 'm0')
+  const estimator = new GapDemand({ modelsMax: 20 }, (model) => model !== 'm0')
   for (let index = 0; index < 200; index++) {
     estimator.record(`m${index}`, index * 1000)
     expect(estimator.modelCount).toBeLessThanOrEqual(20)
@@ -129,5 +130,5 @@ test('of all models the longest silent are forgotten, and none that must be kept
 })
 
 test.each([{ peerWeight: 0 }, { ownGapsMax: 1 }, { peerGapsMax: 1 }, { modelsMax: 0 }])('refuses %o', (options) => {
-  expect(() => new ReturnEstimator(options)).toThrow('broken invariant')
+  expect(() => new GapDemand(options)).toThrow('broken invariant')
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createPrng, DemandEstimator, defaultDemandOptions } from '../../../placement/index.ts'
+import { createPrng } from '../../../common/index.ts'
+import { defaultDemandOptions, RateDemand } from '../../../placement/index.ts'
 
 const hourMs = 3_600_000
 const { halfLivesMs, weights, priorRatePerS } = defaultDemandOptions
@@ -42,7 +43,7 @@ describe('the demand of a model', () => {
     { id: 'usual', ratePerS: 0.1, seed: 2 },
     { id: 'hot', ratePerS: 5, seed: 3 },
   ])('converges to the rate of a $id Poisson stream', ({ ratePerS, seed }) => {
-    const demand = new DemandEstimator()
+    const demand = new RateDemand()
     const untilMs = 80 * hourMs // 13 of the longest half-lives: the prior is gone
     for (const timeMs of poissonTimesMs(ratePerS, untilMs, seed)) demand.record('m', timeMs)
     const error = demand.ratePerS('m', untilMs) - ratePerS
@@ -54,7 +55,7 @@ describe('the demand of a model', () => {
     const streamCount = 60
     let sum = 0
     for (let seed = 0; seed < streamCount; seed++) {
-      const demand = new DemandEstimator()
+      const demand = new RateDemand()
       for (const timeMs of poissonTimesMs(ratePerS, 60 * hourMs, seed)) demand.record('m', timeMs)
       sum += demand.ratePerS('m', 60 * hourMs)
     }
@@ -63,7 +64,7 @@ describe('the demand of a model', () => {
   })
 
   test('starts from the prior, with or without a request', () => {
-    const demand = new DemandEstimator()
+    const demand = new RateDemand()
     demand.introduce('prefetched', 0)
     demand.record('asked', 0)
     expect(demand.ratePerS('prefetched', 0)).toBeCloseTo(priorRatePerS, 12)
@@ -72,7 +73,7 @@ describe('the demand of a model', () => {
   })
 
   test('is not changed by introducing a model that is known', () => {
-    const demand = new DemandEstimator()
+    const demand = new RateDemand()
     demand.record('m', 0)
     const before = demand.ratePerS('m', 5000)
     demand.introduce('m', 5000)
@@ -82,7 +83,7 @@ describe('the demand of a model', () => {
   test('is never negative and fades to nothing', () => {
     fc.assert(
       fc.property(history, fc.nat(100 * hourMs), (requests, waitMs) => {
-        const demand = new DemandEstimator()
+        const demand = new RateDemand()
         let nowMs = 0
         for (const { model, gapMs } of requests) {
           nowMs += gapMs
@@ -104,8 +105,8 @@ describe('the demand of a model', () => {
   test('of one model does not depend on the requests for others', () => {
     fc.assert(
       fc.property(history, (requests) => {
-        const together = new DemandEstimator()
-        const alone = new DemandEstimator()
+        const together = new RateDemand()
+        const alone = new RateDemand()
         let nowMs = 0
         for (const { model, gapMs } of requests) {
           nowMs += gapMs
@@ -118,8 +119,8 @@ describe('the demand of a model', () => {
   })
 
   test('does not depend on when it is looked at', () => {
-    const demand = new DemandEstimator()
-    const watched = new DemandEstimator()
+    const demand = new RateDemand()
+    const watched = new RateDemand()
     for (let nowMs = 0; nowMs < hourMs; nowMs += 7000) {
       demand.record('m', nowMs)
       watched.record('m', nowMs)
@@ -130,7 +131,7 @@ describe('the demand of a model', () => {
   })
 
   test('takes a clock that steps back for one that stands', () => {
-    const demand = new DemandEstimator()
+    const demand = new RateDemand()
     demand.record('m', 1000)
     const rate = demand.ratePerS('m', 1000)
     expect(demand.ratePerS('m', 0)).toBe(rate)
@@ -141,7 +142,7 @@ describe('the demand of a model', () => {
 
 describe('the most wanted models', () => {
   test('come first, equal ones by id, and none that is forgotten', () => {
-    const demand = new DemandEstimator()
+    const demand = new RateDemand()
     demand.record('old', 0)
     const nowMs = 2000 * hourMs
     for (const model of ['b', 'c', 'a', 'c']) demand.record(model, nowMs)
@@ -153,7 +154,7 @@ describe('the most wanted models', () => {
   test('are those of a full sort', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(40), { maxLength: 200 }), fc.integer({ min: 1, max: 12 }), (models, count) => {
-        const demand = new DemandEstimator()
+        const demand = new RateDemand()
         models.forEach((model, index) => {
           demand.record(`m${model}`, index * 1000)
         })
@@ -166,7 +167,7 @@ describe('the most wanted models', () => {
 
 describe('the memory of the estimator', () => {
   test('is bounded: the least wanted are forgotten, the most wanted kept', () => {
-    const demand = new DemandEstimator({ modelsMax: 100 })
+    const demand = new RateDemand({ modelsMax: 100 })
     for (let round = 0; round < 20; round++) demand.record('hot', round)
     for (let index = 0; index < 5000; index++) {
       demand.record(`m${index}`, 1000 + index)
@@ -176,7 +177,7 @@ describe('the memory of the estimator', () => {
   })
 
   test('keeps what must be remembered, even beyond the limit', () => {
-    const demand = new DemandEstimator({ modelsMax: 10 }, (model) => !model.startsWith('kept'))
+    const demand = new RateDemand({ modelsMax: 10 }, (model) => !model.startsWith('kept'))
     for (let index = 0; index < 30; index++) demand.record(`kept${index}`, 0)
     for (let index = 0; index < 100; index++) demand.record(`m${index}`, hourMs)
     for (let index = 0; index < 30; index++) expect(demand.ratePerS(`kept${index}`, hourMs)).toBeGreaterThan(0)
@@ -189,6 +190,6 @@ describe('the memory of the estimator', () => {
     { id: 'with a weight missing', options: { halfLivesMs: [1, 2], weights: [1] } },
     { id: 'for no model', options: { modelsMax: 0 } },
   ])('is refused $id', ({ options }) => {
-    expect(() => new DemandEstimator(options)).toThrow('broken invariant')
+    expect(() => new RateDemand(options)).toThrow('broken invariant')
   })
 })

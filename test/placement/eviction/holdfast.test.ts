@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createEvictionPolicy, type EvictionPolicy, ReturnEstimator } from '../../../placement/index.ts'
+import { createEvictionPolicy, type EvictionPolicy, GapDemand } from '../../../placement/index.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -86,7 +86,7 @@ describe('the value of a model', () => {
   })
 
   test('is shown in parts', () => {
-    const estimator = new ReturnEstimator()
+    const estimator = new GapDemand()
     estimator.introduce('a', 0)
     const demandPerS = estimator.ratePerS('a', 1000)
     expect(policyWith({ a: { sizeBytes: 50, missCostMs: 200 } }).score('a', 1000)).toEqual({

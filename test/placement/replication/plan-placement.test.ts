@@ -19,9 +19,9 @@ const elsewhere = (over: Partial<ElsewhereView> = {}): ElsewhereView => ({
   near: noCopies,
   far: noCopies,
   originMs: 2_000,
-  isKeeper: false,
-  isZoneKeeper: false,
-  isMemoryKeeper: false,
+  isPrimaryHolder: false,
+  isZonePrimary: false,
+  isMemoryPrimary: false,
   ...over,
 })
 const demand = { ratePerS: 0, soonRatePerS: null, zoneRatePerS: 0, othersRatePerS: 0 }
@@ -34,7 +34,7 @@ const held = (model: string, over: Partial<HeldModel> = {}): HeldModel => ({
   diskBytes: 0,
   isInUse: false,
   isPinned: false,
-  elsewhere: elsewhere({ isKeeper: true, isZoneKeeper: true, isMemoryKeeper: true }),
+  elsewhere: elsewhere({ isPrimaryHolder: true, isZonePrimary: true, isMemoryPrimary: true }),
   heldForMs: Number.POSITIVE_INFINITY,
   ...over,
 })
@@ -133,7 +133,7 @@ describe('a model that is not here', () => {
 
   it('displaces what is worth less by the margin, and nothing else', () => {
     const worthless = held('v', { ratePerS: 0.001, ...twin })
-    const better = held('v', { ratePerS: 0.5, elsewhere: elsewhere({ isKeeper: true }) })
+    const better = held('v', { ratePerS: 0.5, elsewhere: elsewhere({ isPrimaryHolder: true }) })
     const full = { freeBytes: 0, candidates: [candidate('c', hot)] }
     expect(decide({ ...full, held: [worthless] })).toEqual([['copy', 'c', 'wanted-here', 'v']])
     expect(decide({ ...full, held: [better] })[0]).toEqual(['leave', 'c', 'displaces-better', ''])
@@ -144,7 +144,7 @@ describe('a model that is not here', () => {
   it('on a forecast displaces only what is worth clearly less', () => {
     const foreseen = candidate('c', { soonRatePerS: 0.02, elsewhere: elsewhere() })
     const counted = candidate('c', { ratePerS: 0.02, elsewhere: elsewhere() })
-    const victim = held('v', { ratePerS: 0.014, elsewhere: elsewhere({ isKeeper: true }) })
+    const victim = held('v', { ratePerS: 0.014, elsewhere: elsewhere({ isPrimaryHolder: true }) })
     const full = { freeBytes: 0, held: [victim] }
     expect(decide({ ...full, candidates: [foreseen] })[0]).toEqual(['leave', 'c', 'displaces-better', ''])
     expect(decide({ ...full, candidates: [counted] })[0]).toEqual(['copy', 'c', 'wanted-here', 'v'])
@@ -169,7 +169,7 @@ describe('a model that is here', () => {
     { id: 'in use', over: { isInUse: true, ...twin }, is: 'in-use' },
     { id: 'came a moment ago', over: { heldForMs: 1_000, ...twin }, is: 'settling' },
     { id: 'nobody else has it', over: {}, is: 'last-copy' },
-    { id: 'answers for the last copy', over: { elsewhere: elsewhere({ near, isKeeper: true }) }, is: 'keeper' },
+    { id: 'answers for the last copy', over: { elsewhere: elsewhere({ near, isPrimaryHolder: true }) }, is: 'keeper' },
     { id: 'also on disk', over: { diskMs: 100, ...twin }, is: 'on-disk' },
     { id: 'a twin that is wanted', over: { ratePerS: 0.01, ...twin }, is: 'twin-near' },
     { id: 'a twin far away', over: { ratePerS: 0.01, elsewhere: elsewhere({ far }) }, is: 'twin-far' },

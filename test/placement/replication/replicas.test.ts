@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chooseReplicas, hashText, type ReplicaNode } from '../../../placement/index.ts'
+import { hashText } from '../../../common/index.ts'
+import { chooseReplicas, type ReplicaNode } from '../../../placement/index.ts'
 
 const nodesOf = (count: number, zones: number, salt = ''): ReplicaNode[] =>
   Array.from({ length: count }, (_, at) => ({ node: `node${salt}${at}`, zone: `z${at % zones}`, capacityBytes: 1 }))

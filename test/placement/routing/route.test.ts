@@ -1,14 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { createPrng, type SourceView } from '../../../common/index.ts'
 import {
-  createPrng,
   defaultRouteOptions,
   nearEqualLimitMs,
   type RouteDecision,
   type RouteHolder,
   type RouteView,
   route,
-  type SourceView,
 } from '../../../placement/index.ts'
 
 const mb = 1_000_000

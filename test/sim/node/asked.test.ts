@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createPrng } from '../../../common/prng.ts'
-import { DemandEstimator } from '../../../placement/demand/rate-demand.ts'
+import { RateDemand } from '../../../placement/demand/rate-demand.ts'
 import { createEvictionPolicy } from '../../../placement/eviction/index.ts'
 import { Asked, ToldDemand } from '../../../sim/node/asked.ts'
 import { parseScenario } from '../../../sim/scenario/scenario.ts'
@@ -17,9 +17,9 @@ const { models: fields } = parseScenario({
 test('who is told late answers as if told at once, however many requests lie between two questions', () => {
   const random = createPrng(5)
   const models = createModels(fields, null, random.child('models'))
-  const [demandAtOnce, policyAtOnce] = [new DemandEstimator(), createEvictionPolicy('holdfast')]
+  const [demandAtOnce, policyAtOnce] = [new RateDemand(), createEvictionPolicy('holdfast')]
   const policy = createEvictionPolicy('holdfast')
-  const demand: DemandEstimator = new ToldDemand(() => asked.tell())
+  const demand: RateDemand = new ToldDemand(() => asked.tell())
   const asked = new Asked(models, { demand, policies: [policy] })
   let nowMs = 0
   for (let question = 0; question < 30; question += 1) {

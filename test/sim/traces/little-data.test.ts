@@ -1,6 +1,7 @@
 /** With few requests per model there is little to learn: then ours has to be about as good as a plain frequency count. */
 import { expect, test } from 'vitest'
-import { type AnyPolicyName, createPrng } from '../../../placement/index.ts'
+import { createPrng } from '../../../common/index.ts'
+import type { AnyPolicyName } from '../../../placement/index.ts'
 import { createPolicyFor } from '../../../sim/traces/policies.ts'
 import { replay } from '../../../sim/traces/replay.ts'
 import { sumOfSizes } from '../../../sim/traces/trace.ts'

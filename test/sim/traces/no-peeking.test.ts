@@ -1,8 +1,8 @@
 /** No online policy decides by what comes later: another future, the same decisions up to there. */
 import { expect, test } from 'vitest'
+import { createPrng } from '../../../common/index.ts'
 import {
   type AnyPolicyName,
-  createPrng,
   type EvictionPolicy,
   evictionPolicyNames,
   oraclePolicyNames,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createPrng } from '../../../placement/index.ts'
+import { createPrng } from '../../../common/index.ts'
 import { drawPlanGap, leastWorth } from '../../../sim/traces/plan-gap.ts'
 
 test('finds the cheapest set that frees enough', () => {

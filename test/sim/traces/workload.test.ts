@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createPrng } from '../../../placement/index.ts'
+import { createPrng } from '../../../common/index.ts'
 import type { Trace } from '../../../sim/traces/trace.ts'
 import { defaultWorkloadOptions, generateWorkload } from '../../../sim/traces/workload.ts'
 

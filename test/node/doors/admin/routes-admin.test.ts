@@ -1,6 +1,6 @@
 import fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { type Admin, AdminTokens } from '../../../../node/admin/index.ts'
+import { type Admin, AdminTokens } from '../../../../node/admin/admin.ts'
 import { registerAdminRoutes } from '../../../../node/doors/admin/routes-admin.ts'
 import { errorReply } from '../../../../node/doors/http/errors.ts'
 

@@ -1,7 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import {
+  defaultInferLimits,
+  formatInferResponse,
+  parseInferRequest,
+} from '../../../../node/doors/open-inference/v2-json.ts'
 import type { Datatype } from '../../../../node/ports/index.ts'
-import { defaultInferLimits, formatInferResponse, parseInferRequest } from '../../../../node/runtime/index.ts'
 
 const limits = { tensorsMax: 3, dimensionsMax: 3, elementsMax: 100, nameLengthMax: 8 }
 const input = (fields: object = {}): object => ({ name: 'x', shape: [2], datatype: 'FP32', data: [1, 2], ...fields })

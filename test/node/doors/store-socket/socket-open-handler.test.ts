@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../../common/errors.ts'
 import { connectStore, type StoreClient } from '../../../../native/index.ts'
-import { StoreDesk } from '../../../../node/doors/store-socket/socket-open-handler.ts'
+import { SocketOpenHandler } from '../../../../node/doors/store-socket/socket-open-handler.ts'
 import type { ModelDirectory, ResolvedModel } from '../../../../node/models/model-directory.ts'
 import { silentLog } from '../../../../node/system/log.ts'
 import { bytesOf, modelOf, type TestModel } from '../../../support/models.ts'
@@ -28,7 +28,7 @@ const directory = {
 } as unknown as ModelDirectory
 
 let fixture: CacheFixture
-let desk: StoreDesk
+let desk: SocketOpenHandler
 let client: StoreClient
 let demand: string[]
 
@@ -40,7 +40,7 @@ beforeEach(async () => {
   fixture.origin.add(one, two)
   const { store, cache } = fixture
   const { clock } = fixture.driving
-  desk = new StoreDesk(
+  desk = new SocketOpenHandler(
     { store, cache, directory, onDemand: (model) => demand.push(model), clock, log: silentLog },
     { refreshMs: 1_000 },
   )
@@ -62,7 +62,7 @@ const moveOn = async (): Promise<void> => {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-describe('StoreDesk', () => {
+describe('SocketOpenHandler', () => {
   it('answers a miss with the model, once it is here', async () => {
     names.set('acme/m:v1', one)
     using model = await client.open('acme/m:v1')

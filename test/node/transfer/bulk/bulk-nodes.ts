@@ -1,12 +1,7 @@
 /** Real bulk transports on loopback for tests, stopped together. */
-import {
-  type BulkOptions,
-  ClusterKey,
-  type ClusterKeyring,
-  createTlsBulkTransport,
-  Identity,
-} from '../../../../node/net/index.ts'
+import { ClusterKey, type ClusterKeyring, Identity } from '../../../../node/net/index.ts'
 import type { BulkTransport, ServeChunk } from '../../../../node/ports/index.ts'
+import { type BulkOptions, createTlsBulkTransport } from '../../../../node/transfer/bulk/index.ts'
 import { EventLog } from '../../net/event-log.ts'
 
 export interface TestBulkNode {

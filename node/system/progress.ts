@@ -2,7 +2,7 @@
  * Progress of a long transfer on stderr: on a terminal one line that is redrawn, with rate and remaining time; in a pipe or
  * a log a plain line now and then. stdout stays free for the result.
  */
-import { formatBytes, formatSeconds } from '../common/format-bytes.ts'
+import { formatBytes, formatSeconds } from '../../common/index.ts'
 
 export interface ProgressStream {
   readonly isTTY?: boolean

@@ -1,9 +1,10 @@
 /** The cluster keys from the options, or one made for this data folder: a node without a configured key is a cluster of its own. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { HoldfastError } from '../../common/errors.ts'
-import { ClusterKey, readClusterKeys } from '../net/index.ts'
-import { tidySecret, writeSecretOnce } from '../system/secret-file.ts'
+import { HoldfastError } from '../../common/index.ts'
+import { tidySecret, writeSecretOnce } from '../system/index.ts'
+import { ClusterKey } from './cluster-key.ts'
+import { readClusterKeys } from './cluster-keyring.ts'
 
 export interface ClusterKeyOptions {
   readonly 'cluster.key': string

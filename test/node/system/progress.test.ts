@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { Progress, type ProgressOptions } from '../../cli/progress.ts'
-import { formatTable } from '../../cli/table.ts'
-import { formatBytes, formatSeconds } from '../../common/format-bytes.ts'
+import { formatBytes, formatSeconds } from '../../../common/format-bytes.ts'
+import { formatTable } from '../../../common/format-table.ts'
+import { Progress, type ProgressOptions } from '../../../node/system/progress.ts'
 
 function progressTo(stream: { isTTY?: boolean; columns?: number }, options: Partial<ProgressOptions> = {}) {
   const written: string[] = []

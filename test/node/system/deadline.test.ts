@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deadlineSignal, remaining, withDeadline } from '../../common/deadline.ts'
+import { deadlineSignal, remaining, withDeadline } from '../../../node/system/deadline.ts'
 
 const never = new Promise<never>(() => {})
 const within = (deadlineMs: number) => ({ tenant: 'public', deadlineMs })

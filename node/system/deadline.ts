@@ -1,8 +1,7 @@
 /**
  * Deadlines as abort signals. The work behind a wait goes on for the others who share it; only this caller's wait ends.
  */
-import { HoldfastError } from './errors.ts'
-import type { RequestContext } from './types.ts'
+import { HoldfastError, type RequestContext } from '../../common/index.ts'
 
 /** Longer than any timer can count: no deadline. */
 const timerMsMax = 2 ** 31 - 1

@@ -1,0 +1,2 @@
+export { benchCatalog } from './catalog.ts'
+export { runBench } from './run-bench.ts'

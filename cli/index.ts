@@ -1,0 +1,2 @@
+export { firstConfig } from './first-config.ts'
+export { createProgram } from './program.ts'

@@ -1,0 +1,8 @@
+export { ask, type InferBody, makeBody } from './ask.ts'
+export { type DemoCluster, startDemoCluster } from './demo-cluster.ts'
+export { planGguf } from './models/gguf.ts'
+export { type GeneratedModelName, generateModel, writeModel } from './models/index.ts'
+export { buildMlp } from './models/mlp.ts'
+export { readInputs } from './read-inputs.ts'
+export { runDemo } from './run-demo.ts'
+export { type SpawnedNode, type SpawnNodeOptions, spawnNode } from './spawn-node.ts'

@@ -1,0 +1,2 @@
+export { BlobFetcher, type ChunkOrigin, type FetchOutcome, type FetchProgress } from './blob-fetcher.ts'
+export { createTlsBulkTransport } from './bulk/index.ts'

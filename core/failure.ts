@@ -1,0 +1,19 @@
+/**
+ * A failure as data, for events and effects. The daemon keeps the error that it met in `cause` and throws it again; the simulator makes
+ * no Error objects, because a stack trace costs more than a simulated request.
+ */
+import { type ErrorCode, type ErrorDetails, HoldfastError } from '../common/index.ts'
+
+export interface Failure {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly details?: ErrorDetails
+  readonly cause?: unknown
+}
+
+/** The error to throw for a failure: the one that caused it, if it was an error. */
+export function errorOf(failure: Failure): Error {
+  const { code, message, details, cause } = failure
+  if (cause instanceof Error) return cause
+  return new HoldfastError(code, message, details === undefined ? {} : { details })
+}

@@ -1,0 +1,32 @@
+/**
+ * Feeds one state machine and carries its effects out. An event that arises while effects are carried out waits its turn, so that a
+ * machine is never entered twice and an effect may answer at once.
+ */
+
+/** An event as its adapter gives it in: the queue's step adds the time at which its turn comes. */
+export type Timeless<E> = E extends unknown ? Omit<E, 'nowMs'> : never
+
+export class StepQueue<E, F> {
+  private readonly waiting: E[] = []
+  private readonly step: (event: E) => readonly F[]
+  private readonly execute: (effect: F) => void
+  private isRunning = false
+
+  constructor(step: (event: E) => readonly F[], execute: (effect: F) => void) {
+    this.step = step
+    this.execute = execute
+  }
+
+  dispatch(event: E): void {
+    this.waiting.push(event)
+    if (this.isRunning) return
+    this.isRunning = true
+    try {
+      for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+        for (const effect of this.step(next)) this.execute(effect)
+      }
+    } finally {
+      this.isRunning = false
+    }
+  }
+}

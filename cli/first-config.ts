@@ -45,7 +45,7 @@ export function firstConfig(first: FirstConfig): string {
   const sections = [...new Set(lines.map(([key]) => sectionOf(key)))]
   const head =
     '# Options of a Holdfast node. Lines behind a # show what else there is; `holdfast config show` lists all of it,\n' +
-    '# docs/configuration.md explains it.\n'
+    '# docs/reference/configuration.md explains it.\n'
   return (
     head +
     sections

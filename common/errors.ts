@@ -1,6 +1,6 @@
 /**
  * Every failure a user of Holdfast can meet: one table of stable codes, each with its HTTP status, its meaning and what
- * to do about it. docs/errors.md and the HTTP mapping are held equal to this table by a test.
+ * to do about it. docs/reference/errors.md and the HTTP mapping are held equal to this table by a test.
  *
  * Expected failures are HoldfastError; broken invariants are assertions (`assertInvariant`) that stay on in production.
  * Callers look at `code`, never at text.
@@ -36,7 +36,7 @@ export const errorTable = {
     'No reachable origin or peer knows this model or tag.',
     'Check the name with `holdfast ls`, or push the model.',
   ),
-  UNKNOWN_ROUTE: row(404, 'There is no such path on this server.', 'See the routes in docs/http.md.'),
+  UNKNOWN_ROUTE: row(404, 'There is no such path on this server.', 'See the routes in docs/reference/http.md.'),
   NOT_RUNNABLE: row(
     422,
     'The model has no file that the runtime can execute.',

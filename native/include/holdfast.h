@@ -13,7 +13,7 @@
  *   holdfast_disconnect(connection);
  *
  * Errors. A function that can fail returns 0, or -1 and then holdfast_error_code() and holdfast_error_message() say why. Codes are
- * the stable words of docs/errors.md, as "DEADLINE_EXCEEDED"; a code that this library does not know may come from a later store.
+ * the stable words of docs/reference/errors.md, as "DEADLINE_EXCEEDED"; a code that this library does not know may come from a later store.
  * Nothing is written through an output argument when a call fails.
  *
  * Ownership. A connection and a model belong to the caller until holdfast_disconnect and holdfast_close. A model stays readable after

@@ -6,8 +6,10 @@ import { parsePage } from './blocks.ts'
 import { World } from './world.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
-const pages = ['README.md', ...docs.map((name) => `docs/${name}`)]
+const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.md'),
+)
+const pages = ['README.md', ...docs.sort().map((name) => `docs/${name}`)]
   .map((path) => ({ path, page: parsePage(readFileSync(join(root, path), 'utf8')) }))
   .filter(({ page }) => page.blocks.length > 0)
 

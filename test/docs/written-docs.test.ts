@@ -4,18 +4,13 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../cli/program.ts'
 import { checkOptions, loadConfig } from '../../node/config/index.ts'
-import { commandsDocument, helpAfterOptions } from '../../scripts/commands-document.ts'
-import { configDocument } from '../../scripts/config-document.ts'
-import { sampleConfig } from '../../scripts/sample-config.ts'
+import { helpAfterOptions } from '../../scripts/docs/commands-document.ts'
+import { writtenPages } from '../../scripts/docs/written-pages.ts'
 
 const page = (path: string) => readFileSync(join(import.meta.dirname, '..', '..', path), 'utf8')
 
 describe('what is written from the code', () => {
-  it.each([
-    { name: 'docs/configuration.md', text: configDocument },
-    { name: 'docs/commands.md', text: commandsDocument },
-    { name: 'deploy/node.yaml', text: sampleConfig },
-  ])('$name is what `node scripts/write-docs.ts` writes', ({ name, text }) => {
+  it.each(Object.entries(writtenPages))('%s is what `npm run docs` writes', (name, text) => {
     expect(page(name)).toBe(text())
   })
 })

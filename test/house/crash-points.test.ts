@@ -48,7 +48,14 @@ describe('state and secrets', () => {
       /import \{[^}]*\b(writeFile|writeFileSync|rename|link|unlink|appendFile|copyFile|open)\b[^}]*\} from 'node:fs/
     // Besides them the scratch of conversions: a folder that every start removes.
     const writers = new Set(['node/system/secret-file.ts', 'node/state/level-state.ts', 'node/models/derived-forms.ts'])
-    const breaches = sourceFiles(['node/state', 'node/net', 'node/cluster', 'node/models', 'node/transfer', 'node/system'])
+    const breaches = sourceFiles([
+      'node/state',
+      'node/net',
+      'node/cluster',
+      'node/models',
+      'node/transfer',
+      'node/system',
+    ])
       .filter((file) => !writers.has(file))
       .filter((file) => writes.test(readSource(file)))
     expect(breaches).toEqual([])

@@ -1,21 +1,7 @@
-/** The table of errors and its documentation say the same, and every code is used somewhere. */
+/** Every code of the table is used somewhere. test/docs holds the page of errors equal to the table. */
 import { describe, expect, it } from 'vitest'
 import { errorTable } from '../../common/errors.ts'
 import { readSource, sourceFiles } from '../support/source-files.ts'
-
-const documented = [...readSource('docs/errors.md').matchAll(/^\| `([A-Z_]+)` \| (\d+) \| (.*?) \| (.*?) \|$/gm)]
-
-describe('docs/errors.md', () => {
-  it('has one row per code, in the order of the table, with the same status, meaning and action', () => {
-    const rows = documented.map(([, code, status, meaning, action]) => ({
-      code,
-      status: Number(status),
-      meaning,
-      action,
-    }))
-    expect(rows).toEqual(Object.entries(errorTable).map(([code, row]) => ({ code, ...row })))
-  })
-})
 
 describe('the error table', () => {
   it('has no code that nothing uses', () => {

@@ -2,7 +2,7 @@
 
 
 class HoldfastError(Exception):
-    """`code` is one of the stable words of docs/errors.md, as "DEADLINE_EXCEEDED". Callers look at it, never at the text."""
+    """`code` is one of the stable words of docs/reference/errors.md, as "DEADLINE_EXCEEDED". Callers look at it, never at the text."""
 
     def __init__(self, code, message):
         super().__init__(code, message)

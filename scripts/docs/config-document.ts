@@ -1,4 +1,4 @@
-// docs/configuration.md, from the table of options. A test holds the two equal.
+// docs/reference/configuration.md, from the table of options. A test holds the two equal.
 import {
   environmentNameOf,
   flagNameOf,
@@ -6,7 +6,7 @@ import {
   type OptionRow,
   optionKeys,
   optionTable,
-} from '../node/config/index.ts'
+} from '../../node/config/index.ts'
 
 const head = `# Configuration
 
@@ -40,7 +40,7 @@ holdfast doctor --config node.yaml
 A node that other machines can reach, by \`http.host\`, \`cluster.listen\` or \`cluster.bulkHost\`, does not start without a cluster key
 and an admin token. Files with secrets are read again when they change and on SIGHUP; everything else takes a restart.
 
-This page is written from the table in \`node/config/options.ts\` by \`node scripts/write-docs.ts\`.
+This page is written from the table in \`node/config/options.ts\` by \`npm run docs\`.
 `
 
 export function configDocument(): string {

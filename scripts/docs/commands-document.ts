@@ -1,8 +1,8 @@
-// docs/commands.md, from the commands themselves: their help is the only place where they are explained. A test holds the two
+// docs/reference/commands.md, from the commands themselves: their help is the only place where they are explained. A test holds the two
 // equal, and another one runs the examples.
 import type { Command } from 'commander'
-import { createProgram } from '../cli/index.ts'
-import { optionKeys } from '../node/config/index.ts'
+import { createProgram } from '../../cli/index.ts'
+import { optionKeys } from '../../node/config/index.ts'
 
 /** Examples that no test runs, with the reason, which the test prints. */
 const notRun: Readonly<Record<string, string>> = {
@@ -15,7 +15,8 @@ const notRun: Readonly<Record<string, string>> = {
     'forty runs take minutes',
   "holdfast sim capacity scenario.yaml --target 'hitPercent>=80' --requests requests.csv --seeds 3":
     'the trace is yours',
-  'holdfast node --config ~/.config/holdfast/node.yaml': 'a node runs here already; docs/operations.md starts one so',
+  'holdfast node --config ~/.config/holdfast/node.yaml':
+    'a node runs here already; docs/guide/operations.md starts one so',
 }
 
 const head = `<!-- world: node -->
@@ -36,7 +37,7 @@ one JSON value and nothing else.
 Commands to a running node take \`--url\` (or \`$HOLDFAST_URL\`; \`http://127.0.0.1:8080\` by default) and, for changes, \`--token-file\` (or
 \`$HOLDFAST_TOKEN_FILE\`) with the admin token, where the node has one. Commands to an origin take \`--origin\` (or \`$HOLDFAST_ORIGIN\`).
 
-This page is written from the commands by \`node scripts/write-docs.ts\`.
+This page is written from the commands by \`npm run docs\`.
 `
 
 export function commandsDocument(): string {

@@ -1,5 +1,5 @@
 // deploy/node.yaml: what `holdfast init` would write for the service of deploy/holdfast.service, with addresses to be replaced.
-import { firstConfig } from '../cli/index.ts'
+import { firstConfig } from '../../cli/index.ts'
 
 const GiB = 2 ** 30
 

@@ -1,0 +1,12 @@
+// Every page that is made from the code, with the function that makes it. A test holds each file equal to its source.
+import { commandsDocument } from './commands-document.ts'
+import { configDocument } from './config-document.ts'
+import { errorsDocument } from './errors-document.ts'
+import { sampleConfig } from './sample-config.ts'
+
+export const writtenPages: Readonly<Record<string, () => string>> = {
+  'docs/reference/commands.md': commandsDocument,
+  'docs/reference/configuration.md': configDocument,
+  'docs/reference/errors.md': errorsDocument,
+  'deploy/node.yaml': sampleConfig,
+}

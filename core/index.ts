@@ -5,12 +5,22 @@ export { digestBytes, entriesBytes, entryBytes } from './cluster/entry-size.ts'
 export { FormedEntries } from './cluster/formed-entries.ts'
 export { compareIds, Interner } from './cluster/interner.ts'
 export { sumCount } from './cluster/ledger.ts'
-export { changedPin } from './cluster/pin-set.ts'
+export { changedPin, type PinReader } from './cluster/pin-set.ts'
 export { compareVersions, type Version } from './cluster/version.ts'
 export * from './events.ts'
-export { errorOf, type Failure } from './failure.ts'
+export { errorOf, type Failure, failureOf } from './failure.ts'
 export { NodeCore, type NodeCorePorts } from './node-core.ts'
 export { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
 export { StepQueue, type Timeless } from './queue.ts'
+export { PinProtection } from './replication/pin-protection.ts'
+export {
+  defaultReplicationRoundOptions,
+  ReplicationRound,
+  type ReplicationRoundOptions,
+  type ReplicationRoundPorts,
+  type RoundEffect,
+  type RoundEvent,
+} from './replication/replication-round.ts'
 export type { HolderView, MemberView, RouteRequest } from './views/cluster-view.ts'
+export { type KnownModel, type LocalModelFacts, type LocalModels, localModels } from './views/local-models.ts'
 export type { CopyFacts, CopyWorth, LocalCopy, LocalPlacement } from './views/placement-view-builder.ts'

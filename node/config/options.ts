@@ -3,6 +3,7 @@
  * their documentation follow. `memory.limitBytes` is HOLDFAST_MEMORY_LIMIT_BYTES and `--memory-limit-bytes`.
  */
 
+import { defaultReplicationRoundOptions } from '../../core/index.ts'
 import { evictionPolicyNames } from '../../placement/index.ts'
 
 export type OptionType = 'string' | 'integer' | 'bytes' | 'boolean' | 'list'
@@ -130,7 +131,7 @@ export const optionTable = {
     'Copy models to where they are asked for, prefetch what is expected, and shed what nobody wants. Off: only what is pinned is placed.',
   ),
   'placement.intervalMs': integer(
-    15_000,
+    defaultReplicationRoundOptions.intervalMs,
     100,
     3_600_000,
     'How often a node decides which models to have: some rounds of gossip, which takes 5 s for demand.',

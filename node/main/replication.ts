@@ -1,6 +1,7 @@
 /** Which models this node has: the pins of the cluster, and the replication that carries out what placement/ decides. Starts nothing. */
 
 import { createPrng, isHoldfastError } from '../../common/index.ts'
+import { defaultReplicationRoundOptions } from '../../core/index.ts'
 import { type Manifest, type ModelReference, parseModelReference } from '../../origin/index.ts'
 import { defaultPlacementOptions } from '../../placement/index.ts'
 import { type Admin, adminCache, resolveReference } from '../admin/index.ts'
@@ -42,7 +43,7 @@ export function composePlacement(base: Base, cluster: Cluster, models: Models, a
   const replication = new ReplicationController(
     {
       core,
-      board: admin.replicas,
+      pins: admin.replicas,
       local: () =>
         localModels({
           store,
@@ -72,10 +73,9 @@ export function composePlacement(base: Base, cluster: Cluster, models: Models, a
       log,
     },
     {
+      ...defaultReplicationRoundOptions,
       replication: options['placement.replication'],
       intervalMs: options['placement.intervalMs'],
-      newsMs: 1_000,
-      jitterPercent: 25,
       placement: {
         ...defaultPlacementOptions,
         horizonS: options['placement.horizonS'],

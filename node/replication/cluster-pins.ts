@@ -1,14 +1,12 @@
 /**
  * Pins of the cluster, as this node sees and keeps them: what an operator changes here is gossiped, what was heard is kept over a
- * restart, names are followed to the revisions that they mean, and what this node is to keep is protected from eviction.
+ * restart, and names are followed to the revisions that they mean. What a pin protects from eviction is decided in core/.
  *
- * Which nodes keep a model is decided by placement/, and the missing is brought by the replication; nothing is fetched here. When a
- * pinned tag moves, the old revision stays protected until the new one is here.
+ * Which nodes keep a model is decided by placement/, and the missing is brought by the replication; nothing is fetched here.
  */
 
 import { HoldfastError, type LocalTier, type ModelId, type NodeId } from '../../common/index.ts'
-import { changedPin, type NodeCore, type PinRecord } from '../../core/index.ts'
-import type { PinnedModel } from '../../placement/index.ts'
+import { changedPin, type NodeCore, PinProtection, type PinRecord } from '../../core/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ResolvedModel } from '../models/index.ts'
 import type { StateStore } from '../ports/index.ts'
@@ -48,29 +46,21 @@ export interface ReplicaPinView {
   readonly error: string | null
 }
 
-interface Known {
-  resolved: ResolvedModel | null
-  /** What the name meant before, until the new revision is here. */
-  before: ModelId | null
-  error: string | null
-  isLooking: boolean
-}
-
 const stateKey = 'replica-pins'
 
 export class ClusterPins {
   private readonly ports: ClusterPinsPorts
   private readonly options: ClusterPinsOptions
-  private readonly known = new Map<string, Known>()
-  private pinned: readonly PinnedModel[] = []
+  readonly protection: PinProtection
+  private readonly resolved = new Map<string, ResolvedModel>()
+  private readonly looking = new Set<string>()
   private savedVersion = 0
-  private seenVersion = 0
-  private prunedVersion = 0
   private onResolved: () => void = () => undefined
 
   constructor(ports: ClusterPinsPorts, options: Partial<ClusterPinsOptions> = {}) {
     this.ports = ports
     this.options = { ...defaultClusterPinsOptions, ...options }
+    this.protection = new PinProtection(() => ports.core.pinned)
   }
 
   /** Before the network starts. */
@@ -90,7 +80,8 @@ export class ClusterPins {
       throw new HoldfastError('OVERLOADED', `${active.length} models are pinned in the cluster, the most; unpin some.`)
     }
     const resolved = await this.ports.directory.resolve(name)
-    this.knownOf(name).resolved = resolved
+    this.resolved.set(name, resolved)
+    this.protection.noteMeaning(name, resolved.digest)
     await this.change(name, tier, replicaCount)
   }
 
@@ -102,32 +93,14 @@ export class ClusterPins {
     return true
   }
 
-  /** Pins were changed, here or elsewhere, since the last look. */
-  get hasNews(): boolean {
-    return this.ports.core.pinned.version !== this.seenVersion
-  }
-
-  /**
-   * Looks up what the names of pins mean now, in the background, and keeps what was heard of pins. Only those that this node keeps
-   * or has: a cluster does not ask the origin for every pin from every node.
-   */
-  look(): void {
-    this.seenVersion = this.ports.core.pinned.version
+  /** Looks up what these names mean now, in the background, and keeps what was heard of pins. */
+  lookUp(names: readonly string[]): void {
     const active = new Set(this.ports.core.pinned.active().map(({ name }) => name))
-    for (const name of this.known.keys()) if (!active.has(name)) this.known.delete(name)
-    for (const { name, isMine, isHeld } of this.pinned) if (isMine || isHeld) void this.resolve(name)
+    for (const name of this.resolved.keys()) if (!active.has(name)) this.resolved.delete(name)
+    for (const name of names) void this.resolve(name)
     void this.save().catch((error: Error) => {
       this.ports.log.error({ error: error.stack }, 'the pins of the cluster could not be kept')
     })
-  }
-
-  /** What the last view says of pins: it decides what is protected until the next one. */
-  noteView(pins: readonly PinnedModel[]): void {
-    this.pinned = pins
-    for (const { name, isHeld } of pins) {
-      const known = this.known.get(name)
-      if (known !== undefined && isHeld) known.before = null
-    }
   }
 
   /** Called when a name means something else than before. */
@@ -135,54 +108,37 @@ export class ClusterPins {
     this.onResolved = onResolved
   }
 
-  noteFailure(name: string, error: string | null): void {
-    this.knownOf(name).error = error
-  }
-
-  resolvePin(name: string): ModelId | null {
-    return this.known.get(name)?.resolved?.digest ?? this.ports.directory.known(name)
-  }
-
   /** The model that the name of a pin means, as it was resolved last. */
   resolvedPin(name: string): ResolvedModel | null {
-    return this.known.get(name)?.resolved ?? null
+    return this.resolved.get(name) ?? null
+  }
+
+  /** What a name means as far as this node knows without asking. */
+  knownName(name: string): ModelId | null {
+    return this.ports.directory.known(name)
   }
 
   isPinned(model: ModelId, tier: LocalTier): boolean {
-    return this.inForce().some((pin) => {
-      if (tier === 'memory' && pin.tier === 'disk') return false
-      const isNeeded = pin.isMine || pin.keptCount < pin.replicaCount
-      return isNeeded && (pin.model === model || this.known.get(pin.name)?.before === model)
-    })
+    return this.protection.isPinned(model, tier)
   }
 
   /** What nobody has looked up here is looked up for whoever asks, and shown the next time. */
   list(): ReplicaPinView[] {
     return this.ports.core.pinned.active().map(({ name, tier, replicaCount }) => {
-      if (this.resolvePin(name) === null) void this.resolve(name)
-      const pin = this.pinned.find((one) => one.name === name)
+      const model = this.protection.meaning(name) ?? this.knownName(name)
+      if (model === null) void this.resolve(name)
+      const pin = this.protection.find(name)
       return {
         name,
         tier,
         replicaCount,
-        model: this.resolvePin(name),
+        model,
         places: pin?.places ?? [],
         keptCount: pin?.keptCount ?? 0,
         state: pin?.isHeld ? 'held' : pin?.isMine ? 'missing' : 'elsewhere',
-        error: this.known.get(name)?.error ?? null,
+        error: this.protection.errorOf(name),
       }
     })
-  }
-
-  /** What the last view says of pins, without those that were removed since: a removed pin protects nothing once it is heard of. */
-  private inForce(): readonly PinnedModel[] {
-    const { core } = this.ports
-    if (this.prunedVersion !== core.pinned.version) {
-      const active = new Set(core.pinned.active().map(({ name }) => name))
-      this.pinned = this.pinned.filter(({ name }) => active.has(name))
-      this.prunedVersion = core.pinned.version
-    }
-    return this.pinned
   }
 
   private async change(name: string, tier: LocalTier, replicaCount: number): Promise<void> {
@@ -205,30 +161,23 @@ export class ClusterPins {
   }
 
   private async resolve(name: string): Promise<void> {
-    const known = this.knownOf(name)
-    if (known.isLooking) return
-    known.isLooking = true
+    if (this.looking.has(name)) return
+    this.looking.add(name)
+    const { directory, log } = this.ports
     try {
-      const resolved = await this.ports.directory.resolve(name)
-      const before = known.resolved?.digest ?? null
-      if (before !== null && before !== resolved.digest) {
-        this.ports.log.info({ name, model: resolved.digest, before }, 'a tag that the cluster pins has moved')
-        known.before ??= before
-      }
-      known.resolved = resolved
-      known.error = null
-      if (before !== resolved.digest) this.onResolved()
+      const resolved = await directory.resolve(name)
+      const before = this.protection.meaning(name)
+      const isNew = this.protection.noteMeaning(name, resolved.digest)
+      this.resolved.set(name, resolved)
+      if (!isNew) return
+      if (before !== null) log.info({ name, model: resolved.digest, before }, 'a tag that the cluster pins has moved')
+      this.onResolved()
     } catch (error) {
-      known.error = (error as Error).message
-      this.ports.log.warn({ name, error: known.error }, 'the name of a pin could not be looked up')
+      const { message } = error as Error
+      this.protection.noteFailure(name, message)
+      log.warn({ name, error: message }, 'the name of a pin could not be looked up')
     } finally {
-      known.isLooking = false
+      this.looking.delete(name)
     }
-  }
-
-  private knownOf(name: string): Known {
-    const known = this.known.get(name) ?? { resolved: null, before: null, error: null, isLooking: false }
-    this.known.set(name, known)
-    return known
   }
 }

@@ -1,13 +1,12 @@
-/** What this node has, in the form that placement/ weighs it: each model in its tiers, what may go, and what a model takes here. */
+/** What this node has, from its store, its cache and its policies: the facts from which core/ builds what placement/ weighs. */
 
 import type { LocalTier, ModelId } from '../../common/index.ts'
-import type { LocalCopy, NodeCore } from '../../core/index.ts'
+import { type LocalCopy, type LocalModels, localModels as modelsOf, type NodeCore } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
-import type { EvictionPolicy, TierView } from '../../placement/index.ts'
+import type { EvictionPolicy } from '../../placement/index.ts'
 import type { ModelCache, ModelRow, ModelTable } from '../models/index.ts'
 import type { Clock } from '../system/index.ts'
-import type { LocalModels } from './types.ts'
 
 export interface LocalModelsPorts {
   readonly store: Pick<Store, 'stats'>
@@ -28,41 +27,28 @@ export interface LocalModelsPorts {
 }
 
 export function localModels(ports: LocalModelsPorts): LocalModels {
-  const { store, table, policies, core, clock } = ports
+  const { store, table, policies, core, clock, isRunnable } = ports
   const stats = store.stats()
-  const rooms = [
-    roomOf('memory', stats.memoryLimitBytes, stats.memoryUsedBytes, ports),
-    // A node without a disk tier has nothing to weigh there.
-    ...(stats.diskLimitBytes === 0 ? [] : [roomOf('disk', stats.diskLimitBytes, stats.diskUsedBytes, ports)]),
-  ]
-  const manifestOf = (model: ModelId) => table.get(model)?.manifest ?? null
-  return {
+  return modelsOf({
     isDraining: ports.isDraining(),
     originAllowed: ports.hasOrigin,
-    rooms,
-    held: [...table.all()].flatMap((row) => {
-      const copy = copyOf(row, ports)
-      return copy.memoryBytes + copy.diskBytes === 0 ? [] : [copy]
-    }),
-    arriving: core.fetchingModels(),
-    sizeOf: (model) => {
-      const manifest = manifestOf(model)
-      return manifest === null ? null : manifestSizeBytes(manifest)
+    tiers: {
+      memory: { limitBytes: stats.memoryLimitBytes, usedBytes: stats.memoryUsedBytes },
+      disk: { limitBytes: stats.diskLimitBytes, usedBytes: stats.diskUsedBytes },
     },
-    needOf: (model, sizeBytes) => {
-      const manifest = manifestOf(model)
-      // A model that runs is fetched to disk and converted to a form about as large; of a stranger nothing else is known.
-      const runs = manifest === null || ports.isRunnable(manifest)
-      return { memoryBytes: sizeBytes, diskBytes: runs && stats.diskLimitBytes > 0 ? 2 * sizeBytes : 0 }
+    copies: [...table.all()].map((row) => copyOf(row, ports)),
+    arriving: core.fetchingModels(),
+    evictionOrder: (tier) => evictionOrder(tier, ports),
+    known: (model) => {
+      const manifest = table.get(model)?.manifest
+      if (manifest === undefined) return null
+      const runs = isRunnable(manifest)
+      return { sizeBytes: manifestSizeBytes(manifest), form: runs ? 'derived' : 'none', mayForward: runs }
     },
     initMs: ports.initMs,
     diskMs: ports.diskMs,
-    mayForward: (model) => {
-      const manifest = manifestOf(model)
-      return manifest === null || ports.isRunnable(manifest)
-    },
     soonRatePerS: (model) => policies.memory.expectedRatePerS?.(model, clock.nowMs()) ?? null,
-  }
+  })
 }
 
 function copyOf(row: ModelRow, { table, cache, isPinnedHere }: LocalModelsPorts): LocalCopy {
@@ -78,8 +64,7 @@ function copyOf(row: ModelRow, { table, cache, isPinnedHere }: LocalModelsPorts)
   }
 }
 
-function roomOf(tier: LocalTier, limitBytes: number, usedBytes: number, ports: LocalModelsPorts): TierView {
-  const { cache, policies, isPinned, clock } = ports
+function evictionOrder(tier: LocalTier, { cache, policies, isPinned, clock }: LocalModelsPorts): ModelId[] {
   cache.refreshCosts(tier)
   const plan = policies[tier].planEviction({
     // More than there is: the plan names all that may go, in order.
@@ -87,10 +72,5 @@ function roomOf(tier: LocalTier, limitBytes: number, usedBytes: number, ports: L
     nowMs: clock.nowMs(),
     mayEvict: (model) => !isPinned(model, tier) && cache.mayEvict(model, tier),
   })
-  return {
-    tier,
-    limitBytes,
-    freeBytes: Math.max(0, limitBytes - usedBytes),
-    order: plan.victims.map(({ model }) => model),
-  }
+  return plan.victims.map(({ model }) => model)
 }

@@ -1,20 +1,26 @@
-/**
- * Carries out what placement/ decides: looks from time to time, brings what this node should have, and lets go what it should not.
- * Each node decides for itself, and drawn delays keep nodes that started together apart.
- */
+/** Carries out what a round of replication decides: brings models with the cache of this node, and lets go what it should not have. */
 
 import type { ModelId, Prng } from '../../common/index.ts'
-import type { NodeCore } from '../../core/index.ts'
-import { type PlacementDecision, PlacementMemory, type PlacementOptions, planPlacement } from '../../placement/index.ts'
+import {
+  failureOf,
+  type LocalModels,
+  type NodeCore,
+  ReplicationRound,
+  type ReplicationRoundOptions,
+  type RoundEffect,
+  type RoundEvent,
+  StepQueue,
+  type Timeless,
+} from '../../core/index.ts'
+import type { PlacementDecision } from '../../placement/index.ts'
 import type { ResolvedModel } from '../models/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { ClusterPins } from './cluster-pins.ts'
-import { RevisionWatch } from './revision-watch.ts'
-import type { LocalModels, PlacementCache } from './types.ts'
+import type { PlacementCache } from './types.ts'
 
 export interface ReplicationControllerPorts {
-  readonly core: Pick<NodeCore, 'placementView'>
-  readonly board: ClusterPins
+  readonly core: Pick<NodeCore, 'placementView' | 'pinned'>
+  readonly pins: ClusterPins
   readonly local: () => LocalModels
   /** What the names that this node knows mean. */
   readonly names: () => Iterable<{ readonly name: string; readonly model: ModelId }>
@@ -28,45 +34,35 @@ export interface ReplicationControllerPorts {
   readonly log: Log
 }
 
-export interface ReplicationControllerOptions {
-  /** False: nothing is copied, prefetched or shed for demand; what is pinned is still kept. */
-  readonly replication: boolean
-  /** Between two rounds. Gossip of demand takes 5 s, and a copy seconds to minutes. */
-  readonly intervalMs: number
-  /** How often pins that were changed elsewhere are looked for: a version is compared. */
-  readonly newsMs: number
-  /** Share of the interval that is drawn, in percent. */
-  readonly jitterPercent: number
-  readonly placement: PlacementOptions
-}
-
 export class ReplicationController {
   private readonly ports: ReplicationControllerPorts
-  private readonly options: ReplicationControllerOptions
-  private readonly memory: PlacementMemory
-  private readonly revisions = new RevisionWatch()
-  /** Copies under way that this replication began. */
-  private readonly running = new Map<ModelId, Promise<void>>()
+  private readonly options: ReplicationRoundOptions
+  private readonly machine: ReplicationRound
+  private readonly queue: StepQueue<Timeless<RoundEvent>, RoundEffect>
+  private readonly copies = new Set<Promise<void>>()
   private readonly stops: (() => void)[] = []
   private stopTimer: (() => void) | null = null
 
-  constructor(ports: ReplicationControllerPorts, options: ReplicationControllerOptions) {
+  constructor(ports: ReplicationControllerPorts, options: ReplicationRoundOptions) {
     this.ports = ports
     this.options = options
-    this.memory = new PlacementMemory(options.placement)
+    const { core, pins, local, names, isReady, random, clock } = ports
+    const knownName = (name: string) => pins.knownName(name)
+    this.machine = new ReplicationRound(
+      { core, pins: pins.protection, random, local, names, knownName, isReady },
+      options,
+    )
+    this.queue = new StepQueue(
+      (event) => this.machine.step({ ...event, nowMs: clock.nowMs() }),
+      (effect) => this.execute(effect),
+    )
   }
 
   start(): void {
-    const { board, clock } = this.ports
-    board.listen(() => this.round())
-    // From the first moment what is pinned is protected, before anything is known of the others.
-    this.plan()
-    this.stops.push(
-      clock.every(this.options.newsMs, () => {
-        if (board.hasNews) this.round()
-      }),
-    )
-    this.wait()
+    const { pins, clock } = this.ports
+    pins.listen(() => this.round())
+    this.stops.push(clock.every(this.options.pinsLookMs, () => this.queue.dispatch({ kind: 'look' })))
+    this.queue.dispatch({ kind: 'start' })
   }
 
   stop(): void {
@@ -75,82 +71,64 @@ export class ReplicationController {
     this.stopTimer = null
   }
 
-  private wait(): void {
-    const spanMs = Math.floor((this.options.intervalMs * this.options.jitterPercent) / 100)
-    const waitMs = this.options.intervalMs - this.ports.random.int(spanMs + 1)
-    this.stopTimer = this.ports.clock.after(waitMs, () => {
-      this.round()
-      this.wait()
-    })
-  }
-
   /** What would be decided now. Nothing is done. */
   plan(): PlacementDecision[] {
-    const local = this.ports.local()
-    const arriving = [...new Set([...local.arriving, ...this.running.keys()])]
-    const held = new Set(local.held.map(({ model }) => model))
-    const replaced = this.revisions.look(this.ports.names(), held)
-    const { board, core, clock } = this.ports
-    const { placement, replication } = this.options
-    const view = core.placementView(
-      { ...local, arriving, replaced, resolvePin: (name) => board.resolvePin(name) },
-      this.memory,
-      placement.graceMs,
-      clock.nowMs(),
-    )
-    board.noteView(view.pins)
-    const copiesMax = Math.max(0, placement.copiesMax - this.running.size)
-    const decisions = planPlacement(view, { ...placement, copiesMax })
-    return replication ? decisions : decisions.filter(({ kind, name }) => kind === 'keep' || name !== undefined)
+    return this.machine.plan(this.ports.clock.nowMs())
   }
 
+  /** Decides at once, besides the rounds that come by themselves. */
   round(): void {
-    if (!this.ports.isReady()) return
-    const decisions = this.plan()
-    this.ports.board.look()
-    this.memory.noteRound(decisions)
-    for (const decision of decisions) {
-      const { kind, model } = decision
-      if (kind === 'shed' && model !== null) void this.shed(decision, model)
-      if ((kind === 'copy' || kind === 'prefetch') && model !== null && !this.running.has(model)) {
-        const copy = this.copy(decision, model).finally(() => this.running.delete(model))
-        this.running.set(model, copy)
-      }
-    }
+    this.queue.dispatch({ kind: 'changed' })
   }
 
   /** Waits for copies under way. */
   async settled(): Promise<void> {
-    await Promise.all(this.running.values())
+    await Promise.all(this.copies)
   }
 
-  private async copy(decision: PlacementDecision, model: ModelId): Promise<void> {
-    const { board, cache, log, resolveDigest } = this.ports
-    const { kind, tier, reason, name, parts } = decision
-    log.info({ model, name, tier, reason, ...parts }, `placement: ${kind}`)
-    this.ports.onActed(decision)
-    try {
-      const pinned = name === undefined ? null : board.resolvedPin(name)
-      await cache.bring(pinned ?? (await resolveDigest(model)), tier)
-      if (name !== undefined) board.noteFailure(name, null)
-      // A pin protects what came, from now on.
-      this.plan()
-    } catch (error) {
-      const { message } = error as Error
-      if (name !== undefined) board.noteFailure(name, message)
-      log.warn({ model, name, error: message }, `placement: the ${kind} failed`)
+  private execute(effect: RoundEffect): void {
+    switch (effect.kind) {
+      case 'timer': {
+        const { turn, afterMs } = effect
+        this.stopTimer = this.ports.clock.after(afterMs, () => this.queue.dispatch({ kind: 'due', turn }))
+        return
+      }
+      case 'bring': {
+        const copy = this.bring(effect.decision, effect.model).finally(() => this.copies.delete(copy))
+        this.copies.add(copy)
+        return
+      }
+      case 'leave':
+        void this.leave(effect.decision, effect.model)
+        return
+      case 'acted': {
+        const { kind, model, name, tier, reason, parts } = effect.decision
+        this.ports.log.info({ model, name, tier, reason, ...parts }, `placement: ${kind}`)
+        this.ports.onActed(effect.decision)
+        return
+      }
+      case 'look-up-pins':
+        this.ports.pins.lookUp(effect.names)
     }
   }
 
-  private async shed(decision: PlacementDecision, model: ModelId): Promise<void> {
+  private async bring(decision: PlacementDecision, model: ModelId): Promise<void> {
+    const { pins, cache, log, resolveDigest } = this.ports
+    const { kind, tier, name } = decision
+    const pinned = name === undefined ? null : pins.resolvedPin(name)
+    const brought =
+      pinned === null ? resolveDigest(model).then((resolved) => cache.bring(resolved, tier)) : cache.bring(pinned, tier)
+    const failure = await brought.then(() => null, failureOf)
+    if (failure !== null) log.warn({ model, name, error: failure.message }, `placement: the ${kind} failed`)
+    this.queue.dispatch({ kind: 'brought', decision, failure })
+  }
+
+  private async leave(decision: PlacementDecision, model: ModelId): Promise<void> {
     const { cache, log } = this.ports
-    const { tier, reason, parts } = decision
-    try {
-      if (!(await cache.leave(model, tier))) return
-      log.info({ model, tier, reason, ...parts }, 'placement: shed')
-      this.ports.onActed(decision)
-    } catch (error) {
-      log.warn({ model, error: (error as Error).message }, 'placement: a model could not be shed')
-    }
+    const isGone = await cache.leave(model, decision.tier).catch((error: Error) => {
+      log.warn({ model, error: error.message }, 'placement: a model could not be shed')
+      return false
+    })
+    this.queue.dispatch({ kind: 'left', decision, isGone })
   }
 }

@@ -1,7 +1,6 @@
 /** What the driver of placement needs of the node. Narrow, so that it is tested without one. */
 
 import type { LocalTier, ModelId } from '../../common/index.ts'
-import type { LocalPlacement } from '../../core/index.ts'
 import type { ResolvedModel } from '../models/index.ts'
 
 /** Names and what they mean. */
@@ -18,6 +17,3 @@ export interface PlacementCache {
   /** False when the model came into use meanwhile. */
   leave(model: ModelId, tier: LocalTier): Promise<boolean>
 }
-
-/** What this node has and is about to have, without what only the driver knows. */
-export type LocalModels = Omit<LocalPlacement, 'resolvePin' | 'replaced'>

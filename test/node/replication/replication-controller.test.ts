@@ -2,15 +2,17 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
 import { createPrng } from '../../../common/index.ts'
-import { type LocalCopy, NodeCore, type SealedEntry } from '../../../core/index.ts'
+import {
+  defaultReplicationRoundOptions,
+  type LocalCopy,
+  NodeCore,
+  type ReplicationRoundOptions,
+  type SealedEntry,
+} from '../../../core/index.ts'
 import type { ResolvedModel } from '../../../node/models/model-directory.ts'
 import { ClusterPins } from '../../../node/replication/cluster-pins.ts'
-import {
-  ReplicationController,
-  type ReplicationControllerOptions,
-} from '../../../node/replication/replication-controller.ts'
+import { ReplicationController } from '../../../node/replication/replication-controller.ts'
 import { silentLog } from '../../../node/system/log.ts'
-import { defaultPlacementOptions } from '../../../placement/index.ts'
 import { digest, entryOf, resident, seal, stateBody } from '../../core/fixture.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { MemoryState } from '../../support/memory-state.ts'
@@ -33,7 +35,7 @@ class World {
 
   readonly state: MemoryState
 
-  constructor(state: MemoryState, options: Partial<ReplicationControllerOptions> = {}) {
+  constructor(state: MemoryState, options: Partial<ReplicationRoundOptions> = {}) {
     const { clock } = this
     this.state = state
     this.core = new NodeCore({ self: 'self', epoch: 1, seal, random: createPrng(1) })
@@ -46,7 +48,7 @@ class World {
     this.replication = new ReplicationController(
       {
         core: this.core,
-        board: this.board,
+        pins: this.board,
         local: () => this.local(),
         names: () => [...this.tags].map(([name, model]) => ({ name, model })),
         resolveDigest: async (model) => this.resolved(model),
@@ -64,14 +66,7 @@ class World {
         clock,
         log: silentLog,
       },
-      {
-        replication: true,
-        intervalMs: 10_000,
-        newsMs: 1_000,
-        jitterPercent: 25,
-        placement: defaultPlacementOptions,
-        ...options,
-      },
+      { ...defaultReplicationRoundOptions, intervalMs: 10_000, ...options },
     )
     this.core.step({ kind: 'local-state', body: stateBody(), nowMs: clock.nowMs() })
   }

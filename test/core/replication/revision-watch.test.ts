@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { RevisionWatch } from '../../../node/replication/revision-watch.ts'
+import { RevisionWatch } from '../../../core/replication/revision-watch.ts'
 
 it('tells which revision took the name of a held one, until it is here or the old one is gone', () => {
   const watch = new RevisionWatch()

@@ -1,6 +1,6 @@
 // The C interface (include/holdfast/holdfast.h): converts arguments, keeps each thread's last error, and lets no exception out. The work
 // is done by the client core.
-#include "holdfast.h"
+#include "holdfast/holdfast.h"
 
 #include <sys/mman.h>
 

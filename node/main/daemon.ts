@@ -7,14 +7,17 @@
 import { dirname } from 'node:path'
 import type { NodeId } from '../../common/index.ts'
 import { notifyService } from '../../native/index.ts'
-import { NodeViews } from '../admin/index.ts'
+import { NodeViews, resolveReference } from '../admin/index.ts'
 import { StateReporter } from '../cluster/index.ts'
 import { checkOptions, type NodeOptions } from '../config/index.ts'
-import { registerAdminRoutes, startHttpServer } from '../doors/index.ts'
+import { adminDoor } from '../doors/admin/index.ts'
+import { healthDoor, startHttpServer } from '../doors/http/index.ts'
+import { metricsDoor } from '../doors/metrics/index.ts'
+import { openInferenceDoor } from '../doors/open-inference/index.ts'
 import { SocketOpenHandler } from '../doors/store-socket/index.ts'
 import { Drain, Handover, Joining, LivenessCheck, ServiceManager, takeServiceEnvironment } from '../life/index.ts'
 import { modelPaths, restoreModels } from '../models/index.ts'
-import { InferenceService } from '../requests/index.ts'
+import { InferenceService, ModelCalls } from '../requests/index.ts'
 import { openLevelState } from '../state/index.ts'
 import { type Log, makeFolder, nodePaths, systemClock, version } from '../system/index.ts'
 import { composeAdmin } from './admin.ts'
@@ -165,33 +168,41 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     { notify: notifyService, isAlive: async () => (await vitals.check()).alive, clock, log },
     environment,
   )
+  const calls = new ModelCalls({
+    inference,
+    resolve: (name) => directory.resolve(name),
+    signature: async (resolved, context) =>
+      cache.signatureOf(resolved.digest) ??
+      (await cache.ensureRunnable(resolved.digest, resolved.manifest, context)).signature,
+    isServable: ({ digest }) => cache.isRunnable(digest) || usableHolders(digest).some(({ tier }) => tier !== 'disk'),
+    route: (resolved, context) => router.route(resolved, context, { excluded: [], mayForward: true }),
+    loading: (model) => cache.loading(model),
+    clock,
+  })
+  const health = { pulse: () => vitals.check(), whyNotReady: () => whyNotReady(base) }
   const http = await startHttpServer(
-    {
-      log,
-      metrics: metrics.registry,
-      inference,
-      pulse: () => vitals.check(),
-      whyNotReady: () => whyNotReady(base),
-      resolve: (name) => directory.resolve(name),
-      signature: async (resolved, context) =>
-        cache.signatureOf(resolved.digest) ??
-        (await cache.ensureRunnable(resolved.digest, resolved.manifest, context)).signature,
-      isServable: ({ digest }) => cache.isRunnable(digest) || usableHolders(digest).some(({ tier }) => tier !== 'disk'),
-      route: (resolved, context) => router.route(resolved, context, { excluded: [], mayForward: true }),
-      cluster: () => ({ self: network.self, version, members: views.members() }),
-      models: () => views.models(),
-      loading: (model) => cache.loading(model),
-      paths: ({ digest, manifest }) => modelPaths(store, digest, manifest.files),
-      resolveDigest: (digest) => directory.resolveDigest(digest),
-      clock,
-    },
+    { clock, log },
     {
       host: options['http.host'],
       port: options['http.port'],
       bodyLimitBytes: options['http.bodyLimitBytes'],
       requestsMax: options['http.requestsMax'],
     },
-    (app) => registerAdminRoutes(app, admin),
+    [
+      healthDoor(health),
+      openInferenceDoor({ calls, health, version }),
+      adminDoor({
+        admin,
+        calls,
+        cluster: () => ({ self: network.self, version, members: views.members() }),
+        models: () => views.models(),
+        paths: async (reference) => {
+          const { digest, manifest } = await resolveReference(directory, reference)
+          return modelPaths(store, digest, manifest.files)
+        },
+      }),
+      metricsDoor(metrics.registry),
+    ],
   )
   onStop('http', () => http.close())
   admin.start()

@@ -10,7 +10,7 @@ import {
   isEvictionPolicyName,
 } from '../../placement/index.ts'
 import type { NodeOptions } from '../config/index.ts'
-import { createMetrics, type NodeMetrics } from '../doors/index.ts'
+import { createMetrics, type NodeMetrics } from '../doors/metrics/index.ts'
 import { readStoreAccess } from '../doors/store-socket/index.ts'
 import {
   DerivedForms,

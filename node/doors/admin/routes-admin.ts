@@ -10,7 +10,7 @@ import type { Admin } from '../../admin/index.ts'
 
 type Named = { Params: { '*': string }; Body: unknown }
 
-export function registerAdminRoutes(app: FastifyInstance, admin: Admin): void {
+export function registerAdminRoutes(scope: FastifyInstance, admin: Admin): void {
   const changing = {
     onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
       reply.header('www-authenticate', 'Bearer')
@@ -18,41 +18,41 @@ export function registerAdminRoutes(app: FastifyInstance, admin: Admin): void {
       reply.removeHeader('www-authenticate')
     },
   }
-  app.get('/v1/status', async () => admin.status())
-  app.get<{ Querystring: Record<string, unknown> }>('/v1/plan', async ({ query }) => {
+  scope.get('/status', async () => admin.status())
+  scope.get<{ Querystring: Record<string, unknown> }>('/plan', async ({ query }) => {
     const { tier, bytes } = fieldsOf(query, ['tier', 'bytes'])
     const plan = admin.plan(tierOf(tier), bytes === undefined ? null : countOf(bytes, 'bytes'))
     return { ...plan, placement: admin.placement() }
   })
 
-  app.get('/v1/pins', async () => admin.pinned())
-  app.put<Named>('/v1/pins/*', changing, async ({ params, body }) => {
+  scope.get('/pins', async () => admin.pinned())
+  scope.put<Named>('/pins/*', changing, async ({ params, body }) => {
     const { tier, replicas } = fieldsOf(body, ['tier', 'replicas'])
     return admin.pin(parseModelReference(params['*']), tierOf(tier), replicasOf(replicas))
   })
-  app.delete<Named>('/v1/pins/*', changing, async ({ params }) => {
+  scope.delete<Named>('/pins/*', changing, async ({ params }) => {
     return { name: params['*'], unpinned: await admin.unpin(parseModelReference(params['*'])) }
   })
 
-  app.get('/v1/prefetch', async () => ({ prefetches: admin.prefetches.list() }))
-  app.post<Named>('/v1/prefetch/*', changing, async ({ params, body }, reply) => {
+  scope.get('/prefetch', async () => ({ prefetches: admin.prefetches.list() }))
+  scope.post<Named>('/prefetch/*', changing, async ({ params, body }, reply) => {
     const reference = parseModelReference(params['*'])
     return reply.code(202).send(await admin.prefetches.begin(reference, tierOf(fieldsOf(body, ['tier']).tier)))
   })
 
-  app.post<Named>('/v1/evict/*', changing, async ({ params, body }) => {
+  scope.post<Named>('/evict/*', changing, async ({ params, body }) => {
     const { disk = false } = fieldsOf(body, ['disk'])
     if (typeof disk !== 'boolean') throw new HoldfastError('BAD_REQUEST', '`disk` has to be true or false.')
     return admin.evict(parseModelReference(params['*']), { disk })
   })
-  app.post<Named>('/v1/invalidate/*', changing, async ({ params }) => admin.invalidate(parseModelName(params['*'])))
+  scope.post<Named>('/invalidate/*', changing, async ({ params }) => admin.invalidate(parseModelName(params['*'])))
 
-  app.get('/v1/verify', async () => ({ scrub: admin.scrubber.last() }))
-  app.post('/v1/verify', changing, async (_request, reply) => reply.code(202).send({ scrub: admin.scrubber.begin() }))
+  scope.get('/verify', async () => ({ scrub: admin.scrubber.last() }))
+  scope.post('/verify', changing, async (_request, reply) => reply.code(202).send({ scrub: admin.scrubber.begin() }))
 
-  app.get('/v1/bans', async () => ({ bans: admin.bans.list() }))
-  app.put<{ Params: { node: string } }>('/v1/bans/:node', changing, async ({ params }) => admin.bans.ban(params.node))
-  app.delete<{ Params: { node: string } }>('/v1/bans/:node', changing, async ({ params }) => {
+  scope.get('/bans', async () => ({ bans: admin.bans.list() }))
+  scope.put<{ Params: { node: string } }>('/bans/:node', changing, async ({ params }) => admin.bans.ban(params.node))
+  scope.delete<{ Params: { node: string } }>('/bans/:node', changing, async ({ params }) => {
     return { node: params.node, unbanned: await admin.bans.unban(params.node) }
   })
 }

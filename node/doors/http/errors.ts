@@ -1,9 +1,5 @@
-/**
- * Errors over HTTP. On our own routes: {error: {code, message, action, details}}. On the Open Inference Protocol's routes: its
- * form, {error: "message"}, with our code in the header `holdfast-error`.
- */
-import { type ErrorCode, errorTable, HoldfastError } from '../../../common/index.ts'
-import type { LoadingView } from '../admin/loading-view.ts'
+/** Errors over HTTP: status and headers are the same at every door; the body has the form of the door's protocol. */
+import { type ErrorCode, type ErrorDetails, errorTable, HoldfastError } from '../../../common/index.ts'
 
 /** Seconds after which a request that met a passing shortage may try again. */
 const retryAfterS = 1
@@ -16,26 +12,45 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'ORIGIN_UNAVAILABLE',
 ])
 
-/** How far a model was when a request for it failed: kept beside the error, because the error may be of many requests. */
-export const loadingOf = new WeakMap<HoldfastError, LoadingView>()
+/** An error as callers are told of it. */
+export interface Refusal {
+  readonly code: ErrorCode | 'INTERNAL'
+  readonly message: string
+  readonly action: string
+  readonly details: ErrorDetails
+  /** What was thrown; its text may be for the log only. */
+  readonly cause: unknown
+}
+
+/** How a protocol says that a request failed. `retryAfterS`: better than the usual guess, for what passes. */
+export type ErrorForm = (refusal: Refusal) => { readonly body: object; readonly retryAfterS?: number | undefined }
+
+/** {error: {code, message, action, details}}, on all routes that are our own. */
+export const ownErrorForm: ErrorForm = ({ code, message, action, details }) => ({
+  body: { error: { code, message, action, details } },
+})
 
 export interface ErrorReply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: unknown
+  readonly body: object
 }
 
-export function errorReply(error: unknown, options: { readonly isProtocolRoute: boolean }): ErrorReply {
+export function errorReply(error: unknown, form: ErrorForm): ErrorReply {
   const known = toHoldfastError(error)
-  const loading = error instanceof HoldfastError ? loadingOf.get(error) : undefined
-  const headers: Record<string, string> = { 'holdfast-error': known?.code ?? 'INTERNAL' }
-  if (known !== null && passing.has(known.code)) headers['retry-after'] = String(loading?.etaSeconds ?? retryAfterS)
-  const message = known?.message ?? 'internal error; the log of the node says more.'
-  const status = known === null ? 500 : errorTable[known.code].status
-  const ours = known?.toJSON() ?? { code: 'INTERNAL', message, action: 'Look into the log of the node.', details: {} }
-  const body = options.isProtocolRoute ? { error: message } : { error: ours }
-  return { status, headers, body: loading === undefined ? body : { ...body, loading } }
+  const refusal = { ...(known?.toJSON() ?? internal), cause: error }
+  const { body, ...timing } = form(refusal)
+  const headers: Record<string, string> = { 'holdfast-error': refusal.code }
+  if (known !== null && passing.has(known.code)) headers['retry-after'] = String(timing.retryAfterS ?? retryAfterS)
+  return { status: known === null ? 500 : errorTable[known.code].status, headers, body }
 }
+
+const internal = {
+  code: 'INTERNAL',
+  message: 'internal error; the log of the node says more.',
+  action: 'Look into the log of the node.',
+  details: {},
+} as const
 
 /** Null for a defect of ours, whose text is for the log only. */
 function toHoldfastError(error: unknown): HoldfastError | null {

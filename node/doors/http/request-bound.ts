@@ -1,17 +1,12 @@
-/**
- * How many requests the interface works on at one time: each holds its body in memory. The next one is OVERLOADED at once. What
- * probes and metrics ask for is small and is always answered, or an overloaded node would look like a dead one.
- */
+/** How many requests the interface works on at one time: each holds its body in memory. The next one is OVERLOADED at once. */
 import type { FastifyInstance } from 'fastify'
 import { HoldfastError } from '../../../common/index.ts'
-
-const unbounded: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v2/health/live', '/v2/health/ready'])
 
 export function boundRequests(app: FastifyInstance, requestsMax: number): void {
   const admitted = new WeakSet<object>()
   let running = 0
   app.addHook('onRequest', async (request, reply) => {
-    if (unbounded.has(request.url)) return
+    if (request.routeOptions.config.isProbe) return
     if (running >= requestsMax) {
       throw new HoldfastError(
         'OVERLOADED',

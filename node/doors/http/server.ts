@@ -1,17 +1,20 @@
 /**
- * The node's HTTP interface: Open Inference Protocol V2 below /v2, our own views below /v1, Prometheus metrics at /metrics.
- * On loopback, requests of web pages from elsewhere are refused by their Host and Origin headers.
+ * The node's HTTP interface: one server, and a door for each protocol on it. On loopback, requests of web pages from elsewhere are
+ * refused by their Host and Origin headers.
  */
 import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { HoldfastError } from '../../../common/index.ts'
-import { registerClusterRoutes } from '../admin/routes-cluster.ts'
-import { registerInferenceRoutes } from '../open-inference/routes-inference.ts'
-import { errorReply } from './errors.ts'
+import type { Clock, Log } from '../../system/index.ts'
+import type { HttpDoor } from './door.ts'
+import { type ErrorForm, errorReply, ownErrorForm } from './errors.ts'
 import { isForeignPage } from './foreign-page.ts'
-import type { HttpPorts } from './ports.ts'
 import { boundRequests } from './request-bound.ts'
-import { registerHealthRoutes } from './routes-health.ts'
+
+export interface HttpServerPorts {
+  readonly clock: Clock
+  readonly log: Log
+}
 
 export interface HttpServerOptions {
   readonly host: string
@@ -27,24 +30,23 @@ const defaultCloseMs = 2_000
 
 export interface HttpServer {
   readonly url: string
-  /** For tests: a request without a socket. */
-  readonly app: FastifyInstance
   close(): Promise<void>
 }
 
-/** `addRoutes` registers what is not part of the ports: the admin interface. */
 export function createHttpApp(
-  ports: HttpPorts,
+  { log }: Pick<HttpServerPorts, 'log'>,
   options: HttpServerOptions,
-  addRoutes: (app: FastifyInstance) => void = () => undefined,
+  doors: readonly HttpDoor[],
 ): FastifyInstance {
+  const formFor = (url: string) =>
+    doors.find(({ prefix }) => prefix !== '' && url.startsWith(prefix))?.errorForm ?? ownErrorForm
   const app = fastify({
     bodyLimit: options.bodyLimitBytes,
     routerOptions: { maxParamLength: 1024 },
     genReqId: ({ headers }) => requestIdOf(headers['holdfast-request-id']),
     forceCloseConnections: 'idle',
-    // What the framework refuses before any route is found: a path that is not percent-encoded right, say.
-    frameworkErrors: (error, request, reply) => void sendError(ports, error, request, reply),
+    // What the framework refuses before any door is found: a path that is not percent-encoded right, say.
+    frameworkErrors: (error, request, reply) => void sendError(log, formFor(request.url), error, request, reply),
   })
   app.addHook('onRequest', async (request) => {
     if (isForeignPage(request.headers, options.host)) {
@@ -55,31 +57,46 @@ export function createHttpApp(
   app.addHook('onSend', async (request, reply) => {
     reply.header('holdfast-request-id', request.id)
   })
-  app.setErrorHandler((error, request, reply) => sendError(ports, error, request, reply))
-  app.setNotFoundHandler((request, reply) => {
-    const error = new HoldfastError('UNKNOWN_ROUTE', `there is no ${request.method} ${request.url.split('?')[0]}.`)
-    return sendError(ports, error, request, reply)
-  })
   app.addHook('onResponse', async (request, reply) => {
     const { id: requestId, method, url } = request
     const elapsedMs = Math.round(reply.elapsedTime)
-    ports.log.debug({ requestId, method, url, status: reply.statusCode, elapsedMs }, 'request answered')
+    log.debug({ requestId, method, url, status: reply.statusCode, elapsedMs }, 'request answered')
   })
-  registerHealthRoutes(app, ports)
-  registerInferenceRoutes(app, ports)
-  registerClusterRoutes(app, ports)
-  addRoutes(app)
+  setErrorForm(app, log, ownErrorForm, { answersUnknownPaths: true })
+  for (const { prefix, errorForm, register } of doors) {
+    app.register(
+      async (scope) => {
+        setErrorForm(scope, log, errorForm, { answersUnknownPaths: prefix !== '' })
+        register(scope)
+      },
+      { prefix },
+    )
+  }
   return app
 }
 
 export async function startHttpServer(
-  ports: HttpPorts,
+  ports: HttpServerPorts,
   options: HttpServerOptions,
-  addRoutes?: (app: FastifyInstance) => void,
+  doors: readonly HttpDoor[],
 ): Promise<HttpServer> {
-  const app = createHttpApp(ports, options, addRoutes)
+  const app = createHttpApp(ports, options, doors)
   const url = await listen(app, options)
-  return { url, app, close: () => closeWithin(app, options.closeMs ?? defaultCloseMs) }
+  return { url, close: () => closeWithin(app, options.closeMs ?? defaultCloseMs, ports.clock) }
+}
+
+function setErrorForm(
+  scope: FastifyInstance,
+  log: Log,
+  form: ErrorForm,
+  { answersUnknownPaths }: { readonly answersUnknownPaths: boolean },
+): void {
+  scope.setErrorHandler((error, request, reply) => sendError(log, form, error, request, reply))
+  if (!answersUnknownPaths) return
+  scope.setNotFoundHandler((request, reply) => {
+    const error = new HoldfastError('UNKNOWN_ROUTE', `there is no ${request.method} ${request.url.split('?')[0]}.`)
+    return sendError(log, form, error, request, reply)
+  })
 }
 
 async function listen(app: FastifyInstance, { host, port }: HttpServerOptions): Promise<string> {
@@ -99,12 +116,12 @@ async function listen(app: FastifyInstance, { host, port }: HttpServerOptions): 
   }
 }
 
-async function closeWithin(app: FastifyInstance, closeMs: number): Promise<void> {
-  const timer = setTimeout(() => app.server.closeAllConnections(), closeMs)
+async function closeWithin(app: FastifyInstance, closeMs: number, clock: Clock): Promise<void> {
+  const forget = clock.after(closeMs, () => app.server.closeAllConnections())
   try {
     await app.close()
   } finally {
-    clearTimeout(timer)
+    forget()
   }
 }
 
@@ -113,11 +130,17 @@ function requestIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' && /^[\w.:-]{1,128}$/.test(header) ? header : randomUUID()
 }
 
-function sendError(ports: HttpPorts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { status, headers, body } = errorReply(error, { isProtocolRoute: request.url.startsWith('/v2') })
-  const log = { requestId: request.id, url: request.url, status, error: messageOf(error) }
-  if (status === 500) ports.log.error({ ...log, stack: error instanceof Error ? error.stack : null }, 'request failed')
-  else ports.log.debug(log, 'request refused')
+function sendError(
+  log: Log,
+  form: ErrorForm,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const { status, headers, body } = errorReply(error, form)
+  const facts = { requestId: request.id, url: request.url, status, error: messageOf(error) }
+  if (status === 500) log.error({ ...facts, stack: error instanceof Error ? error.stack : null }, 'request failed')
+  else log.debug(facts, 'request refused')
   // Here too: what the framework refuses by itself passes no hook.
   return reply.code(status).headers(headers).header('holdfast-request-id', request.id).send(body)
 }

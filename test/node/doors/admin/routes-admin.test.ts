@@ -1,8 +1,9 @@
-import fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { type Admin, AdminTokens } from '../../../../node/admin/admin.ts'
-import { registerAdminRoutes } from '../../../../node/doors/admin/routes-admin.ts'
-import { errorReply } from '../../../../node/doors/http/errors.ts'
+import { adminDoor } from '../../../../node/doors/admin/door.ts'
+import type { ViewPorts } from '../../../../node/doors/admin/routes-views.ts'
+import { createHttpApp } from '../../../../node/doors/http/server.ts'
+import { silentLog } from '../../../../node/system/log.ts'
 
 const token = 'a-token-0123456789abcdef'
 
@@ -28,13 +29,8 @@ function echo(tokens: readonly string[]) {
     evict: later('evict'),
     invalidate: later('invalidate'),
   } as unknown as Admin
-  const app = fastify()
-  app.setErrorHandler((error, _request, reply) => {
-    const { status, headers, body } = errorReply(error, { isProtocolRoute: false })
-    return reply.code(status).headers(headers).send(body)
-  })
-  registerAdminRoutes(app, admin)
-  return app
+  const options = { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000 }
+  return createHttpApp({ log: silentLog }, options, [adminDoor({ ...({} as ViewPorts), admin })])
 }
 
 const changes = [

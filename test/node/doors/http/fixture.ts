@@ -1,9 +1,15 @@
 /** The HTTP interface over plain ports: what the node would answer is in the test's hands. */
 import { Registry } from 'prom-client'
 import { HoldfastError } from '../../../../common/errors.ts'
-import type { HttpPorts } from '../../../../node/doors/http/ports.ts'
+import type { Admin } from '../../../../node/admin/index.ts'
+import { adminDoor } from '../../../../node/doors/admin/index.ts'
+import type { ViewPorts } from '../../../../node/doors/admin/routes-views.ts'
+import { healthDoor, type NodeHealth } from '../../../../node/doors/http/index.ts'
 import { createHttpApp } from '../../../../node/doors/http/server.ts'
+import { metricsDoor } from '../../../../node/doors/metrics/index.ts'
+import { openInferenceDoor } from '../../../../node/doors/open-inference/index.ts'
 import type { InferenceRequest } from '../../../../node/requests/inference-service.ts'
+import { ModelCalls, type ModelCallsPorts } from '../../../../node/requests/model-calls.ts'
 import type { Log } from '../../../../node/system/log.ts'
 import { formatModelName } from '../../../../origin/index.ts'
 import type { RouteDecision } from '../../../../placement/index.ts'
@@ -13,6 +19,8 @@ import { bytesOf, modelOf } from '../../../support/models.ts'
 export const model = modelOf({ 'model.onnx': bytesOf(100, 'm') })
 const decision: RouteDecision = { kind: 'local', expectedMs: 1, reason: 'resident-here', alternatives: [] }
 
+export type DoorPorts = ModelCallsPorts & NodeHealth & Omit<ViewPorts, 'calls'>
+
 export class HttpFixture {
   readonly clock = new ManualClock()
   readonly requests: InferenceRequest[] = []
@@ -20,11 +28,11 @@ export class HttpFixture {
   ready = true
   alive = true
   servable = true
-  ports: HttpPorts
+  ports: DoorPorts
   readonly app: ReturnType<typeof createHttpApp>
 
   constructor(
-    over: Partial<HttpPorts> = {},
+    over: Partial<DoorPorts> = {},
     options: { host?: string; bodyLimitBytes?: number; requestsMax?: number } = {},
   ) {
     const log = Object.fromEntries(
@@ -34,8 +42,6 @@ export class HttpFixture {
       ]),
     ) as unknown as Log
     this.ports = {
-      log,
-      metrics: new Registry(),
       inference: {
         infer: async (request) => {
           this.requests.push(request)
@@ -60,12 +66,21 @@ export class HttpFixture {
       cluster: () => ({ self: 'node-a', version: '1.2.3', members: [] }),
       models: () => [],
       loading: () => ({ model: model.id, state: 'fetching', doneBytes: 1, totalBytes: 2, bytesPerS: null }),
-      paths: ({ digest }) => ({ model: digest, tier: 'memory', folder: '/shm/m', files: [] }),
-      resolveDigest: async (digest) => ({ digest, manifest: model.manifest }),
+      paths: async (reference) => {
+        const digest =
+          reference.kind === 'digest' ? reference.digest : (await this.ports.resolve(reference.name)).digest
+        return { model: digest, tier: 'memory', folder: '/shm/m', files: [] }
+      },
       clock: this.clock,
       ...over,
     }
-    this.app = createHttpApp(this.ports, { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000, ...options })
+    const calls = new ModelCalls(this.ports)
+    this.app = createHttpApp({ log }, { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000, ...options }, [
+      healthDoor(this.ports),
+      openInferenceDoor({ calls, health: this.ports, version: '1.2.3' }),
+      adminDoor({ ...this.ports, calls, admin: {} as Admin }),
+      metricsDoor(new Registry()),
+    ])
   }
 
   get(url: string, headers: Record<string, string> = {}) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { parseModelPath } from '../../../../node/doors/open-inference/model-path.ts'
+import { parseModelPath } from '../../../../node/doors/http/model-path.ts'
 
+const verbs = new Set(['ready', 'infer'])
 const name = { namespace: 'acme', name: 'resnet50', tag: 'latest' }
 
 describe('parseModelPath', () => {
@@ -22,7 +23,12 @@ describe('parseModelPath', () => {
       expected: { name: { ...name, name: 'infer' }, verb: 'infer' },
     },
   ])('reads $id', ({ path, expected }) => {
-    expect(parseModelPath(path)).toEqual(expected)
+    expect(parseModelPath(path, verbs)).toEqual(expected)
+  })
+
+  it('takes no last part for a verb where there are none', () => {
+    expect(parseModelPath('acme/resnet50/versions/v3')).toEqual({ name: { ...name, tag: 'v3' }, verb: '' })
+    expect(() => parseModelPath('acme/resnet50/infer')).toThrow(expect.objectContaining({ code: 'BAD_MODEL_NAME' }))
   })
 
   it.each([
@@ -35,6 +41,6 @@ describe('parseModelPath', () => {
     'acme/../x',
     'acme/resnet50:',
   ])('refuses %j', (path) => {
-    expect(() => parseModelPath(path)).toThrow(expect.objectContaining({ code: 'BAD_MODEL_NAME' }))
+    expect(() => parseModelPath(path, verbs)).toThrow(expect.objectContaining({ code: 'BAD_MODEL_NAME' }))
   })
 })

@@ -1,0 +1,20 @@
+/** What people and the command line see and change of a node, below /v1. */
+import type { Admin } from '../../admin/index.ts'
+import { type HttpDoor, ownErrorForm } from '../http/index.ts'
+import { registerAdminRoutes } from './routes-admin.ts'
+import { registerViewRoutes, type ViewPorts } from './routes-views.ts'
+
+export interface AdminDoorPorts extends ViewPorts {
+  readonly admin: Admin
+}
+
+export function adminDoor(ports: AdminDoorPorts): HttpDoor {
+  return {
+    prefix: '/v1',
+    errorForm: ownErrorForm,
+    register: (scope) => {
+      registerAdminRoutes(scope, ports.admin)
+      registerViewRoutes(scope, ports)
+    },
+  }
+}

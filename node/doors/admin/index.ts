@@ -1,0 +1,1 @@
+export { adminDoor } from './door.ts'

@@ -1,0 +1,34 @@
+/** Our own views: who is in the cluster, which models are where, how a request would be routed and why. */
+import type { FastifyInstance } from 'fastify'
+import type { NodeId } from '../../../common/index.ts'
+import { formatModelName, type ModelReference, parseModelReference } from '../../../origin/index.ts'
+import type { ClusterMember, ModelView } from '../../admin/index.ts'
+import type { ModelPaths } from '../../models/index.ts'
+import { contextOf, type ModelCalls } from '../../requests/index.ts'
+import { parseModelPath } from '../http/index.ts'
+
+export interface ViewPorts {
+  readonly calls: Pick<ModelCalls, 'route'>
+  readonly cluster: () => {
+    readonly self: NodeId
+    readonly version: string
+    readonly members: readonly ClusterMember[]
+  }
+  readonly models: () => readonly ModelView[]
+  /** Where programs of this machine find the files; UNKNOWN_MODEL when they are not here by a path. */
+  readonly paths: (reference: ModelReference) => Promise<ModelPaths>
+}
+
+type Named = { Params: { '*': string } }
+
+export function registerViewRoutes(scope: FastifyInstance, ports: ViewPorts): void {
+  scope.get('/cluster', async () => ports.cluster())
+  scope.get('/models', async () => ({ models: ports.models() }))
+  scope.get<Named>('/route/*', async ({ params, headers }) => {
+    const { name } = parseModelPath(params['*'])
+    const { model, refAgeMs, decision } = await ports.calls.route(name, contextOf(headers))
+    const ageMs = Number.isFinite(refAgeMs) ? Math.round(refAgeMs) : null
+    return { name: formatModelName(name), model, refAgeMs: ageMs, decision }
+  })
+  scope.get<Named>('/paths/*', async ({ params }) => ports.paths(parseModelReference(params['*'])))
+}

@@ -1,0 +1,6 @@
+export { clientGone } from './client-gone.ts'
+export { type HttpDoor, probe } from './door.ts'
+export { type ErrorForm, ownErrorForm } from './errors.ts'
+export { healthDoor, type NodeHealth } from './health-door.ts'
+export { parseModelPath } from './model-path.ts'
+export { type HttpServer, startHttpServer } from './server.ts'

@@ -1,0 +1,2 @@
+export { metricsDoor } from './door.ts'
+export { createMetrics, type NodeMetrics } from './metrics.ts'

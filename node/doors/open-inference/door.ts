@@ -1,0 +1,101 @@
+/** Open Inference Protocol V2 (JSON) below /v2: health, model metadata, readiness and inference, at any node for any model. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { HoldfastError } from '../../../common/index.ts'
+import { formatModelName, type ModelName } from '../../../origin/index.ts'
+import { contextOf, type ModelCalls, mayForward } from '../../requests/index.ts'
+import { clientGone, type HttpDoor, type NodeHealth, parseModelPath, probe } from '../http/index.ts'
+import { protocolErrorForm } from './error-form.ts'
+import { loadingView } from './loading-view.ts'
+import { formatInferResponse, parseInferRequest } from './v2-json.ts'
+
+export interface OpenInferencePorts {
+  readonly calls: ModelCalls
+  readonly health: NodeHealth
+  /** Of this software. */
+  readonly version: string
+}
+
+type Named = { Params: { '*': string } }
+
+const serverName = 'holdfast'
+const verbs: ReadonlySet<string> = new Set(['ready', 'infer'])
+
+export function openInferenceDoor({ calls, health, version }: OpenInferencePorts): HttpDoor {
+  return {
+    prefix: '/v2',
+    errorForm: protocolErrorForm(calls),
+    register: (scope) => {
+      scope.get('', async () => ({ name: serverName, version, extensions: [] }))
+      registerHealthRoutes(scope, health)
+      registerModelRoutes(scope, calls)
+    },
+  }
+}
+
+function registerHealthRoutes(scope: FastifyInstance, health: NodeHealth): void {
+  scope.get('/health/live', probe, async (_request, reply) => {
+    const { alive } = await health.pulse()
+    return reply.code(alive ? 200 : 503).send({ live: alive })
+  })
+  scope.get('/health/ready', probe, async (_request, reply) => {
+    const ready = health.whyNotReady() === null
+    return reply.code(ready ? 200 : 503).send({ ready })
+  })
+}
+
+function registerModelRoutes(scope: FastifyInstance, calls: ModelCalls): void {
+  scope.get<Named>('/models/*', async ({ params, headers }, reply) => {
+    const { name, verb } = parseModelPath(params['*'], verbs)
+    if (verb === 'ready') return sendReadiness(calls, name, headers, reply)
+    if (verb === '') return metadata(calls, name, headers)
+    throw new HoldfastError('BAD_REQUEST', `${verb} is asked for by POST.`)
+  })
+  scope.post<Named>('/models/*', async (request, reply) => {
+    const { name, verb } = parseModelPath(request.params['*'], verbs)
+    if (verb !== 'infer') throw new HoldfastError('UNKNOWN_ROUTE', `POST .../${verb} is not part of the protocol.`)
+    return infer(calls, name, request, reply)
+  })
+}
+
+type Headers = FastifyRequest['headers']
+
+async function sendReadiness(
+  calls: ModelCalls,
+  name: ModelName,
+  headers: Headers,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { ready, loading } = await calls.readiness(name, contextOf(headers))
+  return reply
+    .code(ready ? 200 : 503)
+    .send({ name: formatModelName(name), ready, ...(loading === null ? {} : { loading: loadingView(loading) }) })
+}
+
+async function metadata(calls: ModelCalls, name: ModelName, headers: Headers): Promise<object> {
+  const { platform, inputs, outputs } = await calls.signature(name, contextOf(headers))
+  return { name: `${name.namespace}/${name.name}`, versions: [name.tag], platform, inputs, outputs }
+}
+
+async function infer(
+  calls: ModelCalls,
+  name: ModelName,
+  { id: requestId, headers, body }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { id, inputs, outputs = null } = parseInferRequest(body)
+  const answer = await calls.infer({
+    name,
+    inputs,
+    outputs,
+    context: contextOf(headers),
+    mayForward: mayForward(headers),
+    requestId,
+    signal: clientGone(reply),
+  })
+  reply.header('holdfast-served-by', answer.servedBy)
+  reply.header('holdfast-served-from', answer.servedFrom)
+  reply.header('holdfast-elapsed-ms', answer.elapsedMs.toFixed(2))
+  reply.header('holdfast-model', `sha256:${answer.model}`)
+  const modelName = `${name.namespace}/${name.name}`
+  return reply.send(formatInferResponse({ modelName, modelVersion: name.tag, id, outputs: answer.outputs }))
+}

@@ -1,0 +1,1 @@
+export { openInferenceDoor } from './door.ts'

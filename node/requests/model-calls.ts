@@ -1,0 +1,97 @@
+/**
+ * What a node does with models for its callers, whatever protocol they speak. A door turns its requests into these calls, and results
+ * and errors into its own form. Looking a name up may take an origin that is far: that is part of the caller's time.
+ */
+import { type HoldfastError, isHoldfastError, type ModelId, type RequestContext } from '../../common/index.ts'
+import { formatModelName, type ModelName } from '../../origin/index.ts'
+import type { RouteDecision } from '../../placement/index.ts'
+import type { Loading, ResolvedModel } from '../models/index.ts'
+import type { ModelSignature } from '../ports/index.ts'
+import { type Clock, remaining, withDeadline } from '../system/index.ts'
+import type { InferenceAnswer, InferenceRequest, InferenceService } from './inference-service.ts'
+
+export interface ModelCallsPorts {
+  readonly inference: Pick<InferenceService, 'infer'>
+  readonly resolve: (name: ModelName) => Promise<ResolvedModel>
+  /** Loads the model when it is not. */
+  readonly signature: (resolved: ResolvedModel, context: RequestContext) => Promise<ModelSignature>
+  /** This node can answer without a fetch: it holds the model, or a usable peer does. */
+  readonly isServable: (resolved: ResolvedModel) => boolean
+  readonly route: (resolved: ResolvedModel, context: RequestContext) => RouteDecision
+  readonly loading: (model: ModelId) => Loading | null
+  readonly clock: Clock
+}
+
+export interface InferCall extends Omit<InferenceRequest, 'name' | 'resolved'> {
+  readonly name: ModelName
+}
+
+export interface InferAnswer extends InferenceAnswer {
+  readonly model: ModelId
+}
+
+export interface Readiness {
+  readonly ready: boolean
+  readonly loading: Loading | null
+}
+
+export interface RouteView {
+  readonly model: ModelId
+  /** Since the name was last looked up; Infinity when that is not known. */
+  readonly refAgeMs: number
+  readonly decision: RouteDecision
+}
+
+export class ModelCalls {
+  private readonly ports: ModelCallsPorts
+  /** How far a model was when a call for it failed. Kept beside the error, because the error may be of many calls. */
+  private readonly loadingAtError = new WeakMap<HoldfastError, Loading>()
+
+  constructor(ports: ModelCallsPorts) {
+    this.ports = ports
+  }
+
+  async infer(call: InferCall): Promise<InferAnswer> {
+    const { resolved, left } = await this.resolve(call.name, call.context)
+    const model = resolved.digest
+    try {
+      const request = { ...call, name: formatModelName(call.name), resolved, context: left }
+      return { ...(await this.ports.inference.infer(request)), model }
+    } catch (error) {
+      const loading = this.ports.loading(model)
+      if (loading !== null && isHoldfastError(error)) this.loadingAtError.set(error, loading)
+      throw error
+    }
+  }
+
+  /** Null when nothing was under way for the model that the call failed for. */
+  loadingAt(error: unknown): Loading | null {
+    return isHoldfastError(error) ? (this.loadingAtError.get(error) ?? null) : null
+  }
+
+  async signature(name: ModelName, context: RequestContext): Promise<ModelSignature> {
+    const { resolved, left } = await this.resolve(name, context)
+    return withDeadline(this.ports.signature(resolved, left), left, `loading ${formatModelName(name)}`)
+  }
+
+  async readiness(name: ModelName, context: RequestContext): Promise<Readiness> {
+    const { resolved } = await this.resolve(name, context)
+    return { ready: this.ports.isServable(resolved), loading: this.ports.loading(resolved.digest) }
+  }
+
+  /** Where a request would run now, and why. */
+  async route(name: ModelName, context: RequestContext): Promise<RouteView> {
+    const { resolved, left } = await this.resolve(name, context)
+    return { model: resolved.digest, refAgeMs: resolved.ageMs, decision: this.ports.route(resolved, left) }
+  }
+
+  private async resolve(
+    name: ModelName,
+    context: RequestContext,
+  ): Promise<{ readonly resolved: ResolvedModel; readonly left: RequestContext }> {
+    const { clock } = this.ports
+    const startedMs = clock.nowMs()
+    const resolved = await withDeadline(this.ports.resolve(name), context, `looking up ${formatModelName(name)}`)
+    return { resolved, left: remaining(context, clock.nowMs() - startedMs) }
+  }
+}

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { HoldfastError } from '../../../common/errors.ts'
+import { contextOf, mayForward } from '../../../node/requests/call-context.ts'
+import type { InferenceRequest } from '../../../node/requests/inference-service.ts'
+import { ModelCalls, type ModelCallsPorts } from '../../../node/requests/model-calls.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { bytesOf, modelOf } from '../../support/models.ts'
+
+const model = modelOf({ 'model.onnx': bytesOf(100, 'm') })
+const name = { namespace: 'acme', name: 'm', tag: 'v3' }
+const loading = { model: model.id, state: 'fetching' as const, doneBytes: 1, totalBytes: 2, bytesPerS: null }
+
+function callsWith(over: Partial<ModelCallsPorts>) {
+  const clock = new ManualClock()
+  const requests: InferenceRequest[] = []
+  const calls = new ModelCalls({
+    inference: {
+      infer: async (request) => {
+        requests.push(request)
+        throw new HoldfastError('MEMORY_FULL', 'everything is leased')
+      },
+    },
+    resolve: async () => {
+      clock.advance(40)
+      return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 7 }
+    },
+    signature: async () => ({ platform: 'onnx', inputs: [], outputs: [] }),
+    isServable: () => true,
+    route: (_resolved, { deadlineMs }) => ({
+      kind: 'local',
+      expectedMs: deadlineMs,
+      reason: 'resident-here',
+      alternatives: [],
+    }),
+    loading: () => loading,
+    clock,
+    ...over,
+  })
+  return { calls, requests }
+}
+
+const ask = { name, inputs: [], outputs: null, mayForward: true, context: { tenant: 'a', deadlineMs: 100 } }
+
+describe('ModelCalls', () => {
+  it('takes the lookup of the name from the time of each call', async () => {
+    const { calls, requests } = callsWith({})
+    await expect(calls.infer(ask)).rejects.toThrow('everything is leased')
+    expect(requests[0]).toMatchObject({ name: 'acme/m:v3', context: { tenant: 'a', deadlineMs: 60 } })
+    const view = await calls.route(name, { tenant: 'a', deadlineMs: 100 })
+    expect(view).toMatchObject({ model: model.id, refAgeMs: 7, decision: { expectedMs: 60 } })
+    await expect(calls.signature(name, { tenant: 'a', deadlineMs: 30 })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    })
+  })
+
+  it('knows how far the model was when a call for it failed', async () => {
+    const { calls } = callsWith({})
+    const error = await calls.infer(ask).catch((thrown: unknown) => thrown)
+    expect(calls.loadingAt(error)).toEqual(loading)
+    expect(calls.loadingAt(new HoldfastError('MEMORY_FULL', 'another'))).toBeNull()
+    const idle = callsWith({ loading: () => null }).calls
+    expect(idle.loadingAt(await idle.infer(ask).catch((thrown: unknown) => thrown))).toBeNull()
+  })
+})
+
+describe('the fields of a call', () => {
+  it('say tenant, deadline and whether it may go elsewhere', () => {
+    expect(contextOf({})).toEqual({ tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY })
+    expect(contextOf({ 'holdfast-tenant': 'a', 'holdfast-deadline-ms': '2.5' })).toEqual({
+      tenant: 'a',
+      deadlineMs: 2.5,
+    })
+    expect(mayForward({})).toBe(true)
+    expect(mayForward({ 'holdfast-forward': 'never' })).toBe(false)
+  })
+})

@@ -71,9 +71,10 @@ export function checkLeases(cluster: Cluster): string[] {
 /** What a node pinned and had is still there. */
 export function checkPins(cluster: Cluster): string[] {
   return cluster.nodes.flatMap((node) =>
-    [...node.pinned]
-      .filter((model) => node.up && !node.holds(model))
-      .map((model) => `${node.id} lost ${model.id}, which is pinned`),
+    node.replication.pins
+      .kept()
+      .filter((id) => node.up && !node.holds(cluster.byId.get(id)!))
+      .map((id) => `${node.id} lost ${id}, which is pinned`),
   )
 }
 

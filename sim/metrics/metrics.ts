@@ -137,11 +137,10 @@ export class Metrics {
     this.byNode.evictionCount[node]! += 1
   }
 
-  replicated(reason: string, sizeBytes: number, nowMs: number): void {
+  replicated(reason: string, nowMs: number): void {
     this.bucketAt(nowMs).replicationCount += 1
     if (!this.isCounted(nowMs)) return
     this.replicationsByReason.set(reason, (this.replicationsByReason.get(reason) ?? 0) + 1)
-    this.replicatedBytes += sizeBytes
   }
 
   found(checker: string, nowMs: number, problem: string): void {

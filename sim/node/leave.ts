@@ -18,9 +18,9 @@ export function leave(cluster: Cluster, node: SimNode): void {
   node.note('leaves')
   const steps = planHandover(modelsOf(cluster, node), takersOf(cluster, node)).steps.filter(({ model, to }) => {
     const taker = cluster.nodes[cluster.interner.index(to)]!
-    const taken = taker.up && taker.loader.copy(cluster.byId.get(model)!, 'disk')
-    if (taken) cluster.metrics.handedOverBytes += cluster.byId.get(model)!.sizeBytes
-    return taken
+    if (taker.up) taker.bring(cluster.byId.get(model)!, 'disk', () => {})
+    if (taker.up) cluster.metrics.handedOverBytes += cluster.byId.get(model)!.sizeBytes
+    return taker.up
   })
   const startedMs = cluster.queue.nowMs
   const look = (): void => {
@@ -43,7 +43,7 @@ function modelsOf(cluster: Cluster, node: SimNode): HandoverModel[] {
   return node.residency().map(({ model, sizeBytes }) => ({
     model,
     sizeBytes,
-    isPinned: node.pinned.has(cluster.byId.get(model)!),
+    isPinned: node.isPinned(cluster.byId.get(model)!, 'disk'),
     ratePerS: node.core.clusterDemandOf(model, cluster.queue.nowMs),
     otherHolders: usableHolders(cluster, node, model),
   }))

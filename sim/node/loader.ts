@@ -9,10 +9,15 @@
  * One load serves all who wait for its model. It waits for room in line where there is none, and a model is never evicted
  * from any tier while it loads.
  */
+import type { LocalTier } from '../../common/index.ts'
+import type { Failure } from '../../core/index.ts'
 import type { SimModel } from '../world/models.ts'
 import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
 import type { Tier } from './tier.ts'
+
+const noRoom: Failure = { code: 'MEMORY_FULL', message: 'there is no room for a copy' }
+const noSource: Failure = { code: 'NO_SOURCE', message: 'nobody could deliver the bytes' }
 
 /** From where most of the bytes came; null when the model cannot be had. */
 export type LoadSource = 'disk' | 'peer' | 'origin' | null
@@ -20,6 +25,8 @@ export type LoadSource = 'disk' | 'peer' | 'origin' | null
 interface Load {
   readonly model: SimModel
   readonly waiters: ((source: LoadSource) => void)[]
+  /** Of those for whom the model is only copied. */
+  readonly ends: ((failure: Failure | null) => void)[]
   source: Exclude<LoadSource, null>
   isFetching: boolean
   /** False for a copy that only is to lie on disk; who joins with a request changes that. */
@@ -74,14 +81,25 @@ export class Loader {
     tier.whenReserved(model, () => this.proceed(load, tier))
   }
 
-  /** Copies the model here for later, to disk first where there is one. Displaces nothing: false when there is no such room. */
-  copy(model: SimModel, to: 'memory' | 'disk'): boolean {
-    const isHere = this.node.isReady(model) || (to === 'disk' && this.node.holds(model))
-    if (isHere || this.loads.has(model)) return true
+  /** Copies the model here for later, to disk first where there is one. What the policy lets go makes the room. */
+  copy(model: SimModel, to: LocalTier, end: (failure: Failure | null) => void): void {
+    if (this.node.isReady(model) || (to === 'disk' && this.node.holds(model))) {
+      end(null)
+      return
+    }
+    const running = this.loads.get(model)
+    if (running !== undefined) {
+      running.ends.push(end)
+      return
+    }
     const tier = this.firstTier(model)
-    if (!tier.tryReserveFree(model)) return false
-    this.proceed(this.add(model, null, to === 'memory' || tier === this.memory), tier)
-    return true
+    if (!tier.tryReserve(model)) {
+      end(noRoom)
+      return
+    }
+    const load = this.add(model, null, to === 'memory' || tier === this.memory)
+    load.ends.push(end)
+    this.proceed(load, tier)
   }
 
   fetched(model: SimModel, source: 'peer' | 'origin'): void {
@@ -98,6 +116,7 @@ export class Loader {
     if (load.isForMemory) this.whenDerived(load, () => this.memory.whenReserved(model, () => this.readFromDisk(load)))
     else {
       this.loads.delete(model)
+      for (const end of load.ends) end(null)
       this.node.retryRooms()
     }
   }
@@ -139,7 +158,14 @@ export class Loader {
   }
 
   private add(model: SimModel, end: ((source: LoadSource) => void) | null, isForMemory: boolean): Load {
-    const load: Load = { model, waiters: end === null ? [] : [end], source: 'disk', isFetching: false, isForMemory }
+    const load: Load = {
+      model,
+      waiters: end === null ? [] : [end],
+      ends: [],
+      source: 'disk',
+      isFetching: false,
+      isForMemory,
+    }
     this.loads.set(model, load)
     return load
   }
@@ -194,6 +220,7 @@ export class Loader {
     this.memory.settle(model)
     this.node.becameReady(model)
     for (const waiter of load.waiters) waiter(load.source)
+    for (const end of load.ends) end(null)
     this.node.announce()
     this.node.retryRooms()
   }
@@ -205,6 +232,7 @@ export class Loader {
     this.disk?.giveBack(model)
     this.node.chunks.drop(model)
     for (const waiter of load.waiters) waiter(null)
+    for (const end of load.ends) end(noSource)
     this.node.announce()
     this.node.retryRooms()
   }

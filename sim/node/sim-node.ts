@@ -4,8 +4,16 @@
  * chunk-mover.ts.
  */
 
-import type { ModelId, NodeId, Prng } from '../../common/index.ts'
-import { type Effect, type Event, NodeCore, type ResidentModel, type Seal, type SealedEntry } from '../../core/index.ts'
+import type { LocalTier, ModelId, NodeId, Prng } from '../../common/index.ts'
+import {
+  type Effect,
+  type Event,
+  type Failure,
+  NodeCore,
+  type ResidentModel,
+  type Seal,
+  type SealedEntry,
+} from '../../core/index.ts'
 import { createEvictionPolicy, type EvictionPolicy } from '../../placement/index.ts'
 import type { SimModel } from '../world/models.ts'
 import { Asked, ToldDemand } from './asked.ts'
@@ -15,7 +23,7 @@ import { Directory } from './directory.ts'
 import { Loader } from './loader.ts'
 import { Messenger } from './messenger.ts'
 import type { World } from './node-world.ts'
-import { Placer } from './placer.ts'
+import { SimReplication } from './replication.ts'
 import { RequestDesk } from './request-desk.ts'
 import { Tier } from './tier.ts'
 import { Workers } from './workers.ts'
@@ -53,15 +61,15 @@ export class SimNode {
   /** Null where requests need no names. */
   readonly directory: Directory | null
   readonly desk: RequestDesk
-  readonly placer: Placer
+  replication: SimReplication
   readonly workers: Workers
   readonly messenger: Messenger
   readonly asked: Asked
   /** By the model's index. */
   readonly ready = new Map<number, Copy>()
-  readonly pinned = new Set<SimModel>()
   private readonly world: World
   private readonly random: Prng
+  private readonly placementRandom: Prng
   private readonly demand = new ToldDemand(() => this.asked.tell())
   private readonly pending: TimelessEvent[] = []
   private isStepping = false
@@ -86,8 +94,9 @@ export class SimNode {
     this.messenger = new Messenger(world, this, index)
     this.directory = world.scenario.names.lookUp ? new Directory(world, this) : null
     this.desk = new RequestDesk(world, this, random.child('route'))
-    this.placer = new Placer(world, this, random.child('placement'))
     this.core = this.createCore()
+    this.placementRandom = random.child('placement')
+    this.replication = new SimReplication(world, this, this.placementRandom)
   }
 
   start(): void {
@@ -96,7 +105,7 @@ export class SimNode {
     this.wakeAtMs = Number.POSITIVE_INFINITY
     this.announce()
     this.every(stateMs, () => this.messenger.announceState())
-    this.placer.start()
+    this.replication.start()
   }
 
   /** Memory and what was under way are lost; the disk keeps what was whole. */
@@ -113,7 +122,6 @@ export class SimNode {
       this.loader.gone(model)
     }
     this.ready.clear()
-    this.pinned.clear()
     this.chunks.crash()
     this.workers.crash(nowMs, (arrivedMs, from) => this.world.metrics.lostWhileRunning(arrivedMs, from))
     this.directory?.crash()
@@ -130,6 +138,7 @@ export class SimNode {
     const records = this.core.pinned.all()
     this.draining = false
     this.core = this.createCore()
+    this.replication = new SimReplication(this.world, this, this.placementRandom)
     this.messenger.restart()
     this.start()
     if (records.length > 0) this.step({ kind: 'pins', records, wallMs: this.world.queue.nowMs })
@@ -169,9 +178,14 @@ export class SimNode {
     return true
   }
 
-  /** Gives way to a copy that placement makes: out of memory, and from the disk too where that is what was asked for. */
-  displace(model: SimModel, reason: string): void {
-    if (!this.release(model, 'memory', reason)) this.release(model, 'disk', reason)
+  /** A copy for later, in this tier; `end` is told of it unless the node crashes before. */
+  bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void {
+    this.loader.copy(model, tier, end)
+  }
+
+  /** By the pins of the cluster, which know of models by their ids. */
+  isPinned(model: SimModel, tier: LocalTier): boolean {
+    return this.replication.pins.isPinned(model.id, tier)
   }
 
   isReady(model: SimModel): boolean {
@@ -363,7 +377,7 @@ export class SimNode {
 
   private mayLeaveMemory(model: SimModel): boolean {
     const copy = this.ready.get(model.index)
-    if (copy === undefined || this.loader.isLoading(model) || this.pinned.has(model)) return false
+    if (copy === undefined || this.loader.isLoading(model) || this.isPinned(model, 'memory')) return false
     return copy.busyUntilMs <= this.world.queue.nowMs
   }
 
@@ -372,7 +386,7 @@ export class SimNode {
    * the memory would otherwise be full of what is in memory, and nothing new could ever come.
    */
   private mayLeaveDisk(model: SimModel): boolean {
-    return !this.isReady(model) && !this.loader.isLoading(model) && !this.pinned.has(model)
+    return !this.isReady(model) && !this.loader.isLoading(model) && !this.isPinned(model, 'disk')
   }
 
   /** Requests that run hold their models: the next that ends may make room. */

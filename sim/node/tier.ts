@@ -85,13 +85,6 @@ export class Tier {
     return this.line.length === 0 && this.take(model)
   }
 
-  /** Takes the room without displacing anything. */
-  tryReserveFree(model: SimModel): boolean {
-    if (this.line.length > 0 || model.sizeBytes > this.freeBytes) return false
-    this.reserve(model)
-    return true
-  }
-
   /** `granted` is called when the room is taken, now or later. */
   whenReserved(model: SimModel, granted: () => void): void {
     assertInvariant(this.fits(model), `${model.id} waits for room that it can have`)

@@ -61,7 +61,10 @@ test('a model that leaves while a request for it runs is found', () => {
 
 test('a pinned model that is gone is found, and a replica that was never made', () => {
   const cluster = quiet()
-  cluster.nodes[1]!.pinned.add(cluster.models[2]!)
+  const { id } = cluster.nodes[1]!
+  const pin = { name: 'x', replicaCount: 1, tier: 'memory' as const, model: cluster.models[2]!.id, sizeBytes: 1 }
+  const { pins } = cluster.nodes[1]!.replication
+  pins.noteView([{ ...pin, isMine: true, places: [id], isHeld: true, isArriving: false, keptCount: 1 }])
   expect(faultsOf(cluster)).toContain('which is pinned')
   cluster.pins.push({ model: cluster.models[0]!, replicas: 3 })
   expect(faultsOf(cluster)).toContain('1 nodes have')

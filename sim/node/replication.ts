@@ -1,0 +1,161 @@
+/** Carries out the rounds of replication of one life of a simulated node: the machine is the daemon's, brings and sheds are the world's. */
+
+import type { LocalTier, ModelId, Prng } from '../../common/index.ts'
+import {
+  defaultReplicationRoundOptions,
+  type LocalModels,
+  localModels,
+  PinProtection,
+  ReplicationRound,
+  type ReplicationRoundOptions,
+  type RoundEffect,
+  type RoundEvent,
+  StepQueue,
+  type Timeless,
+} from '../../core/index.ts'
+import { defaultPlacementOptions, type PlacementDecision } from '../../placement/index.ts'
+import type { PolicySpec, Scenario } from '../scenario/scenario.ts'
+import { badScenario } from '../scenario/scenario-fields.ts'
+import type { SimModel } from '../world/models.ts'
+import type { World } from './node-world.ts'
+import type { SimNode } from './sim-node.ts'
+
+const digestPrefix = 'sha256:'
+
+export class SimReplication {
+  readonly pins: PinProtection
+  private readonly world: World
+  private readonly node: SimNode
+  private readonly options: ReplicationRoundOptions
+  private readonly machine: ReplicationRound
+  private readonly queue: StepQueue<Timeless<RoundEvent>, RoundEffect>
+
+  constructor(world: World, node: SimNode, random: Prng) {
+    this.world = world
+    this.node = node
+    this.options = optionsOf(world.scenario.policy)
+    this.pins = new PinProtection(() => node.core.pinned)
+    this.machine = new ReplicationRound(
+      {
+        core: node.core,
+        pins: this.pins,
+        random,
+        local: (nowMs) => this.local(nowMs),
+        names: () => [],
+        knownName: modelOfPin,
+        isReady: () => !node.draining && !world.control.isQuiet,
+      },
+      this.options,
+    )
+    this.queue = new StepQueue(
+      (event) => this.machine.step({ ...event, nowMs: world.queue.nowMs }),
+      (effect) => this.execute(effect),
+    )
+  }
+
+  start(): void {
+    this.queue.dispatch({ kind: 'start' })
+    // Where nothing is ever pinned, ten thousand nodes need not look for it.
+    if (hasPins(this.world.scenario))
+      this.node.every(this.options.pinsLookMs, () => this.queue.dispatch({ kind: 'look' }))
+  }
+
+  private execute(effect: RoundEffect): void {
+    switch (effect.kind) {
+      case 'timer': {
+        const { turn, afterMs } = effect
+        this.node.later(afterMs, () => this.queue.dispatch({ kind: 'due', turn }))
+        return
+      }
+      case 'bring':
+        this.bring(effect.decision, this.world.byId.get(effect.model)!)
+        return
+      case 'leave': {
+        const { decision, model } = effect
+        const isGone = this.node.release(this.world.byId.get(model)!, decision.tier, decision.reason)
+        this.queue.dispatch({ kind: 'left', decision, isGone })
+        return
+      }
+      case 'acted': {
+        const { kind, reason, model } = effect.decision
+        this.world.metrics.replicated(`${kind}: ${reason}`, this.world.queue.nowMs)
+        this.node.note(`${kind}: ${reason} ${model?.slice(0, 8)}`)
+        return
+      }
+      case 'look-up-pins':
+        for (const name of effect.names) this.lookUp(name)
+    }
+  }
+
+  private bring(decision: PlacementDecision, model: SimModel): void {
+    const { metrics, queue } = this.world
+    const isNew = !this.node.holds(model)
+    this.node.bring(model, decision.tier, (failure) => {
+      if (failure === null && isNew && metrics.isCounted(queue.nowMs)) metrics.replicatedBytes += model.sizeBytes
+      this.queue.dispatch({ kind: 'brought', decision, failure })
+    })
+  }
+
+  private lookUp(name: string): void {
+    const model = modelOfPin(name)
+    if (model !== null && this.pins.noteMeaning(name, model)) this.queue.dispatch({ kind: 'changed' })
+  }
+
+  private local(nowMs: number): LocalModels {
+    const { node, world } = this
+    const { memory, disk } = node
+    const known = (id: ModelId): SimModel | null => {
+      const model = world.byId.get(id)
+      return model !== undefined && (node.holds(model) || node.loader.isLoading(model)) ? model : null
+    }
+    return localModels({
+      isDraining: node.draining,
+      originAllowed: true,
+      tiers: {
+        memory: { limitBytes: memory.limitBytes, usedBytes: memory.usedBytes },
+        disk: { limitBytes: disk?.limitBytes ?? 0, usedBytes: disk?.usedBytes ?? 0 },
+      },
+      copies: this.copies(),
+      arriving: node.core.fetchingModels(),
+      evictionOrder: (tier: LocalTier) => (tier === 'memory' ? memory : disk)?.order() ?? [],
+      known: (id) => {
+        const model = known(id)
+        return model === null ? null : { sizeBytes: model.sizeBytes, form: 'files', mayForward: model.mayForward }
+      },
+      initMs: (id) => world.byId.get(id)!.initMs,
+      diskMs: (sizeBytes) => node.diskMs(sizeBytes),
+      soonRatePerS: (id) => memory.policy.expectedRatePerS?.(id, nowMs) ?? null,
+    })
+  }
+
+  private copies() {
+    const { node } = this
+    const held = new Set<SimModel>(node.disk?.residents)
+    for (const { model } of node.ready.values()) held.add(model)
+    return [...held].map((model) => ({
+      model: model.id,
+      sizeBytes: model.sizeBytes,
+      memoryBytes: node.isReady(model) ? model.sizeBytes : 0,
+      diskBytes: node.disk?.has(model) === true ? model.sizeBytes : 0,
+      isInUse: node.isInUse(model),
+      isPinned: false,
+    }))
+  }
+}
+
+function modelOfPin(name: string): ModelId | null {
+  return name.startsWith(digestPrefix) ? name.slice(digestPrefix.length) : null
+}
+
+function hasPins({ events }: Scenario): boolean {
+  return events.some(({ kind }) => kind === 'pin')
+}
+
+function optionsOf({ replication, placement }: PolicySpec): ReplicationRoundOptions {
+  const { intervalMs = defaultReplicationRoundOptions.intervalMs, ...given } = placement ?? {}
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(defaultPlacementOptions, name)) throw badScenario(`policy.placement.${name}`, 'is not known')
+  }
+  const options = { ...defaultReplicationRoundOptions, replication, intervalMs }
+  return { ...options, placement: { ...defaultPlacementOptions, ...given } }
+}

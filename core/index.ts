@@ -9,6 +9,7 @@ export { changedPin, type PinReader } from './cluster/pin-set.ts'
 export { compareVersions, type Version } from './cluster/version.ts'
 export * from './events.ts'
 export { errorOf, type Failure, failureOf } from './failure.ts'
+export { type CopyNodeFacts, copyFacts, diskMs, type LocalCopyFacts } from './models/copy-worth.ts'
 export { NodeCore, type NodeCorePorts } from './node-core.ts'
 export { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
 export { StepQueue, type Timeless } from './queue.ts'
@@ -21,6 +22,10 @@ export {
   type RoundEffect,
   type RoundEvent,
 } from './replication/replication-round.ts'
+export { LoadProfile } from './requests/load-profile.ts'
+export type { LoadTimes } from './requests/load-times.ts'
+export { RequestMachine } from './requests/request-machine.ts'
+export * from './requests/types.ts'
 export type { HolderView, MemberView, RouteRequest } from './views/cluster-view.ts'
 export { type KnownModel, type LocalModelFacts, type LocalModels, localModels } from './views/local-models.ts'
 export type { CopyFacts, CopyWorth, LocalCopy, LocalPlacement } from './views/placement-view-builder.ts'

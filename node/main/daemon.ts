@@ -4,6 +4,7 @@
  *
  * HTTP comes last at the start, so that whoever reaches the port finds a node that works, and first at the end.
  */
+import { randomInt } from 'node:crypto'
 import { dirname } from 'node:path'
 import type { NodeId } from '../../common/index.ts'
 import { notifyService } from '../../native/index.ts'
@@ -18,12 +19,13 @@ import { SocketOpenHandler } from '../doors/store-socket/index.ts'
 import { Drain, Handover, Joining, LivenessCheck, ServiceManager, takeServiceEnvironment } from '../life/index.ts'
 import { modelPaths, restoreModels } from '../models/index.ts'
 import { InferenceService, ModelCalls } from '../requests/index.ts'
+import { runnableFileOf } from '../runtime/index.ts'
 import { openLevelState } from '../state/index.ts'
 import { type Log, makeFolder, nodePaths, systemClock, version } from '../system/index.ts'
 import { composeAdmin } from './admin.ts'
 import { type Base, isDraining, type OnStop, whyNotReady } from './base.ts'
 import { composeCluster } from './cluster.ts'
-import { composeModels } from './models.ts'
+import { composeModels, diskBytesPerS } from './models.ts'
 import { composePlacement } from './replication.ts'
 
 export interface Daemon {
@@ -83,7 +85,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   const cluster = await composeCluster(base)
   const { network, bulk, demand, core, mesh, driver, usableHolders } = cluster
   const models = await composeModels(base, cluster)
-  const { store, runtime, metrics, directory, peerDirectory, table, derivedForms, cache, profile, router } = models
+  const { store, runtime, metrics, directory, peerDirectory, table, derivedForms, cache, profile, hasOrigin } = models
   const views = new NodeViews({
     self: network.self,
     core,
@@ -102,16 +104,25 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
   const { admin, secrets } = await composeAdmin(base, cluster, models, () => views.members())
   const inference = new InferenceService({
     network,
+    core,
     driver,
     cache,
     runtime,
-    router,
-    profile,
+    times: profile,
+    queueMs: () => models.expectedQueueMs(),
+    runBytesOf: ({ digest, manifest }) => {
+      const file = runnableFileOf(manifest.files)
+      return file === null ? null : (table.get(digest)?.derived?.sizeBytes ?? file.sizeBytes)
+    },
+    memoryLimitBytes: () => store.stats().memoryLimitBytes,
+    diskBytesPerS,
+    hasOrigin,
     onServed: ({ servedFrom, elapsedMs }) => {
       metrics.requests.inc({ served_from: servedFrom })
       metrics.requestSeconds.observe({ served_from: servedFrom }, elapsedMs / 1000)
     },
     isDraining: () => isDraining(base),
+    randomInt: (bound) => randomInt(bound),
     clock,
     log,
   })
@@ -175,7 +186,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
       cache.signatureOf(resolved.digest) ??
       (await cache.ensureRunnable(resolved.digest, resolved.manifest, context)).signature,
     isServable: ({ digest }) => cache.isRunnable(digest) || usableHolders(digest).some(({ tier }) => tier !== 'disk'),
-    route: (resolved, context) => router.route(resolved, context, { excluded: [], mayForward: true }),
+    route: (resolved, context) => inference.route(resolved, context),
     loading: (model) => cache.loading(model),
     clock,
   })

@@ -1,8 +1,9 @@
 /** The models of the node: store, runtime, names, cache, and where requests should run. Starts the runtime only. */
-import { createHash, randomBytes, randomInt } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { HoldfastError } from '../../common/index.ts'
+import { LoadProfile } from '../../core/index.ts'
 import { createStore, type Store } from '../../native/index.ts'
-import { openOrigin } from '../../origin/index.ts'
+import { type Manifest, openOrigin } from '../../origin/index.ts'
 import {
   createEvictionPolicy,
   type EvictionPolicy,
@@ -13,6 +14,7 @@ import type { NodeOptions } from '../config/index.ts'
 import { createMetrics, type NodeMetrics } from '../doors/metrics/index.ts'
 import { readStoreAccess } from '../doors/store-socket/index.ts'
 import {
+  copyWorth,
   DerivedForms,
   LeaseTracker,
   ModelCache,
@@ -22,11 +24,14 @@ import {
   PeerDirectory,
 } from '../models/index.ts'
 import type { Runtime } from '../ports/index.ts'
-import { LoadProfile, queueMs, Router } from '../requests/index.ts'
+import { queueMs } from '../requests/index.ts'
 import { createOnnxRuntime, runnableFileOf } from '../runtime/index.ts'
 import { BlobFetcher } from '../transfer/index.ts'
-import { type Base, isDraining } from './base.ts'
+import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
+
+/** Assumed of this node's disk: a solid-state disk of the ordinary kind. */
+export const diskBytesPerS = 1_000_000_000
 
 export interface Models {
   readonly store: Store
@@ -39,7 +44,7 @@ export interface Models {
   readonly cache: ModelCache
   readonly policies: { readonly memory: EvictionPolicy; readonly disk: EvictionPolicy }
   readonly profile: LoadProfile
-  readonly router: Router
+  readonly hasOrigin: boolean
   expectedQueueMs(): number
 }
 
@@ -134,24 +139,24 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
   })
   const profile = new LoadProfile()
   const workerCount = options['runtime.workerCount']
-  const expectedQueueMs = () => queueMs({ runtime, profile, loaded: () => cache.loaded(), workerCount })
+  const expectedQueueMs = () => queueMs({ runtime, times: profile, loaded: () => cache.loaded(), workerCount })
   const policies = {
     memory: createEvictionPolicy(evictionPolicyName(options)),
     disk: createEvictionPolicy(evictionPolicyName(options)),
   }
-  const router = new Router({
+  const hasOrigin = origin !== null
+  const value = {
     core,
-    cache: () => cache,
     table,
-    profile,
-    queueMs: expectedQueueMs,
-    isDraining: () => isDraining(base),
-    isRunnable: ({ manifest }) => runnableFileOf(manifest.files) !== null,
-    hasOrigin: origin !== null,
-    soonRatePerS: (model) => policies.memory.expectedRatePerS?.(model, clock.nowMs()) ?? null,
-    randomInt: (bound) => randomInt(bound),
+    node: {
+      times: profile,
+      diskBytesPerS,
+      hasOrigin,
+      soonRatePerS: (model: string) => policies.memory.expectedRatePerS?.(model, clock.nowMs()) ?? null,
+    },
+    isRunnable: (manifest: Manifest) => runnableFileOf(manifest.files) !== null,
     clock,
-  })
+  }
   const cache: ModelCache = new ModelCache({
     store,
     table,
@@ -161,7 +166,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
     runtime,
     memoryPolicy: policies.memory,
     diskPolicy: policies.disk,
-    worth: (model, tier) => router.copyWorth(model, tier),
+    worth: (model, tier) => copyWorth(value, model, tier),
     isPinned: (model, tier) => late.admin?.isPinned(model, tier) ?? false,
     clock,
     log,
@@ -188,7 +193,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
     cache,
     policies,
     profile,
-    router,
+    hasOrigin,
     expectedQueueMs,
   }
 }

@@ -1,7 +1,7 @@
 /** Which models this node has: the pins of the cluster, and the replication that carries out what placement/ decides. Starts nothing. */
 
 import { createPrng, isHoldfastError } from '../../common/index.ts'
-import { defaultReplicationRoundOptions } from '../../core/index.ts'
+import { defaultReplicationRoundOptions, diskMs } from '../../core/index.ts'
 import { type Manifest, type ModelReference, parseModelReference } from '../../origin/index.ts'
 import { defaultPlacementOptions } from '../../placement/index.ts'
 import { type Admin, adminCache, resolveReference } from '../admin/index.ts'
@@ -9,7 +9,7 @@ import { ClusterPins, localModels, ReplicationController } from '../replication/
 import { runnableFileOf } from '../runtime/index.ts'
 import { type Base, isDraining, isReady } from './base.ts'
 import { type Cluster, seedOf } from './cluster.ts'
-import type { Models } from './models.ts'
+import { diskBytesPerS, type Models } from './models.ts'
 
 /** No request waits for what placement brings. */
 const context = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY, purpose: 'placement' } as const
@@ -37,7 +37,7 @@ export function composeReplicas({ state, clock, log }: Base, cluster: Cluster, {
 export function composePlacement(base: Base, cluster: Cluster, models: Models, admin: Admin): ReplicationController {
   const { options, clock, log, late } = base
   const { network, core } = cluster
-  const { store, table, cache, policies, profile, router, directory, metrics } = models
+  const { store, table, cache, policies, profile, directory, metrics } = models
   const isRunnable = (manifest: Manifest) => runnableFileOf(manifest.files) !== null
   const tiers = adminCache({ cache, table, isRunnable })
   const replication = new ReplicationController(
@@ -52,7 +52,7 @@ export function composePlacement(base: Base, cluster: Cluster, models: Models, a
           policies,
           core,
           initMs: (model, sizeBytes) => profile.initMs(model, sizeBytes),
-          diskMs: (sizeBytes) => router.diskMs(sizeBytes),
+          diskMs: (sizeBytes) => diskMs(sizeBytes, diskBytesPerS),
           isRunnable,
           isPinned: (model, tier) => admin.isPinned(model, tier),
           isPinnedHere: (model) => admin.pins.isPinned(model, 'disk'),

@@ -1,3 +1,4 @@
+export { type CopyValuePorts, copyWorth } from './copy-worth.ts'
 export { DerivedForms } from './derived-forms.ts'
 export { LeaseTracker } from './lease-tracker.ts'
 export type { Loading } from './load-progress.ts'

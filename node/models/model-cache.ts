@@ -24,7 +24,6 @@ import type { EvictionPolicy } from '../../placement/index.ts'
 import type { ModelSignature, Runtime } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { BlobFetcher, FetchOutcome } from '../transfer/index.ts'
-import { CapacityWaiters } from './capacity-waiters.ts'
 import type { DerivedForms } from './derived-forms.ts'
 import { Evictor } from './evictor.ts'
 import type { LeaseTracker } from './lease-tracker.ts'
@@ -72,7 +71,7 @@ export class ModelCache {
   private readonly files: ModelFiles
   private readonly sessions: Sessions
   private readonly evictor: Evictor
-  private readonly room: CapacityWaiters
+  private readonly freedListeners: (() => void)[] = []
   private readonly holds: UseCounts
   private readonly board: LoadProgress
   private readonly opening = new SingleFlight<Ready>()
@@ -85,8 +84,7 @@ export class ModelCache {
   constructor(ports: ModelCachePorts) {
     this.ports = ports
     this.board = new LoadProgress(() => ports.clock.nowMs())
-    this.room = new CapacityWaiters(ports.clock)
-    this.holds = new UseCounts(() => this.room.freed())
+    this.holds = new UseCounts(() => this.roomFreed())
     const { store, table, leases, holds } = { ...ports, holds: this.holds }
     this.memoryItems = new PolicyFeed(ports.memoryPolicy, ports.clock)
     this.diskItems = new PolicyFeed(ports.diskPolicy, ports.clock)
@@ -162,17 +160,14 @@ export class ModelCache {
     return this.holds.hold(model)
   }
 
-  /**
-   * For who was told MEMORY_FULL or DISK_FULL, holds nothing and has time: true when it may try again, false when the time is up
-   * or the signal ends it.
-   */
-  roomFreed(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-    return this.room.next(timeoutMs, signal)
+  /** Tells of every sign that there may be room: a request or a fetch has ended, a client has closed a model. */
+  onRoomFreed(listener: () => void): void {
+    this.freedListeners.push(listener)
   }
 
   /** A client has closed a model. */
   noteLeaseClosed(): void {
-    this.room.freed()
+    this.roomFreed()
   }
 
   /** Counts a request, hit or miss, for the eviction policies. */
@@ -299,6 +294,10 @@ export class ModelCache {
         this.announce()
       }
     })
+  }
+
+  private roomFreed(): void {
+    for (const listener of this.freedListeners) listener()
   }
 
   private publish({ model, manifest }: ModelRow): void {

@@ -1,6 +1,4 @@
 export { contextOf, mayForward } from './call-context.ts'
 export { InferenceService } from './inference-service.ts'
-export { LoadProfile } from './load-profile.ts'
 export { ModelCalls } from './model-calls.ts'
 export { queueMs } from './queue-estimate.ts'
-export { Router } from './router.ts'

@@ -1,11 +1,11 @@
 /** Expected wait of a request that arrives now: what the queued requests will take, spread over the workers. */
 import type { ModelId } from '../../common/index.ts'
+import type { LoadTimes } from '../../core/index.ts'
 import type { Runtime } from '../ports/index.ts'
-import type { LoadProfile } from './load-profile.ts'
 
 export interface QueueEstimatePorts {
   readonly runtime: Pick<Runtime, 'queued'>
-  readonly profile: LoadProfile
+  readonly times: Pick<LoadTimes, 'executeMs'>
   readonly loaded: () => Iterable<readonly [ModelId, { readonly runtimeDigest: string }]>
   readonly workerCount: number
 }
@@ -17,7 +17,7 @@ export function queueMs(ports: QueueEstimatePorts): number {
   for (const [model, { runtimeDigest }] of ports.loaded()) {
     if (counted.has(runtimeDigest)) continue
     counted.add(runtimeDigest)
-    sumMs += ports.runtime.queued(runtimeDigest) * ports.profile.executeMs(model)
+    sumMs += ports.runtime.queued(runtimeDigest) * ports.times.executeMs(model)
   }
   return sumMs / ports.workerCount
 }

@@ -7,9 +7,12 @@ export interface Clock {
   wallMs(): number
   /** Calls `action` every `periodMs` until the returned function is called. Never keeps the process alive. */
   every(periodMs: number, action: () => void): () => void
-  /** Calls `action` once after `delayMs` unless the returned function was called before. Never keeps the process alive. */
+  /** Calls `action` once after `delayMs`, a month at most, unless the returned function was called before. Never keeps the process alive. */
   after(delayMs: number, action: () => void): () => void
 }
+
+/** A timer that is set for longer fires at once. */
+const timerMsMax = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
@@ -20,7 +23,7 @@ export const systemClock: Clock = {
     return () => clearInterval(timer)
   },
   after(delayMs, action) {
-    const timer = setTimeout(action, delayMs)
+    const timer = setTimeout(action, Math.min(delayMs, timerMsMax))
     timer.unref()
     return () => clearTimeout(timer)
   },

@@ -2,6 +2,7 @@
  * Deadlines as abort signals. The work behind a wait goes on for the others who share it; only this caller's wait ends.
  */
 import { HoldfastError, type RequestContext } from '../../common/index.ts'
+import type { Clock } from './clock.ts'
 
 /** Longer than any timer can count: no deadline. */
 const timerMsMax = 2 ** 31 - 1
@@ -41,12 +42,22 @@ export async function withDeadline<T>(
   }
 }
 
-/** Fires when so many milliseconds have passed, fractions and Infinity included, or with the caller's signal. */
-export function deadlineSignal(deadlineMs: number, signal?: AbortSignal): AbortSignal | undefined {
-  if (!(deadlineMs < timerMsMax)) return signal
-  // The timer itself takes whole milliseconds only.
-  const timeout = AbortSignal.timeout(Math.max(0, Math.ceil(deadlineMs)))
-  return signal === undefined ? timeout : AbortSignal.any([timeout, signal])
+/** A signal that fires when so much time of the clock has passed, or with the caller's. To be disposed when the work has ended. */
+export class TimeLimit implements Disposable {
+  readonly signal: AbortSignal
+  private readonly stop: () => void
+
+  /** @param limitMs fractions and Infinity included. */
+  constructor(clock: Clock, limitMs: number, signal?: AbortSignal) {
+    const expiring = new AbortController()
+    const expire = () => expiring.abort(new DOMException('the time is up', 'TimeoutError'))
+    this.stop = limitMs < timerMsMax ? clock.after(Math.max(0, Math.ceil(limitMs)), expire) : () => {}
+    this.signal = signal === undefined ? expiring.signal : AbortSignal.any([expiring.signal, signal])
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
+  }
 }
 
 /** The context as it is after so much of its time has gone. DEADLINE_EXCEEDED when nothing is left. */

@@ -1,6 +1,6 @@
 export { type Clock, systemClock } from './clock.ts'
 export { passCrashPoint } from './crash-point.ts'
-export { deadlineSignal, remaining, withDeadline } from './deadline.ts'
+export { remaining, TimeLimit, withDeadline } from './deadline.ts'
 export { type Log, silentLog } from './log.ts'
 export { makeFolder } from './make-folder.ts'
 export { packageRoot } from './package-root.ts'

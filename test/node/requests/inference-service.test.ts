@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
+import { LoadProfile } from '../../../core/requests/load-profile.ts'
+import type { RequestMachineOptions } from '../../../core/requests/types.ts'
 import type { ResolvedModel } from '../../../node/models/model-directory.ts'
 import type { TensorValue } from '../../../node/ports/index.ts'
 import { decodeInferRequest, encodeInferAnswer, encodeInferRequest } from '../../../node/requests/infer-codec.ts'
@@ -7,11 +9,8 @@ import {
   type InferenceAnswer,
   type InferenceRequest,
   InferenceService,
-  type InferenceServiceOptions,
 } from '../../../node/requests/inference-service.ts'
-import { LoadProfile } from '../../../node/requests/load-profile.ts'
 import { queueMs } from '../../../node/requests/queue-estimate.ts'
-import { Router } from '../../../node/requests/router.ts'
 import { silentLog } from '../../../node/system/log.ts'
 import { bytesOf, modelOf, type TestModel } from '../../support/models.ts'
 import { anyone, CacheFixture } from '../models/fixture.ts'
@@ -24,7 +23,6 @@ const resolvedOf = ({ id, manifest }: TestModel): ResolvedModel => ({ digest: id
 
 let fixture: CacheFixture
 let service: InferenceService
-let router: Router
 let profile: LoadProfile
 let served: InferenceAnswer[]
 let isDraining: boolean
@@ -40,33 +38,26 @@ const request = (over: Partial<InferenceRequest> = {}): InferenceRequest => ({
 })
 
 /** A node of its own; without an origin there is nothing but peers. */
-async function build(hasOrigin: boolean, options: Partial<InferenceServiceOptions> = {}): Promise<void> {
+async function build(hasOrigin: boolean, options: Partial<RequestMachineOptions> = {}): Promise<void> {
   fixture = await new CacheFixture({ hasOrigin }).prepare()
   fixture.origin.add(model, weights)
-  const { cache, runtime, table } = fixture
+  const { cache, runtime, store } = fixture
   const { driver, core, network, clock } = fixture.driving
   profile = new LoadProfile()
-  router = new Router({
-    core,
-    table,
-    profile,
-    clock,
-    hasOrigin,
-    soonRatePerS: () => null,
-    cache: () => cache,
-    queueMs: () => queueMs({ runtime, profile, loaded: () => cache.loaded(), workerCount: 1 }),
-    isDraining: () => isDraining,
-    isRunnable: ({ manifest }) => manifest.files.some(({ path }) => path.endsWith('.onnx')),
-    randomInt: () => 0,
-  })
   service = new InferenceService(
     {
       network,
+      core,
       driver,
       cache,
       runtime,
-      router,
-      profile,
+      times: profile,
+      queueMs: () => queueMs({ runtime, times: profile, loaded: () => cache.loaded(), workerCount: 1 }),
+      runBytesOf: ({ manifest }) => manifest.files.find(({ path }) => path.endsWith('.onnx'))?.sizeBytes ?? null,
+      memoryLimitBytes: () => store.stats().memoryLimitBytes,
+      diskBytesPerS: 1e9,
+      hasOrigin,
+      randomInt: () => 0,
       clock,
       onServed: (answer) => served.push(answer),
       isDraining: () => isDraining,
@@ -287,7 +278,8 @@ describe('a request', () => {
       return bytes
     }
     const late = service.infer(request({ context: { ...anyone, deadlineMs: 5 } }))
-    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    fixture.driving.clock.advance(5)
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', message: expect.stringContaining('loading') })
     arrive.resolve()
     expect(await service.infer(request())).toMatchObject({ servedFrom: 'origin' })
   })
@@ -308,6 +300,16 @@ describe('a request', () => {
   it('stays here when the caller wants it so', async () => {
     holders({ near: async () => [elsewhere] })
     expect(await service.infer(request({ mayForward: false }))).toMatchObject({ servedBy: 'self' })
+  })
+
+  it('is TOO_LARGE when what would run here is larger than the memory, unless another node has it', async () => {
+    const large = modelOf({ 'model.onnx': bytesOf((4 << 18) + 1, 'l') })
+    const asked = request({ resolved: resolvedOf(large) })
+    await expect(service.infer(asked)).rejects.toMatchObject({ code: 'TOO_LARGE', details: { tier: 'memory' } })
+    fixture.driving.peer('near', [large.id])
+    fixture.driving.driver.dispatch({ kind: 'rtt-measured', node: 'near', rttMs: 60_000 })
+    fixture.driving.network.onCall = async () => encodeInferAnswer([elsewhere])
+    expect(await service.infer(asked)).toMatchObject({ servedBy: 'near' })
   })
 
   it('is NOT_RUNNABLE for a model without a file to run, NO_SOURCE when nobody has it', async () => {
@@ -369,42 +371,14 @@ describe('a forwarded request', () => {
   })
 })
 
-describe('Router', () => {
+describe('the route', () => {
   it('counts a model whose files are here, but which is not loaded, as on disk', async () => {
-    const decide = () => router.route(resolvedOf(model), anyone, { excluded: [], mayForward: true })
+    const decide = () => service.route(resolvedOf(model), anyone)
     expect(decide().kind).toBe('fetch')
     await fixture.open(model)
     expect(decide().reason).toBe('on-disk-here')
     await fixture.run(model)
     expect(decide().reason).toBe('resident-here')
-  })
-
-  it('counts its own requests that are under way at a holder, whose gossip is older than they are', async () => {
-    const { driver } = fixture.driving
-    for (const node of ['near', 'nearer']) {
-      fixture.driving.peer(node, [model.id])
-      driver.dispatch({ kind: 'rtt-measured', node, rttMs: node === 'near' ? 2 : 1 })
-    }
-    const chosen = () => router.route(resolvedOf(model), anyone, { excluded: [], mayForward: true }).node
-    const first = chosen()!
-    const sent = [1, 2, 3].map(() => router.sent(first, model.id))
-    const other = first === 'near' ? 'nearer' : 'near'
-    expect(chosen()).toBe(other)
-    for (const one of sent) one[Symbol.dispose]()
-    expect(chosen()).toBe(first)
-  })
-
-  it('tells what a miss costs: nothing known is dear, a near peer is cheap', async () => {
-    expect(router.copyWorth(model.id, 'disk').missCostMs).toBe(Number.POSITIVE_INFINITY)
-    fixture.table.add(model.id, model.manifest)
-    const fromOrigin = router.copyWorth(model.id, 'disk').missCostMs
-    // Of all who have it one is the keeper, to whom it is the last copy; among four it is not this node.
-    for (const node of ['near', 'nearer', 'nearest']) {
-      fixture.driving.peer(node, [model.id])
-      fixture.driving.driver.dispatch({ kind: 'rtt-measured', node, rttMs: 0.1 })
-    }
-    fixture.driving.clock.advance(10_000)
-    expect(router.copyWorth(model.id, 'disk').missCostMs).toBeLessThan(fromOrigin)
   })
 })
 
@@ -417,6 +391,6 @@ describe('queueMs', () => {
     ])
     fixture.runtime.queuedWork.set('one', 3).set('two', 1)
     for (const [id, elapsedMs] of Object.entries({ a: 10, b: 40, c: 40 })) profile.noteExecute(id, elapsedMs)
-    expect(queueMs({ runtime: fixture.runtime, profile, loaded: () => loaded, workerCount: 2 })).toBe(35)
+    expect(queueMs({ runtime: fixture.runtime, times: profile, loaded: () => loaded, workerCount: 2 })).toBe(35)
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { deadlineSignal, remaining, withDeadline } from '../../../node/system/deadline.ts'
+import { remaining, TimeLimit, withDeadline } from '../../../node/system/deadline.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 const never = new Promise<never>(() => {})
 const within = (deadlineMs: number) => ({ tenant: 'public', deadlineMs })
@@ -31,23 +32,30 @@ describe('withDeadline', () => {
   })
 })
 
-describe('deadlineSignal', () => {
-  it('takes fractions and what no timer can count', async () => {
-    const signal = deadlineSignal(0.3)!
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-    expect(signal.reason).toMatchObject({ name: 'TimeoutError' })
-    expect([Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 53].map((ms) => deadlineSignal(ms))).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ])
+describe('TimeLimit', () => {
+  it('fires when the time is up, fractions included, and leaves no timer behind', () => {
+    const clock = new ManualClock()
+    const limit = new TimeLimit(clock, 0.3)
+    clock.advance(1)
+    expect(limit.signal.reason).toMatchObject({ name: 'TimeoutError' })
+    new TimeLimit(clock, 1_000)[Symbol.dispose]()
+    expect(clock.timerCount).toBe(0)
   })
+
+  it.each([Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 53])(
+    'never fires after %d ms, which no timer can count',
+    (limitMs) => {
+      const clock = new ManualClock()
+      expect([new TimeLimit(clock, limitMs).signal.aborted, clock.timerCount]).toEqual([false, 0])
+    },
+  )
 
   it('fires with the caller too', () => {
     const gone = new AbortController()
-    const signals = [deadlineSignal(60_000, gone.signal)!, deadlineSignal(Number.POSITIVE_INFINITY, gone.signal)!]
+    const clock = new ManualClock()
+    const limits = [60_000, Number.POSITIVE_INFINITY].map((ms) => new TimeLimit(clock, ms, gone.signal))
     gone.abort(new Error('gone'))
-    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
+    expect(limits.map(({ signal }) => signal.aborted)).toEqual([true, true])
   })
 })
 

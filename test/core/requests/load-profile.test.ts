@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LoadProfile } from '../../../node/requests/load-profile.ts'
+import { LoadProfile } from '../../../core/requests/load-profile.ts'
 
 describe('LoadProfile', () => {
   it('guesses from the size until the first measurement, then smooths', () => {

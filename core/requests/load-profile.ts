@@ -4,6 +4,7 @@
  * measurement replaces the guess altogether.
  */
 import type { ModelId } from '../../common/index.ts'
+import type { LoadTimes } from './load-times.ts'
 
 export interface LoadProfileOptions {
   /** Guess for a model never loaded here: start of a session ... */
@@ -28,7 +29,7 @@ interface Profile {
   executeMs: number | null
 }
 
-export class LoadProfile {
+export class LoadProfile implements LoadTimes {
   private readonly options: LoadProfileOptions
   private readonly profiles = new Map<ModelId, Profile>()
 

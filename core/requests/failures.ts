@@ -1,0 +1,63 @@
+/** What can become of a request but an answer: which failures another node may do better with, and what a user is told. */
+import type { ErrorCode } from '../../common/index.ts'
+import type { RouteDecision } from '../../placement/index.ts'
+import type { Failure } from '../failure.ts'
+import type { Asked, AskedByUser } from './types.ts'
+
+const codesOfRoom: ReadonlySet<ErrorCode> = new Set(['MEMORY_FULL', 'DISK_FULL', 'DISK_FAILED', 'OVERLOADED'])
+const codesOfRequest: ReadonlySet<ErrorCode> = new Set(['INFERENCE_FAILED', 'BAD_REQUEST', 'NOT_RUNNABLE'])
+
+/** This node cannot serve the request now; it is no fault of the request. Another node may have the room, or the disk. */
+export function isOfRoom({ code }: Failure): boolean {
+  return codesOfRoom.has(code)
+}
+
+/** What is in use now may be free in a moment. */
+export function isOfFullTier({ code }: Failure): boolean {
+  return code === 'MEMORY_FULL' || code === 'DISK_FULL'
+}
+
+/** Caused by the request: another node would say the same. */
+export function isOfRequest({ code }: Failure): boolean {
+  return codesOfRequest.has(code)
+}
+
+export function deadlinePassed({ context }: Asked): Failure {
+  const message = `the deadline of ${context.deadlineMs} ms has passed; allow more time.`
+  return { code: 'DEADLINE_EXCEEDED', message }
+}
+
+export function loadingTookTooLong({ name }: Asked, deadlineMs: number): Failure {
+  return {
+    code: 'DEADLINE_EXCEEDED',
+    message: `loading ${name} did not end within ${deadlineMs} ms; it goes on in the background.`,
+    details: { deadlineMs },
+  }
+}
+
+export function notHeld({ name }: Asked, self: string, from: string): Failure {
+  return { code: 'FORWARD_REFUSED', message: `${self} does not hold ${name} now.`, details: { from } }
+}
+
+/** No node may serve the request. */
+export function unservable(
+  { name, runBytes, cannotRun }: AskedByUser,
+  { reason }: RouteDecision,
+  node: { readonly memoryLimitBytes: number; readonly isStopping: boolean },
+): Failure {
+  if (reason === 'not-runnable-here') {
+    if (cannotRun !== null) return cannotRun
+    const { memoryLimitBytes: limitBytes } = node
+    const details = { tier: 'memory', neededBytes: runBytes, limitBytes }
+    const message = `running ${name} needs ${runBytes} bytes of memory, ${limitBytes} are allowed; raise memory.limitBytes.`
+    return { code: 'TOO_LARGE', message, details }
+  }
+  if (node.isStopping) {
+    const message = `this node is stopping and no other holds ${name}; ask another node.`
+    return { code: 'SHUTTING_DOWN', message }
+  }
+  return {
+    code: 'NO_SOURCE',
+    message: `${name} is on no reachable node and there is no origin for it (${reason}).`,
+  }
+}

@@ -1,0 +1,76 @@
+/** Asks placement/ where a request should run, with what this node believes of itself and of the cluster. Decides nothing. */
+import { assertInvariant, type ModelId, type NodeId, type RequestContext } from '../../common/index.ts'
+import { type RouteDecision, type RouteSelf, route } from '../../placement/index.ts'
+import type { AskedByUser, RequestMachineOptions, RequestMachinePorts } from './types.ts'
+
+export interface HowToRoute {
+  /** Nodes that have already refused or failed this request. */
+  readonly excluded: readonly NodeId[]
+  readonly mayForward: boolean
+  /** False when this node cannot serve the request, whatever it holds: it is about to end, or has no room. */
+  readonly mayServeHere: boolean
+}
+
+export type RoutedModel = Pick<AskedByUser, 'model' | 'sizeBytes' | 'runBytes' | 'cannotRun'>
+
+export class Router {
+  private readonly ports: RequestMachinePorts
+  private readonly options: RequestMachineOptions
+  /** Expected execution of what is on its way to other nodes. */
+  private readonly sentMs = new Map<NodeId, number>()
+
+  constructor(ports: RequestMachinePorts, options: RequestMachineOptions) {
+    this.ports = ports
+    this.options = options
+  }
+
+  route(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteDecision {
+    const { core, times, node, randomInt } = this.ports
+    const { model: id, sizeBytes } = asked
+    const { excluded, mayForward, mayServeHere } = how
+    const model = { id, sizeBytes, initMs: times.initMs(id, sizeBytes), executeMs: times.executeMs(id) }
+    const self = this.selfOf(asked, mayServeHere, nowMs)
+    const view = core.routeView({ model, self, context, originAllowed: node.hasOrigin, excluded, mayForward }, nowMs)
+    if (this.sentMs.size === 0) return route(view, randomInt)
+    const holders = view.holders.map((holder) => ({ ...holder, sentMs: this.sentMs.get(holder.node) ?? 0 }))
+    return route({ ...view, holders }, randomInt)
+  }
+
+  /** A request is on its way to the node: those after it count with it there. @returns what to give back when it has ended. */
+  sent(node: NodeId, model: ModelId): number {
+    const executeMs = this.ports.times.executeMs(model) || this.options.unknownExecuteMs
+    this.sentMs.set(node, (this.sentMs.get(node) ?? 0) + executeMs)
+    return executeMs
+  }
+
+  sentEnded(node: NodeId, executeMs: number): void {
+    const restMs = (this.sentMs.get(node) ?? 0) - executeMs
+    // Sums of floating point numbers do not end at zero by themselves.
+    if (restMs > 1e-6) this.sentMs.set(node, restMs)
+    else this.sentMs.delete(node)
+  }
+
+  /** @param expectedMs the sums of what is on its way. */
+  checkSent(expectedMs: ReadonlyMap<NodeId, number>): void {
+    for (const node of new Set([...this.sentMs.keys(), ...expectedMs.keys()])) {
+      const [countedMs, sumMs] = [this.sentMs.get(node) ?? 0, expectedMs.get(node) ?? 0]
+      assertInvariant(Math.abs(countedMs - sumMs) < 1e-3, `${sumMs} ms are on their way to ${node}, not ${countedMs}`)
+    }
+  }
+
+  private selfOf(asked: RoutedModel, mayServeHere: boolean, nowMs: number): Omit<RouteSelf, 'node'> {
+    const { models, node } = this.ports
+    const { model } = asked
+    // Where the files are in memory but the model is not started, it still has to be made ready: as from the disk.
+    const tier = !mayServeHere ? null : models.isReady(model) ? 'memory' : models.isHere(model) ? 'disk' : null
+    const missingBytes = tier === null ? node.missingBytes(model) : null
+    return {
+      tier,
+      queueMs: node.queueMs(nowMs),
+      diskBandwidthBytesPerS: node.diskBytesPerS,
+      runnable: asked.cannotRun === null && asked.runBytes <= node.memoryLimitBytes(),
+      draining: node.isDraining() || !mayServeHere,
+      ...(missingBytes === null ? {} : { missingBytes }),
+    }
+  }
+}

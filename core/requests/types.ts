@@ -1,0 +1,135 @@
+/** What goes into the machine of a node's requests and comes out of it. See request-machine.ts for what it does with it. */
+import type { ModelId, NodeId, RandomInt, RequestContext, Source } from '../../common/index.ts'
+import type { RouteDecision } from '../../placement/index.ts'
+import type { Failure } from '../failure.ts'
+import type { NodeCore } from '../node-core.ts'
+import type { LoadTimes } from './load-times.ts'
+
+/** Given by the adapter, never twice in the life of a machine. */
+export type RequestId = number
+
+export interface Asked {
+  readonly model: ModelId
+  /** As the user wrote it, for messages. */
+  readonly name: string
+  /** The deadline counts from the event that brings the request. */
+  readonly context: RequestContext
+}
+
+export interface AskedByUser extends Asked {
+  /** All files of the model. */
+  readonly sizeBytes: number
+  /** What has to lie in memory while it runs. */
+  readonly runBytes: number
+  /** The runtime has nothing to run in it; null when it has. */
+  readonly cannotRun: Failure | null
+  /** False when this node has to serve, whatever it costs. */
+  readonly mayForward: boolean
+}
+
+export type RequestEvent = { readonly nowMs: number } & (
+  | { readonly kind: 'arrived'; readonly request: RequestId; readonly asked: AskedByUser }
+  /** Forwarded by another node. */
+  | { readonly kind: 'sent-here'; readonly request: RequestId; readonly from: NodeId; readonly asked: Asked }
+  | { readonly kind: 'holder-answered'; readonly request: RequestId }
+  | { readonly kind: 'holder-failed'; readonly request: RequestId; readonly failure: Failure }
+  | { readonly kind: 'brought'; readonly request: RequestId; readonly source: Source }
+  | { readonly kind: 'not-brought'; readonly request: RequestId; readonly failure: Failure }
+  | { readonly kind: 'ran'; readonly request: RequestId }
+  | { readonly kind: 'run-failed'; readonly request: RequestId; readonly failure: Failure }
+  /** The time of a timer has come. */
+  | { readonly kind: 'due'; readonly request: RequestId; readonly turn: number }
+  /** Its caller waits no longer. What was handed out for it ends by itself and is reported as ever. */
+  | { readonly kind: 'caller-gone'; readonly request: RequestId; readonly failure: Failure }
+  /** Something that was in use is not any more. */
+  | { readonly kind: 'room-freed' }
+  /** From now on requests are answered by other nodes. */
+  | { readonly kind: 'door-closed' }
+)
+
+/** Where the weights were when the request came: in a tier here, at a peer, at the origin, or 'forwarded' to a holder. */
+export type ServedFrom = Source | 'forwarded'
+
+export type RequestEffect =
+  /** Ends in holder-answered or holder-failed, no later than `timeoutMs`. `context` has what is left of the deadline. */
+  | {
+      readonly kind: 'forward'
+      readonly request: RequestId
+      readonly model: ModelId
+      readonly to: NodeId
+      readonly context: RequestContext
+      readonly timeoutMs: number
+    }
+  /** Make the model ready and keep it until the request ends. Ends in brought or not-brought. */
+  | {
+      readonly kind: 'bring'
+      readonly request: RequestId
+      readonly model: ModelId
+      readonly context: RequestContext
+    }
+  /** Ends in ran or run-failed, no later than `deadlineMs`; unless `isWatched` is false: then the machine has forgotten the request. */
+  | {
+      readonly kind: 'run'
+      readonly request: RequestId
+      readonly model: ModelId
+      readonly deadlineMs: number
+      readonly isWatched: boolean
+    }
+  /** Comes back as due with the same turn. */
+  | { readonly kind: 'timer'; readonly request: RequestId; readonly turn: number; readonly afterMs: number }
+  | {
+      readonly kind: 'answer'
+      readonly request: RequestId
+      readonly servedBy: NodeId
+      readonly servedFrom: ServedFrom
+      readonly elapsedMs: number
+      /** Null for a request that another node has sent. */
+      readonly decision: RouteDecision | null
+    }
+  | { readonly kind: 'fail'; readonly request: RequestId; readonly failure: Failure }
+
+export interface RequestMachinePorts {
+  readonly self: NodeId
+  readonly core: Pick<NodeCore, 'routeView'>
+  readonly models: {
+    /** It can run now. */
+    isReady(model: ModelId): boolean
+    /** All of it lies in some tier. */
+    isHere(model: ModelId): boolean
+  }
+  readonly times: LoadTimes
+  readonly node: {
+    /** Expected wait of a request that comes now. */
+    queueMs(nowMs: number): number
+    /** Still to come of a fetch that is under way; null when there is none. */
+    missingBytes(model: ModelId): number | null
+    isDraining(): boolean
+    memoryLimitBytes(): number
+    readonly diskBytesPerS: number
+    readonly hasOrigin: boolean
+  }
+  /** Demand counts where a user's request first came in; the eviction policies hear of what other nodes send, too. */
+  noteRequest(model: ModelId, from: 'user' | 'node', nowMs: number): void
+  readonly randomInt: RandomInt
+}
+
+export interface RequestMachineOptions {
+  /** Holders tried before the node fetches by itself. */
+  readonly forwardsMax: number
+  /** A holder that does not answer a forwarded request in this time is passed over, when the request's own deadline is later. */
+  readonly forwardTimeoutMs: number
+  /** How long a request waits for room when all of it is in use, here and at every holder. Loads of others end within seconds. */
+  readonly roomWaitMs: number
+  /** Execution of a model that never ran here, where only its load on another node is asked for: a small model on a CPU. */
+  readonly unknownExecuteMs: number
+  /** Every answer comes with the decision behind it. Without, a request that runs at once takes a short way and leaves no trace. */
+  readonly explains: boolean
+}
+
+export const defaultRequestMachineOptions: RequestMachineOptions = {
+  forwardsMax: 3,
+  forwardTimeoutMs: 30_000,
+  roomWaitMs: 10_000,
+  unknownExecuteMs: 10,
+  explains: true,
+}

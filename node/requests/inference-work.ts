@@ -1,0 +1,124 @@
+/** What one request holds on this node while it is served, and the work on it: each method tells how it ended, and never throws. */
+import type { ModelId } from '../../common/index.ts'
+import { failureOf, type RequestEffect, type RequestEvent, type RequestId, type Timeless } from '../../core/index.ts'
+import type { Manifest } from '../../origin/index.ts'
+import type { CoreDriver } from '../cluster/index.ts'
+import type { ModelCache } from '../models/index.ts'
+import type { Runtime, TensorValue } from '../ports/index.ts'
+import { type Clock, type Log, TimeLimit } from '../system/index.ts'
+import { decodeInferAnswer, encodeInferRequest } from './infer-codec.ts'
+
+export interface InferenceWorkPorts {
+  readonly driver: Pick<CoreDriver, 'call'>
+  readonly cache: Pick<ModelCache, 'hold' | 'ensureRunnable'>
+  readonly runtime: Pick<Runtime, 'infer'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** A request as it is carried: what the machine need not know. */
+export interface Inference {
+  readonly model: ModelId
+  /** Null when nothing of the model is here and it came from another node. */
+  readonly manifest: Manifest | null
+  readonly name: string
+  readonly inputs: readonly TensorValue[]
+  readonly outputs: readonly string[] | null
+  readonly requestId?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export type WorkEnd = Timeless<RequestEvent>
+type EffectOf<K extends RequestEffect['kind']> = Extract<RequestEffect, { kind: K }>
+
+export class InferenceWork {
+  /** Of the run, here or at the holder. */
+  outputs: readonly TensorValue[] = []
+  private readonly ports: InferenceWorkPorts
+  private readonly request: RequestId
+  private readonly asked: Inference
+  private hold: Disposable | null = null
+  private runtimeDigest = ''
+  private stopTimer = () => {}
+  private stopListening = () => {}
+
+  constructor(ports: InferenceWorkPorts, request: RequestId, asked: Inference) {
+    this.ports = ports
+    this.request = request
+    this.asked = asked
+  }
+
+  async forward({ to, context, timeoutMs }: EffectOf<'forward'>): Promise<WorkEnd> {
+    const { request } = this
+    const { model, name, inputs, outputs, requestId, signal } = this.asked
+    using limit = new TimeLimit(this.ports.clock, timeoutMs, signal)
+    try {
+      const id = requestId === undefined ? {} : { requestId }
+      const payload = encodeInferRequest({ model, name, context, inputs, outputs, ...id })
+      this.outputs = decodeInferAnswer(await this.ports.driver.call(to, 'infer', payload, { signal: limit.signal }))
+      return { kind: 'holder-answered', request }
+    } catch (error) {
+      const { message } = error as Error
+      this.ports.log.info({ requestId, node: to, model, error: message }, 'a holder did not serve')
+      return { kind: 'holder-failed', request, failure: failureOf(error) }
+    }
+  }
+
+  /** Holds the model, which is not evicted then until the request ends. */
+  async bring({ context }: EffectOf<'bring'>): Promise<WorkEnd> {
+    const { request } = this
+    const { model, manifest } = this.asked
+    this.hold = this.ports.cache.hold(model)
+    try {
+      const { runtimeDigest, source } = await this.ports.cache.ensureRunnable(model, manifest!, context)
+      this.runtimeDigest = runtimeDigest
+      return { kind: 'brought', request, source }
+    } catch (error) {
+      // Before the machine hears of it: a request that waits for room holds nothing.
+      this.letGo()
+      return { kind: 'not-brought', request, failure: failureOf(error) }
+    }
+  }
+
+  async run({ deadlineMs }: EffectOf<'run'>): Promise<WorkEnd> {
+    const { request, runtimeDigest } = this
+    const { inputs, outputs, signal } = this.asked
+    using limit = new TimeLimit(this.ports.clock, deadlineMs, signal)
+    const options = { signal: limit.signal, ...(outputs === null ? {} : { outputs }) }
+    try {
+      this.outputs = await this.ports.runtime.infer(runtimeDigest, inputs, options)
+      return { kind: 'ran', request }
+    } catch (error) {
+      this.letGo()
+      return { kind: 'run-failed', request, failure: failureOf(error) }
+    }
+  }
+
+  setTimer({ turn, afterMs }: EffectOf<'timer'>, report: (event: WorkEnd) => void): void {
+    this.stopTimer()
+    this.stopTimer = this.ports.clock.after(afterMs, () => report({ kind: 'due', request: this.request, turn }))
+  }
+
+  /** Reports when the caller is gone, at once if it is already. */
+  listen(report: (event: WorkEnd) => void): void {
+    const { request } = this
+    const { signal } = this.asked
+    if (signal === undefined) return
+    const onAbort = () => report({ kind: 'caller-gone', request, failure: failureOf(signal.reason) })
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.stopListening = () => signal.removeEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+  }
+
+  /** The request has ended. What is still under way for it goes on for others. */
+  end(): void {
+    this.stopTimer()
+    this.stopListening()
+    this.letGo()
+  }
+
+  private letGo(): void {
+    this.hold?.[Symbol.dispose]()
+    this.hold = null
+  }
+}

@@ -1,0 +1,110 @@
+/** A machine of requests with what it would ask of its node in the test's hands, on a clock moved by hand. */
+import type { Failure, RequestEvent, RequestMachineOptions, Timeless } from '../../../core/index.ts'
+import { RequestMachine } from '../../../core/requests/request-machine.ts'
+import type { AskedByUser, RequestEffect } from '../../../core/requests/types.ts'
+import type { RouteHolder } from '../../../placement/index.ts'
+
+export const failed = (code: Failure['code']): Failure => ({ code, message: code })
+
+export class RequestFixture {
+  nowMs = 1_000
+  /** Round trips in milliseconds of the nodes that have the model. */
+  holders: Record<string, number> = {}
+  readonly ready = new Set<string>()
+  readonly here = new Set<string>()
+  readonly noted: string[] = []
+  readonly measured: string[] = []
+  isDraining = false
+  hasOrigin = true
+  queueMs = 0
+  missingBytes: number | null = null
+  executeMs = 5
+  readonly machine: RequestMachine
+
+  constructor(options: Partial<RequestMachineOptions> = {}) {
+    const fixture = this
+    this.machine = new RequestMachine(
+      {
+        self: 'self',
+        core: {
+          routeView: ({ self, originAllowed, ...rest }) => ({
+            ...rest,
+            self: { ...self, node: 'self' },
+            holders: Object.entries(this.holders).map(([node, rttMs]) => holder(node, rttMs)),
+            sources: originAllowed ? [{ source: 'origin', latencyMs: 50, bandwidthBytesPerS: 1e6 }] : [],
+          }),
+        },
+        models: { isReady: (model) => this.ready.has(model), isHere: (model) => this.here.has(model) },
+        times: {
+          initMs: () => 20,
+          executeMs: () => this.executeMs,
+          noteInit: (_, elapsedMs) => this.measured.push(`init ${elapsedMs}`),
+          noteExecute: (_, elapsedMs) => this.measured.push(`execute ${elapsedMs}`),
+        },
+        node: {
+          queueMs: () => this.queueMs,
+          missingBytes: () => this.missingBytes,
+          isDraining: () => this.isDraining,
+          memoryLimitBytes: () => 10_000_000,
+          diskBytesPerS: 1e9,
+          get hasOrigin() {
+            return fixture.hasOrigin
+          },
+        },
+        noteRequest: (model, from) => this.noted.push(`${model} of a ${from}`),
+        randomInt: () => 0,
+      },
+      options,
+    )
+  }
+
+  step(event: Timeless<RequestEvent>): readonly RequestEffect[] {
+    const effects = this.machine.step({ ...event, nowMs: this.nowMs } as RequestEvent)
+    this.machine.checkInvariants()
+    return effects
+  }
+
+  /** A user's request for model m, a megabyte. */
+  arrive(request: number, over: Partial<AskedByUser> = {}): readonly RequestEffect[] {
+    return this.step({ kind: 'arrived', request, asked: { ...asked, ...over } })
+  }
+}
+
+export const asked: AskedByUser = {
+  model: 'm',
+  name: 'acme/m',
+  context: { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY },
+  sizeBytes: 1_000_000,
+  runBytes: 1_000_000,
+  cannotRun: null,
+  mayForward: true,
+}
+
+export const within = (deadlineMs: number) => ({ context: { ...asked.context, deadlineMs } })
+
+/** What the machine wants done, in a line each. */
+export function told(effects: readonly RequestEffect[]): string[] {
+  return effects.map(line)
+}
+
+function line(effect: RequestEffect): string {
+  switch (effect.kind) {
+    case 'forward':
+      return `${effect.request} to ${effect.to} within ${effect.timeoutMs}`
+    case 'bring':
+      return `${effect.request} bring within ${effect.context.deadlineMs}`
+    case 'run':
+      return `${effect.request} run within ${effect.deadlineMs}${effect.isWatched ? '' : ' unwatched'}`
+    case 'timer':
+      return `${effect.request} timer ${effect.turn} after ${effect.afterMs}`
+    case 'answer':
+      return `${effect.request} by ${effect.servedBy} from ${effect.servedFrom} after ${effect.elapsedMs}`
+    case 'fail':
+      return `${effect.request} ${effect.failure.code}`
+  }
+}
+
+function holder(node: string, rttMs: number): RouteHolder {
+  const near = { suspected: false, draining: false, sameZone: true }
+  return { node, tier: 'memory', rttMs, queueMs: 0, ...near }
+}

@@ -1,0 +1,267 @@
+import { describe, expect, it } from 'vitest'
+import { asked, failed, RequestFixture, told, within } from './fixture.ts'
+
+const never = Number.POSITIVE_INFINITY
+
+describe('a request of a user', () => {
+  it('is brought, run and answered, and what it took is measured', () => {
+    const fixture = new RequestFixture()
+    fixture.here.add('m')
+    expect(told(fixture.arrive(1))).toEqual([`1 bring within ${never}`])
+    fixture.nowMs += 30
+    expect(told(fixture.step({ kind: 'brought', request: 1, source: 'disk' }))).toEqual([`1 run within ${never}`])
+    fixture.nowMs += 7
+    expect(told(fixture.step({ kind: 'ran', request: 1 }))).toEqual(['1 by self from disk after 37'])
+    expect([fixture.noted, fixture.measured]).toEqual([['m of a user'], ['init 30', 'execute 7']])
+    expect(fixture.machine.openCount).toBe(0)
+  })
+
+  it('says with the answer why it went where it went', () => {
+    const fixture = new RequestFixture()
+    fixture.holders = { near: 1 }
+    fixture.arrive(1)
+    const [answer] = fixture.step({ kind: 'holder-answered', request: 1 })
+    expect(answer).toMatchObject({ servedFrom: 'forwarded', decision: { kind: 'forward', reason: 'best-holder' } })
+  })
+
+  it('goes to the next holder when one fails, to three at most, and is then brought', () => {
+    const fixture = new RequestFixture()
+    fixture.holders = { a: 1, b: 11, c: 21, d: 31 }
+    const lines = told(fixture.arrive(1))
+    for (let tries = 0; tries < 3; tries += 1) {
+      lines.push(...told(fixture.step({ kind: 'holder-failed', request: 1, failure: failed('FORWARD_REFUSED') })))
+    }
+    const to = (node: string) => `1 to ${node} within 30000`
+    expect(lines).toEqual([to('a'), to('b'), to('c'), `1 bring within ${never}`])
+  })
+
+  it.each(['INFERENCE_FAILED', 'BAD_REQUEST', 'NOT_RUNNABLE'] as const)('ends with %s of a holder', (code) => {
+    const fixture = new RequestFixture()
+    fixture.holders = { a: 1, b: 11 }
+    fixture.arrive(1)
+    expect(told(fixture.step({ kind: 'holder-failed', request: 1, failure: failed(code) }))).toEqual([`1 ${code}`])
+  })
+
+  it.each(['MEMORY_FULL', 'DISK_FULL', 'DISK_FAILED', 'OVERLOADED'] as const)(
+    'goes to a holder after all when this node says %s',
+    (code) => {
+      const fixture = new RequestFixture()
+      fixture.holders = { far: 90_000 }
+      fixture.arrive(1)
+      const effects = fixture.step({ kind: 'not-brought', request: 1, failure: failed(code) })
+      expect(told(effects)).toEqual(['1 to far within 30000'])
+      const isOfRoom = code === 'MEMORY_FULL' || code === 'DISK_FULL'
+      const after = told(fixture.step({ kind: 'holder-failed', request: 1, failure: failed('PEER_UNREACHABLE') }))
+      expect(after).toEqual(isOfRoom ? ['1 timer 6 after 10000'] : [`1 ${code}`])
+    },
+  )
+
+  it('ends with what else goes wrong here', () => {
+    const fixture = new RequestFixture()
+    fixture.arrive(1)
+    expect(told(fixture.step({ kind: 'not-brought', request: 1, failure: failed('NO_SOURCE') }))).toEqual([
+      '1 NO_SOURCE',
+    ])
+  })
+
+  it.each([
+    ['TOO_LARGE', { runBytes: 10_000_001 }],
+    ['NOT_RUNNABLE', { cannotRun: failed('NOT_RUNNABLE') }],
+  ])('is %s when nobody can run it', (code, over) => {
+    const fixture = new RequestFixture()
+    expect(told(fixture.arrive(1, over))).toEqual([`1 ${code}`])
+    fixture.holders = { near: 1 }
+    expect(told(fixture.arrive(2, over))).toEqual(['2 to near within 30000'])
+  })
+
+  it('is NO_SOURCE when nobody has it, SHUTTING_DOWN once the door is closed', () => {
+    const fixture = new RequestFixture()
+    fixture.hasOrigin = false
+    expect(told(fixture.arrive(1))).toEqual(['1 NO_SOURCE'])
+    fixture.ready.add('m')
+    expect(told(fixture.arrive(2))).toEqual([`2 bring within ${never}`])
+    fixture.step({ kind: 'door-closed' })
+    expect(told(fixture.arrive(3))).toEqual(['3 SHUTTING_DOWN'])
+  })
+
+  it('that waits for a fetch under way waits for the rest only', () => {
+    const fixture = new RequestFixture()
+    fixture.holders = { far: 200 }
+    expect(fixture.machine.route(asked, asked.context, {}, 0).kind).toBe('forward')
+    fixture.missingBytes = 1
+    expect(fixture.machine.route(asked, asked.context, {}, 0).kind).toBe('fetch')
+  })
+
+  it('counts at the holder that it was sent to, until it is answered', () => {
+    const fixture = new RequestFixture()
+    fixture.executeMs = 0
+    fixture.holders = { near: 10, next: 16 }
+    const places = [1, 2, 3, 4].map((request) => told(fixture.arrive(request))[0]!.split(' ')[2])
+    // Ten milliseconds each while nothing was measured.
+    expect(places).toEqual(['near', 'next', 'near', 'next'])
+    for (const request of [1, 2, 3, 4]) fixture.step({ kind: 'holder-answered', request })
+    expect(told(fixture.arrive(5))).toEqual(['5 to near within 30000'])
+  })
+})
+
+describe('a deadline', () => {
+  it('bounds each attempt by what is left of it', () => {
+    const fixture = new RequestFixture()
+    fixture.holders = { a: 1, b: 11 }
+    expect(told(fixture.arrive(1, within(5_000)))).toEqual(['1 to a within 5000'])
+    fixture.nowMs += 100
+    const effects = fixture.step({ kind: 'holder-failed', request: 1, failure: failed('FORWARD_REFUSED') })
+    expect(told(effects)).toEqual(['1 to b within 4900'])
+    expect(effects[0]).toMatchObject({ context: { tenant: 'public', deadlineMs: 4_900 } })
+    fixture.nowMs += 4_900
+    const late = fixture.step({ kind: 'holder-failed', request: 1, failure: failed('DEADLINE_EXCEEDED') })
+    expect(told(late)).toEqual(['1 DEADLINE_EXCEEDED'])
+  })
+
+  it('ends the wait for a model, which goes on', () => {
+    const fixture = new RequestFixture()
+    expect(told(fixture.arrive(1, within(50)))).toEqual(['1 bring within 50', '1 timer 2 after 50'])
+    fixture.nowMs += 50
+    const [late] = fixture.step({ kind: 'due', request: 1, turn: 2 })
+    const message = 'loading acme/m did not end within 50 ms; it goes on in the background.'
+    expect(late).toMatchObject({ kind: 'fail', failure: { code: 'DEADLINE_EXCEEDED', message } })
+    expect(fixture.step({ kind: 'brought', request: 1, source: 'peer' })).toEqual([])
+  })
+
+  it('leaves the run what the load has left of it', () => {
+    const fixture = new RequestFixture()
+    fixture.arrive(1, within(50))
+    fixture.nowMs += 20
+    expect(told(fixture.step({ kind: 'brought', request: 1, source: 'peer' }))).toEqual(['1 run within 30'])
+    // The timer of the load is of no account any more.
+    expect(fixture.step({ kind: 'due', request: 1, turn: 2 })).toEqual([])
+    fixture.arrive(2, within(50))
+    fixture.nowMs += 50
+    expect(told(fixture.step({ kind: 'brought', request: 2, source: 'peer' }))).toEqual(['2 DEADLINE_EXCEEDED'])
+  })
+})
+
+describe('a request that finds no room anywhere', () => {
+  const waiting = (over = {}) => {
+    const fixture = new RequestFixture()
+    fixture.arrive(1, over)
+    fixture.nowMs += 1_000
+    return { fixture, effects: fixture.step({ kind: 'not-brought', request: 1, failure: failed('MEMORY_FULL') }) }
+  }
+
+  it('waits until there may be some, and begins anew with all ways open', () => {
+    const { fixture, effects } = waiting()
+    expect([told(effects), fixture.machine.waitingCount]).toEqual([['1 timer 4 after 9000'], 1])
+    fixture.holders = { near: 1 }
+    expect(told(fixture.step({ kind: 'room-freed' }))).toEqual(['1 to near within 30000'])
+    expect(fixture.machine.waitingCount).toBe(0)
+  })
+
+  it('waits no longer than it may, and then says why', () => {
+    const { fixture, effects } = waiting(within(5_000))
+    expect(told(effects)).toEqual(['1 timer 4 after 4000'])
+    expect(told(fixture.step({ kind: 'due', request: 1, turn: 4 }))).toEqual(['1 MEMORY_FULL'])
+  })
+
+  it('is woken with the others, the oldest first', () => {
+    const { fixture } = waiting()
+    fixture.arrive(2)
+    fixture.step({ kind: 'not-brought', request: 2, failure: failed('DISK_FULL') })
+    expect(told(fixture.step({ kind: 'room-freed' }))).toEqual([`1 bring within ${never}`, `2 bring within ${never}`])
+  })
+
+  it('does not wait when the node is about to end', () => {
+    const fixture = new RequestFixture()
+    fixture.arrive(1)
+    fixture.step({ kind: 'door-closed' })
+    const effects = fixture.step({ kind: 'not-brought', request: 1, failure: failed('MEMORY_FULL') })
+    expect(told(effects)).toEqual(['1 MEMORY_FULL'])
+  })
+})
+
+describe('a request whose caller is gone', () => {
+  const gone = { kind: 'caller-gone', request: 1, failure: failed('DEADLINE_EXCEEDED') } as const
+
+  it('ends while the model is brought', () => {
+    const fixture = new RequestFixture()
+    fixture.arrive(1)
+    expect(told(fixture.step(gone))).toEqual(['1 DEADLINE_EXCEEDED'])
+  })
+
+  it('ends with why it waited', () => {
+    const fixture = new RequestFixture()
+    fixture.arrive(1)
+    fixture.step({ kind: 'not-brought', request: 1, failure: failed('DISK_FULL') })
+    expect(told(fixture.step(gone))).toEqual(['1 DISK_FULL'])
+  })
+
+  it('is not sent to another holder', () => {
+    const fixture = new RequestFixture()
+    fixture.holders = { a: 1, b: 11 }
+    fixture.arrive(1)
+    expect(fixture.step(gone)).toEqual([])
+    const effects = fixture.step({ kind: 'holder-failed', request: 1, failure: failed('FORWARD_REFUSED') })
+    expect(told(effects)).toEqual(['1 FORWARD_REFUSED'])
+  })
+})
+
+describe('a request of another node', () => {
+  const sent = { kind: 'sent-here', request: 1, from: 'other', asked } as const
+
+  it('is served from what is here, and is no demand of this node', () => {
+    const fixture = new RequestFixture()
+    fixture.here.add('m')
+    expect(told(fixture.step(sent))).toEqual([`1 bring within ${never}`])
+    expect(told(fixture.step({ kind: 'brought', request: 1, source: 'memory' }))).toEqual([`1 run within ${never}`])
+    const [answer] = fixture.step({ kind: 'ran', request: 1 })
+    expect(answer).toMatchObject({ servedFrom: 'memory', decision: null })
+    expect(fixture.noted).toEqual(['m of a node'])
+  })
+
+  it('goes back when the model is not here, the node drains, or there is no room', () => {
+    const fixture = new RequestFixture()
+    expect(told(fixture.step(sent))).toEqual(['1 FORWARD_REFUSED'])
+    fixture.here.add('m')
+    fixture.isDraining = true
+    expect(told(fixture.step(sent))).toEqual(['1 FORWARD_REFUSED'])
+    fixture.isDraining = false
+    fixture.holders = { another: 1 }
+    fixture.step(sent)
+    const effects = fixture.step({ kind: 'not-brought', request: 1, failure: failed('MEMORY_FULL') })
+    expect(told(effects)).toEqual(['1 MEMORY_FULL'])
+    expect(fixture.noted).toEqual(['m of a node'])
+  })
+})
+
+describe('the short way', () => {
+  it('runs what is ready at once, and leaves no trace', () => {
+    const fixture = new RequestFixture({ explains: false })
+    fixture.ready.add('m')
+    expect(told(fixture.arrive(1))).toEqual([`1 run within ${never} unwatched`])
+    expect([fixture.machine.openCount, fixture.noted]).toEqual([0, ['m of a user']])
+  })
+
+  it.each([
+    ['others wait', (fixture: RequestFixture) => (fixture.queueMs = 1)],
+    ['the node drains', (fixture: RequestFixture) => (fixture.isDraining = true)],
+    ['the door is closed', (fixture: RequestFixture) => fixture.step({ kind: 'door-closed' })],
+    ['the deadline is too near', (fixture: RequestFixture) => (fixture.executeMs = 51)],
+    ['the model is not ready', (fixture: RequestFixture) => fixture.ready.delete('m')],
+  ])('is not taken when %s', (_, arrange) => {
+    const fixture = new RequestFixture({ explains: false })
+    fixture.ready.add('m')
+    arrange(fixture)
+    expect(told(fixture.arrive(1, within(50))).join()).not.toContain('unwatched')
+  })
+
+  it('is what the route would have been, wherever else the model lies', () => {
+    const fixture = new RequestFixture()
+    fixture.ready.add('m')
+    for (const rttMs of [0, 0.1, 1, 10]) {
+      for (const executeMs of [0, 0.5, 5, 500]) {
+        Object.assign(fixture, { executeMs, holders: { a: rttMs, b: rttMs / 2 } })
+        expect(fixture.machine.route(asked, asked.context, {}, 0)).toMatchObject({ kind: 'local' })
+      }
+    }
+  })
+})

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { importsOf, root, sourceFiles } from '../support/source-files.ts'
+import { importsOf, readSource, root, sourceFiles, valueImportsOf } from '../support/source-files.ts'
 
 interface Rule {
   readonly room: string
@@ -83,6 +83,17 @@ describe('the daemon', () => {
   })
 })
 
+describe('unit tests', () => {
+  // The project `unit` has to pass where nothing was compiled; what needs the addon is in the project `native`.
+  const [, folders] = /'unit', \['test\/\{([a-z,]+)\}/.exec(readSource('vitest.config.ts'))!
+  const tests = sourceFiles(folders!.split(',').map((folder) => `test/${folder}`))
+
+  it('need no native part', () => {
+    const reaching = tests.filter((file) => file.endsWith('.test.ts')).map((file) => pathTo('native/index.ts', file))
+    expect(reaching.filter((path) => path !== null)).toEqual([])
+  })
+})
+
 /** Strongly connected sets of more than one file (Tarjan, "Depth-first search and linear graph algorithms", 1972). */
 function circles(nodes: readonly string[], next: (node: string) => string[]): string[][] {
   const found: string[][] = []
@@ -103,4 +114,20 @@ function circles(nodes: readonly string[], next: (node: string) => string[]): st
   }
   for (const node of nodes) if (!index.has(node)) visit(node)
   return found
+}
+
+/** The imports that lead from a file to another, one after another; null when none do. */
+function pathTo(end: string, start: string): string | null {
+  const cameFrom = new Map<string, string | null>([[start, null]])
+  for (const file of cameFrom.keys()) {
+    for (const target of file.endsWith('.ts') ? valueImportsOf(file) : []) {
+      if (cameFrom.has(target)) continue
+      cameFrom.set(target, file)
+      if (target !== end) continue
+      const path = [target]
+      for (let at: string | null = file; at !== null; at = cameFrom.get(at)!) path.unshift(at)
+      return path.join(' > ')
+    }
+  }
+  return null
 }

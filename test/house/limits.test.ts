@@ -49,7 +49,7 @@ const limits: readonly Limit[] = [
     what: 'one model in memory',
     key: 'memory.limitBytes',
     declared: [native, 'memoryLimitBytes'],
-    test: ['test/node/models/model-cache.test.ts', 'takes a model of exactly the memory limit'],
+    test: ['test/native/node/models/model-cache.test.ts', 'takes a model of exactly the memory limit'],
   },
   {
     what: 'the disk tier',
@@ -175,7 +175,7 @@ const limits: readonly Limit[] = [
     what: 'models taken from nodes that stop',
     key: null,
     declared: ['node/life/handover.ts', 'takesMax'],
-    test: ['test/node/life/handover.test.ts', 'takes so many at one time'],
+    test: ['test/native/node/life/handover.test.ts', 'takes so many at one time'],
   },
 ]
 

@@ -18,11 +18,34 @@ export function readSource(path: string): string {
 
 /** What a file imports: paths relative to the root for its own, package or `node:` names for others. */
 export function importsOf(path: string): string[] {
-  const text = readSource(path)
-  const specifiers = [
-    ...text.matchAll(/^\s*(?:import|export)\s[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm),
-  ]
-  return specifiers
-    .map((match) => match[1] ?? match[2] ?? match[3]!)
-    .map((name) => (name.startsWith('.') ? relative(root, resolve(root, path, '..', name)) : name))
+  return statementsOf(path).map(({ target }) => target)
+}
+
+/** What importing the file runs: its imports without those of types alone, and without those that wait for a call. */
+export function valueImportsOf(path: string): string[] {
+  return statementsOf(path)
+    .filter(({ names }) => names !== null && !isTypesAlone(names))
+    .map(({ target }) => target)
+}
+
+/** `names` is what stands between `import` and `from`: empty for the effect alone, null where `import()` is called. */
+function statementsOf(path: string): { names: string | null; target: string }[] {
+  const statement = /^\s*(?:import|export)\s([^'"]*?)from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm
+  return [...readSource(path).matchAll(statement)].map(([, names, from, effect, called]) => {
+    const name = from ?? effect ?? called!
+    return {
+      names: called === undefined ? (names ?? '') : null,
+      target: name.startsWith('.') ? relative(root, resolve(root, path, '..', name)) : name,
+    }
+  })
+}
+
+function isTypesAlone(names: string): boolean {
+  const text = names.trim()
+  const list = /^\{(.*)\}$/s
+    .exec(text)?.[1]
+    ?.split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+  return text.startsWith('type ') || (list?.every((name) => name.startsWith('type ')) ?? false)
 }

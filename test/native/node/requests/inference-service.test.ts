@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { HoldfastError } from '../../../common/errors.ts'
-import { LoadProfile } from '../../../core/requests/load-profile.ts'
-import type { RequestMachineOptions } from '../../../core/requests/types.ts'
-import type { ResolvedModel } from '../../../node/models/model-directory.ts'
-import type { TensorValue } from '../../../node/ports/index.ts'
-import { decodeInferRequest, encodeInferAnswer, encodeInferRequest } from '../../../node/requests/infer-codec.ts'
+import { HoldfastError } from '../../../../common/errors.ts'
+import { LoadProfile } from '../../../../core/requests/load-profile.ts'
+import type { RequestMachineOptions } from '../../../../core/requests/types.ts'
+import type { ResolvedModel } from '../../../../node/models/model-directory.ts'
+import type { TensorValue } from '../../../../node/ports/index.ts'
+import { decodeInferRequest, encodeInferAnswer, encodeInferRequest } from '../../../../node/requests/infer-codec.ts'
 import {
   type InferenceAnswer,
   type InferenceRequest,
   InferenceService,
-} from '../../../node/requests/inference-service.ts'
-import { queueMs } from '../../../node/requests/queue-estimate.ts'
-import { silentLog } from '../../../node/system/log.ts'
-import { bytesOf, modelOf, type TestModel } from '../../support/models.ts'
+} from '../../../../node/requests/inference-service.ts'
+import { queueMs } from '../../../../node/requests/queue-estimate.ts'
+import { silentLog } from '../../../../node/system/log.ts'
+import { bytesOf, modelOf, type TestModel } from '../../../support/models.ts'
 import { anyone, CacheFixture } from '../models/fixture.ts'
 
 const model = modelOf({ 'model.onnx': bytesOf(200_000, 'm') })

@@ -1,9 +1,9 @@
 /** Whatever is asked in whatever order: a model with a hold, a lease or queued work stays in memory, and the limit holds. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { connectStore } from '../../../native/index.ts'
-import type { OpenModel } from '../../../native/types.ts'
-import { bytesOf, modelOf } from '../../support/models.ts'
+import { connectStore } from '../../../../native/index.ts'
+import type { OpenModel } from '../../../../native/types.ts'
+import { bytesOf, modelOf } from '../../../support/models.ts'
 import { anyone, CacheFixture } from './fixture.ts'
 
 const part = 1 << 18

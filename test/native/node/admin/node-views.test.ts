@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { NodeViews } from '../../../node/admin/node-views.ts'
-import type { ModelDirectory } from '../../../node/models/model-directory.ts'
-import { stateBody } from '../../core/fixture.ts'
-import { bytesOf, modelOf } from '../../support/models.ts'
+import { NodeViews } from '../../../../node/admin/node-views.ts'
+import type { ModelDirectory } from '../../../../node/models/model-directory.ts'
+import { stateBody } from '../../../core/fixture.ts'
+import { bytesOf, modelOf } from '../../../support/models.ts'
 import { CacheFixture } from '../models/fixture.ts'
 
 describe('NodeViews', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { HoldfastError } from '../../../common/errors.ts'
-import { bytesOf, chunkBytes, modelOf, sha256, type TestModel } from '../../support/models.ts'
+import { HoldfastError } from '../../../../common/errors.ts'
+import { bytesOf, chunkBytes, modelOf, sha256, type TestModel } from '../../../support/models.ts'
 import { anyone, CacheFixture } from '../models/fixture.ts'
 
 const parts = (count: number, seed: string) => bytesOf(count * chunkBytes, seed)

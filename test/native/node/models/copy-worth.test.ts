@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { LoadProfile } from '../../../core/requests/load-profile.ts'
-import { copyWorth } from '../../../node/models/copy-worth.ts'
-import { bytesOf, modelOf } from '../../support/models.ts'
+import { LoadProfile } from '../../../../core/requests/load-profile.ts'
+import { copyWorth } from '../../../../node/models/copy-worth.ts'
+import { bytesOf, modelOf } from '../../../support/models.ts'
 import { CacheFixture } from './fixture.ts'
 
 const model = modelOf({ 'model.onnx': bytesOf(200_000, 'm') })

@@ -6,12 +6,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { generateModel } from '../../../demo/models/index.ts'
-import { createStore } from '../../../native/index.ts'
-import type { LeaseEvent, Store } from '../../../native/types.ts'
-import type { Runtime } from '../../../node/ports/index.ts'
-import { createOnnxRuntime } from '../../../node/runtime/index.ts'
-import { floatsOf, images } from './fixture.ts'
+import { generateModel } from '../../../../demo/models/index.ts'
+import { createStore } from '../../../../native/index.ts'
+import type { LeaseEvent, Store } from '../../../../native/types.ts'
+import type { Runtime } from '../../../../node/ports/index.ts'
+import { createOnnxRuntime } from '../../../../node/runtime/index.ts'
+import { floatsOf, images } from '../../../node/runtime/fixture.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

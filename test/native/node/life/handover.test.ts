@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { ModelId } from '../../../common/types.ts'
-import { Handover, type HandoverPorts } from '../../../node/life/handover.ts'
-import { encodeCbor } from '../../../node/net/cbor.ts'
-import { silentLog } from '../../../node/system/log.ts'
-import { bytesOf, modelOf, type TestModel } from '../../support/models.ts'
+import type { ModelId } from '../../../../common/types.ts'
+import { Handover, type HandoverPorts } from '../../../../node/life/handover.ts'
+import { encodeCbor } from '../../../../node/net/cbor.ts'
+import { silentLog } from '../../../../node/system/log.ts'
+import { bytesOf, modelOf, type TestModel } from '../../../support/models.ts'
 import { CacheFixture } from '../models/fixture.ts'
 
 const models = ['a', 'b', 'c'].map((name) => modelOf({ 'weights.bin': bytesOf(100_000, name) }))

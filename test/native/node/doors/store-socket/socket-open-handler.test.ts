@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { HoldfastError } from '../../../../common/errors.ts'
-import { connectStore, type StoreClient } from '../../../../native/index.ts'
-import { SocketOpenHandler } from '../../../../node/doors/store-socket/socket-open-handler.ts'
-import type { ModelDirectory, ResolvedModel } from '../../../../node/models/model-directory.ts'
-import { silentLog } from '../../../../node/system/log.ts'
-import { bytesOf, modelOf, type TestModel } from '../../../support/models.ts'
-import { until } from '../../../support/until.ts'
+import { HoldfastError } from '../../../../../common/errors.ts'
+import { connectStore, type StoreClient } from '../../../../../native/index.ts'
+import { SocketOpenHandler } from '../../../../../node/doors/store-socket/socket-open-handler.ts'
+import type { ModelDirectory, ResolvedModel } from '../../../../../node/models/model-directory.ts'
+import { silentLog } from '../../../../../node/system/log.ts'
+import { bytesOf, modelOf, type TestModel } from '../../../../support/models.ts'
+import { until } from '../../../../support/until.ts'
 import { CacheFixture } from '../../models/fixture.ts'
 
 const [one, two] = ['one', 'two'].map((text) => modelOf({ 'w.bin': bytesOf(300_000, text) })) as [TestModel, TestModel]

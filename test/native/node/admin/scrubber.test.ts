@@ -3,11 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { createStore } from '../../../native/index.ts'
-import type { Store } from '../../../native/types.ts'
-import { Scrubber } from '../../../node/admin/scrubber.ts'
-import { silentLog } from '../../../node/system/log.ts'
-import { until } from '../../support/until.ts'
+import { createStore } from '../../../../native/index.ts'
+import type { Store } from '../../../../native/types.ts'
+import { Scrubber } from '../../../../node/admin/scrubber.ts'
+import { silentLog } from '../../../../node/system/log.ts'
+import { until } from '../../../support/until.ts'
 
 let folder: string
 let store: Store

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { derivedKey } from '../../../node/models/derived-forms.ts'
-import { ModelDirectory } from '../../../node/models/model-directory.ts'
-import { restoreModels } from '../../../node/models/restore-models.ts'
-import { silentLog } from '../../../node/system/log.ts'
-import { bytesOf, modelOf } from '../../support/models.ts'
+import { derivedKey } from '../../../../node/models/derived-forms.ts'
+import { ModelDirectory } from '../../../../node/models/model-directory.ts'
+import { restoreModels } from '../../../../node/models/restore-models.ts'
+import { silentLog } from '../../../../node/system/log.ts'
+import { bytesOf, modelOf } from '../../../support/models.ts'
 import { CacheFixture } from './fixture.ts'
 
 const peers = { refs: async () => [], async *manifests() {} }

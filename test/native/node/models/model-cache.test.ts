@@ -1,8 +1,8 @@
 import { rmSync, truncateSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { HoldfastError } from '../../../common/errors.ts'
-import { connectStore } from '../../../native/index.ts'
-import { bytesOf, chunkBytes, modelOf, type TestModel } from '../../support/models.ts'
+import { HoldfastError } from '../../../../common/errors.ts'
+import { connectStore } from '../../../../native/index.ts'
+import { bytesOf, chunkBytes, modelOf, type TestModel } from '../../../support/models.ts'
 import { anyone, CacheFixture, type CacheFixtureOptions } from './fixture.ts'
 
 /** Models are made of so many bytes, or of a multiple. */

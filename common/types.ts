@@ -3,6 +3,7 @@
  *
  * placement/ imports nothing, so that everything else may import this file.
  */
+import type { Tier } from './tiers.ts'
 
 /** sha256 of a model's canonical manifest, 64 lower-case hex digits: the model's identity inside the cluster. */
 export type ModelId = string
@@ -12,12 +13,6 @@ export type NodeId = string
 
 /** Lower-case hex sha256. */
 export type Sha256 = string
-
-/** Where bytes lie on this node, fastest first. */
-export type Tier = 'device' | 'memory' | 'disk'
-
-/** The tiers of this node that keep files: what a client opens, a pin names, a file of a model lies in. */
-export type LocalTier = Exclude<Tier, 'device'>
 
 /** Where bytes can come from: a tier of this node, another node, or the origin. */
 export type Source = Tier | 'peer' | 'origin'

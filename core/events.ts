@@ -5,7 +5,7 @@
  * sim/ (virtual) turn the world into events and carry out the effects. Every event carries `nowMs`, a monotonic time in
  * milliseconds whose zero means nothing.
  */
-import type { ErrorCode, ModelId, NodeId, RequestContext, Sha256, Tier, Zone } from '../common/index.ts'
+import type { ErrorCode, LocalTier, ModelId, NodeId, RequestContext, Sha256, Tier, Zone } from '../common/index.ts'
 
 /** Version of the entries below; a node ignores entries of a later major version and keeps relaying nothing it cannot check. */
 export const protocolVersion = 1
@@ -22,9 +22,7 @@ export interface StateBody {
   readonly httpUrl: string
   /** Expected wait of a request that arrives now, in milliseconds. */
   readonly queueMs: number
-  readonly memoryFreeBytes: number
-  readonly memoryLimitBytes: number
-  readonly diskFreeBytes: number
+  readonly tiers: Readonly<Record<LocalTier, TierRoom>>
   /** A draining node serves what it has and takes nothing new. */
   readonly draining: boolean
   /** Pins of the cluster that this node speaks for, sorted by name (pin-book.ts). Absent when there are none. */
@@ -33,13 +31,19 @@ export interface StateBody {
   readonly reannounceMs?: number
 }
 
+export interface TierRoom {
+  readonly freeBytes: number
+  /** Null in what another node says of a tier whose limit is not said (common/tiers.ts). */
+  readonly limitBytes: number | null
+}
+
 /** A model that the cluster keeps on several nodes. Of two records of one name the later change counts. */
 export interface PinRecord {
   /** As the operator wrote it: namespace/name:tag, which follows the tag, or sha256:<digest>. */
   readonly name: string
   /** Nodes that keep it, spread over zones; 0: not pinned any more. */
   readonly replicaCount: number
-  readonly tier: 'memory' | 'disk'
+  readonly tier: LocalTier
   /** When it was changed, in milliseconds since 1970, by the clock of `by`. */
   readonly changedMs: number
   readonly by: NodeId

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { type ErrorDetails, HoldfastError, isErrorCode } from '../common/index.ts'
+import { type ErrorDetails, HoldfastError, isErrorCode, type LocalTier } from '../common/index.ts'
 import type {
   AccessRule,
   AdoptedBlob,
@@ -45,12 +45,20 @@ export interface RawStore {
   refuseOpen(requestId: number, code: string, message: string): void
   adopt(requestId: number, wanted: readonly string[]): Promise<AdoptedBlob[]>
   setAccess(rules: readonly AccessRule[]): void
-  blobs(): BlobState[]
-  blob(sha256: string): BlobState | null
-  stats(): StoreStats
+  blobs(): RawBlobState[]
+  blob(sha256: string): RawBlobState | null
+  stats(): RawStoreStats
   checkInvariants(): void
   close(): Promise<void>
 }
+
+export interface RawBlobState extends Omit<BlobState, 'isIn'> {
+  readonly inMemory: boolean
+  readonly onDisk: boolean
+}
+
+export type RawStoreStats = Omit<StoreStats, 'tiers'> &
+  Readonly<Record<`${LocalTier}${'UsedBytes' | 'LimitBytes'}`, number>>
 
 /** A lease as the addon hands it out. Files of one `blob` have the same bytes. */
 export interface RawModel {

@@ -1,8 +1,8 @@
 /**
  * The daemon's Store and Fill over the addon: defaults, HoldfastErrors, nothing else.
  */
-import type { Sha256 } from '../common/index.ts'
-import { loadAddon, type RawFill, type RawStore, wrapAsync, wrapSync } from './addon.ts'
+import { byTier, type Sha256 } from '../common/index.ts'
+import { loadAddon, type RawBlobState, type RawFill, type RawStore, wrapAsync, wrapSync } from './addon.ts'
 import type {
   AccessRule,
   AdoptedBlob,
@@ -111,15 +111,19 @@ class NativeStore implements Store {
   }
 
   blobs(): BlobState[] {
-    return this.raw.blobs()
+    return this.raw.blobs().map(blobState)
   }
 
   blob(sha256: Sha256): BlobState | null {
-    return wrapSync(() => this.raw.blob(sha256))
+    const raw = wrapSync(() => this.raw.blob(sha256))
+    return raw === null ? null : blobState(raw)
   }
 
   stats(): StoreStats {
-    return this.raw.stats()
+    const raw = this.raw.stats()
+    const { diskFailures, segments, leases, connections, openHits, openMisses } = raw
+    const tiers = byTier((tier) => ({ usedBytes: raw[`${tier}UsedBytes`], limitBytes: raw[`${tier}LimitBytes`] }))
+    return { tiers, diskFailures, segments, leases, connections, openHits, openMisses }
   }
 
   checkInvariants(): void {
@@ -129,6 +133,10 @@ class NativeStore implements Store {
   close(): Promise<void> {
     return wrapAsync(() => this.raw.close())
   }
+}
+
+function blobState({ sha256, sizeBytes, leases, inMemory, onDisk }: RawBlobState): BlobState {
+  return { sha256, sizeBytes, leases, isIn: { memory: inMemory, disk: onDisk } }
 }
 
 class NativeFill implements Fill {

@@ -4,7 +4,7 @@
  * Types only. native/index.ts loads the addon and wraps it; the addon converts arguments and nothing else, and the core in
  * native/src knows nothing of Node. Failures are HoldfastError with the codes named here.
  */
-import type { Sha256 } from '../common/index.ts'
+import type { LocalTier, Sha256, TierState } from '../common/index.ts'
 
 export interface StoreOptions {
   /** Unix socket that hands out read-only descriptors. Made 0660; a stale one is replaced, a live one is an error. */
@@ -124,17 +124,14 @@ export interface StoreEvents {
 export interface BlobState {
   readonly sha256: Sha256
   readonly sizeBytes: number
-  readonly inMemory: boolean
-  readonly onDisk: boolean
+  /** Whether it lies complete in the tier. */
+  readonly isIn: Readonly<Record<LocalTier, boolean>>
   /** Leases that map this blob's segment now. */
   readonly leases: number
 }
 
 export interface StoreStats {
-  readonly memoryUsedBytes: number
-  readonly memoryLimitBytes: number
-  readonly diskUsedBytes: number
-  readonly diskLimitBytes: number
+  readonly tiers: Readonly<Record<LocalTier, TierState>>
   /** Writes, syncs, renames and removals that the disk refused since the start, also where the work went on without it. */
   readonly diskFailures: number
   readonly segments: number

@@ -74,7 +74,7 @@ async function handle(request: StoreRequest): Promise<string | number> {
   }
   const { sha256, digest, promoted } = models.get(request.name)!
   await promoted
-  while (store.blob(sha256)?.inMemory === true && !store.dropMemory(sha256)) {
+  while (store.blob(sha256)?.isIn.memory === true && !store.dropMemory(sha256)) {
     await new Promise<void>((resolve) => {
       onLeaseClosed = resolve
     })

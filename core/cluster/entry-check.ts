@@ -6,7 +6,7 @@
  * dropped, not refused: a newer node may say more.
  */
 
-import { HoldfastError, type Tier } from '../../common/index.ts'
+import { HoldfastError, isLocalTier, tiers } from '../../common/index.ts'
 import {
   type DemandBody,
   type Entry,
@@ -18,6 +18,8 @@ import {
   type StateBody,
   type SuspicionBody,
 } from '../events.ts'
+
+import { tiersFromFields } from './tier-fields.ts'
 
 export interface EntryLimits {
   /** Characters in a node id, a zone, an address, a URL. The longest multiaddrs with a certificate hash have some 250. */
@@ -45,7 +47,6 @@ export const defaultEntryLimits: EntryLimits = {
   replicasMax: 1_024,
 }
 
-const tiers: readonly Tier[] = ['device', 'memory', 'disk']
 const digestPattern = /^[0-9a-f]{64}$/
 
 type Fields = Readonly<Record<string, unknown>>
@@ -87,9 +88,7 @@ function checkState(body: Fields, check: Checker): StateBody {
     bulkAddress: check.text(body.bulkAddress, 'bulkAddress', 0),
     httpUrl: check.text(body.httpUrl, 'httpUrl', 0),
     queueMs: check.amount(body.queueMs, 'queueMs'),
-    memoryFreeBytes: check.count(body.memoryFreeBytes, 'memoryFreeBytes'),
-    memoryLimitBytes: check.count(body.memoryLimitBytes, 'memoryLimitBytes'),
-    diskFreeBytes: check.count(body.diskFreeBytes, 'diskFreeBytes'),
+    tiers: tiersFromFields((name) => check.count(body[name], name)),
     draining: check.flag(body.draining, 'draining'),
     ...(body.reannounceMs === undefined ? {} : { reannounceMs: check.count(body.reannounceMs, 'reannounceMs') }),
     ...(body.pins === undefined ? {} : { pins: checkPins(body.pins, check) }),
@@ -103,7 +102,7 @@ function checkPins(value: unknown, check: Checker): PinRecord[] {
   const pins = check.list(value, 'pins', check.limits.pinsMax).map((item, at) => {
     const fields = record(item, `pins[${at}]`)
     const { tier } = fields
-    if (tier !== 'memory' && tier !== 'disk') throw malformed(`pins[${at}].tier`, 'is no tier')
+    if (!isLocalTier(tier)) throw malformed(`pins[${at}].tier`, 'is no tier')
     return {
       name: check.text(fields.name, `pins[${at}].name`, 1),
       replicaCount: check.countTo(check.limits.replicasMax, fields.replicaCount, `pins[${at}].replicaCount`),

@@ -3,6 +3,7 @@
  * no envelopes, and what it says of gossip is to be true of the network. test/node/net/entry-size.test.ts compares.
  */
 import type { DigestItem, DigestRange, Entry, ResidencyBody, SealedEntry, StateBody } from '../events.ts'
+import { tiersToFields } from './tier-fields.ts'
 
 /** An envelope, in a batch of one. */
 export function entryBytes(entry: Entry): number {
@@ -91,7 +92,8 @@ function residencyBytes({ models, fetching }: ResidencyBody): number {
 
 /** Of whatever fields there are: a state travels as the map that it is. */
 function stateBytes(body: StateBody): number {
-  return valueBytes(body)
+  const { tiers, ...rest } = body
+  return valueBytes({ ...rest, ...tiersToFields(tiers) })
 }
 
 function valueBytes(value: unknown): number {

@@ -5,7 +5,7 @@
  * same of it but for the moments in which a message is on its way: they share it, as they share pages (ledger-pages.ts). A change leads
  * from one to the next, and that step is remembered; changes in another order come to equal ones, which are found by their hash.
  */
-import type { ModelId } from '../../common/index.ts'
+import { type ModelId, tierTable } from '../../common/index.ts'
 import type { ResidentModel } from '../events.ts'
 import type { Holder, ModelChange } from './body-diff.ts'
 
@@ -122,10 +122,9 @@ export class SharedModelNodes {
 }
 
 const fetchingMark = 0x2545f491
-const tierMarks = { device: 0x1b873593, memory: 0x38495ab5, disk: 0x561ccd1b } as const
 
 function holderHash(nodeHash: number, { tier, sizeBytes }: ResidentModel): number {
-  return mix(nodeHash ^ tierMarks[tier] ^ Math.imul(sizeBytes | 0, 0x9e3779b1))
+  return mix(nodeHash ^ Math.imul(tierTable[tier].wireNumber + 1, 0x1b873593) ^ Math.imul(sizeBytes | 0, 0x9e3779b1))
 }
 
 /** The finalizer of murmur3. */

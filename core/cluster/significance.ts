@@ -2,7 +2,9 @@
  * Is a change of what we say about ourselves worth a message? Every message costs about 3 ms of CPU at each receiver, so load
  * that wobbles is not news; what others need to reach us always is.
  */
-import type { DemandBody, StateBody } from '../events.ts'
+
+import { type LocalTier, localTiers, tierTable } from '../../common/index.ts'
+import type { DemandBody, StateBody, TierRoom } from '../events.ts'
 
 export type Significance = 'none' | 'load' | 'identity'
 
@@ -22,20 +24,23 @@ export function stateSignificance(said: StateBody, now: StateBody, options: Sign
     said.bulkAddress !== now.bulkAddress ||
     said.httpUrl !== now.httpUrl ||
     said.protocolVersion !== now.protocolVersion ||
-    said.memoryLimitBytes !== now.memoryLimitBytes ||
+    localTiers.some((tier) => said.tiers[tier].limitBytes !== now.tiers[tier].limitBytes) ||
     said.addresses.join() !== now.addresses.join()
   ) {
     return 'identity'
   }
   const share = options.changePercent / 100
   const queueStepMs = Math.max(options.queueMs, share * Math.max(said.queueMs, now.queueMs))
-  const memoryStepBytes = share * now.memoryLimitBytes
-  const diskStepBytes = share * Math.max(said.diskFreeBytes, now.diskFreeBytes)
   const changed =
     Math.abs(said.queueMs - now.queueMs) > queueStepMs ||
-    Math.abs(said.memoryFreeBytes - now.memoryFreeBytes) > memoryStepBytes ||
-    Math.abs(said.diskFreeBytes - now.diskFreeBytes) > diskStepBytes
+    localTiers.some((tier) => hasMoved(tier, said.tiers[tier].freeBytes, now.tiers[tier], share))
   return changed ? 'load' : 'none'
+}
+
+/** A share of the limit where others compare nodes by it, else of what is free. */
+function hasMoved(tier: LocalTier, saidBytes: number, { freeBytes, limitBytes }: TierRoom, share: number): boolean {
+  const wholeBytes = tierTable[tier].saysLimit ? (limitBytes ?? 0) : Math.max(saidBytes, freeBytes)
+  return Math.abs(saidBytes - freeBytes) > share * wholeBytes
 }
 
 /** By the sum of all changes: a model that enters or leaves the tail of the list is not news. */

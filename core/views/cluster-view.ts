@@ -2,7 +2,15 @@
  * What a node believes, as the decisions of placement/ want to see it: holders, sources, members, demand. Reads only.
  */
 
-import type { ModelId, NodeId, RequestContext, SourceView, Tier } from '../../common/index.ts'
+import {
+  type ModelId,
+  type NodeId,
+  type RequestContext,
+  type SourceView,
+  slowestTier,
+  type Tier,
+  tierTable,
+} from '../../common/index.ts'
 import type { RateDemand, RouteHolder, RouteModel, RouteSelf, RouteView } from '../../placement/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
@@ -22,7 +30,7 @@ import { ReplicaPlaces } from './replica-places.ts'
 import { defaultZoneDemandOptions, ZoneDemand, type ZoneDemandOptions } from './zone-demand.ts'
 
 export interface ClusterViewOptions {
-  /** Speed of this node's own tiers: maps in place, maps in place, reads from a solid-state disk. */
+  /** Speed of this node's own tiers. */
   readonly tiers: Readonly<Record<Tier, SpeedEstimate>>
   /** Holders that one request weighs. Beyond some dozens no further one is nearer or less loaded, and a popular model has hundreds. */
   readonly routeHoldersMax: number
@@ -32,11 +40,7 @@ export interface ClusterViewOptions {
 }
 
 export const defaultClusterViewOptions: ClusterViewOptions = {
-  tiers: {
-    device: { latencyMs: 0, bandwidthBytesPerS: Number.POSITIVE_INFINITY },
-    memory: { latencyMs: 0, bandwidthBytesPerS: Number.POSITIVE_INFINITY },
-    disk: { latencyMs: 1, bandwidthBytesPerS: 1_000_000_000 },
-  },
+  tiers: tierTable,
   routeHoldersMax: 48,
   elsewhere: defaultElsewhereOptions,
   zoneDemand: defaultZoneDemandOptions,
@@ -124,7 +128,7 @@ export class ClusterView {
       {
         ...common,
         demand,
-        elsewhere: new RemoteCopies({ ...common, book, disk: options.tiers.disk }, options.elsewhere),
+        elsewhere: new RemoteCopies({ ...common, book, disk: options.tiers[slowestTier] }, options.elsewhere),
         zoneDemand: new ZoneDemand(common, options.zoneDemand),
         places: new ReplicaPlaces({ ...common, ownState: () => this.state }),
       },
@@ -193,7 +197,7 @@ export class ClusterView {
   ): SourceView[] {
     const sources: SourceView[] = []
     const own = this.tierByModel.get(model)
-    if (own !== undefined) sources.push({ source: own.tier, ...this.options.tiers[own.tier] })
+    if (own !== undefined) sources.push(this.ownSource(own.tier))
     for (const place of places) {
       const peer = this.peerSource(holders[place]!, true, nowMs)
       if (peer === null) continue
@@ -202,6 +206,11 @@ export class ClusterView {
     }
     if (originAllowed) sources.push({ source: 'origin', ...this.withFlights(originKey, null) })
     return sources
+  }
+
+  private ownSource(tier: Tier): SourceView {
+    const { latencyMs, bandwidthBytesPerS } = this.options.tiers[tier]
+    return { source: tier, latencyMs, bandwidthBytesPerS }
   }
 
   /** What is asked of a source already comes before what would be asked now. */

@@ -1,6 +1,14 @@
 /** What a node has, in the form that placement/ weighs it: each model in its tiers, what may go, and what a model takes here. */
 
-import type { LocalTier, ModelId } from '../../common/index.ts'
+import {
+  byTier,
+  fastestWith,
+  freeBytesOf,
+  type LocalTier,
+  localTiers,
+  type ModelId,
+  type TierState,
+} from '../../common/index.ts'
 import type { TierView } from '../../placement/index.ts'
 import type { LocalCopy, LocalPlacement } from './placement-view-builder.ts'
 
@@ -19,7 +27,7 @@ export interface KnownModel {
 export interface LocalModelFacts {
   readonly isDraining: boolean
   readonly originAllowed: boolean
-  readonly tiers: Readonly<Record<LocalTier, { readonly limitBytes: number; readonly usedBytes: number }>>
+  readonly tiers: Readonly<Record<LocalTier, TierState>>
   /** Models of this node, those in no tier included. */
   readonly copies: readonly LocalCopy[]
   /** Models on their way here. */
@@ -42,14 +50,15 @@ export function localModels(facts: LocalModelFacts): LocalModels {
     isDraining: facts.isDraining,
     originAllowed: facts.originAllowed,
     // A node without a disk tier has nothing to weigh there.
-    rooms: [tierView('memory', facts), ...(hasDisk ? [tierView('disk', facts)] : [])],
-    held: facts.copies.filter(({ memoryBytes, diskBytes }) => memoryBytes + diskBytes > 0),
+    rooms: localTiers.filter((tier) => facts.tiers[tier].limitBytes > 0).map((tier) => tierView(tier, facts)),
+    held: facts.copies.filter(({ bytes }) => fastestWith(bytes) !== null),
     arriving: facts.arriving,
     sizeOf: (model) => facts.known(model)?.sizeBytes ?? null,
     needOf: (model, sizeBytes) => {
       // Of a model that is not known here nothing is known but its size: most run.
       const form = facts.known(model)?.form ?? 'derived'
-      return { memoryBytes: sizeBytes, diskBytes: hasDisk ? diskFactor(form) * sizeBytes : 0 }
+      const diskBytes = hasDisk ? diskFactor(form) * sizeBytes : 0
+      return byTier((tier) => (tier === 'disk' ? diskBytes : sizeBytes))
     },
     initMs: (model, sizeBytes) => facts.initMs(model, sizeBytes),
     diskMs: (sizeBytes) => facts.diskMs(sizeBytes),
@@ -65,6 +74,6 @@ function diskFactor(form: RunForm): number {
 }
 
 function tierView(tier: LocalTier, facts: LocalModelFacts): TierView {
-  const { limitBytes, usedBytes } = facts.tiers[tier]
-  return { tier, limitBytes, freeBytes: Math.max(0, limitBytes - usedBytes), order: facts.evictionOrder(tier) }
+  const state = facts.tiers[tier]
+  return { tier, limitBytes: state.limitBytes, freeBytes: freeBytesOf(state), order: facts.evictionOrder(tier) }
 }

@@ -4,7 +4,7 @@
  * and the pins.
  */
 
-import type { LocalTier, ModelId } from '../../common/index.ts'
+import { byTier, fastestTier, type ModelId, slowestTier, type TierBytes } from '../../common/index.ts'
 import {
   type CandidateModel,
   type CopyView,
@@ -68,7 +68,7 @@ export interface LocalPlacement {
   /** Bytes of the files of a model that is known here; null of another. */
   sizeOf(model: ModelId): number | null
   /** What a model with files of so many bytes takes in each tier. */
-  needOf(model: ModelId, sizeBytes: number): { readonly memoryBytes: number; readonly diskBytes: number }
+  needOf(model: ModelId, sizeBytes: number): TierBytes
   initMs(model: ModelId, sizeBytes: number): number
   /** Reading so many bytes from this node's disk. */
   diskMs(sizeBytes: number): number
@@ -83,8 +83,7 @@ export interface LocalCopy {
   /** Of its files. */
   readonly sizeBytes: number
   /** What it occupies in each tier; 0 where it is not complete. */
-  readonly memoryBytes: number
-  readonly diskBytes: number
+  readonly bytes: TierBytes
   readonly isInUse: boolean
   readonly isPinned: boolean
 }
@@ -126,9 +125,9 @@ export class PlacementViewBuilder {
     memory: PlacementMemory,
     { graceMs, nowMs }: { readonly graceMs: number; readonly nowMs: number },
   ): PlacementView {
-    const inMemory = new Map(local.held.map((copy) => [copy.model, copy]))
+    const held = new Map(local.held.map((copy) => [copy.model, copy]))
     memory.noteHeld(
-      local.held.filter(({ memoryBytes }) => memoryBytes > 0).map(({ model }) => model),
+      local.held.filter(({ bytes }) => bytes[fastestTier] > 0).map(({ model }) => model),
       nowMs,
     )
     if (pins.length > 0) this.ports.places.look(memory, graceMs, nowMs)
@@ -136,23 +135,22 @@ export class PlacementViewBuilder {
       isDraining: local.isDraining,
       rooms: local.rooms,
       held: local.held.map((copy) => this.heldModel(copy, local, memory, nowMs)),
-      candidates: [...this.candidates(local, inMemory, nowMs)].flatMap((model) => {
-        const candidate = this.candidate(model, inMemory.get(model), local, memory, nowMs)
+      candidates: [...this.candidates(local, held, nowMs)].flatMap((model) => {
+        const candidate = this.candidate(model, held.get(model), local, memory, nowMs)
         return candidate === null ? [] : [candidate]
       }),
-      pins: pins.map((pin) => this.pinned(pin, local, inMemory, nowMs)),
+      pins: pins.map((pin) => this.pinned(pin, local, held, nowMs)),
     }
   }
 
   private heldModel(copy: LocalCopy, local: LocalPlacement, memory: PlacementMemory, nowMs: number): HeldModel {
-    const { model, sizeBytes, memoryBytes, diskBytes, isInUse, isPinned } = copy
-    const facts = this.factsOf(model, sizeBytes, diskBytes > 0, local)
-    const view = this.copyView({ ...facts, diskMs: memoryBytes > 0 ? facts.diskMs : null }, nowMs)
+    const { model, sizeBytes, bytes, isInUse, isPinned } = copy
+    const facts = this.factsOf(model, sizeBytes, bytes[slowestTier] > 0, local)
+    const view = this.copyView({ ...facts, diskMs: bytes[fastestTier] > 0 ? facts.diskMs : null }, nowMs)
     return {
       ...this.demandOf(model, facts.soonRatePerS, view, nowMs),
       model,
-      memoryBytes,
-      diskBytes,
+      bytes,
       initMs: facts.initMs,
       diskMs: facts.diskMs,
       mayForward: facts.mayForward,
@@ -171,7 +169,7 @@ export class PlacementViewBuilder {
   ): ReadonlySet<ModelId> {
     const models = new Set<ModelId>()
     const add = (model: ModelId): void => {
-      if ((held.get(model)?.memoryBytes ?? 0) === 0) models.add(model)
+      if ((held.get(model)?.bytes[fastestTier] ?? 0) === 0) models.add(model)
     }
     for (const { model } of this.ports.demand.top(this.options.candidatesMax, nowMs)) add(model)
     for (const model of this.ports.zoneDemand.top(this.options.zoneCandidatesMax, nowMs)) add(model)
@@ -189,7 +187,7 @@ export class PlacementViewBuilder {
   ): CandidateModel | null {
     const sizeBytes = here?.sizeBytes ?? this.sizeOf(model, local)
     if (sizeBytes === null) return null
-    const isOnDisk = here !== undefined && here.diskBytes > 0
+    const isOnDisk = here !== undefined && here.bytes[slowestTier] > 0
     const facts = this.factsOf(model, sizeBytes, isOnDisk, local)
     const view = this.copyView(facts, nowMs)
     const own = this.demandOf(model, facts.soonRatePerS, view, nowMs)
@@ -201,8 +199,7 @@ export class PlacementViewBuilder {
       ...own,
       ratePerS,
       model,
-      memoryBytes: need.memoryBytes,
-      diskBytes: isOnDisk ? 0 : need.diskBytes,
+      bytes: byTier((tier) => (here !== undefined && here.bytes[tier] > 0 ? 0 : need[tier])),
       initMs: facts.initMs,
       diskMs: facts.diskMs,
       mayForward: facts.mayForward,
@@ -227,7 +224,7 @@ export class PlacementViewBuilder {
     const model = local.resolvePin(name)
     const isMine = places.includes(interner.id(selfIndex))
     const here = model === null ? undefined : held.get(model)
-    const isHeld = here !== undefined && isIn(here, tier)
+    const isHeld = here !== undefined && here.bytes[tier] > 0
     let keptCount = isMine && isHeld ? 1 : 0
     for (const index of model === null ? [] : ledger.nodesWith(model).holders) {
       if (index !== selfIndex && places.includes(interner.id(index)) && !isAvoided(index, nowMs)) keptCount += 1
@@ -239,7 +236,7 @@ export class PlacementViewBuilder {
       replicaCount,
       tier,
       model,
-      sizeBytes: need === null ? null : tier === 'memory' ? need.memoryBytes : need.diskBytes,
+      sizeBytes: need?.[tier] ?? null,
       isMine,
       places,
       isHeld,
@@ -283,8 +280,4 @@ export class PlacementViewBuilder {
   private sizeOf(model: ModelId, local: LocalPlacement): number | null {
     return local.sizeOf(model) ?? this.ports.ledger.nodesWith(model).residents[0]?.sizeBytes ?? null
   }
-}
-
-function isIn(copy: LocalCopy, tier: LocalTier): boolean {
-  return tier === 'memory' ? copy.memoryBytes > 0 : copy.diskBytes > 0
 }

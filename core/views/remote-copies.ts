@@ -5,7 +5,7 @@
  * that evicts often would look through all holders of all its models each time.
  */
 
-import { hashText, type ModelId, pairWeight } from '../../common/index.ts'
+import { hashText, type ModelId, pairWeight, slowestTier } from '../../common/index.ts'
 import { type CopiesView, type ElsewhereView, transferMs, transferMsAt } from '../../placement/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
@@ -95,7 +95,7 @@ export class RemoteCopies {
     let isPrimaryHolder = true
     let isZonePrimary = true
     let isMemoryPrimary = true
-    const diskMs = transferMs(sizeBytes, { source: 'disk', ...this.ports.disk }) + initMs
+    const diskMs = transferMs(sizeBytes, { source: slowestTier, ...this.ports.disk }) + initMs
     const facts = this.factsNow(nowMs)
     const { flags, rows } = facts
     const { holders, residents, fetchers } = ledger.nodesWith(model)
@@ -106,7 +106,7 @@ export class RemoteCopies {
       if (flag === 0) continue
       const row = index * rowWidth
       const isInZone = (flag & isNear) !== 0
-      const isOnDisk = residents[at]!.tier === 'disk'
+      const isOnDisk = residents[at]!.tier === slowestTier
       const copies = isInZone ? near : far
       copies.copyCount += 1
       if ((flag & isSource) !== 0) {

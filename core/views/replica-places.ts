@@ -1,6 +1,6 @@
 /** Which nodes keep each pinned model, as this node sees the cluster. Computed again only when the nodes that count have changed. */
 
-import type { NodeId } from '../../common/index.ts'
+import { fastestTier, type NodeId } from '../../common/index.ts'
 import { chooseReplicas, type PlacementMemory, type ReplicaNode } from '../../placement/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
@@ -41,7 +41,7 @@ export class ReplicaPlaces {
       const node = interner.id(index)
       if (state === undefined || state === null || state.draining) continue
       if (memory.absentForMs(node, nowMs) >= graceMs) continue
-      const capacityBytes = Math.max(1, state.memoryLimitBytes)
+      const capacityBytes = Math.max(1, state.tiers[fastestTier].limitBytes ?? 0)
       nodes.push({ node, zone: state.zone, capacityBytes, nodeHash: hashOf(index) })
       marks.push(`${index} ${state.zone} ${capacityBytes}`)
     }

@@ -19,7 +19,7 @@ export function adminCache({ cache, table, isRunnable }: AdminCachePorts): Admin
     },
     occupies: (model, tier) => {
       const row = table.get(model)
-      return row !== null && (tier === 'disk' ? table.diskBytesOf(row) : table.memoryBytesOf(row)) > 0
+      return row !== null && table.bytesIn(row, tier) > 0
     },
     bring: async ({ digest, manifest }, tier, context) => {
       if (tier === 'disk') return cache.ensureHeld(digest, manifest, context)

@@ -3,7 +3,7 @@
  * invalidation over the parts of the node.
  */
 
-import { HoldfastError, type LocalTier, type ModelId, type NodeId } from '../../common/index.ts'
+import { HoldfastError, type LocalTier, localTiers, type ModelId, type NodeId } from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { Manifest, ModelName, ModelReference } from '../../origin/index.ts'
@@ -192,8 +192,8 @@ export class Admin {
         namesOf: (model) => names.get(model) ?? [],
         isPinned: (model) => this.isPinned(model, tier),
         isInUse: (model) => !this.ports.cache.mayEvict(model, tier),
-        usedBytes: () => (tier === 'memory' ? store.stats().memoryUsedBytes : store.stats().diskUsedBytes),
-        limitBytes: () => (tier === 'memory' ? store.stats().memoryLimitBytes : store.stats().diskLimitBytes),
+        usedBytes: () => store.stats().tiers[tier].usedBytes,
+        limitBytes: () => store.stats().tiers[tier].limitBytes,
         nowMs: () => clock.nowMs(),
       },
       neededBytes,
@@ -204,7 +204,7 @@ export class Admin {
   async evict(reference: ModelReference, options: { readonly disk: boolean }): Promise<EvictReport> {
     const model = await this.modelHere(reference)
     const name = textOf(reference)
-    const tiers: LocalTier[] = options.disk ? ['memory', 'disk'] : ['memory']
+    const tiers = options.disk ? localTiers : localTiers.filter((tier) => tier !== 'disk')
     if (tiers.some((tier) => this.isPinned(model, tier))) {
       throw new HoldfastError('MODEL_IN_USE', `${name} is pinned; unpin it first.`, { details: { model } })
     }

@@ -4,7 +4,7 @@
  * model that is missing is fetched, at the start and whenever a look shows it.
  */
 
-import { HoldfastError, type LocalTier, type ModelId } from '../../common/index.ts'
+import { HoldfastError, isFaster, type LocalTier, type ModelId } from '../../common/index.ts'
 import { formatDigest, formatModelName, type ModelReference, parseModelReference } from '../../origin/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
@@ -81,7 +81,7 @@ export class NodePins {
 
   isPinned(model: ModelId, tier: LocalTier): boolean {
     for (const pin of this.pins.values()) {
-      if (pin.model === model && (tier === 'disk' || pin.tier === 'memory')) return true
+      if (pin.model === model && !isFaster(tier, pin.tier)) return true
     }
     return false
   }

@@ -49,7 +49,7 @@ export class Scrubber {
 
   begin(): ScrubView {
     if (this.view?.state === 'running') return this.view
-    const blobs = this.ports.store.blobs().filter(({ onDisk }) => onDisk)
+    const blobs = this.ports.store.blobs().filter(({ isIn }) => isIn.disk)
     const totalBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     this.view = { state: 'running', blobs: blobs.length, totalBytes, doneBytes: 0, bad: [], badInUse: [], error: null }
     void this.run(blobs)
@@ -68,7 +68,7 @@ export class Scrubber {
 
   private async check(sha256: Sha256, sizeBytes: number): Promise<void> {
     // Evicted since the run began: neither good nor bad.
-    const isGood = this.ports.store.blob(sha256)?.onDisk !== true || (await this.ports.store.verifyDisk(sha256))
+    const isGood = this.ports.store.blob(sha256)?.isIn.disk !== true || (await this.ports.store.verifyDisk(sha256))
     this.update({ doneBytes: this.view!.doneBytes + sizeBytes })
     if (isGood) return
     this.update({ bad: [...this.view!.bad, sha256] })
@@ -88,7 +88,7 @@ export class Scrubber {
     const { store } = this.ports
     const hash = createHash('sha256')
     for (let atBytes = 0; atBytes < sizeBytes; atBytes += pieceBytes) {
-      if (store.blob(sha256)?.inMemory !== true) return true
+      if (store.blob(sha256)?.isIn.memory !== true) return true
       const bytes = await store.read(sha256, atBytes, Math.min(pieceBytes, sizeBytes - atBytes))
       if (bytes === null) return true
       hash.update(bytes)

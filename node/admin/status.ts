@@ -1,6 +1,6 @@
 /** A node on one screen: what it is, how full its tiers are, whom it sees, what it holds. */
 
-import type { NodeId, Zone } from '../../common/index.ts'
+import { byTier, type LocalTier, type NodeId, type TierState, type Zone } from '../../common/index.ts'
 import type { ResidentModel } from '../../core/index.ts'
 import type { StoreStats } from '../../native/index.ts'
 import type { PinView } from './node-pins.ts'
@@ -20,7 +20,7 @@ export interface StatusFacts {
   readonly socketPath: string
 }
 
-export interface NodeStatus {
+export interface NodeStatus extends Readonly<Record<LocalTier, TierState>> {
   readonly node: NodeId
   readonly name: string
   readonly version: string
@@ -31,12 +31,10 @@ export interface NodeStatus {
   readonly addresses: readonly string[]
   readonly bulkAddress: string
   readonly socketPath: string
-  readonly memory: { readonly usedBytes: number; readonly limitBytes: number }
-  readonly disk: { readonly usedBytes: number; readonly limitBytes: number }
   readonly leases: number
   readonly connections: number
   readonly peers: { readonly known: number; readonly suspected: number }
-  readonly models: { readonly memory: number; readonly disk: number; readonly loaded: number }
+  readonly models: Readonly<Record<LocalTier | 'loaded', number>>
   readonly pins: { readonly total: number; readonly missing: number }
   readonly bans: number
 }
@@ -55,7 +53,6 @@ export interface StatusInput {
 export function nodeStatus(input: StatusInput): NodeStatus {
   const { facts, store, residency, pins } = input
   const others = input.members.filter(({ isSelf }) => !isSelf)
-  const isFast = ({ tier }: ResidentModel) => tier !== 'disk'
   return {
     node: facts.node,
     name: facts.name,
@@ -67,14 +64,12 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     addresses: facts.addresses(),
     bulkAddress: facts.bulkAddress(),
     socketPath: facts.socketPath,
-    memory: { usedBytes: store.memoryUsedBytes, limitBytes: store.memoryLimitBytes },
-    disk: { usedBytes: store.diskUsedBytes, limitBytes: store.diskLimitBytes },
+    ...store.tiers,
     leases: store.leases,
     connections: store.connections,
     peers: { known: others.length, suspected: others.filter(({ suspected }) => suspected).length },
     models: {
-      memory: residency.filter(isFast).length,
-      disk: residency.filter((model) => !isFast(model)).length,
+      ...byTier((tier) => residency.filter((model) => model.tier === tier).length),
       loaded: input.loadedCount,
     },
     pins: { total: pins.length, missing: pins.filter(({ state }) => state !== 'held').length },

@@ -1,5 +1,6 @@
 /** Tells the protocol core what the node is and how it does: addresses, queue, free memory. The core decides what is news. */
 
+import { byTier, freeBytesOf, type LocalTier, type TierState } from '../../common/index.ts'
 import type { StateBody } from '../../core/index.ts'
 import { type Clock, spokenVersion } from '../system/index.ts'
 import type { CoreDriver } from './core-driver.ts'
@@ -10,9 +11,7 @@ export interface LocalStateSources {
   readonly bulkAddress: () => string
   readonly httpUrl: () => string
   readonly queueMs: () => number
-  readonly memoryFreeBytes: () => number
-  readonly memoryLimitBytes: () => number
-  readonly diskFreeBytes: () => number
+  readonly tiers: () => Readonly<Record<LocalTier, TierState>>
 }
 
 export interface LocalStateOptions {
@@ -56,6 +55,7 @@ export class StateReporter {
 
   private tell(): void {
     const { sources } = this
+    const tiers = sources.tiers()
     const body: StateBody = {
       zone: sources.zone,
       protocolVersion: spokenVersion,
@@ -63,9 +63,7 @@ export class StateReporter {
       bulkAddress: sources.bulkAddress(),
       httpUrl: sources.httpUrl(),
       queueMs: Math.round(sources.queueMs()),
-      memoryFreeBytes: sources.memoryFreeBytes(),
-      memoryLimitBytes: sources.memoryLimitBytes(),
-      diskFreeBytes: sources.diskFreeBytes(),
+      tiers: byTier((tier) => ({ freeBytes: freeBytesOf(tiers[tier]), limitBytes: tiers[tier].limitBytes })),
       draining: this.isDraining,
     }
     this.driver.dispatch({ kind: 'local-state', body })

@@ -6,7 +6,7 @@
  *   take  request: {version: 1, model: 32 bytes}    answer: {version: 1} at once; the fetch goes on afterwards
  */
 
-import { HoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
+import { freeBytesOf, HoldfastError, type ModelId, type NodeId, slowestTier } from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import { manifestSizeBytes } from '../../origin/index.ts'
@@ -97,7 +97,7 @@ export class Handover {
       .flatMap(({ node, isSelf, connected, suspected, distrusted, state }) =>
         isSelf || !connected || suspected || distrusted || state === null || state.draining
           ? []
-          : [{ node, sameZone: state.zone === zone, diskFreeBytes: state.diskFreeBytes }],
+          : [{ node, sameZone: state.zone === zone, freeBytes: state.tiers[slowestTier].freeBytes }],
       )
   }
 
@@ -151,10 +151,10 @@ export class Handover {
     try {
       const { manifest } = await directory.resolveDigest(model)
       const neededBytes = manifestSizeBytes(manifest)
-      const { diskLimitBytes, diskUsedBytes } = store.stats()
-      if (neededBytes > diskLimitBytes - diskUsedBytes) {
+      const freeBytes = freeBytesOf(store.stats().tiers[slowestTier])
+      if (neededBytes > freeBytes) {
         throw new HoldfastError('DISK_FULL', 'there is no free room for the model, and nothing leaves for it.', {
-          details: { neededBytes, freeBytes: Math.max(0, diskLimitBytes - diskUsedBytes) },
+          details: { neededBytes, freeBytes },
         })
       }
       log.info({ from, model, neededBytes }, 'taking over the last copy of a model')

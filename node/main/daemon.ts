@@ -114,7 +114,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
       const file = runnableFileOf(manifest.files)
       return file === null ? null : (table.get(digest)?.derived?.sizeBytes ?? file.sizeBytes)
     },
-    memoryLimitBytes: () => store.stats().memoryLimitBytes,
+    memoryLimitBytes: () => store.stats().tiers.memory.limitBytes,
     diskBytesPerS,
     hasOrigin,
     onServed: ({ servedFrom, elapsedMs }) => {
@@ -226,9 +226,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
       bulkAddress: () => bulk.address(),
       httpUrl: () => http.url,
       queueMs: () => models.expectedQueueMs(),
-      memoryFreeBytes: () => store.stats().memoryLimitBytes - store.stats().memoryUsedBytes,
-      memoryLimitBytes: () => store.stats().memoryLimitBytes,
-      diskFreeBytes: () => Math.max(0, store.stats().diskLimitBytes - store.stats().diskUsedBytes),
+      tiers: () => store.stats().tiers,
     },
     driver,
   )

@@ -5,7 +5,7 @@
  */
 import { link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { HoldfastError, isHoldfastError, type ModelId, type Sha256 } from '../../common/index.ts'
+import { HoldfastError, isHoldfastError, localTiers, type ModelId, type Sha256 } from '../../common/index.ts'
 import type { Store } from '../../native/index.ts'
 import { isSha256, type ManifestFile } from '../../origin/index.ts'
 import type { Runtime, StateStore } from '../ports/index.ts'
@@ -55,7 +55,7 @@ export class DerivedForms {
   isCurrent(row: ModelRow): boolean {
     if (row.derived === null || row.derived.fingerprint !== this.ports.runtime.fingerprint()) return false
     const blob = this.ports.store.blob(row.derived.sha256)
-    return blob !== null && (blob.inMemory || blob.onDisk)
+    return blob !== null && localTiers.some((tier) => blob.isIn[tier])
   }
 
   /**

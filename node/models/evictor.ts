@@ -98,7 +98,7 @@ export class Evictor {
     if (row.derived !== null && !sessions.isInUse(row.derived.sha256)) await leases.untilFree(row.derived.sha256)
     let isFree = true
     for (const { sha256 } of blobsOf(row)) {
-      if (store.blob(sha256)?.inMemory !== true || this.isNeededInMemory(sha256, row.model)) continue
+      if (store.blob(sha256)?.isIn.memory !== true || this.isNeededInMemory(sha256, row.model)) continue
       isFree = store.dropMemory(sha256) && isFree
     }
     if (isFree) memoryItems.remove(row.model, cause)

@@ -10,6 +10,7 @@
  */
 
 import {
+  freeBytesOf,
   isHoldfastError,
   type LocalTier,
   type ModelId,
@@ -106,8 +107,8 @@ export class ModelCache {
       tier: 'memory',
       policy: ports.memoryPolicy,
       refreshCosts: () => this.refreshCosts('memory'),
-      freeBytes: () => store.stats().memoryLimitBytes - store.stats().memoryUsedBytes,
-      limitBytes: () => store.stats().memoryLimitBytes,
+      freeBytes: () => freeBytesOf(store.stats().tiers.memory),
+      limitBytes: () => store.stats().tiers.memory.limitBytes,
       hasHiddenRoom: false,
       mayEvict: (model) => !this.isPinned(model, 'memory') && this.mayEvict(model, 'memory'),
       evict: (model) => this.evictor.fromMemory(model),
@@ -118,8 +119,8 @@ export class ModelCache {
       tier: 'disk',
       policy: ports.diskPolicy,
       refreshCosts: () => this.refreshCosts('disk'),
-      freeBytes: () => store.stats().diskLimitBytes - store.stats().diskUsedBytes,
-      limitBytes: () => store.stats().diskLimitBytes,
+      freeBytes: () => freeBytesOf(store.stats().tiers.disk),
+      limitBytes: () => store.stats().tiers.disk.limitBytes,
       hasHiddenRoom: true,
       mayEvict: (model) => !this.isPinned(model, 'disk') && this.mayEvict(model, 'disk'),
       // A disk not larger than the memory is full of what is in memory, and nothing new could come.
@@ -271,7 +272,7 @@ export class ModelCache {
     const rows = [...this.ports.table.all()].filter((row) => blobsOf(row).some(({ sha256 }) => sha256 === blob))
     // One after the other: what they share goes with the last.
     for (const { model } of rows) if (this.mayEvict(model, 'memory')) await this.release(model)
-    return this.ports.store.blob(blob)?.inMemory !== true
+    return this.ports.store.blob(blob)?.isIn.memory !== true
   }
 
   /** Waits for work that is under way. */
@@ -348,8 +349,8 @@ export class ModelCache {
   private noteTiers(row: ModelRow): void {
     const { table } = this.ports
     const { model } = row
-    this.memoryItems.note({ model, sizeBytes: table.memoryBytesOf(row), ...this.ports.worth(model, 'memory') })
-    this.diskItems.note({ model, sizeBytes: table.diskBytesOf(row), ...this.ports.worth(model, 'disk') })
+    this.memoryItems.note({ model, sizeBytes: table.bytesIn(row, 'memory'), ...this.ports.worth(model, 'memory') })
+    this.diskItems.note({ model, sizeBytes: table.bytesIn(row, 'disk'), ...this.ports.worth(model, 'disk') })
   }
 
   private announce(): void {

@@ -5,8 +5,10 @@
 
 import {
   HoldfastError,
+  isFaster,
   isHoldfastError,
   type LocalTier,
+  localTiers,
   type RequestContext,
   type Sha256,
   type Source,
@@ -78,7 +80,7 @@ export class ModelFiles {
   async adopt(row: ModelRow, take: (blobs: readonly Sha256[]) => Promise<AdoptedBlob[]>): Promise<AdoptedBlob[]> {
     const { store, memory } = this.ports
     const files = distinctBlobs(row.manifest.files)
-    const absent = files.filter(({ sha256 }) => store.blob(sha256)?.inMemory !== true)
+    const absent = files.filter(({ sha256 }) => store.blob(sha256)?.isIn.memory !== true)
     const { done } = await memory.withRoom(occupiedBytes(absent), () => ({
       done: take(files.map(({ sha256 }) => sha256)),
     }))
@@ -91,7 +93,7 @@ export class ModelFiles {
     onBegun: () => void = () => {},
   ): Promise<void> {
     const { store, memory } = this.ports
-    const absent = () => distinctBlobs(blobs).filter(({ sha256 }) => store.blob(sha256)?.inMemory !== true)
+    const absent = () => distinctBlobs(blobs).filter(({ sha256 }) => store.blob(sha256)?.isIn.memory !== true)
     if (absent().length === 0) return
     // The store takes the room when a promotion begins.
     const { done } = await memory.withRoom(occupiedBytes(absent()), () => ({
@@ -109,7 +111,8 @@ export class ModelFiles {
   private missing(row: ModelRow, tier: LocalTier): ManifestFile[] {
     return distinctBlobs(row.manifest.files).filter(({ sha256 }) => {
       const blob = this.ports.store.blob(sha256)
-      return tier === 'disk' ? blob?.onDisk !== true : blob?.inMemory !== true && blob?.onDisk !== true
+      // From a slower tier it is read, not fetched.
+      return !localTiers.some((one) => !isFaster(one, tier) && blob?.isIn[one] === true)
     })
   }
 
@@ -176,18 +179,18 @@ export class ModelFiles {
   /** Only now, when memory has room: what went from memory may go from the disk too. */
   private async tryMakeDiskRoom(row: ModelRow, neededBytes: number): Promise<void> {
     if (await this.ports.disk.tryMakeRoom(neededBytes)) return
-    if (this.ports.store.stats().diskLimitBytes === 0) return
+    if (this.ports.store.stats().tiers.disk.limitBytes === 0) return
     this.ports.log.warn({ model: row.model }, 'the disk tier has no room; the model is kept in memory only')
   }
 
   private checkDisk(neededBytes: number): void {
-    const { diskLimitBytes } = this.ports.store.stats()
-    if (neededBytes <= diskLimitBytes) return
+    const { limitBytes } = this.ports.store.stats().tiers.disk
+    if (neededBytes <= limitBytes) return
     throw new HoldfastError(
       'TOO_LARGE',
       `running a model needs its ${neededBytes} bytes on disk; raise disk.limitBytes.`,
       {
-        details: { tier: 'disk', neededBytes, limitBytes: diskLimitBytes },
+        details: { tier: 'disk', neededBytes, limitBytes },
       },
     )
   }

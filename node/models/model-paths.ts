@@ -1,12 +1,12 @@
 /** Where programs of this machine that take a path find the files of a model: in exported memory, else in the disk tier. */
 import { join } from 'node:path'
-import { HoldfastError, type ModelId } from '../../common/index.ts'
+import { HoldfastError, type LocalTier, type ModelId } from '../../common/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { Manifest } from '../../origin/index.ts'
 
 export interface ModelPaths {
   readonly model: ModelId
-  readonly tier: 'memory' | 'disk'
+  readonly tier: LocalTier
   /** With the files by their names in the model. Null in the disk tier, where files have the names of their digests. */
   readonly folder: string | null
   readonly files: readonly { readonly path: string; readonly location: string }[]

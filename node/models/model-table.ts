@@ -3,7 +3,7 @@
  * the store's; whether they are here is always asked of the store, never remembered.
  */
 
-import type { ModelId, Sha256, Tier } from '../../common/index.ts'
+import { type LocalTier, localTiers, type ModelId, type Sha256 } from '../../common/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { Manifest } from '../../origin/index.ts'
 
@@ -103,7 +103,7 @@ export class ModelTable {
   }
 
   /** The fastest tier in which the model can be used at once: its files, or the form that the runtime runs. */
-  tierOf(model: ModelId): Tier | null {
+  tierOf(model: ModelId): LocalTier | null {
     const row = this.rows.get(model)
     if (row === undefined) return null
     if (this.filesInMemory(row) || this.derivedInMemory(row)) return 'memory'
@@ -111,11 +111,11 @@ export class ModelTable {
   }
 
   filesInMemory(row: ModelRow): boolean {
-    return row.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.inMemory === true)
+    return row.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.isIn.memory === true)
   }
 
   filesOnDisk(row: ModelRow): boolean {
-    return row.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.onDisk === true)
+    return row.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.isIn.disk === true)
   }
 
   filesHeld(row: ModelRow): boolean {
@@ -123,26 +123,19 @@ export class ModelTable {
   }
 
   derivedInMemory(row: ModelRow): boolean {
-    return row.derived !== null && this.store.blob(row.derived.sha256)?.inMemory === true
+    return row.derived !== null && this.store.blob(row.derived.sha256)?.isIn.memory === true
   }
 
-  /** Bytes that the model occupies in memory, shared blobs counted in full. */
-  memoryBytesOf(row: ModelRow): number {
-    return this.sumOver(row, (blob) => this.store.blob(blob)?.inMemory === true)
-  }
-
-  /** As memoryBytesOf, on disk. */
-  diskBytesOf(row: ModelRow): number {
-    return this.sumOver(row, (blob) => this.store.blob(blob)?.onDisk === true)
-  }
-
-  private sumOver(row: ModelRow, counts: (blob: Sha256) => boolean): number {
-    return blobsOf(row).reduce((sum, { sha256, sizeBytes }) => (counts(sha256) ? sum + pageRounded(sizeBytes) : sum), 0)
+  /** Bytes that the model occupies in the tier, shared blobs counted in full. */
+  bytesIn(row: ModelRow, tier: LocalTier): number {
+    return blobsOf(row)
+      .filter(({ sha256 }) => this.store.blob(sha256)?.isIn[tier] === true)
+      .reduce((sum, { sizeBytes }) => sum + pageRounded(sizeBytes), 0)
   }
 
   private isHeld(blob: Sha256): boolean {
     const state = this.store.blob(blob)
-    return state !== null && (state.inMemory || state.onDisk)
+    return state !== null && localTiers.some((tier) => state.isIn[tier])
   }
 }
 

@@ -3,13 +3,13 @@
  * before anybody else can take it. Reservations of one tier are made one at a time.
  */
 
-import { HoldfastError, isHoldfastError, type ModelId } from '../../common/index.ts'
+import { HoldfastError, isHoldfastError, type LocalTier, type ModelId } from '../../common/index.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import { Mutex } from './mutex.ts'
 
 export interface TierAllocatorPorts {
-  readonly tier: 'memory' | 'disk'
+  readonly tier: LocalTier
   /** Told of removals by whoever evicts. */
   readonly policy: Pick<EvictionPolicy, 'planEviction'>
   /** Tells the policy what copies are worth now. */

@@ -3,19 +3,26 @@
  * 38 KB instead of 110 KB of JSON. Keys that this version does not know are ignored, so that a later one can add some.
  */
 
-import type { ModelId, Tier } from '../../common/index.ts'
-import type { DemandBody, Entry, EntryKind, ResidencyBody, SuspicionBody } from '../../core/index.ts'
+import { type ModelId, tiers, tierTable } from '../../common/index.ts'
+import {
+  type DemandBody,
+  type Entry,
+  type EntryKind,
+  type ResidencyBody,
+  type SuspicionBody,
+  tiersToFields,
+} from '../../core/index.ts'
 import { isBytes, isCount, isPlainMap, malformed, type PlainMap } from './cbor.ts'
 import { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode } from './node-id.ts'
 
-/** Position is the number on the wire: append only. */
-const tiers: readonly Tier[] = ['device', 'memory', 'disk']
 const digestBytes = 32
 
 export function encodeBody(entry: Entry): PlainMap {
   switch (entry.kind) {
-    case 'state':
-      return { ...entry.body, addresses: [...entry.body.addresses] }
+    case 'state': {
+      const { tiers: rooms, ...body } = entry.body
+      return { ...body, ...tiersToFields(rooms), addresses: [...body.addresses] }
+    }
     case 'residency':
       return encodeResidency(entry.body)
     case 'demand':
@@ -50,7 +57,7 @@ export function decodeBody(kind: EntryKind, value: unknown): unknown {
 function encodeResidency(body: ResidencyBody): PlainMap {
   return {
     models: packDigests(body.models.map((resident) => resident.model)),
-    tiers: Uint8Array.from(body.models, (resident) => tiers.indexOf(resident.tier)),
+    tiers: Uint8Array.from(body.models, (resident) => tierTable[resident.tier].wireNumber),
     sizes: body.models.map((resident) => resident.sizeBytes),
     ...(body.fetching === undefined ? {} : { fetching: packDigests(body.fetching) }),
   }
@@ -62,7 +69,7 @@ function decodeResidency(value: PlainMap): ResidencyBody {
   const sizes = numbers(value.sizes, models.length)
   if (!isBytes(tierBytes, models.length)) throw malformed('entry', 'tiers and models differ in number')
   const residents = models.flatMap((model, index) => {
-    const tier = tiers[tierBytes[index] ?? tiers.length]
+    const tier = tiers.find((one) => tierTable[one].wireNumber === tierBytes[index])
     // A tier of a later version: we could not judge what it is worth.
     return tier === undefined ? [] : [{ model, tier, sizeBytes: sizes[index] as number }]
   })

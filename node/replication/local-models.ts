@@ -1,6 +1,6 @@
 /** What this node has, from its store, its cache and its policies: the facts from which core/ builds what placement/ weighs. */
 
-import type { LocalTier, ModelId } from '../../common/index.ts'
+import { byTier, type LocalTier, type ModelId } from '../../common/index.ts'
 import { type LocalCopy, type LocalModels, localModels as modelsOf, type NodeCore } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
@@ -32,10 +32,7 @@ export function localModels(ports: LocalModelsPorts): LocalModels {
   return modelsOf({
     isDraining: ports.isDraining(),
     originAllowed: ports.hasOrigin,
-    tiers: {
-      memory: { limitBytes: stats.memoryLimitBytes, usedBytes: stats.memoryUsedBytes },
-      disk: { limitBytes: stats.diskLimitBytes, usedBytes: stats.diskUsedBytes },
-    },
+    tiers: stats.tiers,
     copies: [...table.all()].map((row) => copyOf(row, ports)),
     arriving: core.fetchingModels(),
     evictionOrder: (tier) => evictionOrder(tier, ports),
@@ -53,12 +50,14 @@ export function localModels(ports: LocalModelsPorts): LocalModels {
 
 function copyOf(row: ModelRow, { table, cache, isPinnedHere }: LocalModelsPorts): LocalCopy {
   const { model } = row
-  const isInMemory = cache.isRunnable(model) || table.tierOf(model) === 'memory'
+  const isComplete = (tier: LocalTier): boolean => {
+    if (tier === 'disk') return table.filesOnDisk(row)
+    return cache.isRunnable(model) || table.tierOf(model) === tier
+  }
   return {
     model,
     sizeBytes: manifestSizeBytes(row.manifest),
-    memoryBytes: isInMemory ? table.memoryBytesOf(row) : 0,
-    diskBytes: table.filesOnDisk(row) ? table.diskBytesOf(row) : 0,
+    bytes: byTier((tier) => (isComplete(tier) ? table.bytesIn(row, tier) : 0)),
     isInUse: !cache.mayEvict(model, 'memory'),
     isPinned: isPinnedHere(model),
   }

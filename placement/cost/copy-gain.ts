@@ -11,7 +11,7 @@
  * the next request comes, not how many follow. Requests are taken to come independently, so that P = 1 - exp(-rate x horizon).
  */
 
-import type { LocalTier } from '../../common/index.ts'
+import { type LocalTier, slowestTier } from '../../common/index.ts'
 import type { PlacementOptions } from '../replication/placement-options.ts'
 import type { CandidateModel, DemandView, HeldModel } from '../replication/placement-view.ts'
 import { othersLossMsPerS, type Ways, waysWithout } from './marginal-cost.ts'
@@ -81,7 +81,7 @@ export function gainOf(candidate: CandidateModel, rates: Rates, options: Placeme
 
 /** What is lost over the horizon, here and elsewhere, when a held model leaves a tier. */
 export function lossOf(held: HeldModel, tier: LocalTier, horizonS: number): number {
-  const copy = { ...held, diskMs: tier === 'memory' ? held.diskMs : null }
+  const copy = { ...held, diskMs: tier === slowestTier ? null : held.diskMs }
   const ownMs = contestedMs(rateHereOf(held), horizonS, waysWithout(copy))
   return ownMs + othersLossMsPerS(copy, held) * horizonS
 }

@@ -6,7 +6,7 @@
  *
  * Init is a term of its own because it hardly follows size: over 26 profiled models load time correlates with size at only 0.2.
  */
-import type { Source, SourceView } from '../../common/index.ts'
+import { type Source, type SourceView, tiers } from '../../common/index.ts'
 
 export interface MissView {
   readonly sizeBytes: number
@@ -19,7 +19,7 @@ export interface CheapestSource {
 }
 
 /** At equal cost the source that burdens others least: this node's own tiers, then a peer, then the origin. */
-const sourceRanks = { device: 0, memory: 1, disk: 2, peer: 3, origin: 4 } as const satisfies Record<Source, number>
+const sourceOrder: readonly Source[] = [...tiers, 'peer', 'origin']
 
 /** Infinity when the source has no bandwidth. */
 export function transferMs(sizeBytes: number, source: SourceView): number {
@@ -49,7 +49,7 @@ export function missCostMs(model: MissView, sources: readonly SourceView[]): num
 
 function compareSources(left: CheapestSource, right: CheapestSource): number {
   if (left.transferMs !== right.transferMs) return left.transferMs - right.transferMs
-  const byRank = sourceRanks[left.source.source] - sourceRanks[right.source.source]
+  const byRank = sourceOrder.indexOf(left.source.source) - sourceOrder.indexOf(right.source.source)
   if (byRank !== 0) return byRank
   return compareIds(left.source.node ?? '', right.source.node ?? '')
 }

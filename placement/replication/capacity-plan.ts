@@ -3,15 +3,10 @@
  * Nothing goes above a limit, and nothing is given up twice.
  */
 
-import type { LocalTier, ModelId } from '../../common/index.ts'
+import { byTier, type LocalTier, localTiers, type ModelId, type TierBytes } from '../../common/index.ts'
 import { lossOf } from '../cost/copy-gain.ts'
 import type { PlacementOptions } from './placement-options.ts'
 import type { HeldModel, PlacementView, TierView } from './placement-view.ts'
-
-export interface RoomNeed {
-  readonly memoryBytes: number
-  readonly diskBytes: number
-}
 
 export interface RoomTaken {
   readonly displaces: readonly ModelId[]
@@ -29,7 +24,7 @@ export class CapacityPlan {
   private readonly rooms = new Map<LocalTier, TierView>()
   private readonly freeBytes = new Map<LocalTier, number>()
   private readonly held = new Map<ModelId, HeldModel>()
-  private readonly gone: Readonly<Record<LocalTier, Set<ModelId>>> = { memory: new Set(), disk: new Set() }
+  private readonly gone = byTier(() => new Set<ModelId>())
   private readonly kept = new Set<ModelId>()
 
   constructor({ rooms, held, pins }: PlacementView, options: PlacementOptions) {
@@ -45,11 +40,11 @@ export class CapacityPlan {
   }
 
   /** How the room could be had; null when it cannot. With `reserve`, free room is what is free beyond the reserve. */
-  look(need: RoomNeed, how: { readonly reserve?: boolean; readonly evenSettling?: boolean } = {}): RoomTaken | null {
+  look(need: TierBytes, how: { readonly reserve?: boolean; readonly evenSettling?: boolean } = {}): RoomTaken | null {
     const changes: RoomTaken['changes'][number][] = []
     let lossMs = 0
     for (const room of this.rooms.values()) {
-      const neededBytes = room.tier === 'memory' ? need.memoryBytes : need.diskBytes
+      const neededBytes = need[room.tier]
       if (neededBytes === 0) continue
       const victims = this.victims(room, neededBytes, how)
       if (victims === null) return null
@@ -63,21 +58,21 @@ export class CapacityPlan {
     for (const { tier, neededBytes, victims } of changes) {
       let freeBytes = this.freeBytes.get(tier)! - neededBytes
       for (const victim of victims) {
-        freeBytes += bytesIn(victim, tier)
+        freeBytes += victim.bytes[tier]
         this.gone[tier].add(victim.model)
       }
       this.freeBytes.set(tier, freeBytes)
     }
   }
 
-  take(need: RoomNeed, how: { readonly evenSettling?: boolean } = {}): RoomTaken | null {
+  take(need: TierBytes, how: { readonly evenSettling?: boolean } = {}): RoomTaken | null {
     const taken = this.look(need, how)
     if (taken !== null) this.commit(taken)
     return taken
   }
 
   isDisplaced(model: ModelId): boolean {
-    return this.gone.memory.has(model) || this.gone.disk.has(model)
+    return localTiers.some((tier) => this.gone[tier].has(model))
   }
 
   /** Lets a model go when the tier is nearly full; false when it is not. */
@@ -86,7 +81,7 @@ export class CapacityPlan {
     if (room === undefined || this.freeBytes.get(tier)! >= this.reserveBytes(room)) return false
     if (!room.order.includes(held.model)) return false
     this.gone[tier].add(held.model)
-    this.freeBytes.set(tier, this.freeBytes.get(tier)! + bytesIn(held, tier))
+    this.freeBytes.set(tier, this.freeBytes.get(tier)! + held.bytes[tier])
     return true
   }
 
@@ -109,14 +104,10 @@ export class CapacityPlan {
       if (held === undefined || this.gone[room.tier].has(model) || this.kept.has(model)) continue
       if (!evenSettling && held.heldForMs < this.options.settleMs) continue
       victims.push(held)
-      freeBytes += bytesIn(held, room.tier)
+      freeBytes += held.bytes[room.tier]
     }
     if (freeBytes >= neededBytes) return victims
     // What displaces something is weighed against it, and need not leave room besides.
     return victims.length > 0 && freeBytes + reserveBytes >= neededBytes ? victims : null
   }
-}
-
-function bytesIn(held: HeldModel, tier: LocalTier): number {
-  return tier === 'memory' ? held.memoryBytes : held.diskBytes
 }

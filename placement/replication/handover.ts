@@ -23,7 +23,8 @@ export interface HandoverModel {
 export interface HandoverTaker {
   readonly node: NodeId
   readonly sameZone: boolean
-  readonly diskFreeBytes: number
+  /** In its slowest tier, where a model comes first. */
+  readonly freeBytes: number
 }
 
 export interface HandoverOptions {
@@ -54,7 +55,7 @@ export function planHandover(
 ): HandoverPlan {
   const steps: HandoverStep[] = []
   const left: HandoverPlan['left'][number][] = []
-  const freeBytes = new Map(takers.map(({ node, diskFreeBytes }) => [node, diskFreeBytes]))
+  const freeBytes = new Map(takers.map((taker) => [taker.node, taker.freeBytes]))
   for (const model of [...models].sort(byWorth)) {
     const reason = reasonToLeave(model, options)
     if (reason !== null) {

@@ -1,6 +1,6 @@
 /** What a node sees when it decides which models to have, and what it decides. Plain data: the node and the simulator build it. */
 
-import type { LocalTier, ModelId, NodeId } from '../../common/index.ts'
+import type { LocalTier, ModelId, NodeId, TierBytes } from '../../common/index.ts'
 import type { CopyRole, ElsewhereView } from '../cost/marginal-cost.ts'
 
 export interface PlacementView {
@@ -10,7 +10,7 @@ export interface PlacementView {
   readonly rooms: readonly TierView[]
   /** Models that are here. */
   readonly held: readonly HeldModel[]
-  /** Models that are not in memory here and that somebody may want. */
+  /** Models that are not in the fastest tier here and that somebody may want. */
   readonly candidates: readonly CandidateModel[]
   /** Models that the cluster keeps on several nodes. */
   readonly pins: readonly PinnedModel[]
@@ -39,8 +39,7 @@ export interface DemandView {
 export interface HeldModel extends DemandView {
   readonly model: ModelId
   /** What it occupies in each tier. */
-  readonly memoryBytes: number
-  readonly diskBytes: number
+  readonly bytes: TierBytes
   readonly initMs: number
   /** Reading it from this node's disk; null when it is not there. */
   readonly diskMs: number | null
@@ -55,9 +54,8 @@ export interface HeldModel extends DemandView {
 
 export interface CandidateModel extends DemandView {
   readonly model: ModelId
-  /** What it will occupy in memory, and on disk: 0 when it is there. */
-  readonly memoryBytes: number
-  readonly diskBytes: number
+  /** What it will take in each tier: 0 where it is already. */
+  readonly bytes: TierBytes
   readonly initMs: number
   /** Reading it from this node's disk; null when it is not there. */
   readonly diskMs: number | null

@@ -15,7 +15,15 @@
  *   prefetch, should not have to wait for an eviction. A last copy, or the keeper's, is never shed.
  */
 
-import type { ModelId } from '../../common/index.ts'
+import {
+  byTier,
+  fastestTier,
+  fastestWith,
+  isFaster,
+  type ModelId,
+  slowestTier,
+  type TierBytes,
+} from '../../common/index.ts'
 import { type CopyGain, gainOf, lossOf, rateHereOf } from '../cost/copy-gain.ts'
 import { compareIds } from '../cost/cost.ts'
 import { roleOf } from '../cost/marginal-cost.ts'
@@ -71,8 +79,9 @@ function decidePin(pin: PinnedModel, view: PlacementView, rooms: CapacityPlan): 
   return { ...about, kind: 'copy', reason: 'replica-missing', displaces: taken.displaces }
 }
 
-function needOf(tier: PinnedModel['tier'], sizeBytes: number) {
-  return { memoryBytes: tier === 'memory' ? sizeBytes : 0, diskBytes: sizeBytes }
+/** It comes to its tier by way of the slower ones, and stays in them. */
+function needOf(tier: PinnedModel['tier'], sizeBytes: number): TierBytes {
+  return byTier((one) => (isFaster(one, tier) ? 0 : sizeBytes))
 }
 
 interface Worth {
@@ -87,11 +96,15 @@ interface Worth {
 function worths(view: PlacementView, options: PlacementOptions): Worth[] {
   const perByte = ({ savingMs, gain, candidate }: Worth) => {
     const netMs = savingMs - gain.extraTransferMs
-    return Number.isFinite(netMs) ? netMs / Math.max(1, candidate.memoryBytes + candidate.diskBytes) : 0
+    return Number.isFinite(netMs) ? netMs / Math.max(1, sumOf(candidate.bytes)) : 0
   }
   return view.candidates
     .map((candidate) => worthOf(candidate, options))
     .sort((a, b) => perByte(b) - perByte(a) || compareIds(a.candidate.model, b.candidate.model))
+}
+
+function sumOf(bytes: TierBytes): number {
+  return Object.values(bytes).reduce((sum, one) => sum + one, 0)
 }
 
 function worthOf(candidate: CandidateModel, options: PlacementOptions): Worth {
@@ -131,7 +144,7 @@ function decideCopy(
 ): PlacementDecision {
   const { model } = candidate
   const leave = (why: PlacementReason, more: Record<string, number> = {}): PlacementDecision => {
-    return { kind: 'leave', model, tier: 'memory', reason: why, displaces: [], parts: { ...parts, ...more } }
+    return { kind: 'leave', model, tier: fastestTier, reason: why, displaces: [], parts: { ...parts, ...more } }
   }
   if (candidate.isArriving) return leave('arriving')
   if (view.isDraining) return leave('draining')
@@ -141,7 +154,7 @@ function decideCopy(
   }
   const isForecast = reason !== 'wanted-here'
   const marginPercent = isForecast ? options.prefetchMarginPercent : options.marginPercent
-  const taken = rooms.look(candidate, { reserve: isForecast })
+  const taken = rooms.look(candidate.bytes, { reserve: isForecast })
   if (taken === null) return leave('no-room')
   const isContested = taken.lossMs > 0
   const contested = {
@@ -157,7 +170,7 @@ function decideCopy(
   if (copies >= options.copiesMax) return leave('next-round', sum)
   rooms.commit(taken)
   const kind = isForecast ? 'prefetch' : 'copy'
-  return { kind, model, tier: 'memory', reason, displaces: taken.displaces, parts: { ...parts, ...sum } }
+  return { kind, model, tier: fastestTier, reason, displaces: taken.displaces, parts: { ...parts, ...sum } }
 }
 
 function clears(savingMs: number, costMs: number, marginPercent: number): boolean {
@@ -172,7 +185,7 @@ function decideHeld(
   decided: ReadonlySet<ModelId>,
 ): PlacementDecision {
   const { model, elsewhere, heldForMs, ratePerS, zoneRatePerS } = held
-  const tier = held.memoryBytes > 0 ? 'memory' : 'disk'
+  const tier = fastestWith(held.bytes) ?? slowestTier
   const copyCount = elsewhere.near.copyCount + elsewhere.far.copyCount
   const lossMs = lossOf(held, tier, options.horizonS)
   const parts = { ratePerS: rateHereOf(held), otherCopies: copyCount, lossMs }
@@ -185,7 +198,7 @@ function decideHeld(
   if (pin !== undefined && pin.keptCount < pin.replicaCount) return keep('replica-until-taken')
   if (held.isInUse) return keep('in-use')
   if (heldForMs < options.settleMs) return keep('settling')
-  const role = roleOf({ elsewhere, diskMs: tier === 'memory' ? held.diskMs : null })
+  const role = roleOf({ elsewhere, diskMs: tier === slowestTier ? null : held.diskMs })
   const isUnwanted = rateHereOf(held) < options.shedRatePerS && ratePerS + zoneRatePerS < options.shedRatePerS
   const isTwin = role === 'twin-near' || role === 'twin-far'
   if (!view.isDraining && isTwin && isUnwanted && !decided.has(model) && rooms.shed(held, tier)) {

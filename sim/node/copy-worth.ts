@@ -1,4 +1,5 @@
 /** What a copy of a model is worth to a simulated node, as placement/ reckons it from what the node believes. */
+import type { LocalTier } from '../../common/index.ts'
 import { missCostMs } from '../../placement/index.ts'
 import type { SimModel } from '../world/models.ts'
 import type { SimNode } from './sim-node.ts'
@@ -8,13 +9,7 @@ import type { CopyWorth } from './tier.ts'
  * @param tier the one that the copy lies in: what is gone from memory may still be on the own disk.
  * @param isBlind as if only the origin had the model: the policy to compare with.
  */
-export function copyWorth(
-  node: SimNode,
-  model: SimModel,
-  tier: 'memory' | 'disk',
-  isBlind: boolean,
-  nowMs: number,
-): CopyWorth {
+export function copyWorth(node: SimNode, model: SimModel, tier: LocalTier, isBlind: boolean, nowMs: number): CopyWorth {
   const { id, sizeBytes, initMs } = model
   const isOnDisk = tier === 'memory' && node.disk?.has(model) === true
   const diskMs = isOnDisk ? node.diskMs(sizeBytes) : null

@@ -2,6 +2,7 @@
  * A simulated node leaves as node/life does it: it says so, hands the last copies of wanted models on to nodes that placement/
  * chooses, lets what runs come to its end, and is gone.
  */
+import { slowestTier } from '../../common/index.ts'
 import { type HandoverModel, type HandoverTaker, planHandover } from '../../placement/index.ts'
 import type { Cluster } from '../cluster.ts'
 import type { SimNode } from './sim-node.ts'
@@ -52,7 +53,9 @@ function modelsOf(cluster: Cluster, node: SimNode): HandoverModel[] {
 function takersOf({ queue, topology }: Cluster, node: SimNode): HandoverTaker[] {
   return node.core.members(queue.nowMs).flatMap(({ node: id, isSelf, connected, suspected, distrusted, state }) => {
     if (isSelf || !connected || suspected || distrusted || state === null || state.draining) return []
-    return [{ node: id, sameZone: state.zone === topology.zoneOf(node.index), diskFreeBytes: state.diskFreeBytes }]
+    return [
+      { node: id, sameZone: state.zone === topology.zoneOf(node.index), freeBytes: state.tiers[slowestTier].freeBytes },
+    ]
   })
 }
 

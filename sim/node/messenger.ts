@@ -1,6 +1,6 @@
 /** What one simulated node says: its residency and load, as the daemon tells its core, and the messages of the core to other nodes. */
 
-import type { NodeId } from '../../common/index.ts'
+import { localTiers, type NodeId } from '../../common/index.ts'
 import {
   digestBytes,
   type Effect,
@@ -10,10 +10,12 @@ import {
   type ResidentModel,
   type SealedEntry,
   type StateBody,
+  type TierRoom,
 } from '../../core/index.ts'
 import type { GossipMessage } from '../network/gossip.ts'
 import type { World } from './node-world.ts'
 import type { SimNode, TimelessEvent } from './sim-node.ts'
+import type { Tier } from './tier.ts'
 
 type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
@@ -54,14 +56,12 @@ export class Messenger {
   announceState(): void {
     const { memory, disk, draining, workers, index } = this.node
     const queueMs = Math.round(workers.queueMs(this.world.queue.nowMs))
-    const memoryFreeBytes = memory.freeBytes
-    const diskFreeBytes = (disk ?? memory).freeBytes
+    const tiers = { memory: roomOf(memory), disk: roomOf(disk ?? memory) }
     const { toldState: told } = this
     if (
       told !== null &&
       told.queueMs === queueMs &&
-      told.memoryFreeBytes === memoryFreeBytes &&
-      told.diskFreeBytes === diskFreeBytes &&
+      localTiers.every((tier) => told.tiers[tier].freeBytes === tiers[tier].freeBytes) &&
       told.draining === draining
     ) {
       return
@@ -73,9 +73,7 @@ export class Messenger {
       bulkAddress: `203.0.113.${index % 256}:4102`,
       httpUrl: `http://203.0.113.${index % 256}:8080`,
       queueMs,
-      memoryFreeBytes,
-      memoryLimitBytes: memory.limitBytes,
-      diskFreeBytes,
+      tiers,
       draining,
     }
     this.node.step({ kind: 'local-state', body: this.toldState })
@@ -129,4 +127,8 @@ export class Messenger {
     if (delayMs === 0) run()
     else this.node.later(delayMs, run)
   }
+}
+
+function roomOf({ freeBytes, limitBytes }: Tier): TierRoom {
+  return { freeBytes, limitBytes }
 }

@@ -135,8 +135,10 @@ export class SimReplication {
     return [...held].map((model) => ({
       model: model.id,
       sizeBytes: model.sizeBytes,
-      memoryBytes: node.isReady(model) ? model.sizeBytes : 0,
-      diskBytes: node.disk?.has(model) === true ? model.sizeBytes : 0,
+      bytes: {
+        memory: node.isReady(model) ? model.sizeBytes : 0,
+        disk: node.disk?.has(model) === true ? model.sizeBytes : 0,
+      },
       isInUse: node.isInUse(model),
       isPinned: false,
     }))

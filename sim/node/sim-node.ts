@@ -168,7 +168,7 @@ export class SimNode {
   }
 
   /** Frees the model's memory or disk if nobody uses it. */
-  release(model: SimModel, name: 'memory' | 'disk', reason: string): boolean {
+  release(model: SimModel, name: LocalTier, reason: string): boolean {
     const tier = name === 'memory' ? this.memory : this.disk
     const mayLeave = name === 'memory' ? this.mayLeaveMemory(model) : this.mayLeaveDisk(model)
     if (tier === null || !tier.has(model) || !mayLeave) return false
@@ -331,7 +331,7 @@ export class SimNode {
     return this.world.byId.get(id)!
   }
 
-  private createTier(name: 'memory' | 'disk', limitBytes: number, policy: EvictionPolicy): Tier {
+  private createTier(name: LocalTier, limitBytes: number, policy: EvictionPolicy): Tier {
     const { scenario, queue } = this.world
     return new Tier({
       name,
@@ -354,7 +354,7 @@ export class SimNode {
     return createEvictionPolicy('random', { seed: this.random.child(`evict ${name}`).seed })
   }
 
-  private evicted(model: SimModel, name: 'memory' | 'disk', reason: string): void {
+  private evicted(model: SimModel, name: LocalTier, reason: string): void {
     const { metrics, queue } = this.world
     if (this.workers.isBusyWith(model, queue.nowMs)) {
       metrics.found('leases', queue.nowMs, `${this.id} evicts ${model.id}, for which requests run`)
@@ -365,7 +365,7 @@ export class SimNode {
   }
 
   /** The model is gone from a tier; what is in no tier is not here. */
-  private left(model: SimModel, name: 'memory' | 'disk'): void {
+  private left(model: SimModel, name: LocalTier): void {
     if (name === 'disk') this.memory.remove(model, 'evicted')
     this.ready.delete(model.index)
     if (!this.holds(model)) {

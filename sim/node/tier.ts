@@ -4,7 +4,7 @@
  * is never turned away.
  */
 
-import { assertInvariant, type ModelId } from '../../common/index.ts'
+import { assertInvariant, type LocalTier, type ModelId } from '../../common/index.ts'
 import type { EvictionPolicy, RemovalCause } from '../../placement/index.ts'
 import type { SimModel } from '../world/models.ts'
 
@@ -15,7 +15,7 @@ export interface CopyWorth {
 }
 
 export interface TierPorts {
-  readonly name: 'memory' | 'disk'
+  readonly name: LocalTier
   readonly limitBytes: number
   readonly policy: EvictionPolicy
   /** Tells the policy of all requests so far: called before anything else is asked or told of it. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createPrng } from '../../common/prng.ts'
+import { byTier } from '../../common/tiers.ts'
 import type { ModelId } from '../../common/types.ts'
 import type { ChunkFailure, FetchChunk } from '../../core/events.ts'
 import { NodeCore, type ResidentModel } from '../../core/index.ts'
@@ -168,7 +169,7 @@ class CarriedByLibp2p {
   }
 
   private tellState(addresses: readonly string[]): void {
-    const room = { memoryFreeBytes: 1e9, memoryLimitBytes: 1e9, diskFreeBytes: 1e9 }
+    const room = { tiers: byTier(() => ({ freeBytes: 1e9, limitBytes: 1e9 })) }
     const body = { zone: 'here', protocolVersion: 1, addresses, bulkAddress: this.bulk.address(), httpUrl: '' }
     this.driver.dispatch({ kind: 'local-state', body: { ...body, ...room, queueMs: 0, draining: false } })
   }

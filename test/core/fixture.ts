@@ -30,9 +30,10 @@ export const stateBody = (over: Partial<StateBody> = {}): StateBody => ({
   bulkAddress: '10.0.0.1:4002',
   httpUrl: 'http://10.0.0.1:8080',
   queueMs: 0,
-  memoryFreeBytes: 1_000_000_000,
-  memoryLimitBytes: 1_000_000_000,
-  diskFreeBytes: 10_000_000_000,
+  tiers: {
+    memory: { freeBytes: 1_000_000_000, limitBytes: 1_000_000_000 },
+    disk: { freeBytes: 10_000_000_000, limitBytes: null },
+  },
   draining: false,
   ...over,
 })

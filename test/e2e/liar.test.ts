@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { open } from '../../clients/node/index.ts'
-import { createPrng } from '../../common/index.ts'
+import { byTier, createPrng } from '../../common/index.ts'
 import { NodeCore } from '../../core/index.ts'
 import { ConnectionManager } from '../../node/cluster/connection-manager.ts'
 import { CoreDriver } from '../../node/cluster/core-driver.ts'
@@ -78,9 +78,7 @@ async function startLiar(options: {
       bulkAddress: bulk.address(),
       httpUrl: '',
       queueMs: 0,
-      memoryFreeBytes: 0,
-      memoryLimitBytes: 0,
-      diskFreeBytes: 0,
+      tiers: byTier(() => ({ freeBytes: 0, limitBytes: 0 })),
       draining: false,
     },
   })

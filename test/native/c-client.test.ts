@@ -76,7 +76,7 @@ test('files, ranges, tensors and private maps of a model that is there', async (
   changed[0]! ^= 0xff
   expect(await ask('private w.safetensors 0')).toBe(`${fnv1a(changed)} ${fnv1a(weights)}`)
   expect(await ask('private notes 0')).toMatch(new RegExp(`${fnv1a(bytesOf(3, 2))}$`))
-  expect(await ask('status')).toBe(`${fixture.store.stats().memoryUsedBytes} ${64 << 20} 3 1`)
+  expect(await ask('status')).toBe(`${fixture.store.stats().tiers.memory.usedBytes} ${64 << 20} 3 1`)
   expect(await ask('threads acme/x 8')).toBe('400')
   expect(await ask('close')).toBe('closed')
   await fixture.until(() => fixture.store.stats().leases === 0)
@@ -123,7 +123,7 @@ test('a model opens while it arrives, and each read waits for its own bytes', as
   for (let index = chunks.length - 1; index > 0; index -= 1) await fill.putChunk(index, chunks[index]!)
   expect(await whole).toBe(`${weights.length} ${fnv1a(weights)}`)
   await fill.finish()
-  expect(fixture.store.blob(spec.sha256)).toMatchObject({ inMemory: true, leases: 1 })
+  expect(fixture.store.blob(spec.sha256)).toMatchObject({ isIn: { memory: true }, leases: 1 })
   // With time to spare: how soon a hit is answered is a matter of the machine's load.
   expect(await ask('open acme/late complete 10000')).toBe(`${digest} 1`)
 })
@@ -146,10 +146,10 @@ test('a fetch that fails wakes those who wait, with its code', async () => {
   expect(await waiting).toBe('error NO_SOURCE nobody has it')
   // What had come stays readable under the lease, and its memory is counted until that ends.
   expect(await ask(`range w ${64 * 1024} 100 0`)).toBe(fnv1a(bytes.subarray(64 * 1024, 64 * 1024 + 100)))
-  expect(fixture.store.stats().memoryUsedBytes).toBeGreaterThan(0)
+  expect(fixture.store.stats().tiers.memory.usedBytes).toBeGreaterThan(0)
   expect(await ask('close')).toBe('closed')
   // The memory goes with the last of the lease, a moment after it is counted out.
-  await fixture.until(() => fixture.store.stats().leases === 0 && fixture.store.stats().memoryUsedBytes === 0)
+  await fixture.until(() => fixture.store.stats().leases === 0 && fixture.store.stats().tiers.memory.usedBytes === 0)
 })
 
 test.each(['file half.bin -1', 'private half.bin -1', 'range half.bin 65536 1 60000'])(

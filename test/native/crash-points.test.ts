@@ -81,7 +81,7 @@ async function checkRestart(when: string): Promise<void> {
   const store = createStore(storeOptions(folder), { onLease() {}, onOpenMiss() {} })
   try {
     store.checkInvariants()
-    const { diskUsedBytes } = store.stats()
+    const { usedBytes: diskUsedBytes } = store.stats().tiers.disk
     expect(diskUsedBytes, when).toBeLessThanOrEqual(diskLimitBytes)
     expect(diskUsedBytes, `${when}: the index has every file`).toBe(await bytesOnDisk(join(folder, 'disk')))
     for (const { sha256 } of store.blobs()) expect(await store.verifyDisk(sha256), `${when}: ${sha256}`).toBe(true)

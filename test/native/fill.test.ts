@@ -30,7 +30,7 @@ test('chunks that come in any order, twice and at once make the blob', async () 
         fixture.store.dropMemory(spec.sha256)
         await fixture.store.dropDisk(spec.sha256)
         expect(fixture.store.blob(spec.sha256)).toBeNull()
-        expect(fixture.store.stats()).toMatchObject({ memoryUsedBytes: 0, diskUsedBytes: 0 })
+        expect(fixture.store.stats()).toMatchObject({ tiers: { memory: { usedBytes: 0 }, disk: { usedBytes: 0 } } })
       },
     ),
     { numRuns: 25 },
@@ -50,7 +50,7 @@ test('a wrong chunk is refused and stores nothing', async () => {
   const again = fixture.store.beginFill(specOf(bytes), both)
   expect(await again.recover()).toEqual([])
   await again.abort()
-  expect(fixture.store.stats()).toMatchObject({ memoryUsedBytes: 0, diskUsedBytes: 0 })
+  expect(fixture.store.stats()).toMatchObject({ tiers: { memory: { usedBytes: 0 }, disk: { usedBytes: 0 } } })
 })
 
 test('right chunks that are not the named blob are discarded as a whole', async () => {
@@ -61,7 +61,7 @@ test('right chunks that are not the named blob are discarded as a whole', async 
     await Promise.all(chunksOf(bytes, chunkBytes).map((chunk, index) => fill.putChunk(index, chunk)))
     await expect(fill.finish()).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
     expect(fixture.store.blobs()).toEqual([])
-    expect(fixture.store.stats()).toMatchObject({ memoryUsedBytes: 0, diskUsedBytes: 0 })
+    expect(fixture.store.stats()).toMatchObject({ tiers: { memory: { usedBytes: 0 }, disk: { usedBytes: 0 } } })
   }
 })
 
@@ -79,16 +79,16 @@ test('the memory limit is exact to the page, filling segments included', async (
   expect(attempt(3 * 4096 + 1, 2)).toEqual({ code: 'TOO_LARGE', details: { neededBytes: 16384, freeBytes: 4096 } })
   await fixture.add(bytesOf(4096, 3))
   expect(attempt(1, 4)).toMatchObject({ code: 'MEMORY_FULL' })
-  expect(fixture.store.stats().memoryUsedBytes).toBe(3 * 4096)
+  expect(fixture.store.stats().tiers.memory.usedBytes).toBe(3 * 4096)
   await first.abort()
-  expect(fixture.store.stats().memoryUsedBytes).toBe(4096)
+  expect(fixture.store.stats().tiers.memory.usedBytes).toBe(4096)
   await fixture.add(bytesOf(8192, 5))
 })
 
 test('a full disk leaves the blob in memory alone', async () => {
   await using fixture = new StoreFixture({ diskLimitBytes: 8192 })
   const sha = await fixture.add(bytesOf(10_000, 1), both)
-  expect(fixture.store.blob(sha)).toMatchObject({ inMemory: true, onDisk: false })
+  expect(fixture.store.blob(sha)).toMatchObject({ isIn: { memory: true, disk: false } })
   expect(() => fixture.store.beginFill(specOf(bytesOf(10_000, 2)), { memory: false, disk: true })).toThrowError(
     expect.objectContaining({ code: 'TOO_LARGE' }),
   )
@@ -165,9 +165,9 @@ test('a disk blob is promoted once for all who ask, and read in parts', async ()
   const sha = await fixture.add(bytes, { memory: false, disk: true })
   expect(await fixture.store.read(sha, 2_999_990, 10)).toEqual(bytes.subarray(2_999_990))
   const promotions = Array.from({ length: 20 }, () => fixture.store.promote(sha))
-  expect(fixture.store.stats().memoryUsedBytes).toBeLessThanOrEqual(3_002_368)
+  expect(fixture.store.stats().tiers.memory.usedBytes).toBeLessThanOrEqual(3_002_368)
   await Promise.all(promotions)
-  expect(fixture.store.stats()).toMatchObject({ memoryUsedBytes: 3_002_368, segments: 1 })
+  expect(fixture.store.stats()).toMatchObject({ tiers: { memory: { usedBytes: 3_002_368 } }, segments: 1 })
   const part = await fixture.store.read(sha, 100_000, 200_000)
   expect(bytes.subarray(100_000, 300_000).equals(part!)).toBe(true)
   await expect(fixture.store.read(sha, 2_999_990, 11)).rejects.toMatchObject({ code: 'BAD_REQUEST' })

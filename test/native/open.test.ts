@@ -63,7 +63,7 @@ test('a lease pins its blobs; a new meaning of the name leaves it alone', async 
   model.close()
   await fixture.until(() => fixture.leases.length === 2)
   expect(fixture.store.dropMemory(sha)).toBe(true)
-  expect(fixture.store.stats().memoryUsedBytes).toBe(0)
+  expect(fixture.store.stats().tiers.memory.usedBytes).toBe(0)
   client.close()
 })
 

@@ -69,7 +69,7 @@ test('what a killed store had written is verified and used again', async () => {
   const missing = [...chunks.keys()].filter((index) => index % 2 === 1)
   await Promise.all(missing.map((index) => fill.putChunk(index, chunks[index]!)))
   await fill.finish()
-  expect(store.blob(sha256(bytes))).toMatchObject({ inMemory: true, onDisk: true })
+  expect(store.blob(sha256(bytes))).toMatchObject({ isIn: { memory: true, disk: true } })
   expect(sha256((await store.read(sha256(bytes), 0, sizeBytes))!)).toBe(sha256(bytes))
   store.checkInvariants()
   await store.close()

@@ -4,7 +4,7 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { HoldfastError, type LocalTier } from '../../../common/index.ts'
+import { fastestTier, HoldfastError, isLocalTier, type LocalTier } from '../../../common/index.ts'
 import { parseModelName, parseModelReference } from '../../../origin/index.ts'
 import type { Admin } from '../../admin/index.ts'
 
@@ -71,8 +71,8 @@ function fieldsOf<K extends string>(value: unknown, known: readonly K[]): Partia
 }
 
 function tierOf(value: unknown): LocalTier {
-  if (value === undefined) return 'memory'
-  if (value === 'memory' || value === 'disk') return value
+  if (value === undefined) return fastestTier
+  if (isLocalTier(value)) return value
   throw new HoldfastError('BAD_REQUEST', '`tier` has to be memory or disk.')
 }
 

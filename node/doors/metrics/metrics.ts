@@ -1,5 +1,6 @@
 /** Prometheus metrics of a node. Names carry units; labels are values of our own vocabulary, never user input. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { localTiers, tierTable } from '../../../common/index.ts'
 import type { Store } from '../../../native/index.ts'
 
 export interface NodeMetrics {
@@ -37,10 +38,11 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
       },
     })
   const stats = () => sources.store.stats()
-  gauge('holdfast_memory_used_bytes', 'Weights in shared memory.', () => stats().memoryUsedBytes)
-  gauge('holdfast_memory_limit_bytes', 'Limit of weights in shared memory.', () => stats().memoryLimitBytes)
-  gauge('holdfast_disk_used_bytes', 'Bytes of the disk tier.', () => stats().diskUsedBytes)
-  gauge('holdfast_disk_limit_bytes', 'Limit of the disk tier.', () => stats().diskLimitBytes)
+  for (const tier of localTiers) {
+    const { holds } = tierTable[tier]
+    gauge(`holdfast_${tier}_used_bytes`, `Bytes of ${holds}.`, () => stats().tiers[tier].usedBytes)
+    gauge(`holdfast_${tier}_limit_bytes`, `Limit of ${holds}.`, () => stats().tiers[tier].limitBytes)
+  }
   gauge('holdfast_disk_failures', 'Writes that the disk refused since the start.', () => stats().diskFailures)
   gauge('holdfast_leases', 'Open models of client processes.', () => stats().leases)
   gauge('holdfast_store_connections', 'Client processes connected to the store.', () => stats().connections)

@@ -63,7 +63,7 @@ class Node {
         memory: { limitBytes: 10 * MB, usedBytes: memoryBytes },
         disk: { limitBytes: 0, usedBytes: 0 },
       },
-      copies: [{ model: x, sizeBytes: MB, memoryBytes, diskBytes: 0, isInUse: false, isPinned: false }],
+      copies: [{ model: x, sizeBytes: MB, bytes: { memory: memoryBytes, disk: 0 }, isInUse: false, isPinned: false }],
       arriving: [],
       evictionOrder: () => [],
       known: () => ({ sizeBytes: MB, form: 'derived', mayForward: true }),

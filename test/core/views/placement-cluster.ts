@@ -5,7 +5,7 @@
 
 import { createPrng } from '../../../common/prng.ts'
 import type { ModelId } from '../../../common/types.ts'
-import { Interner, NodeCore } from '../../../core/index.ts'
+import { Interner, NodeCore, type StateBody } from '../../../core/index.ts'
 import {
   createEvictionPolicy,
   defaultPlacementOptions,
@@ -124,15 +124,14 @@ export class PlacementCluster {
         held: [...node.held].map((held) => ({
           model: held,
           sizeBytes: this.sizes.get(held)!,
-          memoryBytes: this.sizes.get(held)!,
-          diskBytes: 0,
+          bytes: { memory: this.sizes.get(held)!, disk: 0 },
           isInUse: false,
           isPinned: false,
         })),
         arriving: [],
         replaced: new Map(),
         sizeOf: (wanted) => this.sizes.get(wanted) ?? null,
-        needOf: (_, sizeBytes) => ({ memoryBytes: sizeBytes, diskBytes: 0 }),
+        needOf: (_, sizeBytes) => ({ memory: sizeBytes, disk: 0 }),
         initMs: () => initMs,
         diskMs: () => 0,
         mayForward: () => true,
@@ -204,7 +203,7 @@ export class PlacementCluster {
   }
 
   tell(node: ClusterNode): void {
-    const body = stateBody({ zone: node.zone, memoryLimitBytes: node.limitBytes })
+    const body = stateBody({ zone: node.zone, tiers: roomsOf(node.limitBytes) })
     this.step(node, { kind: 'local-state', body })
   }
 
@@ -224,6 +223,11 @@ export class PlacementCluster {
     }
     this.owed.set(key, owed)
   }
+}
+
+function roomsOf(limitBytes: number): StateBody['tiers'] {
+  const { disk } = stateBody().tiers
+  return { memory: { freeBytes: limitBytes, limitBytes }, disk }
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never

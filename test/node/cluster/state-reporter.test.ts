@@ -15,14 +15,13 @@ describe('StateReporter', () => {
       bulkAddress: () => '127.0.0.1:2',
       httpUrl: () => 'http://127.0.0.1:3',
       queueMs: () => queueMs,
-      memoryFreeBytes: () => 1,
-      memoryLimitBytes: () => 2,
-      diskFreeBytes: () => 3,
+      tiers: () => ({ memory: { usedBytes: 1, limitBytes: 2 }, disk: { usedBytes: 4, limitBytes: 3 } }),
     }
     const teller = new StateReporter(sources, driver, { periodMs: 500 })
     const told = () => core.members(clock.nowMs()).find(({ isSelf }) => isSelf)!.state
     teller.start(clock)
-    expect(told()).toMatchObject({ zone: 'berlin', queueMs: 1, memoryLimitBytes: 2, draining: false })
+    const tiers = { memory: { freeBytes: 1, limitBytes: 2 }, disk: { freeBytes: 0, limitBytes: 3 } }
+    expect(told()).toMatchObject({ zone: 'berlin', queueMs: 1, tiers, draining: false })
     queueMs = 250
     clock.advance(500)
     expect(told()).toMatchObject({ queueMs: 250 })

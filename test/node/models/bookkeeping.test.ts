@@ -132,9 +132,9 @@ describe('ModelTable', () => {
     table.add(a.id, a.manifest)
     table.add(b.id, b.manifest)
     expect(table.findLocalChunk(chunk)).toBe(null)
-    states.set(bBlob, { onDisk: true, inMemory: false })
+    states.set(bBlob, { isIn: { memory: false, disk: true } })
     expect(table.findLocalChunk(chunk)).toEqual({ blob: bBlob, offsetBytes: 2 * chunkBytes })
-    states.set(sharedBlob!, { onDisk: false, inMemory: true })
+    states.set(sharedBlob!, { isIn: { memory: true, disk: false } })
     expect(table.findLocalChunk(chunk)).toEqual({ blob: sharedBlob, offsetBytes: chunkBytes })
     table.remove(a.id)
     expect(table.findLocalChunk(chunk)).toEqual({ blob: bBlob, offsetBytes: 2 * chunkBytes })
@@ -144,13 +144,13 @@ describe('ModelTable', () => {
   })
 
   it('counts whole pages, a blob of two files once', () => {
-    const states = new Map([aBlob!, sharedBlob!].map((blob) => [blob, { onDisk: true, inMemory: true }]))
+    const states = new Map([aBlob!, sharedBlob!].map((blob) => [blob, { isIn: { memory: true, disk: true } }]))
     const table = new ModelTable(blobsIn(states))
     const row = table.add(a.id, a.manifest)
-    expect(table.memoryBytesOf(row)).toBe(4096 + 2 * chunkBytes)
+    expect(table.bytesIn(row, 'memory')).toBe(4096 + 2 * chunkBytes)
     row.derived = { sha256: 'derived', sizeBytes: 4097, fingerprint: 'v1' }
-    states.set('derived', { onDisk: true, inMemory: false })
-    expect([table.memoryBytesOf(row), table.diskBytesOf(row)]).toEqual([
+    states.set('derived', { isIn: { memory: false, disk: true } })
+    expect([table.bytesIn(row, 'memory'), table.bytesIn(row, 'disk')]).toEqual([
       4096 + 2 * chunkBytes,
       3 * 4096 + 2 * chunkBytes,
     ])
@@ -158,14 +158,14 @@ describe('ModelTable', () => {
   })
 
   it('says the fastest tier in which all of the model is', () => {
-    const states = new Map<string, Partial<BlobState>>([[aBlob!, { onDisk: true, inMemory: true }]])
+    const states = new Map<string, Partial<BlobState>>([[aBlob!, { isIn: { memory: true, disk: true } }]])
     const table = new ModelTable(blobsIn(states))
     const row = table.add(a.id, a.manifest)
     expect(table.tierOf(a.id)).toBe(null)
-    states.set(sharedBlob!, { onDisk: true, inMemory: false })
+    states.set(sharedBlob!, { isIn: { memory: false, disk: true } })
     expect(table.tierOf(a.id)).toBe('disk')
     row.derived = { sha256: 'derived', sizeBytes: 1, fingerprint: 'v1' }
-    states.set('derived', { onDisk: true, inMemory: true })
+    states.set('derived', { isIn: { memory: true, disk: true } })
     expect(table.tierOf(a.id)).toBe('memory')
     expect(table.tierOf('unknown')).toBe(null)
   })

@@ -38,9 +38,10 @@ const bodies = {
     bulkAddress: fc.constant('10.0.0.1:4002'),
     httpUrl: fc.constant('http://10.0.0.1:8080'),
     queueMs: anyAmount,
-    memoryFreeBytes: count,
-    memoryLimitBytes: count,
-    diskFreeBytes: count,
+    tiers: fc.record({
+      memory: fc.record({ freeBytes: count, limitBytes: count }),
+      disk: fc.record({ freeBytes: count, limitBytes: fc.constant(null) }),
+    }),
     draining: fc.boolean(),
   }),
   residency: fc.record(

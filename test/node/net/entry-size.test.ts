@@ -1,6 +1,7 @@
 /** What the simulator counts is what the network sends. */
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
+import { byTier } from '../../../common/tiers.ts'
 import { digestBytes, entriesBytes, entryBytes } from '../../../core/cluster/entry-size.ts'
 import { sumCount } from '../../../core/cluster/ledger.ts'
 import { type Entry, entryKinds, type SealedEntry } from '../../../core/events.ts'
@@ -23,9 +24,10 @@ const rate = fc.double({ min: 0, max: 1e3, noNaN: true }).map((value) => Number(
 
 const anyBody = fc.oneof(
   fc
-    .record({ queueMs: count, diskFreeBytes: count, zone: fc.constantFrom('', 'eu', 'a zone with a long name, 30') })
-    .map((over) => {
-      return { kind: 'state', body: stateBody({ ...over, reannounceMs: 300_000 }) }
+    .record({ queueMs: count, freeBytes: count, zone: fc.constantFrom('', 'eu', 'a zone with a long name, 30') })
+    .map(({ freeBytes, ...over }) => {
+      const tiers = byTier(() => ({ freeBytes, limitBytes: freeBytes }))
+      return { kind: 'state', body: stateBody({ ...over, tiers, reannounceMs: 300_000 }) }
     }),
   fc.tuple(some, fc.option(some), count).map(([held, fetching, sizeBytes]) => {
     const list = held.map((model) => resident(model, { sizeBytes }))

@@ -72,7 +72,7 @@ class World {
   }
 
   hold(model: string): void {
-    const copy = { sizeBytes: MB, memoryBytes: MB, diskBytes: 2 * MB, isInUse: false, isPinned: false }
+    const copy = { sizeBytes: MB, bytes: { memory: MB, disk: 2 * MB }, isInUse: false, isPinned: false }
     this.held.set(model, { model, ...copy })
   }
 
@@ -94,7 +94,7 @@ class World {
       held: [...this.held.values()],
       arriving: [],
       sizeOf: () => MB,
-      needOf: () => ({ memoryBytes: MB, diskBytes: 2 * MB }),
+      needOf: () => ({ memory: MB, disk: 2 * MB }),
       initMs: () => 100,
       diskMs: () => 1,
       mayForward: () => true,

@@ -9,9 +9,9 @@ const model = (id: string, extra: Partial<HandoverModel> = {}): HandoverModel =>
   otherHolders: 0,
   ...extra,
 })
-const taker = (node: string, diskFreeBytes: number, sameZone = true): HandoverTaker => ({
+const taker = (node: string, freeBytes: number, sameZone = true): HandoverTaker => ({
   node,
-  diskFreeBytes,
+  freeBytes,
   sameZone,
 })
 

@@ -30,8 +30,7 @@ const common = { ...demand, initMs: 200, diskMs: null, mayForward: true }
 const held = (model: string, over: Partial<HeldModel> = {}): HeldModel => ({
   ...common,
   model,
-  memoryBytes: 100 * MB,
-  diskBytes: 0,
+  bytes: { memory: 100 * MB, disk: 0 },
   isInUse: false,
   isPinned: false,
   elsewhere: elsewhere({ isPrimaryHolder: true, isZonePrimary: true, isMemoryPrimary: true }),
@@ -41,8 +40,7 @@ const held = (model: string, over: Partial<HeldModel> = {}): HeldModel => ({
 const candidate = (model: string, over: Partial<CandidateModel> = {}): CandidateModel => ({
   ...common,
   model,
-  memoryBytes: 100 * MB,
-  diskBytes: 0,
+  bytes: { memory: 100 * MB, disk: 0 },
   elsewhere: elsewhere({ far }),
   isArriving: false,
   goneForMs: Number.POSITIVE_INFINITY,
@@ -70,7 +68,7 @@ type Parts = Partial<PlacementView> & { readonly freeBytes?: number }
 /** One tier; what is held may go in the order of the list. */
 function viewOf({ freeBytes = 500 * MB, ...over }: Parts): PlacementView {
   const models = over.held ?? []
-  const usedBytes = models.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
+  const usedBytes = models.reduce((sum, { bytes }) => sum + bytes.memory, 0)
   const order = models.filter(({ isPinned, isInUse }) => !isPinned && !isInUse).map(({ model }) => model)
   const rooms = [{ tier: 'memory' as const, limitBytes: usedBytes + freeBytes, freeBytes, order }]
   return { isDraining: false, rooms, held: [], candidates: [], pins: [], ...over }
@@ -113,7 +111,7 @@ describe('a model that is not here', () => {
       is: ['leave', 'c', 'not-my-turn', ''],
     },
     { id: 'others had their turn', over: { ...hot, turn: 2, waitedRounds: 2 }, is: ['copy', 'c', 'wanted-here', ''] },
-    { id: 'too large', over: { ...hot, memoryBytes: 900 * MB }, is: ['leave', 'c', 'no-room', ''] },
+    { id: 'too large', over: { ...hot, bytes: { memory: 900 * MB, disk: 0 } }, is: ['leave', 'c', 'no-room', ''] },
     {
       id: 'nobody can deliver it',
       over: { ...hot, elsewhere: elsewhere({ originMs: Number.POSITIVE_INFINITY }) },
@@ -151,7 +149,9 @@ describe('a model that is not here', () => {
   })
 
   it('waits when enough was begun, the most saving per byte first', () => {
-    const candidates = Array.from({ length: 6 }, (_, at) => candidate(`c${at}`, { ratePerS: 1 + at, memoryBytes: MB }))
+    const candidates = Array.from({ length: 6 }, (_, at) =>
+      candidate(`c${at}`, { ratePerS: 1 + at, bytes: { memory: MB, disk: 0 } }),
+    )
     expect(decide({ candidates }).map(([kind, model]) => `${kind} ${model}`)).toEqual([
       'copy c5',
       'copy c4',
@@ -226,13 +226,13 @@ it('whatever is seen: no tier goes above its limit, nothing in use or pinned goe
     held: fc.uniqueArray(
       fc
         .record({ name: fc.nat(9), bytes: fc.nat(200 * MB), isInUse: fc.boolean(), isPinned: fc.boolean(), ...rates })
-        .map(({ name, bytes, ...over }) => held(`h${name}`, { ...over, memoryBytes: bytes, ...twin })),
+        .map(({ name, bytes, ...over }) => held(`h${name}`, { ...over, bytes: { memory: bytes, disk: 0 }, ...twin })),
       { selector: ({ model }) => model },
     ),
     candidates: fc.uniqueArray(
       fc
         .record({ name: fc.nat(9), bytes: fc.nat(400 * MB), ...rates })
-        .map(({ name, bytes, ...over }) => candidate(`c${name}`, { ...over, memoryBytes: bytes })),
+        .map(({ name, bytes, ...over }) => candidate(`c${name}`, { ...over, bytes: { memory: bytes, disk: 0 } })),
       { selector: ({ model }) => model },
     ),
     pins: fc.uniqueArray(
@@ -247,8 +247,8 @@ it('whatever is seen: no tier goes above its limit, nothing in use or pinned goe
       const view = viewOf(parts)
       const decisions = planPlacement(view)
       const bytes = new Map<string | null, number>([
-        ...view.held.map((one) => [one.model, one.memoryBytes] as const),
-        ...view.candidates.map((one) => [one.model, one.memoryBytes] as const),
+        ...view.held.map((one) => [one.model, one.bytes.memory] as const),
+        ...view.candidates.map((one) => [one.model, one.bytes.memory] as const),
         ...view.pins.map((one) => [one.model, one.sizeBytes!] as const),
       ])
       const left = decisions.flatMap(({ kind, model, displaces }): (string | null)[] =>

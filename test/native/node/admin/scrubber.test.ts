@@ -49,8 +49,8 @@ it('removes a blob that a disk has damaged, names it, and leaves the others', as
 
   expect(scrubber.last()).toMatchObject({ doneBytes: 17, bad: [damaged], error: null })
   expect(removals).toEqual([1])
-  expect(store.blob(good)).toMatchObject({ onDisk: true })
-  expect(store.blob(damaged)?.onDisk ?? false).toBe(false)
+  expect(store.blob(good)).toMatchObject({ isIn: { disk: true } })
+  expect(store.blob(damaged)?.isIn.disk ?? false).toBe(false)
   store.checkInvariants()
   const left = readdirSync(join(folder, 'disk', 'blobs'), { recursive: true, withFileTypes: true }).filter((entry) =>
     entry.isFile(),
@@ -75,5 +75,5 @@ it('takes what is wrong in memory too out of there, keeps what is right, and say
   await until('the scrub ends', () => scrubber.last()?.state === 'done')
   expect(scrubber.last()?.bad.toSorted()).toEqual([right, wrong, used].toSorted())
   expect(scrubber.last()?.badInUse).toEqual([used])
-  expect([right, wrong, used].map((blob) => store.blob(blob)?.inMemory ?? false)).toEqual([true, false, true])
+  expect([right, wrong, used].map((blob) => store.blob(blob)?.isIn.memory ?? false)).toEqual([true, false, true])
 })

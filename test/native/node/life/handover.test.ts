@@ -83,13 +83,16 @@ describe('a node that is asked to take a model', () => {
     handoverOf()
     await expect(handler('leaving', digest(models[0]!))).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
     isDraining = false
-    const stats = () => ({ ...fixture.store.stats(), diskUsedBytes: 99_999, diskLimitBytes: 199_998 })
-    handoverOf({ store: { stats } })
+    const statsOf = (limitBytes: number) => () => {
+      const { tiers, ...rest } = fixture.store.stats()
+      return { ...rest, tiers: { ...tiers, disk: { usedBytes: 99_999, limitBytes } } }
+    }
+    handoverOf({ store: { stats: statsOf(199_998) } })
     await expect(handler('leaving', digest(models[0]!))).rejects.toMatchObject({
       code: 'DISK_FULL',
       details: { neededBytes: 100_000, freeBytes: 99_999 },
     })
-    handoverOf({ store: { stats: () => ({ ...stats(), diskLimitBytes: 199_999 }) } })
+    handoverOf({ store: { stats: statsOf(199_999) } })
     await handler('leaving', digest(models[0]!))
     await fixture.cache.settled()
   })

@@ -220,11 +220,11 @@ export class CacheFixture {
   }
 
   inMemory(model: TestModel): boolean {
-    return model.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.inMemory === true)
+    return model.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.isIn.memory === true)
   }
 
   onDisk(model: TestModel): boolean {
-    return model.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.onDisk === true)
+    return model.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.isIn.disk === true)
   }
 
   /** Which models are where, as the cluster was told last. */

@@ -82,7 +82,7 @@ describe('bringing a model in', () => {
     await expect(fixture.open(large)).rejects.toMatchObject(refused)
     expect(fixture.evicted).toEqual([])
     await fixture.open(exact)
-    expect(fixture.store.stats().memoryUsedBytes).toBe(2 * part)
+    expect(fixture.store.stats().tiers.memory.usedBytes).toBe(2 * part)
   })
 
   it('takes every model out of memory that has a blob, unless one of them is in use', async () => {
@@ -97,14 +97,14 @@ describe('bringing a model in', () => {
     expect(await fixture.cache.dropFromMemory(blob)).toBe(false)
     hold[Symbol.dispose]()
     expect(await fixture.cache.dropFromMemory(blob)).toBe(true)
-    expect(fixture.store.stats().memoryUsedBytes).toBe(0)
+    expect(fixture.store.stats().tiers.memory.usedBytes).toBe(0)
   })
 
   it('says TOO_LARGE when the files fit one by one and not together', async () => {
     const model = modelOf({ a: bytesOf(part, 'a'), b: bytesOf(part, 'b'), c: bytesOf(part, 'c') })
     await using fixture = await withModels([model], { memoryLimitBytes: 2 * part })
     await expect(fixture.open(model)).rejects.toMatchObject({ code: 'TOO_LARGE' })
-    expect(fixture.store.stats().memoryUsedBytes).toBe(0)
+    expect(fixture.store.stats().tiers.memory.usedBytes).toBe(0)
   })
 
   it('fetches on with no deadline of the first who asked', async () => {
@@ -137,7 +137,7 @@ describe('bringing a model in', () => {
         await new Promise((resolve) => setImmediate(resolve))
       }
       fixture.origin.onRead = async (bytes) => bytes
-      expect([end, fixture.store.stats().diskUsedBytes]).toEqual(['NO_SOURCE', 5 * part])
+      expect([end, fixture.store.stats().tiers.disk.usedBytes]).toEqual(['NO_SOURCE', 5 * part])
       fixture.origin.reads.length = 0
     }
     await fail()
@@ -148,7 +148,7 @@ describe('bringing a model in', () => {
     await fail()
     // 3 for its file, 3 for its derived form: only one of them fits beside the 5.
     await fixture.run(other)
-    expect(fixture.store.stats().diskUsedBytes).toBe(6 * part + 4096)
+    expect(fixture.store.stats().tiers.disk.usedBytes).toBe(6 * part + 4096)
     expect(fixture.evicted.filter((line) => line.startsWith('disk'))).toEqual([])
   })
 
@@ -181,7 +181,7 @@ describe('eviction', () => {
     }
     expect(models.map((model) => fixture.inMemory(model))).toEqual([false, true, true, true, true])
     expect(fixture.evicted).toEqual([`memory ${models[0]!.id} least-recent`])
-    expect(fixture.store.stats().memoryUsedBytes).toBe(4 * part)
+    expect(fixture.store.stats().tiers.memory.usedBytes).toBe(4 * part)
     expect(fixture.announced()[models[0]!.id]).toBe('disk')
   })
 
@@ -295,9 +295,9 @@ describe('eviction', () => {
     await fixture.open(b)
     expect(await fixture.cache.release(a.id)).toBe(true)
     expect([fixture.inMemory(a), fixture.inMemory(b)]).toEqual([false, true])
-    expect(fixture.store.stats().memoryUsedBytes).toBe(2 * part)
+    expect(fixture.store.stats().tiers.memory.usedBytes).toBe(2 * part)
     expect(await fixture.cache.release(b.id)).toBe(true)
-    expect(fixture.store.stats().memoryUsedBytes).toBe(0)
+    expect(fixture.store.stats().tiers.memory.usedBytes).toBe(0)
   })
 
   it('frees the files of two models that have all of them in common with the last of the two', async () => {
@@ -308,7 +308,9 @@ describe('eviction', () => {
     await fixture.open(a)
     await fixture.open(b)
     await fixture.open(large)
-    expect(fixture.store.stats()).toMatchObject({ memoryUsedBytes: 4 * part, diskUsedBytes: 4 * part })
+    expect(fixture.store.stats()).toMatchObject({
+      tiers: { memory: { usedBytes: 4 * part }, disk: { usedBytes: 4 * part } },
+    })
     expect([...fixture.table.all()].map(({ model }) => model)).toEqual([large.id])
   })
 
@@ -323,7 +325,7 @@ describe('eviction', () => {
     expect([fixture.cache.isRunnable(a.id), fixture.cache.isRunnable(b.id)]).toEqual([false, true])
     expect(await fixture.cache.release(b.id)).toBe(true)
     expect(fixture.runtime.loadedDigests.size).toBe(0)
-    expect(fixture.store.stats().memoryUsedBytes).toBe(0)
+    expect(fixture.store.stats().tiers.memory.usedBytes).toBe(0)
   })
 
   it('does not take a shared blob from the disk while a model that needs it is on its way in', async () => {
@@ -376,7 +378,7 @@ describe('eviction', () => {
     await expect(fixture.run(a)).rejects.toThrow('no session')
     expect(fixture.cache.isRunnable(a.id)).toBe(false)
     await fixture.open(b)
-    expect(fixture.store.stats().memoryUsedBytes).toBe(2 * part)
+    expect(fixture.store.stats().tiers.memory.usedBytes).toBe(2 * part)
   })
 })
 

@@ -30,7 +30,7 @@ it('never evicts a model that somebody uses', { timeout: 60_000 }, async () => {
       for (const { kind, which: index } of steps) {
         const { id, manifest } = models[index]!
         fixture.driving.clock.advance(10)
-        const inMemory = () => fixture.store.blob(manifest.files[0]!.sha256)?.inMemory === true
+        const inMemory = () => fixture.store.blob(manifest.files[0]!.sha256)?.isIn.memory === true
         if (kind === 'open') {
           await fixture.cache.ensureOpenable(id, manifest, anyone).catch((error) => {
             expect(error, 'there is only one reason to refuse').toMatchObject({ code: 'MEMORY_FULL' })
@@ -51,10 +51,10 @@ it('never evicts a model that somebody uses', { timeout: 60_000 }, async () => {
           if (isUsed) expect(released, 'it is used').toBe(false)
         }
         for (const [other, model] of models.entries()) {
-          const isThere = fixture.store.blob(model.manifest.files[0]!.sha256)?.inMemory === true
+          const isThere = fixture.store.blob(model.manifest.files[0]!.sha256)?.isIn.memory === true
           if (holds.has(other) || leases.has(other)) expect(isThere, `model ${other} is used`).toBe(true)
         }
-        expect(fixture.store.stats().memoryUsedBytes).toBeLessThanOrEqual(4 * part)
+        expect(fixture.store.stats().tiers.memory.usedBytes).toBeLessThanOrEqual(4 * part)
         fixture.store.checkInvariants()
       }
       for (const lease of leases.values()) lease.close()

@@ -54,7 +54,7 @@ async function build(hasOrigin: boolean, options: Partial<RequestMachineOptions>
       times: profile,
       queueMs: () => queueMs({ runtime, times: profile, loaded: () => cache.loaded(), workerCount: 1 }),
       runBytesOf: ({ manifest }) => manifest.files.find(({ path }) => path.endsWith('.onnx'))?.sizeBytes ?? null,
-      memoryLimitBytes: () => store.stats().memoryLimitBytes,
+      memoryLimitBytes: () => store.stats().tiers.memory.limitBytes,
       diskBytesPerS: 1e9,
       hasOrigin,
       randomInt: () => 0,

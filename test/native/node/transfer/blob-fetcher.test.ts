@@ -120,7 +120,7 @@ describe('BlobFetcher', () => {
     fixture.origin.blobs.set(lie.sha256, bytes)
     await expect(fetchInto(fixture, forged)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
     expect(fixture.store.blobs()).toEqual([])
-    expect(fixture.store.stats().diskUsedBytes).toBe(0)
+    expect(fixture.store.stats().tiers.disk.usedBytes).toBe(0)
   })
 
   it('ends at once with the error of the store when the disk cannot take a chunk', async () => {
@@ -187,7 +187,7 @@ describe('BlobFetcher', () => {
     await expect(fetchInto(fixture, model, { memory: true, disk: false })).rejects.toMatchObject({
       code: 'MEMORY_FULL',
     })
-    expect(fixture.store.stats().memoryUsedBytes).toBe(0)
+    expect(fixture.store.stats().tiers.memory.usedBytes).toBe(0)
   })
 
   it('does not wait for a slow source when another has delivered', async () => {

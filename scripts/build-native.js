@@ -101,7 +101,8 @@ function stamp() {
   const files = [join(source, 'CMakeLists.txt'), ...folders.flatMap(filesBelow)]
   for (const file of files) hash.update(`${relative(source, file)}\0`).update(readFileSync(file))
   for (const name of ['node-api-headers', 'node-addon-api']) hash.update(require(`${name}/package.json`).version)
-  return hash.update(process.arch).digest('hex')
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  return hash.update(version).update(process.arch).digest('hex')
 }
 
 function filesBelow(folder) {

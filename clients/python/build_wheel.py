@@ -3,12 +3,17 @@
 import base64
 import hashlib
 import os
+import re
 import sysconfig
 import zipfile
 
-NAME, VERSION = "holdfast", "0.1.0"
+NAME = "holdfast"
 ROOT = os.path.dirname(os.path.abspath(__file__))
 LIBRARY = os.path.join(ROOT, "..", "..", "native", "lib", "libholdfast.so.1")
+
+with open(os.path.join(ROOT, NAME, "__init__.py"), encoding="utf-8") as init:
+    VERSION = re.search(r'^__version__ = "(.+)"$', init.read(), re.MULTILINE).group(1)
+
 INFO = f"{NAME}-{VERSION}.dist-info"
 
 METADATA = f"""Metadata-Version: 2.1

@@ -1,7 +1,7 @@
 /** The Python module against a real node, and against a store in which a model still arrives. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { errorTable } from '../../common/errors.ts'
 import { ClusterFixture } from '../e2e/cluster-fixture.ts'
 import { bytesOf, chunksOf, digestOf, StoreFixture, specOf } from '../native/fixture.ts'
-import { root } from '../support/source-files.ts'
 import { modulePath, python, pythonEnvironment, pythonHas, runPython } from './python.ts'
 
 const cases = join(import.meta.dirname, 'cases.py')
@@ -49,14 +48,6 @@ describe.skipIf(!pythonHas('ctypes'))('the Python module', () => {
       'load_file_gives_what_the_file_has',
       'writing_to_shared_tensors_ends_the_process',
     ])('%s', passes)
-
-  it('has the version of the package', async () => {
-    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
-    for (const path of ['pyproject.toml', 'build_wheel.py', 'holdfast/__init__.py']) {
-      const text = await readFile(join(modulePath, path), 'utf8')
-      expect(/version.*"(\d+\.\d+\.\d+)"/i.exec(text)?.[1], path).toBe(version)
-    }
-  })
 
   it('gives codes of the table alone', async () => {
     const program =

@@ -1,0 +1,26 @@
+/** One version number: the one of package.json. */
+import { describe, expect, it } from 'vitest'
+import { holdfast } from '../support/holdfast-command.ts'
+import { readSource } from '../support/source-files.ts'
+
+const { version } = JSON.parse(readSource('package.json')) as { version: string }
+
+describe('the version of package.json', () => {
+  it('is what the command line prints', async () => {
+    expect(await holdfast(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+  })
+
+  it('is the version of the Python module, of which its wheel takes it', () => {
+    expect(/^__version__ = "(.+)"$/m.exec(readSource('clients/python/holdfast/__init__.py'))?.[1]).toBe(version)
+    expect(readSource('clients/python/pyproject.toml')).toContain('dynamic = ["version"]')
+  })
+
+  it('is where the native part takes its version from', () => {
+    expect(readSource('native/CMakeLists.txt')).toContain('file(STRINGS ../package.json version_line')
+    expect(readSource('package.json')).toMatch(/^ {2}"version": "\d+\.\d+\.\d+",$/m)
+  })
+
+  it('has a section in the changelog', () => {
+    expect(readSource('CHANGELOG.md')).toMatch(new RegExp(`^## \\[${version.replaceAll('.', '\\.')}\\]`, 'm'))
+  })
+})

@@ -176,11 +176,13 @@ export const errorTable = {
   BAD_SCENARIO: row(400, 'A scenario for the simulator is not valid.', 'Correct the field that the message names.'),
 } as const satisfies Record<string, ErrorRow>
 
+/** The stable words of docs/reference/errors.md. */
 export type ErrorCode = keyof typeof errorTable
 
 /** Plain data that travels with an error: names of files, sizes in bytes, node ids. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
 
+/** Every failure that a caller may meet. Look at `code`, never at the text. */
 export class HoldfastError extends Error {
   readonly code: ErrorCode
   readonly details: ErrorDetails
@@ -205,6 +207,7 @@ export class HoldfastError extends Error {
   }
 }
 
+/** Whether something caught is a failure with a code, and with this code where one is given. */
 export function isHoldfastError(error: unknown, code?: ErrorCode): error is HoldfastError {
   return error instanceof HoldfastError && (code === undefined || error.code === code)
 }

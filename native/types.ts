@@ -79,7 +79,9 @@ export interface Fill {
   }): Promise<void>
 }
 
+/** One file of a model. */
 export interface ModelFileEntry {
+  /** Relative to the model's folder, with "/". */
   readonly path: string
   readonly sha256: Sha256
   readonly sizeBytes: number
@@ -195,6 +197,7 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** A file of an open model. */
 export interface OpenFile extends ModelFileEntry {
   /**
    * Read-only memory shared with every process of this machine. Writing to it kills the process (SIGSEGV). Of a file that still arrives,
@@ -205,6 +208,7 @@ export interface OpenFile extends ModelFileEntry {
   range(offsetBytes: number, sizeBytes: number): Uint8Array
 }
 
+/** What a tensor is and where it lies; nothing of its bytes is read. */
 export interface TensorInfo {
   readonly name: string
   /** As the file spells it: F32, BF16, Q4_K, ... */
@@ -230,6 +234,7 @@ export interface WaitOptions {
 
 /** A lease on an open model. Ends with close(), with garbage collection, or with the process. */
 export interface OpenModel extends Disposable {
+  /** sha256 of the model's manifest, in hex. */
   readonly digest: string
   readonly files: readonly OpenFile[]
   /** UNKNOWN_MODEL when the model has no file of that path. */
@@ -239,6 +244,7 @@ export interface OpenModel extends Disposable {
    * has not arrived: waitTensor waits.
    */
   tensor(name: string): Tensor
+  /** The same, once the tensor's own bytes have arrived. */
   waitTensor(name: string, options?: WaitOptions): Promise<Tensor>
   /** The tensors of a file, when its header has arrived. None for a file of another form. */
   tensors(path: string, options?: WaitOptions): Promise<readonly TensorInfo[]>
@@ -249,6 +255,7 @@ export interface OpenModel extends Disposable {
 }
 
 export interface OpenOptions {
+  /** Owner of the lease; `public` when left out. */
   readonly tenant?: string
   /** Gives up with DEADLINE_EXCEEDED. The default waits as long as the fetch takes. */
   readonly deadlineMs?: number
@@ -256,6 +263,7 @@ export interface OpenOptions {
   readonly arriving?: boolean
 }
 
+/** What the store as a whole holds. */
 export interface StoreCounters {
   readonly memoryUsedBytes: number
   readonly memoryLimitBytes: number
@@ -277,5 +285,6 @@ export interface StoreClient {
   /** Every name that this client may open and that is in memory. UNAUTHORIZED unless its rule lets it list. */
   list(): Promise<string[]>
   status(): Promise<StoreCounters>
+  /** Closes every model that is still open, then the connection. */
   close(): void
 }

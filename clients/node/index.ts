@@ -10,7 +10,13 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { HoldfastError } from '../../common/index.ts'
-import { connectStore, type OpenModel, type OpenOptions, type StoreClient } from '../../native/index.ts'
+import {
+  type ConnectOptions,
+  connectStore,
+  type OpenModel,
+  type OpenOptions,
+  type StoreClient,
+} from '../../native/index.ts'
 
 export { type ErrorCode, HoldfastError, isHoldfastError } from '../../common/index.ts'
 export type {
@@ -25,7 +31,6 @@ export type {
   TensorInfo,
   WaitOptions,
 } from '../../native/index.ts'
-export { connectStore as connect }
 
 /** One connection per socket, shared by all opens of the process. */
 const clients = new Map<string, Promise<StoreClient>>()
@@ -38,6 +43,14 @@ export async function open(name: string, options: OpenOptions & { socketPath?: s
   const { socketPath = defaultSocketPath(), ...rest } = options
   const client = await clientOf(socketPath)
   return client.open(name, rest)
+}
+
+/**
+ * A connection of its own to the store at a socket: for the status of the store, a list of models, or a token of its own.
+ * STORE_UNREACHABLE when nothing listens there, STORE_BUSY when the store has no room for another client, UNAUTHORIZED for a wrong token.
+ */
+export function connect(socketPath: string, options: ConnectOptions = {}): Promise<StoreClient> {
+  return connectStore(socketPath, options)
 }
 
 /** $HOLDFAST_SOCKET, else the first that exists of the places where a node makes its socket. STORE_UNREACHABLE without one. */

@@ -1,4 +1,5 @@
 /** The pages that are made from the code say what the code says. */
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -7,12 +8,18 @@ import { checkOptions, loadConfig } from '../../node/config/index.ts'
 import { helpAfterOptions } from '../../scripts/docs/commands-document.ts'
 import { writtenPages } from '../../scripts/docs/written-pages.ts'
 
+const hasPython = spawnSync('python3', ['-c', 'import ast; ast.unparse'], { stdio: 'ignore' }).status === 0
 const page = (path: string) => readFileSync(join(import.meta.dirname, '..', '..', path), 'utf8')
 
 describe('what is written from the code', () => {
-  it.each(Object.entries(writtenPages))('%s is what `npm run docs` writes', (name, text) => {
+  const written = Object.entries(writtenPages)
+  const canBeWritten = (name: string) => name !== 'docs/reference/api-python.md' || hasPython
+
+  it.each(written.filter(([name]) => canBeWritten(name)))('%s is what `npm run docs` writes', (name, text) => {
     expect(page(name)).toBe(text())
   })
+
+  it.skipIf(hasPython)('docs/reference/api-python.md is not compared: there is no python3 here', () => {})
 })
 
 describe('the sample configuration', () => {

@@ -48,6 +48,7 @@ class Connection:
         return Model(ModelHandle(pointer.value))
 
     def status(self, deadline_ms=CONNECT_DEADLINE_MS):
+        """A StoreStatus. Also a way to learn that the store is there."""
         status = StoreStatusStruct()
         call("status", self._use(), deadline(deadline_ms), byref(status))
         return StoreStatus(*(getattr(status, name) for name, _ in StoreStatusStruct._fields_))
@@ -73,12 +74,16 @@ class Connection:
 
 
 def connect(path=None, token=None, tenant=None, deadline_ms=CONNECT_DEADLINE_MS):
-    """Connects to the store at a socket; see docs of `holdfast_connect` for the defaults. Close it, or use it as a context manager."""
+    """A Connection to the store at a socket. Close it, or use it as a context manager.
+
+    Without a path: $HOLDFAST_SOCKET, else the first socket that exists of the places where a node makes one. Without a token:
+    $HOLDFAST_STORE_TOKEN. Without a tenant: "public".
+    """
     return Connection(path, token, tenant, deadline_ms)
 
 
 def open(name, tenant=None, deadline_ms=None, complete=False, path=None, token=None):
-    """Opens a model over the process's own connection; see Connection.open."""
+    """Opens a model over the process's own connection, which all opens share; see Connection.open."""
     return _shared(path, token, tenant).open(name, deadline_ms, complete)
 
 

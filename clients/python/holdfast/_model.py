@@ -13,32 +13,42 @@ from ._memory import PrivateMap, shared_buffer
 
 @dataclass(frozen=True)
 class File:
+    """One file of a model."""
+
+    #: Relative to the model's folder, with "/".
     path: str
+    #: In hex.
     sha256: str
     size_bytes: int
 
 
 @dataclass(frozen=True)
 class TensorInfo:
+    """What a tensor is and where it lies; nothing of its bytes is read."""
+
     name: str
     #: As the file spells it: "F32", "BF16", "Q4_K".
     dtype: str
     #: Slowest dimension first, for GGUF too.
     shape: Tuple[int, ...]
+    #: Of its file.
     path: str
+    #: From the start of the file.
     offset_bytes: int
     size_bytes: int
 
 
 class Model:
-    """Made by `open`. Close it, or use it as a context manager: no new views then; the lease ends with the last view."""
+    """Made by `open`. Close it, or use it as a context manager."""
 
     def __init__(self, handle):
         self._handle = handle
         self._lock = threading.Lock()
         self._tensors = None
         self._private_maps = {}
+        #: sha256 of the model's manifest, in hex.
         self.digest = library.holdfast_model_digest(handle.use()).decode()
+        #: A tuple of File.
         self.files = tuple(self._file_at(index) for index in range(library.holdfast_file_count(handle.use())))
         self._indices = {file.path: index for index, file in enumerate(self.files)}
 
@@ -74,7 +84,7 @@ class Model:
         return self._tensors
 
     def info(self, name, deadline_ms=None):
-        """Of one tensor; reads no more headers than it has to."""
+        """The TensorInfo of one tensor. Reads no more headers than it has to."""
         tensor = TensorStruct()
         call("tensor_find", self._open().use(), name.encode(), deadline(deadline_ms), byref(tensor))
         return self._info(tensor)
@@ -109,6 +119,7 @@ class Model:
         return memoryview(self._private_map(path, deadline_ms).buffer(0, size_bytes)).cast("B")
 
     def close(self):
+        """Gives no new views from now on. The lease ends with the last view."""
         with self._lock:
             self._handle = None
             self._private_maps = {}

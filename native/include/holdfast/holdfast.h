@@ -48,8 +48,10 @@ extern "C" {
 /* Rises when a function or field is added; the SONAME rises when one goes. */
 #define HOLDFAST_API_VERSION 1
 
+/* For any `deadline_ms`: waits as long as it takes. */
 #define HOLDFAST_NO_DEADLINE ((int64_t)-1)
 
+/* A connection to the store of this machine, and an open model. Both are opaque. */
 typedef struct holdfast_connection holdfast_connection;
 typedef struct holdfast_model holdfast_model;
 
@@ -72,6 +74,7 @@ HOLDFAST_API int holdfast_connect(const char *socket_path, const char *tenant, c
 /* Ends the connection, and with it the leases of its models: they stay readable, but their memory may be counted as free. */
 HOLDFAST_API void holdfast_disconnect(holdfast_connection *connection);
 
+/* Of the store as a whole, all clients together. */
 typedef struct holdfast_store_status {
   uint64_t memory_used_bytes;
   uint64_t memory_limit_bytes;
@@ -100,6 +103,7 @@ HOLDFAST_API void holdfast_close(holdfast_model *model);
 /* sha256 of the model's manifest, in hex. */
 HOLDFAST_API const char *holdfast_model_digest(const holdfast_model *model);
 
+/* One file of a model. */
 typedef struct holdfast_file {
   const char *path;
   /* In hex. */
@@ -107,6 +111,7 @@ typedef struct holdfast_file {
   uint64_t size_bytes;
 } holdfast_file;
 
+/* How many files the model has. */
 HOLDFAST_API size_t holdfast_file_count(const holdfast_model *model);
 /* BAD_REQUEST when there are not so many. */
 HOLDFAST_API int holdfast_file_at(const holdfast_model *model, size_t index, holdfast_file *file);
@@ -134,6 +139,7 @@ HOLDFAST_API int holdfast_map_private(const holdfast_model *model, size_t index,
                                       uint64_t *size_bytes);
 HOLDFAST_API void holdfast_unmap_private(void *data, uint64_t size_bytes);
 
+/* One tensor of a file. */
 typedef struct holdfast_tensor {
   const char *name;
   /* As the file spells it: "F32", "BF16", "Q4_K"; "ggml-N" for a GGUF type that this library does not know. */

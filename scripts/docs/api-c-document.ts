@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const headerPath = join(import.meta.dirname, '..', '..', 'native', 'include', 'holdfast.h')
+const headerPath = join(import.meta.dirname, '..', '..', 'native', 'include', 'holdfast', 'holdfast.h')
 
 /** A declaration, or several of one paragraph that one comment explains. */
 interface Entry {
@@ -19,7 +19,7 @@ export function cApiDocument(): string {
   )
   const sections = entriesOf(body).map(sectionOf)
   const head =
-    '# The C library\n\nThis page is written from the comments of [holdfast.h](../../native/include/holdfast.h) by `npm run docs`.\n'
+    '# The C library\n\nThis page is written from the comments of [holdfast.h](../../native/include/holdfast/holdfast.h) by `npm run docs`.\n'
   return `${head}${introOf(text)}\n${sections.join('\n')}`
 }
 

@@ -1,4 +1,5 @@
-/** Every command block of the README and of docs/ does what it says: it is run, in order, in a world of its own per page. */
+/** Every command block of the README, of docs/ and of examples/ does what it says: it is run, in order, in a world of its own per page. */
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -6,10 +7,13 @@ import { parsePage } from './blocks.ts'
 import { World } from './world.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
-  name.endsWith('.md'),
-)
-const pages = ['README.md', ...docs.sort().map((name) => `docs/${name}`)]
+const hasPython = spawnSync('python3', ['--version'], { stdio: 'ignore' }).status === 0
+const below = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .sort()
+    .map((name) => `${folder}/${name}`)
+const pages = ['README.md', ...below('docs'), ...below('examples')]
   .map((path) => ({ path, page: parsePage(readFileSync(join(root, path), 'utf8')) }))
   .filter(({ page }) => page.blocks.length > 0)
 
@@ -21,7 +25,8 @@ describe.each(pages)('$path', ({ path, page }) => {
   })
   afterAll(() => world.dispose())
 
-  it.each(blocks)('line $line: $text', async (block) => {
+  it.for(blocks)('line $line: $text', async (block, { skip }) => {
+    skip(/\bpython3\b/.test(block.text) && !hasPython, 'there is no python3 here')
     const { code, output } = await world.run(block)
     expect({ code, output }).toEqual({ code: 0, output: expect.any(String) })
   })

@@ -127,6 +127,7 @@ export class World {
     const { folder } = this.boxes.first
     // What is typed in the clone.
     for (const name of ['clients', 'native']) await symlink(join(root, name), join(folder, name))
+    await cp(join(root, 'examples'), join(folder, 'examples'), { recursive: true })
     for (const name of ['resnet50', 'model']) {
       await mkdir(join(folder, name))
       await generateModel('tiny', join(folder, name), { seed: name.length })

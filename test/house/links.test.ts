@@ -7,7 +7,7 @@ import { root } from '../support/source-files.ts'
 const below = (folder: string) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
 const top = readdirSync(root)
-const pages = [...top, ...below('docs')].filter((path) => path.endsWith('.md')).sort()
+const pages = [...top, ...below('docs'), ...below('examples')].filter((path) => path.endsWith('.md')).sort()
 
 function linksOf(page: string): string[] {
   const prose = read(page).replace(/^```[\s\S]*?^```$/gm, '')
@@ -40,12 +40,12 @@ describe.each(pages)('%s', (page) => {
   })
 })
 
-describe('the pages of docs/', () => {
+describe('the pages of docs/ and examples/', () => {
   it('are each reached from another page', () => {
     const linked = new Set(
       pages.flatMap((page) => linksOf(page).map((link) => join(dirname(page), link.split('#')[0]!))),
     )
-    const files = pages.filter((page) => page.startsWith('docs/'))
+    const files = pages.filter((page) => page.includes('/'))
     expect(files.filter((page) => !linked.has(page))).toEqual([])
   })
 })

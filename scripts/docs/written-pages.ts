@@ -5,6 +5,7 @@ import { pythonApiDocument } from './api-python-document.ts'
 import { commandsDocument } from './commands-document.ts'
 import { configDocument } from './config-document.ts'
 import { errorsDocument } from './errors-document.ts'
+import { httpDocument } from './http-document.ts'
 import { sampleConfig } from './sample-config.ts'
 
 export const writtenPages: Readonly<Record<string, () => string>> = {
@@ -14,5 +15,6 @@ export const writtenPages: Readonly<Record<string, () => string>> = {
   'docs/reference/commands.md': commandsDocument,
   'docs/reference/configuration.md': configDocument,
   'docs/reference/errors.md': errorsDocument,
+  'docs/reference/http.md': httpDocument,
   'deploy/node.yaml': sampleConfig,
 }

@@ -134,7 +134,8 @@ export type ChunkFailure = 'mismatch' | 'missing' | 'timeout' | 'closed' | 'refu
 export type Event =
   | { readonly kind: 'tick'; readonly nowMs: number }
   | { readonly kind: 'peer-up'; readonly node: NodeId; readonly nowMs: number }
-  | { readonly kind: 'peer-down'; readonly node: NodeId; readonly nowMs: number }
+  /** The end of a spare connection (plan-connections.ts) says nothing about the node: one of the two had too many. */
+  | { readonly kind: 'peer-down'; readonly node: NodeId; readonly isSpare?: boolean; readonly nowMs: number }
   | { readonly kind: 'call-failed'; readonly node: NodeId; readonly nowMs: number }
   /** An operator shut the node out, or let it in again. */
   | { readonly kind: 'ban-changed'; readonly node: NodeId; readonly banned: boolean; readonly nowMs: number }

@@ -1,11 +1,25 @@
 /** The protocol of a node. See events.ts for what goes in and comes out. */
 
+export {
+  ConnectionRings,
+  type ConnectionRingsOptions,
+  defaultConnectionRingsOptions,
+  type Place,
+} from './cluster/connection-rings.ts'
 export { checkEntry, defaultEntryLimits, type EntryLimits } from './cluster/entry-check.ts'
 export { digestBytes, entriesBytes, entryBytes } from './cluster/entry-size.ts'
 export { FormedEntries } from './cluster/formed-entries.ts'
 export { compareIds, Interner } from './cluster/interner.ts'
 export { sumCount } from './cluster/ledger.ts'
 export { changedPin, type PinReader } from './cluster/pin-set.ts'
+export {
+  type ConnectionPlan,
+  type ConnectionPlanOptions,
+  type ConnectionsView,
+  defaultConnectionPlanOptions,
+  planConnections,
+  type Unusable,
+} from './cluster/plan-connections.ts'
 export { tiersToFields } from './cluster/tier-fields.ts'
 export { compareVersions, type Version } from './cluster/version.ts'
 export * from './events.ts'

@@ -195,6 +195,11 @@ export class NodeCore {
     return this.view.stateOf(node)?.bulkAddress ?? null
   }
 
+  /** Whether this is a node of the cluster that may be used now. */
+  isMember(node: NodeId, nowMs: number): boolean {
+    return this.view.isMember(node, nowMs)
+  }
+
   /** libp2p multiaddrs of a node; empty when it is not known. */
   addressesOf(node: NodeId): readonly string[] {
     return this.view.stateOf(node)?.addresses ?? []
@@ -300,7 +305,11 @@ export class NodeCore {
     return this.reconcile.peerUp(node, nowMs)
   }
 
-  private onPeerDown({ node, nowMs }: EventOf<'peer-down'>): Effect[] {
+  private onPeerDown({ node, isSpare, nowMs }: EventOf<'peer-down'>): Effect[] {
+    if (isSpare === true) {
+      this.membership.spareClosed(this.index(node))
+      return []
+    }
     const effects = this.onSuspect(node, this.membership.peerDown(this.index(node), nowMs), nowMs)
     this.fetches.peerLost(node)
     return effects

@@ -21,7 +21,7 @@ export async function checkPeers({ options, paths }: Patient): Promise<Verdict |
   const { ClusterKeyring, createLibp2pNetwork, Identity } = await import('../../node/net/index.ts')
   const clusterKey = new ClusterKeyring(await loadClusterKeys(options, paths.dataPath))
   const network = await createLibp2pNetwork({ identity: await Identity.generate(), clusterKey })
-  await network.start({ onPeerUp() {}, onPeerDown() {}, onRefused() {}, onMessage: () => true })
+  await network.start({ onPeerUp() {}, onPeerDown() {}, onRefused() {}, isMember: () => false, onMessage: () => true })
   try {
     const dials = addresses.map(async (address) => {
       try {

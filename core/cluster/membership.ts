@@ -62,6 +62,11 @@ export class Membership {
     return this.suspect(index, nowMs)
   }
 
+  /** A connection ended that nobody needed. */
+  spareClosed(index: number): void {
+    this.connected.delete(index)
+  }
+
   callFailed(index: number, nowMs: number): boolean {
     return this.suspect(index, nowMs)
   }

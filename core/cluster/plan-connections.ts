@@ -9,8 +9,13 @@ import type { NodeId } from '../../common/index.ts'
 import { type ConnectionRings, defaultConnectionRingsOptions, type Neighbourhood } from './connection-rings.ts'
 import { compareIds } from './interner.ts'
 
-/** Why a member is not to be dialled now. One that is connected all the same counts as usable. */
-export type Unusable = 'suspected' | 'distrusted' | 'no-address' | 'backing-off'
+/** Why a member is passed over. One that is connected all the same counts as usable. */
+export type Unusable = 'distrusted' | 'no-address' | 'backing-off' | Doubtful
+/**
+ * Passed over, and yet dialled, the last of all: its last dial failed and a pause is over, or it is suspected. After the network was
+ * cut each side suspects the other until one reaches it.
+ */
+type Doubtful = 'suspected' | 'unreached'
 
 export interface ConnectionsView {
   readonly self: NodeId
@@ -48,9 +53,11 @@ export function planConnections(
   options: ConnectionPlanOptions = defaultConnectionPlanOptions,
 ): ConnectionPlan {
   const reasons = new Map<NodeId, ConnectionReason>()
+  const probes = new Set<NodeId>()
   const wanted = rings.neighbours(self, (node) => {
     const why = connected.has(node) ? undefined : unusable.get(node)
     if (why !== undefined) reasons.set(node, why)
+    if (why === 'suspected' || why === 'unreached') probes.add(node)
     return why === undefined
   })
   const connect: NodeId[] = []
@@ -71,5 +78,5 @@ export function planConnections(
           .slice(0, excessCount)
           .map(([node]) => node)
   for (const node of disconnect) reasons.set(node, 'excess')
-  return { connect, disconnect, reasons }
+  return { connect: [...connect, ...probes], disconnect, reasons }
 }

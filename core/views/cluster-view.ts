@@ -339,6 +339,11 @@ export class ClusterView {
     return zone !== null && zone === this.state?.zone
   }
 
+  isMember(node: NodeId, nowMs: number): boolean {
+    const index = this.ports.interner.lookup(node)
+    return index !== undefined && this.ports.ledger.get('state', index) !== null && !this.isAvoided(index, nowMs)
+  }
+
   private isAvoided(index: number, nowMs: number): boolean {
     const node = this.ports.interner.id(index)
     return this.ports.membership.isSuspected(index, nowMs) || this.ports.book.isDistrusted(node, nowMs)

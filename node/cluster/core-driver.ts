@@ -45,7 +45,7 @@ export interface CoreDriverPorts {
   readonly core: NodeCore
   readonly network: ClusterNetwork
   readonly codec: EntryCodec
-  readonly mesh: Pick<ConnectionManager, 'connect'>
+  readonly mesh: Pick<ConnectionManager, 'connect' | 'isSpare'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -102,7 +102,8 @@ export class CoreDriver {
         this.dispatch({ kind: 'peer-up', node })
         this.measureRoundTrip(node)
       },
-      onPeerDown: (node) => this.dispatch({ kind: 'peer-down', node }),
+      onPeerDown: (node) => this.dispatch({ kind: 'peer-down', node, isSpare: this.ports.mesh.isSpare(node) }),
+      isMember: (node) => this.ports.core.isMember(node, this.ports.clock.nowMs()),
       onMessage: (_topic, from, message) => this.onGossip(from, message),
       onRefused,
     }

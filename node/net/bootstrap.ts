@@ -1,5 +1,6 @@
 /**
  * Keeps trying the bootstrap addresses until each one's node is connected, with growing pauses, and starts again when it is lost.
+ * A node that is known as a member needs no connection from everybody: whether it still is one is looked at now and then.
  * An address needs no /p2p/ part: admission by the cluster key says who may answer there.
  */
 import type { NodeId, RandomInt } from '../../common/index.ts'
@@ -18,6 +19,7 @@ export const defaultBootstrapOptions: BootstrapOptions = { addresses: [], backof
 export interface BootstrapPorts {
   readonly dial: (address: string) => Promise<NodeId>
   readonly isConnected: (node: NodeId) => boolean
+  readonly isMember: (node: NodeId) => boolean
   readonly clock: Clock
   readonly randomInt: RandomInt
   readonly log: Log
@@ -69,6 +71,10 @@ export class Bootstrap {
     target.cancel = null
     if (this.stopped || target.dialling) return
     if (target.node !== null && this.ports.isConnected(target.node)) return
+    if (target.node !== null && this.ports.isMember(target.node)) {
+      target.cancel = this.ports.clock.after(this.options.backoffMsMax, () => this.attempt(target))
+      return
+    }
     target.dialling = true
     this.ports.dial(target.address).then(
       (node) => {

@@ -131,6 +131,7 @@ export class Libp2pNetwork implements ClusterNetwork {
       {
         dial: (address) => this.dial(address),
         isConnected: (node) => this.peers().includes(node),
+        isMember: (node) => this.isMember(node),
         clock: parts.clock,
         randomInt: parts.randomInt,
         log: parts.log,
@@ -147,7 +148,7 @@ export class Libp2pNetwork implements ClusterNetwork {
     this.events = events
     const { host, gossip, rpc, refusals } = this.parts
     refusals.add((refusal) => this.emit(() => events.onRefused(refusal.remote, refusal.reason)))
-    host.addEventListener('peer:connect', (event) => this.emit(() => events.onPeerUp(event.detail.toString())))
+    host.addEventListener('peer:connect', (event) => this.onConnect(event.detail.toString()))
     host.addEventListener('peer:disconnect', (event) => this.onDisconnect(event.detail.toString()))
     host.addEventListener('peer:discovery', (event) => this.onDiscovery(event.detail.id))
     gossip.judgeWith((topic, from, message) => this.judge(topic, from, message))
@@ -204,6 +205,10 @@ export class Libp2pNetwork implements ClusterNetwork {
 
   async hangUp(node: NodeId): Promise<void> {
     await this.parts.host.hangUp(peerOf(node))
+  }
+
+  idleMs(node: NodeId): number {
+    return this.parts.rpc.activity.idleMs(node)
   }
 
   async broadcast(topic: string, message: Uint8Array): Promise<void> {
@@ -271,7 +276,13 @@ export class Libp2pNetwork implements ClusterNetwork {
     return false
   }
 
+  private onConnect(node: NodeId): void {
+    this.parts.rpc.activity.connected(node)
+    this.emit(() => this.events?.onPeerUp(node))
+  }
+
   private onDisconnect(node: NodeId): void {
+    this.parts.rpc.activity.disconnected(node)
     this.emit(() => this.events?.onPeerDown(node))
     this.bootstrap.onPeerDown(node)
   }
@@ -280,11 +291,16 @@ export class Libp2pNetwork implements ClusterNetwork {
   private onDiscovery(peer: PeerId): void {
     const { host, log } = this.parts
     const node = peer.toString()
-    if (host.getConnections(peer).length > 0 || this.undiallable.isBlocked(node)) return
+    if (host.getConnections(peer).length > 0 || this.undiallable.isBlocked(node) || this.isMember(node)) return
     host.dial(peer).catch((error: unknown) => {
       log.info({ err: error, node }, 'a node found on the local network was not reached')
       this.undiallable.block(node, this.options.discoveryRetryMs)
     })
+  }
+
+  /** A node that is connected with nobody believes nothing that it has heard before. */
+  private isMember(node: NodeId): boolean {
+    return this.peers().length > 0 && this.events?.isMember(node) === true
   }
 
   /** Calls into the daemon; what it throws must not end in libp2p's event dispatch. */

@@ -3,6 +3,7 @@ import type { PeerId, Stream } from '@libp2p/interface'
 import { HoldfastError, isHoldfastError, type NodeId } from '../../common/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
 import type { Log } from '../system/index.ts'
+import type { CallActivity } from './call-activity.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeRequest, encodeAnswer, encodeFailure } from './rpc-frames.ts'
 
@@ -21,13 +22,15 @@ export const frameOverheadBytes = 16 * 1024
 export class RpcServer {
   private readonly options: RpcServerOptions
   private readonly log: Log
+  private readonly activity: CallActivity
   private readonly handlers = new Map<string, Handler>()
   /** Calls that are being served, each with what ends it. */
   private readonly inbound = new Set<AbortController>()
 
-  constructor(options: RpcServerOptions, log: Log) {
+  constructor(options: RpcServerOptions, { log, activity }: { readonly log: Log; readonly activity: CallActivity }) {
     this.options = options
     this.log = log
+    this.activity = activity
   }
 
   handle(method: string, handler: Handler): void {
@@ -72,6 +75,7 @@ export class RpcServer {
   /** True when nothing more is read from this stream. */
   private async serveNext(frames: FrameStream, from: NodeId): Promise<boolean> {
     const call = new AbortController()
+    const end = this.activity.begin(from)
     const onClose = () => call.abort(new HoldfastError('PEER_UNREACHABLE', `${from} gave up the call.`))
     frames.stream.addEventListener('close', onClose)
     try {
@@ -79,6 +83,7 @@ export class RpcServer {
       await frames.write(answer, this.timeout())
       return isLast
     } finally {
+      end()
       frames.stream.removeEventListener('close', onClose)
     }
   }

@@ -12,6 +12,7 @@ import type { Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { HoldfastError, isHoldfastError, type NodeId } from '../../common/index.ts'
 import type { AbortOptions, ClusterNetwork } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
+import { CallActivity } from './call-activity.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeAnswer, encodeRequest } from './rpc-frames.ts'
 import { checkPayload, frameOverheadBytes, RpcServer } from './rpc-server.ts'
@@ -47,6 +48,7 @@ export const singleCallProtocol = '/holdfast/rpc/1'
 export const rpcProtocol = '/holdfast/rpc/2'
 
 export class Rpc {
+  readonly activity: CallActivity
   private readonly libp2p: Libp2p
   private readonly options: RpcOptions
   private readonly log: Log
@@ -57,7 +59,8 @@ export class Rpc {
     this.libp2p = libp2p
     this.options = options
     this.log = log
-    this.server = new RpcServer(options, log)
+    this.activity = new CallActivity(clock)
+    this.server = new RpcServer(options, { log, activity: this.activity })
     this.pool = new StreamPool({ openAhead: (peer) => this.openAhead(peer), clock }, options)
   }
 
@@ -88,6 +91,7 @@ export class Rpc {
     const timeout = AbortSignal.timeout(this.options.callTimeoutMs)
     const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
     const node = peer.toString()
+    const end = this.activity.begin(node)
     let frames: FrameStream | undefined
     let outcome: Uint8Array | HoldfastError
     try {
@@ -103,6 +107,8 @@ export class Rpc {
     } catch (error) {
       frames?.stream.abort(error instanceof Error ? error : new Error(String(error)))
       throw callError(error, node, method, signal)
+    } finally {
+      end()
     }
     if (outcome instanceof HoldfastError) throw outcome
     return outcome

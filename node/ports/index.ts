@@ -20,6 +20,8 @@ export interface ClusterNetwork {
   peers(): NodeId[]
   dial(address: string, options?: AbortOptions): Promise<NodeId>
   hangUp(node: NodeId): Promise<void>
+  /** How long the connection to that node has carried no call, either way; 0 while it carries one, and without a connection. */
+  idleMs(node: NodeId): number
   /** Gossips to all nodes. The topic is one of the entry kinds. */
   broadcast(topic: string, message: Uint8Array): Promise<void>
   /** One request, one answer. PEER_UNREACHABLE, DEADLINE_EXCEEDED, PEER_PROTOCOL, or the error the handler threw (by code). */
@@ -41,6 +43,8 @@ export interface ClusterNetworkEvents {
   onPeerDown(node: NodeId): void
   /** `from` is the neighbour that passed it on, not its author. Returns false when it is malformed, so that it is not relayed. */
   onMessage(topic: string, from: NodeId, message: Uint8Array): boolean
+  /** True for a usable node of the cluster: it is not dialled only because its address is configured or was discovered. */
+  isMember(node: NodeId): boolean
   /** A connection was refused, in or out: 'wrong cluster key' (both sides are told) or another reason. */
   onRefused(remote: string, reason: string): void
 }

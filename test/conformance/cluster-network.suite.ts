@@ -105,6 +105,24 @@ export function testClusterNetwork(name: string, createFixture: () => NetworkFix
       expect(await a.network.call(b.network.self, 'echo', new Uint8Array(0))).toHaveLength(a.network.self.length + 1)
     })
 
+    test('knows at both ends that a connection carries a call, and for how long it has carried none', async () => {
+      const { a, b } = await pair()
+      const [started, ending] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      b.network.handle('wait', async () => {
+        started.resolve()
+        await ending.promise
+        return bytes('')
+      })
+      const idleMs = () => [a.network.idleMs(b.network.self), b.network.idleMs(a.network.self)]
+      const call = a.network.call(b.network.self, 'wait', bytes(''))
+      await started.promise
+      expect(idleMs()).toEqual([0, 0])
+      ending.resolve()
+      await call
+      await expect.poll(() => Math.min(...idleMs())).toBeGreaterThan(0)
+      expect(a.network.idleMs(await fixture.strangerId())).toBe(0)
+    })
+
     test("brings a handler's error by its code", async () => {
       const { a, b } = await pair()
       b.network.handle('full', async () => {

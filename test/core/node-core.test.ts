@@ -102,6 +102,17 @@ describe('suspicion', () => {
     expect(published[0]!.sealed.entry.body).toMatchObject({ suspects: [{ node: 'a' }] })
   })
 
+  test('a spare connection that is closed says nothing about the node, and the node is known to be gone from it', () => {
+    const node = withPeer()
+    expect(node.step({ kind: 'peer-down', node: 'a', isSpare: true })).toEqual([])
+    expect(suspected(node)).toEqual([false])
+    expect(node.core.members(node.nowMs).find((member) => member.node === 'a')).toMatchObject({ connected: false })
+    expect(node.core.isMember('a', node.nowMs)).toBe(true)
+    node.step({ kind: 'call-failed', node: 'a' })
+    expect(node.core.isMember('a', node.nowMs)).toBe(false)
+    expect(node.core.isMember('stranger', node.nowMs)).toBe(false)
+  })
+
   test('a failed call does the same', () => {
     const node = withPeer()
     node.step({ kind: 'call-failed', node: 'a' })

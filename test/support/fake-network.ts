@@ -12,12 +12,19 @@ export class FakeNetwork implements ClusterNetwork {
   readonly broadcasts: { topic: string; message: Uint8Array }[] = []
   readonly calls: { node: NodeId; method: string }[] = []
   readonly hungUp: NodeId[] = []
+  readonly dialled: string[] = []
+  /** Of connected nodes; the others carry calls now. */
+  readonly idle = new Map<NodeId, number>()
   connected: NodeId[] = []
   /** Answers calls to other nodes. */
   onCall: (node: NodeId, method: string, payload: Uint8Array, options: AbortOptions) => Promise<Uint8Array> = async (
     node,
   ) => {
     throw new HoldfastError('PEER_UNREACHABLE', `${node} is not there.`)
+  }
+  /** Answers dials with who is there. */
+  onDial: (address: string) => Promise<NodeId> = async () => {
+    throw new HoldfastError('PEER_UNREACHABLE', 'nobody is there.')
   }
   onPing: (node: NodeId) => Promise<number> = async () => 1
 
@@ -36,12 +43,20 @@ export class FakeNetwork implements ClusterNetwork {
     return this.connected
   }
 
-  async dial(): Promise<NodeId> {
-    throw new HoldfastError('PEER_UNREACHABLE', 'nobody is there.')
+  async dial(address: string): Promise<NodeId> {
+    this.dialled.push(address)
+    const node = await this.onDial(address)
+    if (!this.connected.includes(node)) this.connected = [...this.connected, node]
+    return node
   }
 
   async hangUp(node: NodeId): Promise<void> {
     this.hungUp.push(node)
+    this.connected = this.connected.filter((other) => other !== node)
+  }
+
+  idleMs(node: NodeId): number {
+    return this.idle.get(node) ?? 0
   }
 
   async broadcast(topic: string, message: Uint8Array): Promise<void> {

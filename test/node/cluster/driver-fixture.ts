@@ -36,7 +36,8 @@ export class DriverFixture {
   constructor(log: Log = silentLog) {
     this.core = new NodeCore({ self: this.network.self, epoch: 1, seal, random: createPrng(1) })
     const { core, network, clock } = this
-    this.driver = new CoreDriver({ core, network, clock, log, codec: jsonCodec, mesh: { connect: async () => {} } })
+    const mesh = { connect: async () => {}, isSpare: () => false }
+    this.driver = new CoreDriver({ core, network, clock, log, codec: jsonCodec, mesh })
   }
 
   /** A connected peer that says it holds these models. */

@@ -23,6 +23,7 @@ export interface TestNodeOptions extends Partial<NetworkOptions> {
   readonly clusterKey?: ClusterKey | ClusterKeyring
   readonly identity?: Identity
   readonly judge?: ClusterNetworkEvents['onMessage']
+  readonly isMember?: ClusterNetworkEvents['isMember']
   readonly clock?: Clock
 }
 
@@ -34,7 +35,14 @@ export class TestNodes {
   private readonly networks: Libp2pNetwork[] = []
 
   async start(options: TestNodeOptions = {}): Promise<TestNode> {
-    const { clusterKey = this.key, identity = await Identity.generate(), judge = () => true, clock, ...rest } = options
+    const {
+      clusterKey = this.key,
+      identity = await Identity.generate(),
+      judge = () => true,
+      isMember = () => false,
+      clock,
+      ...rest
+    } = options
     const network = await createLibp2pNetwork({ identity, clusterKey, ...(clock === undefined ? {} : { clock }) }, rest)
     this.networks.push(network)
     const node: TestNode = {
@@ -47,6 +55,7 @@ export class TestNodes {
     await network.start({
       onPeerUp: (peer) => node.up.add(peer),
       onPeerDown: (peer) => node.down.add(peer),
+      isMember,
       onRefused: (remote, reason) => node.refused.add({ remote, reason }),
       onMessage: (topic, from, message) => {
         const good = judge(topic, from, message)

@@ -58,17 +58,38 @@ export interface ChunkRequest {
   readonly context: RequestContext
 }
 
+/** Another node, and where it said that its bulk engine listens: host:port. */
+export interface BulkPeer {
+  readonly node: NodeId
+  readonly address: string
+}
+
+/**
+ * Where a chunk goes. An engine writes straight into the memory that it is given and needs no buffer of its own: the memory may be that
+ * of the tier itself.
+ */
+export interface ChunkSink {
+  /** Memory of exactly this size, to be filled from front to back. Asked for once, when the first bytes have come. */
+  begin(sizeBytes: number): Uint8Array
+  /** The memory is full: verifies the chunk and keeps it. DIGEST_MISMATCH, or why this node cannot take it. */
+  end(): Promise<void>
+}
+
 /**
  * Moves chunks between nodes over connections that are encrypted and bound to both libp2p identities and to the cluster key.
- * The bytes are not verified here: the caller hashes them before it stores or serves them.
+ * The bytes are not verified here: the sink hashes them before they are stored or served.
  */
 export interface BulkTransport {
   /** host:port that other nodes connect to. Known after start(). */
   address(): string
   start(serve: ServeChunk): Promise<void>
   stop(): Promise<void>
-  /** null when the peer does not hold the chunk (now). PEER_UNREACHABLE, WRONG_CLUSTER_KEY, PEER_PROTOCOL, OVERLOADED, DEADLINE_EXCEEDED. */
-  get(node: NodeId, address: string, request: ChunkRequest, options?: AbortOptions): Promise<Uint8Array | null>
+  /**
+   * True when the sink has taken the chunk; false when the peer does not hold it (now). PEER_UNREACHABLE, WRONG_CLUSTER_KEY,
+   * PEER_PROTOCOL, OVERLOADED, DEADLINE_EXCEEDED, or the error of the sink, as it is. The signal ends the wait for bytes, not the
+   * work of the sink; nothing is written into the sink's memory once this has settled.
+   */
+  fetch(peer: BulkPeer, request: ChunkRequest, into: ChunkSink, options?: AbortOptions): Promise<boolean>
   /** Closes what is open to that node. */
   drop(node: NodeId): void
 }

@@ -8,10 +8,10 @@ import { HoldfastError, isHoldfastError, type ModelId, type NodeId, type Sha256 
 import type { ChunkFailure, ChunkSource, FetchChunk } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { BytesBySource, CoreDriver } from '../cluster/index.ts'
-import type { AbortOptions, BulkTransport, ChunkRequest } from '../ports/index.ts'
+import type { AbortOptions, BulkTransport, ChunkSink } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import { failureOf, isOfStore } from './chunk-failure.ts'
-import { FetchJob, type FetchRequest } from './fetch-job.ts'
+import { FetchJob, type FetchRequest, type JobSink } from './fetch-job.ts'
 
 export type { FetchProgress, FetchRequest } from './fetch-job.ts'
 
@@ -155,47 +155,36 @@ export class BlobFetcher {
     chunk: FetchChunk,
     source: ChunkSource,
   ): Promise<ChunkFailure | HoldfastError | null> {
-    let bytes: Uint8Array
+    const sink = job.sink(chunk.sha256)
     try {
-      bytes = await this.bytesFrom(source, job, chunk)
-    } catch (error) {
-      return this.failed(job, chunk, source, error)
-    }
-    try {
-      if (!job.isDone(chunk.sha256)) await job.put(chunk.sha256, bytes)
+      if (source.kind === 'origin') await this.fromOrigin(job, chunk, sink)
+      else await this.fromPeer(source.node, job, chunk, sink)
       return null
     } catch (error) {
       // No other source can help when the node itself cannot take the bytes.
-      return isOfStore(error) ? error : this.failed(job, chunk, source, error)
+      return sink.failure === error && isOfStore(error) ? error : this.failed(job, chunk, source, error)
     }
   }
 
-  private async bytesFrom(source: ChunkSource, job: FetchJob, chunk: FetchChunk): Promise<Uint8Array> {
-    const { blob, sha256, offsetBytes, sizeBytes } = chunk
-    const { model, context } = job.request
-    const { signal } = job.abort
-    if (source.kind === 'origin') {
-      if (this.ports.origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'this node has no origin.')
-      return this.ports.origin.readRange({ model, blob, offsetBytes, sizeBytes }, { signal })
-    }
-    const address = this.ports.bulkAddressOf(source.node)
-    if (address === null) throw new HoldfastError('PEER_UNREACHABLE', `the address of ${source.node} is not known.`)
-    const request = { blob, chunk: sha256, offsetBytes, sizeBytes, context }
-    const bytes = await this.bytesFromPeer(source.node, address, request, signal)
-    if (bytes === null) throw new HoldfastError('ORIGIN_NOT_FOUND', `${source.node} does not hold the chunk.`)
-    return bytes
+  private async fromOrigin(job: FetchJob, chunk: FetchChunk, into: JobSink): Promise<void> {
+    const { blob, offsetBytes, sizeBytes } = chunk
+    if (this.ports.origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'this node has no origin.')
+    const place = { model: job.request.model, blob, offsetBytes, sizeBytes }
+    await into.take(await this.ports.origin.readRange(place, { signal: job.abort.signal }))
   }
 
   /** A node whose bulk engine cannot be reached is told to the core as one that did not answer a call: routing avoids it too. */
-  private async bytesFromPeer(
-    node: NodeId,
-    address: string,
-    request: ChunkRequest,
-    signal: AbortSignal,
-  ): Promise<Uint8Array | null> {
+  private async fromPeer(node: NodeId, job: FetchJob, chunk: FetchChunk, into: ChunkSink): Promise<void> {
+    const address = this.ports.bulkAddressOf(node)
+    if (address === null) throw new HoldfastError('PEER_UNREACHABLE', `the address of ${node} is not known.`)
+    const { blob, sha256, offsetBytes, sizeBytes } = chunk
+    const request = { blob, chunk: sha256, offsetBytes, sizeBytes, context: job.request.context }
+    const { signal } = job.abort
     const timeout = AbortSignal.timeout(this.options.chunkTimeoutMs)
     try {
-      return await this.ports.bulk.get(node, address, request, { signal: AbortSignal.any([signal, timeout]) })
+      const ends = { signal: AbortSignal.any([signal, timeout]) }
+      const isThere = await this.ports.bulk.fetch({ node, address }, request, into, ends)
+      if (!isThere) throw new HoldfastError('ORIGIN_NOT_FOUND', `${node} does not hold the chunk.`)
     } catch (error) {
       if (isHoldfastError(error, 'PEER_UNREACHABLE') && !signal.aborted) {
         this.ports.driver.dispatch({ kind: 'call-failed', node })

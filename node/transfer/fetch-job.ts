@@ -4,6 +4,7 @@ import type { ModelId, RequestContext, Sha256 } from '../../common/index.ts'
 import type { FetchChunk } from '../../core/index.ts'
 import type { Fill } from '../../native/index.ts'
 import type { Manifest, ManifestFile } from '../../origin/index.ts'
+import type { ChunkSink } from '../ports/index.ts'
 
 export interface FetchRequest {
   readonly model: ModelId
@@ -88,6 +89,11 @@ export class FetchJob {
     this.markDone(chunk)
   }
 
+  /** Where an engine puts the bytes of a chunk. What another source has brought meanwhile is left as it is. */
+  sink(chunk: Sha256): JobSink {
+    return new JobSink((bytes) => (this.isDone(chunk) ? Promise.resolve() : this.put(chunk, bytes)))
+  }
+
   /** Waits until nothing touches the fills any more. */
   async quiesce(reason: Error): Promise<void> {
     this.abort.abort(reason)
@@ -106,5 +112,37 @@ export class FetchJob {
     this.done.add(chunk)
     this.doneBytes += this.chunks.get(chunk)!.sizeBytes
     this.tellProgress()
+  }
+}
+
+/** Memory of its own for one chunk, which the store copies into place as it hashes it. */
+export class JobSink implements ChunkSink {
+  /** Why the chunk could not be kept, as opposed to why it did not come. */
+  failure: unknown = null
+  private readonly put: (bytes: Uint8Array) => Promise<void>
+  private bytes: Uint8Array = new Uint8Array(0)
+
+  constructor(put: (bytes: Uint8Array) => Promise<void>) {
+    this.put = put
+  }
+
+  begin(sizeBytes: number): Uint8Array {
+    // Not from the shared pool, not zeroed: filled completely before anybody sees it.
+    this.bytes = Buffer.allocUnsafeSlow(sizeBytes)
+    return this.bytes
+  }
+
+  end(): Promise<void> {
+    return this.take(this.bytes)
+  }
+
+  /** For bytes that came in memory of their own. */
+  async take(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.put(bytes)
+    } catch (error) {
+      this.failure = error
+      throw error
+    }
   }
 }

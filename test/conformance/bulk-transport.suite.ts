@@ -1,8 +1,9 @@
 /** What every BulkTransport must do. The fixture makes nodes of one cluster, and one of another. */
 import { createHash, randomBytes } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { HoldfastError } from '../../common/errors.ts'
 import type { BulkTransport, ChunkRequest, ServeChunk } from '../../node/ports/index.ts'
+import { ChunkBuffer, fetchBytes, peerOf } from '../support/chunk-buffer.ts'
 
 export interface BulkNode {
   readonly node: string
@@ -39,7 +40,7 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
     const pair = async (serve: ServeChunk) => {
       const [holder, asker] = await Promise.all([fixture.start(serve), fixture.start()])
       const get = (request: ChunkRequest, options?: { signal?: AbortSignal }) =>
-        asker.bulk.get(holder.node, holder.bulk.address(), request, options)
+        fetchBytes(asker.bulk, peerOf(holder), request, options)
       return { holder, asker, get }
     }
 
@@ -49,6 +50,40 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
       const received = await get(requestOf(bytes))
       expect(received).not.toBeNull()
       expect(Buffer.compare(received as Uint8Array, bytes)).toBe(0)
+    })
+
+    test('fills the memory of the sink once, and ends when the sink has taken the chunk', async () => {
+      const bytes = randomBytes(100_000)
+      const { holder, asker } = await pair(async () => bytes)
+      const taken = Promise.withResolvers<void>()
+      const into = new ChunkBuffer()
+      const seen: string[] = []
+      into.end = async () => {
+        seen.push(`whole: ${Buffer.compare(into.bytes, bytes) === 0}`)
+        await taken.promise
+        seen.push('taken')
+      }
+      const fetched = asker.bulk.fetch(peerOf(holder), requestOf(bytes), into).then(() => seen.push('fetched'))
+      await vi.waitFor(() => expect(seen).toHaveLength(1), { timeout: 30_000 })
+      taken.resolve()
+      await fetched
+      expect([seen, into.begun]).toEqual([['whole: true', 'taken', 'fetched'], 1])
+    })
+
+    test('asks the sink for nothing when there is no chunk', async () => {
+      const { holder, asker } = await pair(async () => null)
+      const into = new ChunkBuffer()
+      expect(await asker.bulk.fetch(peerOf(holder), requestOf(Uint8Array.of(1)), into)).toBe(false)
+      expect([into.begun, into.isWhole]).toEqual([0, false])
+    })
+
+    test('hands on the error of the sink as it is, and brings the next chunk', async () => {
+      const { holder, asker, get } = await pair(async (_from, { sizeBytes }) => new Uint8Array(sizeBytes))
+      const full = new HoldfastError('MEMORY_FULL', 'no room')
+      const into = new ChunkBuffer()
+      into.end = () => Promise.reject(full)
+      await expect(asker.bulk.fetch(peerOf(holder), requestOf(Uint8Array.of(1)), into)).rejects.toBe(full)
+      expect(await get(requestOf(new Uint8Array(5)))).toHaveLength(5)
     })
 
     test('serves what was asked for, to a known node, with tenant and deadline', async () => {
@@ -122,10 +157,10 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
         fixture.startStranger(),
       ])
       const request = requestOf(Uint8Array.of(1))
-      await expect(stranger.bulk.get(inside.node, inside.bulk.address(), request)).rejects.toMatchObject({
+      await expect(fetchBytes(stranger.bulk, peerOf(inside), request)).rejects.toMatchObject({
         code: 'WRONG_CLUSTER_KEY',
       })
-      await expect(inside.bulk.get(stranger.node, stranger.bulk.address(), request)).rejects.toMatchObject({
+      await expect(fetchBytes(inside.bulk, peerOf(stranger), request)).rejects.toMatchObject({
         code: 'WRONG_CLUSTER_KEY',
       })
       expect(served).toBe(0)
@@ -137,7 +172,8 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
         fixture.start(async () => Uint8Array.of(1)),
         fixture.start(),
       ])
-      await expect(asker.bulk.get(a.node, b.bulk.address(), requestOf(Uint8Array.of(1)))).rejects.toMatchObject({
+      const mixed = { node: a.node, address: b.bulk.address() }
+      await expect(fetchBytes(asker.bulk, mixed, requestOf(Uint8Array.of(1)))).rejects.toMatchObject({
         code: 'PEER_PROTOCOL',
       })
     })
@@ -147,7 +183,8 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
       const address = holder.bulk.address()
       await holder.bulk.stop()
       for (const bad of [address, 'nonsense', '127.0.0.1:0', '127.0.0.1:99999', '']) {
-        await expect(asker.bulk.get(holder.node, bad, requestOf(Uint8Array.of(1)))).rejects.toMatchObject({
+        const nobody = { node: holder.node, address: bad }
+        await expect(fetchBytes(asker.bulk, nobody, requestOf(Uint8Array.of(1)))).rejects.toMatchObject({
           code: 'PEER_UNREACHABLE',
         })
       }
@@ -199,14 +236,10 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
     })
 
     test('gives nothing after it stopped', async () => {
-      const { holder, asker, get } = await pair(async () => Uint8Array.of(1))
+      const { asker, get } = await pair(async () => Uint8Array.of(1))
       expect(await get(requestOf(Uint8Array.of(1)))).toHaveLength(1)
       await asker.bulk.stop()
-      await expect(
-        asker.bulk.get(holder.node, holder.bulk.address(), requestOf(Uint8Array.of(1))),
-      ).rejects.toMatchObject({
-        code: 'SHUTTING_DOWN',
-      })
+      await expect(get(requestOf(Uint8Array.of(1)))).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
     })
   })
 }

@@ -20,6 +20,7 @@ import type { BulkTransport } from '../../node/ports/index.ts'
 import { systemClock } from '../../node/system/clock.ts'
 import { silentLog } from '../../node/system/log.ts'
 import { createTlsBulkTransport } from '../../node/transfer/bulk/index.ts'
+import { fetchBytes } from '../support/chunk-buffer.ts'
 import { until } from '../support/until.ts'
 import { type CarriedCluster, testCarriedCluster } from './carried-cluster.suite.ts'
 
@@ -158,7 +159,7 @@ class CarriedByLibp2p {
   ): Promise<Uint8Array | null> {
     if (source.kind === 'origin') return contentOf(model).range(offsetBytes, sizeBytes)
     const address = this.core.bulkAddressOf(source.node)!
-    return this.bulk.get(source.node, address, { blob, chunk, offsetBytes, sizeBytes, context })
+    return fetchBytes(this.bulk, { node: source.node, address }, { blob, chunk, offsetBytes, sizeBytes, context })
   }
 
   private tellResidency(): void {

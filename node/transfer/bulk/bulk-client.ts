@@ -1,12 +1,12 @@
 /**
  * The asking end of one bulk connection: proves itself, checks who answers, then has several requests under way at once.
  *
- * Every request ends exactly once: with bytes, with null, with the peer's error, or with that of the connection. A request that
+ * Every request ends exactly once: with its bytes in the sink, with a miss, with the peer's error, or with that of the connection. A request that
  * its caller gave up keeps its place until the peer has answered it, so that the peer's limit is never exceeded by ours.
  */
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
-import type { ChunkRequest } from '../../ports/index.ts'
+import type { ChunkRequest, ChunkSink } from '../../ports/index.ts'
 import { encodeFrame, type FrameHeader, FrameReader, frameKind, smallTarget } from './frames.ts'
 import { decodeFailure, encodeChunkRequest } from './messages.ts'
 import type { BulkOptions } from './options.ts'
@@ -24,7 +24,8 @@ const readBytes = 64 * 1024
 
 interface Pending {
   readonly sizeBytes: number
-  readonly outcome: PromiseWithResolvers<Uint8Array | null>
+  readonly into: Pick<ChunkSink, 'begin'>
+  readonly outcome: PromiseWithResolvers<boolean>
   /** The caller no longer waits; its bytes are skipped. */
   isAbandoned: boolean
 }
@@ -33,6 +34,7 @@ export class BulkClient {
   /** Called when a request has ended and room is free, and when the connection has closed. */
   onChange: () => void = () => {}
   private readonly socket: TLSSocket
+  private readonly reader: FrameReader
   private readonly target: BulkTarget
   private readonly prover: Prover
   private readonly options: BulkOptions
@@ -53,7 +55,7 @@ export class BulkClient {
     this.target = target
     this.prover = prover
     this.options = options
-    const reader = new FrameReader({
+    this.reader = new FrameReader({
       onHeader: (header) => this.onHeader(header),
       onFrame: (header, payload) => this.onFrame(header, payload),
     })
@@ -64,7 +66,7 @@ export class BulkClient {
       // One buffer for all reads: a new one per TLS record costs half as much again in CPU, most of it garbage collection.
       onread: {
         buffer: Buffer.allocUnsafeSlow(readBytes),
-        callback: (lengthBytes: number, buffer: Uint8Array) => this.onRead(reader, buffer.subarray(0, lengthBytes)),
+        callback: (lengthBytes: number, buffer: Uint8Array) => this.onRead(buffer.subarray(0, lengthBytes)),
       },
     }
     const socket = connectTls(connectOptions)
@@ -97,18 +99,19 @@ export class BulkClient {
     return this.isOpen && this.pending.size < this.options.requestsPerConnectionMax
   }
 
-  /** The caller has seen hasRoom. A signal that fires ends the wait with its reason. */
-  async request(request: ChunkRequest, signal?: AbortSignal): Promise<Uint8Array | null> {
+  /** True when the sink's memory is full. The caller has seen hasRoom. A signal that fires ends the wait with its reason. */
+  async request(request: ChunkRequest, into: Pick<ChunkSink, 'begin'>, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted()
     const id = this.nextId
     this.nextId = id === 0xffff_ffff ? 1 : id + 1
-    const outcome = Promise.withResolvers<Uint8Array | null>()
-    const pending: Pending = { sizeBytes: request.sizeBytes, outcome, isAbandoned: false }
+    const outcome = Promise.withResolvers<boolean>()
+    const pending: Pending = { sizeBytes: request.sizeBytes, into, outcome, isAbandoned: false }
     this.pending.set(id, pending)
     this.socket.setTimeout(this.options.stallTimeoutMs)
     this.socket.write(encodeFrame(frameKind.request, id, encodeChunkRequest(request)))
     const onAbort = () => {
       pending.isAbandoned = true
+      this.reader.skip(id)
       this.socket.write(encodeFrame(frameKind.cancel, id))
       outcome.reject(signal?.reason)
     }
@@ -137,9 +140,9 @@ export class BulkClient {
   }
 
   /** Never throws into the socket; true: go on reading. */
-  private onRead(reader: FrameReader, bytes: Uint8Array): boolean {
+  private onRead(bytes: Uint8Array): boolean {
     try {
-      reader.push(bytes)
+      this.reader.push(bytes)
     } catch (error) {
       this.destroy(asHoldfastError(error, this.target))
     }
@@ -156,8 +159,7 @@ export class BulkClient {
     if (pending === undefined || pending.sizeBytes !== header.lengthBytes) {
       throw this.broken(`sent ${header.lengthBytes} bytes that nobody asked for`)
     }
-    // Not from the shared pool, not zeroed: filled completely before anybody sees it.
-    return pending.isAbandoned ? null : Buffer.allocUnsafeSlow(header.lengthBytes)
+    return pending.isAbandoned ? null : pending.into.begin(header.lengthBytes)
   }
 
   private onFrame(header: FrameHeader, payload: Uint8Array | null): void {
@@ -171,10 +173,10 @@ export class BulkClient {
     if (pending === undefined) throw this.broken('answered a request that was not made')
     switch (header.kind) {
       case frameKind.data:
-        pending.outcome.resolve(payload)
+        pending.outcome.resolve(true)
         break
       case frameKind.missing:
-        pending.outcome.resolve(null)
+        pending.outcome.resolve(false)
         break
       case frameKind.failure:
         pending.outcome.reject(decodeFailure(payload ?? new Uint8Array(0)))

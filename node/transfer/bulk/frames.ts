@@ -63,6 +63,11 @@ export class FrameReader {
     }
   }
 
+  /** What is still to come of this frame is skipped: nobody waits for it. */
+  skip(id: number): void {
+    if (this.frame?.header.id === id) this.frame.target = null
+  }
+
   private fillHeader(bytes: Uint8Array, offset: number): number {
     const taken = Math.min(headerBytes - this.headerFilledBytes, bytes.byteLength - offset)
     this.headerBuffer.set(bytes.subarray(offset, offset + taken), this.headerFilledBytes)

@@ -3,7 +3,7 @@
  * them. A request goes to the connection with the fewest others under way.
  */
 import { HoldfastError } from '../../../common/index.ts'
-import type { ChunkRequest } from '../../ports/index.ts'
+import type { ChunkRequest, ChunkSink } from '../../ports/index.ts'
 import type { Clock } from '../../system/index.ts'
 import { BulkClient, type BulkTarget } from './bulk-client.ts'
 import type { BulkOptions } from './options.ts'
@@ -11,8 +11,9 @@ import type { Prover } from './proof.ts'
 
 interface Waiting {
   readonly request: ChunkRequest
+  readonly into: Pick<ChunkSink, 'begin'>
   readonly signal: AbortSignal | undefined
-  readonly outcome: PromiseWithResolvers<Uint8Array | null>
+  readonly outcome: PromiseWithResolvers<boolean>
   readonly sinceMs: number
 }
 
@@ -35,12 +36,13 @@ export class PeerLink {
     this.options = options
   }
 
-  async get(request: ChunkRequest, signal?: AbortSignal): Promise<Uint8Array | null> {
+  /** True when the sink's memory is full; false when the peer does not hold the chunk. */
+  async fetch(request: ChunkRequest, into: Pick<ChunkSink, 'begin'>, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted()
     if (this.waiting.length >= this.options.waitingPerPeerMax) {
       throw new HoldfastError('OVERLOADED', `${this.waiting.length} requests wait for ${this.target.node} already.`)
     }
-    const waiting: Waiting = { request, signal, outcome: Promise.withResolvers(), sinceMs: this.clock.nowMs() }
+    const waiting: Waiting = { request, into, signal, outcome: Promise.withResolvers(), sinceMs: this.clock.nowMs() }
     this.waiting.push(waiting)
     const onAbort = () => {
       const place = this.waiting.indexOf(waiting)
@@ -69,7 +71,9 @@ export class PeerLink {
       if (client?.inFlight !== 0 && this.clients.length + this.opening < this.options.connectionsPerPeerMax) this.open()
       if (client === undefined) return
       const waiting = this.waiting.shift() as Waiting
-      client.request(this.aged(waiting), waiting.signal).then(waiting.outcome.resolve, waiting.outcome.reject)
+      client
+        .request(this.aged(waiting), waiting.into, waiting.signal)
+        .then(waiting.outcome.resolve, waiting.outcome.reject)
     }
     if (this.clients.length === 0 && this.opening === 0) this.onUnused()
   }

@@ -8,7 +8,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
 import type { ClusterKey, ClusterKeyring, Identity } from '../../net/index.ts'
-import type { AbortOptions, BulkTransport, ChunkRequest, ServeChunk } from '../../ports/index.ts'
+import type { AbortOptions, BulkPeer, BulkTransport, ChunkRequest, ChunkSink, ServeChunk } from '../../ports/index.ts'
 import { type Clock, type Log, silentLog, systemClock } from '../../system/index.ts'
 import { BulkSession } from './bulk-session.ts'
 import { makeCertificate } from './certificate.ts'
@@ -111,12 +111,28 @@ class TlsBulkTransport implements BulkTransport {
     await closed
   }
 
-  async get(
-    node: NodeId,
-    address: string,
+  async fetch(peer: BulkPeer, request: ChunkRequest, into: ChunkSink, options: AbortOptions = {}): Promise<boolean> {
+    const isThere = await this.receive(peer, request, into, options)
+    if (isThere) await into.end()
+    return isThere
+  }
+
+  drop(node: NodeId): void {
+    for (const [key, entry] of this.links) {
+      if (entry.node !== node) continue
+      this.links.delete(key)
+      entry.link.close(new HoldfastError('PEER_UNREACHABLE', `The connections to ${node} were dropped.`))
+    }
+    for (const session of this.sessions) if (session.node === node) session.destroy()
+  }
+
+  private async receive(
+    peer: BulkPeer,
     request: ChunkRequest,
-    options: AbortOptions = {},
-  ): Promise<Uint8Array | null> {
+    into: ChunkSink,
+    options: AbortOptions,
+  ): Promise<boolean> {
+    const { node, address } = peer
     if (this.isStopped) throw new HoldfastError('SHUTTING_DOWN', 'This node is stopping.')
     if (this.isBanned(node)) throw new HoldfastError('PEER_BANNED', `${node} is banned on this node.`)
     const { sizeBytes, context } = request
@@ -130,7 +146,7 @@ class TlsBulkTransport implements BulkTransport {
     if (context.deadlineMs < timerMsMax) signals.push(AbortSignal.timeout(Math.max(0, Math.ceil(context.deadlineMs))))
     const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
     try {
-      return await this.link(node, address).get(request, signal)
+      return await this.link(node, address).fetch(request, into, signal)
     } catch (error) {
       if (isHoldfastError(error) || signal?.aborted !== true) throw error
       throw new HoldfastError('DEADLINE_EXCEEDED', `${node} did not send chunk ${request.chunk} in time.`, {
@@ -138,15 +154,6 @@ class TlsBulkTransport implements BulkTransport {
         cause: error,
       })
     }
-  }
-
-  drop(node: NodeId): void {
-    for (const [key, entry] of this.links) {
-      if (entry.node !== node) continue
-      this.links.delete(key)
-      entry.link.close(new HoldfastError('PEER_UNREACHABLE', `The connections to ${node} were dropped.`))
-    }
-    for (const session of this.sessions) if (session.node === node) session.destroy()
   }
 
   private link(node: NodeId, address: string): PeerLink {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ClusterKey, ClusterKeyring, parseClusterKeys, readClusterKeys } from '../../../node/net/index.ts'
+import { fetchBytes, peerOf } from '../../support/chunk-buffer.ts'
 import { BulkNodes } from '../transfer/bulk/bulk-nodes.ts'
 import { addressOf, soon, TestNodes } from './nodes.ts'
 
@@ -126,8 +127,8 @@ describe('the bulk transport', () => {
   ])('takes any common key: $id', async ({ asker, server, admitted }) => {
     const a = await nodes.start({ clusterKey: new ClusterKeyring(asker) })
     const b = await nodes.start({ clusterKey: new ClusterKeyring(server), serve })
-    const got = a.bulk.get(b.node, b.bulk.address(), { ...chunk, context })
-    if (admitted) expect(await got).toEqual(Buffer.of(1, 2, 3))
+    const got = fetchBytes(a.bulk, peerOf(b), { ...chunk, context })
+    if (admitted) expect(await got).toEqual(Uint8Array.of(1, 2, 3))
     else await expect(got).rejects.toMatchObject({ code: 'WRONG_CLUSTER_KEY' })
   })
 
@@ -136,10 +137,10 @@ describe('the bulk transport', () => {
     const a = await nodes.start()
     const b = await nodes.start({ serve, isBanned: (node) => banned.has(node) })
     banned.add(a.node)
-    await expect(a.bulk.get(b.node, b.bulk.address(), { ...chunk, context })).rejects.toMatchObject({
+    await expect(fetchBytes(a.bulk, peerOf(b), { ...chunk, context })).rejects.toMatchObject({
       code: 'PEER_BANNED',
     })
-    await expect(b.bulk.get(a.node, a.bulk.address(), { ...chunk, context })).rejects.toMatchObject({
+    await expect(fetchBytes(b.bulk, peerOf(a), { ...chunk, context })).rejects.toMatchObject({
       code: 'PEER_BANNED',
     })
   })

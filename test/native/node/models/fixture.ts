@@ -14,13 +14,14 @@ import { DerivedForms } from '../../../../node/models/derived-forms.ts'
 import { LeaseTracker } from '../../../../node/models/lease-tracker.ts'
 import { ModelCache } from '../../../../node/models/model-cache.ts'
 import { type ModelRow, ModelTable } from '../../../../node/models/model-table.ts'
-import type { BulkTransport, ChunkRequest } from '../../../../node/ports/index.ts'
+import type { BulkPeer, ChunkRequest } from '../../../../node/ports/index.ts'
 import { silentLog } from '../../../../node/system/log.ts'
 import { BlobFetcher, type ChunkOrigin } from '../../../../node/transfer/blob-fetcher.ts'
 import { LruPolicy } from '../../../../placement/eviction/lru.ts'
 import type { EvictionPolicy } from '../../../../placement/index.ts'
 import { DriverFixture } from '../../../node/cluster/driver-fixture.ts'
 import { FakeRuntime } from '../../../support/fake-runtime.ts'
+import { MemoryBulk } from '../../../support/memory-bulk.ts'
 import { MemoryState } from '../../../support/memory-state.ts'
 import type { TestModel } from '../../../support/models.ts'
 
@@ -49,28 +50,19 @@ export class FakeOrigin implements ChunkOrigin {
   }
 }
 
-export class FakeBulk implements BulkTransport {
+/** All peers are in the test's hand. */
+export class ScriptedBulk extends MemoryBulk {
   readonly requests: { node: NodeId; request: ChunkRequest }[] = []
-  onGet: (node: NodeId, request: ChunkRequest, signal?: AbortSignal) => Promise<Uint8Array | null> = async () => null
+  onGet: (node: NodeId, request: ChunkRequest, signal: AbortSignal) => Promise<Uint8Array | null> = async () => null
 
-  address(): string {
-    return 'self:1'
-  }
-
-  async start(): Promise<void> {}
-  async stop(): Promise<void> {}
-
-  get(
-    node: NodeId,
-    _address: string,
+  protected override answer(
+    { node }: BulkPeer,
     request: ChunkRequest,
-    options: { signal?: AbortSignal } = {},
+    signal: AbortSignal,
   ): Promise<Uint8Array | null> {
     this.requests.push({ node, request })
-    return this.onGet(node, request, options.signal)
+    return this.onGet(node, request, signal)
   }
-
-  drop(): void {}
 }
 
 /** Counts what a policy is told. */
@@ -98,7 +90,7 @@ export class CacheFixture {
   readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-'))
   readonly options: CacheFixtureOptions
   readonly origin = new FakeOrigin()
-  readonly bulk = new FakeBulk()
+  readonly bulk = new ScriptedBulk('self')
   readonly state = new MemoryState()
   readonly runtime = new FakeRuntime()
   readonly residencies: ResidentModel[][] = []

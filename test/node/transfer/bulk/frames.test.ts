@@ -39,3 +39,23 @@ test('a payload without a target is skipped and the next frame is right', () => 
     [2, Uint8Array.of(5)],
   ])
 })
+
+test('what is still to come of a frame is skipped once nobody waits for it', () => {
+  const target = new Uint8Array(4)
+  const seen: [number, Uint8Array | null][] = []
+  const reader = new FrameReader({
+    onHeader: ({ lengthBytes }) => (lengthBytes === 4 ? target : new Uint8Array(lengthBytes)),
+    onFrame: ({ id }, payload) => seen.push([id, payload]),
+  })
+  const stream = Buffer.concat([encodeFrame(3, 1, Uint8Array.of(1, 2, 3, 4)), encodeFrame(3, 2, Uint8Array.of(5))])
+  reader.push(stream.subarray(0, 11))
+  reader.skip(2)
+  reader.push(stream.subarray(11, 12))
+  reader.skip(1)
+  reader.push(stream.subarray(12))
+  expect(seen).toEqual([
+    [1, null],
+    [2, Uint8Array.of(5)],
+  ])
+  expect([...target]).toEqual([1, 2, 3, 0])
+})

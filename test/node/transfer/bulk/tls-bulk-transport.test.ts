@@ -16,6 +16,7 @@ import { decodeFailure, encodeChunkRequest } from '../../../../node/transfer/bul
 import { Prover } from '../../../../node/transfer/bulk/proof.ts'
 import { tlsOptions } from '../../../../node/transfer/bulk/tls.ts'
 import { requestOf } from '../../../conformance/bulk-transport.suite.ts'
+import { fetchBytes, peerOf } from '../../../support/chunk-buffer.ts'
 import { EventLog } from '../../net/event-log.ts'
 import { BulkNodes } from './bulk-nodes.ts'
 
@@ -103,7 +104,9 @@ test('a man in the middle with certificates of his own gets through to neither s
       void upstream.frames.first().then(relay(victim))
     })
   })
-  await expect(asker.bulk.get(holder.node, address, one)).rejects.toMatchObject({ code: 'WRONG_CLUSTER_KEY' })
+  await expect(fetchBytes(asker.bulk, { node: holder.node, address: address }, one)).rejects.toMatchObject({
+    code: 'WRONG_CLUSTER_KEY',
+  })
   expect(await holder.refused.first()).toMatchObject({ reason: expect.stringContaining('wrong cluster key') })
   expect(served).toBe(0)
 })
@@ -115,7 +118,9 @@ test('a recorded proof fits no later connection', async () => {
     void end.frames.first().then(({ payload }) => recorded.resolve(payload))
   })
   const asker = await nodes.start({ handshakeTimeoutMs: 500 })
-  const attempt = asker.bulk.get(holder.node, address, one).catch((error: { code: string }) => error.code)
+  const attempt = fetchBytes(asker.bulk, { node: holder.node, address: address }, one).catch(
+    (error: { code: string }) => error.code,
+  )
   const replay = await RawEnd.connect(holder.bulk.address())
   replay.socket.write(encodeFrame(frameKind.proof, 0, await recorded.promise))
   expect(await replay.refusal()).toBe('WRONG_CLUSTER_KEY')
@@ -170,7 +175,7 @@ test('strangers that are silent, or speak no TLS, are closed and disturb nobody'
   })
   await Promise.all([silentTls.closed, ...raw])
   const asker = await nodes.start()
-  expect(await asker.bulk.get(holder.node, holder.bulk.address(), one)).toHaveLength(1)
+  expect(await fetchBytes(asker.bulk, peerOf(holder), one)).toHaveLength(1)
 })
 
 test.each([
@@ -193,7 +198,9 @@ test.each([
 ])('a peer is PEER_PROTOCOL for $id', async ({ answer }) => {
   const member = await startMember(answer)
   const asker = await nodes.start()
-  await expect(asker.bulk.get(member.node, member.address, one)).rejects.toMatchObject({ code: 'PEER_PROTOCOL' })
+  await expect(fetchBytes(asker.bulk, { node: member.node, address: member.address }, one)).rejects.toMatchObject({
+    code: 'PEER_PROTOCOL',
+  })
 })
 
 test('a holder that goes in the middle of a chunk is PEER_UNREACHABLE', async () => {
@@ -203,7 +210,9 @@ test('a holder that goes in the middle of a chunk is PEER_UNREACHABLE', async ()
     end.socket.write(bytes.subarray(0, 500_000), () => end.socket.destroy())
   })
   const asker = await nodes.start()
-  await expect(asker.bulk.get(member.node, member.address, requestOf(bytes))).rejects.toMatchObject({
+  await expect(
+    fetchBytes(asker.bulk, { node: member.node, address: member.address }, requestOf(bytes)),
+  ).rejects.toMatchObject({
     code: 'PEER_UNREACHABLE',
   })
 })
@@ -213,7 +222,9 @@ test('a holder that stalls in the middle of a chunk is given up', async () => {
     end.socket.write(encodeHeader({ kind: frameKind.data, id, lengthBytes: 1000 }))
   })
   const asker = await nodes.start({ stallTimeoutMs: 100 })
-  await expect(asker.bulk.get(member.node, member.address, requestOf(new Uint8Array(1000)))).rejects.toMatchObject({
+  await expect(
+    fetchBytes(asker.bulk, { node: member.node, address: member.address }, requestOf(new Uint8Array(1000))),
+  ).rejects.toMatchObject({
     code: 'PEER_UNREACHABLE',
   })
 })
@@ -227,11 +238,13 @@ test('a chunk that is given up in its middle is skipped, and the next one on the
   })
   const asker = await nodes.start({ connectionsPerPeerMax: 1 })
   const caller = new AbortController()
-  const first = asker.bulk.get(member.node, member.address, requestOf(big), { signal: caller.signal })
+  const first = fetchBytes(asker.bulk, { node: member.node, address: member.address }, requestOf(big), {
+    signal: caller.signal,
+  })
   const end = await half.promise
   caller.abort()
   await expect(first).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
-  const second = asker.bulk.get(member.node, member.address, one)
+  const second = fetchBytes(asker.bulk, { node: member.node, address: member.address }, one)
   const { id } = await end.frames.first(({ kind, id }) => kind === frameKind.request && id > 1)
   end.socket.write(big.subarray(500_000))
   end.socket.write(encodeFrame(frameKind.data, id, Uint8Array.of(9)))
@@ -242,7 +255,9 @@ test('an address that accepts and says nothing is PEER_UNREACHABLE after the han
   const held: Socket[] = []
   const address = await listening(createTcpServer((socket) => held.push(socket.on('error', () => {}))))
   const asker = await nodes.start({ handshakeTimeoutMs: 100 })
-  await expect(asker.bulk.get(asker.node, address, one)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
+  await expect(fetchBytes(asker.bulk, { node: asker.node, address: address }, one)).rejects.toMatchObject({
+    code: 'PEER_UNREACHABLE',
+  })
   for (const socket of held) socket.destroy()
 })
 
@@ -259,7 +274,7 @@ test('a holder above its limit answers OVERLOADED and serves again when there is
     },
   })
   const asker = await nodes.start()
-  const get = () => asker.bulk.get(holder.node, holder.bulk.address(), one)
+  const get = () => fetchBytes(asker.bulk, peerOf(holder), one)
   const held = [get(), get()]
   await full.promise
   await expect(get()).rejects.toMatchObject({ code: 'OVERLOADED' })
@@ -279,9 +294,7 @@ test('no more requests than allowed are under way, and the queue has an end', as
     },
   })
   const asker = await nodes.start({ connectionsPerPeerMax: 2, requestsPerConnectionMax: 3, waitingPerPeerMax: 20 })
-  const all = await Promise.allSettled(
-    Array.from({ length: 25 }, () => asker.bulk.get(holder.node, holder.bulk.address(), one)),
-  )
+  const all = await Promise.allSettled(Array.from({ length: 25 }, () => fetchBytes(asker.bulk, peerOf(holder), one)))
   expect(runningMax).toBeLessThanOrEqual(6)
   const refused = all.filter((result) => result.status === 'rejected')
   expect(refused).toHaveLength(5)
@@ -296,11 +309,11 @@ test('a chunk above the limit is asked for by nobody and served to nobody', asyn
   }
   const holder = await nodes.start({ serve, chunkBytesMax: 100 })
   const big = requestOf(new Uint8Array(101))
-  await expect(holder.bulk.get(holder.node, holder.bulk.address(), big)).rejects.toMatchObject({
+  await expect(fetchBytes(holder.bulk, peerOf(holder), big)).rejects.toMatchObject({
     code: 'REQUEST_TOO_LARGE',
   })
   const asker = await nodes.start()
-  await expect(asker.bulk.get(holder.node, holder.bulk.address(), big)).rejects.toMatchObject({
+  await expect(fetchBytes(asker.bulk, peerOf(holder), big)).rejects.toMatchObject({
     code: 'REQUEST_TOO_LARGE',
   })
   expect(served).toBe(0)

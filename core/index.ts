@@ -25,6 +25,19 @@ export { compareVersions, type Version } from './cluster/version.ts'
 export * from './events.ts'
 export { errorOf, type Failure, failureOf } from './failure.ts'
 export { type CopyNodeFacts, copyFacts, diskMs, type LocalCopyFacts } from './models/copy-worth.ts'
+export { ModelMachine } from './models/model-machine.ts'
+export { type BlobPlaces, type ModelRow, ModelTable } from './models/model-table.ts'
+export type { ModelFacts } from './models/ports.ts'
+export type {
+  BlobRef,
+  FormBlob,
+  Goal,
+  ModelEffect,
+  ModelEvent,
+  ModelSpec,
+  OpId,
+  WantId,
+} from './models/types.ts'
 export { NodeCore, type NodeCorePorts } from './node-core.ts'
 export { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
 export { StepQueue, type Timeless } from './queue.ts'

@@ -14,8 +14,8 @@ export function adminCache({ cache, table, isRunnable }: AdminCachePorts): Admin
     isHeld: (model, tier) => {
       const row = table.get(model)
       if (row === null) return false
-      if (tier === 'disk') return table.filesOnDisk(row)
-      return isRunnable(row.manifest) ? cache.isRunnable(model) : table.filesInMemory(row)
+      if (tier === 'disk') return table.filesIn(row, 'disk')
+      return isRunnable(row.spec.manifest) ? cache.isRunnable(model) : table.filesIn(row, 'memory')
     },
     occupies: (model, tier) => {
       const row = table.get(model)

@@ -188,7 +188,7 @@ export class Admin {
       tier,
       {
         policy: policies[tier],
-        models: () => [...table.all()].map(({ model }) => model),
+        models: () => [...table.all()].map(({ spec }) => spec.model),
         namesOf: (model) => names.get(model) ?? [],
         isPinned: (model) => this.isPinned(model, tier),
         isInUse: (model) => !this.ports.cache.mayEvict(model, tier),

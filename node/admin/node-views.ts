@@ -2,7 +2,6 @@
 
 import type { ModelId, NodeId, Tier, Zone } from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
-import { manifestSizeBytes } from '../../origin/index.ts'
 import type { Loading, ModelCache, ModelDirectory, ModelTable } from '../models/index.ts'
 import type { Clock } from '../system/index.ts'
 
@@ -94,7 +93,7 @@ export class NodeViews {
       model,
       names: [...names].sort(),
       tier: table.tierOf(model),
-      sizeBytes: row === null ? null : manifestSizeBytes(row.manifest),
+      sizeBytes: row?.spec.sizeBytes ?? null,
       isLoaded: cache.isRunnable(model),
       ratePerS: this.ports.ratePerS(model),
       loading: cache.loading(model),

@@ -112,7 +112,7 @@ async function compose(options: NodeOptions, log: Log, onStop: OnStop): Promise<
     queueMs: () => models.expectedQueueMs(),
     runBytesOf: ({ digest, manifest }) => {
       const file = runnableFileOf(manifest.files)
-      return file === null ? null : (table.get(digest)?.derived?.sizeBytes ?? file.sizeBytes)
+      return file === null ? null : (table.get(digest)?.form?.sizeBytes ?? file.sizeBytes)
     },
     memoryLimitBytes: () => store.stats().tiers.memory.limitBytes,
     diskBytesPerS,

@@ -122,8 +122,7 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
       store,
       runtime,
       state,
-      runnableFile: (row) => runnableFileOf(row.manifest.files),
-      isUsedByOthers: (blob, model) => table.othersWith(blob, model).length > 0,
+      runnableFile: ({ manifest }) => runnableFileOf(manifest.files),
     },
     { scratchPath: paths.scratchPath },
   )

@@ -1,7 +1,7 @@
 /** What the copies of this node are worth, for the eviction policies. */
 import type { LocalTier, ModelId } from '../../common/index.ts'
 import { type CopyNodeFacts, type CopyWorth, copyFacts, type NodeCore } from '../../core/index.ts'
-import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
+import type { Manifest } from '../../origin/index.ts'
 import type { Clock } from '../system/index.ts'
 import type { ModelTable } from './model-table.ts'
 
@@ -21,10 +21,10 @@ export function copyWorth(
 ): CopyWorth {
   const row = table.get(model)
   if (row === null) return { missCostMs: Number.POSITIVE_INFINITY, othersLossMsPerS: 0 }
-  const sizeBytes = manifestSizeBytes(row.manifest)
-  const mayForward = isRunnable(row.manifest)
+  const { sizeBytes, manifest } = row.spec
+  const mayForward = isRunnable(manifest)
   return core.copyWorth(
-    copyFacts({ model, sizeBytes, isOnDisk: table.filesOnDisk(row), mayForward }, tier, node),
+    copyFacts({ model, sizeBytes, isOnDisk: table.filesIn(row, 'disk'), mayForward }, tier, node),
     clock.nowMs(),
   )
 }

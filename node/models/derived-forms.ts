@@ -5,24 +5,27 @@
  */
 import { link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { HoldfastError, isHoldfastError, localTiers, type ModelId, type Sha256 } from '../../common/index.ts'
+import { assertInvariant, HoldfastError, isHoldfastError, type ModelId, type Sha256 } from '../../common/index.ts'
+import type { FormBlob } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import { isSha256, type ManifestFile } from '../../origin/index.ts'
 import type { Runtime, StateStore } from '../ports/index.ts'
-import type { DerivedBlob, ModelRow } from './model-table.ts'
+import type { HeldSpec } from './model-table.ts'
 
 export interface DerivedFormsPorts {
   readonly store: Store
   readonly runtime: Runtime
   readonly state: StateStore
   /** The file of the model that the runtime can execute, or null. */
-  readonly runnableFile: (row: ModelRow) => ManifestFile | null
-  /** Another model was converted to the same bytes, or has them as a file. */
-  readonly isUsedByOthers: (blob: Sha256, model: ModelId) => boolean
+  readonly runnableFile: (spec: HeldSpec) => ManifestFile | null
 }
 
-/** Makes room for so many bytes, and keeps others from taking it until `keep` has. */
-export type KeepWithRoom = <T extends object>(sizeBytes: number, keep: () => Promise<T>) => Promise<T>
+/** A form in the scratch folder, to be kept or discarded. */
+export interface MadeForm {
+  readonly folder: string
+  readonly path: string
+  readonly sizeBytes: number
+}
 
 export interface DerivedFormsOptions {
   /** Scratch folder; must be on the same file system as the disk tier, because files are linked, not copied. */
@@ -44,37 +47,51 @@ export class DerivedForms {
     await mkdir(this.options.scratchPath, { recursive: true })
   }
 
-  checkRunnable(row: ModelRow): ManifestFile {
-    const file = this.ports.runnableFile(row)
-    if (file !== null) return file
-    const paths = row.manifest.files.slice(0, 5).map(({ path }) => path)
-    throw new HoldfastError('NOT_RUNNABLE', `the model has no ONNX file to run; its files are ${paths.join(', ')}.`)
+  /** NOT_RUNNABLE, or null. */
+  cannotRun(spec: HeldSpec): HoldfastError | null {
+    if (this.ports.runnableFile(spec) !== null) return null
+    const paths = spec.manifest.files.slice(0, 5).map(({ path }) => path)
+    return new HoldfastError('NOT_RUNNABLE', `the model has no ONNX file to run; its files are ${paths.join(', ')}.`)
   }
 
-  /** The derived blob is held here and was made by this runtime on this kind of CPU. */
-  isCurrent(row: ModelRow): boolean {
-    if (row.derived === null || row.derived.fingerprint !== this.ports.runtime.fingerprint()) return false
-    const blob = this.ports.store.blob(row.derived.sha256)
-    return blob !== null && localTiers.some((tier) => blob.isIn[tier])
+  /** Made by this runtime on this kind of CPU. */
+  isCurrent({ fingerprint }: FormBlob): boolean {
+    return fingerprint === this.ports.runtime.fingerprint()
   }
 
-  /**
-   * Converts from the disk tier; all files of the model must lie there. `withRoom` is asked to keep the result, whose size is
-   * known then. The old derived blob, if any, is dropped.
-   */
-  async derive(row: ModelRow, withRoom: KeepWithRoom): Promise<void> {
-    const file = this.checkRunnable(row)
+  /** Converts from the disk tier; all files of the model must lie there. */
+  async make(spec: HeldSpec): Promise<MadeForm> {
+    const file = this.ports.runnableFile(spec)
+    assertInvariant(file !== null, 'a model that cannot run is not converted')
     const folder = await mkdtemp(join(this.options.scratchPath, 'derive-'))
     try {
-      await this.linkFiles(row, join(folder, 'model'))
-      const output = join(folder, 'derived.ort')
-      await this.convert(join(folder, 'model', file.path), output)
-      const { size } = await stat(output)
-      const blob = await withRoom(size, () => this.ports.store.importFile(output))
-      await this.remember(row, { ...blob, fingerprint: this.ports.runtime.fingerprint() })
-    } finally {
+      await this.linkFiles(spec, join(folder, 'model'))
+      const path = join(folder, 'derived.ort')
+      await this.convert(join(folder, 'model', file.path), path)
+      const { size: sizeBytes } = await stat(path)
+      return { folder, path, sizeBytes }
+    } catch (error) {
       await rm(folder, { recursive: true, force: true })
+      throw error
     }
+  }
+
+  /** Takes the form into the disk tier, and lets the blob go that it replaces. When there is no room it may be tried again. */
+  async keep(model: ModelId, made: MadeForm, replaces: Sha256 | null): Promise<FormBlob> {
+    const { store, state, runtime } = this.ports
+    const blob = await store.importFile(made.path)
+    const form = { ...blob, fingerprint: runtime.fingerprint() }
+    await this.discard(made)
+    await state.put(derivedKey(model), { derived: form })
+    if (replaces !== null && replaces !== form.sha256) {
+      store.dropMemory(replaces)
+      await store.dropDisk(replaces)
+    }
+    return form
+  }
+
+  async discard({ folder }: MadeForm): Promise<void> {
+    await rm(folder, { recursive: true, force: true })
   }
 
   /** The converter cannot say that the disk was full, only that it failed. */
@@ -93,18 +110,9 @@ export class DerivedForms {
     }
   }
 
-  private async remember(row: ModelRow, derived: DerivedBlob): Promise<void> {
-    const old = row.derived
-    row.derived = derived
-    await this.ports.state.put(derivedKey(row.model), { derived })
-    if (old === null || old.sha256 === derived.sha256 || this.ports.isUsedByOthers(old.sha256, row.model)) return
-    this.ports.store.dropMemory(old.sha256)
-    await this.ports.store.dropDisk(old.sha256)
-  }
-
   /** Gives every file its own name again: a model may keep its weights in a file beside the graph. */
-  private async linkFiles(row: ModelRow, folder: string): Promise<void> {
-    for (const { path, sha256, sizeBytes } of row.manifest.files) {
+  private async linkFiles({ manifest }: HeldSpec, folder: string): Promise<void> {
+    for (const { path, sha256, sizeBytes } of manifest.files) {
       const source = this.ports.store.diskPathOf(sha256)
       if (source === null) throw new HoldfastError('DISK_FAILED', `the blob of ${path} is not on disk.`)
       const info = await stat(source).catch(() => null)
@@ -124,8 +132,8 @@ export function derivedKey(model: ModelId): string {
 }
 
 /** The record as it was written, or null: a state folder is a file like others, and may be damaged. */
-export function parseDerived(record: unknown): DerivedBlob | null {
-  const derived = (record as { derived?: Partial<DerivedBlob> | null } | null)?.derived
+export function parseDerived(record: unknown): FormBlob | null {
+  const derived = (record as { derived?: Partial<FormBlob> | null } | null)?.derived
   if (typeof derived !== 'object' || derived === null) return null
   const { sha256, sizeBytes, fingerprint } = derived
   if (typeof sha256 !== 'string' || !isSha256(sha256) || typeof fingerprint !== 'string') return null

@@ -1,41 +1,42 @@
 /**
- * The models of this node, over the native store: brings a model into the tier where it is wanted (from disk, peers or the
- * origin), makes the form that the runtime runs in place, and evicts by the policy of placement/. What is here is told to the
- * cluster through `onResidency`.
- *
- *   absent --fetch--> disk --derive--> derived blob on disk --promote--> memory --load--> runnable
- *                  \--fetch--> memory (for clients that open the files)
- *
- * Work on one model is shared by everybody who waits for it, and goes on when one of them gives up.
+ * The models of this node, over the native store. What is done for a model, in which order and in whose room, the machine of
+ * core/models decides; here its effects are carried out. What is here is told to the cluster through `onResidency`.
  */
 
 import {
   freeBytesOf,
-  isHoldfastError,
   type LocalTier,
   type ModelId,
   type RequestContext,
   type Sha256,
   type Source,
 } from '../../common/index.ts'
-import type { CopyWorth, ResidentModel } from '../../core/index.ts'
+import {
+  type CopyWorth,
+  errorOf,
+  failureOf,
+  type Goal,
+  type ModelEffect,
+  type ModelEvent,
+  ModelMachine,
+  type OpId,
+  type ResidentModel,
+  StepQueue,
+  type Timeless,
+  type WantId,
+} from '../../core/index.ts'
 import type { AdoptedBlob, Store } from '../../native/index.ts'
-import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
+import type { Manifest } from '../../origin/index.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
 import type { ModelSignature, Runtime } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { BlobFetcher, FetchOutcome } from '../transfer/index.ts'
 import type { DerivedForms } from './derived-forms.ts'
-import { Evictor } from './evictor.ts'
 import type { LeaseTracker } from './lease-tracker.ts'
 import { type Loading, LoadProgress } from './load-progress.ts'
-import { ModelFiles } from './model-files.ts'
-import { blobsOf, type ModelRow, type ModelTable, occupiedBytes } from './model-table.ts'
-import { PolicyFeed } from './policy-feed.ts'
+import { type HeldSpec, type ModelRow, type ModelTable, specOf } from './model-table.ts'
+import { ModelWork } from './model-work.ts'
 import { type Session, Sessions } from './sessions.ts'
-import { SingleFlight } from './single-flight.ts'
-import { TierAllocator } from './tier-allocator.ts'
-import { UseCounts } from './use-counts.ts'
 
 export interface ModelCachePorts {
   readonly store: Store
@@ -52,7 +53,7 @@ export interface ModelCachePorts {
   readonly isPinned?: (model: ModelId, tier: LocalTier) => boolean
   readonly clock: Clock
   readonly log: Log
-  readonly onResidency: (models: ResidentModel[]) => void
+  readonly onResidency: (models: readonly ResidentModel[]) => void
   readonly onEvicted: (tier: LocalTier, model: ModelId, reason: string) => void
   readonly onFetched: (outcome: FetchOutcome) => void
   /** A model that is being made openable is in memory or on its way there, and published: who waits for ranges may have it. */
@@ -66,109 +67,68 @@ export interface Ready {
 
 export interface Runnable extends Ready, Session {}
 
+/** Says of which blobs a client's segments were taken back; reserves their memory before it returns. */
+type TakeBack = (blobs: readonly Sha256[]) => Promise<AdoptedBlob[]>
+
 export class ModelCache {
   private readonly ports: ModelCachePorts
-  private readonly disk: TierAllocator
-  private readonly files: ModelFiles
+  private readonly machine: ModelMachine<HeldSpec>
+  private readonly queue: StepQueue<Timeless<ModelEvent<HeldSpec>>, ModelEffect>
+  private readonly work: ModelWork
   private readonly sessions: Sessions
-  private readonly evictor: Evictor
   private readonly freedListeners: (() => void)[] = []
-  private readonly holds: UseCounts
-  private readonly board: LoadProgress
-  private readonly opening = new SingleFlight<Ready>()
-  private readonly running = new SingleFlight<Runnable>()
-  private readonly memoryItems: PolicyFeed
-  private readonly diskItems: PolicyFeed
-  /** What the cluster was told last; nothing before the start. */
-  private announced: string | null = null
+  private readonly progress: LoadProgress
+  private readonly wants = new Map<WantId, PromiseWithResolvers<Source>>()
+  private readonly releases = new Map<WantId, PromiseWithResolvers<boolean>>()
+  private readonly takes = new Map<WantId, TakeBack>()
+  private readonly running = new Set<Promise<void>>()
+  private lastWant: WantId = 0
 
   constructor(ports: ModelCachePorts) {
     this.ports = ports
-    this.board = new LoadProgress(() => ports.clock.nowMs())
-    this.holds = new UseCounts(() => this.roomFreed())
-    const { store, table, leases, holds } = { ...ports, holds: this.holds }
-    this.memoryItems = new PolicyFeed(ports.memoryPolicy, ports.clock)
-    this.diskItems = new PolicyFeed(ports.diskPolicy, ports.clock)
-    this.sessions = new Sessions({ store, runtime: ports.runtime })
-    this.evictor = new Evictor({
-      store,
-      table,
-      leases,
-      holds,
-      sessions: this.sessions,
-      memoryItems: this.memoryItems,
-      diskItems: this.diskItems,
-      noteTiers: (row) => this.noteTiers(row),
-      announce: () => this.announce(),
-    })
-    const common = { clock: ports.clock, log: ports.log }
-    const memory = new TierAllocator({
-      ...common,
-      tier: 'memory',
-      policy: ports.memoryPolicy,
-      refreshCosts: () => this.refreshCosts('memory'),
-      freeBytes: () => freeBytesOf(store.stats().tiers.memory),
-      limitBytes: () => store.stats().tiers.memory.limitBytes,
-      hasHiddenRoom: false,
-      mayEvict: (model) => !this.isPinned(model, 'memory') && this.mayEvict(model, 'memory'),
-      evict: (model) => this.evictor.fromMemory(model),
-      onEvicted: (model, reason) => ports.onEvicted('memory', model, reason),
-    })
-    this.disk = new TierAllocator({
-      ...common,
-      tier: 'disk',
-      policy: ports.diskPolicy,
-      refreshCosts: () => this.refreshCosts('disk'),
-      freeBytes: () => freeBytesOf(store.stats().tiers.disk),
-      limitBytes: () => store.stats().tiers.disk.limitBytes,
-      hasHiddenRoom: true,
-      mayEvict: (model) => !this.isPinned(model, 'disk') && this.mayEvict(model, 'disk'),
-      // A disk not larger than the memory is full of what is in memory, and nothing new could come.
-      mayEvictAtLast: (model) => !this.isPinned(model, 'disk') && this.mayEvict(model, 'memory'),
-      evict: (model) => this.evictor.fromDisk(model),
-      onEvicted: (model, reason) => ports.onEvicted('disk', model, reason),
-    })
-    this.files = new ModelFiles({
-      store,
-      table,
-      fetcher: ports.fetcher,
-      memory,
-      disk: this.disk,
-      onProgress: (row, progress) => this.board.note(row.model, 'fetching', progress),
-      onFetched: ports.onFetched,
-      onArriving: (row) => {
-        if (!this.opening.has(row.model)) return
-        this.publish(row)
-        ports.onArriving?.(row.model)
-      },
-      log: ports.log,
-    })
+    const { store, table, runtime, clock } = ports
+    this.progress = new LoadProgress(() => clock.nowMs())
+    this.sessions = new Sessions({ store, runtime })
+    this.machine = createMachine(ports, this.sessions)
+    this.queue = new StepQueue(
+      (event) => this.machine.step({ ...event, nowMs: clock.nowMs() } as ModelEvent<HeldSpec>),
+      (effect) => this.execute(effect),
+    )
+    const { sessions, progress } = this
+    this.work = new ModelWork({ ...ports, table, sessions, progress, dispatch: (event) => this.queue.dispatch(event) })
   }
 
   /** Takes up the models whose files a former run left on disk. */
   start(rows: Iterable<ModelRow>): void {
-    for (const row of rows) this.noteTiers(row)
-    this.announce()
+    this.queue.dispatch({ kind: 'found', rows: [...rows] })
   }
 
   /** Looks again at what is where, after something else than this cache has removed blobs. */
   recheck(): void {
-    this.start(this.ports.table.all())
+    this.queue.dispatch({ kind: 'found', rows: [] })
   }
 
-  /** Keeps the model from being evicted until the hold is disposed: a request is under way. */
+  /** Keeps the model from being evicted until the hold is disposed: a request is under way. Disposing it twice is once. */
   hold(model: ModelId): Disposable {
-    return this.holds.hold(model)
+    // Not by the queue: it holds from this moment, and nothing follows from it.
+    this.machine.step({ kind: 'hold', model, nowMs: this.ports.clock.nowMs() })
+    let isHeld = true
+    return {
+      [Symbol.dispose]: () => {
+        if (isHeld) this.queue.dispatch({ kind: 'unhold', model })
+        isHeld = false
+      },
+    }
   }
 
-  /** Tells of every sign that there may be room: a request or a fetch has ended, a client has closed a model. */
+  /** Tells of every sign that there may be room: what was in the way is not in use any more, a client has closed a model. */
   onRoomFreed(listener: () => void): void {
     this.freedListeners.push(listener)
   }
 
   /** A client has closed a model. */
   noteLeaseClosed(): void {
-    this.roomFreed()
+    this.queue.dispatch({ kind: 'use-ended' })
   }
 
   /** Counts a request, hit or miss, for the eviction policies. */
@@ -178,14 +138,13 @@ export class ModelCache {
     this.ports.diskPolicy.onRequest(model, nowMs)
   }
 
-  /** Tells the policy of the tier what its copies are worth now: before a plan is made, and before one is shown. */
+  /** Tells the policy of the tier what its copies are worth now: before one of its plans is shown. */
   refreshCosts(tier: LocalTier): void {
-    const items = tier === 'memory' ? this.memoryItems : this.diskItems
-    items.refreshCosts((model) => this.ports.worth(model, tier))
+    this.machine.refreshCosts(tier, this.ports.clock.nowMs())
   }
 
   loading(model: ModelId): Loading | null {
-    return this.board.get(model)
+    return this.progress.get(model)
   }
 
   isRunnable(model: ModelId): boolean {
@@ -194,7 +153,8 @@ export class ModelCache {
 
   /** The manifest of a model that is in some tier of this node, so that it can be used without a fetch; else null. */
   heldManifest(model: ModelId): Manifest | null {
-    return this.ports.table.tierOf(model) === null ? null : (this.ports.table.get(model)?.manifest ?? null)
+    const { table } = this.ports
+    return table.tierOf(model) === null ? null : (table.get(model)?.spec.manifest ?? null)
   }
 
   /** Models that the runtime has loaded. */
@@ -207,157 +167,219 @@ export class ModelCache {
   }
 
   residency(): ResidentModel[] {
-    const models: ResidentModel[] = []
-    for (const { model, manifest } of this.ports.table.all()) {
-      const tier = this.ports.table.tierOf(model)
-      if (tier !== null) models.push({ model, tier, sizeBytes: manifestSizeBytes(manifest) })
-    }
-    return models.sort((a, b) => (a.model < b.model ? -1 : 1))
+    return this.machine.residency()
   }
 
   /** The model's files are in memory, published for clients. */
-  ensureOpenable(model: ModelId, manifest: Manifest, context: RequestContext): Promise<Ready> {
-    return this.opening.run(model, () =>
-      this.work(model, manifest, async (row) => {
-        try {
-          const source = await this.files.bring(row, 'memory', context)
-          this.publish(row)
-          return { source }
-        } catch (error) {
-          // It may have been published while it arrived.
-          if (!this.ports.table.filesInMemory(row)) this.ports.store.unpublish(model)
-          throw error
-        }
-      }),
-    )
+  async ensureOpenable(model: ModelId, manifest: Manifest, context: RequestContext): Promise<Ready> {
+    return { source: await this.want('memory', specOf(model, manifest), context) }
   }
 
   /** Takes over segments of the model that a client kept while this node was away: what `take` finds good is in memory, and counts. */
-  adopt(
-    model: ModelId,
-    manifest: Manifest,
-    take: (blobs: readonly Sha256[]) => Promise<AdoptedBlob[]>,
-  ): Promise<AdoptedBlob[]> {
-    return this.work(model, manifest, (row) => this.files.adopt(row, take))
+  async adopt(model: ModelId, manifest: Manifest, take: TakeBack): Promise<AdoptedBlob[]> {
+    let taken: AdoptedBlob[] = []
+    const keep: TakeBack = async (blobs) => {
+      taken = await take(blobs)
+      return taken
+    }
+    await this.want('adopt', specOf(model, manifest), { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }, keep)
+    return taken
   }
 
   /** The model's files are on disk, for peers and for later. */
   ensureHeld(model: ModelId, manifest: Manifest, context: RequestContext): Promise<Source> {
-    return this.work(model, manifest, (row) => this.files.bring(row, 'disk', context))
+    return this.want('disk', specOf(model, manifest), context)
   }
 
   /** The model is loaded by the runtime. NOT_RUNNABLE when it has no file that the runtime takes. */
-  ensureRunnable(model: ModelId, manifest: Manifest, context: RequestContext): Promise<Runnable> {
+  async ensureRunnable(model: ModelId, manifest: Manifest, context: RequestContext): Promise<Runnable> {
     const session = this.sessions.get(model)
-    if (session !== null) return Promise.resolve({ ...session, source: 'memory' })
-    return this.running.run(model, () => this.work(model, manifest, (row) => this.makeRunnable(row, context)))
+    if (session !== null) return { ...session, source: 'memory' }
+    const source = await this.want('ready', specOf(model, manifest), context)
+    return { ...this.sessions.get(model)!, source }
   }
 
   /** True when nobody uses the model in this tier: no lease, no hold, no queued request. */
   mayEvict(model: ModelId, tier: LocalTier): boolean {
-    return tier === 'memory' ? this.evictor.mayLeaveMemory(model) : this.evictor.mayLeaveDisk(model)
+    return this.machine.mayLeave(model, tier)
   }
 
   /** Frees the model's memory, or its disk, now if nobody uses it. What is in memory keeps its files. */
   async release(model: ModelId, tier: LocalTier = 'memory'): Promise<boolean> {
-    if (!this.mayEvict(model, tier)) return false
-    const isGone = tier === 'memory' ? this.evictor.fromMemory(model, 'dropped') : this.evictor.fromDisk(model)
-    if (!(await isGone)) return false
+    const released = Promise.withResolvers<boolean>()
+    const want = this.nextWant()
+    this.releases.set(want, released)
+    this.queue.dispatch({ kind: 'release', want, model, tier })
+    if (!(await released.promise)) return false
     this.ports.onEvicted(tier, model, 'released')
     return true
   }
 
   /** Takes all models that have the blob, as a file or as their derived form, out of memory. False when one of them is in use. */
   async dropFromMemory(blob: Sha256): Promise<boolean> {
-    const rows = [...this.ports.table.all()].filter((row) => blobsOf(row).some(({ sha256 }) => sha256 === blob))
+    const { table, store } = this.ports
+    const rows = [...table.all()].filter((row) => table.blobsOf(row).some(({ sha256 }) => sha256 === blob))
     // One after the other: what they share goes with the last.
-    for (const { model } of rows) if (this.mayEvict(model, 'memory')) await this.release(model)
-    return this.ports.store.blob(blob)?.isIn.memory !== true
+    for (const { spec } of rows) await this.release(spec.model)
+    return store.blob(blob)?.isIn.memory !== true
   }
 
   /** Waits for work that is under way. */
   async settled(): Promise<void> {
-    await Promise.all([this.opening.settled(), this.running.settled(), this.files.settled()])
+    while (this.running.size > 0) await Promise.allSettled(this.running)
   }
 
-  /** Holds the model while it changes tiers. Whatever comes of it, the policies and the cluster hear what is here now. */
-  private work<T>(model: ModelId, manifest: Manifest, action: (row: ModelRow) => Promise<T>): Promise<T> {
-    return this.board.during(model, async () => {
-      const hold = this.hold(model)
-      const row = this.ports.table.add(model, manifest)
-      try {
-        await this.evictor.settled(row)
-        return await action(row)
-      } finally {
-        hold[Symbol.dispose]()
-        this.noteTiers(row)
-        this.evictor.forgetIfGone(row)
-        this.announce()
-      }
+  /** One more for the model's work of this kind, which may be under way. The loss of one who waits does not end it. */
+  private want(goal: Goal, spec: HeldSpec, context: RequestContext, take?: TakeBack): Promise<Source> {
+    const want = this.nextWant()
+    const ended = Promise.withResolvers<Source>()
+    this.wants.set(want, ended)
+    if (take !== undefined) this.takes.set(want, take)
+    return this.progress.during(spec.model, () => {
+      this.queue.dispatch({ kind: 'want', want, spec, goal, context })
+      return ended.promise
     })
   }
 
-  private roomFreed(): void {
-    for (const listener of this.freedListeners) listener()
+  private nextWant(): WantId {
+    this.lastWant += 1
+    return this.lastWant
   }
 
-  private publish({ model, manifest }: ModelRow): void {
-    this.ports.store.publish({ digest: model, files: manifest.files }, [])
+  private execute(effect: ModelEffect): void {
+    const { ports, work } = this
+    switch (effect.kind) {
+      case 'fetch':
+        this.run(work.fetch(effect))
+        return
+      case 'promote':
+        this.run(work.promote(effect))
+        return
+      case 'derive':
+        this.run(work.derive(effect))
+        return
+      case 'keep-form':
+        this.run(work.keepForm(effect))
+        return
+      case 'discard-form':
+        this.run(work.discardForm(effect))
+        return
+      case 'adopt':
+        this.run(this.takeBack(effect.op, effect.want, effect.blobs))
+        return
+      case 'load':
+        this.run(work.load(effect))
+        return
+      case 'unload':
+        this.run(work.unload(effect))
+        return
+      case 'drop':
+        this.run(work.drop(effect))
+        return
+      case 'publish':
+        this.publish(effect.model)
+        return
+      case 'unpublish':
+        ports.store.unpublish(effect.model)
+        return
+      case 'arriving':
+        ports.onArriving?.(effect.model)
+        return
+      case 'done':
+        this.wants.get(effect.want)!.resolve(effect.source)
+        this.wants.delete(effect.want)
+        return
+      case 'not-done':
+        this.wants.get(effect.want)!.reject(errorOf(effect.failure))
+        this.wants.delete(effect.want)
+        return
+      case 'released':
+        this.onReleased(effect)
+        return
+      case 'residency':
+        ports.onResidency(effect.models)
+        return
+      case 'room-freed':
+        for (const listener of this.freedListeners) listener()
+        return
+      default:
+        this.report(effect)
+    }
   }
 
-  private isPinned(model: ModelId, tier: LocalTier): boolean {
-    return this.ports.isPinned?.(model, tier) ?? false
+  private publish(model: ModelId): void {
+    const row = this.ports.table.get(model)
+    if (row !== null) this.ports.store.publish({ digest: model, files: row.spec.manifest.files }, [])
   }
 
-  /** Once more when a file on disk turned out to be missing or cut short: the store has dropped it, and it can be had again. */
-  private async makeRunnable(row: ModelRow, context: RequestContext): Promise<Runnable> {
+  private report(effect: Extract<ModelEffect, { kind: 'brought-again' | 'evicted' | 'eviction-failed' }>): void {
+    const { log, onEvicted } = this.ports
+    const { model } = effect
+    switch (effect.kind) {
+      case 'brought-again':
+        log.warn({ model, error: effect.failure.message }, 'a blob on disk cannot be read; it is brought again')
+        return
+      case 'evicted':
+        log.info({ model, tier: effect.tier, reason: effect.reason }, 'evicted')
+        onEvicted(effect.tier, model, effect.reason)
+        return
+      case 'eviction-failed':
+        log.error({ model, tier: effect.tier, error: errorOf(effect.failure).stack }, 'an eviction failed')
+    }
+  }
+
+  private onReleased({ want, isGone, failure }: Extract<ModelEffect, { kind: 'released' }>): void {
+    const released = this.releases.get(want)!
+    this.releases.delete(want)
+    if (failure === null) released.resolve(isGone)
+    else released.reject(errorOf(failure))
+  }
+
+  private async takeBack(op: OpId, want: WantId, blobs: readonly { readonly sha256: Sha256 }[]): Promise<void> {
+    const take = this.takes.get(want)!
+    this.takes.delete(want)
     try {
-      return await this.makeRunnableOnce(row, context)
+      const taken = take(blobs.map(({ sha256 }) => sha256))
+      this.queue.dispatch({ kind: 'room-taken', op })
+      await taken
+      this.queue.dispatch({ kind: 'adopted', op })
     } catch (error) {
-      const { store, table, log } = this.ports
-      const isDerivedLost = row.derived !== null && store.blob(row.derived.sha256) === null
-      if (!isHoldfastError(error, 'DISK_FAILED') || !(isDerivedLost || !table.filesOnDisk(row))) throw error
-      log.warn({ model: row.model, error: error.message }, 'a blob on disk cannot be read; it is brought again')
-      return this.makeRunnableOnce(row, context)
+      this.queue.dispatch({ kind: 'failed', op, failure: failureOf(error) })
     }
   }
 
-  private async makeRunnableOnce(row: ModelRow, context: RequestContext): Promise<Runnable> {
-    const { derivedForms, table } = this.ports
-    let source: Source = table.derivedInMemory(row) ? 'memory' : 'disk'
-    derivedForms.checkRunnable(row)
-    if (!derivedForms.isCurrent(row)) {
-      source = await this.files.bring(row, 'disk', context)
-      this.board.note(row.model, 'deriving')
-      await this.derive(row)
-    }
-    this.board.note(row.model, 'loading')
-    await this.files.promote([row.derived!])
-    return { ...(await this.sessions.load(row.model, row.derived!)), source }
+  private run(work: Promise<void>): void {
+    const ending = work.finally(() => this.running.delete(ending))
+    this.running.add(ending)
   }
+}
 
-  /** Conversion makes a file about as large as the model: without room for that there is no point in beginning. */
-  private async derive(row: ModelRow): Promise<void> {
-    // Peers may have the files while they are converted.
-    this.noteTiers(row)
-    this.announce()
-    await this.disk.tryMakeRoom(occupiedBytes(row.manifest.files))
-    await this.ports.derivedForms.derive(row, (sizeBytes, keep) => this.disk.withRoom(sizeBytes, keep))
-  }
+function createMachine(ports: ModelCachePorts, sessions: Sessions): ModelMachine<HeldSpec> {
+  const { store, table, derivedForms, memoryPolicy, diskPolicy } = ports
+  return new ModelMachine<HeldSpec>({
+    table,
+    policy: (tier) => (tier === 'memory' ? memoryPolicy : diskPolicy),
+    worth: (model, tier) => ports.worth(model, tier),
+    resident: ({ model, sizeBytes }, tier) => ({ model, tier, sizeBytes }),
+    facts: {
+      freeBytes: (tier) => freeBytesOf(store.stats().tiers[tier]),
+      limitBytes: (tier) => store.stats().tiers[tier].limitBytes,
+      // The files of interrupted fills.
+      hasHiddenRoom: { memory: false, disk: true },
+      isLeased: (spec) => isLeased(spec, store),
+      queuedCount: (model) => sessions.queued(model),
+      isPinned: (model, tier) => ports.isPinned?.(model, tier) ?? false,
+      isFormCurrent: (form) => derivedForms.isCurrent(form),
+      cannotRun: (spec) => {
+        const error = derivedForms.cannotRun(spec)
+        return error === null ? null : failureOf(error)
+      },
+    },
+  })
+}
 
-  /** Tells the policies in which tiers the model is now, and with how many bytes. */
-  private noteTiers(row: ModelRow): void {
-    const { table } = this.ports
-    const { model } = row
-    this.memoryItems.note({ model, sizeBytes: table.bytesIn(row, 'memory'), ...this.ports.worth(model, 'memory') })
-    this.diskItems.note({ model, sizeBytes: table.bytesIn(row, 'disk'), ...this.ports.worth(model, 'disk') })
-  }
-
-  private announce(): void {
-    const models = this.residency()
-    const text = JSON.stringify(models)
-    if (text === this.announced) return
-    this.announced = text
-    this.ports.onResidency(models)
-  }
+/** A lease of the model is one of each of its files. One of some of them is of another model that shares these. */
+function isLeased({ files }: HeldSpec, store: Store): boolean {
+  const mapped = files.filter(({ sizeBytes }) => sizeBytes > 0)
+  return mapped.length > 0 && mapped.every(({ sha256 }) => (store.blob(sha256)?.leases ?? 0) > 0)
 }

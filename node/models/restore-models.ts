@@ -6,7 +6,7 @@ import type { Store } from '../../native/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import { derivedKey, parseDerived } from './derived-forms.ts'
 import type { ModelDirectory } from './model-directory.ts'
-import { blobsOf, type ModelRow, type ModelTable } from './model-table.ts'
+import { type ModelRow, type ModelTable, specOf } from './model-table.ts'
 
 export interface RestorePorts {
   readonly directory: ModelDirectory
@@ -21,14 +21,14 @@ export async function restoreModels({ directory, state, table, store }: RestoreP
     const manifest = await directory.knownManifest(model)
     if (manifest === null) continue
     const derived = parseDerived(await state.get(derivedKey(model)))
-    const isHere = blobsOf({ model, manifest, derived }).some(({ sha256 }) => store.blob(sha256) !== null)
-    if (isHere) rows.push(table.add(model, manifest, derived))
+    const blobs = [...manifest.files, ...(derived === null ? [] : [derived])]
+    if (blobs.some(({ sha256 }) => store.blob(sha256) !== null)) rows.push(table.add(specOf(model, manifest), derived))
   }
-  await dropOrphans(store, rows)
+  await dropOrphans(store, table)
   return rows
 }
 
-async function dropOrphans(store: Store, rows: readonly ModelRow[]): Promise<void> {
-  const known = new Set(rows.flatMap(blobsOf).map(({ sha256 }) => sha256))
+async function dropOrphans(store: Store, table: ModelTable): Promise<void> {
+  const known = new Set([...table.all()].flatMap((row) => table.blobsOf(row)).map(({ sha256 }) => sha256))
   for (const { sha256 } of store.blobs()) if (!known.has(sha256)) await store.dropDisk(sha256)
 }

@@ -3,7 +3,7 @@
 import { byTier, type LocalTier, type ModelId } from '../../common/index.ts'
 import { type LocalCopy, type LocalModels, localModels as modelsOf, type NodeCore } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
-import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
+import type { Manifest } from '../../origin/index.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
 import type { ModelCache, ModelRow, ModelTable } from '../models/index.ts'
 import type { Clock } from '../system/index.ts'
@@ -37,10 +37,11 @@ export function localModels(ports: LocalModelsPorts): LocalModels {
     arriving: core.fetchingModels(),
     evictionOrder: (tier) => evictionOrder(tier, ports),
     known: (model) => {
-      const manifest = table.get(model)?.manifest
-      if (manifest === undefined) return null
+      const row = table.get(model)
+      if (row === null) return null
+      const { sizeBytes, manifest } = row.spec
       const runs = isRunnable(manifest)
-      return { sizeBytes: manifestSizeBytes(manifest), form: runs ? 'derived' : 'none', mayForward: runs }
+      return { sizeBytes, form: runs ? 'derived' : 'none', mayForward: runs }
     },
     initMs: ports.initMs,
     diskMs: ports.diskMs,
@@ -49,14 +50,14 @@ export function localModels(ports: LocalModelsPorts): LocalModels {
 }
 
 function copyOf(row: ModelRow, { table, cache, isPinnedHere }: LocalModelsPorts): LocalCopy {
-  const { model } = row
+  const { model, sizeBytes } = row.spec
   const isComplete = (tier: LocalTier): boolean => {
-    if (tier === 'disk') return table.filesOnDisk(row)
+    if (tier === 'disk') return table.filesIn(row, 'disk')
     return cache.isRunnable(model) || table.tierOf(model) === tier
   }
   return {
     model,
-    sizeBytes: manifestSizeBytes(row.manifest),
+    sizeBytes,
     bytes: byTier((tier) => (isComplete(tier) ? table.bytesIn(row, tier) : 0)),
     isInUse: !cache.mayEvict(model, 'memory'),
     isPinned: isPinnedHere(model),

@@ -3,33 +3,10 @@ import { describe, expect, it } from 'vitest'
 import type { BlobState, Store } from '../../../native/types.ts'
 import { LeaseTracker } from '../../../node/models/lease-tracker.ts'
 import { LoadProgress } from '../../../node/models/load-progress.ts'
-import { ModelTable, occupiedBytes } from '../../../node/models/model-table.ts'
-import { Mutex } from '../../../node/models/mutex.ts'
+import { ModelTable, specOf } from '../../../node/models/model-table.ts'
 import { SingleFlight } from '../../../node/models/single-flight.ts'
-import { UseCounts } from '../../../node/models/use-counts.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { bytesOf, chunkBytes, modelOf } from '../../support/models.ts'
-
-describe('Mutex', () => {
-  it('runs one at a time in order, also after a failure', async () => {
-    const mutex = new Mutex()
-    const log: string[] = []
-    const slow = Promise.withResolvers<void>()
-    const run = (name: string, until: Promise<void>) =>
-      mutex.run(async () => {
-        log.push(`${name} begins`)
-        await until
-        log.push(`${name} ends`)
-      })
-    const first = run('first', slow.promise)
-    const second = run('second', Promise.reject(new Error('no')))
-    const third = run('third', Promise.resolve())
-    slow.resolve()
-    await Promise.allSettled([first, second, third])
-    expect(log).toEqual(['first begins', 'first ends', 'second begins', 'third begins', 'third ends'])
-    await expect(second).rejects.toThrow('no')
-  })
-})
 
 describe('SingleFlight', () => {
   it('runs once for all who wait, per key, and again afterwards', async () => {
@@ -52,18 +29,6 @@ describe('SingleFlight', () => {
     expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     await flights.settled()
     expect(await flights.run('a', async () => 1)).toBe(1)
-  })
-})
-
-describe('UseCounts', () => {
-  it('counts, and takes a hold that ends twice for one', () => {
-    const holds = new UseCounts()
-    const [first, second] = [holds.hold('a'), holds.hold('a')]
-    first[Symbol.dispose]()
-    first[Symbol.dispose]()
-    expect(holds.has('a')).toBe(true)
-    second[Symbol.dispose]()
-    expect(holds.has('a')).toBe(false)
   })
 })
 
@@ -129,8 +94,8 @@ describe('ModelTable', () => {
   it('finds a chunk in a blob that is held, wherever it lies', () => {
     const states = new Map<string, Partial<BlobState>>()
     const table = new ModelTable(blobsIn(states))
-    table.add(a.id, a.manifest)
-    table.add(b.id, b.manifest)
+    table.add(specOf(a.id, a.manifest))
+    table.add(specOf(b.id, b.manifest))
     expect(table.findLocalChunk(chunk)).toBe(null)
     states.set(bBlob, { isIn: { memory: false, disk: true } })
     expect(table.findLocalChunk(chunk)).toEqual({ blob: bBlob, offsetBytes: 2 * chunkBytes })
@@ -146,25 +111,25 @@ describe('ModelTable', () => {
   it('counts whole pages, a blob of two files once', () => {
     const states = new Map([aBlob!, sharedBlob!].map((blob) => [blob, { isIn: { memory: true, disk: true } }]))
     const table = new ModelTable(blobsIn(states))
-    const row = table.add(a.id, a.manifest)
+    const row = table.add(specOf(a.id, a.manifest))
     expect(table.bytesIn(row, 'memory')).toBe(4096 + 2 * chunkBytes)
-    row.derived = { sha256: 'derived', sizeBytes: 4097, fingerprint: 'v1' }
+    table.setForm(row, { sha256: 'derived', sizeBytes: 4097, fingerprint: 'v1' })
     states.set('derived', { isIn: { memory: false, disk: true } })
     expect([table.bytesIn(row, 'memory'), table.bytesIn(row, 'disk')]).toEqual([
       4096 + 2 * chunkBytes,
       3 * 4096 + 2 * chunkBytes,
     ])
-    expect(occupiedBytes(a.manifest.files)).toBe(4096 + 2 * chunkBytes)
+    expect(table.occupiedBytes(row.spec.files)).toBe(4096 + 2 * chunkBytes)
   })
 
   it('says the fastest tier in which all of the model is', () => {
     const states = new Map<string, Partial<BlobState>>([[aBlob!, { isIn: { memory: true, disk: true } }]])
     const table = new ModelTable(blobsIn(states))
-    const row = table.add(a.id, a.manifest)
+    const row = table.add(specOf(a.id, a.manifest))
     expect(table.tierOf(a.id)).toBe(null)
     states.set(sharedBlob!, { isIn: { memory: false, disk: true } })
     expect(table.tierOf(a.id)).toBe('disk')
-    row.derived = { sha256: 'derived', sizeBytes: 1, fingerprint: 'v1' }
+    table.setForm(row, { sha256: 'derived', sizeBytes: 1, fingerprint: 'v1' })
     states.set('derived', { isIn: { memory: true, disk: true } })
     expect(table.tierOf(a.id)).toBe('memory')
     expect(table.tierOf('unknown')).toBe(null)

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { LoadProfile } from '../../../../core/requests/load-profile.ts'
 import { copyWorth } from '../../../../node/models/copy-worth.ts'
+import { specOf } from '../../../../node/models/model-table.ts'
 import { bytesOf, modelOf } from '../../../support/models.ts'
 import { CacheFixture } from './fixture.ts'
 
@@ -21,7 +22,7 @@ it('tells what a miss costs: nothing known is dear, a near peer is cheap', async
   const node = { times: new LoadProfile(), diskBytesPerS: 1e9, hasOrigin: true, soonRatePerS: () => null }
   const worth = () => copyWorth({ core, table, node, isRunnable: () => true, clock }, model.id, 'disk')
   expect(worth().missCostMs).toBe(Number.POSITIVE_INFINITY)
-  fixture.table.add(model.id, model.manifest)
+  fixture.table.add(specOf(model.id, model.manifest))
   const fromOrigin = worth().missCostMs
   // Of all nodes that have it one is the keeper, to which it is the last copy; among four it is not this node.
   for (const peer of ['near', 'nearer', 'nearest']) {

@@ -93,7 +93,7 @@ export class CacheFixture {
   readonly bulk = new ScriptedBulk('self')
   readonly state = new MemoryState()
   readonly runtime = new FakeRuntime()
-  readonly residencies: ResidentModel[][] = []
+  readonly residencies: (readonly ResidentModel[])[] = []
   readonly evicted: string[] = []
   readonly misses: OpenMiss[] = []
   onMiss: (miss: OpenMiss) => void = (miss) => this.misses.push(miss)
@@ -166,7 +166,6 @@ export class CacheFixture {
         runtime,
         state,
         runnableFile: ({ manifest }) => manifest.files.find(({ path }) => path === 'model.onnx') ?? null,
-        isUsedByOthers: (blob, model) => table.othersWith(blob, model).length > 0,
       },
       { scratchPath: join(this.folder, 'scratch') },
     )

@@ -246,8 +246,8 @@ describe('eviction', () => {
     if (what === 'source') await fixture.cache.ensureHeld(model.id, model.manifest, anyone)
     else await fixture.run(model)
     await fixture.cache.release(model.id)
-    const { derived, manifest } = fixture.table.get(model.id)!
-    const blob = what === 'source' ? manifest.files[0]!.sha256 : derived!.sha256
+    const { form, spec } = fixture.table.get(model.id)!
+    const blob = what === 'source' ? spec.files[0]!.sha256 : form!.sha256
     truncateSync(fixture.store.diskPathOf(blob)!, 100)
     await fixture.run(model)
     expect([fixture.cache.isRunnable(model.id), fixture.onDisk(model)]).toEqual([true, true])
@@ -311,7 +311,7 @@ describe('eviction', () => {
     expect(fixture.store.stats()).toMatchObject({
       tiers: { memory: { usedBytes: 4 * part }, disk: { usedBytes: 4 * part } },
     })
-    expect([...fixture.table.all()].map(({ model }) => model)).toEqual([large.id])
+    expect([...fixture.table.all()].map(({ spec }) => spec.model)).toEqual([large.id])
   })
 
   it('unloads a session that two models share with the last of them', async () => {
@@ -389,7 +389,7 @@ describe('derived forms', () => {
     await fixture.run(model)
     const takeUp = async () => {
       const rows = await fixture.restart()
-      for (const { model: id, manifest, derived } of rows) fixture.table.add(id, manifest, derived)
+      for (const { spec, form } of rows) fixture.table.add(spec, form)
       fixture.cache.start([...fixture.table.all()])
       fixture.residencies.length = 0
       return fixture.run(model)
@@ -397,7 +397,7 @@ describe('derived forms', () => {
     expect((await takeUp()).source).toBe('disk')
     expect(fixture.runtime.derived).toHaveLength(1)
     fixture.runtime.version = 'v2'
-    const before = fixture.table.get(model.id)!.derived!.sha256
+    const before = fixture.table.get(model.id)!.form!.sha256
     await takeUp()
     expect(fixture.runtime.derived).toHaveLength(2)
     expect(fixture.store.blob(before)).toBe(null)

@@ -33,7 +33,7 @@ describe('restoreModels', () => {
     }
     await fixture.restart()
     const rows = await restored(fixture)
-    expect(rows.map(({ model, derived }) => [model, derived?.sha256])).toEqual([[kept.id, runtimeDigest]])
+    expect(rows.map(({ spec, form }) => [spec.model, form?.sha256])).toEqual([[kept.id, runtimeDigest]])
     const blobs = fixture.store.blobs().map(({ sha256 }) => sha256)
     expect(blobs.sort()).toEqual([kept.manifest.files[0]!.sha256, runtimeDigest].sort())
     expect([...fixture.table.all()]).toEqual(rows)
@@ -52,7 +52,7 @@ describe('restoreModels', () => {
     await fixture.state.put(derivedKey(kept.id), record)
     await fixture.restart()
     const rows = await restored(fixture)
-    expect(rows[0]!.derived).toBe(null)
+    expect(rows[0]!.form).toBe(null)
     fixture.cache.start(rows)
     await fixture.run(kept)
     expect(fixture.runtime.derived).toHaveLength(2)

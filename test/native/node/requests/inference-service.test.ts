@@ -172,7 +172,6 @@ describe('a request', () => {
 
   it.each(['DISK_FULL', 'MEMORY_FULL'] as const)('waits at %s, and is served once there is room', async (code) => {
     const { ensureRunnable } = fixture.cache
-    const working = fixture.cache.hold('another')
     const refused = Promise.withResolvers<void>()
     fixture.cache.ensureRunnable = async () => {
       refused.resolve()
@@ -182,7 +181,7 @@ describe('a request', () => {
     await refused.promise
     fixture.cache.ensureRunnable = ensureRunnable
     await new Promise((resolve) => setImmediate(resolve))
-    working[Symbol.dispose]()
+    fixture.cache.noteLeaseClosed()
     expect(await answer).toMatchObject({ servedBy: 'self', servedFrom: 'origin' })
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../../common/errors.ts'
+import { specOf } from '../../../../node/models/model-table.ts'
 import { bytesOf, chunkBytes, modelOf, sha256, type TestModel } from '../../../support/models.ts'
 import { anyone, CacheFixture } from '../models/fixture.ts'
 
@@ -59,7 +60,7 @@ describe('BlobFetcher', () => {
     const base = modelOf({ w: Buffer.concat([head, parts(1, 'old tail')]) })
     const tuned = modelOf({ w: Buffer.concat([tail, head]) })
     await using fixture = fixtureOf(base, tuned)
-    fixture.table.add(base.id, base.manifest)
+    fixture.table.add(specOf(base.id, base.manifest))
     await fetchInto(fixture, base)
     fixture.origin.reads.length = 0
     const { outcome } = await fetchInto(fixture, tuned)

@@ -1,0 +1,88 @@
+/** What of the models is in which tier of this node, as the eviction policies and the cluster are told of it: each change once. */
+import { assertInvariant, byTier, type LocalTier, localTiers, type ModelId } from '../../common/index.ts'
+import type { ResidentModel } from '../events.ts'
+import type { ModelRow, ModelTable } from './model-table.ts'
+import { PolicyFeed } from './policy-feed.ts'
+import type { ModelMachinePorts } from './ports.ts'
+import type { ModelSpec } from './types.ts'
+
+export class Presence<S extends ModelSpec> {
+  readonly feeds: Readonly<Record<LocalTier, PolicyFeed>>
+  private readonly ports: ModelMachinePorts<S>
+  private readonly table: ModelTable<S>
+  /** Null before the cluster was told anything. */
+  private told: readonly ResidentModel[] | null = null
+  private isNews = false
+
+  constructor(ports: ModelMachinePorts<S>) {
+    this.ports = ports
+    this.table = ports.table
+    this.feeds = byTier((tier) => new PolicyFeed(() => ports.policy(tier)))
+  }
+
+  /** Tells the policies in which tiers the model is now, and with how many bytes. */
+  note(row: ModelRow<S>, nowMs: number): void {
+    const { model } = row.spec
+    this.isNews = true
+    for (const tier of localTiers) {
+      const sizeBytes = this.table.bytesIn(row, tier)
+      if (sizeBytes === 0) this.feeds[tier].remove(model, 'dropped', nowMs)
+      else this.feeds[tier].note({ model, sizeBytes, ...this.ports.worth(model, tier, nowMs) }, nowMs)
+    }
+  }
+
+  /** What copies are worth changes with what others hold and want. */
+  refreshCosts(tier: LocalTier, nowMs: number): void {
+    this.feeds[tier].refreshCosts((model) => this.ports.worth(model, tier, nowMs))
+  }
+
+  /** Nothing of the model is here: the table need not know it. */
+  forgetIfGone({ spec: { model, files } }: ModelRow<S>): void {
+    if (localTiers.some((tier) => this.feeds[tier].has(model))) return
+    if (files.some((blob) => this.table.isKnownToStore(blob))) return
+    this.isNews = true
+    this.table.remove(model)
+  }
+
+  /** All that is here now, sorted by model. */
+  residency(): ResidentModel[] {
+    const models: ResidentModel[] = []
+    for (const { spec } of this.table.all()) {
+      const tier = this.table.tierOf(spec.model)
+      if (tier !== null) models.push(this.ports.resident(spec, tier))
+    }
+    return models.sort((a, b) => (a.model < b.model ? -1 : 1))
+  }
+
+  /** The residency, when the cluster was told another one last; else null. */
+  news(): readonly ResidentModel[] | null {
+    if (!this.isNews) return null
+    this.isNews = false
+    const models = this.residency()
+    if (this.told !== null && isSame(models, this.told)) return null
+    this.told = models
+    return models
+  }
+
+  /** Something has moved: the next look at the news is a thorough one. */
+  mayHaveChanged(): void {
+    this.isNews = true
+  }
+
+  checkInvariants(isUnderWay: (model: ModelId) => boolean): void {
+    for (const tier of localTiers) {
+      for (const model of this.feeds[tier].models()) {
+        const row = this.table.get(model)
+        assertInvariant(row !== null, `${model} is known`)
+        const isHere = isUnderWay(model) || this.table.bytesIn(row, tier) > 0
+        assertInvariant(isHere, `the policy of ${tier} knows of ${model} what is here`)
+      }
+    }
+    if (this.told !== null) assertInvariant(this.isNews || isSame(this.residency(), this.told), 'the cluster was told')
+  }
+}
+
+function isSame(models: readonly ResidentModel[], told: readonly ResidentModel[]): boolean {
+  if (told.length !== models.length) return false
+  return models.every(({ model, tier }, at) => model === told[at]!.model && tier === told[at]!.tier)
+}

@@ -24,6 +24,22 @@ export { tiersToFields } from './cluster/tier-fields.ts'
 export { compareVersions, type Version } from './cluster/version.ts'
 export * from './events.ts'
 export { errorOf, type Failure, failureOf } from './failure.ts'
+export {
+  defaultHandoverMachineOptions,
+  type HandoverEffect,
+  type HandoverEvent,
+  HandoverMachine,
+  type HandoverMachineOptions,
+  type TakeId,
+} from './life/handover-machine.ts'
+export {
+  defaultLeaveOptions,
+  type LeaveEffect,
+  type LeaveEvent,
+  LeaveMachine,
+  type LeaveOptions,
+  type LeaveStep,
+} from './life/leave-machine.ts'
 export { type CopyNodeFacts, copyFacts, diskMs, type LocalCopyFacts } from './models/copy-worth.ts'
 export { ModelMachine } from './models/model-machine.ts'
 export { type BlobPlaces, type ModelRow, ModelTable } from './models/model-table.ts'

@@ -3,7 +3,7 @@
  * their documentation follow. `memory.limitBytes` is HOLDFAST_MEMORY_LIMIT_BYTES and `--memory-limit-bytes`.
  */
 
-import { defaultReplicationRoundOptions } from '../../core/index.ts'
+import { defaultLeaveOptions, defaultReplicationRoundOptions } from '../../core/index.ts'
 import { evictionPolicyNames } from '../../placement/index.ts'
 
 export type OptionType = 'string' | 'integer' | 'bytes' | 'boolean' | 'list'
@@ -119,12 +119,17 @@ export const optionTable = {
     'How often pinned models are looked up and brought back when they are missing.',
   ),
   'drain.handOverMs': integer(
-    30_000,
+    defaultLeaveOptions.handOverMs,
     0,
     3_600_000,
     'How long a node that stops hands last copies of wanted models on to others; 0 hands nothing on.',
   ),
-  'drain.requestsMs': integer(30_000, 0, 3_600_000, 'How long a node that stops waits for requests that run.'),
+  'drain.requestsMs': integer(
+    defaultLeaveOptions.requestsMs,
+    0,
+    3_600_000,
+    'How long a node that stops waits for requests that run.',
+  ),
   'placement.eviction': choice('holdfast', evictionPolicyNames, 'Which models leave when room is needed.'),
   'placement.replication': flag(
     true,

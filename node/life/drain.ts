@@ -1,17 +1,18 @@
-/**
- * How a node leaves: in this order, each step bounded, so that a node that is told to stop stops.
- *
- *   1. it is not ready any more, and says so to the service manager and to every peer, by a call that they answer
- *   2. it hands on the last copies of wanted models, while it still serves what it has and forwards the rest
- *   3. it takes no request any more (another node answers, or 503 SHUTTING_DOWN), and waits for those that run
- *
- * Then the parts stop, the reverse of their start.
- */
+/** Leaves as core/ orders it, step by step: carries each step out, and tells the service manager and the log. */
+
+import {
+  defaultLeaveOptions,
+  type LeaveEffect,
+  type LeaveEvent,
+  LeaveMachine,
+  type LeaveOptions,
+  type LeaveStep,
+  StepQueue,
+} from '../../core/index.ts'
 import type { CoreDriver, StateReporter } from '../cluster/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { Handover } from './handover.ts'
 import type { ServiceManager } from './service-manager.ts'
-import { endsWithin } from './with-timeout.ts'
 
 export interface DrainPorts {
   readonly teller: Pick<StateReporter, 'drain' | 'stop'>
@@ -26,63 +27,104 @@ export interface DrainPorts {
   readonly log: Log
 }
 
-export interface DrainOptions {
-  /** For every peer to hear that this node leaves. Peers that do not answer hear it by gossip, or notice. */
-  readonly announceMs: number
-  /** drain.handOverMs */
-  readonly handOverMs: number
-  /** drain.requestsMs */
-  readonly requestsMs: number
-}
-
-export const defaultDrainOptions: DrainOptions = { announceMs: 2_000, handOverMs: 30_000, requestsMs: 30_000 }
-
 /** For the parts to stop once the node is drained. */
 const stopPartsMs = 15_000
 
 export class Drain {
   private readonly ports: DrainPorts
-  private readonly options: DrainOptions
+  private readonly options: LeaveOptions
+  private readonly queue: StepQueue<LeaveEvent, LeaveEffect>
+  private readonly drained = Promise.withResolvers<void>()
+  private stopTimer: (() => void) | null = null
+  /** Of the step under way. */
+  private abort = new AbortController()
 
-  constructor(ports: DrainPorts, options: Partial<DrainOptions> = {}) {
+  constructor(ports: DrainPorts, options: Partial<LeaveOptions> = {}) {
     this.ports = ports
-    this.options = { ...defaultDrainOptions, ...options }
+    this.options = { ...defaultLeaveOptions, ...options }
+    const machine = new LeaveMachine(this.options)
+    this.queue = new StepQueue(
+      (event) => machine.step(event),
+      (effect) => this.execute(effect),
+    )
   }
 
-  async run(): Promise<void> {
+  run(): Promise<void> {
     const { announceMs, handOverMs, requestsMs } = this.options
-    const { teller, service, log } = this.ports
-    service.stopping('draining', announceMs + handOverMs + requestsMs + stopPartsMs)
-    teller.drain()
-    const heardBy = await this.announce()
-    log.info({ heardBy }, 'draining: not ready any more, and the cluster knows')
-    const handed = await this.handOn()
-    log.info({ ...handed }, 'draining: last copies are handed on')
-    this.ports.closeDoor()
-    service.status('draining: waiting for requests that run')
-    const ended = await endsWithin(this.ports.clock, requestsMs, this.ports.requestsEnded())
-    if (ended) log.info({}, 'draining: no request runs any more')
-    else
-      log.warn({ requestsMs }, 'draining: requests that still run are cut off; raise drain.requestsMs to let them end')
-    teller.stop()
+    this.ports.service.stopping('draining', announceMs + handOverMs + requestsMs + stopPartsMs)
+    this.queue.dispatch({ kind: 'leave' })
+    return this.drained.promise
   }
 
-  /** How many peers answered that they know. */
-  private async announce(): Promise<number> {
-    const signal = this.abortAfter(this.options.announceMs)
+  private execute(effect: LeaveEffect): void {
+    switch (effect.kind) {
+      case 'timer': {
+        const { turn, afterMs } = effect
+        this.stopTimer?.()
+        this.stopTimer = this.ports.clock.after(afterMs, () => this.queue.dispatch({ kind: 'due', turn }))
+        return
+      }
+      case 'time-up':
+        this.timeUp(effect.step)
+        return
+      case 'begin':
+        this.abort = new AbortController()
+        this.begin(effect.step, this.abort.signal)
+    }
+  }
+
+  private begin(step: LeaveStep, signal: AbortSignal): void {
+    const { teller, service, closeDoor } = this.ports
+    switch (step) {
+      case 'announce':
+        teller.drain()
+        this.endWith(step, this.announce(signal))
+        return
+      case 'hand-over':
+        service.status('draining: handing last copies on')
+        this.endWith(step, this.handOn(signal))
+        return
+      case 'close-door':
+        closeDoor()
+        service.status('draining: waiting for requests that run')
+        return
+      case 'end-requests':
+        this.endWith(step, this.requestsEnded(signal))
+        return
+      case 'stop':
+        this.stopTimer?.()
+        teller.stop()
+        this.drained.resolve()
+    }
+  }
+
+  private endWith(step: LeaveStep, work: Promise<void>): void {
+    work.then(() => this.queue.dispatch({ kind: 'ended', step }), this.drained.reject)
+  }
+
+  private timeUp(step: LeaveStep): void {
+    const { requestsMs } = this.options
+    this.abort.abort(new DOMException('the time for this step is up', 'TimeoutError'))
+    if (step !== 'end-requests') return
+    this.ports.log.warn(
+      { requestsMs },
+      'draining: requests that still run are cut off; raise drain.requestsMs to let them end',
+    )
+  }
+
+  private async announce(signal: AbortSignal): Promise<void> {
     const isDraining = (body: object) => 'draining' in body && body.draining === true
-    return this.ports.driver.confirm('state', isDraining, { signal })
+    const heardBy = await this.ports.driver.confirm('state', isDraining, { signal })
+    this.ports.log.info({ heardBy }, 'draining: not ready any more, and the cluster knows')
   }
 
-  private handOn() {
-    if (this.options.handOverMs === 0) return Promise.resolve({ handedOn: 0, left: 0 })
-    this.ports.service.status('draining: handing last copies on')
-    return this.ports.handover.handOn(this.abortAfter(this.options.handOverMs))
+  private async handOn(signal: AbortSignal): Promise<void> {
+    const handed = await this.ports.handover.handOn(signal)
+    this.ports.log.info({ ...handed }, 'draining: last copies are handed on')
   }
 
-  private abortAfter(ms: number): AbortSignal {
-    const abort = new AbortController()
-    this.ports.clock.after(ms, () => abort.abort(new DOMException('the time for this step is up', 'TimeoutError')))
-    return abort.signal
+  private async requestsEnded(signal: AbortSignal): Promise<void> {
+    await this.ports.requestsEnded()
+    if (!signal.aborted) this.ports.log.info({}, 'draining: no request runs any more')
   }
 }

@@ -1,21 +1,33 @@
 /**
- * Hands the last copies of wanted models on before this node stops: asks the node that placement/ chose to take each one, and
- * waits until the ledger says that it holds it. The other node fetches as for any request, from this one and whoever else has
- * parts of it. On the other side: takes what a stopping node hands on, where there is free room; nothing is displaced for it.
+ * Carries out what the hand-over of last copies decides, on both sides: asks the chosen nodes to take a model, and takes what a stopping
+ * node hands on. The other node fetches as for any request, from this one and whoever else has parts of it.
  *
  *   take  request: {version: 1, model: 32 bytes}    answer: {version: 1} at once; the fetch goes on afterwards
  */
 
-import { freeBytesOf, HoldfastError, type ModelId, type NodeId, slowestTier } from '../../common/index.ts'
-import type { NodeCore } from '../../core/index.ts'
+import { freeBytesOf, type ModelId, type NodeId, slowestTier } from '../../common/index.ts'
+import {
+  defaultHandoverMachineOptions,
+  errorOf,
+  type Failure,
+  failureOf,
+  type HandoverEffect,
+  type HandoverEvent,
+  HandoverMachine,
+  type HandoverMachineOptions,
+  type NodeCore,
+  StepQueue,
+  type TakeId,
+  type Timeless,
+} from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
-import { manifestSizeBytes } from '../../origin/index.ts'
-import { type HandoverModel, type HandoverStep, type HandoverTaker, planHandover } from '../../placement/index.ts'
+import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache, ModelDirectory } from '../models/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../net/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
 import { type Clock, isReadableVersion, type Log, spokenVersion } from '../system/index.ts'
+import { abortAfter } from './abort-after.ts'
 
 export interface HandoverPorts {
   readonly core: Pick<NodeCore, 'members' | 'holders' | 'clusterDemandOf'>
@@ -31,20 +43,15 @@ export interface HandoverPorts {
   readonly log: Log
 }
 
-export interface HandoverOptions {
-  /** Models taken from others at one time: each is a fetch of its own. */
-  readonly takesMax: number
-  /** A node that does not answer a request to take a model in this time does not take it. */
-  readonly askMs: number
-  /** How often the ledger is looked at for a model that is on its way. */
-  readonly lookMs: number
-}
-
-export const defaultHandoverOptions: HandoverOptions = { takesMax: 4, askMs: 5_000, lookMs: 100 }
-
 export interface HandedOn {
   readonly handedOn: number
   readonly left: number
+}
+
+/** A question of a node that stops, until it is answered. */
+interface Question {
+  readonly answer: PromiseWithResolvers<void>
+  manifest: Manifest | null
 }
 
 const version = spokenVersion
@@ -53,12 +60,27 @@ const context = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY }
 
 export class Handover {
   private readonly ports: HandoverPorts
-  private readonly options: HandoverOptions
-  private taking = 0
+  private readonly queue: StepQueue<Timeless<HandoverEvent>, HandoverEffect>
+  private readonly holds = new Map<ModelId, Disposable>()
+  private readonly questions = new Map<TakeId, Question>()
+  private readonly handed = Promise.withResolvers<HandedOn>()
+  private nextTake: TakeId = 1
+  private stopTimer: (() => void) | null = null
+  /** Ends what asks others, when there is no more time. */
+  private signal = new AbortController().signal
 
-  constructor(ports: HandoverPorts, options: Partial<HandoverOptions> = {}) {
+  constructor(ports: HandoverPorts, options: Partial<HandoverMachineOptions> = {}) {
     this.ports = ports
-    this.options = { ...defaultHandoverOptions, ...options }
+    const { core, zone, cache, store, isPinned, isDraining, clock } = ports
+    const freeBytes = () => freeBytesOf(store.stats().tiers[slowestTier])
+    const machine = new HandoverMachine(
+      { core, zone, residency: () => cache.residency(), isPinned, isDraining, freeBytes },
+      { ...defaultHandoverMachineOptions, ...options },
+    )
+    this.queue = new StepQueue(
+      (event) => machine.step({ ...event, nowMs: clock.nowMs() }),
+      (effect) => this.execute(effect),
+    )
   }
 
   /** Before the network starts. */
@@ -70,104 +92,102 @@ export class Handover {
   }
 
   /** Ends when everything that can be handed on is, or with the signal. Never rejects: what fails is left to the origin. */
-  async handOn(signal: AbortSignal): Promise<HandedOn> {
-    const { steps, left } = planHandover(this.models(), this.takers())
-    const forsaken = left.filter(({ reason }) => reason === 'no-room').length
-    const results = await Promise.all(steps.map((step) => this.handOver(step, signal)))
-    const handedOn = results.filter(Boolean).length
-    return { handedOn, left: forsaken + steps.length - handedOn }
-  }
-
-  private models(): HandoverModel[] {
-    const { core, cache, clock, isPinned } = this.ports
-    const nowMs = clock.nowMs()
-    return cache.residency().map(({ model, sizeBytes }) => ({
-      model,
-      sizeBytes,
-      isPinned: isPinned(model),
-      ratePerS: core.clusterDemandOf(model, nowMs),
-      otherHolders: this.usableHolders(model).length,
-    }))
-  }
-
-  private takers(): HandoverTaker[] {
-    const { core, clock, zone } = this.ports
-    return core
-      .members(clock.nowMs())
-      .flatMap(({ node, isSelf, connected, suspected, distrusted, state }) =>
-        isSelf || !connected || suspected || distrusted || state === null || state.draining
-          ? []
-          : [{ node, sameZone: state.zone === zone, freeBytes: state.tiers[slowestTier].freeBytes }],
-      )
-  }
-
-  private usableHolders(model: ModelId): NodeId[] {
-    const holders = this.ports.core.holders(model, this.ports.clock.nowMs())
-    return holders.filter(({ suspected, draining }) => !suspected && !draining).map(({ node }) => node)
-  }
-
-  private async handOver({ model, to, reason, sizeBytes }: HandoverStep, signal: AbortSignal): Promise<boolean> {
-    const { cache, driver, log } = this.ports
-    using _hold = cache.hold(model)
-    try {
-      const asked = AbortSignal.any([signal, AbortSignal.timeout(this.options.askMs)])
-      await driver.call(to, 'take', encodeCbor({ version, model: Buffer.from(model, 'hex') }), { signal: asked })
-      await this.held(model, to, signal)
-      log.info({ model, to, reason, sizeBytes }, 'the last copy of a model was handed on')
-      return true
-    } catch (error) {
-      log.warn({ model, to, error: (error as Error).message }, 'the last copy of a model was not handed on')
-      return false
-    }
-  }
-
-  /** Resolves when another usable node says that it holds the model; rejects when the one that took it leaves too. */
-  private held(model: ModelId, to: NodeId, signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const look = () => {
-      if (this.usableHolders(model).length > 0) resolve()
-      else if (!this.takers().some(({ node }) => node === to)) {
-        reject(new HoldfastError('PEER_UNREACHABLE', 'the node that took it is leaving or gone.'))
-      }
-    }
-    const stop = this.ports.clock.every(this.options.lookMs, look)
-    const onAbort = () => reject(new HoldfastError('DEADLINE_EXCEEDED', 'there was no more time to hand it on.'))
-    if (signal.aborted) onAbort()
+  handOn(signal: AbortSignal): Promise<HandedOn> {
+    this.signal = signal
+    this.queue.dispatch({ kind: 'leave' })
+    const onAbort = () => this.queue.dispatch({ kind: 'time-up' })
     signal.addEventListener('abort', onAbort, { once: true })
-    look()
-    return promise.finally(() => {
-      stop()
-      signal.removeEventListener('abort', onAbort)
-    })
+    if (signal.aborted) onAbort()
+    return this.handed.promise.finally(() => signal.removeEventListener('abort', onAbort))
   }
 
-  private async take(from: NodeId, model: ModelId): Promise<void> {
-    const { cache, directory, store, log, isDraining } = this.ports
-    if (isDraining()) throw new HoldfastError('SHUTTING_DOWN', 'this node is stopping too; ask another.')
-    if (this.taking >= this.options.takesMax) {
-      throw new HoldfastError('OVERLOADED', `${this.taking} models are being taken already, which is the most.`)
-    }
-    this.taking += 1
-    try {
-      const { manifest } = await directory.resolveDigest(model)
-      const neededBytes = manifestSizeBytes(manifest)
-      const freeBytes = freeBytesOf(store.stats().tiers[slowestTier])
-      if (neededBytes > freeBytes) {
-        throw new HoldfastError('DISK_FULL', 'there is no free room for the model, and nothing leaves for it.', {
-          details: { neededBytes, freeBytes },
-        })
+  private execute(effect: HandoverEffect): void {
+    const { cache, clock, log } = this.ports
+    switch (effect.kind) {
+      case 'hold':
+        this.holds.set(effect.model, cache.hold(effect.model))
+        return
+      case 'unhold':
+        this.holds.get(effect.model)?.[Symbol.dispose]()
+        this.holds.delete(effect.model)
+        return
+      case 'ask-take':
+        void this.ask(effect.model, effect.to, effect.timeoutMs)
+        return
+      case 'timer': {
+        const { turn, afterMs } = effect
+        this.stopTimer = clock.after(afterMs, () => this.queue.dispatch({ kind: 'due', turn }))
+        return
       }
-      log.info({ from, model, neededBytes }, 'taking over the last copy of a model')
-      const taken = cache.ensureHeld(model, manifest, context)
-      taken
-        .catch((error: Error) => log.warn({ from, model, error: error.message }, 'a last copy was not taken over'))
-        .finally(() => {
-          this.taking -= 1
-        })
-    } catch (error) {
-      this.taking -= 1
-      throw error
+      case 'handed-on': {
+        const { model, to, reason, sizeBytes } = effect.step
+        log.info({ model, to, reason, sizeBytes }, 'the last copy of a model was handed on')
+        return
+      }
+      case 'not-handed-on': {
+        const { model, to } = effect.step
+        log.warn({ model, to, error: effect.failure.message }, 'the last copy of a model was not handed on')
+        return
+      }
+      case 'handed':
+        this.stopTimer?.()
+        this.handed.resolve({ handedOn: effect.handedOn, left: effect.left })
+        return
+      case 'size-take':
+        void this.size(effect.take, effect.model)
+        return
+      case 'refuse-take':
+        this.refuse(effect.take, effect.failure)
+        return
+      case 'take':
+        this.fetch(effect)
     }
+  }
+
+  private async ask(model: ModelId, to: NodeId, timeoutMs: number): Promise<void> {
+    const { driver, clock } = this.ports
+    const { signal, forget } = abortAfter(clock, timeoutMs, this.signal)
+    const payload = encodeCbor({ version, model: Buffer.from(model, 'hex') })
+    const failure = await driver.call(to, 'take', payload, { signal }).then(() => null, failureOf)
+    forget()
+    this.queue.dispatch(failure === null ? { kind: 'taken', model } : { kind: 'not-taken', model, failure })
+  }
+
+  private take(from: NodeId, model: ModelId): Promise<void> {
+    const take = this.nextTake
+    this.nextTake += 1
+    const question: Question = { answer: Promise.withResolvers(), manifest: null }
+    this.questions.set(take, question)
+    this.queue.dispatch({ kind: 'take-asked', take, from, model })
+    return question.answer.promise
+  }
+
+  private async size(take: TakeId, model: ModelId): Promise<void> {
+    try {
+      const { manifest } = await this.ports.directory.resolveDigest(model)
+      this.questions.get(take)!.manifest = manifest
+      this.queue.dispatch({ kind: 'take-sized', take, sizeBytes: manifestSizeBytes(manifest) })
+    } catch (error) {
+      this.refuse(take, failureOf(error))
+      this.queue.dispatch({ kind: 'take-ended', take })
+    }
+  }
+
+  private refuse(take: TakeId, failure: Failure): void {
+    this.questions.get(take)?.answer.reject(errorOf(failure))
+    this.questions.delete(take)
+  }
+
+  private fetch({ take, from, model, sizeBytes }: Extract<HandoverEffect, { kind: 'take' }>): void {
+    const { cache, log } = this.ports
+    const { answer, manifest } = this.questions.get(take)!
+    this.questions.delete(take)
+    log.info({ from, model, neededBytes: sizeBytes }, 'taking over the last copy of a model')
+    cache
+      .ensureHeld(model, manifest!, context)
+      .catch((error: Error) => log.warn({ from, model, error: error.message }, 'a last copy was not taken over'))
+      .finally(() => this.queue.dispatch({ kind: 'take-ended', take }))
+    answer.resolve()
   }
 }
 

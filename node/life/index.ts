@@ -1,5 +1,5 @@
 /** The life of a daemon: it joins, is alive, says so to the service manager, and leaves without anybody noticing. */
-export { Drain, type DrainOptions, defaultDrainOptions } from './drain.ts'
+export { Drain } from './drain.ts'
 export { Handover } from './handover.ts'
 export { Joining } from './joining.ts'
 export { LivenessCheck, type Pulse } from './liveness-check.ts'

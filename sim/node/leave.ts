@@ -1,64 +1,201 @@
 /**
- * A simulated node leaves as node/life does it: it says so, hands the last copies of wanted models on to nodes that placement/
- * chooses, lets what runs come to its end, and is gone.
+ * How a simulated node leaves, and how it takes over what another one hands on: the machines are the daemon's, calls take the time of
+ * their way. Made for a node that leaves or is asked, and gone with its life.
  */
-import { slowestTier } from '../../common/index.ts'
-import { type HandoverModel, type HandoverTaker, planHandover } from '../../placement/index.ts'
-import type { Cluster } from '../cluster.ts'
+
+import type { NodeId } from '../../common/index.ts'
+import {
+  type Failure,
+  type HandoverEffect,
+  type HandoverEvent,
+  HandoverMachine,
+  type LeaveEffect,
+  type LeaveEvent,
+  LeaveMachine,
+  type LeaveStep,
+  StepQueue,
+  type TakeId,
+  type Timeless,
+} from '../../core/index.ts'
+import type { SimModel } from '../world/models.ts'
+import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
 
-/** As drain.handOverMs, drain.requestsMs and the period of the daemon's look. */
-const handOverMs = 30_000
-const requestsMs = 30_000
-const lookMs = 100
+type Answer = (failure: Failure | null) => void
 
-export function leave(cluster: Cluster, node: SimNode): void {
-  if (!node.up || node.draining) return
-  node.draining = true
-  node.announce()
-  node.note('leaves')
-  const steps = planHandover(modelsOf(cluster, node), takersOf(cluster, node)).steps.filter(({ model, to }) => {
-    const taker = cluster.nodes[cluster.interner.index(to)]!
-    if (taker.up) taker.bring(cluster.byId.get(model)!, 'disk', () => {})
-    if (taker.up) cluster.metrics.handedOverBytes += cluster.byId.get(model)!.sizeBytes
-    return taker.up
-  })
-  const startedMs = cluster.queue.nowMs
-  const look = (): void => {
-    const waitedMs = cluster.queue.nowMs - startedMs
-    const isHanded = steps.every(({ model }) => usableHolders(cluster, node, model) > 0) || waitedMs >= handOverMs
-    const isIdle = node.desk.open.size === 0 && node.workers.queueMs(cluster.queue.nowMs) === 0
-    if (isHanded && (isIdle || waitedMs >= handOverMs + requestsMs)) stop(cluster, node)
-    else node.later(lookMs, look)
+/** How often a node that leaves looks whether a request still runs. */
+const idleLookMs = 100
+/** Last words are on their way for so long before the line is closed. */
+const lastWordsMs = 1_000
+
+const unreachable: Failure = { code: 'PEER_UNREACHABLE', message: 'the node does not answer' }
+
+export class SimLeave {
+  /** Models that others are taking: they stay until then. */
+  readonly holds = new Set<SimModel>()
+  private readonly world: World
+  private readonly node: SimNode
+  private readonly handover: StepQueue<Timeless<HandoverEvent>, HandoverEffect>
+  private readonly steps: StepQueue<LeaveEvent, LeaveEffect>
+  private readonly answers = new Map<TakeId, Answer>()
+  private nextTake: TakeId = 1
+
+  constructor(world: World, node: SimNode) {
+    this.world = world
+    this.node = node
+    const handover = new HandoverMachine({
+      core: node.core,
+      zone: world.topology.zoneOf(node.index),
+      residency: () => node.residency(),
+      isPinned: (model) => node.isPinned(this.modelOf(model), 'disk'),
+      isDraining: () => node.draining,
+      freeBytes: () => node.disk?.freeBytes ?? 0,
+    })
+    this.handover = new StepQueue(
+      (event) => handover.step({ ...event, nowMs: world.queue.nowMs }),
+      (effect) => this.executeHandover(effect),
+    )
+    const steps = new LeaveMachine()
+    this.steps = new StepQueue(
+      (event) => steps.step(event),
+      (effect) => this.executeStep(effect),
+    )
   }
-  node.later(lookMs, look)
-}
 
-function stop(cluster: Cluster, node: SimNode): void {
-  node.step({ kind: 'stopping' })
-  // Its last words are on their way before the line is closed.
-  node.later(1_000, () => cluster.crash(node))
-}
+  leave(): void {
+    this.node.note('leaves')
+    this.steps.dispatch({ kind: 'leave' })
+  }
 
-function modelsOf(cluster: Cluster, node: SimNode): HandoverModel[] {
-  return node.residency().map(({ model, sizeBytes }) => ({
-    model,
-    sizeBytes,
-    isPinned: node.isPinned(cluster.byId.get(model)!, 'disk'),
-    ratePerS: node.core.clusterDemandOf(model, cluster.queue.nowMs),
-    otherHolders: usableHolders(cluster, node, model),
-  }))
-}
+  /** Another node asks this one to take a model. */
+  takeAsked(from: NodeId, model: SimModel, answer: Answer): void {
+    const take = this.nextTake
+    this.nextTake += 1
+    this.answers.set(take, answer)
+    this.handover.dispatch({ kind: 'take-asked', take, from, model: model.id })
+  }
 
-function takersOf({ queue, topology }: Cluster, node: SimNode): HandoverTaker[] {
-  return node.core.members(queue.nowMs).flatMap(({ node: id, isSelf, connected, suspected, distrusted, state }) => {
-    if (isSelf || !connected || suspected || distrusted || state === null || state.draining) return []
-    return [
-      { node: id, sameZone: state.zone === topology.zoneOf(node.index), freeBytes: state.tiers[slowestTier].freeBytes },
-    ]
-  })
-}
+  private executeStep(effect: LeaveEffect): void {
+    switch (effect.kind) {
+      case 'timer': {
+        const { turn, afterMs } = effect
+        this.node.later(afterMs, () => this.steps.dispatch({ kind: 'due', turn }))
+        return
+      }
+      case 'time-up':
+        if (effect.step === 'hand-over') this.handover.dispatch({ kind: 'time-up' })
+        return
+      case 'begin':
+        this.begin(effect.step)
+    }
+  }
 
-function usableHolders({ queue }: Cluster, node: SimNode, model: string): number {
-  return node.core.holders(model, queue.nowMs).filter(({ suspected, draining }) => !suspected && !draining).length
+  private begin(step: LeaveStep): void {
+    const { node, world } = this
+    switch (step) {
+      case 'announce':
+        node.draining = true
+        node.announce()
+        node.later(this.announceMs(), () => this.steps.dispatch({ kind: 'ended', step }))
+        return
+      case 'hand-over':
+        this.handover.dispatch({ kind: 'leave' })
+        return
+      case 'close-door':
+        node.desk.closeDoor()
+        return
+      case 'end-requests':
+        this.whenIdle(() => this.steps.dispatch({ kind: 'ended', step }))
+        return
+      case 'stop':
+        node.step({ kind: 'stopping' })
+        node.later(lastWordsMs, () => world.crash(node))
+    }
+  }
+
+  /** All peers are told at once, and the last answer is waited for. */
+  private announceMs(): number {
+    const { network, topology } = this.world
+    const { index } = this.node
+    return Math.max(0, ...network.peersOf(index).map((peer) => 2 * topology.oneWayMs(index, peer)))
+  }
+
+  private whenIdle(then: () => void): void {
+    const { node, world } = this
+    const look = (): void => {
+      if (node.desk.open.size === 0 && node.workers.queueMs(world.queue.nowMs) === 0) then()
+      else node.later(idleLookMs, look)
+    }
+    look()
+  }
+
+  private executeHandover(effect: HandoverEffect): void {
+    const { node, world } = this
+    switch (effect.kind) {
+      case 'hold':
+        this.holds.add(this.modelOf(effect.model))
+        return
+      case 'unhold':
+        this.holds.delete(this.modelOf(effect.model))
+        return
+      case 'ask-take':
+        this.ask(this.modelOf(effect.model), effect.to, effect.timeoutMs)
+        return
+      case 'timer': {
+        const { turn, afterMs } = effect
+        node.later(afterMs, () => this.handover.dispatch({ kind: 'due', turn }))
+        return
+      }
+      case 'handed-on':
+      case 'not-handed-on':
+        node.note(`${effect.kind} ${effect.step.model.slice(0, 8)} to ${effect.step.to}`)
+        return
+      case 'handed':
+        this.steps.dispatch({ kind: 'ended', step: 'hand-over' })
+        return
+      case 'size-take': {
+        const { sizeBytes } = this.modelOf(effect.model)
+        this.handover.dispatch({ kind: 'take-sized', take: effect.take, sizeBytes })
+        return
+      }
+      case 'refuse-take':
+        this.answer(effect.take, effect.failure)
+        return
+      case 'take': {
+        const { take, model, sizeBytes } = effect
+        world.metrics.handedOverBytes += sizeBytes
+        this.answer(take, null)
+        node.bring(this.modelOf(model), 'disk', () => this.handover.dispatch({ kind: 'take-ended', take }))
+      }
+    }
+  }
+
+  private ask(model: SimModel, to: NodeId, timeoutMs: number): void {
+    const { node, world } = this
+    const taker = world.nodes[world.interner.index(to)]!
+    const oneWayMs = world.topology.oneWayMs(node.index, taker.index)
+    const answered: Answer = (failure) => {
+      this.handover.dispatch(
+        failure === null ? { kind: 'taken', model: model.id } : { kind: 'not-taken', model: model.id, failure },
+      )
+    }
+    const silenceMs = Math.min(timeoutMs, world.scenario.network.callTimeoutMs)
+    if (!world.network.linked(node.index, taker.index)) {
+      node.later(silenceMs, () => answered(unreachable))
+      return
+    }
+    node.later(oneWayMs, () => {
+      if (taker.up) taker.leaving.takeAsked(node.id, model, (failure) => node.later(oneWayMs, () => answered(failure)))
+      else node.later(Math.max(0, silenceMs - oneWayMs), () => answered(unreachable))
+    })
+  }
+
+  private answer(take: TakeId, failure: Failure | null): void {
+    this.answers.get(take)?.(failure)
+    this.answers.delete(take)
+  }
+
+  private modelOf(id: string): SimModel {
+    return this.world.byId.get(id)!
+  }
 }

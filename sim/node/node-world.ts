@@ -36,4 +36,6 @@ export interface World {
   readonly connections: KeptConnections
   /** Every message between cores comes so much later: faults and comparisons set it. Quiet: placement moves nothing more. */
   control: { delayMs: number; isQuiet: boolean }
+  /** The node is gone: by a fault, or because it left. */
+  crash(node: SimNode): void
 }

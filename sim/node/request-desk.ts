@@ -34,6 +34,7 @@ export class RequestDesk {
   private readonly world: World
   private readonly node: SimNode
   private readonly random: Prng
+  private isClosed = false
 
   constructor(world: World, node: SimNode, random: Prng) {
     this.world = world
@@ -70,8 +71,14 @@ export class RequestDesk {
     })
   }
 
+  /** The node leaves: what still comes is served elsewhere, or not at all. */
+  closeDoor(): void {
+    this.isClosed = true
+  }
+
   /** What was open is lost with the node. */
   crash(): void {
+    this.isClosed = false
     for (const request of this.open) this.world.metrics.failed(request.arrivedMs, 'lost', false)
     this.open.clear()
   }
@@ -102,7 +109,14 @@ export class RequestDesk {
     const { node } = this
     const { nowMs } = this.world.queue
     const self = {
-      tier: hadNoRoom ? null : node.isReady(model) ? ('memory' as const) : node.holds(model) ? ('disk' as const) : null,
+      tier:
+        hadNoRoom || this.isClosed
+          ? null
+          : node.isReady(model)
+            ? ('memory' as const)
+            : node.holds(model)
+              ? ('disk' as const)
+              : null,
       queueMs: node.workers.queueMs(nowMs),
       diskBandwidthBytesPerS: this.world.topology.nodeSpec(node.index).diskReadBytesPerS,
       runnable: node.memory.fits(model),

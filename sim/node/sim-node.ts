@@ -20,6 +20,7 @@ import { Asked, ToldDemand } from './asked.ts'
 import { ChunkMover } from './chunk-mover.ts'
 import { copyWorth } from './copy-worth.ts'
 import { Directory } from './directory.ts'
+import { SimLeave } from './leave.ts'
 import { Loader } from './loader.ts'
 import { Messenger } from './messenger.ts'
 import type { World } from './node-world.ts'
@@ -62,6 +63,7 @@ export class SimNode {
   readonly directory: Directory | null
   readonly desk: RequestDesk
   replication: SimReplication
+  private leavingNow: SimLeave | null = null
   readonly workers: Workers
   readonly messenger: Messenger
   readonly asked: Asked
@@ -126,6 +128,7 @@ export class SimNode {
     this.workers.crash(nowMs, (arrivedMs, from) => this.world.metrics.lostWhileRunning(arrivedMs, from))
     this.directory?.crash()
     this.desk.crash()
+    this.leavingNow = null
     // Whoever waits for an answer of this life waits in vain.
     this.epoch += 1
     const watchers = [...this.crashWatchers]
@@ -142,6 +145,17 @@ export class SimNode {
     this.messenger.restart()
     this.start()
     if (records.length > 0) this.step({ kind: 'pins', records, wallMs: this.world.queue.nowMs })
+  }
+
+  /** Made when first needed: most nodes neither leave nor take over. */
+  get leaving(): SimLeave {
+    this.leavingNow ??= new SimLeave(this.world, this)
+    return this.leavingNow
+  }
+
+  /** Drains, hands its last copies on, and is gone. */
+  leave(): void {
+    if (this.up && !this.draining) this.leaving.leave()
   }
 
   /** Has the model from the start, as after a push to this node. */
@@ -164,7 +178,7 @@ export class SimNode {
   /** Requests run or wait for it, or it is being brought in. */
   isInUse(model: SimModel): boolean {
     const busyUntilMs = this.ready.get(model.index)?.busyUntilMs ?? 0
-    return busyUntilMs > this.world.queue.nowMs || this.loader.isLoading(model)
+    return busyUntilMs > this.world.queue.nowMs || this.isHeld(model)
   }
 
   /** Frees the model's memory or disk if nobody uses it. */
@@ -377,7 +391,7 @@ export class SimNode {
 
   private mayLeaveMemory(model: SimModel): boolean {
     const copy = this.ready.get(model.index)
-    if (copy === undefined || this.loader.isLoading(model) || this.isPinned(model, 'memory')) return false
+    if (copy === undefined || this.isHeld(model) || this.isPinned(model, 'memory')) return false
     return copy.busyUntilMs <= this.world.queue.nowMs
   }
 
@@ -386,7 +400,12 @@ export class SimNode {
    * the memory would otherwise be full of what is in memory, and nothing new could ever come.
    */
   private mayLeaveDisk(model: SimModel): boolean {
-    return !this.isReady(model) && !this.loader.isLoading(model) && !this.isPinned(model, 'disk')
+    return !this.isReady(model) && !this.isHeld(model) && !this.isPinned(model, 'disk')
+  }
+
+  /** It is being brought in, or another node takes it from here. */
+  private isHeld(model: SimModel): boolean {
+    return this.loader.isLoading(model) || this.leavingNow?.holds.has(model) === true
   }
 
   /** Requests that run hold their models: the next that ends may make room. */

@@ -1,7 +1,6 @@
 /** What happens to the world: the events of a scenario, and faults drawn at its rates, each begun and ended on the virtual clock. */
 import type { Prng } from '../../common/index.ts'
 import type { Cluster } from '../cluster.ts'
-import { leave } from '../node/leave.ts'
 import type { SimNode } from '../node/sim-node.ts'
 import {
   type EventTarget,
@@ -71,7 +70,7 @@ function apply(cluster: Cluster, event: ScenarioEvent, nodes: readonly SimNode[]
       for (const node of nodes) cluster.restart(node)
       return null
     case 'leave':
-      for (const node of nodes) leave(cluster, node)
+      for (const node of nodes) node.leave()
       return null
     case 'slow-disk':
       for (const node of nodes) node.loader.diskSlowness = event.factor

@@ -174,7 +174,7 @@ const limits: readonly Limit[] = [
   {
     what: 'models taken from nodes that stop',
     key: null,
-    declared: ['node/life/handover.ts', 'takesMax'],
+    declared: ['core/life/handover-machine.ts', 'takesMax'],
     test: ['test/native/node/life/handover.test.ts', 'takes so many at one time'],
   },
 ]

@@ -1,43 +1,43 @@
+/** Work on many items at a time, with the running work awaited whatever ends it: files stay open no longer than the call. */
+import pMap, { pMapIterable } from 'p-map'
+
 /** Runs `work` on the items in order, at most `limit` at a time. After a failure nothing new starts; running work is awaited. */
 export async function mapLimited<T>(
   items: Iterable<T>,
   limit: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
-  const iterator = items[Symbol.iterator]()
-  let failure: { error: unknown } | null = null
-  const lane = async () => {
-    while (!failure) {
-      const next = iterator.next()
-      if (next.done) return
-      try {
-        await work(next.value)
-      } catch (error) {
-        failure ??= { error }
-      }
-    }
+  const running = new RunningWork()
+  try {
+    await pMap(items, (item) => running.add(work(item)), { concurrency: limit })
+  } finally {
+    await running.settled()
   }
-  await Promise.all(Array.from({ length: limit }, lane))
-  if (failure) throw (failure as { error: unknown }).error
 }
 
 /** The results in order, with up to `limit` of the reads under way; those are awaited also when the caller stops early. */
 export async function* readAhead<T>(reads: readonly (() => Promise<T>)[], limit: number): AsyncGenerator<T> {
-  const running: Promise<T>[] = []
-  let next = 0
+  const running = new RunningWork()
   try {
-    for (;;) {
-      while (running.length < limit && next < reads.length) {
-        const read = reads[next++]!()
-        read.catch(() => {}) // Reported when its turn comes.
-        running.push(read)
-      }
-      const first = running[0]
-      if (!first) return
-      yield await first
-      running.shift()
+    for await (const result of pMapIterable(reads, (read) => running.add(read()), { concurrency: limit })) {
+      yield result as T
     }
   } finally {
-    await Promise.allSettled(running)
+    await running.settled()
+  }
+}
+
+class RunningWork {
+  private readonly work = new Set<Promise<unknown>>()
+
+  add<T>(started: Promise<T>): Promise<T> {
+    this.work.add(started)
+    const forget = () => this.work.delete(started)
+    started.then(forget, forget)
+    return started
+  }
+
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.work)
   }
 }

@@ -8,7 +8,7 @@
  */
 
 import { type City, cities, type RttTable } from '../../sim/index.ts'
-import { badTrace, readLines } from '../../sim/traces/index.ts'
+import { badTrace, openCsv } from '../../sim/traces/index.ts'
 import { regionPlaces } from './region-places.ts'
 
 export type RttFormat = 'wondernetwork' | 'intercloud'
@@ -29,9 +29,7 @@ const columnsOf: Readonly<Record<RttFormat, Columns>> = {
 
 export async function readRttTable(format: RttFormat, file: string): Promise<RttTable> {
   const known: readonly City[] = format === 'wondernetwork' ? cities : regionPlaces
-  const lines = readLines(file)
-  const head = await lines.next()
-  const names = head.done === true ? [] : cellsOf(head.value)
+  const { columns: names, rows } = await openCsv(file)
   const placeOf = (name: string | null) => {
     const place = name === null ? -1 : names.indexOf(name)
     if (place < 0 && name !== null) throw badTrace(file, `it has no column ${name}, which a table of ${format} has.`)
@@ -43,8 +41,7 @@ export async function readRttTable(format: RttFormat, file: string): Promise<Rtt
   const rttMs = new Float64Array(count * count).fill(Number.NaN)
   const bytesPerS = new Float64Array(count * count).fill(Number.NaN)
   const measured = new Set<number>()
-  for await (const line of lines) {
-    const cells = cellsOf(line)
+  for await (const { cells } of rows) {
     const [from, to] = [indexOf(known, cells[fromAt!]), indexOf(known, cells[toAt!])]
     if (from < 0 || to < 0 || from === to) continue
     const [rtt, mbps] = [Number(cells[rttAt!] || Number.NaN), Number(cells[mbpsAt!] || Number.NaN)]
@@ -77,9 +74,4 @@ function mirror(values: Float64Array, count: number): void {
       if (Number.isNaN(values[own]!)) values[own] = values[other]!
     }
   }
-}
-
-/** Quotes keep a comma within a cell; nothing else is made of them in these tables. */
-function cellsOf(line: string): string[] {
-  return [...line.matchAll(/(?:^|,)(?:"([^"]*)"|([^,]*))/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
 }

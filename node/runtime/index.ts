@@ -15,5 +15,4 @@ export function createOnnxRuntime(options: CreateOnnxRuntimeOptions): Runtime {
 }
 export { datatypeOfOrt, datatypeTable, elementCount, isDatatype } from './datatypes.ts'
 export { deriveModel } from './derive.ts'
-export { halfOfNumber, numberOfHalf } from './half.ts'
 export { inPlaceOptions } from './session-options.ts'

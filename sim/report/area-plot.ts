@@ -1,8 +1,9 @@
 /** Areas stacked on each other over time: parts of a whole. */
+import { area, curveStepAfter, stack } from 'd3-shape'
 import type { Axis } from './axis.ts'
 import { framedPlot } from './frame.ts'
 import { drawnMarks, type Mark } from './line-plot.ts'
-import { at, color, tooltip } from './svg.ts'
+import { color, tooltip } from './svg.ts'
 
 export interface Layer {
   readonly name: string
@@ -25,18 +26,19 @@ export interface AreaPlot {
 export function areaPlot({ title, x, y, starts, layers, marks = [] }: AreaPlot): string {
   const colored = layers.map((layer, index) => ({ ...layer, colorIndex: layer.colorIndex ?? index }))
   return framedPlot({ title, x, y, legend: colored }, (places) => {
-    const { xOf, yOf } = places
-    let floor = starts.map(() => 0)
-    const drawn = colored.map(({ name, values, colorIndex }) => {
-      const ceiling = floor.map((below, index) => below + (values[index] ?? 0))
-      const steps = (heights: readonly number[]) =>
-        starts.flatMap((start, index) => {
-          const y = at(yOf(heights[index]!))
-          return [`${at(xOf(start))} ${y}`, `${at(xOf(starts[index + 1] ?? x.to))} ${y}`]
-        })
-      const path = `M${steps(ceiling).join('L')}L${steps(floor).reverse().join('L')}Z`
-      floor = ceiling
-      return `<path d="${path}" fill="${color(colorIndex)}">${tooltip(name)}</path>`
+    // The last step ends with the axis.
+    const steps = [...starts.map((_, index) => index), starts.length - 1]
+    const shape = area<number>()
+      .x((_, place) => places.xOf(starts[place] ?? x.to))
+      .curve(curveStepAfter)
+      .digits(1)
+    const stacked = stack<number, number>()
+      .keys(colored.map((_, layer) => layer))
+      .value((step, layer) => colored[layer]!.values[step] ?? 0)(steps)
+    const drawn = stacked.map((series, layer) => {
+      const { name, colorIndex } = colored[layer]!
+      shape.y0((_, place) => places.yOf(series[place]![0])).y1((_, place) => places.yOf(series[place]![1]))
+      return `<path d="${shape(steps) ?? ''}" fill="${color(colorIndex)}">${tooltip(name)}</path>`
     })
     return drawn.join('') + drawnMarks(marks, places, y)
   })

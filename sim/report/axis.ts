@@ -1,4 +1,5 @@
-/** Axes: where the scale begins and ends, and ticks at round numbers. */
+/** Axes on the scales of d3: where the scale begins and ends, and ticks at round numbers. */
+import { scaleLinear, scaleLog } from 'd3-scale'
 import { byteScale, formatMs, formatSpan, msScale, significant } from './units.ts'
 
 export interface Tick {
@@ -17,16 +18,12 @@ export interface Axis {
 
 const ticksWanted = 5
 
-/** From zero to a round number above the greatest value. */
+/** From zero to a round number above the greatest value; `factor` is that of the unit in the title. */
 export function amountAxis(title: string, values: readonly number[], factor = 1): Axis {
   const greatest = greatestOf(values) / factor || 1
-  const step = roundStep(greatest / ticksWanted)
-  const count = Math.max(1, Math.ceil(greatest / step - 1e-9))
-  const ticks = Array.from({ length: count + 1 }, (_, index) => ({
-    at: index * step * factor,
-    label: significant(index * step),
-  }))
-  return { title, from: 0, to: count * step * factor, ticks }
+  const scale = scaleLinear().domain([0, greatest]).nice(ticksWanted)
+  const ticks = scale.ticks(ticksWanted).map((tick) => ({ at: tick * factor, label: significant(tick) }))
+  return { title, from: 0, to: scale.domain()[1]! * factor, ticks }
 }
 
 export function bytesAxis(what: string, values: readonly number[], suffix = ''): Axis {
@@ -55,16 +52,22 @@ export const percentAxis = (what: string): Axis => ({
   ticks: [0, 20, 40, 60, 80, 100].map((value) => ({ at: value, label: String(value) })),
 })
 
-const spans = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400]
+const spansS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400]
 
-/** Time within a run, from its start to its end. */
+/** Time within a run, from its start to its end. Ticks are whole minutes, hours and days, which are no powers of ten. */
 export function timeAxis(durationS: number): Axis {
-  const wanted = durationS / ticksWanted
-  const step = spans.find((span) => span >= wanted * 0.8) ?? 86_400 * roundStep(wanted / 86_400)
-  const fine = durationS < ticksWanted ? roundStep(wanted) : step
-  const count = Math.floor(durationS / fine + 1e-9)
-  const ticks = Array.from({ length: count + 1 }, (_, index) => ({ at: index * fine, label: formatSpan(index * fine) }))
-  return { title: 'time in the run', from: 0, to: durationS, ticks: ticks.map(withoutZeroUnit) }
+  const wantedS = durationS / ticksWanted
+  const spanS = durationS < ticksWanted ? undefined : spansS.find((span) => span >= wantedS * 0.8)
+  const unitS = durationS < ticksWanted ? 1 : 86_400
+  const steps = scaleLinear()
+    .domain([0, durationS / unitS])
+    .ticks(ticksWanted)
+  const timesS =
+    spanS === undefined
+      ? steps.map((step) => step * unitS)
+      : Array.from({ length: Math.floor(durationS / spanS + 1e-9) + 1 }, (_, index) => index * spanS)
+  const ticks = timesS.map((timeS) => ({ at: timeS, label: timeS === 0 ? '0' : formatSpan(timeS) }))
+  return { title: 'time in the run', from: 0, to: durationS, ticks }
 }
 
 /** Values that differ by factors: a tick per power of ten, and 2 and 5 between where there is room for them. */
@@ -72,11 +75,11 @@ export function logAxis(title: string, values: readonly number[], format: (value
   const positive = values.filter((value) => Number.isFinite(value) && value > 0)
   const from = positive.length === 0 ? 1 : Math.min(...positive)
   const to = Math.max(from * 1.5, ...positive)
-  const low = Math.floor(Math.log10(from))
-  const high = Math.ceil(Math.log10(to))
-  const marks = high - low > 3 ? [1] : [1, 2, 5]
-  const all = Array.from({ length: high - low + 1 }, (_, power) => marks.map((mark) => mark * 10 ** (low + power)))
-  const inside = all.flat().filter((tick) => tick >= from * 0.999 && tick <= to * 1.001)
+  const marks = Math.log10(to / from) > 3 ? [1] : [1, 2, 5]
+  const inside = scaleLog()
+    .domain([from * 0.999, to * 1.001])
+    .ticks()
+    .filter((tick) => marks.includes(Math.round(tick / 10 ** Math.floor(Math.log10(tick) + 1e-9))))
   const ticks = (inside.length < 2 ? [from, to] : inside).map((tick) => ({ at: tick, label: format(tick) }))
   return { title, from, to, ticks, isLogarithmic: true }
 }
@@ -87,25 +90,14 @@ export function namesAxis(title: string, names: readonly string[]): Axis {
   return { title, from: 0, to: Math.max(1, names.length), ticks }
 }
 
-/** Where a value lies on its axis, from 0 to 1. */
-export function shareOf({ from, to, isLogarithmic = false }: Axis, value: number): number {
-  const share = isLogarithmic ? Math.log(value / from) / Math.log(to / from) : (value - from) / (to - from)
-  return Math.min(1, Math.max(0, share))
-}
-
-/** 1, 2, 2.5 or 5 times a power of ten, not below what is asked for. */
-export function roundStep(least: number): number {
-  const power = 10 ** Math.floor(Math.log10(least))
-  const mark = [1, 2, 2.5, 5].find((candidate) => candidate * power >= least * (1 - 1e-9)) ?? 10
-  return mark * power
+/** Places of values on the axis, between two coordinates; what lies beyond an end is drawn at the end. */
+export function scaleOf({ from, to, isLogarithmic = false }: Axis, range: readonly [number, number]) {
+  const scale = isLogarithmic ? scaleLog() : scaleLinear()
+  return scale.domain([from, to]).range(range).clamp(true)
 }
 
 function greatestOf(values: readonly number[]): number {
   let greatest = 0
   for (const value of values) if (Number.isFinite(value) && value > greatest) greatest = value
   return greatest
-}
-
-function withoutZeroUnit(tick: Tick): Tick {
-  return tick.at === 0 ? { at: 0, label: '0' } : tick
 }

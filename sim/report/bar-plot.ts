@@ -1,4 +1,5 @@
 /** Bars side by side, one per name; several series stand beside each other within the place of a name. */
+import { scaleBand } from 'd3-scale'
 import { type Axis, namesAxis } from './axis.ts'
 import { framedPlot } from './frame.ts'
 import { at, color, label, tooltip } from './svg.ts'
@@ -22,15 +23,28 @@ export interface BarPlot {
 export function barPlot({ title, xTitle, names, y, series, format, more }: BarPlot): string {
   const legend = series.length < 2 ? [] : series.map(({ name }, index) => ({ name, colorIndex: index }))
   return framedPlot({ title, x: namesAxis(xTitle, names), y, legend }, ({ xOf, yOf }) => {
-    const width = 0.76 / series.length
+    const place = scaleBand<number>()
+      .domain(names.map((_, index) => index))
+      .range([xOf(0), xOf(names.length)])
+      .paddingInner(0.24)
+      .paddingOuter(0.12)
+    const row = scaleBand<number>()
+      .domain(series.map((_, index) => index))
+      .range([0, place.bandwidth()])
     return series
-      .map(({ name, values }, row) =>
+      .map(({ name, values }, line) =>
         values
           .map((value, index) => {
-            const [x0, x1] = [xOf(index + 0.12 + row * width), xOf(index + 0.12 + (row + 1) * width)]
+            const x0 = place(index)! + row(line)!
+            const x1 = x0 + row.bandwidth()
             const top = yOf(value)
-            const words = [names[index]!, ...(series.length > 1 ? [name] : []), format(value), more?.(index, row) ?? '']
-            const bar = `<rect x="${at(x0 + 0.5)}" width="${at(Math.max(1, x1 - x0 - 1))}" y="${at(top)}" height="${at(yOf(0) - top)}" fill="${color(row)}">${tooltip(words.filter((word) => word !== '').join(', '))}</rect>`
+            const words = [
+              names[index]!,
+              ...(series.length > 1 ? [name] : []),
+              format(value),
+              more?.(index, line) ?? '',
+            ]
+            const bar = `<rect x="${at(x0 + 0.5)}" width="${at(Math.max(1, x1 - x0 - 1))}" y="${at(top)}" height="${at(yOf(0) - top)}" fill="${color(line)}">${tooltip(words.filter((word) => word !== '').join(', '))}</rect>`
             const isRoomy = x1 - x0 > 6.9 * format(value).length
             const middle = (x0 + x1) / 2
             const text = isRoomy ? label(middle, top - 4, format(value), { anchor: 'middle' }) : ''

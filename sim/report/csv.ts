@@ -1,4 +1,5 @@
 /** The figures of a run as tables for other programs: comma-separated, a head, numbers as they are. */
+import { stringify } from 'csv-stringify/sync'
 import type { RunResult } from '../index.ts'
 
 type Cell = string | number | boolean
@@ -22,16 +23,12 @@ export function decilesCsv({ totals }: Pick<RunResult, 'totals'>): string {
   )
 }
 
-/** The columns are the keys of the first row. */
+/** The columns are the keys of the first row. A text that a spreadsheet would run as a formula is kept a text. */
 export function csvOf(rows: readonly Readonly<Record<string, Cell>>[]): string {
-  const columns = Object.keys(rows[0] ?? {})
-  const lines = [columns, ...rows.map((row) => columns.map((column) => row[column] ?? ''))]
-  return lines.map((cells) => `${cells.map(escapeCell).join(',')}\n`).join('')
-}
-
-/** A text that a spreadsheet would run as a formula is kept a text. */
-function escapeCell(cell: Cell): string {
-  if (typeof cell !== 'string') return String(cell)
-  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  return stringify([...rows], {
+    header: true,
+    columns: Object.keys(rows[0] ?? {}),
+    escape_formulas: true,
+    cast: { boolean: String },
+  })
 }

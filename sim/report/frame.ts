@@ -2,13 +2,15 @@
  * The frame of a plot: title, axes with round ticks, grid and legend; what is drawn within it comes from the caller. Two plots
  * stand side by side on a wide screen, and one fills a phone, with letters that can still be read there.
  */
-import { type Axis, shareOf } from './axis.ts'
-import { at, color, escapeText, label } from './svg.ts'
+import { type Axis, scaleOf } from './axis.ts'
+import { at, color, escapeText, label, markPath } from './svg.ts'
 
 export interface LegendItem {
   readonly name: string
   readonly colorIndex: number
   readonly isDashed?: boolean
+  /** Lines with marks at their points show the mark here too. */
+  readonly hasMark?: boolean
 }
 
 export interface Frame {
@@ -36,8 +38,8 @@ export function framedPlot({ title, x, y, legend = [], hasXGrid = false }: Frame
   const top = 36 + rows.length * legendRowHeight
   const left = 34 + Math.max(3, ...y.ticks.map((tick) => tick.label.length)) * letterWidth
   const places: Places = {
-    xOf: (value) => left + shareOf(x, value) * (right - left),
-    yOf: (value) => bottom - shareOf(y, value) * (bottom - top),
+    xOf: scaleOf(x, [left, right]),
+    yOf: scaleOf(y, [bottom, top]),
   }
   const yGrid = y.ticks.map(({ at: value, label: text }) => {
     const height = at(places.yOf(value))
@@ -74,7 +76,7 @@ function legendRows(items: readonly LegendItem[]): string[] {
   const rows: string[] = []
   let row = ''
   let x = 8
-  for (const { name, colorIndex, isDashed = false } of items) {
+  for (const { name, colorIndex, isDashed = false, hasMark = false } of items) {
     const width = 28 + name.length * letterWidth + 18
     if (row !== '' && x + width > plotWidth) {
       rows.push(row)
@@ -84,7 +86,8 @@ function legendRows(items: readonly LegendItem[]): string[] {
     const y = 36 + rows.length * legendRowHeight
     const dash = isDashed ? ' stroke-dasharray="5 3"' : ''
     row +=
-      `<line x1="${at(x)}" x2="${at(x + 20)}" y1="${y - 4}" y2="${y - 4}" stroke="${color(colorIndex)}" stroke-width="${isDashed ? 2 : 8}"${dash}/>` +
+      `<line x1="${at(x)}" x2="${at(x + 20)}" y1="${y - 4}" y2="${y - 4}" stroke="${color(colorIndex)}" stroke-width="${isDashed || hasMark ? 2 : 8}"${dash}/>` +
+      (hasMark ? markPath(x + 10, y - 4, colorIndex) : '') +
       label(x + 26, y, name)
     x += width
   }

@@ -1,4 +1,5 @@
 /** A value per cell of a grid, as colour and as number: the number is what is read, the colour is what is seen first. */
+import { scaleLinear, scaleLog } from 'd3-scale'
 import { inkOn, scaleColor } from './scale-color.ts'
 import { at, escapeText, label, tooltip } from './svg.ts'
 
@@ -60,6 +61,6 @@ export function heatMap(map: HeatMap): string {
 
 function shareIn({ least, greatest, isLogarithmic = false }: HeatMap, value: number): number {
   if (greatest <= least) return 0.5
-  if (isLogarithmic && least > 0) return Math.log(value / least) / Math.log(greatest / least)
-  return (value - least) / (greatest - least)
+  const scale = isLogarithmic && least > 0 ? scaleLog() : scaleLinear()
+  return scale.domain([least, greatest]).range([0, 1])(value)
 }

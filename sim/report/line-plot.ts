@@ -1,7 +1,8 @@
 /** Lines over a common x axis, with marks for what happened on the way. */
+import { line as lineShape } from 'd3-shape'
 import type { Axis } from './axis.ts'
 import { framedPlot, type Places } from './frame.ts'
-import { at, color, escapeText, tooltip } from './svg.ts'
+import { at, color, escapeText, markPath, tooltip } from './svg.ts'
 
 export interface Line {
   readonly name: string
@@ -10,6 +11,8 @@ export interface Line {
   /** A bound or a target to compare with. */
   readonly isDashed?: boolean
   readonly colorIndex?: number
+  /** The line that the plot is about. */
+  readonly isBold?: boolean
 }
 
 export interface Mark {
@@ -23,18 +26,26 @@ export interface LinePlot {
   readonly y: Axis
   readonly lines: readonly Line[]
   readonly marks?: readonly Mark[]
-  /** Points that are runs of their own get a dot, with these words. */
+  /** Points that are runs of their own get a mark, with these words. */
   readonly dotText?: (line: Line, index: number) => string
 }
 
 export function linePlot({ title, x, y, lines, marks = [], dotText }: LinePlot): string {
   const colored = lines.map((line, index) => ({ ...line, colorIndex: line.colorIndex ?? index }))
-  const legend = lines.length < 2 ? [] : colored
+  const isMarked = ({ isDashed = false }: Line) => dotText !== undefined && !isDashed
+  const legend = lines.length < 2 ? [] : colored.map((line) => ({ ...line, hasMark: isMarked(line) }))
   return framedPlot({ title, x, y, legend, hasXGrid: true }, (places) => {
+    const shape = lineShape<readonly [number, number]>()
+      .defined(([, value]) => Number.isFinite(value))
+      .x(([value]) => places.xOf(value))
+      .y(([, value]) => places.yOf(value))
+      .digits(1)
     const drawn = colored.map((line) => {
       const dash = line.isDashed === true ? ' stroke-dasharray="5 3"' : ''
-      const path = `<path class="line" d="${pathOf(line.points, places)}" stroke="${color(line.colorIndex)}"${dash}>${tooltip(line.name)}</path>`
-      if (dotText === undefined || line.isDashed === true) return path
+      const width = line.isBold === true ? ' style="stroke-width:4"' : ''
+      const d = shape(line.points) ?? ''
+      const path = `<path class="line" d="${d}" stroke="${color(line.colorIndex)}"${dash}${width}>${tooltip(line.name)}</path>`
+      if (dotText === undefined || !isMarked(line)) return path
       return path + line.points.map((point, index) => dot(point, line, dotText(line, index), places)).join('')
     })
     return drawnMarks(marks, places, y) + drawn.join('')
@@ -54,21 +65,7 @@ export function drawnMarks(marks: readonly Mark[], { xOf, yOf }: Places, y: Axis
     .join('')
 }
 
-function pathOf(points: readonly (readonly [number, number])[], { xOf, yOf }: Places): string {
-  let path = ''
-  let isDown = false
-  for (const [x, y] of points) {
-    if (!Number.isFinite(y)) {
-      isDown = false
-      continue
-    }
-    path += `${isDown ? 'L' : 'M'}${at(xOf(x))} ${at(yOf(y))}`
-    isDown = true
-  }
-  return path
-}
-
 function dot([x, y]: readonly [number, number], line: { colorIndex: number }, text: string, places: Places): string {
   if (!Number.isFinite(y)) return ''
-  return `<circle cx="${at(places.xOf(x))}" cy="${at(places.yOf(y))}" r="4" fill="${color(line.colorIndex)}">${tooltip(text)}</circle>`
+  return `<g>${tooltip(text)}${markPath(places.xOf(x), places.yOf(y), line.colorIndex)}</g>`
 }

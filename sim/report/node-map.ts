@@ -1,10 +1,14 @@
 /**
- * Where the nodes stand: an equirectangular map of the part of the world that they and the origin span. A circle is all nodes of
- * one place, its area their requests, its colour the share of requests that found their model in memory there.
+ * Where the nodes stand: an equirectangular map of the part of the world that they and the origin span, with the coasts of Natural
+ * Earth. A circle is all nodes of one place, its area their requests, its colour the share of requests that found their model in
+ * memory there.
  */
+import { geoGraticule, geoPath } from 'd3-geo'
+import { feature } from 'topojson-client'
+import type { Topology } from 'topojson-specification'
+import land110m from 'world-atlas/land-110m.json' with { type: 'json' }
 import type { NodeFigures, RunResult } from '../index.ts'
-import { coast } from './coast.ts'
-import { type MapView, viewOf } from './map-view.ts'
+import { type MapView, type Spot, viewOf } from './map-view.ts'
 import { scaleColor, scaleGradient } from './scale-color.ts'
 import { at, tooltip } from './svg.ts'
 import { formatCount, formatMs, formatPercent } from './units.ts'
@@ -20,28 +24,33 @@ interface Place {
   readonly delayMs: number
 }
 
+const world = land110m as unknown as Topology
+const land = feature(world, world.objects.land!)
 const greatestRadius = 19
 const leastRadius = 3.5
 
 export function nodeMap({ nodes, origin }: Pick<RunResult, 'nodes' | 'origin'>): string {
   const places = placesOf(nodes)
   const view = viewOf([...places, origin])
+  const placeOf = ({ longitude, latitude }: Spot) => view.projection([longitude, latitude]) ?? [0, 0]
+  const path = geoPath(view.projection).digits(1)
   const busiest = Math.max(1, ...places.map(({ requestCount }) => requestCount))
   // Small ones last, so that no large one hides them.
   const ordered = places.toSorted((left, right) => right.requestCount - left.requestCount)
   const circles = ordered.map((place) => {
     const radius = Math.max(leastRadius, greatestRadius * Math.sqrt(place.requestCount / busiest))
+    const [cx, cy] = placeOf(place)
     const isDown = place.upCount === 0
     const fill = isDown ? 'none' : scaleColor(place.hitPercent / 100)
-    return `<circle class="site" cx="${at(view.xOf(place.longitude))}" cy="${at(view.yOf(place.latitude))}" r="${at(radius)}" fill="${fill}">${tooltip(wordsOf(place))}</circle>`
+    return `<circle class="site" cx="${at(cx)}" cy="${at(cy)}" r="${at(radius)}" fill="${fill}">${tooltip(wordsOf(place))}</circle>`
   })
-  const [x, y] = [view.xOf(origin.longitude), view.yOf(origin.latitude)]
+  const [x, y] = placeOf(origin)
   return [
     `<svg viewBox="0 0 ${view.width} ${at(view.height)}" role="img" aria-label="Map of the nodes">`,
     `<defs><clipPath id="world"><rect width="${view.width}" height="${at(view.height)}"/></clipPath></defs>`,
     `<g clip-path="url(#world)"><rect class="sea" width="${view.width}" height="${at(view.height)}"/>`,
-    `<path class="land" d="${coast.map((ring) => ringPath(ring, view)).join('')}"/>`,
-    graticule(view),
+    `<path class="land" d="${path(land) ?? ''}"/>`,
+    `<path class="graticule" d="${path(graticuleOf(view)) ?? ''}"/>`,
     circles.join(''),
     `<path class="origin" d="M${at(x)} ${at(y - 11)}L${at(x + 11)} ${at(y)}L${at(x)} ${at(y + 11)}L${at(x - 11)} ${at(y)}Z">${tooltip('the origin')}</path></g>`,
     '</svg>',
@@ -81,17 +90,9 @@ function wordsOf({ sites, nodeCount, upCount, requestCount, hitPercent, delayMs 
   return `${named}: ${nodeCount} ${nodeCount === 1 ? 'node' : 'nodes'}${down}; ${formatCount(requestCount)} requests, ${figures}`
 }
 
-function ringPath(ring: readonly (readonly [number, number])[], { xOf, yOf }: MapView): string {
-  return `M${ring.map(([longitude, latitude]) => `${at(xOf(longitude))} ${at(yOf(latitude))}`).join('L')}Z`
-}
-
-function graticule({ west, east, south, north, xOf, yOf, width, height }: MapView): string {
-  const step = east - west > 150 ? 30 : east - west > 60 ? 15 : 5
-  const marks = (from: number, to: number) =>
-    Array.from({ length: Math.floor((to - from) / step) + 2 }, (_, index) => (Math.ceil(from / step) + index) * step)
-  const meridians = marks(west, east).map((degree) => `M${at(xOf(degree))} 0V${at(height)}`)
-  const parallels = marks(south, north).map((degree) => `M0 ${at(yOf(degree))}H${width}`)
-  return `<path class="graticule" d="${[...meridians, ...parallels].join('')}"/>`
+function graticuleOf({ degreesWide }: MapView) {
+  const step = degreesWide > 150 ? 30 : degreesWide > 60 ? 15 : 5
+  return geoGraticule().step([step, step])()
 }
 
 /** In the page's own letters, because those of a map shrink with it. */

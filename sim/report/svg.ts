@@ -1,4 +1,5 @@
 /** Pieces of SVG and HTML text. Every text from outside passes `escapeText`; numbers are written short. */
+import { symbol, symbolsFill } from 'd3-shape'
 
 export function escapeText(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
@@ -31,3 +32,12 @@ export function color(index: number): string {
 }
 
 export const colorCount = 8
+
+const symbolArea = 42
+
+/** A mark at a point. Lines past the eighth have the colours of the first eight, and other marks. */
+export function markPath(x: number, y: number, index: number): string {
+  const type = symbolsFill[(index + Math.floor(index / colorCount)) % symbolsFill.length]!
+  const path = symbol(type, symbolArea).digits(1)()
+  return `<path transform="translate(${at(x)} ${at(y)})" d="${path}" fill="${color(index)}"/>`
+}

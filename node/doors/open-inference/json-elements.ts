@@ -2,8 +2,9 @@
  * Tensor elements in JSON and in bytes. Decoding refuses what does not fit the datatype exactly (300 as UINT8, 0.5 as INT32,
  * 1e300 as FP32) instead of wrapping it. 64-bit integers beyond 2^53 travel as decimal strings, which JSON numbers cannot carry.
  */
+import { getFloat16, setFloat16 } from '@petamoriken/float16'
 import type { Datatype } from '../../ports/index.ts'
-import { datatypeTable, halfOfNumber, numberOfHalf } from '../../runtime/index.ts'
+import { datatypeTable } from '../../runtime/index.ts'
 
 export type JsonElement = number | string | boolean | null
 
@@ -55,7 +56,7 @@ function setterOf(datatype: Exclude<Datatype, 'BYTES'>, view: DataView): SetElem
     case 'INT64':
       return bigIntegers(-(2n ** 63n), 2n ** 63n - 1n, (value, index) => view.setBigInt64(index * 8, value, true))
     case 'FP16':
-      return floats(65519.99609375, (value, index) => view.setUint16(index * 2, halfOfNumber(value), true))
+      return floats(65519.99609375, (value, index) => setFloat16(view, index * 2, value, true))
     case 'FP32':
       return floats(3.4028235677973362e38, (value, index) => view.setFloat32(index * 4, value, true))
     case 'FP64':
@@ -121,7 +122,7 @@ function getterOf(datatype: Exclude<Datatype, 'BYTES'>, view: DataView): (offset
     case 'INT64':
       return (offset) => exact(view.getBigInt64(offset, true))
     case 'FP16':
-      return (offset) => finite(numberOfHalf(view.getUint16(offset, true)))
+      return (offset) => finite(getFloat16(view, offset, true))
     case 'FP32':
       return (offset) => finite(view.getFloat32(offset, true))
     case 'FP64':

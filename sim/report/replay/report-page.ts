@@ -6,9 +6,11 @@
 import { formatBytes } from '../../../common/index.ts'
 import { type AnyPolicyName, isOraclePolicyName } from '../../../placement/index.ts'
 import { type ReplayRow, runReplay, sumOfSizes, type Trace } from '../../traces/index.ts'
+import { type Axis, amountAxis, logAxis, namesAxis } from '../axis.ts'
 import { missPercentByDecile } from '../deciles.ts'
-import { escapeText } from '../svg.ts'
-import { type PlotLine, svgPlot } from './svg-plot.ts'
+import { linePlot } from '../line-plot.ts'
+import { page, paragraph, plots, table } from '../page.ts'
+import { significant } from '../units.ts'
 
 export interface ReplayReport {
   readonly title: string
@@ -21,6 +23,8 @@ export interface ReplayReport {
 }
 
 const clairvoyant: AnyPolicyName = 'belady-am'
+const explanation =
+  'Load delay is what a request waits for its model to be loaded; a request that finds its model waits for nothing. Dashed lines are bounds: oracles know all requests in advance, and with unbounded memory each model is loaded once.'
 /** Where the curves are drawn, besides the memory that was asked for. */
 const memoryFractions = [0.1, 0.25, 0.5, 0.75, 1]
 
@@ -55,71 +59,71 @@ export function reportPage({ title, trace, rows, capacityBytes, nowMs }: ReplayR
       atMemory: everything,
     },
   ]
-  const lines = (valuesOf: (curve: Curve) => readonly number[]): PlotLine[] =>
-    curves.map((curve) => ({ name: curve.name, isBound: curve.isBound, isOurs: curve.isOurs, values: valuesOf(curve) }))
-  const memoryTicks = capacities.map((bytes) => ({
-    at: bytes / totalBytes,
-    label: `${Number(((100 * bytes) / totalBytes).toPrecision(2))} %`,
-  }))
-  const xTitle = `memory, of the ${formatBytes(totalBytes)} of all models together`
-  const plots = [
-    svgPlot({
-      title: 'Mean load delay by memory',
-      xTitle,
-      yTitle: 'seconds per request',
-      xTicks: memoryTicks,
-      lines: lines(({ byMemory }) => byMemory.map(({ meanLoadDelayS }) => meanLoadDelayS)),
-    }),
-    svgPlot({
-      title: 'Misses by memory',
-      xTitle,
-      yTitle: '% of requests',
-      xTicks: memoryTicks,
-      lines: lines(({ byMemory }) => byMemory.map(({ missPercent }) => missPercent)),
-    }),
-    svgPlot({
-      title: `Misses by popularity, at ${formatBytes(capacityBytes)}`,
-      xTitle: 'tenth of the models, most popular first',
-      yTitle: '% of requests',
-      xTicks: Array.from({ length: 10 }, (_, decile) => ({ at: decile, label: String(decile + 1) })),
-      lines: lines(({ atMemory }) => missPercentByDecile(trace, atMemory.result)),
-    }),
-  ]
+  const shares = capacities.map((bytes) => (100 * bytes) / totalBytes)
+  const ticks = shares.map((share) => ({ at: share, label: String(Number(share.toPrecision(2))) }))
+  const memory: Axis = {
+    title: `memory, % of the ${formatBytes(totalBytes)} of all models`,
+    from: 0,
+    to: Math.max(100, ...shares),
+    ticks,
+  }
+  const deciles = Array.from({ length: 10 }, (_, index) => String(index + 1))
   const subtitle = `${trace.timesMs.length} requests for ${trace.models.length} models of ${formatBytes(totalBytes)} together; memory ${formatBytes(capacityBytes)}`
-  return page(title, subtitle, tableOf(curves), plots)
-}
-
-function tableOf(curves: readonly Curve[]): string {
-  const cells = curves.map(({ name, isOurs, atMemory }) => ({
-    isOurs,
-    texts: [
-      name,
-      atMemory.missPercent.toFixed(3),
-      atMemory.meanLoadDelayS.toFixed(4),
-      atMemory.p99LoadDelayS.toFixed(2),
+  return page({
+    title,
+    subtitle,
+    parts: [
+      paragraph(explanation),
+      table(
+        ['policy', 'misses, %', 'mean load delay, s', '99th percentile, s'],
+        curves.map(({ name, atMemory }) => [
+          name,
+          atMemory.missPercent.toFixed(3),
+          atMemory.meanLoadDelayS.toFixed(4),
+          atMemory.p99LoadDelayS.toFixed(2),
+        ]),
+      ),
+      plots([
+        curvesPlot('Mean load delay by memory', 'mean load delay, s', memory, shares, curves, ({ byMemory }) =>
+          byMemory.map(({ meanLoadDelayS }) => meanLoadDelayS),
+        ),
+        curvesPlot('Misses by memory', 'misses, % of requests', memory, shares, curves, ({ byMemory }) =>
+          byMemory.map(({ missPercent }) => missPercent),
+        ),
+        curvesPlot(
+          `Misses by popularity, at ${formatBytes(capacityBytes)}`,
+          'misses, % of requests',
+          namesAxis('tenth of the models, most popular first', deciles),
+          deciles.map((_, index) => index + 0.5),
+          curves,
+          ({ atMemory }) => missPercentByDecile(trace, atMemory.result),
+        ),
+      ]),
     ],
-  }))
-  const row = (tag: string, texts: readonly string[], attribute = '') =>
-    `<tr${attribute}>${texts.map((text) => `<${tag}>${escapeText(text)}</${tag}>`).join('')}</tr>`
-  return `<table>${row('th', ['policy', 'misses, %', 'mean load delay, s', '99th percentile, s'])}${cells.map(({ isOurs, texts }) => row('td', texts, isOurs ? ' class="ours"' : '')).join('')}</table>`
+  })
 }
 
-function page(title: string, subtitle: string, table: string, plots: readonly string[]): string {
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escapeText(title)}</title>
-<style>
-body{font:15px/1.5 system-ui,sans-serif;max-width:920px;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
-svg{width:100%;height:auto;margin:1rem 0;font:12px system-ui,sans-serif;fill:#333}
-svg .title{font-weight:600;font-size:14px}
-table{border-collapse:collapse}td,th{padding:.25rem .9rem;text-align:right;border-bottom:1px solid #ddd}
-td:first-child,th:first-child{text-align:left}
-tr.ours{font-weight:600}h1{font-size:1.4rem;overflow-wrap:anywhere}p{max-width:44rem}
-</style></head><body>
-<h1>${escapeText(title)}</h1><p>${escapeText(subtitle)}</p>
-<p>Load delay is what a request waits for its model to be loaded; a request that finds its model waits for nothing. Dashed lines are
-bounds: oracles know all requests in advance, and with unbounded memory each model is loaded once.</p>
-${table}
-${plots.join('\n')}
-</body></html>
-`
+/** Policies differ by factors, so the axis is logarithmic when all values are above zero. */
+function curvesPlot(
+  title: string,
+  yTitle: string,
+  x: Axis,
+  places: readonly number[],
+  curves: readonly Curve[],
+  valuesOf: (curve: Curve) => readonly number[],
+): string {
+  const lines = curves.map((curve) => {
+    const values = valuesOf(curve)
+    return {
+      name: curve.name,
+      isDashed: curve.isBound,
+      isBold: curve.isOurs,
+      points: places.map((place, index) => [place, values[index] ?? Number.NaN] as const),
+    }
+  })
+  const all = lines.flatMap(({ points }) => points.map(([, value]) => value)).filter(Number.isFinite)
+  const y = all.every((value) => value > 0) ? logAxis(yTitle, all, significant) : amountAxis(yTitle, all)
+  const dotText = (line: { name: string; points: readonly (readonly [number, number])[] }, index: number) =>
+    `${line.name}: ${significant(line.points[index]![1])}`
+  return linePlot({ title, x, y, lines, dotText })
 }

@@ -1,5 +1,8 @@
-/** Rows of a CSV by the names of its columns. The public traces quote nothing, and a quote is refused rather than misread. */
-import { badTrace, readLines } from './read-lines.ts'
+/** Rows of a CSV, plain or gzipped, by the names of its columns. */
+import { Readable } from 'node:stream'
+import { CsvError, parse } from 'csv-parse'
+import { isHoldfastError } from '../../../common/index.ts'
+import { badTrace, lineCharsMax, readContent } from './read-lines.ts'
 
 export interface CsvRow {
   /** Line of the file, from 1: the header. */
@@ -13,11 +16,11 @@ export interface CsvTable {
 }
 
 export async function openCsv(file: string): Promise<CsvTable> {
-  const lines = readLines(file)
-  const head = await lines.next()
-  if (head.done === true || head.value.trim() === '') throw badTrace(file, 'it has no header line.')
-  const columns = cellsOf(file, 1, head.value)
-  return { columns, rows: rowsOf(file, columns.length, lines) }
+  const records = recordsOf(file)
+  const head = await records.next()
+  if (head.done === true) throw badTrace(file, 'it has no header line.')
+  const columns = head.value.cells
+  return { columns, rows: rowsOf(file, columns.length, records) }
 }
 
 /** Place of a column that must be there. */
@@ -40,18 +43,40 @@ export function numberAt(file: string, { line, cells }: CsvRow, place: number, w
   return value
 }
 
-async function* rowsOf(file: string, count: number, lines: AsyncGenerator<string>): AsyncGenerator<CsvRow> {
-  let line = 1
-  for await (const text of lines) {
-    line += 1
-    if (text === '') continue
-    const cells = cellsOf(file, line, text)
-    if (cells.length !== count) throw badTrace(file, `line ${line} has ${cells.length} cells, the header ${count}.`)
-    yield { line, cells }
+async function* rowsOf(file: string, count: number, records: AsyncGenerator<CsvRow>): AsyncGenerator<CsvRow> {
+  for await (const row of records) {
+    if (row.cells.length !== count) {
+      throw badTrace(file, `line ${row.line} has ${row.cells.length} cells, the header ${count}.`)
+    }
+    yield row
   }
 }
 
-function cellsOf(file: string, line: number, text: string): string[] {
-  if (text.includes('"')) throw badTrace(file, `line ${line} has a quote; cells of a trace are plain.`)
-  return text.split(',')
+async function* recordsOf(file: string): AsyncGenerator<CsvRow> {
+  const source = Readable.from(readContent(file))
+  const parser = parse({
+    bom: true,
+    info: true,
+    // The parser looks before it appends a character, so it lets one more pass than it is told.
+    max_record_size: lineCharsMax - 1,
+    record_delimiter: ['\r\n', '\n'],
+    relax_column_count: true,
+    skip_empty_lines: true,
+  })
+  source.on('error', (error) => parser.destroy(error))
+  source.pipe(parser)
+  try {
+    for await (const { record, info } of parser) yield { line: info.lines, cells: record }
+  } catch (cause) {
+    if (isHoldfastError(cause)) throw cause
+    const isTooLong = cause instanceof CsvError && cause.code === 'CSV_MAX_RECORD_SIZE'
+    throw badTrace(file, isTooLong ? `a line is longer than ${lineCharsMax} characters.` : messageOf(cause), cause)
+  } finally {
+    source.destroy()
+    parser.destroy()
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }

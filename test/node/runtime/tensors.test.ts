@@ -1,11 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Datatype, ModelSignature, Runtime, TensorValue } from '../../../node/ports/index.ts'
 import { checkInputs } from '../../../node/runtime/check-inputs.ts'
 import { datatypeTable } from '../../../node/runtime/datatypes.ts'
-import { halfOfNumber, numberOfHalf } from '../../../node/runtime/half.ts'
 import { createRuntimeFixture, type RuntimeFixture } from './fixture.ts'
 import { identityModel } from './small-models.ts'
 
@@ -119,42 +117,5 @@ describe('checkInputs', () => {
 
   test('refuses an unknown output by name', () => {
     expect(() => checkInputs(signature, [a, b], ['z'])).toThrow("the model has no output 'z'; it gives 'c' FP32[any]")
-  })
-})
-
-describe('half precision', () => {
-  const view = new DataView(new ArrayBuffer(4)) as DataView & {
-    getFloat16(offset: number): number
-    setFloat16(offset: number, value: number): void
-  }
-
-  test('decodes all 65,536 values as the processor does', () => {
-    for (let half = 0; half < 65_536; half++) {
-      view.setUint16(0, half)
-      expect(numberOfHalf(half)).toBe(view.getFloat16(0))
-    }
-  })
-
-  test('encodes any single-precision number as the processor does', () => {
-    const encode = (value: number): number => {
-      view.setFloat16(0, value)
-      return view.getUint16(0)
-    }
-    const edges = [
-      0,
-      -0,
-      65504,
-      65519.99609375,
-      65520,
-      65536,
-      2 ** -24,
-      2 ** -25,
-      2 ** -14,
-      1 + 2 ** -11,
-      Number.POSITIVE_INFINITY,
-    ]
-    for (const value of edges) expect(halfOfNumber(value)).toBe(encode(value))
-    fc.assert(fc.property(fc.float({ noNaN: true }), (value) => halfOfNumber(value) === encode(value)))
-    expect(numberOfHalf(halfOfNumber(Number.NaN))).toBeNaN()
   })
 })

@@ -69,7 +69,7 @@ describe('requests and models', () => {
     { id: 'a negative time', content: 'seconds,model\n-1,a', models, says: 'from 0 up' },
     { id: 'a model without size', content: 'seconds,model\n1,c', models, says: 'no model c' },
     { id: 'a row too short', content: 'seconds,model\n1', models, says: 'line 2 has 1 cells' },
-    { id: 'quotes', content: 'seconds,model\n1,"a"', models, says: 'line 2 has a quote' },
+    { id: 'a quote that does not end', content: 'seconds,model\n1,"a', models, says: 'Quote Not Closed' },
     { id: 'nothing', content: '', models, says: 'no header' },
     { id: 'no requests', content: 'seconds,model\n', models, says: 'no requests' },
     { id: 'a line without end', content: 'x'.repeat(lineCharsMax + 1), models, says: 'longer than' },
@@ -83,6 +83,13 @@ describe('requests and models', () => {
       code: 'BAD_TRACE',
       message: expect.stringContaining(says),
     })
+  })
+
+  it('may be quoted, as other programs write them', async () => {
+    expect(plain(await read('\ufeffid,seconds,"model"\r\n0,"1.5","b"\r\n1,0.25,a\r\n', 'csv', models))).toEqual([
+      [0, 250],
+      [1, 1500],
+    ])
   })
 
   it('are refused when there is no such file', async () => {

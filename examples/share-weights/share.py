@@ -16,19 +16,19 @@ def read(name, pipe):
 
 
 def memory_of(size_bytes):
-    """Of the largest map of this process that is as long as the weights: kilobytes that it sees, and that nobody shares."""
-    seen = private = 0
+    """Of the map of the weights: kilobytes that this process sees, and kilobytes that no other process shares."""
     with open("/proc/self/smaps", encoding="ascii", errors="replace") as smaps:
+        is_weights = False
         rows = {}
         for line in smaps:
             name, _, value = line.partition(":")
-            if "-" in name.split(" ")[0]:
-                rows = {}
-            elif value.strip().endswith("kB"):
+            if "-" in name:  # a new map: 7f2a40000000-7f2a42001000 r--s 00000000 00:01 1037 /memfd:...
+                is_weights = "memfd:" in line
+            elif is_weights and value.strip().endswith("kB"):
                 rows[name] = int(value.split()[0])
-            if name == "Private_Dirty" and rows["Size"] * 1024 >= size_bytes > 0:
-                seen, private = rows["Rss"], rows["Private_Clean"] + rows["Private_Dirty"]
-    return seen, private
+                if name == "Size" and rows["Size"] * 1024 < size_bytes:
+                    is_weights = False
+    return rows["Rss"], rows["Private_Clean"] + rows["Private_Dirty"]
 
 
 if __name__ == "__main__":

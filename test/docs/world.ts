@@ -163,9 +163,8 @@ case " $* " in
     up=$(mktemp -p "$WORLD")
     "${process.execPath}" "${binPath}" "$@" >"$up" 2>"$up.log" </dev/null &
     touch "$WORLD/pids/$!"
-    for _ in $(seq 300); do
+    while kill -0 $! 2>/dev/null; do
       if [ -s "$up" ]; then exit 0; fi
-      if ! kill -0 $! 2>/dev/null; then break; fi
       sleep 0.1
     done
     cat "$up.log" >&2

@@ -48,11 +48,8 @@ async function runPrefetch(name: string, flags: PrefetchFlags): Promise<void> {
 }
 
 async function watch(client: NodeClient, begun: PrefetchView, flags: PrefetchFlags): Promise<PrefetchView> {
-  const progress = new Progress({
-    title: `prefetch ${begun.name}`,
-    stream: flags.json ? { write: () => undefined } : process.stderr,
-    nowMs: () => performance.now(),
-  })
+  const title = `prefetch ${begun.name}`
+  const progress = flags.json ? null : new Progress({ title, stream: process.stderr, nowMs: () => performance.now() })
   try {
     for (;;) {
       await sleep(pollMs)
@@ -62,9 +59,9 @@ async function watch(client: NodeClient, begun: PrefetchView, flags: PrefetchFla
         throw new HoldfastError('SHUTTING_DOWN', 'the node was restarted during the prefetch; begin it again.')
       }
       if (view.state !== 'running') return view
-      if (view.loading !== null) progress.update({ ...view.loading, note: view.loading.state })
+      if (view.loading !== null) progress?.update({ ...view.loading, note: view.loading.state })
     }
   } finally {
-    progress.end()
+    progress?.end()
   }
 }

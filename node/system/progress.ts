@@ -2,12 +2,12 @@
  * Progress of a long transfer on stderr: on a terminal one line that is redrawn, with rate and remaining time; in a pipe or
  * a log a plain line now and then. stdout stays free for the result.
  */
+import { Format, SingleBar } from 'cli-progress'
 import { formatBytes, formatSeconds } from '../../common/index.ts'
 
-export interface ProgressStream {
-  readonly isTTY?: boolean
-  readonly columns?: number
-  write(text: string): unknown
+export interface ProgressStream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean | undefined
+  readonly columns?: number | undefined
 }
 
 export interface ProgressOptions {
@@ -16,10 +16,6 @@ export interface ProgressOptions {
   readonly stream: ProgressStream
   /** Monotonic. */
   readonly nowMs: () => number
-  /** Between two drawings on a terminal: faster than anyone reads, too slow to cost anything. */
-  readonly redrawMs?: number
-  /** Between two lines elsewhere: a log of an hour's push stays below a few hundred lines. */
-  readonly lineMs?: number
   /** How amounts are written when they are no bytes: what the state calls bytes then counts something else. */
   readonly format?: (amount: number) => string
 }
@@ -31,43 +27,72 @@ export interface ProgressState {
   readonly note?: string
 }
 
-const defaultRedrawMs = 100
-const defaultLineMs = 10_000
+/** Redraws on a terminal: faster than anyone reads, too slow to cost anything. */
+const redrawsPerS = 10
+/** Between two lines in a pipe or log: a log of an hour's push stays below a few hundred lines. */
+const lineMs = 10_000
 const defaultColumns = 80
 const barCells = 24
 /** The rate is that of the last seconds, so that the remaining time follows a network that changes. */
 const rateWindowMs = 10_000
+/** Between two samples of the rate. */
+const sampleMs = 100
 
 export class Progress {
   private readonly options: ProgressOptions
-  private readonly isTerminal: boolean
-  private readonly periodMs: number
+  private readonly bar: SingleBar | null
   private readonly samples: { atMs: number; doneBytes: number }[] = []
-  private drawnMs: number
+  private state: ProgressState = { doneBytes: 0, totalBytes: 0 }
+  private isDrawn = false
+  /** A log needs no line for what is over within the first period. */
+  private loggedMs: number
 
   constructor(options: ProgressOptions) {
     this.options = options
-    this.isTerminal = options.stream.isTTY === true
-    this.periodMs = this.isTerminal ? (options.redrawMs ?? defaultRedrawMs) : (options.lineMs ?? defaultLineMs)
-    // A terminal shows life at once; a log needs no line for what is over within the first period.
-    this.drawnMs = this.isTerminal ? -Infinity : options.nowMs()
+    this.loggedMs = options.nowMs()
+    this.bar = options.stream.isTTY === true ? this.createBar() : null
   }
 
   update(state: ProgressState): void {
-    const nowMs = this.options.nowMs()
-    if (nowMs - this.drawnMs < this.periodMs) return
-    this.drawnMs = nowMs
-    this.sample(nowMs, state.doneBytes)
-    this.options.stream.write(this.isTerminal ? `\r\x1b[2K${this.terminalLine(state)}` : `${this.plainLine(state)}\n`)
+    this.state = state
+    this.sample()
+    if (this.bar === null) return this.log()
+    if (this.isDrawn) this.bar.update(state.doneBytes)
+    else this.bar.start(state.totalBytes, state.doneBytes)
+    this.isDrawn = true
   }
 
   /** Removes the bar, so that what is printed next stands alone. */
   end(): void {
-    if (this.isTerminal && this.drawnMs !== -Infinity) this.options.stream.write('\r\x1b[2K')
+    if (this.isDrawn) this.bar?.stop()
+    this.isDrawn = false
   }
 
-  private sample(atMs: number, doneBytes: number): void {
-    this.samples.push({ atMs, doneBytes })
+  private createBar(): SingleBar {
+    return new SingleBar({
+      stream: this.options.stream,
+      format: (options) => this.terminalLine(Format.BarFormat(this.share(), options)),
+      barsize: barCells,
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
+      fps: redrawsPerS,
+      hideCursor: true,
+      clearOnComplete: true,
+    })
+  }
+
+  private log(): void {
+    const nowMs = this.options.nowMs()
+    if (nowMs - this.loggedMs < lineMs) return
+    this.loggedMs = nowMs
+    this.options.stream.write(`${this.options.title}: ${this.figures()}\n`)
+  }
+
+  private sample(): void {
+    const atMs = this.options.nowMs()
+    const last = this.samples.at(-1)
+    if (last !== undefined && atMs - last.atMs < sampleMs) return
+    this.samples.push({ atMs, doneBytes: this.state.doneBytes })
     while (this.samples.length > 2 && atMs - this.samples[1]!.atMs >= rateWindowMs) this.samples.shift()
   }
 
@@ -78,26 +103,25 @@ export class Progress {
     return ((last.doneBytes - first.doneBytes) * 1000) / (last.atMs - first.atMs)
   }
 
-  private terminalLine(state: ProgressState): string {
-    const done = state.totalBytes > 0 ? Math.min(1, state.doneBytes / state.totalBytes) : 0
-    const full = Math.round(done * barCells)
-    const bar = `${'█'.repeat(full)}${'░'.repeat(barCells - full)}`
-    const line = `${this.options.title} ${bar} ${this.figures(state)}${state.note ? `  ${printable(state.note)}` : ''}`
+  private share(): number {
+    const { doneBytes, totalBytes } = this.state
+    return totalBytes > 0 ? Math.min(1, doneBytes / totalBytes) : 0
+  }
+
+  private terminalLine(bar: string): string {
+    const { note } = this.state
+    const line = `${this.options.title} ${bar} ${this.figures()}${note ? `  ${printable(note)}` : ''}`
     // A line that wraps cannot be redrawn.
     return line.slice(0, (this.options.stream.columns ?? defaultColumns) - 1)
   }
 
-  private plainLine(state: ProgressState): string {
-    return `${this.options.title}: ${this.figures(state)}`
-  }
-
-  private figures(state: ProgressState): string {
-    const percent = state.totalBytes > 0 ? Math.floor((100 * state.doneBytes) / state.totalBytes) : 0
+  private figures(): string {
+    const { doneBytes, totalBytes } = this.state
     const rate = this.rateBytesPerS()
     const format = this.options.format ?? formatBytes
-    const sizes = `${percent}% of ${format(state.totalBytes)}`
+    const sizes = `${Math.floor(100 * this.share())}% of ${format(totalBytes)}`
     if (rate <= 0) return sizes
-    return `${sizes}, ${format(rate)}/s, ${formatSeconds((state.totalBytes - state.doneBytes) / rate)} left`
+    return `${sizes}, ${format(rate)}/s, ${formatSeconds((totalBytes - doneBytes) / rate)} left`
   }
 }
 

@@ -1,73 +1,121 @@
-import { describe, expect, test } from 'vitest'
+import { Writable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { formatBytes, formatSeconds } from '../../../common/format-bytes.ts'
 import { formatTable } from '../../../common/format-table.ts'
 import { Progress, type ProgressOptions } from '../../../node/system/progress.ts'
 
-function progressTo(stream: { isTTY?: boolean; columns?: number }, options: Partial<ProgressOptions> = {}) {
-  const written: string[] = []
-  const clock = { nowMs: 0 }
-  const progress = new Progress({
-    title: 'push a/b:c',
-    stream: { ...stream, write: (text) => written.push(text) },
-    nowMs: () => clock.nowMs,
-    ...options,
-  })
-  return { progress, written, clock }
+/** A terminal, or a pipe, that keeps what is written to it. */
+class Screen extends Writable {
+  readonly isTTY: boolean
+  readonly columns: number
+  readonly written: string[] = []
+
+  constructor({ isTTY = false, columns = 80 }: { isTTY?: boolean; columns?: number } = {}) {
+    super({ decodeStrings: false })
+    this.isTTY = isTTY
+    this.columns = columns
+  }
+
+  override _write(text: string, _encoding: BufferEncoding, done: () => void): void {
+    this.written.push(text)
+    done()
+  }
+
+  /** The lines as they were drawn, without what moves the cursor. */
+  lines(): string[] {
+    return this.written.map((text) => stripVTControlCharacters(text)).filter((text) => text.trim() !== '')
+  }
 }
+
+function progressTo(screen: Screen, options: Partial<ProgressOptions> = {}) {
+  return new Progress({ title: 'push a/b:c', stream: screen, nowMs: () => Date.now(), ...options })
+}
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
 
 describe('Progress on a terminal', () => {
   test('redraws one line with bar, rate, remaining time and what is in work', () => {
-    const { progress, written, clock } = progressTo({ isTTY: true, columns: 120 })
+    const screen = new Screen({ isTTY: true, columns: 120 })
+    const progress = progressTo(screen)
     progress.update({ doneBytes: 0, totalBytes: 100e6 })
-    clock.nowMs = 1000
+    vi.advanceTimersByTime(1000)
     progress.update({ doneBytes: 25e6, totalBytes: 100e6, note: 'x.bin' })
-    expect(written).toEqual([
-      `\r\x1b[2Kpush a/b:c ${'░'.repeat(24)} 0% of 100 MB`,
-      `\r\x1b[2Kpush a/b:c ${'█'.repeat(6)}${'░'.repeat(18)} 25% of 100 MB, 25.0 MB/s, 3 s left  x.bin`,
-    ])
+    vi.advanceTimersByTime(100)
     progress.end()
-    expect(written.at(-1)).toBe('\r\x1b[2K')
+    expect([...new Set(screen.lines())]).toEqual([
+      `push a/b:c ${'░'.repeat(24)} 0% of 100 MB`,
+      `push a/b:c ${'█'.repeat(6)}${'░'.repeat(18)} 25% of 100 MB, 25.0 MB/s, 3 s left  x.bin`,
+    ])
+    expect(screen.written.at(-1)).toBe('\x1b[2K')
   })
 
   test('draws no more often than anyone can read, and never beyond the right edge', () => {
-    const { progress, written, clock } = progressTo({ isTTY: true, columns: 30 })
-    for (clock.nowMs = 0; clock.nowMs <= 1000; clock.nowMs++) {
-      progress.update({ doneBytes: clock.nowMs, totalBytes: 1000, note: 'a long name of a file' })
+    const screen = new Screen({ isTTY: true, columns: 30 })
+    const progress = progressTo(screen)
+    for (let done = 0; done < 1000; done++) {
+      progress.update({ doneBytes: done, totalBytes: 1000, note: 'a long name of a file' })
+      vi.advanceTimersByTime(1)
     }
-    expect(written).toHaveLength(11)
-    for (const line of written) expect(line.length - '\r\x1b[2K'.length).toBeLessThan(30)
+    progress.end()
+    expect(screen.lines().length).toBeLessThanOrEqual(13)
+    for (const line of screen.lines()) expect(line.length).toBeLessThan(30)
+  })
+
+  test('is drawn also while nothing else runs', () => {
+    const screen = new Screen({ isTTY: true, columns: 120 })
+    let nowMs = 0
+    const progress = progressTo(screen, { nowMs: () => nowMs })
+    for (; nowMs <= 2000; nowMs += 500) {
+      vi.setSystemTime(nowMs)
+      progress.update({ doneBytes: nowMs, totalBytes: 2000 })
+    }
+    expect(screen.lines().length).toBeGreaterThan(2)
+    progress.end()
   })
 
   test('takes the rate of the last seconds', () => {
-    const { progress, written, clock } = progressTo({ isTTY: true, columns: 120 })
+    const screen = new Screen({ isTTY: true, columns: 120 })
+    const progress = progressTo(screen)
     for (let second = 0; second <= 60; second++) {
-      clock.nowMs = second * 1000
       progress.update({ doneBytes: second <= 30 ? second * 10e6 : 300e6 + (second - 30) * 1e6, totalBytes: 1e9 })
+      vi.advanceTimersByTime(1000)
     }
-    expect(written.at(-1)).toContain('1.00 MB/s')
+    progress.end()
+    expect(screen.lines().at(-1)).toContain('1.00 MB/s')
   })
 
   test('lets no control character of a file name through', () => {
-    const { progress, written } = progressTo({ isTTY: true, columns: 200 })
+    const screen = new Screen({ isTTY: true, columns: 200 })
+    const progress = progressTo(screen)
     progress.update({ doneBytes: 1, totalBytes: 2, note: 'evil\x1b[2J\u202e' })
-    expect(written[0]).toContain('evil?[2J?')
+    expect(screen.written.join('')).toContain('evil?[2J?')
+    progress.end()
   })
 
   test('shows an empty model as such', () => {
-    const { progress, written } = progressTo({ isTTY: true, columns: 200 })
+    const screen = new Screen({ isTTY: true, columns: 200 })
+    const progress = progressTo(screen)
     progress.update({ doneBytes: 0, totalBytes: 0 })
-    expect(written[0]).toContain('0% of 0 B')
+    expect(screen.lines()[0]).toContain('0% of 0 B')
+    progress.end()
   })
 })
 
 describe('Progress in a pipe', () => {
   test('writes plain lines now and then, and nothing for what is over soon', () => {
-    const { progress, written, clock } = progressTo({})
-    for (clock.nowMs = 0; clock.nowMs < 25_000; clock.nowMs += 100) {
-      progress.update({ doneBytes: clock.nowMs * 1000, totalBytes: 100e6 })
+    const screen = new Screen()
+    const progress = progressTo(screen)
+    for (let atMs = 0; atMs < 25_000; atMs += 100) {
+      progress.update({ doneBytes: atMs * 1000, totalBytes: 100e6 })
+      vi.advanceTimersByTime(100)
     }
     progress.end()
-    expect(written).toEqual(['push a/b:c: 10% of 100 MB\n', 'push a/b:c: 20% of 100 MB, 1.00 MB/s, 1 min 20 s left\n'])
+    expect(screen.written).toEqual([
+      'push a/b:c: 10% of 100 MB, 1.00 MB/s, 1 min 30 s left\n',
+      'push a/b:c: 20% of 100 MB, 1.00 MB/s, 1 min 20 s left\n',
+    ])
   })
 })
 

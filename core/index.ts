@@ -54,6 +54,9 @@ export type {
   OpId,
   WantId,
 } from './models/types.ts'
+export type { RefFacts } from './names/known-refs.ts'
+export { NameMachine } from './names/name-machine.ts'
+export * from './names/types.ts'
 export { NodeCore, type NodeCorePorts } from './node-core.ts'
 export { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
 export { StepQueue, type Timeless } from './queue.ts'

@@ -3,7 +3,7 @@
  * their documentation follow. `memory.limitBytes` is HOLDFAST_MEMORY_LIMIT_BYTES and `--memory-limit-bytes`.
  */
 
-import { defaultLeaveOptions, defaultReplicationRoundOptions } from '../../core/index.ts'
+import { defaultLeaveOptions, defaultNameMachineOptions, defaultReplicationRoundOptions } from '../../core/index.ts'
 import { evictionPolicyNames } from '../../placement/index.ts'
 
 export type OptionType = 'string' | 'integer' | 'bytes' | 'boolean' | 'list'
@@ -62,7 +62,12 @@ export const optionTable = {
   'node.name': text('', 'Name for people, in logs and tables. Default: the end of the node id.'),
   'origin.url': text('', 'Origin that models are pulled from, as in file:///srv/origin. Empty: peers only.'),
   'origin.timeoutMs': integer(30_000, 100, 3_600_000, 'A read from the origin that takes longer has failed.'),
-  'refs.freshMs': integer(10_000, 0, 86_400_000, 'A tag that was looked up less than this ago is not looked up again.'),
+  'refs.freshMs': integer(
+    defaultNameMachineOptions.freshMs,
+    0,
+    86_400_000,
+    'A tag that was looked up less than this ago is not looked up again.',
+  ),
   'memory.limitBytes': bytes(4 * GiB, 4096, 'Hard limit of weights in shared memory.'),
   'memory.export': text(
     '',

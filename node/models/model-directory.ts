@@ -1,12 +1,25 @@
 /**
- * From names to manifests: `namespace/name:tag` -> ref -> manifest.
+ * From names to manifests: `namespace/name:tag` -> ref -> manifest. Whom to ask, and what to believe, is decided in core/names; here is
+ * asked, checked and kept.
  *
- * The origin is asked first; when it is away, peers answer with what they know. A ref older than one already seen is never
- * used, whoever sends it; a ref's signature and a manifest's digest are checked whatever their source. What was learned is
- * kept over restarts, so that a node that comes back without its origin still knows what its blobs are.
+ * A ref's signature and a manifest's digest are checked whatever their source. What was learned is kept over restarts, so that a node
+ * that comes back without its origin still knows what its blobs are.
  */
 
-import { HoldfastError, isHoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
+import { isHoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
+import {
+  errorOf,
+  type Failure,
+  failureOf,
+  type ManifestPlace,
+  type NameEffect,
+  type NameEvent,
+  NameMachine,
+  type NameWant,
+  type RefFacts,
+  StepQueue,
+  type Timeless,
+} from '../../core/index.ts'
 import {
   encodeRef,
   formatModelName,
@@ -19,7 +32,6 @@ import {
 } from '../../origin/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
-import { SingleFlight } from './single-flight.ts'
 
 /** The part of the origin that names need; bounds its own waits. "Not there" is null; anything else that goes wrong is a HoldfastError. */
 export interface DirectoryOrigin {
@@ -58,35 +70,38 @@ export interface ResolvedModel {
   readonly ageMs: number
 }
 
-interface KnownRef {
-  readonly ref: Ref
-  readonly checkedAtMs: number
-  /** The origin itself said so, in this run. */
-  readonly isConfirmed: boolean
-}
+type Effect = NameEffect<Ref>
 
 export class ModelDirectory {
   private readonly ports: DirectoryPorts
   private readonly options: DirectoryOptions
-  private readonly refs = new Map<string, KnownRef>()
+  private readonly machine: NameMachine<Ref>
+  private readonly queue: StepQueue<Timeless<NameEvent<Ref>>, Effect>
   private readonly manifests = new Map<ModelId, Manifest>()
-  private readonly refLookups = new SingleFlight<KnownRef>()
-  private readonly manifestLookups = new SingleFlight<Manifest>()
-  /** The last tag that was asked for got no answer. */
-  private isOriginAway = false
+  private readonly resolving = new Map<NameWant, PromiseWithResolvers<ResolvedModel>>()
+  private readonly refreshing = new Map<NameWant, PromiseWithResolvers<Ref>>()
+  /** By name: the last write of its ref. */
+  private readonly saves = new Map<string, Promise<void>>()
+  private nextWant: NameWant = 1
 
   constructor(ports: DirectoryPorts, options: DirectoryOptions) {
     this.ports = ports
     this.options = options
+    const hasManifest = (model: ModelId) => this.manifests.has(model)
+    this.machine = new NameMachine({ hasManifest, hasOrigin: ports.origin !== null }, options)
+    this.queue = new StepQueue(
+      (event) => this.machine.step({ ...event, nowMs: ports.clock.nowMs() }),
+      (effect) => this.execute(effect),
+    )
   }
 
   /** Reads back what the state store kept. Refs count as unconfirmed until the origin or a peer is asked again. */
   async start(): Promise<void> {
     for await (const [key, value] of this.ports.state.entries('ref/')) {
-      const text = key.slice('ref/'.length)
+      const name = key.slice('ref/'.length)
       try {
-        const ref = parseRef(Buffer.from(String(value)), parseModelName(text))
-        this.refs.set(text, { ref, checkedAtMs: Number.NEGATIVE_INFINITY, isConfirmed: false })
+        const ref = parseRef(Buffer.from(String(value)), parseModelName(name))
+        this.queue.dispatch({ kind: 'found', name, ref: factsOf(ref) })
       } catch (error) {
         this.ports.log.warn({ key, error: (error as Error).message }, 'a damaged ref in the state folder is left out')
       }
@@ -94,15 +109,12 @@ export class ModelDirectory {
   }
 
   /** UNKNOWN_MODEL when nobody reachable knows the name; ORIGIN_UNAVAILABLE when only the origin could know. */
-  async resolve(name: ModelName): Promise<ResolvedModel> {
-    const { ref, checkedAtMs } = await this.lookUpRef(name)
-    const manifest = await this.manifest(ref.manifest)
-    const ageMs = Number.isFinite(checkedAtMs) ? this.ports.clock.nowMs() - checkedAtMs : Number.POSITIVE_INFINITY
-    return { digest: ref.manifest, manifest, ref, ageMs }
+  resolve(name: ModelName): Promise<ResolvedModel> {
+    return this.ask(this.resolving, (want) => ({ kind: 'resolve', want, name: formatModelName(name) }))
   }
 
-  async resolveDigest(digest: ModelId): Promise<ResolvedModel> {
-    return { digest, manifest: await this.manifest(digest), ref: null, ageMs: 0 }
+  resolveDigest(digest: ModelId): Promise<ResolvedModel> {
+    return this.ask(this.resolving, (want) => ({ kind: 'resolve-digest', want, model: digest }))
   }
 
   /** The manifest if this node knows it already, without asking anybody. */
@@ -120,12 +132,12 @@ export class ModelDirectory {
   }
 
   knownRef(name: ModelName): Ref | null {
-    return this.refs.get(formatModelName(name))?.ref ?? null
+    return this.machine.known(formatModelName(name))?.record ?? null
   }
 
   /** Every name this node has resolved, with the manifest it means. */
   knownNames(): { name: string; ref: Ref }[] {
-    return [...this.refs].map(([name, { ref }]) => ({ name, ref }))
+    return [...this.machine.names()].map(({ name, ref }) => ({ name, ref: ref.record }))
   }
 
   /** Digests of all manifests kept here. */
@@ -134,142 +146,166 @@ export class ModelDirectory {
   }
 
   /** Looks the tag up again, however fresh it is. A lookup that had begun before may have read the old one, so it does not count. */
-  async refresh(name: ModelName): Promise<Ref> {
-    const text = formatModelName(name)
-    const lookUp = () => this.refLookups.run(text, () => this.askForRef(name, text))
-    if (this.refLookups.has(text)) await lookUp().catch(() => undefined)
-    return (await lookUp()).ref
+  refresh(name: ModelName): Promise<Ref> {
+    return this.ask(this.refreshing, (want) => ({ kind: 'refresh', want, name: formatModelName(name) }))
   }
 
   /** A peer tells of a ref without having been asked; it is checked, and taken only when it is newer. */
   async hear(node: NodeId, name: ModelName, bytes: Uint8Array): Promise<void> {
-    await this.learnFromPeer(formatModelName(name), name, node, bytes)
-  }
-
-  private lookUpRef(name: ModelName): Promise<KnownRef> {
+    const ref = this.checked(node, name, bytes)
+    if (ref === null) return
     const text = formatModelName(name)
-    const known = this.refs.get(text)
-    if (known !== undefined && this.ports.clock.nowMs() - known.checkedAtMs <= this.options.freshMs) {
-      return Promise.resolve(known)
-    }
-    const lookup = this.refLookups.run(text, () => this.askForRef(name, text))
-    if (known === undefined || !this.isOriginAway) return lookup
-    // Nobody waits for an origin that does not answer while there is something to go on with; the lookup tells when it is back.
-    lookup.catch((error: Error) => this.ports.log.warn({ name: text, error: error.message }, 'a tag was not looked up'))
-    return Promise.resolve(known)
+    this.queue.dispatch({ kind: 'heard-ref', name: text, node, ref })
+    await this.saves.get(text)
   }
 
-  private async askForRef(name: ModelName, text: string): Promise<KnownRef> {
-    const fromOrigin = await this.refFromOrigin(name)
-    this.isOriginAway = isHoldfastError(fromOrigin)
-    if (fromOrigin !== null && !isHoldfastError(fromOrigin)) return this.learn(text, fromOrigin, true)
-    for (const { node, bytes } of await this.ports.peers.refs(name)) {
-      await this.learnFromPeer(text, name, node, bytes)
-    }
-    const best = this.refs.get(text)
-    if (best !== undefined) return best
-    if (fromOrigin !== null) throw fromOrigin
-    throw new HoldfastError(
-      'UNKNOWN_MODEL',
-      `${this.whoIsAsked()} knows ${text}${this.ports.origin === null ? '' : '; `holdfast ls` shows what the origin has'}.`,
-    )
+  private ask<T>(
+    asked: Map<NameWant, PromiseWithResolvers<T>>,
+    event: (want: NameWant) => Timeless<NameEvent<Ref>>,
+  ): Promise<T> {
+    const want = this.nextWant
+    this.nextWant += 1
+    const answer = Promise.withResolvers<T>()
+    asked.set(want, answer)
+    this.queue.dispatch(event(want))
+    return answer.promise
   }
 
-  /** The ref, null when the origin does not have it, or the error that kept it from answering. */
-  private async refFromOrigin(name: ModelName): Promise<Ref | null | HoldfastError> {
-    if (this.ports.origin === null) return null
-    try {
-      return await this.ports.origin.readRef(name)
-    } catch (error) {
-      if (!isHoldfastError(error)) throw error
-      this.ports.log.warn({ error: error.message }, 'the origin does not answer for a tag; peers are asked')
-      return error
-    }
-  }
-
-  private async learnFromPeer(text: string, name: ModelName, node: NodeId, bytes: Uint8Array): Promise<void> {
-    try {
-      const ref = parseRef(bytes, name)
-      const known = this.refs.get(text)?.ref
-      // Only the origin can tell that a tag has a new publisher; a peer could have made up both key and sequence.
-      if (known !== undefined && known.publicKey !== ref.publicKey) {
-        throw new HoldfastError('BAD_REF', `${text} is signed by another publisher than before.`)
+  private execute(effect: Effect): void {
+    switch (effect.kind) {
+      case 'ask-origin-ref':
+        void this.askOrigin(effect.name)
+        return
+      case 'ask-peers-ref':
+        void this.askPeers(effect.name)
+        return
+      case 'ask-manifest':
+        void this.askManifest(effect.model, effect.place)
+        return
+      case 'keep-ref':
+        this.keepRef(effect.name, effect.ref.record)
+        return
+      case 'resolved': {
+        const { want, name, model, ref, ageMs } = effect
+        const resolved = { digest: model, manifest: this.manifests.get(model)!, ref: ref?.record ?? null, ageMs }
+        this.settle(this.resolving, want, name, resolved)
+        return
       }
-      await this.learn(text, ref, false)
+      case 'refreshed':
+        this.settle(this.refreshing, effect.want, effect.name, effect.ref.record)
+        return
+      case 'unresolved':
+        this.reject(effect.want, effect.failure)
+        return
+      case 'bad-ref':
+        this.ports.log.warn({ node: effect.node, error: effect.why }, 'a peer sent a bad ref')
+    }
+  }
+
+  /** An answer waits until what it rests on is on disk. */
+  private settle<T>(
+    asked: Map<NameWant, PromiseWithResolvers<T>>,
+    want: NameWant,
+    name: string | null,
+    value: T,
+  ): void {
+    const answer = asked.get(want)!
+    asked.delete(want)
+    const saved = name === null ? undefined : this.saves.get(name)
+    if (saved === undefined) answer.resolve(value)
+    else saved.then(() => answer.resolve(value), answer.reject)
+  }
+
+  private reject(want: NameWant, failure: Failure): void {
+    for (const asked of [this.resolving, this.refreshing]) {
+      asked.get(want)?.reject(errorOf(failure))
+      asked.delete(want)
+    }
+  }
+
+  private async askOrigin(name: string): Promise<void> {
+    try {
+      const ref = await this.ports.origin!.readRef(parseModelName(name))
+      this.queue.dispatch({ kind: 'origin-ref', name, ref: ref === null ? null : factsOf(ref), failure: null })
+    } catch (error) {
+      const failure = failureOf(error)
+      this.ports.log.warn({ error: failure.message }, 'the origin does not answer for a tag; peers are asked')
+      this.queue.dispatch({ kind: 'origin-ref', name, ref: null, failure })
+    }
+  }
+
+  private async askPeers(text: string): Promise<void> {
+    const name = parseModelName(text)
+    const answers = await this.ports.peers.refs(name).catch((error: Error) => {
+      this.ports.log.error({ name: text, error: error.stack }, 'peers could not be asked for a tag')
+      return []
+    })
+    const refs = answers.flatMap(({ node, bytes }) => {
+      const ref = this.checked(node, name, bytes)
+      return ref === null ? [] : [{ node, ref }]
+    })
+    this.queue.dispatch({ kind: 'peer-refs', name: text, refs })
+  }
+
+  /** Null for a ref that is malformed or badly signed. */
+  private checked(node: NodeId, name: ModelName, bytes: Uint8Array): RefFacts<Ref> | null {
+    try {
+      return factsOf(parseRef(bytes, name))
     } catch (error) {
       this.ports.log.warn({ node, error: (error as Error).message }, 'a peer sent a bad ref')
+      return null
     }
   }
 
-  /** Keeps the newer of what is known and what was heard. */
-  private async learn(text: string, ref: Ref, isFromOrigin: boolean): Promise<KnownRef> {
-    const known = this.refs.get(text)
-    const isNewer =
-      known === undefined ||
-      ref.sequence > known.ref.sequence ||
-      // A peer that was first to name the tag could have made up key and sequence: the origin's publisher stands above it.
-      (isFromOrigin && !known.isConfirmed && ref.publicKey !== known.ref.publicKey)
-    const kept = {
-      ref: isNewer ? ref : known.ref,
-      checkedAtMs: this.ports.clock.nowMs(),
-      isConfirmed: isFromOrigin || (known?.isConfirmed ?? false),
+  private async askManifest(model: ModelId, place: ManifestPlace): Promise<void> {
+    try {
+      const isHere = await this.findManifest(model, place)
+      this.queue.dispatch({ kind: 'manifest', model, place, isHere, failure: null })
+    } catch (error) {
+      this.queue.dispatch({ kind: 'manifest', model, place, isHere: false, failure: failureOf(error) })
     }
-    this.refs.set(text, kept)
-    if (isNewer) await this.save(`ref/${text}`, encodeRef(ref))
-    return kept
   }
 
-  private async manifest(digest: ModelId): Promise<Manifest> {
-    return (await this.knownManifest(digest)) ?? this.manifestLookups.run(digest, () => this.fetchManifest(digest))
+  private async findManifest(model: ModelId, place: ManifestPlace): Promise<boolean> {
+    switch (place) {
+      case 'here':
+        return (await this.knownManifest(model)) !== null
+      case 'origin': {
+        const bytes = await this.ports.origin!.readManifestBytes(model)
+        if (bytes !== null) await this.keepManifest(model, bytes)
+        return bytes !== null
+      }
+      case 'holders':
+      case 'others':
+        return this.manifestFromPeers(model, place)
+    }
   }
 
-  /**
-   * From the nearest holder, before the origin: manifests are small, but the origin may be far or away. At last from anybody: who
-   * has just loaded a model may answer for its tag before others have heard that it is a holder.
-   */
-  private async fetchManifest(digest: ModelId): Promise<Manifest> {
-    const fromHolder = await this.manifestFromPeers(digest, 'holders')
-    if (fromHolder !== null) return fromHolder
-    const fromOrigin = await this.manifestFromOrigin(digest)
-    if (fromOrigin !== null && !isHoldfastError(fromOrigin)) return this.keep(digest, fromOrigin)
-    const fromOther = await this.manifestFromPeers(digest, 'others')
-    if (fromOther !== null) return fromOther
-    if (fromOrigin !== null) throw fromOrigin
-    throw new HoldfastError('UNKNOWN_MODEL', `${this.whoIsAsked()} has the manifest sha256:${digest}.`)
-  }
-
-  private async manifestFromPeers(digest: ModelId, of: 'holders' | 'others'): Promise<Manifest | null> {
+  private async manifestFromPeers(digest: ModelId, of: 'holders' | 'others'): Promise<boolean> {
     for await (const { node, bytes } of this.ports.peers.manifests(digest, of)) {
       try {
-        return await this.keep(digest, bytes)
+        await this.keepManifest(digest, bytes)
+        return true
       } catch (error) {
         this.ports.log.warn({ node, error: (error as Error).message }, 'a peer sent a bad manifest')
       }
     }
-    return null
+    return false
   }
 
-  /** The bytes, null when the origin does not have them, or the error that kept it from answering. */
-  private async manifestFromOrigin(digest: ModelId): Promise<Uint8Array | null | HoldfastError> {
-    try {
-      return (await this.ports.origin?.readManifestBytes(digest)) ?? null
-    } catch (error) {
-      if (!isHoldfastError(error)) throw error
-      return error
+  private keepRef(name: string, ref: Ref): void {
+    const saved = this.save(`ref/${name}`, encodeRef(ref))
+    this.saves.set(name, saved)
+    const forget = () => {
+      if (this.saves.get(name) === saved) this.saves.delete(name)
     }
+    saved.then(forget, forget)
   }
 
-  /** For messages: a node without an origin knows only what its peers know. */
-  private whoIsAsked(): string {
-    return this.ports.origin === null
-      ? 'this node has no origin (origin.url), and no reachable peer'
-      : 'no reachable origin or peer'
-  }
-
-  private async keep(digest: ModelId, bytes: Uint8Array): Promise<Manifest> {
+  private async keepManifest(digest: ModelId, bytes: Uint8Array): Promise<void> {
     const manifest = parseManifestOf(digest, bytes)
     await this.save(`manifest/${digest}`, bytes)
-    return this.remember(digest, manifest)
+    this.remember(digest, manifest)
   }
 
   /** What could not be written is known until the next start: a full or read-only disk keeps nobody from being served. */
@@ -288,4 +324,8 @@ export class ModelDirectory {
     if (this.manifests.size > this.options.manifestsMax && oldest !== undefined) this.manifests.delete(oldest)
     return manifest
   }
+}
+
+function factsOf(ref: Ref): RefFacts<Ref> {
+  return { manifest: ref.manifest, sequence: ref.sequence, publicKey: ref.publicKey, record: ref }
 }

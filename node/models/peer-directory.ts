@@ -7,6 +7,7 @@
  */
 
 import { HoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
+import { defaultPeerQuestionOptions, type PeerQuestionOptions } from '../../core/index.ts'
 import {
   encodeManifest,
   encodeRef,
@@ -19,21 +20,6 @@ import type { CoreDriver } from '../cluster/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
 import type { DirectoryPeers, ModelDirectory } from './model-directory.ts'
 
-export interface PeerDirectoryOptions {
-  /** Peers asked for a tag at once: more answers, fresher truth, more messages. */
-  readonly refPeersMax: number
-  /** Holders asked for a manifest, one after the other, before the origin is; and so many others after it. */
-  readonly manifestPeersMax: number
-  /** A peer that takes longer is passed over. */
-  readonly timeoutMs: number
-}
-
-export const defaultPeerDirectoryOptions: PeerDirectoryOptions = {
-  refPeersMax: 8,
-  manifestPeersMax: 4,
-  timeoutMs: 3_000,
-}
-
 export interface PeerDirectoryPorts {
   readonly driver: CoreDriver
   readonly network: ClusterNetwork
@@ -45,11 +31,11 @@ export interface PeerDirectoryPorts {
 
 export class PeerDirectory implements DirectoryPeers {
   private readonly ports: PeerDirectoryPorts
-  private readonly options: PeerDirectoryOptions
+  private readonly options: PeerQuestionOptions
 
-  constructor(ports: PeerDirectoryPorts, options: Partial<PeerDirectoryOptions> = {}) {
+  constructor(ports: PeerDirectoryPorts, options: Partial<PeerQuestionOptions> = {}) {
     this.ports = ports
-    this.options = { ...defaultPeerDirectoryOptions, ...options }
+    this.options = { ...defaultPeerQuestionOptions, ...options }
   }
 
   serve(directory: ModelDirectory): void {

@@ -4,33 +4,8 @@ import type { BlobState, Store } from '../../../native/types.ts'
 import { LeaseTracker } from '../../../node/models/lease-tracker.ts'
 import { LoadProgress } from '../../../node/models/load-progress.ts'
 import { ModelTable, specOf } from '../../../node/models/model-table.ts'
-import { SingleFlight } from '../../../node/models/single-flight.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { bytesOf, chunkBytes, modelOf } from '../../support/models.ts'
-
-describe('SingleFlight', () => {
-  it('runs once for all who wait, per key, and again afterwards', async () => {
-    const flights = new SingleFlight<number>()
-    let runs = 0
-    const action = async () => ++runs
-    expect(await Promise.all([flights.run('a', action), flights.run('a', action), flights.run('b', action)])).toEqual([
-      1, 1, 2,
-    ])
-    expect(await flights.run('a', action)).toBe(3)
-    expect(flights.size).toBe(0)
-  })
-
-  it('tells a failure to everybody who waits, and forgets it', async () => {
-    const flights = new SingleFlight<number>()
-    const fail = async () => {
-      throw new Error('no')
-    }
-    const both = await Promise.allSettled([flights.run('a', fail), flights.run('a', fail)])
-    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
-    await flights.settled()
-    expect(await flights.run('a', async () => 1)).toBe(1)
-  })
-})
 
 describe('LoadProgress', () => {
   it('keeps a row until the last who works on the model has ended, however', async () => {

@@ -1,0 +1,97 @@
+/** What the machine of names hears and asks for. */
+
+import type { ModelId, NodeId } from '../../common/index.ts'
+import type { Failure } from '../failure.ts'
+import type { RefFacts } from './known-refs.ts'
+
+/** Names one question of a caller until it is answered. */
+export type NameWant = number
+
+/**
+ * Where a manifest is looked for, in this order: what this node keeps; nodes that are believed to have the model, the nearest first,
+ * because manifests are small but the origin may be far or away; the origin; other peers, because a node that has just loaded a model
+ * may answer for its tag before others have heard that it is a holder.
+ */
+export const manifestPlaces = ['here', 'holders', 'origin', 'others'] as const
+export type ManifestPlace = (typeof manifestPlaces)[number]
+
+export type NameEvent<R> = { readonly nowMs: number } & /** Kept from an earlier run. */
+(
+  | { readonly kind: 'found'; readonly name: string; readonly ref: RefFacts<R> }
+  | { readonly kind: 'resolve'; readonly want: NameWant; readonly name: string }
+  | { readonly kind: 'resolve-digest'; readonly want: NameWant; readonly model: ModelId }
+  /** Look the name up again, however fresh it is. */
+  | { readonly kind: 'refresh'; readonly want: NameWant; readonly name: string }
+  /** null without a failure: the origin does not have it. */
+  | {
+      readonly kind: 'origin-ref'
+      readonly name: string
+      readonly ref: RefFacts<R> | null
+      readonly failure: Failure | null
+    }
+  | {
+      readonly kind: 'peer-refs'
+      readonly name: string
+      readonly refs: readonly { readonly node: NodeId; readonly ref: RefFacts<R> }[]
+    }
+  /** A peer tells of a ref without having been asked. */
+  | { readonly kind: 'heard-ref'; readonly name: string; readonly node: NodeId; readonly ref: RefFacts<R> }
+  | {
+      readonly kind: 'manifest'
+      readonly model: ModelId
+      readonly place: ManifestPlace
+      readonly isHere: boolean
+      readonly failure: Failure | null
+    }
+)
+
+export type NameEffect<R> =
+  /** Ends in 'origin-ref'. */
+  | { readonly kind: 'ask-origin-ref'; readonly name: string }
+  /** Ask the nearest peers at once and wait for all; ends in 'peer-refs'. */
+  | { readonly kind: 'ask-peers-ref'; readonly name: string }
+  /** Ends in 'manifest'. */
+  | { readonly kind: 'ask-manifest'; readonly model: ModelId; readonly place: ManifestPlace }
+  | { readonly kind: 'keep-ref'; readonly name: string; readonly ref: RefFacts<R> }
+  | {
+      readonly kind: 'resolved'
+      readonly want: NameWant
+      readonly model: ModelId
+      /** null when the model was named by its digest. */
+      readonly name: string | null
+      readonly ref: RefFacts<R> | null
+      /** Since the ref was last confirmed by the origin or, failing that, learned from a peer. */
+      readonly ageMs: number
+    }
+  | { readonly kind: 'refreshed'; readonly want: NameWant; readonly name: string; readonly ref: RefFacts<R> }
+  | { readonly kind: 'unresolved'; readonly want: NameWant; readonly failure: Failure }
+  /** For the log. */
+  | { readonly kind: 'bad-ref'; readonly name: string; readonly node: NodeId; readonly why: string }
+
+export interface NameMachinePorts {
+  /** At hand now, without asking anybody. */
+  hasManifest(model: ModelId): boolean
+  readonly hasOrigin: boolean
+}
+
+export interface NameMachineOptions {
+  /** A name that was looked up less than this ago is not looked up again. */
+  readonly freshMs: number
+}
+
+export const defaultNameMachineOptions: NameMachineOptions = { freshMs: 10_000 }
+
+export interface PeerQuestionOptions {
+  /** Peers asked for a ref at once: more answers, fresher truth, more messages. */
+  readonly refPeersMax: number
+  /** Holders asked for a manifest, one after the other, before the origin is; and so many others after it. */
+  readonly manifestPeersMax: number
+  /** A peer that takes longer is passed over. */
+  readonly timeoutMs: number
+}
+
+export const defaultPeerQuestionOptions: PeerQuestionOptions = {
+  refPeersMax: 8,
+  manifestPeersMax: 4,
+  timeoutMs: 3_000,
+}

@@ -56,10 +56,8 @@ export class Progress {
   update(state: ProgressState): void {
     this.state = state
     this.sample()
-    if (this.bar === null) return this.log()
-    if (this.isDrawn) this.bar.update(state.doneBytes)
-    else this.bar.start(state.totalBytes, state.doneBytes)
-    this.isDrawn = true
+    if (this.bar === null) this.log()
+    else this.draw(this.bar)
   }
 
   /** Removes the bar, so that what is printed next stands alone. */
@@ -79,6 +77,12 @@ export class Progress {
       hideCursor: true,
       clearOnComplete: true,
     })
+  }
+
+  private draw(bar: SingleBar): void {
+    if (this.isDrawn) bar.update(this.state.doneBytes)
+    else bar.start(this.state.totalBytes, this.state.doneBytes)
+    this.isDrawn = true
   }
 
   private log(): void {

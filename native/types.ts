@@ -30,7 +30,7 @@ export interface StoreOptions {
   readonly accessRules?: readonly AccessRule[]
 }
 
-/** Who may open what. A client's rule is the first that fits its user and the token that it has shown. */
+/** Access to models. A client's rule is the first that fits its user and the token that it has shown. */
 export interface AccessRule {
   /** Owner of what is opened under this rule, whatever the client says. Empty: what the client says. */
   readonly tenant: string

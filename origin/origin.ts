@@ -213,7 +213,7 @@ export class Origin {
     )
   }
 
-  /** An adopted file may lie outside of the prefix, never outside of the bucket. Who reads it hashes it, as anything. */
+  /** An adopted file may lie outside of the prefix, never outside of the bucket. Its readers hash it, like everything else. */
   private readerOf(extent: Extent): ObjectReader {
     const reader = extent.base === undefined ? this.store : this.store.bucket
     if (reader) return reader

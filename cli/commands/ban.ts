@@ -6,7 +6,7 @@ import { printJson } from '../print.ts'
 
 const banHelp = `
 Its connections are refused, in and out, also after a restart. A ban counts on the node that is asked only: repeat it on the
-others. Whoever has the cluster key can come back under another id: to be rid of a stranger, rotate the key (docs/guide/operations.md).
+others. A node with the cluster key can come back under another id: to be rid of a stranger, rotate the key (docs/guide/operations.md).
 
 Example:
   $ holdfast ban 12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp`

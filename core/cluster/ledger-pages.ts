@@ -98,7 +98,7 @@ export class LedgerPage {
     return found
   }
 
-  /** Who wants the model, and how much. */
+  /** Demand for the model by node. */
   wanters(model: ModelId, pageNumber: number, isShared: boolean): readonly Wanter[] {
     if (isShared) this.demand ??= this.demandByModel(pageNumber)
     return (isShared ? this.demand! : this.demandByModel(pageNumber, model)).get(model) ?? noWanters

@@ -1,5 +1,5 @@
 /**
- * Who has a model, and who is bringing it in: what a ledger believes of one model, in order of node ids.
+ * The nodes that have a model, and those that are fetching it: what a ledger believes of one model, in order of node ids.
  *
  * Never written again once it is made. A popular model has hundreds of holders, and a thousand ledgers of one process believe the
  * same of it but for the moments in which a message is on its way: they share it, as they share pages (ledger-pages.ts). A change leads

@@ -16,7 +16,7 @@ import { compareVersions, type Version } from './version.ts'
 export interface PublisherOptions {
   /** Least time between two entries of a kind, however small the cluster. */
   readonly intervalMs: Readonly<Record<EntryKind, number>>
-  /** The same for urgent news: a refutation, a new address. Whoever suspects us all the time makes us speak no more often than this. */
+  /** The same for urgent news: a refutation, a new address. A node that suspects us all the time makes us publish no more often than this. */
   readonly urgentIntervalMs: number
   /** How long a change waits for others to join it. */
   readonly coalesceMs: Readonly<Record<EntryKind, number>>

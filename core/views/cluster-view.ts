@@ -285,7 +285,7 @@ export class ClusterView {
     }
     const { holders, fetchers } = this.ports.ledger.nodesWith(model)
     for (const index of holders) add(index, true)
-    // Whoever says both has just finished.
+    // A node that says both has just finished.
     const known = fetchers.length === 0 ? null : new Set(holders)
     for (const index of fetchers) if (known?.has(index) === false) add(index, false)
     return peers

@@ -53,7 +53,7 @@ Napi::Value FillWrap::PutChunk(const Napi::CallbackInfo& info) {
   const Napi::Uint8Array bytes = info[1].As<Napi::Uint8Array>();
   const uint8_t* data = bytes.Data();
   const size_t size_bytes = bytes.ByteLength();
-  // The array is referenced until the promise settles. Whoever transfers its buffer to another thread meanwhile breaks it.
+  // The array is referenced until the promise settles. A program that transfers its buffer to another thread meanwhile breaks it.
   return RunOnPool(
       info.Env(), context_->dispatcher, context_->store->pool(),
       [fill = fill_, index, data, size_bytes]() -> Outcome { return {fill->PutChunk(index, data, size_bytes), nullptr}; },

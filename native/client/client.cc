@@ -2,7 +2,7 @@
 // request that is not pending any more (its deadline passed while the answer was on its way) is assembled all the same and
 // then dropped, which ends its lease. Frames are received under receiving_, which is taken before mutex_.
 //
-// Who receives: the opening thread itself for a moment, if nothing else is pending, else the client's thread. A store answers a
+// Receiving: the opening thread itself waits for a moment, if nothing else is pending, else the client's thread. A store answers a
 // hit within some 30 us, and handing the answer from one thread to another costs as much again. So that the two do not
 // wake up for the same frame, the client's thread listens only while Listens() says so; the end of the connection wakes it
 // in any case.
@@ -207,7 +207,7 @@ class ClientImpl final : public Client {
     {
       MutexLock lock(&mutex_);
       if (!ended_) {
-        // Whoever opens many at once, or has misses pending, shall not wait for each.
+        // A client that opens many at once, or has misses pending, does not wait for each.
         alone = pending_.empty();
         if (alone) direct_ = true;
         do {
@@ -243,7 +243,7 @@ class ClientImpl final : public Client {
       answered = !pending_.contains(request);
       others = !pending_.empty();
     }
-    // Whoever opened meanwhile woke the thread while it was not listening.
+    // An open in between woke the thread while it was not listening.
     if (answered && others) link_->Wake();
     return answered;
   }

@@ -43,7 +43,7 @@ class ExportFolder {
   // The folder of a model, as it is now; empty when it is not complete in memory.
   std::string PathOf(const std::string& model, const Catalog& table);
 
-  // Removes all and takes nothing more. Who has mapped or opened a file keeps it.
+  // Removes all and takes nothing more. A program that has mapped or opened a file keeps it.
   void Close();
 
  private:

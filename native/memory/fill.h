@@ -62,7 +62,7 @@ class Fill {
   virtual uint64_t size_bytes() const = 0;
   // BAD_REQUEST while chunks are missing. DIGEST_MISMATCH ends the fill and discards everything.
   virtual Status Finish() = 0;
-  // Waits for running PutChunk calls. Nothing happens after a finish. Who has the arriving segment open hears `reason`.
+  // Waits for running PutChunk calls. Nothing happens after a finish. Clients with the arriving segment open get `reason`.
   virtual void Abort(bool keep_partial, const Status& reason) = 0;
 
  protected:

@@ -47,7 +47,7 @@ class Promoter {
   Catalog* const table_;
   ThreadPool* const pool_;
   Mutex mutex_;
-  // Who waits for each running read.
+  // The waiters of each running read.
   std::unordered_map<Digest, std::vector<Done>, DigestHash> waiting_ GUARDED_BY(mutex_);
 };
 

@@ -1,4 +1,4 @@
-// Who may open what: rules of a machine's operator. Knowing a name, or a digest, opens nothing.
+// Access to models: rules of a machine's operator. Knowing a name, or a digest, opens nothing.
 //
 // A client is known by its user (SO_PEERCRED, which it cannot forge) or by a token that it shows. The first rule that fits is its rule.
 // Without any rule everybody who can connect to the socket may open and list everything.

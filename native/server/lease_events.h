@@ -11,7 +11,7 @@
 
 namespace holdfast {
 
-// Of one thread. Whoever tells the listener of anything else tells it of these first: they happened before.
+// Of one thread. Deliver these before any other event: they happened first.
 class LeaseEvents {
  public:
   explicit LeaseEvents(StoreListener* listener) : listener_(listener) {}

@@ -231,7 +231,7 @@ class ServerImpl final : public Server {
         case Connection::ReadResult::kFrame:
           const uint64_t hits = open_hits_;
           OnFrame(connection, FrameReader(buffer_.data(), size_bytes));
-          // Whoever has its answer has the processor sooner when this thread sleeps; if there is more to read, it wakes at once.
+          // The client that has its answer gets the processor sooner when this thread sleeps; if there is more to read, it wakes at once.
           if (open_hits_ != hits) return;
       }
     }

@@ -1,4 +1,4 @@
-// Opens that wait for the daemon. Whoever takes an entry out owns its answer; so an answer, a refusal and the end of the client cannot
+// Opens that wait for the daemon. The thread that takes an entry out owns its answer; so an answer, a refusal and the end of the client cannot
 // act on one request twice. From any thread.
 #ifndef HOLDFAST_SRC_WAITING_OPENS_H_
 #define HOLDFAST_SRC_WAITING_OPENS_H_

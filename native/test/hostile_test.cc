@@ -57,7 +57,7 @@ void CheckCannotWrite(int fd) {
   CHECK(map != MAP_FAILED);
   CHECK(mprotect(map, size_bytes, PROT_READ | PROT_WRITE) < 0);
   CHECK(munmap(map, size_bytes) == 0);
-  // Whoever may open the file for writing, as root may: still no byte changes.
+  // Root may open the file for writing: still no byte changes.
   const UniqueFd again(open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (again.valid()) {
     CHECK(pwrite(again.get(), "x", 1, 0) < 0 && errno == EPERM);

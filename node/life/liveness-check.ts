@@ -36,7 +36,7 @@ export class LivenessCheck {
     this.options = { ...defaultVitalsOptions, ...options }
   }
 
-  /** Whoever asks while a check runs gets its answer: probes of many do not pile up on a store that hangs. */
+  /** A question that comes while a check runs gets that check's answer: probes of many do not pile up on a store that hangs. */
   check(): Promise<Pulse> {
     this.checking ??= this.look().finally(() => {
       this.checking = null

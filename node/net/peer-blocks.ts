@@ -1,5 +1,5 @@
 /**
- * Who is not connected to for a while, in or out. Also keeps out identities that are no Ed25519 key: their ids do not contain
+ * Nodes that get no connection for a while, in or out. Also keeps out identities that are no Ed25519 key: their ids do not contain
  * a public key, so nothing they sign could be checked.
  */
 import type { ConnectionGater, PeerId } from '@libp2p/interface'

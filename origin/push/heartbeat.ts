@@ -1,5 +1,5 @@
 /**
- * An object that says "I am at work" for as long as it is written anew. Whoever finds it silent for too long deletes it, and
+ * An object that says "I am at work" for as long as it is written anew. A process that finds it silent for too long deletes it, and
  * so shuts its owner out: a beat never brings a deleted one back, and `check` tells the owner.
  */
 import { randomUUID } from 'node:crypto'

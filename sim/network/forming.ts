@@ -41,7 +41,7 @@ export class Forming {
     const entries = this.said
     this.said = []
     const { nodes, queue, interner, log } = this.world
-    // Whoever reads the log reads who joined.
+    // The log names the node that joined.
     const formed = log === null ? new FormedEntries(entries, interner) : null
     for (const node of nodes) {
       if (!node.up) continue

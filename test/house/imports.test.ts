@@ -1,4 +1,4 @@
-/** Who may import whom: the table of ARCHITECTURE.md, read and checked. A wall that is only drawn does not stand. */
+/** The table of imports in ARCHITECTURE.md, read and checked. A wall that is only drawn does not stand. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'

@@ -13,7 +13,7 @@ import type {
   ServeChunk,
 } from '../../node/ports/index.ts'
 
-/** Who listens where. */
+/** The listeners by address. */
 export type MemoryBulkNetwork = Map<string, MemoryBulk>
 
 interface Asking {

@@ -1,5 +1,5 @@
 /**
- * Who is at the other end of a TLS connection. The certificates are made at start and trusted by nobody; instead both sides
+ * Proves the identity of the other end of a TLS connection. The certificates are made at start and trusted by nobody; instead both sides
  * prove themselves inside the connection:
  *
  *   statement = domain || role || exporter || public key of the node

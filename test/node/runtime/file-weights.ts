@@ -1,5 +1,5 @@
 /**
- * An opener for tests, run inside worker processes: `<folder>/<digest>.ort`, read into private memory. Who holds what is seen
+ * An opener for tests, run inside worker processes: `<folder>/<digest>.ort`, read into private memory. What is held is seen
  * from outside by files `<digest>.<pid>.open`. Where `<digest>.crash` lies, opening kills the process. A named pipe in place
  * of the model makes opening wait for the test.
  */

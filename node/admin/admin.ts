@@ -6,38 +6,24 @@
 import { HoldfastError, type LocalTier, localTiers, type ModelId, type NodeId } from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
-import type { Manifest, ModelName, ModelReference } from '../../origin/index.ts'
+import type { ModelName, ModelReference } from '../../origin/index.ts'
 import type { EvictionPolicy, PlacementDecision } from '../../placement/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache, ModelDirectory, ModelTable } from '../models/index.ts'
-import type { BulkTransport, ClusterNetwork, StateStore } from '../ports/index.ts'
+import type { BulkTransport, ClusterNetwork } from '../ports/index.ts'
 import type { ClusterPins, ReplicaPinView } from '../replication/index.ts'
 import type { Clock, Log } from '../system/index.ts'
-import { adminCache } from './admin-cache.ts'
 import type { AdminTokens } from './admin-tokens.ts'
-import { BanList } from './ban-list.ts'
+import type { BanList } from './ban-list.ts'
 import { type EvictionView, evictionView } from './eviction-view.ts'
 import { type InvalidationReport, Invalidator } from './invalidator.ts'
-import { NodePins, type PinView, textOf } from './node-pins.ts'
+import { type NodePins, type PinView, textOf } from './node-pins.ts'
 import type { ClusterMember } from './node-views.ts'
 import { type PlacementPlanView, placementPlanView } from './placement-plan-view.ts'
 import { type AdminCache, resolveReference } from './ports.ts'
 import { PrefetchJobs } from './prefetch-jobs.ts'
 import { Scrubber } from './scrubber.ts'
 import { type NodeStatus, nodeStatus, type StatusFacts } from './status.ts'
-
-export type { ReplicaPinView } from '../replication/index.ts'
-export { adminCache } from './admin-cache.ts'
-export { AdminTokens, generateAdminToken, loadAdminTokens, readAdminTokens } from './admin-tokens.ts'
-export type { BanView } from './ban-list.ts'
-export type { EvictionView } from './eviction-view.ts'
-export type { InvalidationReport } from './invalidator.ts'
-export type { PinView } from './node-pins.ts'
-export type { PlacementPlanView } from './placement-plan-view.ts'
-export type { PrefetchView } from './prefetch-jobs.ts'
-export type { ScrubView } from './scrubber.ts'
-export { SecretFiles } from './secret-files.ts'
-export type { NodeStatus, StatusFacts } from './status.ts'
 
 export interface AdminPorts {
   readonly tokens: AdminTokens
@@ -47,19 +33,23 @@ export interface AdminPorts {
   readonly table: ModelTable
   readonly cache: ModelCache
   readonly policies: Readonly<Record<LocalTier, EvictionPolicy>>
-  readonly isRunnable: (manifest: Manifest) => boolean
+  readonly tiers: AdminCache
   readonly core: Pick<NodeCore, 'members'>
   readonly driver: Pick<CoreDriver, 'call' | 'dispatch'>
   readonly network: ClusterNetwork & { ban(node: NodeId): Promise<void>; unban(node: NodeId): void }
   readonly bulk: Pick<BulkTransport, 'drop'>
+  readonly bans: BanList
   readonly members: () => readonly ClusterMember[]
   /** What clients were promised of the name does not count any more. */
   readonly forgetName: (name: ModelName) => void
+  readonly pins: NodePins
+  /** Pins of the cluster. */
   readonly replicas: ClusterPins
-  /** What placement would do now; nothing before the node serves. */
+  /** By this node's operator, or because the cluster keeps it here. */
+  readonly isPinned: (model: ModelId, tier: LocalTier) => boolean
+  /** What placement would do now. */
   readonly placement: () => readonly PlacementDecision[]
   readonly replication: boolean
-  readonly state: StateStore
   readonly clock: Clock
   readonly log: Log
 }
@@ -83,26 +73,22 @@ export class Admin {
   private readonly cache: AdminCache
   private readonly invalidator: Invalidator
 
-  constructor(ports: AdminPorts, options: { readonly pinCheckMs: number }) {
+  constructor(ports: AdminPorts) {
     this.ports = ports
     this.tokens = ports.tokens
     this.replicas = ports.replicas
-    this.cache = adminCache(ports)
-    const { directory, clock, log, state } = ports
-    const common = { directory, cache: this.cache, clock, log }
-    this.pins = new NodePins({ ...common, state }, { checkMs: options.pinCheckMs })
-    this.prefetches = new PrefetchJobs({ ...common, loading: (model) => ports.cache.loading(model) })
+    this.cache = ports.tiers
+    this.pins = ports.pins
+    this.bans = ports.bans
+    this.bans.onChange((node, banned) => this.cutOff(node, banned))
+    const { directory, clock, log } = ports
+    const loading = (model: ModelId) => ports.cache.loading(model)
+    this.prefetches = new PrefetchJobs({ directory, cache: this.cache, loading, clock, log })
     this.scrubber = new Scrubber({
       store: ports.store,
       dropFromMemory: (blob) => ports.cache.dropFromMemory(blob),
       onRemoved: () => ports.cache.recheck(),
       log,
-    })
-    this.bans = new BanList({
-      self: ports.network.self,
-      state,
-      clock,
-      apply: (node, banned) => this.cutOff(node, banned),
     })
     this.invalidator = new Invalidator({
       directory,
@@ -125,14 +111,6 @@ export class Admin {
     this.invalidator.serve()
   }
 
-  start(): void {
-    this.pins.start()
-  }
-
-  stop(): void {
-    this.pins.stop()
-  }
-
   status(): NodeStatus {
     const { facts, store, cache, clock } = this.ports
     return nodeStatus({
@@ -145,11 +123,6 @@ export class Admin {
       banCount: this.bans.list().length,
       nowMs: clock.wallMs(),
     })
-  }
-
-  /** By this node's operator, or because the cluster keeps it here. */
-  isPinned(model: ModelId, tier: LocalTier): boolean {
-    return this.pins.isPinned(model, tier) || this.replicas.isPinned(model, tier)
   }
 
   /** On this node; with a number of replicas in the cluster, and then no longer for this node alone. */
@@ -190,7 +163,7 @@ export class Admin {
         policy: policies[tier],
         models: () => [...table.all()].map(({ spec }) => spec.model),
         namesOf: (model) => names.get(model) ?? [],
-        isPinned: (model) => this.isPinned(model, tier),
+        isPinned: (model) => this.ports.isPinned(model, tier),
         isInUse: (model) => !this.ports.cache.mayEvict(model, tier),
         usedBytes: () => store.stats().tiers[tier].usedBytes,
         limitBytes: () => store.stats().tiers[tier].limitBytes,
@@ -205,7 +178,7 @@ export class Admin {
     const model = await this.modelHere(reference)
     const name = textOf(reference)
     const tiers = options.disk ? localTiers : localTiers.filter((tier) => tier !== 'disk')
-    if (tiers.some((tier) => this.isPinned(model, tier))) {
+    if (tiers.some((tier) => this.ports.isPinned(model, tier))) {
       throw new HoldfastError('MODEL_IN_USE', `${name} is pinned; unpin it first.`, { details: { model } })
     }
     if (this.cache.isInUse(model)) {

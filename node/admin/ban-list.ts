@@ -11,9 +11,10 @@ export interface BanListPorts {
   readonly self: NodeId
   readonly state: StateStore
   readonly clock: Clock
-  /** Cuts the node off or lets it in again; called for every ban at the start too. */
-  readonly apply: (node: NodeId, banned: boolean) => Promise<void>
 }
+
+/** Cuts the node off or lets it in again. */
+export type BanListener = (node: NodeId, banned: boolean) => Promise<void>
 
 export interface BanView {
   readonly node: NodeId
@@ -28,9 +29,15 @@ const nodeIdForm = /^12D3Koo[1-9A-HJ-NP-Za-km-z]{45}$/
 export class BanList {
   private readonly ports: BanListPorts
   private readonly bans = new Map<NodeId, number>()
+  private readonly listeners: BanListener[] = []
 
   constructor(ports: BanListPorts) {
     this.ports = ports
+  }
+
+  /** Told of every change, and of every ban at the start too. */
+  onChange(listener: BanListener): void {
+    this.listeners.push(listener)
   }
 
   /** Before the network starts, so that a banned node gets not even one connection. */
@@ -38,7 +45,7 @@ export class BanList {
     for await (const [key, value] of this.ports.state.entries(keyPrefix)) {
       const node = key.slice(keyPrefix.length)
       this.bans.set(node, (value as { sinceMs: number }).sinceMs)
-      await this.ports.apply(node, true)
+      await this.tell(node, true)
     }
   }
 
@@ -54,7 +61,7 @@ export class BanList {
     const sinceMs = this.bans.get(node) ?? this.ports.clock.wallMs()
     await this.ports.state.put(keyPrefix + node, { sinceMs })
     this.bans.set(node, sinceMs)
-    await this.ports.apply(node, true)
+    await this.tell(node, true)
     return { node, sinceMs }
   }
 
@@ -63,11 +70,15 @@ export class BanList {
     if (!this.bans.has(node)) return false
     await this.ports.state.delete(keyPrefix + node)
     this.bans.delete(node)
-    await this.ports.apply(node, false)
+    await this.tell(node, false)
     return true
   }
 
   list(): BanView[] {
     return [...this.bans].map(([node, sinceMs]) => ({ node, sinceMs })).sort((a, b) => (a.node < b.node ? -1 : 1))
+  }
+
+  private async tell(node: NodeId, banned: boolean): Promise<void> {
+    for (const listener of this.listeners) await listener(node, banned)
   }
 }

@@ -1,20 +1,15 @@
-export {
-  Admin,
-  AdminTokens,
-  adminCache,
-  type BanView,
-  type EvictionView,
-  type InvalidationReport,
-  type NodeStatus,
-  type PinView,
-  type PlacementPlanView,
-  type PrefetchView,
-  type ReplicaPinView,
-  readAdminTokens,
-  type ScrubView,
-  SecretFiles,
-} from './admin.ts'
-export { generateAdminToken, loadAdminTokens } from './admin-tokens.ts'
+export type { ReplicaPinView } from '../replication/index.ts'
+export { Admin } from './admin.ts'
+export { adminCache } from './admin-cache.ts'
+export { AdminTokens, generateAdminToken, loadAdminTokens, readAdminTokens } from './admin-tokens.ts'
+export { BanList, type BanView } from './ban-list.ts'
+export type { EvictionView } from './eviction-view.ts'
+export type { InvalidationReport } from './invalidator.ts'
+export { NodePins, type PinView } from './node-pins.ts'
 export { type ClusterMember, type ModelView, NodeViews } from './node-views.ts'
-export { resolveReference } from './ports.ts'
-export { withoutCredentials } from './status.ts'
+export type { PlacementPlanView } from './placement-plan-view.ts'
+export { type AdminCache, resolveReference } from './ports.ts'
+export type { PrefetchView } from './prefetch-jobs.ts'
+export type { ScrubView } from './scrubber.ts'
+export { SecretFiles } from './secret-files.ts'
+export { type NodeStatus, withoutCredentials } from './status.ts'

@@ -12,6 +12,7 @@ export interface LocalStateSources {
   readonly httpUrl: () => string
   readonly queueMs: () => number
   readonly tiers: () => Readonly<Record<LocalTier, TierState>>
+  readonly isDraining: () => boolean
 }
 
 export interface LocalStateOptions {
@@ -26,7 +27,6 @@ export class StateReporter {
   private readonly driver: CoreDriver
   private readonly options: LocalStateOptions
   private stopTimer: (() => void) | null = null
-  private isDraining = false
 
   constructor(sources: LocalStateSources, driver: CoreDriver, options: Partial<LocalStateOptions> = {}) {
     this.sources = sources
@@ -35,8 +35,8 @@ export class StateReporter {
   }
 
   start(clock: Clock): void {
-    this.tell()
-    this.stopTimer = clock.every(this.options.periodMs, () => this.tell())
+    this.report()
+    this.stopTimer = clock.every(this.options.periodMs, () => this.report())
   }
 
   stop(): void {
@@ -44,16 +44,7 @@ export class StateReporter {
     this.stopTimer = null
   }
 
-  drain(): void {
-    this.isDraining = true
-    this.tell()
-  }
-
-  get draining(): boolean {
-    return this.isDraining
-  }
-
-  private tell(): void {
+  report(): void {
     const { sources } = this
     const tiers = sources.tiers()
     const body: StateBody = {
@@ -64,7 +55,7 @@ export class StateReporter {
       httpUrl: sources.httpUrl(),
       queueMs: Math.round(sources.queueMs()),
       tiers: byTier((tier) => ({ freeBytes: freeBytesOf(tiers[tier]), limitBytes: tiers[tier].limitBytes })),
-      draining: this.isDraining,
+      draining: sources.isDraining(),
     }
     this.driver.dispatch({ kind: 'local-state', body })
   }

@@ -12,10 +12,12 @@ import {
 import type { CoreDriver, StateReporter } from '../cluster/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { Handover } from './handover.ts'
+import type { Readiness } from './readiness.ts'
 import type { ServiceManager } from './service-manager.ts'
 
 export interface DrainPorts {
-  readonly teller: Pick<StateReporter, 'drain' | 'stop'>
+  readonly readiness: Pick<Readiness, 'drain'>
+  readonly reporter: Pick<StateReporter, 'report' | 'stop'>
   readonly driver: Pick<CoreDriver, 'confirm'>
   readonly handover: Pick<Handover, 'handOn'>
   /** From now on no request is served here. */
@@ -74,10 +76,11 @@ export class Drain {
   }
 
   private begin(step: LeaveStep, signal: AbortSignal): void {
-    const { teller, service, closeDoor } = this.ports
+    const { readiness, reporter, service, closeDoor } = this.ports
     switch (step) {
       case 'announce':
-        teller.drain()
+        readiness.drain()
+        reporter.report()
         this.endWith(step, this.announce(signal))
         return
       case 'hand-over':
@@ -93,7 +96,7 @@ export class Drain {
         return
       case 'stop':
         this.stopTimer?.()
-        teller.stop()
+        reporter.stop()
         this.drained.resolve()
     }
   }

@@ -20,13 +20,18 @@ export interface JoiningOptions {
 export class Joining {
   private readonly ports: JoiningPorts
   private readonly options: JoiningOptions
-  private readonly startedMs: number
+  private startedMs: number
   private isOver = false
 
   constructor(ports: JoiningPorts, options: JoiningOptions) {
     this.ports = ports
     this.options = options
     this.startedMs = ports.clock.nowMs()
+  }
+
+  /** The node looks for its cluster from now on. */
+  start(): void {
+    this.startedMs = this.ports.clock.nowMs()
   }
 
   get done(): boolean {

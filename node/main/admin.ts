@@ -1,83 +1,91 @@
 /** The admin interface, and the files with secrets that are read again while the node runs. */
 
-import {
-  Admin,
-  AdminTokens,
-  type ClusterMember,
-  loadAdminTokens,
-  readAdminTokens,
-  SecretFiles,
-} from '../admin/index.ts'
+import type { ModelName } from '../../origin/index.ts'
+import { Admin, AdminTokens, loadAdminTokens, readAdminTokens, type SecretFiles } from '../admin/index.ts'
 import { isLoopbackHost } from '../config/index.ts'
 import { readStoreAccess } from '../doors/store-socket/index.ts'
+import type { Readiness } from '../life/index.ts'
 import { readClusterKeys } from '../net/index.ts'
-import { runnableFileOf } from '../runtime/index.ts'
+import type { ReplicationController } from '../replication/index.ts'
 import { version } from '../system/index.ts'
-import { type Base, isReady } from './base.ts'
+import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import type { Models } from './models.ts'
-import { composeReplicas } from './replication.ts'
+import type { PinChecks } from './pin-checks.ts'
+import type { Pins } from './replication.ts'
+import type { Requests } from './requests.ts'
+import type { OpenStore } from './store.ts'
 
-export async function composeAdmin(
-  base: Base,
-  cluster: Cluster,
-  models: Models,
-  members: () => ClusterMember[],
-): Promise<{ admin: Admin; secrets: SecretFiles }> {
-  const { options, paths, state, clock, log, onStop, late } = base
-  const { clusterKey, network, bulk, core, driver } = cluster
-  const { store, directory, table, cache, policies } = models
-  const tokens = new AdminTokens(await loadAdminTokens(options), {
-    openWithoutToken: isLoopbackHost(options['http.host']),
-  })
-  const startedMs = clock.wallMs()
-  const admin = new Admin(
-    {
-      tokens,
-      facts: {
-        node: network.self,
-        name: options['node.name'],
-        version,
-        zone: options['node.zone'],
-        startedMs,
-        originUrl: options['origin.url'],
-        isReady: () => isReady(base),
-        addresses: () => network.addresses(),
-        bulkAddress: () => bulk.address(),
-        socketPath: paths.socketPath,
-      },
-      store,
-      directory,
-      table,
-      cache,
-      policies,
-      isRunnable: (manifest) => runnableFileOf(manifest.files) !== null,
-      core,
-      driver,
-      network,
-      bulk,
-      members,
-      forgetName: (name) => late.desk?.forgetName(name),
-      replicas: composeReplicas(base, cluster, models),
-      placement: () => late.replication?.plan() ?? [],
-      replication: options['placement.replication'],
-      state,
-      clock,
-      log,
+export interface AdminNeeds {
+  readonly cluster: Cluster
+  readonly open: OpenStore
+  readonly models: Models
+  readonly requests: Requests
+  readonly pins: Pins
+  readonly pinned: PinChecks
+  readonly replication: ReplicationController
+  readonly readiness: Readiness
+  /** What clients of the store were promised of the name does not count any more. */
+  readonly forgetName: (name: ModelName) => void
+}
+
+export async function loadTokens({ options }: Base): Promise<AdminTokens> {
+  return new AdminTokens(await loadAdminTokens(options), { openWithoutToken: isLoopbackHost(options['http.host']) })
+}
+
+export function createAdmin(base: Base, tokens: AdminTokens, needs: AdminNeeds): Admin {
+  const { options, paths, clock, log } = base
+  const { cluster, models, readiness, replication } = needs
+  const { network, bulk, bans, core, driver } = cluster
+  const { directory, table, cache, tiers, policies } = models
+  return new Admin({
+    tokens,
+    facts: {
+      node: network.self,
+      name: options['node.name'],
+      version,
+      zone: options['node.zone'],
+      startedMs: clock.wallMs(),
+      originUrl: options['origin.url'],
+      isReady: () => readiness.isReady,
+      addresses: () => network.addresses(),
+      bulkAddress: () => bulk.address(),
+      socketPath: paths.socketPath,
     },
-    { pinCheckMs: options['admin.pinCheckMs'] },
-  )
-  late.admin = admin
-  await admin.load()
-  const secrets = new SecretFiles({ clock, log })
-  const { 'cluster.keyFile': keyFile, 'admin.tokenFile': tokenFile } = options
+    store: needs.open.store,
+    directory,
+    table,
+    cache,
+    tiers,
+    policies,
+    core,
+    driver,
+    network,
+    bulk,
+    bans,
+    members: () => needs.requests.views.members(),
+    forgetName: needs.forgetName,
+    pins: needs.pins.nodePins,
+    replicas: needs.pins.clusterPins,
+    isPinned: (model, tier) => needs.pinned.isPinned(model, tier),
+    placement: () => replication.plan(),
+    replication: options['placement.replication'],
+    clock,
+    log,
+  })
+}
+
+/** Cluster keys, admin tokens and access rules. What they are now was read before. */
+export async function watchSecrets(
+  { options }: Base,
+  secrets: SecretFiles,
+  { clusterKey }: Cluster,
+  { store }: OpenStore,
+  tokens: AdminTokens,
+): Promise<void> {
+  const { 'cluster.keyFile': keyFile, 'admin.tokenFile': tokenFile, 'store.accessFile': accessFile } = options
   if (keyFile !== '') await secrets.add(keyFile, async () => clusterKey.replace(await readClusterKeys(keyFile)))
   if (tokenFile !== '') await secrets.add(tokenFile, async () => tokens.replace(await readAdminTokens(tokenFile)))
-  const accessFile = options['store.accessFile']
-  if (accessFile !== '') {
-    await secrets.add(accessFile, async () => models.store.setAccess(await readStoreAccess(accessFile)))
-  }
+  if (accessFile !== '') await secrets.add(accessFile, async () => store.setAccess(await readStoreAccess(accessFile)))
   secrets.start()
-  onStop('secrets', () => secrets.stop())
-  return { admin, secrets }
 }

@@ -1,17 +1,10 @@
-/** What every composing step is given, and what parts made early say to parts made late. */
-
-import type { OpenMiss } from '../../native/index.ts'
-import type { Admin } from '../admin/index.ts'
-import type { StateReporter } from '../cluster/index.ts'
+/** What every other step of the composition is given: options, paths, the state store, clock and log. */
+import { dirname } from 'node:path'
 import type { NodeOptions } from '../config/index.ts'
-import type { SocketOpenHandler } from '../doors/store-socket/index.ts'
-import type { Joining } from '../life/index.ts'
 import type { StateStore } from '../ports/index.ts'
-import type { ReplicationController } from '../replication/index.ts'
-import type { Clock, Log, NodePaths } from '../system/index.ts'
-
-/** Parts are stopped in the reverse order of this being called. */
-export type OnStop = (name: string, stop: () => Promise<unknown> | unknown) => void
+import { openLevelState } from '../state/index.ts'
+import { type Clock, type Log, makeFolder, type NodePaths, nodePaths } from '../system/index.ts'
+import type { Parts } from './part.ts'
 
 export interface Base {
   readonly options: NodeOptions
@@ -19,33 +12,13 @@ export interface Base {
   readonly state: StateStore
   readonly clock: Clock
   readonly log: Log
-  readonly onStop: OnStop
-  readonly late: Late
 }
 
-/** Filled in as the parts come to be; whoever reads it copes with null. */
-export interface Late {
-  desk: SocketOpenHandler | null
-  /** Opens that came before the desk; the limits of connections and leases bound them. */
-  readonly earlyOpens: OpenMiss[]
-  admin: Admin | null
-  localState: StateReporter | null
-  replication: ReplicationController | null
-  joining: Joining | null
-  isServing: boolean
-}
-
-export function isDraining({ late }: Base): boolean {
-  return late.localState?.draining ?? false
-}
-
-/** Null when the node is ready for requests: it serves, is not about to stop, and has joined its cluster or counts as alone. */
-export function whyNotReady(base: Base): string | null {
-  if (isDraining(base)) return 'the node is draining; send requests to another'
-  if (!base.late.isServing) return 'the node is starting'
-  return base.late.joining?.done === false ? 'the node looks for its cluster (cluster.bootstrap)' : null
-}
-
-export function isReady(base: Base): boolean {
-  return whyNotReady(base) === null
+export async function openBase(options: NodeOptions, clock: Clock, log: Log, parts: Parts): Promise<Base> {
+  const paths = nodePaths(options)
+  await makeFolder(paths.dataPath, 0o700)
+  await makeFolder(dirname(paths.socketPath), 0o755)
+  const state = await openLevelState(paths.statePath)
+  await parts.start([{ name: 'state', stop: () => state.close() }])
+  return { options, paths, state, clock, log }
 }

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { createPrng, type NodeId } from '../../common/index.ts'
 import { defaultNodeCoreOptions, type HolderView, NodeCore } from '../../core/index.ts'
 import { RateDemand } from '../../placement/index.ts'
+import { BanList } from '../admin/index.ts'
 import { ConnectionManager, CoreDriver, nextEpoch } from '../cluster/index.ts'
-import { bulkHostOf, listenAddressesOf } from '../config/index.ts'
+import { bulkHostOf, listenAddressesOf, type NodeOptions } from '../config/index.ts'
 import {
   ClusterKeyring,
   createLibp2pNetwork,
@@ -20,9 +21,12 @@ import type { BulkTransport } from '../ports/index.ts'
 import { createTlsBulkTransport } from '../transfer/index.ts'
 import type { Base } from './base.ts'
 
+type Network = Awaited<ReturnType<typeof createLibp2pNetwork>>
+
 export interface Cluster {
   readonly clusterKey: ClusterKeyring
-  readonly network: Awaited<ReturnType<typeof createLibp2pNetwork>>
+  readonly network: Network
+  readonly bans: BanList
   readonly bulk: BulkTransport
   readonly demand: RateDemand
   readonly core: NodeCore
@@ -34,24 +38,13 @@ export interface Cluster {
   nearestPeers(): NodeId[]
 }
 
-export async function composeCluster({ options, paths, state, clock, log, late }: Base): Promise<Cluster> {
+export async function createCluster({ options, paths, state, clock, log }: Base): Promise<Cluster> {
   const identity = await loadIdentity(paths.identityPath)
   const clusterKey = new ClusterKeyring(await loadClusterKeys(options, paths.dataPath))
-  const network = await createLibp2pNetwork(
-    { identity, clusterKey, log, clock },
-    {
-      host: {
-        listen: listenAddressesOf(options),
-        mdns: options['cluster.mdns'],
-        connectionsMax: options['cluster.connectionsMax'],
-      },
-      bootstrap: { addresses: options['cluster.bootstrap'] },
-      // A forwarded request and its answer travel as calls.
-      rpc: { requestBytes: options['http.bodyLimitBytes'], answerBytes: options['http.bodyLimitBytes'] },
-    },
-  )
+  const network = await createLibp2pNetwork({ identity, clusterKey, log, clock }, networkOptions(options))
+  const bans = new BanList({ self: network.self, state, clock })
   const bulk = createTlsBulkTransport(
-    { identity, clusterKey, log, isBanned: (node) => late.admin?.bans.has(node) ?? false },
+    { identity, clusterKey, log, isBanned: (node) => bans.has(node) },
     {
       host: bulkHostOf(options),
       port: options['cluster.bulkPort'],
@@ -79,6 +72,7 @@ export async function composeCluster({ options, paths, state, clock, log, late }
   return {
     clusterKey,
     network,
+    bans,
     bulk,
     demand,
     core,
@@ -95,6 +89,19 @@ export async function composeCluster({ options, paths, state, clock, log, late }
         .filter(({ isSelf, connected, suspected }) => !isSelf && connected && !suspected)
         .sort((a, b) => (a.rttMs ?? Number.POSITIVE_INFINITY) - (b.rttMs ?? Number.POSITIVE_INFINITY))
         .map(({ node }) => node),
+  }
+}
+
+function networkOptions(options: NodeOptions): Parameters<typeof createLibp2pNetwork>[1] {
+  return {
+    host: {
+      listen: listenAddressesOf(options),
+      mdns: options['cluster.mdns'],
+      connectionsMax: options['cluster.connectionsMax'],
+    },
+    bootstrap: { addresses: options['cluster.bootstrap'] },
+    // A forwarded request and its answer travel as calls.
+    rpc: { requestBytes: options['http.bodyLimitBytes'], answerBytes: options['http.bodyLimitBytes'] },
   }
 }
 

@@ -1,8 +1,7 @@
-/** The models of the node: store, runtime, names, cache, and where requests should run. Starts the runtime only. */
-import { createHash, randomBytes } from 'node:crypto'
-import { HoldfastError } from '../../common/index.ts'
+/** The models of the node: names, runtime, derived blobs and the cache over them. Starts nothing. */
+import { EventEmitter } from 'node:events'
+import { HoldfastError, type LocalTier } from '../../common/index.ts'
 import { LoadProfile } from '../../core/index.ts'
-import { createStore, type Store } from '../../native/index.ts'
 import { type Manifest, openOrigin } from '../../origin/index.ts'
 import {
   createEvictionPolicy,
@@ -10,9 +9,9 @@ import {
   evictionPolicyNames,
   isEvictionPolicyName,
 } from '../../placement/index.ts'
+import { type AdminCache, adminCache } from '../admin/index.ts'
 import type { NodeOptions } from '../config/index.ts'
-import { createMetrics, type NodeMetrics } from '../doors/metrics/index.ts'
-import { readStoreAccess } from '../doors/store-socket/index.ts'
+import type { NodeMetrics } from '../doors/metrics/index.ts'
 import {
   copyWorth,
   DerivedForms,
@@ -26,74 +25,79 @@ import {
 import type { Runtime } from '../ports/index.ts'
 import { queueMs } from '../requests/index.ts'
 import { createOnnxRuntime, runnableFileOf } from '../runtime/index.ts'
-import { BlobFetcher } from '../transfer/index.ts'
+import { BlobFetcher, type FetchOutcome } from '../transfer/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
+import type { PinChecks } from './pin-checks.ts'
+import type { OpenStore } from './store.ts'
 
 /** Assumed of this node's disk: a solid-state disk of the ordinary kind. */
 export const diskBytesPerS = 1_000_000_000
 
+export type ModelEvents = EventEmitter<{
+  /** In memory or on its way there, and published: clients that wait for ranges may have it. */
+  arriving: [model: string]
+  evicted: [tier: LocalTier, model: string, reason: string]
+  fetched: [outcome: FetchOutcome]
+}>
+
 export interface Models {
-  readonly store: Store
   readonly runtime: Runtime
-  readonly metrics: NodeMetrics
   readonly peerDirectory: PeerDirectory
   readonly directory: ModelDirectory
   readonly table: ModelTable
   readonly derivedForms: DerivedForms
-  readonly cache: ModelCache
-  readonly policies: { readonly memory: EvictionPolicy; readonly disk: EvictionPolicy }
+  readonly policies: Readonly<Record<LocalTier, EvictionPolicy>>
   readonly profile: LoadProfile
+  readonly cache: ModelCache
+  /** The same, as operators and placement name the tiers. */
+  readonly tiers: AdminCache
+  readonly events: ModelEvents
   readonly hasOrigin: boolean
   expectedQueueMs(): number
 }
 
-export async function composeModels(base: Base, cluster: Cluster): Promise<Models> {
-  const { options, paths, state, clock, log, onStop, late } = base
-  const { network, bulk, core, driver, usableHolders, nearestPeers } = cluster
-  const origin = options['origin.url'] === '' ? null : openOrigin(options['origin.url'])
-  const originReader = origin === null ? null : originPorts(origin, { timeoutMs: options['origin.timeoutMs'] })
-  const leases = new LeaseTracker(clock)
-  // The workers of the runtime open derived models, which no rule names.
-  const storeToken = randomBytes(32).toString('base64url')
-  const accessFile = options['store.accessFile']
-  const store: Store = createStore(
-    {
-      socketPath: paths.socketPath,
-      memoryLimitBytes: options['memory.limitBytes'],
-      ...(options['memory.export'] === '' ? {} : { exportPath: options['memory.export'] }),
-      diskPath: paths.diskPath,
-      diskLimitBytes: options['disk.limitBytes'],
-      connectionsMax: options['store.connectionsMax'],
-      leasesPerConnectionMax: options['store.leasesPerConnectionMax'],
-      ownTokenDigest: createHash('sha256').update(storeToken).digest('hex'),
-      accessRules: accessFile === '' ? [] : await readStoreAccess(accessFile),
-    },
-    {
-      onOpenMiss: (miss) => {
-        // Clients of a node that was killed are back before it has started.
-        if (late.desk === null) late.earlyOpens.push(miss)
-        else void late.desk.onOpenMiss(miss)
-      },
-      onLease: ({ kind, digest }) => {
-        if (kind === 'closed') {
-          leases.onLeaseClosed()
-          cache.noteLeaseClosed()
-          return
-        }
-        metrics.leasesOpened.inc()
-        // The runtime opens derived blobs, which are no models.
-        if (table.get(digest) !== null) late.desk?.onLeaseOpened(digest)
-      },
-    },
-  )
-  leases.attach(store)
-  onStop('store', () => store.close())
-  const metrics = createMetrics({ store, peerCount: () => network.peers().length })
+export const isRunnable = ({ files }: Pick<Manifest, 'files'>) => runnableFileOf(files) !== null
 
-  const runtime = createOnnxRuntime({
+export function createModels(
+  base: Base,
+  cluster: Cluster,
+  open: OpenStore,
+  pinned: PinChecks,
+  metrics: NodeMetrics,
+): Models {
+  const runtime = createRuntime(base, open, metrics)
+  const names = createDirectory(base, cluster)
+  const table = new ModelTable(open.store)
+  const derivedForms = new DerivedForms(
+    {
+      store: open.store,
+      runtime,
+      state: base.state,
+      runnableFile: ({ manifest }) => runnableFileOf(manifest.files),
+    },
+    { scratchPath: base.paths.scratchPath },
+  )
+  const policy = evictionPolicyName(base.options)
+  const policies = { memory: createEvictionPolicy(policy), disk: createEvictionPolicy(policy) }
+  const parts = { ...names, runtime, table, derivedForms, policies, profile: new LoadProfile() }
+  const events: ModelEvents = new EventEmitter()
+  const cache = createCache(base, cluster, open, pinned, parts, events)
+  const workerCount = base.options['runtime.workerCount']
+  return {
+    ...parts,
+    cache,
+    tiers: adminCache({ cache, table, isRunnable }),
+    events,
+    hasOrigin: names.origin !== null,
+    expectedQueueMs: () => queueMs({ runtime, times: parts.profile, loaded: () => cache.loaded(), workerCount }),
+  }
+}
+
+function createRuntime({ options, paths, log }: Base, { token }: OpenStore, metrics: NodeMetrics): Runtime {
+  return createOnnxRuntime({
     socketPath: paths.socketPath,
-    storeToken,
+    storeToken: token,
     workerCount: options['runtime.workerCount'],
     intraOpThreads: options['runtime.threads'],
     queuedMax: options['runtime.queueMax'],
@@ -103,98 +107,75 @@ export async function composeModels(base: Base, cluster: Cluster): Promise<Model
       log.warn({ reason, restartDelayMs }, 'a worker of the runtime died and is replaced')
     },
   })
-  await runtime.start()
-  onStop('runtime', () => runtime.stop())
+}
 
-  const peerDirectory = new PeerDirectory({
-    driver,
-    network,
-    nearestPeers,
-    holdersOf: (model) => usableHolders(model).map(({ node }) => node),
-  })
+/** Names and manifests, from the origin and from peers. */
+function createDirectory({ options, state, clock, log }: Base, cluster: Cluster) {
+  const { driver, network, nearestPeers, usableHolders } = cluster
+  const url = options['origin.url']
+  const origin = url === '' ? null : originPorts(openOrigin(url), { timeoutMs: options['origin.timeoutMs'] })
+  const holdersOf = (model: string) => usableHolders(model).map(({ node }) => node)
+  const peerDirectory = new PeerDirectory({ driver, network, nearestPeers, holdersOf })
   const directory = new ModelDirectory(
-    { origin: originReader, peers: peerDirectory, state, clock, log },
+    { origin, peers: peerDirectory, state, clock, log },
     { freshMs: options['refs.freshMs'], manifestsMax: 4096 },
   )
-  const table = new ModelTable(store)
-  const derivedForms = new DerivedForms(
-    {
-      store,
-      runtime,
-      state,
-      runnableFile: ({ manifest }) => runnableFileOf(manifest.files),
-    },
-    { scratchPath: paths.scratchPath },
-  )
+  return { origin, peerDirectory, directory }
+}
+
+type CacheParts = ReturnType<typeof createDirectory> &
+  Pick<Models, 'runtime' | 'table' | 'derivedForms' | 'policies' | 'profile'>
+
+function createCache(
+  { clock, log }: Base,
+  { core, driver, bulk }: Cluster,
+  { store, leases }: OpenStore,
+  pinned: PinChecks,
+  { origin, runtime, table, derivedForms, policies, profile }: CacheParts,
+  events: ModelEvents,
+): ModelCache {
   const fetcher = new BlobFetcher({
     store,
     driver,
     bulk,
     bulkAddressOf: (node) => core.bulkAddressOf(node),
-    origin: originReader,
+    origin,
     findLocalChunk: (chunk) => table.findLocalChunk(chunk),
     clock,
     log,
   })
-  const profile = new LoadProfile()
-  const workerCount = options['runtime.workerCount']
-  const expectedQueueMs = () => queueMs({ runtime, times: profile, loaded: () => cache.loaded(), workerCount })
-  const policies = {
-    memory: createEvictionPolicy(evictionPolicyName(options)),
-    disk: createEvictionPolicy(evictionPolicyName(options)),
+  const nodeFacts = {
+    times: profile,
+    diskBytesPerS,
+    hasOrigin: origin !== null,
+    soonRatePerS: (model: string) => policies.memory.expectedRatePerS?.(model, clock.nowMs()) ?? null,
   }
-  const hasOrigin = origin !== null
-  const value = {
-    core,
-    table,
-    node: {
-      times: profile,
-      diskBytesPerS,
-      hasOrigin,
-      soonRatePerS: (model: string) => policies.memory.expectedRatePerS?.(model, clock.nowMs()) ?? null,
-    },
-    isRunnable: (manifest: Manifest) => runnableFileOf(manifest.files) !== null,
-    clock,
-  }
-  const cache: ModelCache = new ModelCache({
+  const value = { core, table, node: nodeFacts, isRunnable, clock }
+  const tracker = new LeaseTracker(clock)
+  tracker.attach(store)
+  const cache = new ModelCache({
     store,
     table,
     fetcher,
     derivedForms,
-    leases,
+    leases: tracker,
     runtime,
     memoryPolicy: policies.memory,
     diskPolicy: policies.disk,
     worth: (model, tier) => copyWorth(value, model, tier),
-    isPinned: (model, tier) => late.admin?.isPinned(model, tier) ?? false,
+    isPinned: (model, tier) => pinned.isPinned(model, tier),
     clock,
     log,
     onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),
-    onEvicted: (tier, model, reason) => {
-      metrics.evictions.inc({ tier, reason })
-      if (tier === 'memory') late.desk?.onEvicted(model)
-    },
-    onArriving: (model) => late.desk?.onArriving(model),
-    onFetched: ({ peer, origin: fromOrigin, local }) => {
-      metrics.fetchedBytes.inc({ source: 'peer' }, peer)
-      metrics.fetchedBytes.inc({ source: 'origin' }, fromOrigin)
-      metrics.fetchedBytes.inc({ source: 'local' }, local)
-    },
+    onEvicted: (tier, model, reason) => events.emit('evicted', tier, model, reason),
+    onArriving: (model) => events.emit('arriving', model),
+    onFetched: (outcome) => events.emit('fetched', outcome),
   })
-  return {
-    store,
-    runtime,
-    metrics,
-    peerDirectory,
-    directory,
-    table,
-    derivedForms,
-    cache,
-    policies,
-    profile,
-    hasOrigin,
-    expectedQueueMs,
-  }
+  leases.on('closed', () => {
+    tracker.onLeaseClosed()
+    cache.noteLeaseClosed()
+  })
+  return cache
 }
 
 function evictionPolicyName(options: NodeOptions) {

@@ -1,22 +1,39 @@
-/** Which models this node has: the pins of the cluster, and the replication that carries out what placement/ decides. Starts nothing. */
+/** Which models this node has: pins of its operator and of the cluster, and the replication that carries out what placement/ decides. */
 
 import { createPrng, isHoldfastError } from '../../common/index.ts'
 import { defaultReplicationRoundOptions, diskMs } from '../../core/index.ts'
-import { type Manifest, type ModelReference, parseModelReference } from '../../origin/index.ts'
+import { type ModelReference, parseModelReference } from '../../origin/index.ts'
 import { defaultPlacementOptions } from '../../placement/index.ts'
-import { type Admin, adminCache, resolveReference } from '../admin/index.ts'
+import { NodePins, resolveReference } from '../admin/index.ts'
+import type { NodeOptions } from '../config/index.ts'
+import type { NodeMetrics } from '../doors/metrics/index.ts'
+import type { Readiness } from '../life/index.ts'
 import { ClusterPins, localModels, ReplicationController } from '../replication/index.ts'
-import { runnableFileOf } from '../runtime/index.ts'
-import { type Base, isDraining, isReady } from './base.ts'
+import type { Base } from './base.ts'
 import { type Cluster, seedOf } from './cluster.ts'
-import { diskBytesPerS, type Models } from './models.ts'
+import { diskBytesPerS, isRunnable, type Models } from './models.ts'
+import type { PinChecks } from './pin-checks.ts'
+import type { OpenStore } from './store.ts'
 
 /** No request waits for what placement brings. */
 const context = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY, purpose: 'placement' } as const
 
-export function composeReplicas({ state, clock, log }: Base, cluster: Cluster, { directory }: Models): ClusterPins {
-  const { network, core, driver } = cluster
-  return new ClusterPins({
+export interface Pins {
+  readonly nodePins: NodePins
+  readonly clusterPins: ClusterPins
+}
+
+export function createPins(
+  { options, state, clock, log }: Base,
+  { network, core, driver }: Cluster,
+  { directory, tiers }: Models,
+  pinned: PinChecks,
+): Pins {
+  const nodePins = new NodePins(
+    { directory, cache: tiers, state, clock, log },
+    { checkMs: options['admin.pinCheckMs'] },
+  )
+  const clusterPins = new ClusterPins({
     self: network.self,
     core,
     driver,
@@ -32,18 +49,31 @@ export function composeReplicas({ state, clock, log }: Base, cluster: Cluster, {
     clock,
     log,
   })
+  pinned.add((model, tier) => nodePins.isPinned(model, tier))
+  pinned.add((model, tier) => clusterPins.isPinned(model, tier))
+  return { nodePins, clusterPins }
 }
 
-export function composePlacement(base: Base, cluster: Cluster, models: Models, admin: Admin): ReplicationController {
-  const { options, clock, log, late } = base
-  const { network, core } = cluster
-  const { store, table, cache, policies, profile, directory, metrics } = models
-  const isRunnable = (manifest: Manifest) => runnableFileOf(manifest.files) !== null
-  const tiers = adminCache({ cache, table, isRunnable })
-  const replication = new ReplicationController(
+export interface ReplicationNeeds {
+  readonly cluster: Cluster
+  readonly open: OpenStore
+  readonly models: Models
+  readonly pins: Pins
+  readonly pinned: PinChecks
+  readonly readiness: Readiness
+  readonly metrics: NodeMetrics
+}
+
+export function createReplication({ options, clock, log }: Base, needs: ReplicationNeeds): ReplicationController {
+  const { pinned, readiness, metrics } = needs
+  const { network, core } = needs.cluster
+  const { store } = needs.open
+  const { nodePins, clusterPins } = needs.pins
+  const { table, cache, tiers, policies, profile, directory, hasOrigin } = needs.models
+  return new ReplicationController(
     {
       core,
-      pins: admin.replicas,
+      pins: clusterPins,
       local: () =>
         localModels({
           store,
@@ -54,10 +84,10 @@ export function composePlacement(base: Base, cluster: Cluster, models: Models, a
           initMs: (model, sizeBytes) => profile.initMs(model, sizeBytes),
           diskMs: (sizeBytes) => diskMs(sizeBytes, diskBytesPerS),
           isRunnable,
-          isPinned: (model, tier) => admin.isPinned(model, tier),
-          isPinnedHere: (model) => admin.pins.isPinned(model, 'disk'),
-          hasOrigin: options['origin.url'] !== '',
-          isDraining: () => isDraining(base),
+          isPinned: (model, tier) => pinned.isPinned(model, tier),
+          isPinnedHere: (model) => nodePins.isPinned(model, 'disk'),
+          hasOrigin,
+          isDraining: () => readiness.isDraining,
           clock,
         }),
       names: () => directory.knownNames().map(({ name, ref }) => ({ name, model: ref.manifest })),
@@ -66,28 +96,30 @@ export function composePlacement(base: Base, cluster: Cluster, models: Models, a
         bring: (resolved, tier) => tiers.bring(resolved, tier, context),
         leave: (model, tier) => tiers.leave(model, tier),
       },
-      isReady: () => isReady(base),
+      isReady: () => readiness.isReady,
       onActed: ({ kind, reason }) => metrics.placements.inc({ kind, reason }),
       random: createPrng(seedOf(network.self)).child('placement'),
       clock,
       log,
     },
-    {
-      ...defaultReplicationRoundOptions,
-      replication: options['placement.replication'],
-      intervalMs: options['placement.intervalMs'],
-      placement: {
-        ...defaultPlacementOptions,
-        horizonS: options['placement.horizonS'],
-        marginPercent: options['placement.marginPercent'],
-        settleMs: options['placement.settleMs'],
-        copiesMax: options['placement.copiesMax'],
-        graceMs: options['placement.graceMs'],
-      },
-    },
+    replicationOptions(options),
   )
-  late.replication = replication
-  return replication
+}
+
+function replicationOptions(options: NodeOptions) {
+  return {
+    ...defaultReplicationRoundOptions,
+    replication: options['placement.replication'],
+    intervalMs: options['placement.intervalMs'],
+    placement: {
+      ...defaultPlacementOptions,
+      horizonS: options['placement.horizonS'],
+      marginPercent: options['placement.marginPercent'],
+      settleMs: options['placement.settleMs'],
+      copiesMax: options['placement.copiesMax'],
+      graceMs: options['placement.graceMs'],
+    },
+  }
 }
 
 /** A member may gossip any text as the name of a pin. Null for one that is no name. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { firstConfig, multiaddrOf } from '../../cli/first-config.ts'
 import { diskLimitFor, initNode, lanAddress, memoryLimitFor } from '../../cli/init-node.ts'
-import { readAdminTokens } from '../../node/admin/admin.ts'
+import { readAdminTokens } from '../../node/admin/index.ts'
 import { checkOptions, loadConfig } from '../../node/config/index.ts'
 import { readClusterKeys } from '../../node/net/index.ts'
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { SpawnedNode } from '../../demo/spawn-node.ts'
-import type { PlacementPlanView, ReplicaPinView } from '../../node/admin/admin.ts'
+import type { PlacementPlanView, ReplicaPinView } from '../../node/admin/index.ts'
 import { holdfast } from '../support/holdfast-command.ts'
 import { until } from '../support/until.ts'
 import { ClusterFixture, getJson } from './cluster-fixture.ts'

@@ -22,15 +22,53 @@ export interface HttpServerOptions {
   readonly bodyLimitBytes: number
   /** http.requestsMax; without it there is no bound. */
   readonly requestsMax?: number
-  /** Connections that are still busy this long after close() began are cut off. */
+  /** Connections that are still busy this long after stop() began are cut off. */
   readonly closeMs?: number
 }
 
 const defaultCloseMs = 2_000
 
-export interface HttpServer {
-  readonly url: string
-  close(): Promise<void>
+export class HttpServer {
+  private readonly ports: HttpServerPorts
+  private readonly options: HttpServerOptions
+  private readonly app: FastifyInstance
+  private listeningAt = ''
+
+  constructor(ports: HttpServerPorts, options: HttpServerOptions, doors: readonly HttpDoor[]) {
+    this.ports = ports
+    this.options = options
+    this.app = createHttpApp(ports, options, doors)
+  }
+
+  /** Empty before it listens. */
+  get url(): string {
+    return this.listeningAt
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.options
+    try {
+      this.listeningAt = await this.app.listen({ host, port })
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException
+      const why = code === 'EADDRINUSE' ? 'it is taken' : (code ?? (cause as Error).message)
+      throw new HoldfastError(
+        'BAD_CONFIG',
+        `cannot listen on ${host} port ${port}: ${why}. Set http.host or http.port (--http-port).`,
+        { details: { host, port }, cause },
+      )
+    }
+  }
+
+  async stop(): Promise<void> {
+    const { closeMs = defaultCloseMs } = this.options
+    const forget = this.ports.clock.after(closeMs, () => this.app.server.closeAllConnections())
+    try {
+      await this.app.close()
+    } finally {
+      forget()
+    }
+  }
 }
 
 export function createHttpApp(
@@ -75,16 +113,6 @@ export function createHttpApp(
   return app
 }
 
-export async function startHttpServer(
-  ports: HttpServerPorts,
-  options: HttpServerOptions,
-  doors: readonly HttpDoor[],
-): Promise<HttpServer> {
-  const app = createHttpApp(ports, options, doors)
-  const url = await listen(app, options)
-  return { url, close: () => closeWithin(app, options.closeMs ?? defaultCloseMs, ports.clock) }
-}
-
 function setErrorForm(
   scope: FastifyInstance,
   log: Log,
@@ -97,32 +125,6 @@ function setErrorForm(
     const error = new HoldfastError('UNKNOWN_ROUTE', `there is no ${request.method} ${request.url.split('?')[0]}.`)
     return sendError(log, form, error, request, reply)
   })
-}
-
-async function listen(app: FastifyInstance, { host, port }: HttpServerOptions): Promise<string> {
-  try {
-    return await app.listen({ host, port })
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    const why = code === 'EADDRINUSE' ? 'it is taken' : (code ?? (cause as Error).message)
-    throw new HoldfastError(
-      'BAD_CONFIG',
-      `cannot listen on ${host} port ${port}: ${why}. Set http.host or http.port (--http-port).`,
-      {
-        details: { host, port },
-        cause,
-      },
-    )
-  }
-}
-
-async function closeWithin(app: FastifyInstance, closeMs: number, clock: Clock): Promise<void> {
-  const forget = clock.after(closeMs, () => app.server.closeAllConnections())
-  try {
-    await app.close()
-  } finally {
-    forget()
-  }
 }
 
 /** The caller's, so that its logs and ours speak of the same request; one that could not stand in a log line is replaced. */

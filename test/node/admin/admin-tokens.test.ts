@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AdminTokens, generateAdminToken } from '../../../node/admin/admin.ts'
-import { parseAdminTokens } from '../../../node/admin/admin-tokens.ts'
+import { AdminTokens, generateAdminToken, parseAdminTokens } from '../../../node/admin/admin-tokens.ts'
 
 const [first, second] = ['first-token-0123456789', 'second-token-0123456789'] as const
 

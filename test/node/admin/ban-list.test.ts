@@ -13,15 +13,13 @@ beforeEach(() => {
   applied = []
 })
 
-const list = () =>
-  new BanList({
-    self: self!,
-    state,
-    clock: new HandClock(),
-    apply: async (node, banned) => {
-      applied.push(`${banned ? 'ban' : 'unban'} ${node === other ? 'other' : node}`)
-    },
+function list(): BanList {
+  const bans = new BanList({ self: self!, state, clock: new HandClock() })
+  bans.onChange(async (node, banned) => {
+    applied.push(`${banned ? 'ban' : 'unban'} ${node === other ? 'other' : node}`)
   })
+  return bans
+}
 
 describe('a ban', () => {
   it('is applied, kept over a restart, and ended', async () => {

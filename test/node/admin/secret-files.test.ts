@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SecretFiles } from '../../../node/admin/admin.ts'
+import { SecretFiles } from '../../../node/admin/secret-files.ts'
 import type { Log } from '../../../node/system/log.ts'
 import { HandClock } from './fixture.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Admin, AdminTokens } from '../../../../node/admin/admin.ts'
+import { type Admin, AdminTokens } from '../../../../node/admin/index.ts'
 import { adminDoor } from '../../../../node/doors/admin/door.ts'
 import type { ViewPorts } from '../../../../node/doors/admin/routes-views.ts'
 import { createHttpApp } from '../../../../node/doors/http/server.ts'

@@ -1,0 +1,79 @@
+/** The doors of the node: protocols over HTTP, and the store's socket. Starts nothing. */
+import { type Admin, resolveReference } from '../admin/index.ts'
+import { adminDoor } from '../doors/admin/index.ts'
+import { HttpServer, healthDoor, type NodeHealth } from '../doors/http/index.ts'
+import { metricsDoor, type NodeMetrics } from '../doors/metrics/index.ts'
+import { openInferenceDoor } from '../doors/open-inference/index.ts'
+import { SocketOpenHandler } from '../doors/store-socket/index.ts'
+import { modelPaths } from '../models/index.ts'
+import { version } from '../system/index.ts'
+import type { Base } from './base.ts'
+import type { Cluster } from './cluster.ts'
+import type { Models } from './models.ts'
+import type { Requests } from './requests.ts'
+import type { OpenStore } from './store.ts'
+
+export interface HttpNeeds {
+  readonly cluster: Cluster
+  readonly open: OpenStore
+  readonly models: Models
+  readonly requests: Requests
+  readonly admin: Admin
+  readonly health: NodeHealth
+  readonly metrics: NodeMetrics
+}
+
+/** A new protocol over HTTP is one more line in this list; one with a server of its own is a part beside this. */
+export function createHttpServer({ options, clock, log }: Base, needs: HttpNeeds): HttpServer {
+  const { health, admin } = needs
+  const { calls, views } = needs.requests
+  return new HttpServer(
+    { clock, log },
+    {
+      host: options['http.host'],
+      port: options['http.port'],
+      bodyLimitBytes: options['http.bodyLimitBytes'],
+      requestsMax: options['http.requestsMax'],
+    },
+    [
+      healthDoor(health),
+      openInferenceDoor({ calls, health, version }),
+      adminDoor({
+        admin,
+        calls,
+        cluster: () => ({ self: needs.cluster.network.self, version, members: views.members() }),
+        models: () => views.models(),
+        paths: async (reference) => {
+          const { digest, manifest } = await resolveReference(needs.models.directory, reference)
+          return modelPaths(needs.open.store, digest, manifest.files)
+        },
+      }),
+      metricsDoor(needs.metrics.registry),
+    ],
+  )
+}
+
+export function createSocketDoor(
+  { options, clock, log }: Base,
+  { driver }: Cluster,
+  { store, leases }: OpenStore,
+  { cache, directory, table, events }: Models,
+): SocketOpenHandler {
+  const onDemand = (model: string) => {
+    driver.dispatch({ kind: 'demand', model })
+    cache.noteRequest(model)
+  }
+  const handler = new SocketOpenHandler(
+    { store, cache, directory, onDemand, clock, log },
+    { refreshMs: Math.max(1_000, options['refs.freshMs']) },
+  )
+  leases.on('opened', (digest) => {
+    // The runtime opens derived blobs, which are no models.
+    if (table.get(digest) !== null) handler.onLeaseOpened(digest)
+  })
+  events.on('arriving', (model) => handler.onArriving(model))
+  events.on('evicted', (tier, model) => {
+    if (tier === 'memory') handler.onEvicted(model)
+  })
+  return handler
+}

@@ -1,0 +1,146 @@
+/** All parts of a node in the order of their start. They stop in the reverse of it. */
+import type { Admin, AdminTokens, SecretFiles } from '../admin/index.ts'
+import type { HttpServer } from '../doors/http/index.ts'
+import type { NodeMetrics } from '../doors/metrics/index.ts'
+import type { SocketOpenHandler } from '../doors/store-socket/index.ts'
+import { type ModelRow, restoreModels } from '../models/index.ts'
+import type { ReplicationController } from '../replication/index.ts'
+import { watchSecrets } from './admin.ts'
+import type { Base } from './base.ts'
+import type { Cluster } from './cluster.ts'
+import type { Leaving, Status } from './life.ts'
+import type { Models } from './models.ts'
+import type { Part } from './part.ts'
+import type { Pins } from './replication.ts'
+import type { Requests } from './requests.ts'
+import type { OpenStore } from './store.ts'
+
+export interface Node {
+  readonly base: Base
+  readonly cluster: Cluster
+  readonly open: OpenStore
+  readonly metrics: NodeMetrics
+  readonly models: Models
+  readonly status: Status
+  readonly requests: Requests
+  readonly pins: Pins
+  readonly replication: ReplicationController
+  readonly socketDoor: SocketOpenHandler
+  readonly tokens: AdminTokens
+  readonly admin: Admin
+  readonly secrets: SecretFiles
+  readonly http: HttpServer
+  readonly leaving: Leaving
+}
+
+/** HTTP comes late at the start, so that callers who reach the port find a node that works, and early at the end. */
+export function partsOf(node: Node): Part[] {
+  const [restored, cache] = modelParts(node)
+  return [...restored, ...adminParts(node), ...clusterParts(node), cache, ...doorParts(node), ...lifeParts(node)]
+}
+
+/** What is here of former runs, before anybody can ask; and the cache, which tells the cluster of it. */
+function modelParts({ base, open, models }: Node): [restored: Part[], cache: Part] {
+  const { runtime, derivedForms, directory, peerDirectory, table, cache } = models
+  let rows: readonly ModelRow[] = []
+  const restore = async () => {
+    await derivedForms.start()
+    await directory.start()
+    peerDirectory.serve(directory)
+    rows = await restoreModels({ directory, state: base.state, table, store: open.store })
+  }
+  return [
+    [
+      { name: 'runtime', start: () => runtime.start(), stop: () => runtime.stop() },
+      { name: 'models', start: restore },
+    ],
+    { name: 'cache', start: () => cache.start(rows) },
+  ]
+}
+
+/** Before the network and the cache: what is banned or pinned is so from the first moment. */
+function adminParts({ base, cluster, open, tokens, admin, secrets }: Node): Part[] {
+  return [
+    { name: 'admin', start: () => admin.load() },
+    {
+      name: 'secrets',
+      start: () => watchSecrets(base, secrets, cluster, open, tokens),
+      stop: () => secrets.stop(),
+    },
+  ]
+}
+
+function clusterParts({ base, cluster, open, models, requests, leaving, metrics }: Node): Part[] {
+  const { network, bulk, driver, mesh } = cluster
+  const onRefused = (remote: string, reason: string) => {
+    metrics.refusedConnections.inc()
+    base.log.warn({ remote, reason }, 'a connection was refused')
+  }
+  return [
+    {
+      name: 'bulk',
+      start: () =>
+        bulk.start(async (_from, { blob, offsetBytes, sizeBytes }) => {
+          // Derived blobs are this node's own: no manifest speaks for them, so no peer may have them.
+          if (!models.table.isModelBlob(blob)) return null
+          return (await open.store.read(blob, offsetBytes, sizeBytes)) ?? null
+        }),
+      stop: () => bulk.stop(),
+    },
+    {
+      name: 'calls',
+      // Before the network: a peer may call as soon as it is connected.
+      start: () => {
+        requests.inference.start()
+        driver.start()
+        leaving.handover.serve()
+      },
+    },
+    { name: 'network', start: () => network.start(driver.networkEvents(onRefused)), stop: () => network.stop() },
+    {
+      name: 'core',
+      start: () => mesh.start(),
+      stop: () => {
+        mesh.stop()
+        // While there is a network: the last thing that it does is to say goodbye.
+        driver.stop()
+      },
+    },
+  ]
+}
+
+function doorParts({ open, socketDoor, http, pins: { nodePins } }: Node): Part[] {
+  return [
+    {
+      name: 'store socket',
+      start: () => {
+        socketDoor.start()
+        open.opens.serve((miss) => void socketDoor.onOpenMiss(miss))
+      },
+      stop: () => socketDoor.stop(),
+    },
+    { name: 'http', start: () => http.start(), stop: () => http.stop() },
+    { name: 'pins', start: () => nodePins.start(), stop: () => nodePins.stop() },
+  ]
+}
+
+function lifeParts({ base, cluster, status, leaving, replication, http }: Node): Part[] {
+  const { joining, readiness, service } = status
+  return [
+    // Draining ends it, when it has said all there is to say.
+    { name: 'state reporter', start: () => leaving.reporter.start(base.clock) },
+    { name: 'joining', start: () => joining.start() },
+    { name: 'service manager', stop: () => service.stop() },
+    { name: 'drain', start: () => readiness.serve(), stop: () => leaving.drain.run() },
+    { name: 'replication', start: () => replication.start(), stop: () => replication.stop() },
+    {
+      name: 'up',
+      start: () => {
+        service.ready(`serving at ${http.url}`)
+        const { paths, log } = base
+        const { self, addresses } = { self: cluster.network.self, addresses: cluster.network.addresses() }
+        log.info({ node: self, http: http.url, socket: paths.socketPath, addresses }, 'node is up')
+      },
+    },
+  ]
+}

@@ -1,0 +1,70 @@
+/** Requests of callers, and what they and operators see of the node. Starts nothing. */
+import { randomInt } from 'node:crypto'
+import { NodeViews } from '../admin/index.ts'
+import type { NodeMetrics } from '../doors/metrics/index.ts'
+import type { Readiness } from '../life/index.ts'
+import { InferenceService, ModelCalls } from '../requests/index.ts'
+import { runnableFileOf } from '../runtime/index.ts'
+import type { Base } from './base.ts'
+import type { Cluster } from './cluster.ts'
+import { diskBytesPerS, type Models } from './models.ts'
+import type { OpenStore } from './store.ts'
+
+export interface Requests {
+  readonly inference: InferenceService
+  readonly calls: ModelCalls
+  readonly views: NodeViews
+}
+
+export interface RequestsNeeds {
+  readonly cluster: Cluster
+  readonly open: OpenStore
+  readonly models: Models
+  readonly readiness: Readiness
+  readonly metrics: NodeMetrics
+}
+
+export function createRequests({ clock, log }: Base, needs: RequestsNeeds): Requests {
+  const { models, readiness, metrics } = needs
+  const { network, core, driver, demand, usableHolders } = needs.cluster
+  const { store } = needs.open
+  const { cache, directory, runtime, table, profile, hasOrigin } = models
+  const inference = new InferenceService({
+    network,
+    core,
+    driver,
+    cache,
+    runtime,
+    times: profile,
+    queueMs: () => models.expectedQueueMs(),
+    runBytesOf: ({ digest, manifest }) => {
+      const file = runnableFileOf(manifest.files)
+      return file === null ? null : (table.get(digest)?.form?.sizeBytes ?? file.sizeBytes)
+    },
+    memoryLimitBytes: () => store.stats().tiers.memory.limitBytes,
+    diskBytesPerS,
+    hasOrigin,
+    onServed: ({ servedFrom, elapsedMs }) => {
+      metrics.requests.inc({ served_from: servedFrom })
+      metrics.requestSeconds.observe({ served_from: servedFrom }, elapsedMs / 1000)
+    },
+    isDraining: () => readiness.isDraining,
+    randomInt: (bound) => randomInt(bound),
+    clock,
+    log,
+  })
+  const calls = new ModelCalls({
+    inference,
+    resolve: (name) => directory.resolve(name),
+    signature: async (resolved, context) =>
+      cache.signatureOf(resolved.digest) ??
+      (await cache.ensureRunnable(resolved.digest, resolved.manifest, context)).signature,
+    isServable: ({ digest }) => cache.isRunnable(digest) || usableHolders(digest).some(({ tier }) => tier !== 'disk'),
+    route: (resolved, context) => inference.route(resolved, context),
+    loading: (model) => cache.loading(model),
+    clock,
+  })
+  const ratePerS = (model: string) => demand.ratePerS(model, clock.nowMs())
+  const views = new NodeViews({ self: network.self, core, directory, table, cache, ratePerS, clock })
+  return { inference, calls, views }
+}

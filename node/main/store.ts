@@ -1,0 +1,44 @@
+/** The native store of this node. It answers clients from the moment it is open, before the other parts are there. */
+import { createHash, randomBytes } from 'node:crypto'
+import { EventEmitter } from 'node:events'
+import { createStore, type Store } from '../../native/index.ts'
+import { OpenBacklog, readStoreAccess } from '../doors/store-socket/index.ts'
+import type { Base } from './base.ts'
+import type { Parts } from './part.ts'
+
+/** Leases of clients, the runtime's included, with the digest of what they lease: a model, or a derived blob. */
+export type LeaseEvents = EventEmitter<{ opened: [digest: string]; closed: [digest: string] }>
+
+export interface OpenStore {
+  readonly store: Store
+  /** By which the workers of the runtime open derived models, which no rule names. */
+  readonly token: string
+  readonly leases: LeaseEvents
+  readonly opens: OpenBacklog
+}
+
+export async function openStore({ options, paths }: Base, parts: Parts): Promise<OpenStore> {
+  const token = randomBytes(32).toString('base64url')
+  const accessFile = options['store.accessFile']
+  const leases: LeaseEvents = new EventEmitter()
+  const opens = new OpenBacklog()
+  const store = createStore(
+    {
+      socketPath: paths.socketPath,
+      memoryLimitBytes: options['memory.limitBytes'],
+      ...(options['memory.export'] === '' ? {} : { exportPath: options['memory.export'] }),
+      diskPath: paths.diskPath,
+      diskLimitBytes: options['disk.limitBytes'],
+      connectionsMax: options['store.connectionsMax'],
+      leasesPerConnectionMax: options['store.leasesPerConnectionMax'],
+      ownTokenDigest: createHash('sha256').update(token).digest('hex'),
+      accessRules: accessFile === '' ? [] : await readStoreAccess(accessFile),
+    },
+    {
+      onOpenMiss: (miss) => opens.push(miss),
+      onLease: ({ kind, digest }) => leases.emit(kind, digest),
+    },
+  )
+  await parts.start([{ name: 'store', stop: () => store.close() }])
+  return { store, token, leases, opens }
+}

@@ -95,9 +95,9 @@ describe('what is wrong is named', () => {
     expect(() => parseInferRequest(value, limits)).toThrow(expect.objectContaining({ code: 'REQUEST_TOO_LARGE' }))
   })
 
-  test('a list nested a million deep is refused without a stack overflow', () => {
+  test('a list nested deeper than any stack is refused without a stack overflow', () => {
     let deep: unknown[] = []
-    for (let depth = 0; depth < 1_000_000; depth++) deep = [deep]
+    for (let depth = 0; depth < 100_000; depth++) deep = [deep]
     for (const fields of [{ data: [1, deep] }, { shape: deep }, { datatype: deep }, { name: deep }]) {
       expect(() => parseInferRequest(body(fields))).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }))
     }

@@ -28,16 +28,28 @@ export function valueImportsOf(path: string): string[] {
     .map(({ target }) => target)
 }
 
+interface Statement {
+  readonly names: string | null
+  readonly target: string
+}
+
+/** Tests of form ask for the same file hundreds of times. */
+const statements = new Map<string, readonly Statement[]>()
+
 /** `names` is what stands between `import` and `from`: empty for the effect alone, null where `import()` is called. */
-function statementsOf(path: string): { names: string | null; target: string }[] {
+function statementsOf(path: string): readonly Statement[] {
+  const known = statements.get(path)
+  if (known !== undefined) return known
   const statement = /^\s*(?:import|export)\s([^'"]*?)from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm
-  return [...readSource(path).matchAll(statement)].map(([, names, from, effect, called]) => {
+  const found = [...readSource(path).matchAll(statement)].map(([, names, from, effect, called]) => {
     const name = from ?? effect ?? called!
     return {
       names: called === undefined ? (names ?? '') : null,
       target: name.startsWith('.') ? relative(root, resolve(root, path, '..', name)) : name,
     }
   })
+  statements.set(path, found)
+  return found
 }
 
 function isTypesAlone(names: string): boolean {

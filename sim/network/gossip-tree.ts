@@ -83,26 +83,6 @@ function countCopies(
   return { copies, copiesOfLarge }
 }
 
-/** A ring, so that everyone is reached, and random chords up to the degree. At most as many as there are other nodes. */
-export function drawGraph(count: number, degree: number, randomInt: (bound: number) => number): number[][] {
-  if (degree >= count - 1) {
-    return Array.from({ length: count }, (_, node) =>
-      Array.from({ length: count }, (_, other) => other).filter((other) => other !== node),
-    )
-  }
-  const neighbours = Array.from({ length: count }, () => new Set<number>())
-  const link = (a: number, b: number): void => {
-    if (a === b) return
-    neighbours[a]!.add(b)
-    neighbours[b]!.add(a)
-  }
-  for (let node = 0; node < count; node += 1) {
-    link(node, (node + 1) % count)
-    for (let chord = 2; chord < degree; chord += 2) link(node, randomInt(count))
-  }
-  return neighbours.map((set) => [...set].sort((a, b) => a - b))
-}
-
 /** Nodes by the time at which they may be reached; ties by node. -1 when empty. */
 class NearestQueue {
   private readonly times: number[] = []

@@ -9,13 +9,9 @@
 import type { Prng } from '../../common/index.ts'
 import type { EventQueue } from '../world/event-queue.ts'
 import { DelayCounts } from './delay-counts.ts'
-import { drawGraph, type GossipTree, gossipTree, type Hop, type MeshGraph } from './gossip-tree.ts'
+import { type GossipTree, gossipTree, type Hop, type MeshGraph } from './gossip-tree.ts'
 
 export interface SimGossipOptions {
-  /** Neighbours in the mesh to which a node passes gossip on: D of net/gossip.ts. */
-  readonly degree: number
-  /** Nodes that a node is connected with, and sends its own messages to: what the mesh keeper aims at. */
-  readonly connections: number
   /** Judging a message before it is passed on: decoding and a signature. */
   readonly judgeMs: number
   /** Nodes reached within this time are told at the end of it. */
@@ -41,8 +37,6 @@ export interface GossipWire {
 }
 
 export const defaultSimGossipOptions: SimGossipOptions = {
-  degree: 4,
-  connections: 64,
   judgeMs: 3,
   quantumMs: 1,
   treeNodesMax: 2_000_000,
@@ -58,7 +52,8 @@ export const defaultSimGossipOptions: SimGossipOptions = {
 }
 
 export interface SimGossipPorts {
-  readonly nodeCount: number
+  /** Whom a node sends its own messages to, and whom it passes those of others on to. It may change at any time; then call `changed`. */
+  readonly graph: MeshGraph
   readonly queue: EventQueue
   readonly random: Prng
   readonly oneWayMs: (from: number, to: number) => number
@@ -86,7 +81,6 @@ interface Flight {
 }
 
 export class SimGossip {
-  readonly graph: MeshGraph
   /** By node, since the start: all copies of all messages, and what comes with them. */
   readonly receivedBytes: Float64Array
   /** From what a message tells to a node that hears it. */
@@ -101,15 +95,10 @@ export class SimGossip {
   constructor(ports: SimGossipPorts, options: SimGossipOptions) {
     this.ports = ports
     this.options = options
-    this.receivedBytes = new Float64Array(ports.nodeCount)
-    const draw = ports.random.child('mesh')
-    this.graph = {
-      mesh: drawGraph(ports.nodeCount, options.degree, draw.int),
-      peers: drawGraph(ports.nodeCount, options.connections, draw.int),
-    }
+    this.receivedBytes = new Float64Array(ports.graph.peers.length)
   }
 
-  /** A node went down or came back, or the network was cut: ways are other ways now. */
+  /** A node went down or came back, the network was cut, or connections changed: ways are other ways now. */
   changed(): void {
     this.trees.clear()
     this.treeNodes = 0
@@ -150,7 +139,7 @@ export class SimGossip {
     const known = this.trees.get(from)
     if (known !== undefined) return known
     const { linked } = this.ports
-    const tree = gossipTree(from, this.graph, this.hop(linked))
+    const tree = gossipTree(from, this.ports.graph, this.hop(linked))
     if (this.treeNodes + tree.nodes.length > this.options.treeNodesMax) this.changed()
     this.trees.set(from, tree)
     this.treeNodes += tree.nodes.length
@@ -160,7 +149,7 @@ export class SimGossip {
   private drawTree(from: number, lossPercent: number): GossipTree {
     const { linked, random } = this.ports
     const hop = this.hop((a, b) => linked(a, b) && !random.chance(lossPercent, 100))
-    return gossipTree(from, this.graph, hop)
+    return gossipTree(from, this.ports.graph, hop)
   }
 
   private hop(arrives: (from: number, to: number) => boolean): Hop {
@@ -172,14 +161,17 @@ export class SimGossip {
     const { frameBytes, largeBytes, idontwantBytes, lazyPeers, lazyBeats, idBytes, heartbeatMs } = this.options.wire
     const isLarge = bytes >= largeBytes
     const copies = isLarge ? tree.copiesOfLarge : tree.copies
-    let eachBytes = lazyPeers * lazyBeats * idBytes + (isLarge ? this.options.degree * idontwantBytes : 0)
+    let eachBytes = lazyPeers * lazyBeats * idBytes
     // The frame of the lists of ids, once per heartbeat and topic in which there is anything to tell.
     const beat = Math.floor(this.ports.queue.nowMs / heartbeatMs)
     const last = this.beats.get(topic) ?? Number.NEGATIVE_INFINITY
     eachBytes += Math.min(lazyBeats, beat - last) * lazyPeers * frameBytes
     this.beats.set(topic, beat)
+    const { mesh } = this.ports.graph
     for (let at = 0; at < tree.nodes.length; at += 1) {
-      this.receivedBytes[tree.nodes[at]!]! += copies[at]! * (bytes + frameBytes) + eachBytes
+      const node = tree.nodes[at]!
+      const saidBytes = isLarge ? mesh[node]!.length * idontwantBytes : 0
+      this.receivedBytes[node]! += copies[at]! * (bytes + frameBytes) + saidBytes + eachBytes
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The virtual network: messages with latency and loss, gossip over a random mesh (sim-gossip.ts), bulk transfers that queue at the
+ * The virtual network: messages with latency and loss, gossip over the connections that nodes plan (gossip.ts), bulk transfers that queue at the
  * sender's uplink, and links that break when the network is partitioned or a node is down.
  *
  * Messages may be lost and overtaken, gossip comes on several ways; bulk transfers run over reliable streams, so
@@ -7,6 +7,7 @@
  */
 import type { NodeId, Prng } from '../../common/index.ts'
 import type { EventQueue } from '../world/event-queue.ts'
+import { ConnectionGraph, type ConnectionGraphOptions, defaultConnectionGraphOptions } from './connection-graph.ts'
 import {
   type Deliver,
   defaultSimGossipOptions,
@@ -14,6 +15,7 @@ import {
   SimGossip,
   type SimGossipOptions,
 } from './gossip.ts'
+import { defaultGossipMeshOptions, GossipMesh, type GossipMeshOptions } from './gossip-mesh.ts'
 
 export interface NetworkOptions {
   /** Zones, nodes dealt out in turn. */
@@ -23,6 +25,8 @@ export interface NetworkOptions {
   readonly farMs: readonly [number, number]
   /** Share of gossip, digest and entry messages that get lost, in percent. */
   readonly lossPercent: number
+  readonly connections: ConnectionGraphOptions
+  readonly mesh: GossipMeshOptions
   readonly gossip: SimGossipOptions
   readonly uplinkBytesPerS: number
   /** Around a call between nodes: opening its stream, the names of protocol and method, the answer, headers. */
@@ -34,6 +38,8 @@ export const defaultNetworkOptions: NetworkOptions = {
   nearMs: [1, 2],
   farMs: [15, 30],
   lossPercent: 0,
+  connections: defaultConnectionGraphOptions,
+  mesh: defaultGossipMeshOptions,
   gossip: defaultSimGossipOptions,
   uplinkBytesPerS: 125_000_000,
   callFrameBytes: 500,
@@ -51,6 +57,7 @@ const uncounted = { topic: '', bytes: 0 }
 const jitterPercent = 20
 
 export class Network {
+  readonly connections: ConnectionGraph
   readonly gossipMesh: SimGossip
   /** By node: digests and entries that were sent to it by calls. */
   readonly callBytes: Float64Array
@@ -61,6 +68,7 @@ export class Network {
   private readonly options: NetworkOptions
   private readonly random: Prng
   private readonly geography: Geography
+  private readonly mesh: GossipMesh
   private readonly uplinkFreeAtMs: Float64Array
   private readonly down = new Set<number>()
   /** Node index to its side of the partition; all on one side when whole. */
@@ -83,8 +91,12 @@ export class Network {
     this.callBytes = new Float64Array(count)
     const oneWayMs = (from: number, to: number) => this.geography.oneWayMs(from, to)
     const linked = (from: number, to: number) => this.linked(from, to)
-    const { queue } = ports
-    this.gossipMesh = new SimGossip({ nodeCount: count, queue, random: draw, oneWayMs, linked }, options.gossip)
+    const { queue, ids } = ports
+    this.connections = new ConnectionGraph({ ids, zoneOf: (node) => this.zoneOf(node) }, options.connections)
+    const { peers } = this.connections
+    this.mesh = new GossipMesh({ peers, randomInt: draw.child('mesh').int }, options.mesh)
+    const graph = { peers, mesh: this.mesh.neighbours }
+    this.gossipMesh = new SimGossip({ graph, queue, random: draw, oneWayMs, linked }, options.gossip)
   }
 
   zoneOf(node: number): string {
@@ -116,9 +128,23 @@ export class Network {
     this.gossipMesh.changed()
   }
 
-  /** Nodes that this one is connected with, in order: all of a small cluster, some of a large one. */
+  /** Nodes that this one is connected with: all of a small cluster, some of a large one. */
   peersOf(node: number): readonly number[] {
-    return this.gossipMesh.graph.peers[node]!
+    return this.connections.peers[node]!
+  }
+
+  /** Connections of these nodes came or went: the mesh follows at the next heartbeat, which is taken to be now. */
+  connectionsChanged(nodes: Iterable<number>): void {
+    this.mesh.beat(nodes)
+    this.gossipMesh.changed()
+  }
+
+  get isCut(): boolean {
+    return this.sides.some((side) => side !== this.sides[0])
+  }
+
+  sideOf(node: number): number {
+    return this.sides[node]!
   }
 
   /** A message that may be lost, of `bytes` where they are to be counted. */

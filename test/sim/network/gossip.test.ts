@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createPrng } from '../../../common/prng.ts'
 import { defaultSimGossipOptions, SimGossip } from '../../../sim/network/gossip.ts'
-import { drawGraph, gossipTree } from '../../../sim/network/gossip-tree.ts'
+import { gossipTree } from '../../../sim/network/gossip-tree.ts'
 import { defaultNetworkOptions, Network } from '../../../sim/network/network.ts'
 import { EventQueue } from '../../../sim/world/event-queue.ts'
 
@@ -14,6 +14,21 @@ function draw({ count, seed, degree }: { count: number; seed: number; degree: nu
   const delays = Array.from({ length: count * count }, () => 1 + random.float() * 30)
   const delayMs = (from: number, to: number) => delays[Math.min(from, to) * count + Math.max(from, to)]!
   return { graph, delayMs }
+}
+
+/** A ring, so that everyone is reached, and random chords up to the degree. */
+function drawGraph(count: number, degree: number, randomInt: (bound: number) => number): number[][] {
+  const neighbours = Array.from({ length: count }, () => new Set<number>())
+  const link = (a: number, b: number): void => {
+    if (a === b) return
+    neighbours[a]!.add(b)
+    neighbours[b]!.add(a)
+  }
+  for (let node = 0; node < count; node += 1) {
+    link(node, (node + 1) % count)
+    for (let chord = 2; chord < degree; chord += 2) link(node, randomInt(count))
+  }
+  return neighbours.map((set) => [...set])
 }
 
 /** Every message as an event of its own: what the tree is a short way to. */
@@ -113,7 +128,10 @@ describe('delivery', () => {
     const run = () => {
       const { queue, network: net } = network(300, {
         lossPercent: 20,
-        gossip: { ...defaultSimGossipOptions, connections: 8 },
+        connections: {
+          rings: { aim: 8, nearAim: 4, stepsMax: 4 },
+          plan: { connectionsMax: 12, idleMs: 0 },
+        },
       })
       const told: string[] = []
       for (let from = 0; from < 20; from += 1) net.gossip(from, (to, via) => told.push(`${queue.nowMs} ${via} ${to}`))
@@ -130,8 +148,10 @@ describe('delivery', () => {
 describe('what is counted', () => {
   const gossip = (options = defaultSimGossipOptions) => {
     const queue = new EventQueue()
-    const ports = { nodeCount: 100, queue, random: createPrng(1), oneWayMs: () => 10, linked: () => true }
-    return { queue, gossip: new SimGossip(ports, { ...options, connections: 8 }) }
+    const random = createPrng(1)
+    const graph = { mesh: drawGraph(100, 4, random.int), peers: drawGraph(100, 8, random.int) }
+    const ports = { graph, queue, random, oneWayMs: () => 10, linked: () => true }
+    return { queue, gossip: new SimGossip(ports, options) }
   }
   const totalOf = (sim: SimGossip) => sim.receivedBytes.reduce((sum, bytes) => sum + bytes, 0)
 

@@ -2,7 +2,7 @@
  * Progress of a long transfer on stderr: on a terminal one line that is redrawn, with rate and remaining time; in a pipe or
  * a log a plain line now and then. stdout stays free for the result.
  */
-import { Format, SingleBar } from 'cli-progress'
+import cliProgress from 'cli-progress'
 import { formatBytes, formatSeconds } from '../../common/index.ts'
 
 export interface ProgressStream extends NodeJS.WritableStream {
@@ -40,7 +40,7 @@ const sampleMs = 100
 
 export class Progress {
   private readonly options: ProgressOptions
-  private readonly bar: SingleBar | null
+  private readonly bar: cliProgress.SingleBar | null
   private readonly samples: { atMs: number; doneBytes: number }[] = []
   private state: ProgressState = { doneBytes: 0, totalBytes: 0 }
   private isDrawn = false
@@ -66,10 +66,10 @@ export class Progress {
     this.isDrawn = false
   }
 
-  private createBar(): SingleBar {
-    return new SingleBar({
+  private createBar(): cliProgress.SingleBar {
+    return new cliProgress.SingleBar({
       stream: this.options.stream,
-      format: (options) => this.terminalLine(Format.BarFormat(this.share(), options)),
+      format: (options) => this.terminalLine(cliProgress.Format.BarFormat(this.share(), options)),
       barsize: barCells,
       barCompleteChar: '█',
       barIncompleteChar: '░',
@@ -79,7 +79,7 @@ export class Progress {
     })
   }
 
-  private draw(bar: SingleBar): void {
+  private draw(bar: cliProgress.SingleBar): void {
     if (this.isDrawn) bar.update(this.state.doneBytes)
     else bar.start(this.state.totalBytes, this.state.doneBytes)
     this.isDrawn = true

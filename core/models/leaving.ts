@@ -44,6 +44,10 @@ export class Leavings<S extends ModelSpec> {
     this.ports = ports
   }
 
+  get isAny(): boolean {
+    return this.running.size > 0
+  }
+
   has(model: ModelId): boolean {
     return this.running.has(model)
   }

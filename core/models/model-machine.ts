@@ -143,7 +143,8 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
     for (const { grantedOp } of Object.values(this.allocators)) {
       assertInvariant(grantedOp === null || this.ops.has(grantedOp), 'room is kept for work that is under way')
     }
-    this.presence.checkInvariants((model) => this.isLoading(model) || this.leavings.has(model))
+    const isUnderWay = (model: ModelId) => this.isLoading(model) || this.leavings.has(model)
+    this.presence.checkInvariants(isUnderWay, this.tracks.size === 0 && !this.leavings.isAny)
   }
 
   private handle(event: ModelEvent<S>): void {

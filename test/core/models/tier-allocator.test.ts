@@ -146,6 +146,14 @@ describe('TierAllocator', () => {
     expect(tier.told).toEqual(['granted 1', 'ends 1'])
   })
 
+  it('makes room once more when somebody else has taken it meanwhile', () => {
+    const tier = new Tier({ a: 50, b: 30 })
+    tier.ask(1, 20, { isTaken: false })
+    tier.usedBytes += 10
+    tier.refuse(1, 'MEMORY_FULL')
+    expect(tier.told).toEqual(['granted 1', 'goes on 1', 'a leaves', 'granted 1'])
+  })
+
   it('lets a store with hidden room try before anything is evicted, and evicts for it when that was in vain', () => {
     const tier = new Tier({ a: 50, b: 50 }, { hasHiddenRoom: true })
     tier.ask(1, 30, { isTaken: false })

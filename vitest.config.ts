@@ -1,12 +1,21 @@
 /**
  * One vitest project per kind of test, so that `npx vitest run --project unit` answers in seconds.
- * No retries anywhere: a flaky test is a defect.
+ * No retries and one limit of time: a flaky test is a defect, and a limit that is close to what a test takes makes one.
  */
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { hangMs } from './test/support/hang-ms.ts'
 
 const project = (name: string, include: string[], extra: object = {}) => ({
-  test: { name, include, pool: 'forks' as const, ...extra },
+  test: {
+    name,
+    include,
+    pool: 'forks' as const,
+    testTimeout: hangMs,
+    hookTimeout: hangMs,
+    expect: { poll: { timeout: hangMs } },
+    ...extra,
+  },
 })
 
 export default defineConfig({
@@ -15,14 +24,10 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       project('unit', ['test/{cli,common,core,demo,house,node,origin,placement}/**/*.test.ts']),
-      project('conformance', ['test/conformance/**/*.test.ts'], { testTimeout: 60_000 }),
-      project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 60_000 }),
-      project('native', ['test/native/**/*.test.ts'], { testTimeout: 60_000 }),
-      project('e2e', ['test/{e2e,bench,docs}/**/*.test.ts'], {
-        testTimeout: 120_000,
-        hookTimeout: 120_000,
-        fileParallelism: false,
-      }),
+      project('conformance', ['test/conformance/**/*.test.ts']),
+      project('sim', ['test/sim/**/*.test.ts']),
+      project('native', ['test/native/**/*.test.ts']),
+      project('e2e', ['test/{e2e,bench,docs}/**/*.test.ts'], { fileParallelism: false }),
     ],
   },
 })

@@ -34,15 +34,18 @@ export interface SpawnNodeOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Words before the command, as in `ip netns exec NAME`. What they run has to become the node, in the same process. */
   readonly enter?: readonly string[]
+  /** A start takes about a second; on a loaded machine much longer. */
+  readonly upTimeoutMs?: number
+  /** How long stop() waits for the node before it kills it. */
+  readonly stopTimeoutMs?: number
 }
 
-/** A start takes about a second; on a loaded machine a few. */
-const upTimeoutMs = 60_000
-const stopTimeoutMs = 15_000
+const defaultUpTimeoutMs = 60_000
+const defaultStopTimeoutMs = 15_000
 const logTailLines = 10
 
 export async function spawnNode(request: SpawnNodeOptions): Promise<SpawnedNode> {
-  const { name, dataPath, logPath } = request
+  const { name, dataPath, logPath, upTimeoutMs = defaultUpTimeoutMs, stopTimeoutMs = defaultStopTimeoutMs } = request
   const options = { 'node.name': name, 'node.dataDir': dataPath, 'http.port': 0, ...request.options }
   const flags = Object.entries(options).flatMap(([key, value]) => [flagNameOf(key as OptionKey), String(value)])
   const [command, ...words] = [...(request.enter ?? []), process.execPath, binPath(), 'node', ...flags]

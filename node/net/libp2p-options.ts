@@ -75,12 +75,17 @@ export function createHost(ports: HostPorts, options: HostOptions, gossip: Gossi
       maxIncomingPendingConnections: options.pendingInboundMax,
       inboundConnectionThreshold: options.inboundPerSecondMax,
       dialTimeout: options.dialTimeoutMs,
+      // We dial one address at a time: it may take all of the dial.
+      addressDialTimeout: options.dialTimeoutMs,
       inboundUpgradeTimeout: options.handshakeTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: options.handshakeTimeoutMs,
+      outboundStreamProtocolNegotiationTimeout: options.handshakeTimeoutMs,
     },
     connectionMonitor: { pingInterval: options.livenessPeriodMs },
     peerDiscovery: options.mdns ? [mdns({ serviceTag: mdnsServiceTag })] : [],
     services: {
-      identify: identify(),
+      // Gossip and calls begin when both ends know each other's protocols.
+      identify: identify({ timeout: options.handshakeTimeoutMs }),
       // libp2p's own test of a connection and our measurement of the round trip overlap wherever there is distance. Beyond the
       // limit the test fails, and with it the connection.
       ping: ping({ maxOutboundStreams: pingStreamsMax, maxInboundStreams: pingStreamsMax }),

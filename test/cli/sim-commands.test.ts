@@ -2,12 +2,10 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { holdfast } from '../support/holdfast-command.ts'
 
 // Processes with threads of their own, on a machine that other tests load too.
-vi.setConfig({ testTimeout: 60_000 })
-
 let folder: string
 let scenario: string
 beforeAll(async () => {

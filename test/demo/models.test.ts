@@ -4,7 +4,7 @@ import { mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   generateModel,
   isGeneratedModelName,
@@ -22,8 +22,6 @@ import { WeightsReader, weights } from '../../demo/models/weights.ts'
 import { digestsOfTensors, fromBrain, fromHalf, readGguf, readOnnx, readSafetensors } from './format-readers.ts'
 
 // Real processes and real models on a machine that may be busy: what is slow is not what is tested here.
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
-
 const mebibyte = 1024 * 1024
 let folder: string
 

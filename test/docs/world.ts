@@ -17,6 +17,7 @@ import { readInputs } from '../../demo/read-inputs.ts'
 import { ClusterKey } from '../../node/net/cluster-key.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
 import { binPath, cleanEnvironment } from '../support/holdfast-command.ts'
+import { hung } from '../support/hung.ts'
 import { root } from '../support/source-files.ts'
 import type { Block } from './blocks.ts'
 
@@ -26,9 +27,6 @@ interface Box {
   readonly httpPort: number
   readonly clusterPort: number
 }
-
-/** Longer than any command of a page takes on a loaded machine. */
-const blockTimeoutMs = 60_000
 
 export class World {
   private readonly folder: string
@@ -81,7 +79,7 @@ export class World {
     const before = `[ ! -e ${exports} ] || . ${exports}`
     const script = `set -euo pipefail\n${before}\n${this.replaced(text, this.boxes[box])}\nexport -p > ${exports}`
     return new Promise((resolve) => {
-      execFile('bash', ['-c', script], { cwd: folder, env, timeout: blockTimeoutMs }, (error, stdout, stderr) => {
+      execFile('bash', ['-c', script], { cwd: folder, env, signal: hung() }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
         resolve({ code, output: `${stdout}${stderr}` })
       })
@@ -154,7 +152,9 @@ export class World {
   }
 }
 
-/** A node goes on in the background from the moment when it is up; a lease that is held until Ctrl-C gets it after a while. */
+/**
+ * A node goes on in the background from the moment when it is up; a lease that is held until Ctrl-C gets that when
+ * the model is open. */
 const holdfastScript = `#!/usr/bin/env bash
 run() { "${process.execPath}" "${binPath}" "$@"; }
 case " $* " in
@@ -170,7 +170,12 @@ case " $* " in
     cat "$up.log" >&2
     exit 1 ;;
   *" --hold "*)
-    timeout --signal=INT 1 "${process.execPath}" "${binPath}" "$@" || [ $? = 124 ]
+    opened=$(mktemp -p "$WORLD")
+    "${process.execPath}" "${binPath}" "$@" >"$opened" </dev/null &
+    until [ -s "$opened" ] || ! kill -0 $! 2>/dev/null; do sleep 0.1; done
+    kill $! 2>/dev/null
+    wait $! || [ $? = 143 ] || exit 1
+    cat "$opened"
     exit ;;
 esac
 run "$@"

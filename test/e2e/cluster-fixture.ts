@@ -10,6 +10,7 @@ import { readInputs } from '../../demo/read-inputs.ts'
 import { type SpawnedNode, type SpawnNodeOptions, spawnNode } from '../../demo/spawn-node.ts'
 import { ClusterKey } from '../../node/net/index.ts'
 import { loadPublisherKey, openOrigin, type PushResult, push } from '../../origin/index.ts'
+import { hangMs } from '../support/hang-ms.ts'
 import { until } from '../support/until.ts'
 
 export class ClusterFixture {
@@ -61,6 +62,8 @@ export class ClusterFixture {
       dataPath: join(this.folder, name),
       logPath: join(this.folder, `${name}.log`),
       environment,
+      upTimeoutMs: hangMs,
+      stopTimeoutMs: hangMs,
       options: {
         'origin.url': pathToFileURL(this.originPath).href,
         'cluster.keyFile': this.keyFile,

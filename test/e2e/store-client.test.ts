@@ -56,7 +56,7 @@ describe('a client process', () => {
 
     child.kill('SIGKILL')
 
-    await until('the lease ends', async () => (await cluster.metric(a, 'holdfast_leases')) === 0, { timeoutMs: 5_000 })
+    await until('the lease ends', async () => (await cluster.metric(a, 'holdfast_leases')) === 0)
   })
 
   it('hands its memory back to a node that was killed and comes again', async () => {

@@ -7,9 +7,6 @@ import { expect, test } from 'vitest'
 const root = join(import.meta.dirname, '..', '..')
 const folder = join(root, 'build', 'core-tests')
 
-/** A first build takes about a minute on two cores; the next ones only what changed. */
-const timeoutMs = 300_000
-
 const run = async (command: string, args: readonly string[]) => {
   try {
     return (await promisify(execFile)(command, [...args], { maxBuffer: 64 << 20 })).stdout
@@ -20,7 +17,7 @@ const run = async (command: string, args: readonly string[]) => {
   }
 }
 
-test('the tests of the native core pass', { timeout: timeoutMs }, async ({ skip }) => {
+test('the tests of the native core pass', async ({ skip }) => {
   try {
     await run('cmake', [
       '-S',

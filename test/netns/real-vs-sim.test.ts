@@ -18,5 +18,5 @@ describe.skipIf(labObstacle() !== null)('eight daemons and their simulation', ()
       'real_vs_sim_error/origin_bytes',
       'real_vs_sim_error/delay',
     ])
-  }, 300_000)
+  })
 })

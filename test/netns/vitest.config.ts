@@ -1,5 +1,6 @@
 /** Tests in network namespaces: `vitest run --config test/netns/vitest.config.ts`, as root. Not part of npm test. */
 import { defineConfig } from 'vitest/config'
+import { hangMs } from '../support/hang-ms.ts'
 
 export default defineConfig({
   test: {
@@ -9,7 +10,7 @@ export default defineConfig({
     pool: 'forks',
     // There is one laboratory per machine.
     fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: hangMs,
+    hookTimeout: hangMs,
   },
 })

@@ -3,6 +3,7 @@
  * npm test: PyTorch and llama.cpp are large. What is not installed is skipped and said; .ci/python.sh installs it.
  */
 import { defineConfig } from 'vitest/config'
+import { hangMs } from '../support/hang-ms.ts'
 
 export default defineConfig({
   test: {
@@ -11,7 +12,7 @@ export default defineConfig({
     include: ['test/{python,frameworks}/**/*.test.ts'],
     pool: 'forks',
     fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: hangMs,
+    hookTimeout: hangMs,
   },
 })

@@ -1,5 +1,6 @@
 /** Tests against a real S3 server: `vitest run --config test/s3/vitest.config.ts`. Not part of npm test: the server takes minutes. */
 import { defineConfig } from 'vitest/config'
+import { hangMs } from '../support/hang-ms.ts'
 
 export default defineConfig({
   test: {
@@ -10,7 +11,7 @@ export default defineConfig({
     globalSetup: ['test/s3/server.setup.ts'],
     // One server, which one of the tests stops and kills.
     fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 300_000,
+    testTimeout: hangMs,
+    hookTimeout: hangMs,
   },
 })

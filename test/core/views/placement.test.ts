@@ -141,7 +141,7 @@ describe('whatever the cluster holds and is asked for', () => {
       }),
       { numRuns: 40 },
     )
-  }, 60_000)
+  })
 
   it('placement stays below every limit, sheds no last copy, leaves no room unused, and comes to rest when demand does not change', () => {
     fc.assert(
@@ -172,5 +172,5 @@ describe('whatever the cluster holds and is asked for', () => {
       }),
       { numRuns: 15 },
     )
-  }, 60_000)
+  })
 })

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { connect as connectSocket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { ClusterKey, Identity } from '../../../node/net/index.ts'
-import { addressOf, connect, soon, type TestNode, TestNodes } from './nodes.ts'
+import { hung } from '../../support/hung.ts'
+import { addressOf, connect, type TestNode, TestNodes } from './nodes.ts'
 
 const nodes = new TestNodes()
 afterEach(() => nodes.stop())
@@ -15,13 +16,13 @@ test('nodes with one key connect and see each other as peers', async () => {
   expect(b.network.peers()).toEqual([a.network.self])
   expect(a.up.items).toEqual([b.network.self])
   expect(await b.up.first()).toBe(a.network.self)
-  expect(await a.network.ping(b.network.self, { signal: soon() })).toBeGreaterThanOrEqual(0)
+  expect(await a.network.ping(b.network.self, { signal: hung() })).toBeGreaterThanOrEqual(0)
 })
 
 test('a wrong cluster key is refused, and both sides are told why', async () => {
   const inside = await nodes.start()
   const stranger = await nodes.start({ clusterKey: ClusterKey.generate() })
-  await expect(stranger.network.dial(addressOf(inside), { signal: soon() })).rejects.toMatchObject({
+  await expect(stranger.network.dial(addressOf(inside), { signal: hung() })).rejects.toMatchObject({
     code: 'WRONG_CLUSTER_KEY',
   })
   expect(await stranger.refused.first()).toMatchObject({ reason: expect.stringContaining('wrong cluster key') })
@@ -36,7 +37,7 @@ test('a listener that is dialled under another identity is refused as such', asy
   const b = await nodes.start()
   const c = await nodes.start()
   const address = addressOf(b).replace(b.network.self, c.network.self)
-  await expect(a.network.dial(address, { signal: soon() })).rejects.toMatchObject({ code: 'PEER_PROTOCOL' })
+  await expect(a.network.dial(address, { signal: hung() })).rejects.toMatchObject({ code: 'PEER_PROTOCOL' })
   expect(await a.refused.first()).toMatchObject({ reason: expect.stringContaining('wrong identity') })
   expect(a.network.peers()).toEqual([])
 })
@@ -50,17 +51,26 @@ test('a stranger that hangs up during the handshake is not blamed for a wrong ke
 })
 
 test('garbage on the listening port ends that connection only', async () => {
-  const inside = await nodes.start({ host: { handshakeTimeoutMs: 300 } })
+  const inside = await nodes.start()
   for (const garbage of [randomBytes(100_000), Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(70_000, 0xff)]) {
     const socket = connectSocket(portOf(inside), '127.0.0.1')
     socket.on('error', () => {})
-    socket.write(garbage)
+    socket.end(garbage)
     socket.resume()
     await new Promise((resolve) => socket.once('close', resolve))
   }
   const friend = await nodes.start()
   await connect(friend, inside)
   expect(inside.network.peers()).toEqual([friend.network.self])
+})
+
+test('a stranger that says nothing is cut off after the time of a handshake', async () => {
+  const inside = await nodes.start({ host: { handshakeTimeoutMs: 100 } })
+  const socket = connectSocket(portOf(inside), '127.0.0.1')
+  socket.on('error', () => {})
+  socket.resume()
+  await new Promise((resolve) => socket.once('close', resolve))
+  expect(inside.up.items).toEqual([])
 })
 
 test('a node finds its bootstrap node again after that one came back', async () => {

@@ -5,8 +5,9 @@ import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ClusterKey, ClusterKeyring, parseClusterKeys, readClusterKeys } from '../../../node/net/index.ts'
 import { fetchBytes, peerOf } from '../../support/chunk-buffer.ts'
+import { hung } from '../../support/hung.ts'
 import { BulkNodes } from '../transfer/bulk/bulk-nodes.ts'
-import { addressOf, soon, TestNodes } from './nodes.ts'
+import { addressOf, TestNodes } from './nodes.ts'
 
 const [first, second, third] = [ClusterKey.generate(), ClusterKey.generate(), ClusterKey.generate()] as const
 
@@ -58,7 +59,7 @@ describe('a connection between nodes', () => {
   ])('is admitted by any common key: $id', async ({ dialler, listener, admitted }) => {
     const from = await nodes.start({ clusterKey: new ClusterKeyring(dialler) })
     const to = await nodes.start({ clusterKey: new ClusterKeyring(listener) })
-    const dial = from.network.dial(addressOf(to), { signal: soon() })
+    const dial = from.network.dial(addressOf(to), { signal: hung() })
     if (admitted) expect(await dial).toBe(to.network.self)
     else {
       await expect(dial).rejects.toMatchObject({ code: 'WRONG_CLUSTER_KEY' })
@@ -72,7 +73,7 @@ describe('a connection between nodes', () => {
     const b = await nodes.start({ clusterKey: rings[1] })
     const reconnects = async () => {
       await a.network.hangUp(b.network.self)
-      return a.network.dial(addressOf(b), { signal: soon() })
+      return a.network.dial(addressOf(b), { signal: hung() })
     }
     const steps = [
       [[first, second], [first]],
@@ -93,7 +94,7 @@ describe('a connection between nodes', () => {
       expect(await reconnects()).toBe(b.network.self)
     }
     const late = await nodes.start({ clusterKey: first })
-    await expect(late.network.dial(addressOf(a), { signal: soon() })).rejects.toMatchObject({
+    await expect(late.network.dial(addressOf(a), { signal: hung() })).rejects.toMatchObject({
       code: 'WRONG_CLUSTER_KEY',
     })
   })
@@ -101,15 +102,15 @@ describe('a connection between nodes', () => {
   test('of a banned node is refused in both directions until the ban ends', async () => {
     const a = await nodes.start()
     const b = await nodes.start()
-    await a.network.dial(addressOf(b), { signal: soon() })
+    await a.network.dial(addressOf(b), { signal: hung() })
     await a.network.ban(b.network.self)
     expect(a.network.peers()).toEqual([])
-    await expect(a.network.dial(addressOf(b), { signal: soon() })).rejects.toMatchObject({ code: expect.any(String) })
+    await expect(a.network.dial(addressOf(b), { signal: hung() })).rejects.toMatchObject({ code: expect.any(String) })
     // The dialler may see its connection open for a moment, until the other end has closed it.
-    await b.network.dial(addressOf(a), { signal: soon() }).catch(() => undefined)
+    await b.network.dial(addressOf(a), { signal: hung() }).catch(() => undefined)
     expect(a.network.peers()).toEqual([])
     a.network.unban(b.network.self)
-    expect(await a.network.dial(addressOf(b), { signal: soon() })).toBe(b.network.self)
+    expect(await a.network.dial(addressOf(b), { signal: hung() })).toBe(b.network.self)
   })
 })
 

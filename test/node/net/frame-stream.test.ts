@@ -2,6 +2,7 @@ import { type Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/inter
 import { describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
 import { FrameStream } from '../../../node/net/frame-stream.ts'
+import { hung } from '../../support/hung.ts'
 
 class FakeStream extends EventTarget {
   readonly sent: Uint8Array[] = []
@@ -32,17 +33,15 @@ function framed(frameBytesMax = 300) {
   return { stream, frames: new FrameStream(stream as unknown as Stream, { frameBytesMax, tooLarge }) }
 }
 
-const soon = () => AbortSignal.timeout(5_000)
-
 describe('FrameStream', () => {
   it.each([0, 1, 127, 128, 300])('writes %i bytes so that the other side reads them, cut anywhere', async (size) => {
     const frame = Uint8Array.from({ length: size }, (_, index) => index)
     const sender = framed()
-    await sender.frames.write(frame, soon())
+    await sender.frames.write(frame, hung())
     const wire = Buffer.concat(sender.stream.sent)
     for (let cut = 0; cut <= Math.min(wire.length, 4); cut += 1) {
       const { stream, frames } = framed()
-      const read = frames.read(soon())
+      const read = frames.read(hung())
       if (cut > 0) stream.comes(...wire.subarray(0, cut))
       if (cut < wire.length) stream.comes(...wire.subarray(cut))
       expect(Buffer.compare(await read, frame)).toBe(0)
@@ -52,8 +51,8 @@ describe('FrameStream', () => {
   it('reads frames that came together one after the other', async () => {
     const { stream, frames } = framed()
     stream.comes(2, 7, 8, 1, 9)
-    expect([...(await frames.read(soon()))]).toEqual([7, 8])
-    expect([...(await frames.read(soon()))]).toEqual([9])
+    expect([...(await frames.read(hung()))]).toEqual([7, 8])
+    expect([...(await frames.read(hung()))]).toEqual([9])
     expect(frames.isQuiet).toBe(true)
   })
 
@@ -69,13 +68,13 @@ describe('FrameStream', () => {
   it('refuses a frame by its length, before it has come', async () => {
     const { stream, frames } = framed()
     stream.comes(0xad, 0x02)
-    await expect(frames.read(soon())).rejects.toMatchObject({ code: 'REQUEST_TOO_LARGE', message: '301 bytes' })
+    await expect(frames.read(hung())).rejects.toMatchObject({ code: 'REQUEST_TOO_LARGE', message: '301 bytes' })
   })
 
   it('refuses a length without an end', async () => {
     const { stream, frames } = framed()
     stream.comes(0xff, 0xff, 0xff, 0xff, 0xff)
-    await expect(frames.read(soon())).rejects.toMatchObject({ code: 'REQUEST_TOO_LARGE' })
+    await expect(frames.read(hung())).rejects.toMatchObject({ code: 'REQUEST_TOO_LARGE' })
   })
 
   it('ends the stream of a peer that goes on sending what nobody reads', () => {
@@ -93,14 +92,14 @@ describe('FrameStream', () => {
     const within = framed()
     within.stream.comes(5, 1)
     expect(await within.frames.begins()).toBe(true)
-    const read = within.frames.read(soon())
+    const read = within.frames.read(hung())
     within.stream.ends()
     await expect(read).rejects.toThrow('within a frame')
   })
 
   it('ends a wait with the error of the stream, or on a signal', async () => {
     const { stream, frames } = framed()
-    const read = frames.read(soon())
+    const read = frames.read(hung())
     stream.abort(new Error('reset'))
     await expect(read).rejects.toThrow('reset')
     await expect(frames.begins()).rejects.toThrow('reset')

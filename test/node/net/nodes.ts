@@ -9,6 +9,8 @@ import {
 } from '../../../node/net/index.ts'
 import type { ClusterNetworkEvents } from '../../../node/ports/index.ts'
 import type { Clock } from '../../../node/system/clock.ts'
+import { hangMs } from '../../support/hang-ms.ts'
+import { hung } from '../../support/hung.ts'
 import { EventLog } from './event-log.ts'
 
 export interface TestNode {
@@ -27,9 +29,6 @@ export interface TestNodeOptions extends Partial<NetworkOptions> {
   readonly clock?: Clock
 }
 
-/** Ends a wait in a test that would otherwise hang; no test is meant to reach it. */
-export const soon = (): AbortSignal => AbortSignal.timeout(15_000)
-
 export class TestNodes {
   readonly key = ClusterKey.generate()
   private readonly networks: Libp2pNetwork[] = []
@@ -43,7 +42,12 @@ export class TestNodes {
       clock,
       ...rest
     } = options
-    const network = await createLibp2pNetwork({ identity, clusterKey, ...(clock === undefined ? {} : { clock }) }, rest)
+    // Twelve nodes that dial each other at once take as long as the machine takes.
+    const host = { dialTimeoutMs: hangMs, handshakeTimeoutMs: hangMs, refusalLingerMs: hangMs, ...rest.host }
+    const network = await createLibp2pNetwork(
+      { identity, clusterKey, ...(clock === undefined ? {} : { clock }) },
+      { ...rest, host, rpc: { callTimeoutMs: hangMs, requestTimeoutMs: hangMs, ...rest.rpc } },
+    )
     this.networks.push(network)
     const node: TestNode = {
       network,
@@ -79,9 +83,9 @@ export function addressOf(node: TestNode): string {
 
 /** Dials and waits until gossip flows both ways. */
 export async function connect(from: TestNode, to: TestNode, topic = 'state'): Promise<void> {
-  await from.network.dial(addressOf(to), { signal: soon() })
+  await from.network.dial(addressOf(to), { signal: hung() })
   await Promise.all([
-    from.network.whenSubscribedBy(to.network.self, topic, { signal: soon() }),
-    to.network.whenSubscribedBy(from.network.self, topic, { signal: soon() }),
+    from.network.whenSubscribedBy(to.network.self, topic, { signal: hung() }),
+    to.network.whenSubscribedBy(from.network.self, topic, { signal: hung() }),
   ])
 }

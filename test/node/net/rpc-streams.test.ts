@@ -11,7 +11,8 @@ import { createHost, defaultHostOptions, type Host } from '../../../node/net/lib
 import { rpcProtocol, singleCallProtocol } from '../../../node/net/rpc.ts'
 import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest } from '../../../node/net/rpc-frames.ts'
 import { systemClock } from '../../../node/system/clock.ts'
-import { addressOf, connect, soon, type TestNode, TestNodes } from './nodes.ts'
+import { hung } from '../../support/hung.ts'
+import { addressOf, connect, type TestNode, TestNodes } from './nodes.ts'
 
 const nodes = new TestNodes()
 const hosts: Host[] = []
@@ -37,12 +38,12 @@ function framed(stream: Stream): FrameStream {
 
 /** Answers each request with its payload. */
 async function echo(frames: FrameStream): Promise<void> {
-  await frames.write(encodeAnswer(decodeRequest(await frames.read(soon())).payload), soon())
+  await frames.write(encodeAnswer(decodeRequest(await frames.read(hung())).payload), hung())
 }
 
 async function ask(frames: FrameStream, value: number) {
-  await frames.write(encodeRequest({ method: 'echo', payload: Uint8Array.of(value) }), soon())
-  return decodeAnswer(await frames.read(soon()))
+  await frames.write(encodeRequest({ method: 'echo', payload: Uint8Array.of(value) }), hung())
+  return decodeAnswer(await frames.read(hung()))
 }
 
 function streamsTo(host: Host, node: TestNode): Stream[] {
@@ -59,7 +60,7 @@ describe('a stream', () => {
       for (const frames = framed(stream); await frames.begins(); callsByStream[place]! += 1) await echo(frames)
     })
     const { network } = await nodes.start()
-    const node = await network.dial(String(server.getMultiaddrs()[0]), { signal: soon() })
+    const node = await network.dial(String(server.getMultiaddrs()[0]), { signal: hung() })
     for (let call = 0; call < 4; call += 1) {
       expect([...(await network.call(node, 'echo', Uint8Array.of(call)))]).toEqual([call])
     }
@@ -81,7 +82,7 @@ describe('a stream', () => {
       }
     })
     const { network } = await nodes.start()
-    const node = await network.dial(String(server.getMultiaddrs()[0]), { signal: soon() })
+    const node = await network.dial(String(server.getMultiaddrs()[0]), { signal: hung() })
     await expect(network.call(node, 'echo', Uint8Array.of(1))).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
     expect([...(await network.call(node, 'echo', Uint8Array.of(2)))]).toEqual([2])
   })
@@ -91,14 +92,14 @@ describe('a stream', () => {
     await server.handle(rpcProtocol, async (stream) => {
       const frames = framed(stream)
       await frames.begins()
-      const { payload } = decodeRequest(await frames.read(soon()))
+      const { payload } = decodeRequest(await frames.read(hung()))
       const answer = encodeAnswer(payload)
       // Twice in one piece: the second would be taken for the answer to the next call.
       const twice = Buffer.concat([Uint8Array.of(answer.length), answer, Uint8Array.of(answer.length), answer])
       stream.send(twice)
     })
     const { network } = await nodes.start()
-    const node = await network.dial(String(server.getMultiaddrs()[0]), { signal: soon() })
+    const node = await network.dial(String(server.getMultiaddrs()[0]), { signal: hung() })
     for (const call of [1, 2, 3]) expect([...(await network.call(node, 'echo', Uint8Array.of(call)))]).toEqual([call])
   })
 
@@ -117,7 +118,7 @@ describe('a stream', () => {
     const frames = framed(await connection.newStream(rpcProtocol))
     expect(await ask(frames, 1)).toMatchObject({ isLast: false })
     expect(await ask(frames, 2)).toMatchObject({ isLast: false })
-    await frames.write(encodeRequest({ method: 'wait', payload: new Uint8Array() }), soon())
+    await frames.write(encodeRequest({ method: 'wait', payload: new Uint8Array() }), hung())
     await begun.promise
     frames.stream.abort(new Error('given up'))
     expect(await ended.promise).toMatchObject({ code: 'PEER_UNREACHABLE' })
@@ -131,7 +132,7 @@ test('a request that is too large is answered as the last of its stream, and oth
   const connection = await client.dial(multiaddr(addressOf(server)))
   const [good, bad] = [framed(await connection.newStream(rpcProtocol)), framed(await connection.newStream(rpcProtocol))]
   bad.stream.send(Uint8Array.of(0xff, 0xff, 0xff, 0x7f))
-  expect(decodeAnswer(await bad.read(soon()))).toMatchObject({ isLast: true, outcome: { code: 'REQUEST_TOO_LARGE' } })
+  expect(decodeAnswer(await bad.read(hung()))).toMatchObject({ isLast: true, outcome: { code: 'REQUEST_TOO_LARGE' } })
   expect(await bad.begins()).toBe(false)
   expect(await ask(good, 1)).toMatchObject({ outcome: Uint8Array.of(1) })
 })
@@ -171,7 +172,7 @@ describe('a node of the first version', () => {
       await stream.close()
     })
     const { network } = await nodes.start()
-    const node = await network.dial(String(old.getMultiaddrs()[0]), { signal: soon() })
+    const node = await network.dial(String(old.getMultiaddrs()[0]), { signal: hung() })
     for (const call of [1, 2, 3]) expect([...(await network.call(node, 'echo', Uint8Array.of(call)))]).toEqual([call])
     expect(streamCount).toBe(3)
   })

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { generateModel } from '../../../demo/models/index.ts'
 import type { Runtime } from '../../../node/ports/index.ts'
 import { runnableFileOf } from '../../../node/runtime/index.ts'
@@ -8,8 +8,6 @@ import { createRuntimeFixture, type RuntimeFixture } from './fixture.ts'
 import { externalDataModel } from './small-models.ts'
 
 // Real processes and real models on a machine that may be busy: what is slow is not what is tested here.
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
-
 let fixture: RuntimeFixture
 let runtime: Runtime
 

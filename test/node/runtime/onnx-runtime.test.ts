@@ -3,14 +3,12 @@ import { once } from 'node:events'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
 import type { Runtime } from '../../../node/ports/index.ts'
 import { createRuntimeFixture, floatsOf, images, type RuntimeFixture } from './fixture.ts'
 
 // Real processes and real models on a machine that may be busy: what is slow is not what is tested here.
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
-
 const tinyImage = [1, 3, 32, 32]
 /** Some hundred milliseconds of work, so that what comes after it has to wait. */
 const slowBatch = [4, 3, 224, 224]
@@ -21,7 +19,7 @@ beforeAll(async () => {
   fixture = await createRuntimeFixture()
   await fixture.derive('tiny')
   await fixture.derive('squeezenet1.0')
-}, 60_000)
+})
 
 afterEach(async () => {
   await runtime?.stop()
@@ -253,7 +251,7 @@ test('a load that every caller gave up on is undone', async () => {
   // The load ends now: what waits for it is served, and then the model is released.
   await writeFile(path, await readFile(join(fixture.folder, 'tiny.ort')))
   expect(await waiting).toHaveLength(1)
-  await expect.poll(() => fixture.holders('piped'), { timeout: 10_000 }).toEqual([])
+  await expect.poll(() => fixture.holders('piped')).toEqual([])
   await expect(runtime.infer('piped', [images(tinyImage)])).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
 })
 
@@ -263,5 +261,5 @@ test('workers end with the process that started them, however it ended', async (
   await once(parent.stdout!, 'data')
   expect(await fixture.holders('tiny')).toHaveLength(2)
   parent.kill('SIGKILL')
-  await expect.poll(() => fixture.holders('tiny'), { timeout: 10_000 }).toEqual([])
+  await expect.poll(() => fixture.holders('tiny')).toEqual([])
 })

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Datatype, ModelSignature, Runtime, TensorValue } from '../../../node/ports/index.ts'
 import { checkInputs } from '../../../node/runtime/check-inputs.ts'
 import { datatypeTable } from '../../../node/runtime/datatypes.ts'
@@ -8,8 +8,6 @@ import { createRuntimeFixture, type RuntimeFixture } from './fixture.ts'
 import { identityModel } from './small-models.ts'
 
 // Real processes and real models on a machine that may be busy: what is slow is not what is tested here.
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
-
 /** TensorProto.DataType of ONNX. */
 const elementTypes: Record<Datatype, number> = {
   FP32: 1,
@@ -40,7 +38,7 @@ describe('every datatype', () => {
     const types = datatypes.map((name) => ({ name, elementType: elementTypes[name] }))
     await writeFile(join(folder, 'model.onnx'), identityModel(types))
     await runtime.derive(join(folder, 'model.onnx'), join(fixture.folder, 'identity.ort'))
-  }, 30_000)
+  })
 
   afterAll(() => fixture.stop())
 

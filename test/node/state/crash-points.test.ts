@@ -21,7 +21,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 const noKey = { 'cluster.key': '', 'cluster.keyFile': '' }
 
 describe.each(crashPoints)('%s', (point) => {
-  test('leaves records and secrets whole or absent, at every passing', { timeout: 60_000 }, async () => {
+  test('leaves records and secrets whole or absent, at every passing', async () => {
     let passings = 0
     for (;;) {
       passings += 1

@@ -210,7 +210,7 @@ test('whatever pushes, removals and gcs do to each other, every ref can be pulle
     }),
     { numRuns: Number(process.env.HOLDFAST_GC_RUNS ?? 25) },
   )
-}, 120_000)
+})
 
 async function tolerate(work: Promise<unknown>, codes: readonly string[]): Promise<void> {
   try {

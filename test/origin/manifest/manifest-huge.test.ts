@@ -12,17 +12,15 @@ function manifestOf(fileCount: number): Buffer {
   return Buffer.from(`{"annotations":{},"files":[${files.join(',')}],"schema":"holdfast.manifest.v1"}`)
 }
 
-test('a manifest of a million files is refused by its count, and one of a hundred thousand is read, both in bounded time', () => {
+// What it must not be is quadratic: then this would take hours.
+test('a manifest of a million files is refused by its count, and one of a hundred thousand is read', () => {
   const million = manifestOf(1_000_000)
   expect(million.length).toBeLessThan(defaultManifestLimits.manifestBytesMax)
-  const startedMs = performance.now()
   expect(() => parseManifest(million)).toThrow(
     expect.objectContaining({ code: 'BAD_MANIFEST', message: expect.stringContaining('1000000 items') }),
   )
   expect(parseManifest(manifestOf(100_000)).files).toHaveLength(100_000)
-  // Some seconds here; what it must not be is quadratic.
-  expect(performance.now() - startedMs).toBeLessThan(60_000)
-}, 90_000)
+})
 
 test('more bytes than the limit are refused before they are parsed', () => {
   const limits = { ...defaultManifestLimits, manifestBytesMax: 1000 }

@@ -18,7 +18,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('release' as const), which }),
 )
 
-it('never evicts a model that somebody uses', { timeout: 60_000 }, async () => {
+it('never evicts a model that somebody uses', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
       // Room for four parts of nine.

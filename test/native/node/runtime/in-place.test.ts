@@ -5,15 +5,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { generateModel } from '../../../../demo/models/index.ts'
 import { createStore } from '../../../../native/index.ts'
 import type { LeaseEvent, Store } from '../../../../native/types.ts'
 import type { Runtime } from '../../../../node/ports/index.ts'
 import { createOnnxRuntime } from '../../../../node/runtime/index.ts'
 import { floatsOf, images } from '../../../node/runtime/fixture.ts'
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+import { until } from '../../../support/until.ts'
 
 const mebibyte = 1024 * 1024
 const image = [1, 3, 224, 224]
@@ -88,7 +87,7 @@ describe.skipIf(process.platform !== 'linux')('on the store (needs Linux)', () =
     await runtime.load(digest)
     expect(store.dropMemory(digest)).toBe(false)
     await runtime.unload(digest)
-    await vi.waitUntil(() => store.stats().leases === 0)
+    await until('the leases end', () => store.stats().leases === 0)
     expect(store.dropMemory(digest)).toBe(true)
     store.checkInvariants()
   })
@@ -98,7 +97,7 @@ describe.skipIf(process.platform !== 'linux')('on the store (needs Linux)', () =
     await runtime.load(digest)
     const [killed, other] = openers()
     process.kill(killed!, 'SIGKILL')
-    await vi.waitUntil(() => leases.some(({ kind, pid }) => kind === 'closed' && pid === killed))
+    await until('the lease ends', () => leases.some(({ kind, pid }) => kind === 'closed' && pid === killed))
     const isReplaced = (): boolean => openers().some((pid) => pid !== killed && pid !== other)
     while (!isReplaced()) {
       await Promise.all([1, 2].map(() => runtime.infer(digest, [images([1, 3, 32, 32])])))

@@ -90,7 +90,7 @@ describe('FileStore', () => {
     const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0]))
     expect(codes).toEqual([0, 0, 0])
     expect(Buffer.from((await store.get('counter', small))!.bytes).toString()).toBe('60')
-  }, 30_000)
+  })
 })
 
 describe('FileLock', () => {

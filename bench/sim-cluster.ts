@@ -124,7 +124,7 @@ function describe({ totals }: RunResult): string {
 }
 
 function openCount({ nodes }: Cluster): number {
-  return nodes.reduce((count, { desk }) => count + desk.open.size, 0)
+  return nodes.reduce((count, { requests }) => count + requests.openCount, 0)
 }
 
 function load(given: unknown, { tiny }: BenchContext): Scenario {

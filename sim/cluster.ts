@@ -4,7 +4,14 @@
  */
 
 import { createPrng, type Prng } from '../common/index.ts'
-import { defaultNodeCoreOptions, Interner, type NodeCoreOptions } from '../core/index.ts'
+import {
+  type AskedByUser,
+  defaultNodeCoreOptions,
+  Interner,
+  type LoadTimes,
+  type NodeCoreOptions,
+} from '../core/index.ts'
+import { couldServe } from './check/could-serve.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { PeerGraph } from './network/connections.ts'
 import { Forming } from './network/forming.ts'
@@ -12,7 +19,9 @@ import { KeptConnections } from './network/kept-connections.ts'
 import { defaultNetworkOptions, Network } from './network/network.ts'
 import { createTopology, type Topology } from './network/topology.ts'
 import { Transport } from './network/transport.ts'
+import type { Holder } from './node/forwarding.ts'
 import type { World } from './node/node-world.ts'
+import { askedOf, timesOf } from './node/requests-world.ts'
 import { SimNode } from './node/sim-node.ts'
 import type { Scenario } from './scenario/scenario.ts'
 import type { EventLog } from './world/event-log.ts'
@@ -40,6 +49,8 @@ export class Cluster implements World {
   readonly origin: SimOrigin
   readonly models: SimModel[]
   readonly byId: Map<string, SimModel>
+  readonly asked: readonly AskedByUser[]
+  readonly times: LoadTimes
   readonly ids: readonly string[]
   readonly nodes: SimNode[] = []
   readonly interner = new Interner()
@@ -78,6 +89,8 @@ export class Cluster implements World {
     this.pushed = drawPushed(scenario, this.models.length, modelRandom.child('pushed'))
     for (const { model } of this.pushed) this.models.push(model)
     this.byId = new Map(this.models.map((model) => [model.id, model]))
+    this.asked = this.models.map((model) => askedOf(model, scenario.requests.deadlineMs))
+    this.times = timesOf(this.byId)
     this.metrics = createMetrics(scenario, topology, this.models.length)
     const { bytesPerS: originBytesPerS, perNodeBytesPerS: originPerNodeBytesPerS } = scenario.origin
     this.transport = new Transport({
@@ -134,7 +147,16 @@ export class Cluster implements World {
     const { nowMs } = this.queue
     const entry = this.entryFor(node)
     if (entry === null) this.metrics.failed(nowMs, 'node-down', false)
-    else entry.desk.arrive(model, nowMs)
+    else entry.requests.arrive(model, nowMs)
+  }
+
+  holderAt(node: number): Holder | null {
+    const holder = this.nodes[node]!
+    return holder.up ? holder.requests : null
+  }
+
+  couldServe(node: number, model: SimModel): boolean {
+    return couldServe(this, this.nodes[node]!, model)
   }
 
   crash(node: SimNode): void {

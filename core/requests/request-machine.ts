@@ -87,6 +87,19 @@ export class RequestMachine {
     return this.router.route(asked, context, { excluded: [], mayForward: true, mayServeHere: true, ...how }, nowMs)
   }
 
+  /**
+   * The short way of a user's request: true when it is to run here at once, which is what the route would be, since nothing can be
+   * expected to be sooner. The machine keeps nothing of it and wants to hear no more. False: it has to go the long way.
+   */
+  startsAtOnce({ model, context }: AskedByUser, nowMs: number): boolean {
+    const { models, node, times } = this.ports
+    if (!models.isReady(model) || this.isClosed || node.queueMs(nowMs) > 0 || node.isDraining()) return false
+    const { deadlineMs } = context
+    if (deadlineMs !== Number.POSITIVE_INFINITY && times.executeMs(model) > deadlineMs) return false
+    this.ports.noteRequest(model, 'user', nowMs)
+    return true
+  }
+
   step(event: RequestEvent): readonly RequestEffect[] {
     const { nowMs } = event
     switch (event.kind) {
@@ -146,21 +159,10 @@ export class RequestMachine {
   }
 
   private onArrived(id: RequestId, asked: AskedByUser, nowMs: number): readonly RequestEffect[] {
-    const { model, context } = asked
-    this.ports.noteRequest(model, 'user', nowMs)
-    if (!this.options.explains && this.runsAtOnce(asked, nowMs)) {
-      return [{ kind: 'run', request: id, model, deadlineMs: context.deadlineMs, isWatched: false }]
-    }
+    this.ports.noteRequest(asked.model, 'user', nowMs)
     const out: RequestEffect[] = []
     this.advance(this.add(id, asked, asked, nowMs), nowMs, out)
     return out
-  }
-
-  /** Nothing can be expected to be sooner than at once: what route() would decide, without the pains. */
-  private runsAtOnce({ model, context }: AskedByUser, nowMs: number): boolean {
-    const { models, node, times } = this.ports
-    if (!models.isReady(model) || this.isClosed || node.queueMs(nowMs) > 0 || node.isDraining()) return false
-    return context.deadlineMs === Number.POSITIVE_INFINITY || times.executeMs(model) <= context.deadlineMs
   }
 
   /** A holder serves what it has loaded, or can load without a fetch; anything else goes back at once. */
@@ -210,7 +212,7 @@ export class RequestMachine {
       return
     }
     this.enter(request, 'running', leftMs, nowMs)
-    out.push({ kind: 'run', request: request.id, model: asked.model, deadlineMs: leftMs, isWatched: true })
+    out.push({ kind: 'run', request: request.id, model: asked.model, deadlineMs: leftMs })
   }
 
   private onNotServedHere(request: OpenRequest, failure: Failure, nowMs: number, out: RequestEffect[]): void {

@@ -67,14 +67,8 @@ export type RequestEffect =
       readonly model: ModelId
       readonly context: RequestContext
     }
-  /** Ends in ran or run-failed, no later than `deadlineMs`; unless `isWatched` is false: then the machine has forgotten the request. */
-  | {
-      readonly kind: 'run'
-      readonly request: RequestId
-      readonly model: ModelId
-      readonly deadlineMs: number
-      readonly isWatched: boolean
-    }
+  /** Ends in ran or run-failed, no later than `deadlineMs`. */
+  | { readonly kind: 'run'; readonly request: RequestId; readonly model: ModelId; readonly deadlineMs: number }
   /** Comes back as due with the same turn. */
   | { readonly kind: 'timer'; readonly request: RequestId; readonly turn: number; readonly afterMs: number }
   | {
@@ -122,8 +116,6 @@ export interface RequestMachineOptions {
   readonly roomWaitMs: number
   /** Execution of a model that never ran here, where only its load on another node is asked for: a small model on a CPU. */
   readonly unknownExecuteMs: number
-  /** Every answer comes with the decision behind it. Without, a request that runs at once takes a short way and leaves no trace. */
-  readonly explains: boolean
 }
 
 export const defaultRequestMachineOptions: RequestMachineOptions = {
@@ -131,5 +123,4 @@ export const defaultRequestMachineOptions: RequestMachineOptions = {
   forwardTimeoutMs: 30_000,
   roomWaitMs: 10_000,
   unknownExecuteMs: 10,
-  explains: true,
 }

@@ -125,7 +125,7 @@ export function checkFetchesEnded(cluster: Cluster): string[] {
 
 export function checkRequests(cluster: Cluster): string[] {
   const { metrics, nodes } = cluster
-  const openCount = nodes.reduce((count, node) => count + node.desk.open.size, 0)
+  const openCount = nodes.reduce((count, node) => count + node.requests.openCount, 0)
   const faults: string[] = []
   if (openCount > 0) faults.push(`${openCount} requests were never answered`)
   if (metrics.wronglyFailedCount > 0)

@@ -17,8 +17,9 @@ export const runResultSchema = 'holdfast.run.v1'
 export const servedFromNames = ['memory', 'disk', 'forwarded', 'peer', 'origin'] as const
 export type ServedFrom = (typeof servedFromNames)[number]
 
-/** Why a request was not answered. 'lost': its own node crashed, or it ran on one that did and nobody was left to repeat it. */
-export const failureNames = ['no-source', 'too-large', 'lost', 'node-down'] as const
+/** Why a request was not answered. 'lost': its own node crashed, or it ran on one that did and nobody was left to repeat it. 'deadline': it
+ * would have been answered too late. */
+export const failureNames = ['no-source', 'too-large', 'lost', 'node-down', 'deadline'] as const
 export type RequestFailure = (typeof failureNames)[number]
 
 export interface DelayFigures {

@@ -47,6 +47,12 @@ export class ChunkMover {
     this.stored.set(model, new Uint8Array(model.chunkCount).fill(isHeld))
   }
 
+  /** Of a fetch that is under way. */
+  lackingBytes(model: SimModel): number {
+    const held = this.stored.get(model)
+    return model.chunks.reduce((sum, { sizeBytes }, at) => sum + (held?.[at] === isHeld ? 0 : sizeBytes), 0)
+  }
+
   lackingCount(model: SimModel): number {
     const held = this.stored.get(model)
     return held === undefined

@@ -102,7 +102,7 @@ export class SimLeave {
         this.handover.dispatch({ kind: 'leave' })
         return
       case 'close-door':
-        node.desk.closeDoor()
+        node.requests.close()
         return
       case 'end-requests':
         this.whenIdle(() => this.steps.dispatch({ kind: 'ended', step }))
@@ -123,7 +123,7 @@ export class SimLeave {
   private whenIdle(then: () => void): void {
     const { node, world } = this
     const look = (): void => {
-      if (node.desk.open.size === 0 && node.workers.queueMs(world.queue.nowMs) === 0) then()
+      if (node.requests.openCount === 0 && node.workers.queueMs(world.queue.nowMs) === 0) then()
       else node.later(idleLookMs, look)
     }
     look()

@@ -9,25 +9,24 @@
  * One load serves all who wait for its model. It waits for room in line where there is none, and a model is never evicted
  * from any tier while it loads.
  */
-import type { LocalTier } from '../../common/index.ts'
+import type { LocalTier, Source } from '../../common/index.ts'
 import type { Failure } from '../../core/index.ts'
 import type { SimModel } from '../world/models.ts'
 import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
 import type { Tier } from './tier.ts'
 
-const noRoom: Failure = { code: 'MEMORY_FULL', message: 'there is no room for a copy' }
+const memoryFull: Failure = { code: 'MEMORY_FULL', message: 'the memory has no room' }
+const diskFull: Failure = { code: 'DISK_FULL', message: 'the disk has no room' }
 const noSource: Failure = { code: 'NO_SOURCE', message: 'nobody could deliver the bytes' }
-
-/** From where most of the bytes came; null when the model cannot be had. */
-export type LoadSource = 'disk' | 'peer' | 'origin' | null
 
 interface Load {
   readonly model: SimModel
-  readonly waiters: ((source: LoadSource) => void)[]
+  /** Told from where most of the bytes came, or why the model cannot be had. */
+  readonly waiters: ((outcome: Source | Failure) => void)[]
   /** Of those for whom the model is only copied. */
   readonly ends: ((failure: Failure | null) => void)[]
-  source: Exclude<LoadSource, null>
+  source: Source
   isFetching: boolean
   /** False for a copy that only is to lie on disk; who joins with a request changes that. */
   isForMemory: boolean
@@ -64,21 +63,16 @@ export class Loader {
     return this.loads.has(model)
   }
 
-  /** Joins or begins; false, and nothing has begun, when there is no room now. */
-  tryLoad(model: SimModel, end: (source: LoadSource) => void): boolean {
-    if (this.join(model, end)) return true
+  /** Joins or begins; told of the failure at once, and nothing has begun, when there is no room now. */
+  load(model: SimModel, end: (outcome: Source | Failure) => void): void {
+    if (this.join(model, end)) return
     const tier = this.firstTier(model)
-    if (!tier.tryReserve(model)) return false
-    this.proceed(this.add(model, end, true), tier)
-    return true
+    if (tier.tryReserve(model)) this.proceed(this.add(model, end, true), tier)
+    else end(tier === this.memory ? memoryFull : diskFull)
   }
 
-  /** Joins or begins when it has its turn for the room. */
-  load(model: SimModel, end: (source: LoadSource) => void): void {
-    if (this.join(model, end)) return
-    const load = this.add(model, end, true)
-    const tier = this.firstTier(model)
-    tier.whenReserved(model, () => this.proceed(load, tier))
+  isFetching(model: SimModel): boolean {
+    return this.loads.get(model)?.isFetching === true
   }
 
   /** Copies the model here for later, to disk first where there is one. What the policy lets go makes the room. */
@@ -94,7 +88,7 @@ export class Loader {
     }
     const tier = this.firstTier(model)
     if (!tier.tryReserve(model)) {
-      end(noRoom)
+      end(tier === this.memory ? memoryFull : diskFull)
       return
     }
     const load = this.add(model, null, to === 'memory' || tier === this.memory)
@@ -143,7 +137,7 @@ export class Loader {
     this.reads.length = 0
   }
 
-  private join(model: SimModel, end: (source: LoadSource) => void): boolean {
+  private join(model: SimModel, end: (outcome: Source | Failure) => void): boolean {
     const load = this.loads.get(model)
     if (load === undefined) return false
     load.waiters.push(end)
@@ -157,7 +151,7 @@ export class Loader {
     return disk === null || !disk.fits(model) || disk.has(model) ? memory : disk
   }
 
-  private add(model: SimModel, end: ((source: LoadSource) => void) | null, isForMemory: boolean): Load {
+  private add(model: SimModel, end: ((outcome: Source | Failure) => void) | null, isForMemory: boolean): Load {
     const load: Load = {
       model,
       waiters: end === null ? [] : [end],
@@ -231,7 +225,7 @@ export class Loader {
     this.memory.giveBack(model)
     this.disk?.giveBack(model)
     this.node.chunks.drop(model)
-    for (const waiter of load.waiters) waiter(null)
+    for (const waiter of load.waiters) waiter(noSource)
     for (const end of load.ends) end(noSource)
     this.node.announce()
     this.node.retryRooms()

@@ -13,9 +13,11 @@ import type { EventLog } from '../world/event-log.ts'
 import type { EventQueue } from '../world/event-queue.ts'
 import type { SimModel } from '../world/models.ts'
 import type { SimOrigin } from '../world/sim-origin.ts'
+import type { ForwardingWorld } from './forwarding.ts'
+import type { RequestsWorld } from './requests-world.ts'
 import type { SimNode } from './sim-node.ts'
 
-export interface World {
+export interface World extends RequestsWorld, ForwardingWorld {
   readonly scenario: Scenario
   readonly core: NodeCoreOptions
   readonly queue: EventQueue

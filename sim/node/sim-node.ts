@@ -1,10 +1,10 @@
 /**
  * One simulated node: the real NodeCore, the real eviction policies, and around them what the adapters of the daemon would do.
- * Effects of the core are carried out here; requests are served in request-desk.ts, models brought in loader.ts, bytes moved in
+ * Effects of the core are carried out here; requests are served in requests.ts, models brought in loader.ts, bytes moved in
  * chunk-mover.ts.
  */
 
-import type { LocalTier, ModelId, NodeId, Prng } from '../../common/index.ts'
+import type { LocalTier, ModelId, NodeId, Prng, Source } from '../../common/index.ts'
 import {
   type Effect,
   type Event,
@@ -25,7 +25,7 @@ import { Loader } from './loader.ts'
 import { Messenger } from './messenger.ts'
 import type { World } from './node-world.ts'
 import { SimReplication } from './replication.ts'
-import { RequestDesk } from './request-desk.ts'
+import { SimRequests } from './requests.ts'
 import { Tier } from './tier.ts'
 import { Workers } from './workers.ts'
 
@@ -61,7 +61,7 @@ export class SimNode {
   readonly loader: Loader
   /** Null where requests need no names. */
   readonly directory: Directory | null
-  readonly desk: RequestDesk
+  requests: SimRequests
   replication: SimReplication
   private leavingNow: SimLeave | null = null
   readonly workers: Workers
@@ -71,13 +71,15 @@ export class SimNode {
   readonly ready = new Map<number, Copy>()
   private readonly world: World
   private readonly random: Prng
+  private readonly routeRandom: Prng
   private readonly placementRandom: Prng
   private readonly demand = new ToldDemand(() => this.asked.tell())
   private readonly pending: TimelessEvent[] = []
   private isStepping = false
   private wakeAtMs = Number.POSITIVE_INFINITY
   private isRetrying = false
-  private readonly crashWatchers = new Set<() => void>()
+  /** By the model's index: requests for which it is brought here. */
+  private readonly heldCounts = new Map<number, number>()
 
   constructor(world: World, index: number, random: Prng) {
     this.world = world
@@ -95,8 +97,9 @@ export class SimNode {
     this.workers = new Workers(spec.workerCount)
     this.messenger = new Messenger(world, this, index)
     this.directory = world.scenario.names.lookUp ? new Directory(world, this) : null
-    this.desk = new RequestDesk(world, this, random.child('route'))
     this.core = this.createCore()
+    this.routeRandom = random.child('route')
+    this.requests = new SimRequests(world, this, this.routeRandom)
     this.placementRandom = random.child('placement')
     this.replication = new SimReplication(world, this, this.placementRandom)
   }
@@ -127,13 +130,11 @@ export class SimNode {
     this.chunks.crash()
     this.workers.crash(nowMs, (arrivedMs, from) => this.world.metrics.lostWhileRunning(arrivedMs, from))
     this.directory?.crash()
-    this.desk.crash()
+    this.requests.crash()
     this.leavingNow = null
-    // Whoever waits for an answer of this life waits in vain.
+    // Callbacks scheduled before the crash must not fire.
     this.epoch += 1
-    const watchers = [...this.crashWatchers]
-    this.crashWatchers.clear()
-    for (const watcher of watchers) watcher()
+    this.heldCounts.clear()
   }
 
   restart(): void {
@@ -141,6 +142,7 @@ export class SimNode {
     const records = this.core.pinned.all()
     this.draining = false
     this.core = this.createCore()
+    this.requests = new SimRequests(this.world, this, this.routeRandom)
     this.replication = new SimReplication(this.world, this, this.placementRandom)
     this.messenger.restart()
     this.start()
@@ -192,6 +194,34 @@ export class SimNode {
     return true
   }
 
+  /** `end` is told from where the model came, or why it is not ready, unless the node crashes before. */
+  makeReady(model: SimModel, end: (outcome: Source | Failure) => void): void {
+    if (this.isReady(model)) end('memory')
+    else this.loader.load(model, end)
+  }
+
+  /** Nothing of the model leaves while it is held. */
+  hold(model: SimModel): void {
+    this.heldCounts.set(model.index, (this.heldCounts.get(model.index) ?? 0) + 1)
+  }
+
+  unhold({ index }: SimModel): void {
+    const count = this.heldCounts.get(index)!
+    if (count > 1) this.heldCounts.set(index, count - 1)
+    else this.heldCounts.delete(index)
+  }
+
+  /** Requests for the model run or wait for a worker until then. */
+  busy(model: SimModel, untilMs: number): void {
+    const copy = this.ready.get(model.index)!
+    if (untilMs > copy.busyUntilMs) copy.busyUntilMs = untilMs
+  }
+
+  /** Still to come of a fetch that is under way. */
+  missingBytes(model: SimModel): number | null {
+    return this.loader.isFetching(model) ? this.chunks.lackingBytes(model) : null
+  }
+
   /** A copy for later, in this tier; `end` is told of it unless the node crashes before. */
   bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void {
     this.loader.copy(model, tier, end)
@@ -223,10 +253,8 @@ export class SimNode {
     })
   }
 
-  /** For what others wait for from here; called at most once, unless it is stopped before. */
-  whenCrashed(run: () => void): () => void {
-    this.crashWatchers.add(run)
-    return () => this.crashWatchers.delete(run)
+  callFailed(node: NodeId): void {
+    this.step({ kind: 'call-failed', node })
   }
 
   startFetch(model: SimModel, purpose: 'request' | 'placement'): void {
@@ -237,14 +265,19 @@ export class SimNode {
 
   /** Something is in use no more; once for all that ends in one instant. */
   retryRooms(): void {
-    if (this.isRetrying || (this.memory.waitingCount === 0 && (this.disk?.waitingCount ?? 0) === 0)) return
+    if (this.isRetrying || !this.isRoomWanted) return
     this.isRetrying = true
     this.later(0, () => {
       this.isRetrying = false
       this.disk?.retry()
       this.memory.retry()
+      this.requests.roomFreed()
       this.retryWhenIdle()
     })
+  }
+
+  private get isRoomWanted(): boolean {
+    return this.memory.waitingCount > 0 || (this.disk?.waitingCount ?? 0) > 0 || this.requests.isWaiting
   }
 
   step(event: TimelessEvent): void {
@@ -288,6 +321,7 @@ export class SimNode {
     this.core.checkInvariants()
     this.memory.checkInvariants()
     this.disk?.checkInvariants()
+    this.requests.checkInvariants()
   }
 
   note(text: string): void {
@@ -403,14 +437,15 @@ export class SimNode {
     return !this.isReady(model) && !this.isHeld(model) && !this.isPinned(model, 'disk')
   }
 
-  /** It is being brought in, or another node takes it from here. */
+  /** It is being brought in, a request needs it, or another node takes it from here. */
   private isHeld(model: SimModel): boolean {
-    return this.loader.isLoading(model) || this.leavingNow?.holds.has(model) === true
+    const isWanted = this.loader.isLoading(model) || this.heldCounts.has(model.index)
+    return isWanted || this.leavingNow?.holds.has(model) === true
   }
 
   /** Requests that run hold their models: the next that ends may make room. */
   private retryWhenIdle(): void {
-    if (this.memory.waitingCount === 0) return
+    if (!this.isRoomWanted) return
     const { nowMs } = this.world.queue
     let nextMs = Number.POSITIVE_INFINITY
     for (const { busyUntilMs } of this.ready.values()) if (busyUntilMs > nowMs) nextMs = Math.min(nextMs, busyUntilMs)

@@ -39,6 +39,7 @@ const failureNames = {
   'too-large': 'larger than the memory',
   lost: 'lost with a node that crashed',
   'node-down': 'asked of a node that was down',
+  deadline: 'not answered within their deadline',
 } as const
 
 export function runPage({ result, scenarioText, command }: RunPage): string {

@@ -49,8 +49,8 @@ testCarriedCluster('the simulator', async () => {
     ask: (node, model) => simulated(node).step({ kind: 'demand', model }),
     async fetch(node, model) {
       let outcome: 'peer' | 'origin' | null | undefined
-      simulated(node).loader.load(modelOf(model), (source) => {
-        outcome = source === 'disk' ? null : source
+      simulated(node).makeReady(modelOf(model), (source) => {
+        outcome = source === 'peer' || source === 'origin' ? source : null
       })
       await until('the fetch ends', () => outcome !== undefined)
       return outcome ?? null

@@ -94,7 +94,7 @@ function line(effect: RequestEffect): string {
     case 'bring':
       return `${effect.request} bring within ${effect.context.deadlineMs}`
     case 'run':
-      return `${effect.request} run within ${effect.deadlineMs}${effect.isWatched ? '' : ' unwatched'}`
+      return `${effect.request} run within ${effect.deadlineMs}`
     case 'timer':
       return `${effect.request} timer ${effect.turn} after ${effect.afterMs}`
     case 'answer':

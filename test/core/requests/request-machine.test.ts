@@ -234,10 +234,10 @@ describe('a request of another node', () => {
 })
 
 describe('the short way', () => {
-  it('runs what is ready at once, and leaves no trace', () => {
-    const fixture = new RequestFixture({ explains: false })
+  it('is for what is ready, and leaves no trace but the demand', () => {
+    const fixture = new RequestFixture()
     fixture.ready.add('m')
-    expect(told(fixture.arrive(1))).toEqual([`1 run within ${never} unwatched`])
+    expect(fixture.machine.startsAtOnce(asked, 0)).toBe(true)
     expect([fixture.machine.openCount, fixture.noted]).toEqual([0, ['m of a user']])
   })
 
@@ -248,10 +248,11 @@ describe('the short way', () => {
     ['the deadline is too near', (fixture: RequestFixture) => (fixture.executeMs = 51)],
     ['the model is not ready', (fixture: RequestFixture) => fixture.ready.delete('m')],
   ])('is not taken when %s', (_, arrange) => {
-    const fixture = new RequestFixture({ explains: false })
+    const fixture = new RequestFixture()
     fixture.ready.add('m')
     arrange(fixture)
-    expect(told(fixture.arrive(1, within(50))).join()).not.toContain('unwatched')
+    expect(fixture.machine.startsAtOnce({ ...asked, ...within(50) }, 0)).toBe(false)
+    expect(fixture.noted).toEqual([])
   })
 
   it('is what the route would have been, wherever else the model lies', () => {

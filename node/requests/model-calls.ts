@@ -71,7 +71,12 @@ export class ModelCalls {
 
   async signature(name: ModelName, context: RequestContext): Promise<ModelSignature> {
     const { resolved, left } = await this.resolve(name, context)
-    return withDeadline(this.ports.signature(resolved, left), left, `loading ${formatModelName(name)}`)
+    return withDeadline(
+      this.ports.clock,
+      this.ports.signature(resolved, left),
+      left,
+      `loading ${formatModelName(name)}`,
+    )
   }
 
   async readiness(name: ModelName, context: RequestContext): Promise<Readiness> {
@@ -91,7 +96,7 @@ export class ModelCalls {
   ): Promise<{ readonly resolved: ResolvedModel; readonly left: RequestContext }> {
     const { clock } = this.ports
     const startedMs = clock.nowMs()
-    const resolved = await withDeadline(this.ports.resolve(name), context, `looking up ${formatModelName(name)}`)
+    const resolved = await withDeadline(clock, this.ports.resolve(name), context, `looking up ${formatModelName(name)}`)
     return { resolved, left: remaining(context, clock.nowMs() - startedMs) }
   }
 }

@@ -54,13 +54,13 @@ export class SocketOpenHandler {
 
   /** Ends in answerOpen or refuseOpen; never rejects. */
   async onOpenMiss(miss: OpenMiss): Promise<void> {
-    const { store, log } = this.ports
+    const { store, clock, log } = this.ports
     const context = {
       tenant: miss.tenant,
       deadlineMs: miss.deadlineMs > 0 ? miss.deadlineMs : Number.POSITIVE_INFINITY,
     }
     try {
-      await withDeadline(this.open(miss, context), context, `opening ${miss.name}`)
+      await withDeadline(clock, this.open(miss, context), context, `opening ${miss.name}`)
     } catch (error) {
       const known = isHoldfastError(error)
       if (!known) log.error({ name: miss.name, error: (error as Error).stack }, 'an open failed')

@@ -88,10 +88,15 @@ describe('the Open Inference Protocol', () => {
     })
     await fixture.post(infer, body, { 'holdfast-deadline-ms': '100' })
     expect(fixture.requests[0]!.context.deadlineMs).toBe(60)
-    Object.assign(fixture.ports, { resolve: () => new Promise(() => {}) })
+    /** Has been asked and never answers; the time passes meanwhile. */
+    const hangs = () => {
+      setImmediate(() => fixture.clock.advance(10))
+      return new Promise(() => {})
+    }
+    Object.assign(fixture.ports, { resolve: hangs })
     const late = await fixture.post(infer, body, { 'holdfast-deadline-ms': '1' })
     expect([late.statusCode, late.headers['holdfast-error']]).toEqual([504, 'DEADLINE_EXCEEDED'])
-    Object.assign(fixture.ports, { resolve, signature: () => new Promise(() => {}) })
+    Object.assign(fixture.ports, { resolve, signature: hangs })
     expect((await fixture.get('/v2/models/acme%2Fm', { 'holdfast-deadline-ms': '5' })).statusCode).toBe(504)
   })
 

@@ -30,6 +30,7 @@ import type { ScenarioInputs } from './world/inputs.ts'
 import { createModels, drawModel, type SimModel } from './world/models.ts'
 import { preload } from './world/preload.ts'
 import { createRequests, type PushedModel, type RequestTable } from './world/requests.ts'
+import { Revisions } from './world/revisions.ts'
 import { SimOrigin } from './world/sim-origin.ts'
 
 export interface ClusterOptions {
@@ -51,6 +52,7 @@ export class Cluster implements World {
   readonly byId: Map<string, SimModel>
   readonly asked: readonly AskedByUser[]
   readonly times: LoadTimes
+  readonly revisions: Revisions
   readonly ids: readonly string[]
   readonly nodes: SimNode[] = []
   readonly interner = new Interner()
@@ -88,6 +90,9 @@ export class Cluster implements World {
     this.models = createModels(scenario.models, inputs.trace?.models ?? inputs.models ?? null, modelRandom)
     this.pushed = drawPushed(scenario, this.models.length, modelRandom.child('pushed'))
     for (const { model } of this.pushed) this.models.push(model)
+    const catalog = [...this.models]
+    this.revisions = new Revisions(scenario, catalog, catalog.length, modelRandom.child('moved'))
+    this.models.push(...this.revisions.models)
     this.byId = new Map(this.models.map((model) => [model.id, model]))
     this.asked = this.models.map((model) => askedOf(model, scenario.requests.deadlineMs))
     this.times = timesOf(this.byId)
@@ -111,7 +116,7 @@ export class Cluster implements World {
       scenario,
       inputs,
       topology,
-      models: this.models,
+      models: catalog,
       pushed: this.pushed,
       random: random.child('load'),
     })
@@ -147,7 +152,7 @@ export class Cluster implements World {
     const { nowMs } = this.queue
     const entry = this.entryFor(node)
     if (entry === null) this.metrics.failed(nowMs, 'node-down', false)
-    else entry.requests.arrive(model, nowMs)
+    else entry.requests.arrive(entry.directory === null ? this.revisions.current(model) : model, nowMs)
   }
 
   holderAt(node: number): Holder | null {
@@ -183,7 +188,7 @@ export class Cluster implements World {
     this.pins.push({ model, replicas })
     const { nowMs } = this.queue
     const tier = node.disk === null ? 'memory' : 'disk'
-    const record = { name: `sha256:${model.id}`, replicaCount: replicas, tier, changedMs: nowMs, by: node.id } as const
+    const record = { name: model.id, replicaCount: replicas, tier, changedMs: nowMs, by: node.id } as const
     node.step({ kind: 'pins', records: [record], wallMs: nowMs })
   }
 

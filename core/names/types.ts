@@ -15,8 +15,7 @@ export type NameWant = number
 export const manifestPlaces = ['here', 'holders', 'origin', 'others'] as const
 export type ManifestPlace = (typeof manifestPlaces)[number]
 
-export type NameEvent<R> = { readonly nowMs: number } & /** Kept from an earlier run. */
-(
+export type NameEvent<R> = { readonly nowMs: number } /** Kept from an earlier run. */ & (
   | { readonly kind: 'found'; readonly name: string; readonly ref: RefFacts<R> }
   | { readonly kind: 'resolve'; readonly want: NameWant; readonly name: string }
   | { readonly kind: 'resolve-digest'; readonly want: NameWant; readonly model: ModelId }

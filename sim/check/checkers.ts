@@ -142,7 +142,8 @@ export function checkFlowsEnded({ transport }: Cluster): string[] {
 
 /** As many copies of a pinned model as were asked for, or as nodes can have it. */
 export function checkReplicas(cluster: Cluster): string[] {
-  return cluster.pins.flatMap(({ model, replicas }) => {
+  return cluster.pins.flatMap(({ model: name, replicas }) => {
+    const model = cluster.revisions.current(name)
     const able = cluster.nodes.filter((node) => node.up && canKeep(node, model))
     const kept = able.filter((node) => node.holds(model)).length
     const wanted = Math.min(replicas, able.length)

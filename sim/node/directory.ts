@@ -1,116 +1,237 @@
 /**
- * From names to manifests on one simulated node, as node/models/model-directory.ts does it: a tag that was not looked up for a while
- * is asked of the origin, and a manifest that is not known here of the nearest holder, or of the origin when there is none. One
- * look-up serves all who wait for it. While the origin is away nobody waits for what is known already; what is not is
- * asked of the nearest peers at once, of which one knows it.
+ * From names to models on one simulated node: whom to ask and what to believe is the daemon's machine, a question takes the time of its
+ * way. What was learned is on disk, and outlives a crash.
  */
+
+import type { ModelId } from '../../common/index.ts'
+import {
+  defaultPeerQuestionOptions,
+  type Failure,
+  type ManifestPlace,
+  type NameEffect,
+  type NameEvent,
+  NameMachine,
+  type NameWant,
+  type RefFacts,
+  StepQueue,
+  type Timeless,
+} from '../../core/index.ts'
 import type { SimModel } from '../world/models.ts'
+import { call } from './call.ts'
 import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
 
-/** As in the daemon's PeerDirectoryOptions. */
-const refPeersMax = 8
+type Ref = RefFacts<null>
+/** null when nobody who can be reached knows the name, or has the manifest. */
+type Then = (model: SimModel | null) => void
+
+const originIsAway: Failure = { code: 'ORIGIN_UNAVAILABLE', message: 'the origin does not answer' }
+const { refPeersMax, manifestPeersMax, timeoutMs } = defaultPeerQuestionOptions
 
 export class Directory {
   private readonly world: World
   private readonly node: SimNode
-  private readonly freshMs: number
-  private readonly checkedAtMs = new Map<SimModel, number>()
-  private readonly manifests = new Set<SimModel>()
-  private readonly waiters = new Map<SimModel, (() => void)[]>()
+  private readonly manifests = new Set<ModelId>()
+  private readonly waiting = new Map<NameWant, Then>()
+  private machine: NameMachine<null>
+  private queue: StepQueue<Timeless<NameEvent<null>>, NameEffect<null>>
+  private nextWant: NameWant = 1
 
   constructor(world: World, node: SimNode) {
     this.world = world
     this.node = node
-    this.freshMs = world.scenario.names.freshS * 1_000
+    this.machine = this.createMachine()
+    this.queue = this.createQueue()
   }
 
-  /** Nothing has to be asked of anybody. */
-  knows(model: SimModel): boolean {
-    return this.isFresh(model) && this.manifests.has(model)
+  /** What the name means, if nobody has to be asked of anything. */
+  answerNow(name: SimModel): SimModel | null {
+    const model = this.machine.answerNow(name.id, this.world.queue.nowMs)
+    return model === null ? null : this.modelOf(model)
   }
 
-  /** Not told when the node crashes before. */
-  resolve(model: SimModel, then: () => void): void {
-    const waiters = this.waiters.get(model)
-    if (waiters !== undefined) {
-      waiters.push(then)
-      return
-    }
-    this.waiters.set(model, [then])
-    this.lookUpRef(model, () =>
-      this.lookUpManifest(model, () => {
-        const told = this.waiters.get(model) ?? []
-        this.waiters.delete(model)
-        for (const waiter of told) waiter()
-      }),
-    )
+  /** `then` is not called when the node crashes before. */
+  resolve(name: SimModel, then: Then): void {
+    this.ask(then, (want) => ({ kind: 'resolve', want, name: name.id }))
   }
 
-  /** What was learned is on disk; tags are looked up again. */
+  resolveDigest(model: SimModel, then: Then): void {
+    this.ask(then, (want) => ({ kind: 'resolve-digest', want, model: model.id }))
+  }
+
+  /** What the name means as far as it is known, however long ago it was looked up. */
+  known(name: string): Ref | null {
+    return this.machine.known(name)
+  }
+
+  *names(): Iterable<{ readonly name: string; readonly model: ModelId }> {
+    for (const { name, ref } of this.machine.names()) yield { name, model: ref.manifest }
+  }
+
+  /** What has the files has the manifest. */
+  hasManifest(id: ModelId): boolean {
+    return this.manifests.has(id) || this.node.holds(this.modelOf(id))
+  }
+
   crash(): void {
-    this.waiters.clear()
-    this.checkedAtMs.clear()
+    const kept = [...this.machine.names()]
+    this.waiting.clear()
+    this.machine = this.createMachine()
+    this.queue = this.createQueue()
+    for (const { name, ref } of kept) this.queue.dispatch({ kind: 'found', name, ref })
   }
 
-  private isFresh(model: SimModel): boolean {
-    const atMs = this.checkedAtMs.get(model)
-    return atMs !== undefined && this.world.queue.nowMs - atMs <= this.freshMs
+  private createMachine(): NameMachine<null> {
+    const freshMs = this.world.scenario.names.freshS * 1_000
+    const hasManifest = (model: ModelId) => this.hasManifest(model)
+    return new NameMachine<null>({ hasManifest, hasOrigin: true }, { freshMs })
   }
 
-  private lookUpRef(model: SimModel, then: () => void): void {
-    if (this.isFresh(model)) {
-      then()
-      return
-    }
-    this.world.origin.getRecord(
-      this.node.index,
-      this.unlessCrashed((isThere) => {
-        const known = this.checkedAtMs.has(model)
-        this.checkedAtMs.set(model, this.world.queue.nowMs)
-        if (isThere || known) then()
-        else this.node.later(this.peersMs(), then)
-      }),
+  private createQueue(): StepQueue<Timeless<NameEvent<null>>, NameEffect<null>> {
+    const { machine, world } = this
+    return new StepQueue(
+      (event) => machine.step({ ...event, nowMs: world.queue.nowMs }),
+      (effect) => this.execute(effect),
     )
   }
 
-  private lookUpManifest(model: SimModel, then: () => void): void {
-    const learn = (): void => {
-      this.manifests.add(model)
-      then()
-    }
-    if (this.manifests.has(model)) {
-      then()
-      return
-    }
-    const holderMs = this.nearestHolderMs(model)
-    if (holderMs !== null) this.node.later(holderMs, learn)
-    else this.world.origin.getRecord(this.node.index, this.unlessCrashed(learn))
+  private ask(then: Then, event: (want: NameWant) => Timeless<NameEvent<null>>): void {
+    const want = this.nextWant
+    this.nextWant += 1
+    this.waiting.set(want, then)
+    this.queue.dispatch(event(want))
   }
 
-  /** Round trip to the nearest node that is believed to have the model. */
-  private nearestHolderMs(model: SimModel): number | null {
-    const { queue, interner } = this.world
-    const holders = this.node.core.holders(model.id, queue.nowMs).filter(({ suspected }) => !suspected)
-    const trips = holders.map(({ node }) => this.roundTripMs(interner.index(node)))
-    return trips.length === 0 ? null : Math.min(...trips)
+  private execute(effect: NameEffect<null>): void {
+    switch (effect.kind) {
+      case 'ask-origin-ref':
+        this.askOrigin(effect.name)
+        return
+      case 'ask-peers-ref':
+        this.askPeers(effect.name)
+        return
+      case 'ask-manifest':
+        this.askManifest(effect.model, effect.place)
+        return
+      case 'resolved':
+        this.answer(effect.want, this.modelOf(effect.model))
+        return
+      case 'unresolved':
+        this.answer(effect.want, null)
+        return
+      case 'bad-ref':
+        this.node.note(`${effect.node} sent a bad ref: ${effect.why}`)
+        return
+      case 'keep-ref':
+      case 'refreshed':
+      // The machine keeps what it learns, and that of the next life is told.
+    }
+  }
+
+  private answer(want: NameWant, model: SimModel | null): void {
+    const then = this.waiting.get(want)
+    this.waiting.delete(want)
+    then?.(model)
+  }
+
+  private askOrigin(name: string): void {
+    const { world, node } = this
+    world.origin.getRecord(
+      node.index,
+      this.unlessCrashed((isThere) => {
+        const ref = isThere ? world.revisions.ref(this.modelOf(name)) : null
+        this.queue.dispatch({ kind: 'origin-ref', name, ref, failure: isThere ? null : originIsAway })
+      }),
+    )
   }
 
   /** All are asked at once and the last answer is waited for. */
-  private peersMs(): number {
-    const { network } = this.world
-    const trips = network.peersOf(this.node.index).map((peer) => this.roundTripMs(peer))
-    return Math.max(0, ...trips.sort((a, b) => a - b).slice(0, refPeersMax))
+  private askPeers(name: string): void {
+    const peers = this.peers().slice(0, refPeersMax)
+    const refs: { node: string; ref: Ref }[] = []
+    let openCount = peers.length
+    const answered = (): void => {
+      if (openCount === 0) this.queue.dispatch({ kind: 'peer-refs', name, refs })
+    }
+    for (const peer of peers) {
+      const ask = (other: SimNode, answer: (ref: Ref | null) => void) => answer(other.directory?.known(name) ?? null)
+      call(this.world, this.node, peer, { timeoutMs, silence: null, ask }, (ref) => {
+        if (ref !== null) refs.push({ node: this.world.ids[peer]!, ref })
+        openCount -= 1
+        answered()
+      })
+    }
+    answered()
   }
 
-  private roundTripMs(other: number): number {
-    return 2 * this.world.topology.oneWayMs(this.node.index, other)
+  private askManifest(model: ModelId, place: ManifestPlace): void {
+    const found = (isHere: boolean, failure: Failure | null = null): void => {
+      if (isHere) this.manifests.add(model)
+      this.queue.dispatch({ kind: 'manifest', model, place, isHere, failure })
+    }
+    switch (place) {
+      case 'here':
+        found(false)
+        return
+      case 'origin':
+        this.world.origin.getRecord(
+          this.node.index,
+          this.unlessCrashed((isThere) => found(isThere, isThere ? null : originIsAway)),
+        )
+        return
+      case 'holders':
+        this.askInTurn(model, this.holders(model).slice(0, manifestPeersMax), found)
+        return
+      case 'others': {
+        const holders = new Set(this.holders(model))
+        const others = this.peers().filter((peer) => !holders.has(peer))
+        this.askInTurn(model, others.slice(0, manifestPeersMax), found)
+      }
+    }
   }
 
-  private unlessCrashed<T extends unknown[]>(run: (...values: T) => void): (...values: T) => void {
+  private askInTurn(model: ModelId, [first, ...rest]: readonly number[], found: (isHere: boolean) => void): void {
+    if (first === undefined) {
+      found(false)
+      return
+    }
+    const ask = (other: SimNode, answer: (isThere: boolean) => void) =>
+      answer(other.directory?.hasManifest(model) === true)
+    call(this.world, this.node, first, { timeoutMs, silence: false, ask }, (isThere) => {
+      if (isThere) found(true)
+      else this.askInTurn(model, rest, found)
+    })
+  }
+
+  /** Connected nodes that can be used, the nearest first. */
+  private peers(): number[] {
+    const { queue, interner } = this.world
+    const members = this.node.core.members(queue.nowMs)
+    const usable = members.filter(({ isSelf, connected, suspected }) => !isSelf && connected && !suspected)
+    return this.nearest(usable.map(({ node }) => interner.index(node)))
+  }
+
+  /** That are believed to have the model and can be used, the nearest first. */
+  private holders(model: ModelId): number[] {
+    const { queue, interner } = this.world
+    const usable = this.node.core.holders(model, queue.nowMs).filter(({ suspected }) => !suspected)
+    return this.nearest(usable.map(({ node }) => interner.index(node)))
+  }
+
+  private nearest(nodes: readonly number[]): number[] {
+    const { topology } = this.world
+    const { index } = this.node
+    return [...nodes].sort((a, b) => topology.oneWayMs(index, a) - topology.oneWayMs(index, b) || a - b)
+  }
+
+  private modelOf(id: string): SimModel {
+    return this.world.byId.get(id)!
+  }
+
+  private unlessCrashed<T>(run: (value: T) => void): (value: T) => void {
     const { epoch } = this.node
-    return (...values) => {
-      if (this.node.up && this.node.epoch === epoch) run(...values)
+    return (value) => {
+      if (this.node.up && this.node.epoch === epoch) run(value)
     }
   }
 }

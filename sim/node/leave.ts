@@ -18,6 +18,7 @@ import {
   type Timeless,
 } from '../../core/index.ts'
 import type { SimModel } from '../world/models.ts'
+import { call } from './call.ts'
 import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
 
@@ -29,6 +30,7 @@ const idleLookMs = 100
 const lastWordsMs = 1_000
 
 const unreachable: Failure = { code: 'PEER_UNREACHABLE', message: 'the node does not answer' }
+const unknown: Failure = { code: 'UNKNOWN_MODEL', message: 'nobody has the manifest' }
 
 export class SimLeave {
   /** Models that others are taking: they stay until then. */
@@ -153,11 +155,9 @@ export class SimLeave {
       case 'handed':
         this.steps.dispatch({ kind: 'ended', step: 'hand-over' })
         return
-      case 'size-take': {
-        const { sizeBytes } = this.modelOf(effect.model)
-        this.handover.dispatch({ kind: 'take-sized', take: effect.take, sizeBytes })
+      case 'size-take':
+        this.size(effect.take, this.modelOf(effect.model))
         return
-      }
       case 'refuse-take':
         this.answer(effect.take, effect.failure)
         return
@@ -172,22 +172,27 @@ export class SimLeave {
 
   private ask(model: SimModel, to: NodeId, timeoutMs: number): void {
     const { node, world } = this
-    const taker = world.nodes[world.interner.index(to)]!
-    const oneWayMs = world.topology.oneWayMs(node.index, taker.index)
-    const answered: Answer = (failure) => {
+    const ask = (taker: SimNode, answer: Answer) => taker.leaving.takeAsked(node.id, model, answer)
+    call(world, node, world.interner.index(to), { timeoutMs, silence: unreachable, ask }, (failure) => {
+      const { id } = model
       this.handover.dispatch(
-        failure === null ? { kind: 'taken', model: model.id } : { kind: 'not-taken', model: model.id, failure },
+        failure === null ? { kind: 'taken', model: id } : { kind: 'not-taken', model: id, failure },
       )
-    }
-    const silenceMs = Math.min(timeoutMs, world.scenario.network.callTimeoutMs)
-    if (!world.network.linked(node.index, taker.index)) {
-      node.later(silenceMs, () => answered(unreachable))
-      return
-    }
-    node.later(oneWayMs, () => {
-      if (taker.up) taker.leaving.takeAsked(node.id, model, (failure) => node.later(oneWayMs, () => answered(failure)))
-      else node.later(Math.max(0, silenceMs - oneWayMs), () => answered(unreachable))
     })
+  }
+
+  /** A node that does not know the manifest asks for it first. */
+  private size(take: TakeId, model: SimModel): void {
+    const sized = (found: SimModel | null): void => {
+      if (found !== null) this.handover.dispatch({ kind: 'take-sized', take, sizeBytes: found.sizeBytes })
+      else {
+        this.answer(take, unknown)
+        this.handover.dispatch({ kind: 'take-ended', take })
+      }
+    }
+    const { directory } = this.node
+    if (directory === null) sized(model)
+    else directory.resolveDigest(model, sized)
   }
 
   private answer(take: TakeId, failure: Failure | null): void {

@@ -12,6 +12,7 @@ import type { Scenario } from '../scenario/scenario.ts'
 import type { EventLog } from '../world/event-log.ts'
 import type { EventQueue } from '../world/event-queue.ts'
 import type { SimModel } from '../world/models.ts'
+import type { Revisions } from '../world/revisions.ts'
 import type { SimOrigin } from '../world/sim-origin.ts'
 import type { ForwardingWorld } from './forwarding.ts'
 import type { RequestsWorld } from './requests-world.ts'
@@ -27,6 +28,7 @@ export interface World extends RequestsWorld, ForwardingWorld {
   readonly origin: SimOrigin
   readonly models: readonly SimModel[]
   readonly byId: ReadonlyMap<ModelId, SimModel>
+  readonly revisions: Revisions
   readonly ids: readonly NodeId[]
   readonly nodes: readonly SimNode[]
   readonly interner: Interner

@@ -20,8 +20,6 @@ import type { SimModel } from '../world/models.ts'
 import type { World } from './node-world.ts'
 import type { SimNode } from './sim-node.ts'
 
-const digestPrefix = 'sha256:'
-
 export class SimReplication {
   readonly pins: PinProtection
   private readonly world: World
@@ -41,8 +39,8 @@ export class SimReplication {
         pins: this.pins,
         random,
         local: (nowMs) => this.local(nowMs),
-        names: () => [],
-        knownName: modelOfPin,
+        names: () => (node.directory ?? world.revisions).names(),
+        knownName: (name) => this.knownName(name),
         isReady: () => !node.draining && !world.control.isQuiet,
       },
       this.options,
@@ -96,9 +94,22 @@ export class SimReplication {
     })
   }
 
+  /** Where requests need no names, nodes know what is meant without asking. */
   private lookUp(name: string): void {
-    const model = modelOfPin(name)
-    if (model !== null && this.pins.noteMeaning(name, model)) this.queue.dispatch({ kind: 'changed' })
+    const { directory } = this.node
+    if (directory === null) this.noteMeaning(name, this.knownName(name))
+    else directory.resolve(this.world.byId.get(name)!, (model) => this.noteMeaning(name, model?.id ?? null))
+  }
+
+  private noteMeaning(name: string, model: ModelId | null): void {
+    if (model === null) this.pins.noteFailure(name, 'nobody who can be reached knows the name')
+    else if (this.pins.noteMeaning(name, model)) this.queue.dispatch({ kind: 'changed' })
+  }
+
+  private knownName(name: string): ModelId | null {
+    const { node, world } = this
+    if (node.directory !== null) return node.directory.known(name)?.manifest ?? null
+    return world.revisions.current(world.byId.get(name)!).id
   }
 
   private local(nowMs: number): LocalModels {
@@ -143,10 +154,6 @@ export class SimReplication {
       isPinned: false,
     }))
   }
-}
-
-function modelOfPin(name: string): ModelId | null {
-  return name.startsWith(digestPrefix) ? name.slice(digestPrefix.length) : null
 }
 
 function hasPins({ events }: Scenario): boolean {

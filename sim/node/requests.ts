@@ -21,6 +21,14 @@ import { Forwarding, type ForwardingWorld, type Reply } from './forwarding.ts'
 import type { RequestsWorld } from './requests-world.ts'
 import type { Workers } from './workers.ts'
 
+/** A model of the catalog stands for its name, which may mean another revision by now. */
+interface NameResolver {
+  /** null: somebody has to be asked first. */
+  answerNow(name: SimModel): SimModel | null
+  /** null: nobody who can be reached knows the name. */
+  resolve(name: SimModel, then: (model: SimModel | null) => void): void
+}
+
 /** What the requests ask of their node. */
 export interface RequestsNode {
   readonly index: number
@@ -30,7 +38,7 @@ export interface RequestsNode {
   readonly draining: boolean
   readonly memory: { readonly limitBytes: number }
   /** Null where requests need no names. */
-  readonly directory: { knows(model: SimModel): boolean; resolve(model: SimModel, then: () => void): void } | null
+  readonly directory: NameResolver | null
   readonly asked: { note(model: SimModel, nowMs: number, isForwarded: boolean): void }
   isReady(model: SimModel): boolean
   holds(model: SimModel): boolean
@@ -49,7 +57,7 @@ export interface RequestsNode {
 }
 
 interface OpenRequest {
-  readonly model: SimModel
+  model: SimModel
   /** Of a user: when it first asked. */
   readonly arrivedMs: number
   /** To the node that sent it; null for a user's. */
@@ -103,17 +111,17 @@ export class SimRequests {
   }
 
   /** One user's request. */
-  arrive(model: SimModel, nowMs: number): void {
+  arrive(name: SimModel, nowMs: number): void {
     const { node } = this
-    const isKnown = node.directory === null || node.directory.knows(model)
-    if (isKnown && this.machine.startsAtOnce(this.world.asked[model.index]!, nowMs)) {
+    const model = node.directory === null ? name : node.directory.answerNow(name)
+    if (model !== null && this.machine.startsAtOnce(this.world.asked[model.index]!, nowMs)) {
       this.occupy(model, nowMs, 'memory')
       this.world.metrics.served(node.index, model.index, nowMs, 0, 0, 'memory')
       return
     }
-    const id = this.take(model, nowMs, null)
-    if (isKnown) this.ask(id, model)
-    else node.directory!.resolve(model, () => this.ask(id, model))
+    const id = this.take(model ?? name, nowMs, null)
+    if (model !== null) this.ask(id, model)
+    else node.directory!.resolve(name, (found) => this.resolved(id, found))
   }
 
   /** A request that another node sends here. @returns what the other knows it by. */
@@ -170,6 +178,17 @@ export class SimRequests {
     }
     this.open.set(this.requestCount, request)
     return this.requestCount
+  }
+
+  private resolved(id: RequestId, model: SimModel | null): void {
+    const request = this.open.get(id)!
+    if (model === null) {
+      this.open.delete(id)
+      this.world.metrics.failed(request.arrivedMs, 'no-source', false)
+      return
+    }
+    request.model = model
+    this.ask(id, model)
   }
 
   private ask(id: RequestId, model: SimModel): void {

@@ -92,5 +92,6 @@ function drawEvents(random: Prng, { durationS, modelCount, nodeCount, largestByt
   if (random.chance(1, 3)) {
     events.push({ kind: 'push', atS: atS(), sizeBytes: Math.ceil(largestBytes * random.float()) + 1, ratePerS: 1 })
   }
+  if (random.chance(1, 3)) events.push({ kind: 'move', atS: atS(), modelRank: random.int(modelCount) })
   return events
 }

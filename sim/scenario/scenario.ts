@@ -5,6 +5,7 @@
  *
  * Files that a scenario names (a table of round trips, a trace) are read by whoever reads the scenario; nothing here reads files.
  */
+import { defaultNameMachineOptions } from '../../core/index.ts'
 import { evictionPolicyNames } from '../../placement/index.ts'
 import {
   badScenario,
@@ -134,7 +135,7 @@ const nameFields = {
   /** By tags, which the origin is asked for; otherwise nodes know what is meant without asking anybody. */
   lookUp: flag(false),
   /** A tag that was looked up less than this ago is not looked up again. */
-  freshS: number(10),
+  freshS: number(defaultNameMachineOptions.freshMs / 1_000),
 }
 
 const modelFields = {
@@ -241,7 +242,12 @@ const eventFields = byKind({
   'flash-crowd': { ...spanFields, ...targetFields, modelRank: whole(0), ratePerS: number() },
   /** A new model appears at the origin and is wanted from then on. */
   push: { ...whenFields, sizeBytes: number(undefined, { min: 1 }), ratePerS: number(0) },
-  /** `replicas` nodes, spread over zones, are to keep the model. */
+  /**
+   * The tag of a model means a new revision from then on, which the origin has. By default it is as large as the one before; what it takes
+   * to start and to run it is drawn. Whoever asks for the tag gets the new one as soon as its node has looked the tag up again.
+   */
+  move: { ...whenFields, modelRank: whole(0), sizeBytes: nullable(number(undefined, { min: 1 })) },
+  /** `replicas` nodes, spread over zones, are to keep what the tag of the model means. */
   pin: { ...whenFields, modelRank: whole(0), replicas: whole(2, { min: 1 }) },
 })
 

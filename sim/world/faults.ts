@@ -115,6 +115,9 @@ function apply(cluster: Cluster, event: ScenarioEvent, nodes: readonly SimNode[]
       return () => {
         control.delayMs = cluster.scenario.gossip.extraDelayMs
       }
+    case 'move':
+      cluster.revisions.move(event)
+      return null
     case 'pin':
       cluster.pin(cluster.models[event.modelRank]!, event.replicas)
       return null

@@ -31,6 +31,7 @@ describe.each([
   ['policy.placement.horizonS', { policy: { placement: { horizonS: 'long' } } }],
   ['faults.perHour.flood', { faults: { perHour: { flood: 1 } } }],
   ['events[0].kind', { events: [{ kind: 'flood', atS: 1 }] }],
+  ['events[0].sizeBytes', { events: [{ kind: 'move', atS: 1, sizeBytes: 0 }] }],
   ['events[0].atS', { events: [{ kind: 'origin-outage', atS: 61 }] }],
   ['events[0]', { events: [{ kind: 'crash', atS: 1, site: 'a', zone: 'b' }] }],
   ['sites[1].name', { sites: [{ name: 'a' }, { name: 'a' }] }],

@@ -15,7 +15,7 @@ export async function privatePercentOfSegments(nodePid: number): Promise<number>
       mappedBytes += mapping.residentBytes
     }
   }
-  if (mappedBytes === 0) throw new HoldfastError('SYSTEM', `no child process of ${nodePid} maps a segment.`)
+  if (mappedBytes === 0) throw new HoldfastError('SYSTEM', `No child process of ${nodePid} maps a segment.`)
   return (100 * privateBytes) / mappedBytes
 }
 

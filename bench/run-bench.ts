@@ -13,7 +13,7 @@ export async function runBench(
   if (entry === undefined) {
     throw new HoldfastError(
       'BAD_REQUEST',
-      `there is no bench ${name}; there is ${Object.keys(benchCatalog).join(', ')}.`,
+      `There is no bench ${name}; there is ${Object.keys(benchCatalog).join(', ')}.`,
     )
   }
   const bench = await entry.load()

@@ -27,7 +27,8 @@ export async function runMeasured(binPath: string, args: readonly string[]): Pro
   })
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
   clearInterval(poll)
-  if (code !== 0) throw new HoldfastError('SYSTEM', `holdfast ${args.join(' ')} ended with ${code}: ${stdout}`)
+  if (code !== 0)
+    throw new HoldfastError('SYSTEM', `The command holdfast ${args.join(' ')} ended with ${code}: ${stdout}`)
   return { seconds: (performance.now() - startedMs) / 1000, rssMb: (peakKb * 1024) / 1e6, stdout }
 }
 

@@ -118,7 +118,7 @@ async function keyOf(path: string): Promise<string> {
   try {
     text = await readFile(path, 'utf8')
   } catch (cause) {
-    throw new HoldfastError('BAD_CONFIG', `the cluster key ${path} cannot be read: ${(cause as Error).message}`, {
+    throw new HoldfastError('BAD_CONFIG', `The cluster key ${path} cannot be read: ${(cause as Error).message}`, {
       cause,
     })
   }

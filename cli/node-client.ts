@@ -51,7 +51,7 @@ export class NodeClient {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
     } catch (cause) {
-      throw new HoldfastError('NODE_UNREACHABLE', `no node answers at ${this.url}: ${reasonOf(cause)}.`, { cause })
+      throw new HoldfastError('NODE_UNREACHABLE', `No node answers at ${this.url}: ${reasonOf(cause)}.`, { cause })
     }
     const text = await response.text()
     if (response.ok) return parse(text) as T
@@ -71,11 +71,11 @@ export function readToken(path: string): string {
     const token = lines.map((line) => line.trim()).find((line) => line !== '' && !line.startsWith('#'))
     if (token !== undefined) return token
   } catch (cause) {
-    throw new HoldfastError('BAD_CONFIG', `the token file ${path} cannot be read: ${(cause as Error).message}`, {
+    throw new HoldfastError('BAD_CONFIG', `The token file ${path} cannot be read: ${(cause as Error).message}`, {
       cause,
     })
   }
-  throw new HoldfastError('BAD_CONFIG', `the token file ${path} holds no token.`)
+  throw new HoldfastError('BAD_CONFIG', `The token file ${path} holds no token.`)
 }
 
 /** Where `holdfast init` puts things unless told otherwise. */

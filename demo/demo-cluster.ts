@@ -68,7 +68,7 @@ async function untilFormed(nodes: readonly SpawnedNode[], timeoutMs: number): Pr
       if (signal.aborted)
         throw new HoldfastError(
           'SYSTEM',
-          `the nodes did not find each other within ${timeoutMs} ms; see ${node.logPath}.`,
+          `The nodes did not find each other within ${timeoutMs} ms; see ${node.logPath}.`,
         )
       await new Promise((resolve) => setTimeout(resolve, 50))
     }

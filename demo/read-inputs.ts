@@ -9,10 +9,10 @@ export async function readInputs(path: string): Promise<TensorSignature[]> {
   const session = await create(path)
   try {
     return session.inputMetadata.map((input) => {
-      if (!input.isTensor) throw new HoldfastError('NOT_RUNNABLE', `the input ${input.name} of ${path} is no tensor.`)
+      if (!input.isTensor) throw new HoldfastError('NOT_RUNNABLE', `The input ${input.name} of ${path} is no tensor.`)
       const datatype = datatypeOfOrt(input.type)
       if (datatype === null)
-        throw new HoldfastError('NOT_RUNNABLE', `the input ${input.name} of ${path} is of type ${input.type}.`)
+        throw new HoldfastError('NOT_RUNNABLE', `The input ${input.name} of ${path} is of type ${input.type}.`)
       return { name: input.name, datatype, shape: input.shape.map((size) => (typeof size === 'number' ? size : -1)) }
     })
   } finally {
@@ -24,7 +24,7 @@ async function create(path: string): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(path, { graphOptimizationLevel: 'disabled' })
   } catch (cause) {
-    throw new HoldfastError('BAD_MODEL_FILE', `the runtime does not take ${path}: ${(cause as Error).message}`, {
+    throw new HoldfastError('BAD_MODEL_FILE', `The runtime does not take ${path}: ${(cause as Error).message}`, {
       cause,
     })
   }

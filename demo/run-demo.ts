@@ -81,7 +81,7 @@ async function prepareModels(options: DemoOptions, table: LiveTable): Promise<De
   const models: DemoModel[] = []
   const own = options.modelPath
   if (own !== undefined && !existsSync(own)) {
-    throw new HoldfastError('BAD_REQUEST', `there is no ${own}; pass an ONNX file or a model folder.`)
+    throw new HoldfastError('BAD_REQUEST', `There is no ${own}; pass an ONNX file or a model folder.`)
   }
   const cachePath = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'holdfast', 'models')
   for (const name of builtIn) {

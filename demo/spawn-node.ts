@@ -65,7 +65,7 @@ export async function spawnNode(request: SpawnNodeOptions): Promise<SpawnedNode>
     child.kill('SIGKILL')
     await finished(log)
     const tail = (await readFile(logPath, 'utf8')).trimEnd().split('\n').slice(-logTailLines).join('\n')
-    throw new HoldfastError('SYSTEM', `node ${name} did not start. The end of its log, ${logPath}:\n${tail}`)
+    throw new HoldfastError('SYSTEM', `Node ${name} did not start. The end of its log, ${logPath}:\n${tail}`)
   }
   const facts = JSON.parse(up) as { node: string; http: string; socket: string; addresses: string[]; bulk: string }
   return {

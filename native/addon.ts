@@ -102,13 +102,13 @@ export function loadAddon(): Addon {
   if (path === null)
     throw new HoldfastError(
       'NATIVE_MISSING',
-      'native/lib/holdfast.node is not built: run `npm rebuild holdfast` on Linux',
+      'native/lib/holdfast.node is not built: run `npm rebuild holdfast` on Linux.',
     )
   try {
     loaded = createRequire(import.meta.url)(path) as Addon
     return loaded
   } catch (cause) {
-    throw new HoldfastError('NATIVE_MISSING', `${path} does not load: run \`npm rebuild holdfast\``, { cause })
+    throw new HoldfastError('NATIVE_MISSING', `${path} does not load: run \`npm rebuild holdfast\`.`, { cause })
   }
 }
 

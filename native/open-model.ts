@@ -58,7 +58,7 @@ export class NativeModel implements OpenModel {
       await wrapAsync(() => this.addon.waitRange(this.open().handle, index, offsetBytes, sizeBytes, deadline()))
       return { ...found, path, bytes: this.part(index, offsetBytes, sizeBytes) }
     }
-    throw new HoldfastError('UNKNOWN_MODEL', `model ${this.digest} has no tensor ${name}`, { details: { name } })
+    throw new HoldfastError('UNKNOWN_MODEL', `Model ${this.digest} has no tensor ${name}.`, { details: { name } })
   }
 
   tensors(path: string, options: WaitOptions = {}): Promise<readonly TensorInfo[]> {
@@ -122,14 +122,14 @@ export class NativeModel implements OpenModel {
   private indexOf(path: string): number {
     const index = this.indices.get(path)
     if (index !== undefined) return index
-    throw new HoldfastError('UNKNOWN_MODEL', `Model ${this.digest} has no file ${path}`, {
+    throw new HoldfastError('UNKNOWN_MODEL', `Model ${this.digest} has no file ${path}.`, {
       details: { path, files: this.files.map((file) => file.path) },
     })
   }
 
   private open(): RawModel {
     if (this.raw !== null) return this.raw
-    throw new HoldfastError('BAD_REQUEST', 'the model is closed; open it again.')
+    throw new HoldfastError('BAD_REQUEST', 'The model is closed; open it again.')
   }
 }
 

@@ -141,7 +141,7 @@ export class LabCluster {
     this.origin = origin
     await new Promise<void>((resolve, reject) => {
       origin.stdout.once('data', () => resolve())
-      origin.once('exit', (code) => reject(new HoldfastError('SYSTEM', `the origin's server ended with ${code}.`)))
+      origin.once('exit', (code) => reject(new HoldfastError('SYSTEM', `The origin's server ended with ${code}.`)))
     })
   }
 

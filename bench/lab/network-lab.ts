@@ -112,14 +112,14 @@ export class NetworkLab {
       await lab.build(spec)
     } catch (cause) {
       await lab.dispose()
-      throw new HoldfastError('SYSTEM', `the laboratory could not be built: ${(cause as Error).message}`, { cause })
+      throw new HoldfastError('SYSTEM', `The laboratory could not be built: ${(cause as Error).message}`, { cause })
     }
     return lab
   }
 
   host(name: string): LabHost {
     const found = this.hosts.find((host) => host.name === name)
-    if (found === undefined) throw new HoldfastError('BAD_REQUEST', `the laboratory has no host ${name}.`)
+    if (found === undefined) throw new HoldfastError('BAD_REQUEST', `The laboratory has no host ${name}.`)
     return found
   }
 

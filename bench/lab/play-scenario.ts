@@ -109,7 +109,7 @@ async function play({ scenario, requests: table, models }: PlayedWorld, cluster:
   const originAfter = await cluster.originServed()
   const warm = requests.filter(({ servedFrom }) => servedFrom === 'memory').map(({ elapsedMs }) => elapsedMs)
   if (warm.length === 0)
-    throw new HoldfastError('SYSTEM', 'no request was served from memory: nothing to compare with.')
+    throw new HoldfastError('SYSTEM', 'No request was served from memory: nothing to compare with.')
   const warmMs = median(warm)
   const hits = requests.filter(({ servedFrom }) => ['memory', 'disk', 'forwarded'].includes(servedFrom)).length
   const delays = requests.map(({ elapsedMs }) => Math.max(0, elapsedMs - warmMs))

@@ -29,13 +29,13 @@ export class BenchStore {
     child.on('message', (answer: StoreAnswer) => {
       const waiting = this.waiting.get(answer.id)
       this.waiting.delete(answer.id)
-      if ('error' in answer) waiting?.reject(new HoldfastError('SYSTEM', `the store of the bench: ${answer.error}`))
+      if ('error' in answer) waiting?.reject(new HoldfastError('SYSTEM', `The store of the bench: ${answer.error}`))
       else waiting?.resolve(answer.value)
     })
     this.gone = new Promise((resolve) => {
       child.once('exit', () => {
         for (const { reject } of this.waiting.values())
-          reject(new HoldfastError('SYSTEM', 'the store of the bench ended'))
+          reject(new HoldfastError('SYSTEM', 'The store of the bench ended.'))
         resolve()
       })
     })

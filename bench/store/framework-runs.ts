@@ -78,7 +78,7 @@ async function start(
   const line = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).once('line', resolve)
     void gone.then(() =>
-      reject(new HoldfastError('SYSTEM', `${command} ${args.join(' ')} failed; the error above says why`)),
+      reject(new HoldfastError('SYSTEM', `${command} ${args.join(' ')} failed; the error above says why.`)),
     )
   })
   const end = async () => {

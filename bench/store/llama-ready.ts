@@ -61,7 +61,7 @@ function segmentPath(sha256: string): string {
       // The descriptor of the listing itself has gone.
     }
   }
-  throw new HoldfastError('SYSTEM', `this process has no descriptor of ${sha256}`)
+  throw new HoldfastError('SYSTEM', `This process has no descriptor of ${sha256}.`)
 }
 
 const readyMs: number[] = []

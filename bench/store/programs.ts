@@ -38,7 +38,7 @@ export class Programs {
           '-lholdfast',
         ]
         await run('cc', args).catch((cause: Error) => {
-          throw new HoldfastError('SYSTEM', `the bench compiles C programs, and cc failed: ${cause.message}`, { cause })
+          throw new HoldfastError('SYSTEM', `The bench compiles C programs, and cc failed: ${cause.message}`, { cause })
         })
       }),
     )
@@ -56,7 +56,7 @@ export class Programs {
     // A program that reads no input may have ended before it is sent.
     child.stdin.on('error', () => {}).end(input)
     const printed = await text(child.stdout)
-    if ((await ended) !== 0) throw new HoldfastError('SYSTEM', `the program ${name} ${args.join(' ')} failed`)
+    if ((await ended) !== 0) throw new HoldfastError('SYSTEM', `The program ${name} ${args.join(' ')} failed.`)
     return printed.split('\n').filter(Boolean).map(Number)
   }
 

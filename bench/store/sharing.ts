@@ -76,7 +76,7 @@ async function startHolders(
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const line = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout!).once('line', resolve)
-    void gone.then(() => reject(new HoldfastError('SYSTEM', 'clients of the bench failed; the error above says why')))
+    void gone.then(() => reject(new HoldfastError('SYSTEM', 'Clients of the bench failed; the error above says why.')))
   })
   return {
     pids: line.split(' ').map(Number),

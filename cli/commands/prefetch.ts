@@ -56,7 +56,7 @@ async function watch(client: NodeClient, begun: PrefetchView, flags: PrefetchFla
       const { prefetches } = await client.get<{ prefetches: PrefetchView[] }>('/v1/prefetch')
       const view = prefetches.findLast(({ model, tier }) => model === begun.model && tier === begun.tier)
       if (view === undefined) {
-        throw new HoldfastError('SHUTTING_DOWN', 'the node was restarted during the prefetch; begin it again.')
+        throw new HoldfastError('SHUTTING_DOWN', 'The node was restarted during the prefetch; begin it again.')
       }
       if (view.state !== 'running') return view
       if (view.loading !== null) progress?.update({ ...view.loading, note: view.loading.state })

@@ -141,7 +141,7 @@ function policiesOf(text: string): AnyPolicyName[] {
   return text.split(',').map((part) => {
     const name = known.find((candidate) => candidate === part.trim())
     if (name === undefined) {
-      throw new HoldfastError('BAD_REQUEST', `there is no policy ${part.trim()}; there is ${known.join(', ')}.`)
+      throw new HoldfastError('BAD_REQUEST', `There is no policy ${part.trim()}; there is ${known.join(', ')}.`)
     }
     return name
   })

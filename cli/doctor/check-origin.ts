@@ -32,7 +32,7 @@ async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   const timer = setTimeout(
     () =>
       late.reject(
-        new HoldfastError('ORIGIN_UNAVAILABLE', `it did not answer within ${timeoutMs} ms (origin.timeoutMs)`),
+        new HoldfastError('ORIGIN_UNAVAILABLE', `It did not answer within ${timeoutMs} ms (origin.timeoutMs).`),
       ),
     timeoutMs,
   )

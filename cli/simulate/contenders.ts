@@ -49,7 +49,7 @@ export async function contendersOf(given: readonly GivenScenario[], flags: Conte
   if (variants.length > 1) return variants
   throw new HoldfastError(
     'BAD_REQUEST',
-    'there is nothing to compare with: give a second scenario, --set, --policies or --blind.',
+    'There is nothing to compare with: give a second scenario, --set, --policies or --blind.',
   )
 }
 

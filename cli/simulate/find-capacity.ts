@@ -110,5 +110,5 @@ function nodeGrid(scenario: Scenario, { min, max }: CapacityRange): Grid {
 }
 
 function emptyRange(least: string, greatest: string): HoldfastError {
-  return new HoldfastError('BAD_REQUEST', `nothing lies from ${least} to ${greatest}: correct --min or --max.`)
+  return new HoldfastError('BAD_REQUEST', `Nothing lies from ${least} to ${greatest}: correct --min or --max.`)
 }

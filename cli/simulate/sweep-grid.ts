@@ -22,7 +22,7 @@ export interface Setting {
 
 export function gridOf({ file, scenario }: GivenScenario, { memory, policies, nodes }: GridFlags): Setting[] {
   if (memory === undefined && policies === undefined && nodes === undefined) {
-    throw new HoldfastError('BAD_REQUEST', 'there is nothing to sweep: give --memory, --policies or --nodes.')
+    throw new HoldfastError('BAD_REQUEST', 'There is nothing to sweep: give --memory, --policies or --nodes.')
   }
   const memories = memory === undefined ? ['1'] : listOf('--memory', memory)
   const names = policies === undefined ? [scenario.policy.eviction] : policyNames('--policies', policies)

@@ -62,7 +62,7 @@ export function defaultSocketPath(env: NodeJS.ProcessEnv = process.env): string 
   const paths = places.map(({ path }) => path)
   throw new HoldfastError(
     'STORE_UNREACHABLE',
-    `No store socket at ${paths.join(', ')}: start \`holdfast node\`, or set HOLDFAST_SOCKET`,
+    `No store socket at ${paths.join(', ')}: start \`holdfast node\`, or set HOLDFAST_SOCKET.`,
     {
       details: { paths },
     },

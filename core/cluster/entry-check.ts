@@ -217,7 +217,7 @@ function record(value: unknown, name: string): Fields {
 }
 
 function malformed(field: string, what: string): HoldfastError {
-  return new HoldfastError('PEER_PROTOCOL', `a peer sent a malformed entry: ${field} ${what}. Check its version.`, {
+  return new HoldfastError('PEER_PROTOCOL', `A peer sent a malformed entry: ${field} ${what}. Check its version.`, {
     details: { field },
   })
 }

@@ -205,7 +205,7 @@ export class NameMachine<R = unknown> {
   /** For messages: a node without an origin knows only what its peers know. */
   private allAsked(): string {
     return this.ports.hasOrigin
-      ? 'no reachable origin or peer'
-      : 'this node has no origin (origin.url), and no reachable peer'
+      ? 'No reachable origin or peer'
+      : 'This node has no origin (origin.url), and no reachable peer'
   }
 }

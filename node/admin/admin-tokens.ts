@@ -41,12 +41,12 @@ export class AdminTokens {
     if (this.#hashes.length === 0 && this.openWithoutToken) return
     const token = /^Bearer +([^\s]+) *$/i.exec(authorization ?? '')?.[1]
     if (token === undefined) {
-      throw new HoldfastError('UNAUTHORIZED', 'this change takes the admin token, as `Authorization: Bearer TOKEN`.')
+      throw new HoldfastError('UNAUTHORIZED', 'This change takes the admin token, as `Authorization: Bearer TOKEN`.')
     }
     const given = hashOf(token)
     let isValid = false
     for (const hash of this.#hashes) isValid = timingSafeEqual(hash, given) || isValid
-    if (!isValid) throw new HoldfastError('UNAUTHORIZED', 'the admin token is not one of this node.')
+    if (!isValid) throw new HoldfastError('UNAUTHORIZED', 'The admin token is not one of this node.')
   }
 }
 

@@ -57,7 +57,7 @@ export class BanList {
     if (!nodeIdForm.test(node)) {
       throw new HoldfastError('BAD_REQUEST', `${JSON.stringify(node)} is no node id; \`holdfast peers\` lists them.`)
     }
-    if (node === this.ports.self) throw new HoldfastError('BAD_REQUEST', 'a node cannot ban itself.')
+    if (node === this.ports.self) throw new HoldfastError('BAD_REQUEST', 'A node cannot ban itself.')
     const sinceMs = this.bans.get(node) ?? this.ports.clock.wallMs()
     await this.ports.state.put(keyPrefix + node, { sinceMs })
     this.bans.set(node, sinceMs)

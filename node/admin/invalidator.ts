@@ -108,7 +108,7 @@ export class Invalidator {
 }
 
 function decode(payload: Uint8Array): { name: ModelName; ref: string | null } {
-  const malformed = (why: string) => new HoldfastError('PEER_PROTOCOL', `an invalidation is malformed: ${why}.`)
+  const malformed = (why: string) => new HoldfastError('PEER_PROTOCOL', `An invalidation is malformed: ${why}.`)
   if (payload.byteLength > payloadBytesMax) throw malformed(`it has ${payload.byteLength} bytes`)
   let value: unknown
   try {

@@ -316,7 +316,7 @@ export class CoreDriver {
 }
 
 function stopping(model: ModelId): HoldfastError {
-  return new HoldfastError('SHUTTING_DOWN', `the fetch of ${model} ended because the node stops; ask another node.`)
+  return new HoldfastError('SHUTTING_DOWN', `The fetch of ${model} ended because the node stops; ask another node.`)
 }
 
 /** Resolves when the work ends, or when the signal fires. */

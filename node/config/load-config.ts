@@ -82,7 +82,7 @@ function readYaml(file: string): unknown {
   try {
     return parseYaml(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw new HoldfastError('BAD_CONFIG', `cannot read ${file}: ${(cause as Error).message}`, { cause })
+    throw new HoldfastError('BAD_CONFIG', `Cannot read ${file}: ${(cause as Error).message}`, { cause })
   }
 }
 
@@ -112,7 +112,7 @@ function environmentEntries(environment: Readonly<Record<string, string | undefi
     if (key === undefined) {
       throw new HoldfastError(
         'BAD_CONFIG',
-        `environment: there is no option ${name}.${suggestion(name, [...names.keys()])}`,
+        `Environment: there is no option ${name}.${suggestion(name, [...names.keys()])}`,
       )
     }
     entries.push([key, value])

@@ -51,7 +51,7 @@ export class DerivedForms {
   cannotRun(spec: HeldSpec): HoldfastError | null {
     if (this.ports.runnableFile(spec) !== null) return null
     const paths = spec.manifest.files.slice(0, 5).map(({ path }) => path)
-    return new HoldfastError('NOT_RUNNABLE', `the model has no ONNX file to run; its files are ${paths.join(', ')}.`)
+    return new HoldfastError('NOT_RUNNABLE', `The model has no ONNX file to run; its files are ${paths.join(', ')}.`)
   }
 
   /** Made by this runtime on this kind of CPU. */
@@ -103,7 +103,7 @@ export class DerivedForms {
       const { size: neededBytes } = await stat(input)
       const freeBytes = bavail * bsize
       if (freeBytes >= neededBytes || isHoldfastError(error, 'SHUTTING_DOWN')) throw error
-      throw new HoldfastError('DISK_FULL', 'the disk has no room for the form that the runtime runs; free some.', {
+      throw new HoldfastError('DISK_FULL', 'The disk has no room for the form that the runtime runs; free some.', {
         details: { neededBytes, freeBytes },
         cause: error,
       })
@@ -114,11 +114,11 @@ export class DerivedForms {
   private async linkFiles({ manifest }: HeldSpec, folder: string): Promise<void> {
     for (const { path, sha256, sizeBytes } of manifest.files) {
       const source = this.ports.store.diskPathOf(sha256)
-      if (source === null) throw new HoldfastError('DISK_FAILED', `the blob of ${path} is not on disk.`)
+      if (source === null) throw new HoldfastError('DISK_FAILED', `The blob of ${path} is not on disk.`)
       const info = await stat(source).catch(() => null)
       if (info?.size !== sizeBytes) {
         await this.ports.store.dropDisk(sha256)
-        throw new HoldfastError('DISK_FAILED', `the blob of ${path} is missing on disk or cut short.`)
+        throw new HoldfastError('DISK_FAILED', `The blob of ${path} is missing on disk or cut short.`)
       }
       await mkdir(dirname(join(folder, path)), { recursive: true })
       await link(source, join(folder, path))

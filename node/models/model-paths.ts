@@ -26,7 +26,7 @@ export function modelPaths(
   if (onDisk.every(hasLocation)) return { model, tier: 'disk', folder: null, files: onDisk }
   throw new HoldfastError(
     'UNKNOWN_MODEL',
-    'the model has no paths here: it is neither complete in exported memory nor on disk. Set memory.export to a folder on a tmpfs, or disk.limitBytes, and open the model.',
+    'The model has no paths here: it is neither complete in exported memory nor on disk. Set memory.export to a folder on a tmpfs, or disk.limitBytes, and open the model.',
   )
 }
 

@@ -18,7 +18,7 @@ export function originPorts(origin: Origin, options: { readonly timeoutMs: numbe
       if (!timeout.aborted || caller?.aborted) throw error
       throw new HoldfastError(
         'ORIGIN_UNAVAILABLE',
-        `the origin ${origin.url} did not deliver ${what} within ${options.timeoutMs} ms.`,
+        `The origin ${origin.url} did not deliver ${what} within ${options.timeoutMs} ms.`,
         {
           cause: error,
         },

@@ -45,7 +45,7 @@ export class PeerDirectory implements DirectoryPeers {
     })
     this.ports.network.handle('manifest', async (_from, payload) => {
       if (payload.byteLength !== 32)
-        throw new HoldfastError('PEER_PROTOCOL', 'a manifest is asked for by 32 bytes of digest.')
+        throw new HoldfastError('PEER_PROTOCOL', 'A manifest is asked for by 32 bytes of digest.')
       const manifest: Manifest | null = await directory.knownManifest(Buffer.from(payload).toString('hex'))
       return manifest === null ? new Uint8Array() : encodeManifest(manifest)
     })

@@ -5,7 +5,7 @@ import { HoldfastError } from '../../common/index.ts'
 export function errorOfAbort(signal: AbortSignal): HoldfastError {
   const reason: unknown = signal.reason
   if (reason instanceof HoldfastError) return reason
-  return new HoldfastError('DEADLINE_EXCEEDED', 'the caller stopped waiting before the work was done', {
+  return new HoldfastError('DEADLINE_EXCEEDED', 'The caller stopped waiting before the work was done.', {
     cause: reason,
   })
 }

@@ -32,7 +32,7 @@ export async function deriveModel(inputPath: string, outputPath: string, options
 
 async function checkInput(inputPath: string): Promise<void> {
   const { size } = await stat(inputPath).catch((cause) => {
-    throw new HoldfastError('SYSTEM', `cannot read the model file ${inputPath}`, { cause })
+    throw new HoldfastError('SYSTEM', `Cannot read the model file ${inputPath}.`, { cause })
   })
   if (size > derivedSizeBytesMax) {
     const message = `the model has ${size} bytes; ONNX Runtime converts files of less than 2 GiB`
@@ -52,7 +52,7 @@ function convert(request: DeriveRequest, { timeoutMs, signal }: DeriveOptions): 
     }
     const onAbort = (): void => end(errorOfAbort(signal))
     const timer = setTimeout(() => {
-      end(new HoldfastError('NOT_RUNNABLE', `the conversion took longer than ${timeoutMs} ms (limit deriveMsMax)`))
+      end(new HoldfastError('NOT_RUNNABLE', `The conversion took longer than ${timeoutMs} ms (limit deriveMsMax).`))
     }, timeoutMs)
     signal.addEventListener('abort', onAbort, { once: true })
     child.on('message', (message: DeriveAnswer) => {
@@ -77,7 +77,7 @@ function errorOf(message: string): HoldfastError {
   if (/escapes model directory|absolute path not allowed/i.test(message)) return badFile(message)
   if (/external data|external_data|\.data\b.*(?:exist|open)/i.test(message)) {
     const hint = 'the model keeps weights in files beside it, which are not there; export it as one file'
-    return new HoldfastError('NOT_RUNNABLE', `${hint} (${message})`)
+    return new HoldfastError('NOT_RUNNABLE', `${hint} (${message}).`)
   }
   if (/no space left|failed to (?:save|write)/i.test(message)) return new HoldfastError('DISK_FAILED', message)
   return badFile(message)
@@ -96,6 +96,6 @@ async function syncFile(path: string, outputPath: string): Promise<void> {
       await file.close()
     }
   } catch (cause) {
-    throw new HoldfastError('DISK_FAILED', `the converted model could not be written to ${outputPath}`, { cause })
+    throw new HoldfastError('DISK_FAILED', `The converted model could not be written to ${outputPath}.`, { cause })
   }
 }

@@ -38,7 +38,7 @@ export class OnnxRuntime implements Runtime {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort(new HoldfastError('SHUTTING_DOWN', 'the runtime is stopping'))
+    this.#stopping.abort(new HoldfastError('SHUTTING_DOWN', 'The runtime is stopping.'))
     await this.#pool.stop()
   }
 
@@ -97,7 +97,7 @@ export class OnnxRuntime implements Runtime {
   #usable(digest: string): Model {
     const model = this.#models.get(digest)
     if (model === undefined || model.closing !== null) {
-      throw new HoldfastError('UNKNOWN_MODEL', `model ${digest} is not loaded in the runtime`)
+      throw new HoldfastError('UNKNOWN_MODEL', `Model ${digest} is not loaded in the runtime.`)
     }
     return model
   }

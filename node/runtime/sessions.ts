@@ -51,7 +51,7 @@ export class Sessions {
       const results = await session.run(feeds, [...names])
       return names.map((name) => valueOfOrtTensor(name, results[name]!))
     } catch (error) {
-      throw new HoldfastError('INFERENCE_FAILED', `the runtime failed: ${textOf(error)}`, { cause: error })
+      throw new HoldfastError('INFERENCE_FAILED', `The runtime failed: ${textOf(error)}`, { cause: error })
     }
   }
 
@@ -75,7 +75,7 @@ export class Sessions {
     } catch (error) {
       lease.close()
       if (isHoldfastError(error)) throw error
-      throw new HoldfastError('NOT_RUNNABLE', `the model does not load: ${textOf(error)}`, { cause: error })
+      throw new HoldfastError('NOT_RUNNABLE', `The model does not load: ${textOf(error)}`, { cause: error })
     }
   }
 }
@@ -91,12 +91,12 @@ function signatureOf(session: InferenceSession): ModelSignature {
 function tensorSignatureOf(metadata: InferenceSession.ValueMetadata): TensorSignature {
   const { name } = metadata
   if (!metadata.isTensor)
-    throw new HoldfastError('NOT_RUNNABLE', `'${name}' of the model is not a tensor but a sequence or map`)
+    throw new HoldfastError('NOT_RUNNABLE', `'${name}' of the model is not a tensor but a sequence or map.`)
   const datatype = datatypeOfOrt(metadata.type)
   if (datatype === null) {
     throw new HoldfastError(
       'NOT_RUNNABLE',
-      `'${name}' of the model is ${metadata.type}, which the protocol has no name for`,
+      `'${name}' of the model is ${metadata.type}, which the protocol has no name for.`,
     )
   }
   return { name, datatype, shape: metadata.shape.map((size) => (typeof size === 'number' ? size : -1)) }

@@ -94,7 +94,7 @@ export class WorkerPool {
       const loaded = loads.find((load) => load.status === 'fulfilled')
       if (loaded !== undefined) return loaded.value
     }
-    throw new HoldfastError('NOT_RUNNABLE', `the runtime crashed ${attemptsMax} times while it loaded the model`)
+    throw new HoldfastError('NOT_RUNNABLE', `The runtime crashed ${attemptsMax} times while it loaded the model.`)
   }
 
   /** Releases the sessions; the caller sees to it that nothing waits or runs. */
@@ -223,7 +223,7 @@ function failureOf(error: WorkerDied, lateAfterMs: number | null): HoldfastError
 }
 
 function shuttingDown(): HoldfastError {
-  return new HoldfastError('SHUTTING_DOWN', 'the runtime is stopping')
+  return new HoldfastError('SHUTTING_DOWN', 'The runtime is stopping.')
 }
 
 async function settledOrLate(work: readonly Promise<void>[], graceMs: number): Promise<void> {

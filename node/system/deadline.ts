@@ -49,5 +49,5 @@ export class TimeLimit implements Disposable {
 export function remaining(context: RequestContext, elapsedMs: number): RequestContext {
   const leftMs = context.deadlineMs - elapsedMs
   if (leftMs > 0) return { ...context, deadlineMs: leftMs }
-  throw new HoldfastError('DEADLINE_EXCEEDED', `the deadline of ${context.deadlineMs} ms has passed; allow more time.`)
+  throw new HoldfastError('DEADLINE_EXCEEDED', `The deadline of ${context.deadlineMs} ms has passed; allow more time.`)
 }

@@ -168,7 +168,7 @@ export class BlobFetcher {
 
   private async fromOrigin(job: FetchJob, chunk: FetchChunk, into: JobSink): Promise<void> {
     const { blob, offsetBytes, sizeBytes } = chunk
-    if (this.ports.origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'this node has no origin.')
+    if (this.ports.origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'This node has no origin.')
     const place = { model: job.request.model, blob, offsetBytes, sizeBytes }
     await into.take(await this.ports.origin.readRange(place, { signal: job.abort.signal }))
   }
@@ -176,7 +176,7 @@ export class BlobFetcher {
   /** A node whose bulk engine cannot be reached is told to the core as one that did not answer a call: routing avoids it too. */
   private async fromPeer(node: NodeId, job: FetchJob, chunk: FetchChunk, into: ChunkSink): Promise<void> {
     const address = this.ports.bulkAddressOf(node)
-    if (address === null) throw new HoldfastError('PEER_UNREACHABLE', `the address of ${node} is not known.`)
+    if (address === null) throw new HoldfastError('PEER_UNREACHABLE', `The address of ${node} is not known.`)
     const { blob, sha256, offsetBytes, sizeBytes } = chunk
     const request = { blob, chunk: sha256, offsetBytes, sizeBytes, context: job.request.context }
     const { signal } = job.abort
@@ -214,5 +214,5 @@ function reasonOf(error: unknown): { code: string; message: string } {
 }
 
 function fetchEnded(): HoldfastError {
-  return new HoldfastError('SHUTTING_DOWN', 'the fetch has ended.')
+  return new HoldfastError('SHUTTING_DOWN', 'The fetch has ended.')
 }

@@ -50,7 +50,7 @@ export function checkedTensorTable(
 }
 
 export function badModelFile(why: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('BAD_MODEL_FILE', `malformed header: ${why}`, cause === undefined ? {} : { cause })
+  return new HoldfastError('BAD_MODEL_FILE', `Malformed header: ${why}`, cause === undefined ? {} : { cause })
 }
 
 export const shown = (name: string): string => JSON.stringify(name.slice(0, 120))

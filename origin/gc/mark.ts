@@ -73,7 +73,7 @@ async function readLocations(
 function unreadable(model: string, what: string, cause: unknown): HoldfastError {
   return new HoldfastError(
     'BAD_REF',
-    `gc deletes nothing: ${what} of ${model} cannot be read, so nobody knows what it needs. Push it again or remove it with holdfast rm.`,
+    `The gc deletes nothing: ${what} of ${model} cannot be read, so nobody knows what it needs. Push it again or remove it with holdfast rm.`,
     { details: { model }, cause },
   )
 }

@@ -51,7 +51,7 @@ describe('holdfast sim replay', () => {
   })
 
   it.each([
-    { args: ['--policies', 'mru'], says: 'there is no policy mru; there is holdfast' },
+    { args: ['--policies', 'mru'], says: 'There is no policy mru; there is holdfast' },
     { args: ['--memory', '0'], says: '--memory is 0' },
     { args: ['--seed', 'x'], says: '--seed is x' },
     { args: ['--models', 'm.json'], says: '--models needs --requests' },

@@ -125,7 +125,7 @@ describe('holdfast sim compare', () => {
   })
 
   it('needs something to compare with', async () => {
-    expect((await sim('compare', scenario)).stderr).toContain('there is nothing to compare with')
+    expect((await sim('compare', scenario)).stderr).toContain('There is nothing to compare with')
   })
 })
 

@@ -1,4 +1,4 @@
-/** Every code of the table is used somewhere. test/docs holds the page of errors equal to the table. */
+/** Every code of the table is used somewhere, and messages have one form. test/docs holds the page of errors equal to the table. */
 import { describe, expect, it } from 'vitest'
 import { errorTable } from '../../common/errors.ts'
 import { readSource, sourceFiles } from '../support/source-files.ts'
@@ -25,5 +25,25 @@ describe('the error table', () => {
       (code) => !text.includes(`'${code}'`) && !native.includes(`"${code}"`),
     )
     expect(unused).toEqual([])
+  })
+})
+
+const folders = ['bench', 'cli', 'clients', 'common', 'core', 'demo', 'native', 'node', 'origin', 'placement', 'sim']
+const messages = sourceFiles(folders).flatMap((file) =>
+  [...readSource(file).matchAll(/new HoldfastError\(\s*[^,()]+,\s*(['"`])((?:\\.|(?!\1).)*)\1(?!\s*\+)/gs)]
+    .map((match) => match[2]!)
+    // A template inside a template: the pattern sees half of it.
+    .filter((text) => !text.includes('; \\') && (text.match(/\$\{/g) ?? []).length === (text.match(/\}/g) ?? []).length)
+    .map((text) => ({ file, text })),
+)
+/** Names of options, headers, files and flags are written as they are. */
+const beginsWell = (text: string) => !/^[a-z]/.test(text) || /^[a-z]+[-._/]/.test(text)
+/** A message may end with that of its cause, which has the form of its author. */
+const endsWell = (text: string) => /[.?]$|\$\{[^}]*\}$/.test(text)
+
+describe('the message of an error', () => {
+  it('begins with a capital letter or a name, and ends with a full stop or its cause', () => {
+    expect(messages.length).toBeGreaterThan(200)
+    expect(messages.filter(({ text }) => !beginsWell(text) || !endsWell(text))).toEqual([])
   })
 })

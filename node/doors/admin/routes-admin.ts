@@ -61,12 +61,12 @@ export function registerAdminRoutes(scope: FastifyInstance, admin: Admin): void 
 function fieldsOf<K extends string>(value: unknown, known: readonly K[]): Partial<Record<K, unknown>> {
   if (value === undefined || value === null) return {}
   if (typeof value !== 'object' || Array.isArray(value))
-    throw new HoldfastError('BAD_REQUEST', 'the body has to be a JSON object.')
+    throw new HoldfastError('BAD_REQUEST', 'The body has to be a JSON object.')
   const unknown = Object.keys(value).find((key) => !(known as readonly string[]).includes(key))
   if (unknown === undefined) return value
   throw new HoldfastError(
     'BAD_REQUEST',
-    `there is no field ${JSON.stringify(unknown)} here; there is ${known.join(', ')}.`,
+    `There is no field ${JSON.stringify(unknown)} here; there is ${known.join(', ')}.`,
   )
 }
 

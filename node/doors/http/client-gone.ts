@@ -7,7 +7,7 @@ export function clientGone(reply: FastifyReply): AbortSignal {
   // Of the reply: the request itself closes as soon as its body has been read.
   reply.raw.once('close', () => {
     if (!reply.raw.writableEnded)
-      gone.abort(new HoldfastError('DEADLINE_EXCEEDED', 'the client closed the connection.'))
+      gone.abort(new HoldfastError('DEADLINE_EXCEEDED', 'The client closed the connection.'))
   })
   return gone.signal
 }

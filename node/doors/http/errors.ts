@@ -47,7 +47,7 @@ export function errorReply(error: unknown, form: ErrorForm): ErrorReply {
 
 const internal = {
   code: 'INTERNAL',
-  message: 'internal error; the log of the node says more.',
+  message: 'Internal error; the log of the node says more.',
   action: 'Look into the log of the node.',
   details: {},
 } as const
@@ -58,14 +58,14 @@ function toHoldfastError(error: unknown): HoldfastError | null {
   if (!(error instanceof Error)) return null
   const { code, statusCode, message } = error as Error & { code?: string; statusCode?: number }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new HoldfastError('REQUEST_TOO_LARGE', 'the request body is larger than http.bodyLimitBytes.')
+    return new HoldfastError('REQUEST_TOO_LARGE', 'The request body is larger than http.bodyLimitBytes.')
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return new HoldfastError('BAD_REQUEST', 'send the body as JSON, with the header `content-type: application/json`.')
+    return new HoldfastError('BAD_REQUEST', 'Send the body as JSON, with the header `content-type: application/json`.')
   }
   // fastify's own complaints about a request: malformed JSON, a wrong content type, an invalid path.
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new HoldfastError('BAD_REQUEST', message)
-  if (error.name === 'TimeoutError') return new HoldfastError('DEADLINE_EXCEEDED', 'the deadline has passed.')
+  if (error.name === 'TimeoutError') return new HoldfastError('DEADLINE_EXCEEDED', 'The deadline has passed.')
   return null
 }

@@ -54,7 +54,7 @@ export class HttpServer {
       const why = code === 'EADDRINUSE' ? 'it is taken' : (code ?? (cause as Error).message)
       throw new HoldfastError(
         'BAD_CONFIG',
-        `cannot listen on ${host} port ${port}: ${why}. Set http.host or http.port (--http-port).`,
+        `Cannot listen on ${host} port ${port}: ${why}. Set http.host or http.port (--http-port).`,
         { details: { host, port }, cause },
       )
     }
@@ -88,7 +88,7 @@ export function createHttpApp(
   })
   app.addHook('onRequest', async (request) => {
     if (isForeignPage(request.headers, options.host)) {
-      throw new HoldfastError('BAD_REQUEST', 'requests of other web sites are refused on a loopback interface.')
+      throw new HoldfastError('BAD_REQUEST', 'Requests of other web sites are refused on a loopback interface.')
     }
   })
   if (options.requestsMax !== undefined) boundRequests(app, options.requestsMax)
@@ -122,7 +122,7 @@ function setErrorForm(
   scope.setErrorHandler((error, request, reply) => sendError(log, form, error, request, reply))
   if (!answersUnknownPaths) return
   scope.setNotFoundHandler((request, reply) => {
-    const error = new HoldfastError('UNKNOWN_ROUTE', `there is no ${request.method} ${request.url.split('?')[0]}.`)
+    const error = new HoldfastError('UNKNOWN_ROUTE', `There is no ${request.method} ${request.url.split('?')[0]}.`)
     return sendError(log, form, error, request, reply)
   })
 }

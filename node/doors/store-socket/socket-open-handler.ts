@@ -64,7 +64,7 @@ export class SocketOpenHandler {
     } catch (error) {
       const known = isHoldfastError(error)
       if (!known) log.error({ name: miss.name, error: (error as Error).stack }, 'an open failed')
-      const message = known ? error.message : 'internal error; the log of the node says more.'
+      const message = known ? error.message : 'Internal error; the log of the node says more.'
       store.refuseOpen(miss.requestId, known ? error.code : 'SYSTEM', message)
     }
   }
@@ -155,7 +155,7 @@ export class SocketOpenHandler {
       log.warn({ model: digest, pid: miss.pid, error: refused.error?.message }, 'a segment was not taken back')
     }
     if (taken.every(({ error }) => error !== null)) {
-      throw refused?.error ?? new HoldfastError('BAD_REQUEST', 'none of the segments belongs to the model.')
+      throw refused?.error ?? new HoldfastError('BAD_REQUEST', 'None of the segments belongs to the model.')
     }
     const sizeBytes = taken.reduce((sum, blob) => sum + (blob.error === null ? blob.sizeBytes : 0), 0)
     log.info({ model: digest, pid: miss.pid, sizeBytes }, 'memory of a former run was taken back')

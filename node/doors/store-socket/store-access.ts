@@ -29,7 +29,7 @@ export function parseStoreAccess(text: string): AccessRule[] {
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw new HoldfastError('BAD_CONFIG', 'the file of store.accessFile is not JSON.', { cause })
+    throw new HoldfastError('BAD_CONFIG', 'The file of store.accessFile is not JSON.', { cause })
   }
   const rules = (value as { rules?: unknown } | null)?.rules
   // An empty list would let everybody in, and whoever writes a file wants the opposite.
@@ -69,5 +69,5 @@ const isToken = (item: unknown): item is string =>
 const isPattern = (item: unknown): item is string => typeof item === 'string' && /^[!-~]{1,512}$/.test(item)
 
 function bad(why: string): HoldfastError {
-  return new HoldfastError('BAD_CONFIG', `the file of store.accessFile: ${why}.`)
+  return new HoldfastError('BAD_CONFIG', `The file of store.accessFile: ${why}.`)
 }

@@ -63,8 +63,8 @@ describe('loadConfig', () => {
     { id: 'number as text', sources: () => ({ file: file('http: {port: eight}') }), says: 'a whole number' },
     { id: 'boolean as text', sources: () => ({ file: file('cluster: {mdns: perhaps}') }), says: 'true or false' },
     { id: 'list instead of a map', sources: () => ({ file: file('- 1\n- 2\n') }), says: 'a map of options' },
-    { id: 'not YAML', sources: () => ({ file: file('a: [') }), says: 'cannot read' },
-    { id: 'no such file', sources: () => ({ file: join(folder, 'absent.yaml') }), says: 'cannot read' },
+    { id: 'not YAML', sources: () => ({ file: file('a: [') }), says: 'Cannot read' },
+    { id: 'no such file', sources: () => ({ file: join(folder, 'absent.yaml') }), says: 'Cannot read' },
   ])('refuses: $id', ({ sources, says }) => {
     expect(() => loadConfig(sources())).toThrow(
       expect.objectContaining({ code: 'BAD_CONFIG', message: expect.stringContaining(says) }),

@@ -91,7 +91,7 @@ describe('a manifest', () => {
     await expect(new World({ hasOrigin: false }).digest()).rejects.toMatchObject({
       code: 'UNKNOWN_MODEL',
       message: expect.stringContaining(
-        'this node has no origin (origin.url), and no reachable peer knows acme/m:latest.',
+        'This node has no origin (origin.url), and no reachable peer knows acme/m:latest.',
       ),
     })
   })

@@ -270,7 +270,7 @@ describe('what is refused', () => {
       })
       const reply = await fixture.post(infer, body)
       expect([reply.statusCode, reply.headers['holdfast-error']]).toEqual([500, 'INTERNAL'])
-      expect(reply.json()).toEqual({ error: 'internal error; the log of the node says more.' })
+      expect(reply.json()).toEqual({ error: 'Internal error; the log of the node says more.' })
       expect(
         fixture.logged.filter(({ level }) => level !== 'debug').map(({ level, message }) => [level, message]),
       ).toEqual([['error', 'request failed']])

@@ -27,10 +27,10 @@ const messagesPerTransfer = 4
 
 /**
  * What a node receives grows with the copies of a message: a node hears it from all neighbours in the mesh but those it passed it on
- * to, three times with four neighbours and five with gossipsub's six. Four random neighbours keep a thousand nodes together, every
- * own message goes to all connected nodes besides, and reconciliation repairs what is lost all the same. By default each heartbeat
- * tells the ids of three seconds to a quarter of all peers: with 64 peers that is more than the messages. sim/network/gossip.ts counts
- * with these numbers.
+ * to, almost four times with the three to six neighbours that these numbers give. So many keep a thousand nodes together, every own
+ * message goes to all connected nodes besides, and reconciliation repairs what is lost all the same. By default each heartbeat tells the
+ * ids of three seconds to a quarter of all peers: with 64 peers that is more than the messages. sim/network/gossip-mesh.ts and gossip.ts
+ * count with these numbers.
  */
 const mesh = {
   D: 4,

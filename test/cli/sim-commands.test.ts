@@ -1,33 +1,20 @@
 /** The commands of the cluster simulator as processes, on a scenario of three nodes and thirty seconds. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { holdfast } from '../support/holdfast-command.ts'
+import { SimulatorWorld } from './simulator-world.ts'
 
-// Processes with threads of their own, on a machine that other tests load too.
-let folder: string
+let world: SimulatorWorld
 let scenario: string
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hf-simulate-'))
-  scenario = join(folder, 'tiny.yaml')
-  await writeFile(
-    scenario,
-    `schema: holdfast.scenario.v1
-name: tiny
-durationS: 30
-sites: [{ name: london, city: London, nodeCount: 2 }, { name: tokyo, city: Tokyo }]
-node: { memoryBytes: 60000000 }
-models: { count: 12, sizeBytes: [5000000, 20000000] }
-requests: { ratePerS: 4 }
-checks: { settleS: 60 }
-`,
-  )
+  world = await SimulatorWorld.create()
+  scenario = world.scenario
 })
-afterAll(() => rm(folder, { recursive: true }))
+afterAll(() => world.remove())
 
 const sim = (...args: string[]) => holdfast(['sim', ...args])
-const out = (name: string) => join(folder, name)
+const out = (name: string) => join(world.folder, name)
 
 describe('holdfast sim run', () => {
   it('writes the same report each time, whole, and says where', async () => {
@@ -58,7 +45,7 @@ describe('holdfast sim run', () => {
   })
 
   it('prints exactly one JSON object, and takes a trace of your own', async () => {
-    const trace = join(folder, 'trace.csv')
+    const trace = join(world.folder, 'trace.csv')
     await writeFile(trace, 'id,seconds,model,node\n0,1,a,london-0\n1,9,a,tokyo-0\n2,19,a,tokyo-0\n')
     const { code, stdout, stderr } = await sim('run', scenario, '--requests', trace, '--json', '--out', out('json'))
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -80,19 +67,19 @@ describe('holdfast sim run', () => {
     const { code, stdout, stderr } = await sim('run', scenario, ...args, '--out', out('never'))
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain(says)
-    expect(await readdir(folder)).not.toContain('never')
+    expect(await readdir(world.folder)).not.toContain('never')
   })
 
   it('says what is wrong with a file', async () => {
-    expect((await sim('run', join(folder, 'none.yaml'))).stderr).toContain('is not there; `holdfast sim init`')
-    const broken = join(folder, 'broken.yaml')
+    expect((await sim('run', join(world.folder, 'none.yaml'))).stderr).toContain('is not there; `holdfast sim init`')
+    const broken = join(world.folder, 'broken.yaml')
     await writeFile(broken, 'a: [')
     expect((await sim('run', broken)).stderr).toContain('is not YAML')
   })
 
   it('ends with 1, the findings and the command that repeats them when a checker finds something', async () => {
     // The last request comes a moment before the end, and there is no time left to answer it.
-    const trace = join(folder, 'late.csv')
+    const trace = join(world.folder, 'late.csv')
     await writeFile(trace, 'id,seconds,model\n0,29.999,a\n')
     const args = ['run', scenario, '--requests', trace, '--set', 'checks.settleS=0', '--out', out('late')]
     const { code, stderr } = await sim(...args)
@@ -129,40 +116,8 @@ describe('holdfast sim compare', () => {
   })
 })
 
-it('holdfast sim sweep runs all combinations, in their order', async () => {
-  const args = ['--memory', '0.5,1', '--nodes', '2,3', '--out', out('sweep')]
-  const { code, stdout } = await sim('sweep', scenario, ...args)
-  expect(code).toBe(0)
-  const rows = stdout.split('\n').slice(1, 5)
-  expect(rows.map((row) => row.split(/ +/).slice(0, 3).join(' '))).toEqual([
-    '×0.5 holdfast 2',
-    '×1 holdfast 2',
-    '×0.5 holdfast 3',
-    '×1 holdfast 3',
-  ])
-  expect((await readdir(out('sweep'))).sort()).toEqual(['sweep.csv', 'sweep.html', 'sweep.json'])
-})
-
-describe('holdfast sim capacity', () => {
-  it('prints the answer and the runs behind it', async () => {
-    const args = ['--target', 'failedCount<=0', '--vary', 'nodes', '--max', '4', '--json', '--out', out('capacity')]
-    const { code, stdout } = await sim('capacity', scenario, ...args)
-    expect(code).toBe(0)
-    const { answer, runs } = JSON.parse(stdout)
-    expect({ answer, sizes: runs.map(({ size }: { size: number }) => size) }).toEqual({ answer: 2, sizes: [2, 3, 4] })
-    expect((await readdir(out('capacity'))).sort()).toEqual(['capacity.csv', 'capacity.html', 'capacity.json'])
-  })
-
-  it('says so when a target cannot be met, with the best found', async () => {
-    const args = ['--target', 'hitPercent>=100.5', '--min', '1', '--max', '1', '--out', out('unmet')]
-    const { code, stderr } = await sim('capacity', scenario, ...args)
-    expect(code).toBe(1)
-    expect(stderr).toMatch(/Not even 60 MB of memory in each node meets .*; the best found is \S+ % with 60 MB/)
-  })
-})
-
 it('holdfast sim init writes a scenario that is read, and overwrites nothing', async () => {
-  const file = join(folder, 'scenario.yaml')
+  const file = join(world.folder, 'scenario.yaml')
   expect(await sim('init', file)).toMatchObject({ code: 0, stderr: '' })
   const { parse } = await import('yaml')
   const { parseScenario } = await import('../../sim/scenario/scenario.ts')

@@ -3,11 +3,14 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isThorough } from '../support/thorough.ts'
 import { parsePage } from './blocks.ts'
 import { World } from './world.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const hasPython = spawnSync('python3', ['--version'], { stdio: 'ignore' }).status === 0
+/** Each page has a world of its own, and the long ones take a minute. */
+const shortPages = ['README.md', 'docs/reference/configuration.md']
 const below = (folder: string) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
@@ -15,7 +18,7 @@ const below = (folder: string) =>
     .map((name) => `${folder}/${name}`)
 const pages = ['README.md', ...below('docs'), ...below('examples')]
   .map((path) => ({ path, page: parsePage(readFileSync(join(root, path), 'utf8')) }))
-  .filter(({ page }) => page.blocks.length > 0)
+  .filter(({ path, page }) => page.blocks.length > 0 && (isThorough || shortPages.includes(path)))
 
 describe.each(pages)('$path', ({ path, page }) => {
   const blocks = page.blocks.filter(({ notRun }) => notRun === null)

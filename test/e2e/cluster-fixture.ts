@@ -50,6 +50,13 @@ export class ClusterFixture {
     return push({ source, name, origin: openOrigin(pathToFileURL(this.originPath).href), publisherKey })
   }
 
+  /** `acme/tiny:v1`, and a request to it. */
+  async pushTiny(): Promise<{ model: string; body: InferBody; totalBytes: number }> {
+    const path = await this.generate('tiny')
+    const { digest, totalBytes } = await this.push(path, 'acme/tiny:v1')
+    return { model: digest, body: await this.body(join(path, 'model.onnx')), totalBytes }
+  }
+
   /** Starts a node that joins the first one, unless told otherwise. */
   async start(
     name: string,
@@ -93,11 +100,14 @@ export class ClusterFixture {
     return (await getJson<{ members: [] }>(node, '/v1/cluster')).members
   }
 
-  /** `at` has heard that `of` holds the model. */
-  async heard(at: SpawnedNode, of: SpawnedNode, model: string): Promise<void> {
-    await until(`${at.name} hears that ${of.name} holds the model`, async () =>
+  /**
+   * `at` has heard that `of` holds the model in that tier. A model on a disk alone still costs its way into memory, and where that
+   * counts a request goes depends on what was measured.
+   */
+  async heard(at: SpawnedNode, of: SpawnedNode, model: string, tier: 'memory' | 'disk' = 'memory'): Promise<void> {
+    await until(`${at.name} hears that ${of.name} holds the model in ${tier}`, async () =>
       (await this.members(at)).some(
-        ({ node, models }) => node === of.nodeId && models.some((held) => held.model === model),
+        ({ node, models }) => node === of.nodeId && models.some((held) => held.model === model && held.tier === tier),
       ),
     )
   }

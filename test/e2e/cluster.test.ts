@@ -1,7 +1,5 @@
 /** The main job with real processes and sockets: push, serve, share between peers, go on when things break. */
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { InferBody } from '../../demo/ask.ts'
 import { until } from '../support/until.ts'
 import { ClusterFixture, getJson } from './cluster-fixture.ts'
 
@@ -13,15 +11,9 @@ afterEach(async () => {
   await cluster.dispose()
 })
 
-async function pushTiny(): Promise<{ model: string; body: InferBody; totalBytes: number }> {
-  const path = await cluster.generate('tiny')
-  const { digest, totalBytes } = await cluster.push(path, 'acme/tiny:v1')
-  return { model: digest, body: await cluster.body(join(path, 'model.onnx')), totalBytes }
-}
-
 describe('a cluster', () => {
   it('gives a node every byte from its peer when the origin is away', async () => {
-    const { model, body, totalBytes } = await pushTiny()
+    const { model, body, totalBytes } = await cluster.pushTiny()
     const a = await cluster.start('a')
     const b = await cluster.start('b')
     await cluster.formed()
@@ -38,7 +30,7 @@ describe('a cluster', () => {
   })
 
   it('forwards to a holder, and answers from its own memory once it holds the model', async () => {
-    const { model, body } = await pushTiny()
+    const { model, body } = await cluster.pushTiny()
     const a = await cluster.start('a')
     const b = await cluster.start('b')
     await cluster.formed()
@@ -53,63 +45,6 @@ describe('a cluster', () => {
     expect(route.decision).toMatchObject({ kind: 'forward', node: a.nodeId, reason: 'best-holder' })
     await cluster.infer(b, 'acme/tiny:v1', body, { forward: false })
     expect(await cluster.infer(b, 'acme/tiny:v1', body)).toMatchObject({ servedBy: b.nodeId, servedFrom: 'memory' })
-  })
-
-  it('fetches a cold model once for fifty requests at the same time', async () => {
-    const { body, totalBytes } = await pushTiny()
-    const a = await cluster.start('a')
-
-    const answers = await Promise.all(Array.from({ length: 50 }, () => cluster.infer(a, 'acme/tiny:v1', body)))
-
-    expect(new Set(answers.map(({ servedBy }) => servedBy))).toEqual(new Set([a.nodeId]))
-    expect(await cluster.fetchedBytes(a, 'origin')).toBe(totalBytes)
-    expect((await cluster.log(a)).match(/"msg":"fetched"/g)).toHaveLength(1)
-  })
-
-  it('loses no request when a holder is killed under load while another source exists', async () => {
-    const { model, body } = await pushTiny()
-    const a = await cluster.start('a')
-    const b = await cluster.start('b')
-    const c = await cluster.start('c')
-    await cluster.formed()
-    await cluster.infer(a, 'acme/tiny:v1', body)
-    await cluster.infer(b, 'acme/tiny:v1', body, { forward: false })
-    await cluster.heard(c, a, model)
-    await cluster.heard(c, b, model)
-    const answers: { servedBy: string }[] = []
-    let running = true
-    const load = Array.from({ length: 4 }, async () => {
-      while (running) answers.push(await cluster.infer(c, 'acme/tiny:v1', body))
-    })
-    await until('both holders serve', () => new Set(answers.map(({ servedBy }) => servedBy)).size >= 2)
-    const before = answers.length
-
-    await a.kill()
-    await until('requests go on without it', () => answers.length > before + 200)
-    running = false
-    await Promise.all(load)
-
-    expect(new Set(answers.slice(-50).map(({ servedBy }) => servedBy))).not.toContain(a.nodeId)
-    await until('c suspects the dead node', async () =>
-      (await cluster.members(c)).some(({ node, suspected }) => node === a.nodeId && suspected),
-    )
-  })
-
-  it('knows after kill -9 and a restart what lies on its disk, without asking anybody for a byte', async () => {
-    const { body } = await pushTiny()
-    const a = await cluster.start('a')
-    const before = await cluster.infer(a, 'acme/tiny:v1', body)
-    await a.kill()
-    await cluster.takeOriginAway()
-
-    const again = await cluster.start('a', { 'cluster.bootstrap': '' })
-
-    expect(again.nodeId).toBe(a.nodeId)
-    expect(await cluster.infer(again, 'acme/tiny:v1', body)).toMatchObject({
-      servedFrom: 'disk',
-      outputs: before.outputs,
-    })
-    expect(await cluster.fetchedBytes(again, 'origin')).toBe(0)
   })
 })
 

@@ -1,14 +1,11 @@
-import { execFileSync, fork } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
 import type { Runtime } from '../../../node/ports/index.ts'
 import { createRuntimeFixture, floatsOf, images, type RuntimeFixture } from './fixture.ts'
 
-// Real processes and real models on a machine that may be busy: what is slow is not what is tested here.
 const tinyImage = [1, 3, 32, 32]
 /** Some hundred milliseconds of work, so that what comes after it has to wait. */
 const slowBatch = [4, 3, 224, 224]
@@ -195,41 +192,6 @@ describe('a worker that dies', () => {
     expect((await fixture.holders('squeezenet1.0')).filter((holder) => holder !== pid)).toHaveLength(1)
   })
 
-  test('twice with one request fails it, and serves the next', async () => {
-    const runtime = await start()
-    await copyFile(join(fixture.folder, 'tiny.ort'), join(fixture.folder, 'poison.ort'))
-    await runtime.load('poison')
-    await runtime.load('squeezenet1.0')
-    const [pid] = await fixture.holders('poison')
-    const ahead = runtime.infer('squeezenet1.0', [images(slowBatch)])
-    await writeFile(join(fixture.folder, 'poison.crash'), '')
-    const error = expect(runtime.infer('poison', [images(tinyImage)])).rejects.toMatchObject({
-      code: 'INFERENCE_FAILED',
-      message: expect.stringContaining('crashed 2 times'),
-    })
-    process.kill(pid!, 'SIGKILL')
-    await error
-    expect((await ahead)[0]!.shape).toEqual([4, 1000])
-  })
-
-  test('whenever it loads a model makes the model NOT_RUNNABLE and harms no other', async () => {
-    const runtime = await start()
-    await copyFile(join(fixture.folder, 'tiny.ort'), join(fixture.folder, 'deadly.ort'))
-    await writeFile(join(fixture.folder, 'deadly.crash'), '')
-    await expect(runtime.load('deadly')).rejects.toMatchObject({ code: 'NOT_RUNNABLE' })
-    await runtime.load('tiny')
-    expect(await runtime.infer('tiny', [images(tinyImage)])).toHaveLength(1)
-  })
-
-  test('because an inference hung is killed by us, and the request is not repeated', async () => {
-    const runtime = await start({ inferenceMsMax: 1 })
-    await runtime.load('squeezenet1.0')
-    await expect(runtime.infer('squeezenet1.0', [images(slowBatch)])).rejects.toMatchObject({
-      code: 'INFERENCE_FAILED',
-      message: expect.stringContaining('inferenceMsMax'),
-    })
-  })
-
   test('before it ever ran makes start() fail with its reason', async () => {
     const weightsModule = new URL('./no-such-module.ts', import.meta.url).href
     await expect(fixture.start({ weightsModule })).rejects.toMatchObject({
@@ -253,13 +215,4 @@ test('a load that every caller gave up on is undone', async () => {
   expect(await waiting).toHaveLength(1)
   await expect.poll(() => fixture.holders('piped')).toEqual([])
   await expect(runtime.infer('piped', [images(tinyImage)])).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
-})
-
-test('workers end with the process that started them, however it ended', async () => {
-  const path = fileURLToPath(new URL('./parent-process.ts', import.meta.url))
-  const parent = fork(path, [fixture.folder, 'tiny'], { execArgv: [], stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
-  await once(parent.stdout!, 'data')
-  expect(await fixture.holders('tiny')).toHaveLength(2)
-  parent.kill('SIGKILL')
-  await expect.poll(() => fixture.holders('tiny')).toEqual([])
 })

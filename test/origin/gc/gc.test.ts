@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FileStore, gc, type ObjectStore, Origin, pull, push, removeRef } from '../../../origin/index.ts'
 import { packOfRecord, pushIdOf } from '../../../origin/push/push-marker.ts'
+import { isThorough } from '../../support/thorough.ts'
 import { noise, OriginFixture } from '../fixture.ts'
 
 const kiB = 1024
@@ -208,7 +209,7 @@ test('whatever pushes, removals and gcs do to each other, every ref can be pulle
         await world.remove()
       }
     }),
-    { numRuns: Number(process.env.HOLDFAST_GC_RUNS ?? 25) },
+    { numRuns: Number(process.env.HOLDFAST_GC_RUNS ?? (isThorough ? 50 : 5)) },
   )
 })
 

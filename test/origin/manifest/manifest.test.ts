@@ -66,6 +66,13 @@ describe('buildManifest', () => {
 })
 
 describe('parseManifest', () => {
+  test('refuses more bytes than the limit before it parses them', () => {
+    const limits = { ...defaultManifestLimits, manifestBytesMax: 1000 }
+    const { bytes } = buildManifest(Array.from({ length: 10 }, (_, i) => file(`f${i}`) as ManifestFile))
+    expect(bytes.length).toBeGreaterThan(1000)
+    expect(() => parseManifest(bytes, limits)).toThrow(expect.objectContaining({ code: 'BAD_MANIFEST' }))
+  })
+
   test('takes equal content under two paths, empty files, and tensors that touch', () => {
     const manifest = manifestOf(
       file('a', {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { root } from '../support/source-files.ts'
+import { root } from '../../support/source-files.ts'
 
 const run = promisify(execFile)
 

@@ -1,7 +1,7 @@
 /** A crowd that wants one cold model: each node takes a part of it from the origin, and they share while it arrives. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { ClusterFixture } from './cluster-fixture.ts'
+import { ClusterFixture } from '../../e2e/cluster-fixture.ts'
 
 let cluster: ClusterFixture
 beforeEach(async () => {

@@ -1,11 +1,11 @@
 /** Which models real nodes have: pinned ones on several nodes, hot ones where they are asked for, each decision with its reason. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { SpawnedNode } from '../../demo/spawn-node.ts'
-import type { PlacementPlanView, ReplicaPinView } from '../../node/admin/index.ts'
-import { holdfast } from '../support/holdfast-command.ts'
-import { until } from '../support/until.ts'
-import { ClusterFixture, getJson } from './cluster-fixture.ts'
+import type { SpawnedNode } from '../../../demo/spawn-node.ts'
+import type { PlacementPlanView, ReplicaPinView } from '../../../node/admin/index.ts'
+import { ClusterFixture, getJson } from '../../e2e/cluster-fixture.ts'
+import { holdfast } from '../../support/holdfast-command.ts'
+import { until } from '../../support/until.ts'
 
 let cluster: ClusterFixture
 beforeEach(async () => {

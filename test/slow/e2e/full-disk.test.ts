@@ -1,8 +1,8 @@
 /** A node whose disk is full serves what it has, and the rest from its peers; its disk's refusals are counted. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { SmallDisk } from '../support/small-disk.ts'
-import { ClusterFixture } from './cluster-fixture.ts'
+import { ClusterFixture } from '../../e2e/cluster-fixture.ts'
+import { SmallDisk } from '../../support/small-disk.ts'
 
 let cluster: ClusterFixture
 beforeEach(async () => {

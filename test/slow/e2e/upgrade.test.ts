@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { ClusterFixture } from './cluster-fixture.ts'
+import { ClusterFixture } from '../../e2e/cluster-fixture.ts'
 
 let cluster: ClusterFixture
 beforeEach(async () => {

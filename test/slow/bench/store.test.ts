@@ -1,7 +1,7 @@
 /** The bench of the store runs, small, in the tests. PyTorch and llama.cpp, whose starts take seconds, are left to test/frameworks. */
 import { expect, it } from 'vitest'
-import { trimsModels } from '../../bench/store/trims-models.ts'
-import { holdfast } from '../support/holdfast-command.ts'
+import { trimsModels } from '../../../bench/store/trims-models.ts'
+import { holdfast } from '../../support/holdfast-command.ts'
 
 it('prints every row, and what must hold on any machine holds', async () => {
   const { code, stdout, stderr } = await holdfast(['bench', 'store', '--json', '--tiny'])

@@ -26,8 +26,7 @@ import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache, ModelDirectory } from '../models/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../net/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import { type Clock, isReadableVersion, type Log, spokenVersion } from '../system/index.ts'
-import { abortAfter } from './abort-after.ts'
+import { type Clock, isReadableVersion, type Log, spokenVersion, TimeLimit } from '../system/index.ts'
 
 export interface HandoverPorts {
   readonly core: Pick<NodeCore, 'members' | 'holders' | 'clusterDemandOf'>
@@ -146,10 +145,10 @@ export class Handover {
 
   private async ask(model: ModelId, to: NodeId, timeoutMs: number): Promise<void> {
     const { driver, clock } = this.ports
-    const { signal, forget } = abortAfter(clock, timeoutMs, this.signal)
+    using limit = new TimeLimit(clock, timeoutMs, this.signal)
+    const { signal } = limit
     const payload = encodeCbor({ version, model: Buffer.from(model, 'hex') })
     const failure = await driver.call(to, 'take', payload, { signal }).then(() => null, failureOf)
-    forget()
     this.queue.dispatch(failure === null ? { kind: 'taken', model } : { kind: 'not-taken', model, failure })
   }
 

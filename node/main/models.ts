@@ -113,9 +113,9 @@ function createRuntime({ options, paths, log }: Base, { token }: OpenStore, metr
 function createDirectory({ options, state, clock, log }: Base, cluster: Cluster) {
   const { driver, network, nearestPeers, usableHolders } = cluster
   const url = options['origin.url']
-  const origin = url === '' ? null : originPorts(openOrigin(url), { timeoutMs: options['origin.timeoutMs'] })
+  const origin = url === '' ? null : originPorts(openOrigin(url), { timeoutMs: options['origin.timeoutMs'], clock })
   const holdersOf = (model: string) => usableHolders(model).map(({ node }) => node)
-  const peerDirectory = new PeerDirectory({ driver, network, nearestPeers, holdersOf })
+  const peerDirectory = new PeerDirectory({ driver, network, clock, nearestPeers, holdersOf })
   const directory = new ModelDirectory(
     { origin, peers: peerDirectory, state, clock, log },
     { freshMs: options['refs.freshMs'], manifestsMax: 4096 },

@@ -2,20 +2,24 @@
 
 import { HoldfastError, isHoldfastError } from '../../common/index.ts'
 import { encodeManifest, type Origin } from '../../origin/index.ts'
+import { type Clock, TimeLimit } from '../system/index.ts'
 import type { ChunkOrigin } from '../transfer/index.ts'
 import type { DirectoryOrigin } from './model-directory.ts'
 
-export function originPorts(origin: Origin, options: { readonly timeoutMs: number }): DirectoryOrigin & ChunkOrigin {
+export function originPorts(
+  origin: Origin,
+  options: { readonly timeoutMs: number; readonly clock: Clock },
+): DirectoryOrigin & ChunkOrigin {
   const bounded = async <T>(
     what: string,
     read: (signal: AbortSignal) => Promise<T>,
     caller?: AbortSignal,
   ): Promise<T> => {
-    const timeout = AbortSignal.timeout(options.timeoutMs)
+    using limit = new TimeLimit(options.clock, options.timeoutMs, caller)
     try {
-      return await read(caller === undefined ? timeout : AbortSignal.any([timeout, caller]))
+      return await read(limit.signal)
     } catch (error) {
-      if (!timeout.aborted || caller?.aborted) throw error
+      if (!limit.signal.aborted || caller?.aborted) throw error
       throw new HoldfastError(
         'ORIGIN_UNAVAILABLE',
         `The origin ${origin.url} did not deliver ${what} within ${options.timeoutMs} ms.`,

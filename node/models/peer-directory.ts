@@ -18,11 +18,13 @@ import {
 } from '../../origin/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
+import { type Clock, TimeLimit } from '../system/index.ts'
 import type { DirectoryPeers, ModelDirectory } from './model-directory.ts'
 
 export interface PeerDirectoryPorts {
   readonly driver: CoreDriver
   readonly network: ClusterNetwork
+  readonly clock: Clock
   /** Usable nodes, nearest first. */
   readonly nearestPeers: () => NodeId[]
   /** Usable holders of a model, nearest first. */
@@ -74,10 +76,10 @@ export class PeerDirectory implements DirectoryPeers {
     method: string,
     payload: Uint8Array,
   ): Promise<{ node: NodeId; bytes: Uint8Array } | null> {
+    const { driver, clock } = this.ports
+    using limit = new TimeLimit(clock, this.options.timeoutMs)
     try {
-      const bytes = await this.ports.driver.call(node, method, payload, {
-        signal: AbortSignal.timeout(this.options.timeoutMs),
-      })
+      const bytes = await driver.call(node, method, payload, { signal: limit.signal })
       return bytes.byteLength === 0 ? null : { node, bytes }
     } catch (error) {
       if (error instanceof HoldfastError || (error as Error).name === 'TimeoutError') return null

@@ -10,8 +10,8 @@ const model = modelOf({ w: bytesOf(10, 'w') })
 const name = { namespace: 'acme', name: 'm', tag: 'v1' }
 
 function directoryOf(peers: readonly string[], options = {}) {
-  const { driver, network } = new DriverFixture()
-  const ports = { driver, network, nearestPeers: () => [...peers], holdersOf: () => [...peers] }
+  const { driver, network, clock } = new DriverFixture()
+  const ports = { driver, network, clock, nearestPeers: () => [...peers], holdersOf: () => [...peers] }
   return { network, directory: new PeerDirectory(ports, options) }
 }
 
@@ -49,8 +49,8 @@ describe('PeerDirectory', () => {
   })
 
   it('asks others than holders for a manifest too, when it is told to', async () => {
-    const { driver, network } = new DriverFixture()
-    const ports = { driver, network, nearestPeers: () => ['a', 'b', 'c'], holdersOf: () => ['b'] }
+    const { driver, network, clock } = new DriverFixture()
+    const ports = { driver, network, clock, nearestPeers: () => ['a', 'b', 'c'], holdersOf: () => ['b'] }
     network.onCall = async () => model.manifestBytes
     const answers = await all(new PeerDirectory(ports).manifests(model.id, 'others'))
     expect(answers.map(({ node }) => node)).toEqual(['a', 'c'])

@@ -25,7 +25,7 @@ export default defineConfig({
     projects: [
       project('unit', ['test/{cli,common,core,demo,house,node,origin,placement}/**/*.test.ts']),
       project('conformance', ['test/conformance/**/*.test.ts']),
-      project('sim', ['test/sim/**/*.test.ts']),
+      project('sim', ['test/{sim,parity}/**/*.test.ts']),
       project('native', ['test/native/**/*.test.ts']),
       project('e2e', ['test/{e2e,bench,docs}/**/*.test.ts'], { fileParallelism: false }),
     ],

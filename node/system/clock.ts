@@ -23,7 +23,8 @@ export const systemClock: Clock = {
     return () => clearInterval(timer)
   },
   after(delayMs, action) {
-    const timer = setTimeout(action, Math.min(delayMs, timerMsMax))
+    // Fractions are cut off by a timer, and it would come too early.
+    const timer = setTimeout(action, Math.min(Math.ceil(delayMs), timerMsMax))
     timer.unref()
     return () => clearTimeout(timer)
   },

@@ -36,7 +36,7 @@ export class TimeLimit implements Disposable {
   constructor(clock: Clock, limitMs: number, signal?: AbortSignal) {
     const expiring = new AbortController()
     const expire = () => expiring.abort(new DOMException('the time is up', 'TimeoutError'))
-    this.stop = limitMs < timerMsMax ? clock.after(Math.max(0, Math.ceil(limitMs)), expire) : () => {}
+    this.stop = limitMs < timerMsMax ? clock.after(Math.max(0, limitMs), expire) : () => {}
     this.signal = signal === undefined ? expiring.signal : AbortSignal.any([expiring.signal, signal])
   }
 

@@ -89,8 +89,16 @@ export class Forwarding {
         return
       }
       const reply = { answered: back, failed: back, broke: () => node.later(oneWayMs, broken) }
-      const request = holder.serve(model, node.id, context, reply)
+      const request = holder.serve(model, node.id, asReceived(context), reply)
       giveUp = () => queue.schedule(oneWayMs, () => holder.callerGone(request))
     })
   }
+}
+
+/** Deadlines travel in whole milliseconds. */
+function asReceived(context: RequestContext): RequestContext {
+  const { deadlineMs } = context
+  return Number.isInteger(deadlineMs) || deadlineMs === Number.POSITIVE_INFINITY
+    ? context
+    : { ...context, deadlineMs: Math.floor(deadlineMs) }
 }

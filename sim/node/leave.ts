@@ -97,7 +97,7 @@ export class SimLeave {
     switch (step) {
       case 'announce':
         node.draining = true
-        node.announce()
+        node.messenger.announceState()
         node.later(this.announceMs(), () => this.steps.dispatch({ kind: 'ended', step }))
         return
       case 'hand-over':

@@ -49,7 +49,6 @@ export class Messenger {
       this.heldSinceMs ??= this.world.queue.nowMs
       this.node.step({ kind: 'local-residency', models })
     }
-    this.announceState()
   }
 
   /** Of what is as it was the core need not be told. */

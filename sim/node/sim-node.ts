@@ -109,6 +109,7 @@ export class SimNode {
     this.steadySinceMs = this.world.queue.nowMs
     this.wakeAtMs = Number.POSITIVE_INFINITY
     this.announce()
+    this.messenger.announceState()
     this.every(stateMs, () => this.messenger.announceState())
     this.replication.start()
   }

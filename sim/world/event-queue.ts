@@ -43,18 +43,26 @@ export class EventQueue {
     this.rise(this.count - 1, this.clockMs + delayMs, this.sequence, slot)
   }
 
+  /** Infinity when nothing is scheduled. */
+  get nextAtMs(): number {
+    return this.count === 0 ? Number.POSITIVE_INFINITY : this.times[0]!
+  }
+
   /** Runs everything up to and with this time; the clock stands there afterwards. */
   runUntil(endMs: number): void {
-    while (this.count > 0 && this.times[0]! <= endMs) {
-      this.clockMs = this.times[0]!
-      const slot = this.slots[0]!
-      const run = this.actions[slot]!
-      this.actions[slot] = null
-      this.freeSlots.push(slot)
-      this.removeFirst()
-      run()
-    }
+    while (this.nextAtMs <= endMs) this.runNext()
     this.clockMs = Math.max(this.clockMs, endMs)
+  }
+
+  /** Only the next one: what follows from it may take turns of the event loop, as in a daemon. */
+  runNext(): void {
+    this.clockMs = this.times[0]!
+    const slot = this.slots[0]!
+    const run = this.actions[slot]!
+    this.actions[slot] = null
+    this.freeSlots.push(slot)
+    this.removeFirst()
+    run()
   }
 
   private removeFirst(): void {

@@ -1,7 +1,7 @@
 /** Counts what the parts tell of. */
 import { createMetrics, type NodeMetrics } from '../doors/metrics/index.ts'
+import type { ModelEvents } from './cache.ts'
 import type { Cluster } from './cluster.ts'
-import type { ModelEvents } from './models.ts'
 import type { LeaseEvents, OpenStore } from './store.ts'
 
 export function createNodeMetrics({ store }: OpenStore, { network, driver }: Cluster): NodeMetrics {

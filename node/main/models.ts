@@ -2,7 +2,6 @@
 import { EventEmitter } from 'node:events'
 import { HoldfastError, type LocalTier } from '../../common/index.ts'
 import { LoadProfile } from '../../core/index.ts'
-import { type Manifest, openOrigin } from '../../origin/index.ts'
 import {
   createEvictionPolicy,
   type EvictionPolicy,
@@ -12,39 +11,19 @@ import {
 import { type AdminCache, adminCache } from '../admin/index.ts'
 import type { NodeOptions } from '../config/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
-import {
-  copyWorth,
-  DerivedForms,
-  LeaseTracker,
-  ModelCache,
-  ModelDirectory,
-  ModelTable,
-  originPorts,
-  PeerDirectory,
-} from '../models/index.ts'
+import { DerivedForms, type ModelCache, ModelTable } from '../models/index.ts'
 import type { Runtime } from '../ports/index.ts'
 import { queueMs } from '../requests/index.ts'
 import { createOnnxRuntime, runnableFileOf } from '../runtime/index.ts'
-import { BlobFetcher, type FetchOutcome } from '../transfer/index.ts'
 import type { Base } from './base.ts'
+import { createCache, isRunnable, type ModelEvents } from './cache.ts'
 import type { Cluster } from './cluster.ts'
+import { createNames, type Names } from './names.ts'
 import type { PinChecks } from './pin-checks.ts'
 import type { OpenStore } from './store.ts'
 
-/** Assumed of this node's disk: a solid-state disk of the ordinary kind. */
-export const diskBytesPerS = 1_000_000_000
-
-export type ModelEvents = EventEmitter<{
-  /** In memory or on its way there, and published: clients that wait for ranges may have it. */
-  arriving: [model: string]
-  evicted: [tier: LocalTier, model: string, reason: string]
-  fetched: [outcome: FetchOutcome]
-}>
-
-export interface Models {
+export interface Models extends Names {
   readonly runtime: Runtime
-  readonly peerDirectory: PeerDirectory
-  readonly directory: ModelDirectory
   readonly table: ModelTable
   readonly derivedForms: DerivedForms
   readonly policies: Readonly<Record<LocalTier, EvictionPolicy>>
@@ -57,8 +36,6 @@ export interface Models {
   expectedQueueMs(): number
 }
 
-export const isRunnable = ({ files }: Pick<Manifest, 'files'>) => runnableFileOf(files) !== null
-
 export function createModels(
   base: Base,
   cluster: Cluster,
@@ -67,7 +44,7 @@ export function createModels(
   metrics: NodeMetrics,
 ): Models {
   const runtime = createRuntime(base, open, metrics)
-  const names = createDirectory(base, cluster)
+  const names = createNames(base, cluster)
   const table = new ModelTable(open.store)
   const derivedForms = new DerivedForms(
     {
@@ -82,7 +59,7 @@ export function createModels(
   const policies = { memory: createEvictionPolicy(policy), disk: createEvictionPolicy(policy) }
   const parts = { ...names, runtime, table, derivedForms, policies, profile: new LoadProfile() }
   const events: ModelEvents = new EventEmitter()
-  const cache = createCache(base, cluster, open, pinned, parts, events)
+  const cache = createCache(base, cluster, open, { ...parts, pinned, events })
   const workerCount = base.options['runtime.workerCount']
   return {
     ...parts,
@@ -107,75 +84,6 @@ function createRuntime({ options, paths, log }: Base, { token }: OpenStore, metr
       log.warn({ reason, restartDelayMs }, 'a worker of the runtime died and is replaced')
     },
   })
-}
-
-/** Names and manifests, from the origin and from peers. */
-function createDirectory({ options, state, clock, log }: Base, cluster: Cluster) {
-  const { driver, network, nearestPeers, usableHolders } = cluster
-  const url = options['origin.url']
-  const origin = url === '' ? null : originPorts(openOrigin(url), { timeoutMs: options['origin.timeoutMs'], clock })
-  const holdersOf = (model: string) => usableHolders(model).map(({ node }) => node)
-  const peerDirectory = new PeerDirectory({ driver, network, clock, nearestPeers, holdersOf })
-  const directory = new ModelDirectory(
-    { origin, peers: peerDirectory, state, clock, log },
-    { freshMs: options['refs.freshMs'], manifestsMax: 4096 },
-  )
-  return { origin, peerDirectory, directory }
-}
-
-type CacheParts = ReturnType<typeof createDirectory> &
-  Pick<Models, 'runtime' | 'table' | 'derivedForms' | 'policies' | 'profile'>
-
-function createCache(
-  { clock, log }: Base,
-  { core, driver, bulk }: Cluster,
-  { store, leases }: OpenStore,
-  pinned: PinChecks,
-  { origin, runtime, table, derivedForms, policies, profile }: CacheParts,
-  events: ModelEvents,
-): ModelCache {
-  const fetcher = new BlobFetcher({
-    store,
-    driver,
-    bulk,
-    bulkAddressOf: (node) => core.bulkAddressOf(node),
-    origin,
-    findLocalChunk: (chunk) => table.findLocalChunk(chunk),
-    clock,
-    log,
-  })
-  const nodeFacts = {
-    times: profile,
-    diskBytesPerS,
-    hasOrigin: origin !== null,
-    soonRatePerS: (model: string) => policies.memory.expectedRatePerS?.(model, clock.nowMs()) ?? null,
-  }
-  const value = { core, table, node: nodeFacts, isRunnable, clock }
-  const tracker = new LeaseTracker(clock)
-  tracker.attach(store)
-  const cache = new ModelCache({
-    store,
-    table,
-    fetcher,
-    derivedForms,
-    leases: tracker,
-    runtime,
-    memoryPolicy: policies.memory,
-    diskPolicy: policies.disk,
-    worth: (model, tier) => copyWorth(value, model, tier),
-    isPinned: (model, tier) => pinned.isPinned(model, tier),
-    clock,
-    log,
-    onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),
-    onEvicted: (tier, model, reason) => events.emit('evicted', tier, model, reason),
-    onArriving: (model) => events.emit('arriving', model),
-    onFetched: (outcome) => events.emit('fetched', outcome),
-  })
-  leases.on('closed', () => {
-    tracker.onLeaseClosed()
-    cache.noteLeaseClosed()
-  })
-  return cache
 }
 
 function evictionPolicyName(options: NodeOptions) {

@@ -6,8 +6,9 @@ import type { Readiness } from '../life/index.ts'
 import { InferenceService, ModelCalls } from '../requests/index.ts'
 import { runnableFileOf } from '../runtime/index.ts'
 import type { Base } from './base.ts'
+import { diskBytesPerS } from './cache.ts'
 import type { Cluster } from './cluster.ts'
-import { diskBytesPerS, type Models } from './models.ts'
+import type { Models } from './models.ts'
 import type { OpenStore } from './store.ts'
 
 export interface Requests {

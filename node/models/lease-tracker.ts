@@ -12,19 +12,15 @@ export interface LeaseTrackerOptions {
 export const defaultLeaseTrackerOptions: LeaseTrackerOptions = { timeoutMs: 1_000 }
 
 export class LeaseTracker {
+  private readonly store: Pick<Store, 'blob'>
   private readonly clock: Clock
   private readonly options: LeaseTrackerOptions
   private readonly waiting = new Set<() => void>()
-  private store: Store | null = null
 
-  constructor(clock: Clock, options: LeaseTrackerOptions = defaultLeaseTrackerOptions) {
+  constructor(store: Pick<Store, 'blob'>, clock: Clock, options: LeaseTrackerOptions = defaultLeaseTrackerOptions) {
+    this.store = store
     this.clock = clock
     this.options = options
-  }
-
-  /** The store reports leases through this object, so it exists before the store does. */
-  attach(store: Store): void {
-    this.store = store
   }
 
   onLeaseClosed(): void {
@@ -40,7 +36,7 @@ export class LeaseTracker {
       resolve()
     }
     const look = () => {
-      if ((this.store?.blob(blob)?.leases ?? 0) === 0) done()
+      if ((this.store.blob(blob)?.leases ?? 0) === 0) done()
     }
     const stopTimer = this.clock.after(this.options.timeoutMs, done)
     this.waiting.add(look)

@@ -31,8 +31,7 @@ describe('LeaseTracker', () => {
 
   it('waits until the last lease has ended', async () => {
     const states = leased(2)
-    const watch = new LeaseTracker(new ManualClock())
-    watch.attach(blobsIn(states))
+    const watch = new LeaseTracker(blobsIn(states), new ManualClock())
     let isFree = false
     const waiting = watch.untilFree('b').then(() => {
       isFree = true
@@ -48,8 +47,7 @@ describe('LeaseTracker', () => {
 
   it('does not wait for ever, nor for a blob that is free, and leaves no timer behind', async () => {
     const clock = new ManualClock()
-    const watch = new LeaseTracker(clock, { timeoutMs: 50 })
-    watch.attach(blobsIn(leased(1)))
+    const watch = new LeaseTracker(blobsIn(leased(1)), clock, { timeoutMs: 50 })
     const waiting = watch.untilFree('b')
     clock.advance(50)
     await waiting

@@ -142,7 +142,6 @@ export class CacheFixture {
   private compose(): void {
     this.driving = new DriverFixture()
     const { driver, core, clock } = this.driving
-    this.leases = new LeaseTracker(clock)
     this.store = createStore(
       {
         socketPath: this.socketPath,
@@ -157,7 +156,7 @@ export class CacheFixture {
         onLease: ({ kind, digest }) => (kind === 'closed' ? this.leases.onLeaseClosed() : this.onOpened(digest)),
       },
     )
-    this.leases.attach(this.store)
+    this.leases = new LeaseTracker(this.store, clock)
     this.table = new ModelTable(this.store)
     const { store, table, leases, runtime, state } = this
     this.derivedForms = new DerivedForms(

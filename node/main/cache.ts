@@ -1,0 +1,86 @@
+/** The cache of models over the tiers of this node. Starts nothing. */
+import type { EventEmitter } from 'node:events'
+import type { LocalTier } from '../../common/index.ts'
+import type { LoadProfile } from '../../core/index.ts'
+import type { Manifest } from '../../origin/index.ts'
+import type { EvictionPolicy } from '../../placement/index.ts'
+import { copyWorth, type DerivedForms, LeaseTracker, ModelCache, type ModelTable } from '../models/index.ts'
+import type { Runtime } from '../ports/index.ts'
+import { runnableFileOf } from '../runtime/index.ts'
+import { BlobFetcher, type FetchOutcome } from '../transfer/index.ts'
+import type { Base } from './base.ts'
+import type { Cluster } from './cluster.ts'
+import type { Names } from './names.ts'
+import type { PinChecks } from './pin-checks.ts'
+import type { OpenStore } from './store.ts'
+
+/** Assumed of this node's disk: a solid-state disk of the ordinary kind. */
+export const diskBytesPerS = 1_000_000_000
+
+export type ModelEvents = EventEmitter<{
+  /** In memory or on its way there, and published: clients that wait for ranges may have it. */
+  arriving: [model: string]
+  evicted: [tier: LocalTier, model: string, reason: string]
+  fetched: [outcome: FetchOutcome]
+}>
+
+export const isRunnable = ({ files }: Pick<Manifest, 'files'>) => runnableFileOf(files) !== null
+
+export interface CacheNeeds extends Pick<Names, 'origin'> {
+  readonly runtime: Runtime
+  readonly table: ModelTable
+  readonly derivedForms: DerivedForms
+  readonly policies: Readonly<Record<LocalTier, EvictionPolicy>>
+  readonly profile: LoadProfile
+  readonly pinned: PinChecks
+  readonly events: ModelEvents
+}
+
+export function createCache(
+  { clock, log }: Base,
+  { core, driver, bulk }: Cluster,
+  { store, leases }: OpenStore,
+  { origin, runtime, table, derivedForms, policies, profile, pinned, events }: CacheNeeds,
+): ModelCache {
+  const fetcher = new BlobFetcher({
+    store,
+    driver,
+    bulk,
+    bulkAddressOf: (node) => core.bulkAddressOf(node),
+    origin,
+    findLocalChunk: (chunk) => table.findLocalChunk(chunk),
+    clock,
+    log,
+  })
+  const nodeFacts = {
+    times: profile,
+    diskBytesPerS,
+    hasOrigin: origin !== null,
+    soonRatePerS: (model: string) => policies.memory.expectedRatePerS?.(model, clock.nowMs()) ?? null,
+  }
+  const value = { core, table, node: nodeFacts, isRunnable, clock }
+  const tracker = new LeaseTracker(store, clock)
+  const cache = new ModelCache({
+    store,
+    table,
+    fetcher,
+    derivedForms,
+    leases: tracker,
+    runtime,
+    memoryPolicy: policies.memory,
+    diskPolicy: policies.disk,
+    worth: (model, tier) => copyWorth(value, model, tier),
+    isPinned: (model, tier) => pinned.isPinned(model, tier),
+    clock,
+    log,
+    onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),
+    onEvicted: (tier, model, reason) => events.emit('evicted', tier, model, reason),
+    onArriving: (model) => events.emit('arriving', model),
+    onFetched: (outcome) => events.emit('fetched', outcome),
+  })
+  leases.on('closed', () => {
+    tracker.onLeaseClosed()
+    cache.noteLeaseClosed()
+  })
+  return cache
+}

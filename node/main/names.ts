@@ -1,0 +1,25 @@
+/** Names and manifests, from the origin and from peers. Starts nothing. */
+import { openOrigin } from '../../origin/index.ts'
+import { ModelDirectory, originPorts, PeerDirectory } from '../models/index.ts'
+import type { Base } from './base.ts'
+import type { Cluster } from './cluster.ts'
+
+export interface Names {
+  /** Null without one. */
+  readonly origin: ReturnType<typeof originPorts> | null
+  readonly peerDirectory: PeerDirectory
+  readonly directory: ModelDirectory
+}
+
+export function createNames({ options, state, clock, log }: Base, cluster: Cluster): Names {
+  const { driver, network, nearestPeers, usableHolders } = cluster
+  const url = options['origin.url']
+  const origin = url === '' ? null : originPorts(openOrigin(url), { timeoutMs: options['origin.timeoutMs'], clock })
+  const holdersOf = (model: string) => usableHolders(model).map(({ node }) => node)
+  const peerDirectory = new PeerDirectory({ driver, network, clock, nearestPeers, holdersOf })
+  const directory = new ModelDirectory(
+    { origin, peers: peerDirectory, state, clock, log },
+    { freshMs: options['refs.freshMs'], manifestsMax: 4096 },
+  )
+  return { origin, peerDirectory, directory }
+}

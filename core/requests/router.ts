@@ -32,7 +32,10 @@ export class Router {
     const self = this.selfOf(asked, mayServeHere, nowMs)
     const view = core.routeView({ model, self, context, originAllowed: node.hasOrigin, excluded, mayForward }, nowMs)
     if (this.sentMs.size === 0) return route(view, randomInt)
-    const holders = view.holders.map((holder) => ({ ...holder, sentMs: this.sentMs.get(holder.node) ?? 0 }))
+    const holders = view.holders.map((holder) => {
+      const sentMs = this.sentMs.get(holder.node)
+      return sentMs === undefined ? holder : { ...holder, sentMs }
+    })
     return route({ ...view, holders }, randomInt)
   }
 

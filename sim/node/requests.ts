@@ -329,7 +329,12 @@ export class SimRequests {
 }
 
 function createMachine(world: RequestsWorld, node: RequestsNode, random: Prng): RequestMachine {
-  const modelOf = (id: ModelId): SimModel => world.byId.get(id)!
+  // One model is asked about several times in a row.
+  let last: SimModel | null = null
+  const modelOf = (id: ModelId): SimModel => {
+    if (last === null || last.id !== id) last = world.byId.get(id)!
+    return last
+  }
   return new RequestMachine({
     self: node.id,
     core: node.core,

@@ -58,7 +58,7 @@ export type { RefFacts } from './names/known-refs.ts'
 export { NameMachine } from './names/name-machine.ts'
 export * from './names/types.ts'
 export { NodeCore, type NodeCorePorts } from './node-core.ts'
-export { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
+export { defaultNodeCoreOptions, localStatePeriodMs, type NodeCoreOptions } from './options.ts'
 export { StepQueue, type Timeless } from './queue.ts'
 export { PinProtection } from './replication/pin-protection.ts'
 export {

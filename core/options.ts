@@ -11,6 +11,9 @@ import { defaultFetchPlanOptions, type FetchPlanOptions } from './transfer/fetch
 import { defaultSourceStatsOptions, type SourceStatsOptions } from './transfer/source-stats.ts'
 import { type ClusterViewOptions, defaultClusterViewOptions } from './views/cluster-view.ts'
 
+/** How often an adapter looks at what its node is and how it does. Reading is cheap, and the core says only what changed enough. */
+export const localStatePeriodMs = 500
+
 export interface NodeCoreOptions {
   readonly ledger: LedgerOptions
   readonly membership: MembershipOptions

@@ -1,7 +1,7 @@
 /** Tells the protocol core what the node is and how it does: addresses, queue, free memory. The core decides what is news. */
 
 import { byTier, freeBytesOf, type LocalTier, type TierState } from '../../common/index.ts'
-import type { StateBody } from '../../core/index.ts'
+import { localStatePeriodMs, type StateBody } from '../../core/index.ts'
 import { type Clock, spokenVersion } from '../system/index.ts'
 import type { CoreDriver } from './core-driver.ts'
 
@@ -20,7 +20,7 @@ export interface LocalStateOptions {
   readonly periodMs: number
 }
 
-export const defaultLocalStateOptions: LocalStateOptions = { periodMs: 500 }
+export const defaultLocalStateOptions: LocalStateOptions = { periodMs: localStatePeriodMs }
 
 export class StateReporter {
   private readonly sources: LocalStateSources

@@ -9,6 +9,7 @@ import {
   type Effect,
   type Event,
   type Failure,
+  localStatePeriodMs,
   NodeCore,
   type ResidentModel,
   type Seal,
@@ -41,8 +42,6 @@ export interface Copy {
 
 /** A core is asked no more often than this whether something is due. */
 const tickMsMin = 10
-/** How often a node looks at its own load, as the daemon's StateReporter. */
-const stateMs = 500
 
 const seal: Seal = (entry) => ({ entry, envelope: null })
 
@@ -110,7 +109,7 @@ export class SimNode {
     this.wakeAtMs = Number.POSITIVE_INFINITY
     this.announce()
     this.messenger.announceState()
-    this.every(stateMs, () => this.messenger.announceState())
+    this.every(localStatePeriodMs, () => this.messenger.announceState())
     this.replication.start()
   }
 

@@ -1,21 +1,35 @@
 /** A call between two simulated nodes: a question that takes its way, and an answer that takes its way back. */
 
-import type { World } from './node-world.ts'
-import type { SimNode } from './sim-node.ts'
+import type { Network } from '../network/network.ts'
+import type { Topology } from '../network/topology.ts'
+import type { Scenario } from '../scenario/scenario.ts'
 
-export interface Question<T> {
+export interface Caller {
+  readonly index: number
+  /** After the delay, unless the node crashes before. */
+  later(delayMs: number, run: () => void): void
+}
+
+export interface CallWorld<N extends { readonly up: boolean }> {
+  readonly scenario: Scenario
+  readonly topology: Topology
+  readonly network: Network
+  readonly nodes: readonly N[]
+}
+
+export interface Question<N, T> {
   readonly timeoutMs: number
   /** What counts as the answer of a node that does not answer. */
   readonly silence: T
-  readonly ask: (other: SimNode, answer: (value: T) => void) => void
+  readonly ask: (other: N, answer: (value: T) => void) => void
 }
 
 /** `then` is not called when the asking node crashes before. */
-export function call<T>(
-  world: World,
-  node: SimNode,
+export function call<N extends { readonly up: boolean }, T>(
+  world: CallWorld<N>,
+  node: Caller,
   to: number,
-  { timeoutMs, silence, ask }: Question<T>,
+  { timeoutMs, silence, ask }: Question<N, T>,
   then: (value: T) => void,
 ): void {
   const other = world.nodes[to]!

@@ -3,41 +3,66 @@
  * way. What was learned is on disk, and outlives a crash.
  */
 
-import type { ModelId } from '../../common/index.ts'
+import type { ModelId, NodeId } from '../../common/index.ts'
 import {
   defaultPeerQuestionOptions,
   type Failure,
+  type Interner,
   type ManifestPlace,
   type NameEffect,
   type NameEvent,
   NameMachine,
   type NameWant,
+  type NodeCore,
   type RefFacts,
   StepQueue,
   type Timeless,
 } from '../../core/index.ts'
+import type { EventQueue } from '../world/event-queue.ts'
 import type { SimModel } from '../world/models.ts'
-import { call } from './call.ts'
-import type { World } from './node-world.ts'
-import type { SimNode } from './sim-node.ts'
+import type { Revisions } from '../world/revisions.ts'
+import type { SimOrigin } from '../world/sim-origin.ts'
+import { type Caller, type CallWorld, call } from './call.ts'
 
 type Ref = RefFacts<null>
 /** null when nobody who can be reached knows the name, or has the manifest. */
 type Then = (model: SimModel | null) => void
 
+interface OtherNode {
+  readonly up: boolean
+  /** Null where requests need no names. */
+  readonly directory: Directory | null
+}
+
+export interface DirectoryNode extends OtherNode, Caller {
+  readonly epoch: number
+  readonly core: Pick<NodeCore, 'holders' | 'members'>
+  holds(model: SimModel): boolean
+  note(text: string): void
+}
+
+export interface DirectoryWorld extends CallWorld<OtherNode> {
+  readonly queue: EventQueue
+  readonly origin: SimOrigin
+  readonly interner: Interner
+  readonly ids: readonly NodeId[]
+  readonly byId: ReadonlyMap<ModelId, SimModel>
+  readonly revisions: Revisions
+}
+
 const originIsAway: Failure = { code: 'ORIGIN_UNAVAILABLE', message: 'the origin does not answer' }
 const { refPeersMax, manifestPeersMax, timeoutMs } = defaultPeerQuestionOptions
 
 export class Directory {
-  private readonly world: World
-  private readonly node: SimNode
+  private readonly world: DirectoryWorld
+  private readonly node: DirectoryNode
   private readonly manifests = new Set<ModelId>()
   private readonly waiting = new Map<NameWant, Then>()
   private machine: NameMachine<null>
   private queue: StepQueue<Timeless<NameEvent<null>>, NameEffect<null>>
   private nextWant: NameWant = 1
 
-  constructor(world: World, node: SimNode) {
+  constructor(world: DirectoryWorld, node: DirectoryNode) {
     this.world = world
     this.node = node
     this.machine = this.createMachine()
@@ -154,7 +179,7 @@ export class Directory {
       if (openCount === 0) this.queue.dispatch({ kind: 'peer-refs', name, refs })
     }
     for (const peer of peers) {
-      const ask = (other: SimNode, answer: (ref: Ref | null) => void) => answer(other.directory?.known(name) ?? null)
+      const ask = (other: OtherNode, answer: (ref: Ref | null) => void) => answer(other.directory?.known(name) ?? null)
       call(this.world, this.node, peer, { timeoutMs, silence: null, ask }, (ref) => {
         if (ref !== null) refs.push({ node: this.world.ids[peer]!, ref })
         openCount -= 1
@@ -195,7 +220,7 @@ export class Directory {
       found(false)
       return
     }
-    const ask = (other: SimNode, answer: (isThere: boolean) => void) =>
+    const ask = (other: OtherNode, answer: (isThere: boolean) => void) =>
       answer(other.directory?.hasManifest(model) === true)
     call(this.world, this.node, first, { timeoutMs, silence: false, ask }, (isThere) => {
       if (isThere) found(true)

@@ -3,26 +3,57 @@
  * their way. Made for a node that leaves or is asked, and gone with its life.
  */
 
-import type { NodeId } from '../../common/index.ts'
+import type { LocalTier, ModelId, NodeId } from '../../common/index.ts'
 import {
   type Failure,
   type HandoverEffect,
   type HandoverEvent,
   HandoverMachine,
+  type Interner,
   type LeaveEffect,
   type LeaveEvent,
   LeaveMachine,
   type LeaveStep,
+  type NodeCore,
+  type ResidentModel,
   StepQueue,
   type TakeId,
   type Timeless,
 } from '../../core/index.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { EventQueue } from '../world/event-queue.ts'
 import type { SimModel } from '../world/models.ts'
-import { call } from './call.ts'
-import type { World } from './node-world.ts'
-import type { SimNode } from './sim-node.ts'
+import { type Caller, type CallWorld, call } from './call.ts'
+import type { Directory } from './directory.ts'
 
 type Answer = (failure: Failure | null) => void
+
+export interface LeavingNode extends Caller {
+  readonly id: NodeId
+  readonly core: NodeCore
+  readonly up: boolean
+  draining: boolean
+  readonly leaving: SimLeave
+  readonly directory: Pick<Directory, 'resolveDigest'> | null
+  readonly disk: { readonly freeBytes: number } | null
+  readonly requests: { readonly openCount: number; close(): void }
+  readonly workers: { queueMs(nowMs: number): number }
+  residency(): readonly ResidentModel[]
+  isPinned(model: SimModel, tier: LocalTier): boolean
+  announce(): void
+  readonly messenger: { announceState(): void }
+  bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void
+  step(event: { readonly kind: 'stopping' }): void
+  note(text: string): void
+}
+
+export interface LeaveWorld extends CallWorld<LeavingNode> {
+  readonly queue: EventQueue
+  readonly interner: Interner
+  readonly byId: ReadonlyMap<ModelId, SimModel>
+  readonly metrics: Metrics
+  crash(node: LeavingNode): void
+}
 
 /** How often a node that leaves looks whether a request still runs. */
 const idleLookMs = 100
@@ -35,14 +66,14 @@ const unknown: Failure = { code: 'UNKNOWN_MODEL', message: 'nobody has the manif
 export class SimLeave {
   /** Models that others are taking: they stay until then. */
   readonly holds = new Set<SimModel>()
-  private readonly world: World
-  private readonly node: SimNode
+  private readonly world: LeaveWorld
+  private readonly node: LeavingNode
   private readonly handover: StepQueue<Timeless<HandoverEvent>, HandoverEffect>
   private readonly steps: StepQueue<LeaveEvent, LeaveEffect>
   private readonly answers = new Map<TakeId, Answer>()
   private nextTake: TakeId = 1
 
-  constructor(world: World, node: SimNode) {
+  constructor(world: LeaveWorld, node: LeavingNode) {
     this.world = world
     this.node = node
     const handover = new HandoverMachine({
@@ -172,7 +203,7 @@ export class SimLeave {
 
   private ask(model: SimModel, to: NodeId, timeoutMs: number): void {
     const { node, world } = this
-    const ask = (taker: SimNode, answer: Answer) => taker.leaving.takeAsked(node.id, model, answer)
+    const ask = (taker: LeavingNode, answer: Answer) => taker.leaving.takeAsked(node.id, model, answer)
     call(world, node, world.interner.index(to), { timeoutMs, silence: unreachable, ask }, (failure) => {
       const { id } = model
       this.handover.dispatch(

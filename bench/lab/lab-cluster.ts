@@ -125,7 +125,11 @@ export class LabCluster {
     const elapsedMs: number[] = []
     for (let repeat = 0; repeat < conversionCount; repeat += 1) {
       const startedMs = systemClock.nowMs()
-      await deriveModel(path, output, { timeoutMs: formedTimeoutMs, signal: new AbortController().signal })
+      await deriveModel(path, output, {
+        clock: systemClock,
+        timeoutMs: formedTimeoutMs,
+        signal: new AbortController().signal,
+      })
       elapsedMs.push(systemClock.nowMs() - startedMs)
     }
     this.deriveMs = median(elapsedMs)

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { generateModel, planGguf, writeModel } from '../../demo/index.ts'
 import { deriveModel } from '../../node/runtime/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { writeLayeredFile } from '../layered-file.ts'
 import { median } from '../statistics.ts'
 import type { BenchRow } from '../types.ts'
@@ -152,7 +153,11 @@ async function* onnxContests(setup: StoreBenchSetup, plan: StoreBenchPlan): Asyn
     await generateModel(recipe, modelFolder)
     const path = join(modelFolder, 'model.onnx')
     const converted = join(modelFolder, 'model.ort')
-    await deriveModel(path, converted, { timeoutMs: deriveTimeoutMs, signal: new AbortController().signal })
+    await deriveModel(path, converted, {
+      clock: systemClock,
+      timeoutMs: deriveTimeoutMs,
+      signal: new AbortController().signal,
+    })
     const model = `bench/onnx-${label}`
     const blobPath = await store.add(model, converted, 'model.ort')
     await rm(converted)

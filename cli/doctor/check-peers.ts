@@ -1,6 +1,7 @@
 /** The nodes to join: reachable, and of the same cluster. Dials them under a throw-away identity. */
 import { isHoldfastError } from '../../common/index.ts'
 import { loadClusterKeys } from '../../node/net/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
 
 const dialTimeoutMs = 5_000
@@ -20,7 +21,7 @@ export async function checkPeers({ options, paths }: Patient): Promise<Verdict |
   }
   const { ClusterKeyring, createLibp2pNetwork, Identity } = await import('../../node/net/index.ts')
   const clusterKey = new ClusterKeyring(await loadClusterKeys(options, paths.dataPath))
-  const network = await createLibp2pNetwork({ identity: await Identity.generate(), clusterKey })
+  const network = await createLibp2pNetwork({ identity: await Identity.generate(), clusterKey, clock: systemClock })
   await network.start({ onPeerUp() {}, onPeerDown() {}, onRefused() {}, isMember: () => false, onMessage: () => true })
   try {
     const dials = addresses.map(async (address) => {

@@ -99,6 +99,7 @@ export class Admin {
         ports.forgetName(name)
         this.pins.look()
       },
+      clock,
       log,
     })
   }

@@ -10,7 +10,7 @@
 import { HoldfastError, isHoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
 import { encodeRef, formatModelName, type ModelName, parseModelName } from '../../origin/index.ts'
 import type { AbortOptions } from '../ports/index.ts'
-import type { Log } from '../system/index.ts'
+import { type Clock, type Log, TimeLimit } from '../system/index.ts'
 import type { AdminDirectory } from './ports.ts'
 
 export interface InvalidatorPorts {
@@ -21,6 +21,7 @@ export interface InvalidatorPorts {
   readonly handle: (method: string, handler: (from: NodeId, payload: Uint8Array) => Promise<Uint8Array>) => void
   /** What was published of the name does not count any more. */
   readonly onInvalidated: (name: ModelName) => void
+  readonly clock: Clock
   readonly log: Log
 }
 
@@ -96,8 +97,9 @@ export class Invalidator {
 
   private async tell(node: NodeId, payload: Uint8Array): Promise<InvalidationReport['nodes'][number]> {
     try {
-      const signal = AbortSignal.timeout(this.options.timeoutMs)
-      const answer = JSON.parse(Buffer.from(await this.ports.call(node, method, payload, { signal })).toString('utf8'))
+      using limit = new TimeLimit(this.ports.clock, this.options.timeoutMs)
+      const bytes = await this.ports.call(node, method, payload, { signal: limit.signal })
+      const answer = JSON.parse(Buffer.from(bytes).toString('utf8'))
       const model = typeof answer?.model === 'string' ? answer.model : null
       return { node, model, error: model === null ? 'it answered without a model' : null }
     } catch (error) {

@@ -14,7 +14,7 @@ import {
   type Unusable,
 } from '../../core/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import type { Clock, Log } from '../system/index.ts'
+import { type Clock, type Log, TimeLimit } from '../system/index.ts'
 
 export interface ConnectionManagerPorts {
   readonly core: Pick<NodeCore, 'members' | 'addressesOf'>
@@ -137,7 +137,8 @@ export class ConnectionManager {
   private async tryAddresses(node: NodeId, addresses: readonly string[]): Promise<void> {
     for (const address of addresses) {
       try {
-        await this.ports.network.dial(address, { signal: AbortSignal.timeout(this.options.dialTimeoutMs) })
+        using limit = new TimeLimit(this.ports.clock, this.options.dialTimeoutMs)
+        await this.ports.network.dial(address, { signal: limit.signal })
         this.failures.delete(node)
         return
       } catch (error) {

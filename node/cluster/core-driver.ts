@@ -22,7 +22,7 @@ import type {
   SealedEntry,
 } from '../../core/index.ts'
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports/index.ts'
-import type { Clock, Log } from '../system/index.ts'
+import { type Clock, type Log, TimeLimit } from '../system/index.ts'
 import type { ConnectionManager } from './connection-manager.ts'
 
 export interface Digest {
@@ -290,7 +290,8 @@ export class CoreDriver {
   }
 
   private async send(node: NodeId, method: string, payload: Uint8Array): Promise<void> {
-    await this.call(node, method, payload, { signal: AbortSignal.timeout(this.options.callTimeoutMs) })
+    using limit = new TimeLimit(this.ports.clock, this.options.callTimeoutMs)
+    await this.call(node, method, payload, { signal: limit.signal })
   }
 
   private measureRoundTrip(node: NodeId): void {
@@ -300,7 +301,8 @@ export class CoreDriver {
   /** A node that hangs keeps its connections: only an unanswered ping tells. */
   private async ping(node: NodeId): Promise<void> {
     try {
-      const rttMs = await this.ports.network.ping(node, { signal: AbortSignal.timeout(this.options.callTimeoutMs) })
+      using limit = new TimeLimit(this.ports.clock, this.options.callTimeoutMs)
+      const rttMs = await this.ports.network.ping(node, { signal: limit.signal })
       this.dispatch({ kind: 'rtt-measured', node, rttMs })
     } catch (error) {
       this.dispatch({ kind: 'call-failed', node })

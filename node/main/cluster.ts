@@ -44,7 +44,7 @@ export async function createCluster({ options, paths, state, clock, log }: Base)
   const network = await createLibp2pNetwork({ identity, clusterKey, log, clock }, networkOptions(options))
   const bans = new BanList({ self: network.self, state, clock })
   const bulk = createTlsBulkTransport(
-    { identity, clusterKey, log, isBanned: (node) => bans.has(node) },
+    { identity, clusterKey, clock, log, isBanned: (node) => bans.has(node) },
     {
       host: bulkHostOf(options),
       port: options['cluster.bulkPort'],

@@ -71,8 +71,9 @@ export function createModels(
   }
 }
 
-function createRuntime({ options, paths, log }: Base, { token }: OpenStore, metrics: NodeMetrics): Runtime {
+function createRuntime({ options, paths, clock, log }: Base, { token }: OpenStore, metrics: NodeMetrics): Runtime {
   return createOnnxRuntime({
+    clock,
     socketPath: paths.socketPath,
     storeToken: token,
     workerCount: options['runtime.workerCount'],

@@ -17,6 +17,7 @@
  */
 import { noise } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, MessageStream, SecureConnectionOptions } from '@libp2p/interface'
+import type { Clock } from '../system/index.ts'
 import type { ClusterKey } from './cluster-key.ts'
 import type { ClusterKeyring } from './cluster-keyring.ts'
 
@@ -30,6 +31,7 @@ export interface Refusal {
 }
 
 export interface AdmissionOptions {
+  readonly clock: Clock
   /** How long a refused dialler waits for the listener to read the refusal. One round trip over any real path is shorter. */
   readonly lingerMs: number
   readonly onRefusal: (refusal: Refusal) => void
@@ -117,7 +119,7 @@ class AdmittingNoise implements ConnectionEncrypter {
   private async sayWrongKey(connection: MessageStream): Promise<void> {
     if (connection.status !== 'open') return
     const closed = Promise.withResolvers<void>()
-    const timer = setTimeout(closed.resolve, this.options.lingerMs)
+    const forget = this.options.clock.after(this.options.lingerMs, closed.resolve)
     connection.addEventListener('close', () => closed.resolve(), { once: true })
     try {
       const frame = new Uint8Array(2 + refusalText.byteLength)
@@ -128,7 +130,7 @@ class AdmittingNoise implements ConnectionEncrypter {
     } catch {
       // The connection broke while it was refused: there is nobody left to tell.
     } finally {
-      clearTimeout(timer)
+      forget()
     }
   }
 }

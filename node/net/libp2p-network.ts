@@ -11,7 +11,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { HoldfastError, isHoldfastError, type NodeId, type RandomInt } from '../../common/index.ts'
 import { entryKinds } from '../../core/index.ts'
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports/index.ts'
-import { type Clock, type Log, silentLog, systemClock } from '../system/index.ts'
+import { type Clock, type Log, silentLog } from '../system/index.ts'
 import type { Refusal } from './admission.ts'
 import { Bootstrap, type BootstrapOptions, defaultBootstrapOptions } from './bootstrap.ts'
 import type { ClusterKey } from './cluster-key.ts'
@@ -54,7 +54,7 @@ export interface NetworkPorts {
   readonly identity: Identity
   readonly clusterKey: ClusterKey | ClusterKeyring
   readonly log?: Log
-  readonly clock?: Clock
+  readonly clock: Clock
   readonly randomInt?: RandomInt
 }
 
@@ -64,7 +64,7 @@ export async function createLibp2pNetwork(
 ): Promise<Libp2pNetwork> {
   const resolved = { ...defaultNetworkOptions, ...options }
   const log = ports.log ?? silentLog
-  const clock = ports.clock ?? systemClock
+  const { clock } = ports
   const blocks = new PeerBlocks(clock)
   const refusals = new Set<(refusal: Refusal) => void>()
   const gossipOptions = { ...defaultGossipOptions, ...resolved.gossip }
@@ -72,6 +72,7 @@ export async function createLibp2pNetwork(
     {
       identity: ports.identity,
       keyring: ClusterKeyring.of(ports.clusterKey),
+      clock,
       gater: blocks.gater(),
       onRefusal: (refusal) => {
         for (const listener of refusals) listener(refusal)

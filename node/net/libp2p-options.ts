@@ -6,6 +6,7 @@ import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
+import type { Clock } from '../system/index.ts'
 import { type AdmissionOptions, admission, followKeyring, type Refusal } from './admission.ts'
 import type { ClusterKeyring } from './cluster-keyring.ts'
 import { type GossipOptions, gossipService } from './gossip.ts'
@@ -49,6 +50,7 @@ export const defaultHostOptions: HostOptions = {
 export interface HostPorts {
   readonly identity: Identity
   readonly keyring: ClusterKeyring
+  readonly clock: Clock
   readonly gater: ConnectionGater
   readonly onRefusal: (refusal: Refusal) => void
 }
@@ -61,7 +63,8 @@ const mdnsServiceTag = '_holdfast._udp.local'
 
 /** A host that is not started yet. */
 export function createHost(ports: HostPorts, options: HostOptions, gossip: GossipOptions, topics: readonly string[]) {
-  const admissionOptions: AdmissionOptions = { lingerMs: options.refusalLingerMs, onRefusal: ports.onRefusal }
+  const { clock, onRefusal } = ports
+  const admissionOptions: AdmissionOptions = { clock, lingerMs: options.refusalLingerMs, onRefusal }
   return createLibp2p({
     start: false,
     privateKey: ports.identity.privateKey,

@@ -2,7 +2,7 @@
 import type { PeerId, Stream } from '@libp2p/interface'
 import { HoldfastError, isHoldfastError, type NodeId } from '../../common/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import type { Log } from '../system/index.ts'
+import { type Clock, type Log, TimeLimit } from '../system/index.ts'
 import type { CallActivity } from './call-activity.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeRequest, encodeAnswer, encodeFailure } from './rpc-frames.ts'
@@ -14,6 +14,12 @@ export interface RpcServerOptions {
   readonly requestTimeoutMs: number
 }
 
+export interface RpcServerPorts {
+  readonly log: Log
+  readonly clock: Clock
+  readonly activity: CallActivity
+}
+
 type Handler = Parameters<ClusterNetwork['handle']>[1]
 
 /** What a frame adds to its payload: map keys, a method name, or an error text. */
@@ -22,14 +28,16 @@ export const frameOverheadBytes = 16 * 1024
 export class RpcServer {
   private readonly options: RpcServerOptions
   private readonly log: Log
+  private readonly clock: Clock
   private readonly activity: CallActivity
   private readonly handlers = new Map<string, Handler>()
   /** Calls that are being served, each with what ends it. */
   private readonly inbound = new Set<AbortController>()
 
-  constructor(options: RpcServerOptions, { log, activity }: { readonly log: Log; readonly activity: CallActivity }) {
+  constructor(options: RpcServerOptions, { log, clock, activity }: RpcServerPorts) {
     this.options = options
     this.log = log
+    this.clock = clock
     this.activity = activity
   }
 
@@ -65,7 +73,8 @@ export class RpcServer {
     })
     try {
       await serve(frames)
-      await stream.close({ signal: this.timeout() })
+      using limit = this.limit()
+      await stream.close({ signal: limit.signal })
     } catch (error) {
       this.log.debug({ err: error, from: peer.toString() }, 'a call ended before it was answered')
       stream.abort(error instanceof Error ? error : new Error(String(error)))
@@ -80,7 +89,8 @@ export class RpcServer {
     frames.stream.addEventListener('close', onClose)
     try {
       const { answer, isLast } = await this.answer(from, frames, call)
-      await frames.write(answer, this.timeout())
+      using limit = this.limit()
+      await frames.write(answer, limit.signal)
       return isLast
     } finally {
       end()
@@ -102,7 +112,7 @@ export class RpcServer {
     // Until the request has been read whole, the stream stands somewhere within it.
     let isLast = true
     try {
-      const frame = await frames.read(this.timeout())
+      const frame = await this.read(frames)
       isLast = false
       const request = decodeRequest(frame)
       method = request.method
@@ -120,8 +130,13 @@ export class RpcServer {
     }
   }
 
-  private timeout(): AbortSignal {
-    return AbortSignal.timeout(this.options.requestTimeoutMs)
+  private async read(frames: FrameStream): Promise<Uint8Array> {
+    using limit = this.limit()
+    return await frames.read(limit.signal)
+  }
+
+  private limit(): TimeLimit {
+    return new TimeLimit(this.clock, this.options.requestTimeoutMs)
   }
 }
 

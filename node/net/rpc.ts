@@ -11,7 +11,7 @@
 import type { Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { HoldfastError, isHoldfastError, type NodeId } from '../../common/index.ts'
 import type { AbortOptions, ClusterNetwork } from '../ports/index.ts'
-import type { Clock, Log } from '../system/index.ts'
+import { type Clock, type Log, TimeLimit } from '../system/index.ts'
 import { CallActivity } from './call-activity.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeAnswer, encodeRequest } from './rpc-frames.ts'
@@ -52,6 +52,7 @@ export class Rpc {
   private readonly libp2p: Libp2p
   private readonly options: RpcOptions
   private readonly log: Log
+  private readonly clock: Clock
   private readonly server: RpcServer
   private readonly pool: StreamPool
 
@@ -59,8 +60,9 @@ export class Rpc {
     this.libp2p = libp2p
     this.options = options
     this.log = log
+    this.clock = clock
     this.activity = new CallActivity(clock)
-    this.server = new RpcServer(options, { log, activity: this.activity })
+    this.server = new RpcServer(options, { log, clock, activity: this.activity })
     this.pool = new StreamPool({ openAhead: (peer) => this.openAhead(peer), clock }, options)
   }
 
@@ -88,8 +90,8 @@ export class Rpc {
 
   async call(peer: PeerId, method: string, payload: Uint8Array, options: AbortOptions = {}): Promise<Uint8Array> {
     checkPayload(payload, this.options.requestBytes, `The request ${method}`)
-    const timeout = AbortSignal.timeout(this.options.callTimeoutMs)
-    const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
+    using limit = new TimeLimit(this.clock, this.options.callTimeoutMs, options.signal)
+    const { signal } = limit
     const node = peer.toString()
     const end = this.activity.begin(node)
     let frames: FrameStream | undefined
@@ -127,7 +129,8 @@ export class Rpc {
       const protocols = await this.protocolsOf(connection.remotePeer)
       if (!protocols.includes(rpcProtocol)) return null
       const { requestTimeoutMs, perPeerMax: maxOutboundStreams } = this.options
-      const signal = AbortSignal.timeout(requestTimeoutMs)
+      using limit = new TimeLimit(this.clock, requestTimeoutMs)
+      const { signal } = limit
       return this.framed(await connection.newStream(rpcProtocol, { signal, maxOutboundStreams }))
     } catch (error) {
       this.log.debug({ err: error, node }, 'no stream was opened ahead of the next call')

@@ -3,12 +3,13 @@
  * it ends, and a file that crashes the converter crashes nothing else. The output appears by rename, whole and on the disk.
  */
 import { open, rename, rm, stat } from 'node:fs/promises'
-import { HoldfastError } from '../../common/index.ts'
+import { type Clock, HoldfastError } from '../../common/index.ts'
 import { errorOfAbort } from './abort.ts'
 import { forkSibling, onceGone } from './fork-sibling.ts'
 import type { DeriveAnswer, DeriveRequest } from './protocol.ts'
 
 export interface DeriveOptions {
+  readonly clock: Clock
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
@@ -40,7 +41,7 @@ async function checkInput(inputPath: string): Promise<void> {
   }
 }
 
-function convert(request: DeriveRequest, { timeoutMs, signal }: DeriveOptions): Promise<void> {
+function convert(request: DeriveRequest, { clock, timeoutMs, signal }: DeriveOptions): Promise<void> {
   if (signal.aborted) return Promise.reject(errorOfAbort(signal))
   return new Promise((resolve, reject) => {
     const child = forkSibling('derive-process')
@@ -51,16 +52,16 @@ function convert(request: DeriveRequest, { timeoutMs, signal }: DeriveOptions): 
       child.kill('SIGKILL')
     }
     const onAbort = (): void => end(errorOfAbort(signal))
-    const timer = setTimeout(() => {
+    const forget = clock.after(timeoutMs, () => {
       end(new HoldfastError('NOT_RUNNABLE', `The conversion took longer than ${timeoutMs} ms (limit deriveMsMax).`))
-    }, timeoutMs)
+    })
     signal.addEventListener('abort', onAbort, { once: true })
     child.on('message', (message: DeriveAnswer) => {
       answer = message
     })
     // Only when it is gone is its memory back and its file final.
     onceGone(child, (reason) => {
-      clearTimeout(timer)
+      forget()
       signal.removeEventListener('abort', onAbort)
       if (ended !== null) reject(ended)
       else if (answer === null) reject(badFile(`the converter died of it (${reason})`))

@@ -7,7 +7,7 @@ export type { OpenWeights, OpenWeightsModule, WeightsLease } from './open-weight
 export { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
 export { runnableFileOf } from './runnable.ts'
 
-export type CreateOnnxRuntimeOptions = Partial<OnnxRuntimeOptions> & Pick<OnnxRuntimeOptions, 'socketPath'>
+export type CreateOnnxRuntimeOptions = Partial<OnnxRuntimeOptions> & Pick<OnnxRuntimeOptions, 'clock' | 'socketPath'>
 
 /** Starts nothing: `start()` does. */
 export function createOnnxRuntime(options: CreateOnnxRuntimeOptions): Runtime {

@@ -50,6 +50,7 @@ export class OnnxRuntime implements Runtime {
   derive(inputPath: string, outputPath: string, options: AbortOptions = {}): Promise<void> {
     const signals = [this.#stopping.signal, ...(options.signal === undefined ? [] : [options.signal])]
     return deriveModel(inputPath, outputPath, {
+      clock: this.#options.clock,
       timeoutMs: this.#options.deriveMsMax,
       signal: AbortSignal.any(signals),
     })

@@ -1,7 +1,9 @@
 /** What can be set about the runtime, each with its default and the reason for it. */
 import { availableParallelism } from 'node:os'
+import type { Clock } from '../../common/index.ts'
 
 export interface OnnxRuntimeOptions {
+  readonly clock: Clock
   /** Unix socket of this machine's store, where worker processes map the weights. */
   readonly socketPath: string
   /** Token that the worker processes show the store; it never stands in their arguments, which everybody sees. Empty: none. */
@@ -44,7 +46,7 @@ export const defaultOnnxRuntimeOptions = {
   restartDelayMsMax: 10_000,
   stopGraceMs: 5_000,
   onWorkerDied: () => {},
-} satisfies Omit<OnnxRuntimeOptions, 'socketPath'>
+} satisfies Omit<OnnxRuntimeOptions, 'clock' | 'socketPath'>
 
 /** What a session is told, at least 1. */
 export function intraOpThreadsOf(options: Pick<OnnxRuntimeOptions, 'intraOpThreads' | 'workerCount'>): number {

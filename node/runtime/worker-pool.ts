@@ -2,7 +2,7 @@
  * Runs requests on worker processes, one at a time on each. A request whose worker dies is run once more on another one, as
  * inference has no effect but its answer; sessions that died with their worker come back when the next request needs them.
  */
-import { HoldfastError } from '../../common/index.ts'
+import { type Clock, HoldfastError } from '../../common/index.ts'
 import type { ModelSignature, TensorValue } from '../ports/index.ts'
 import { errorOfAbort } from './abort.ts'
 import { intraOpThreadsOf, type OnnxRuntimeOptions } from './options.ts'
@@ -40,12 +40,13 @@ export class WorkerPool {
   constructor(options: OnnxRuntimeOptions) {
     this.#options = options
     this.#queue = new RequestQueue(options)
-    const { weightsModule, socketPath, storeToken, restartDelayMsMin, restartDelayMsMax, onWorkerDied } = options
+    const { clock, weightsModule, socketPath, storeToken, restartDelayMsMin, restartDelayMsMax, onWorkerDied } = options
     const settings = { weightsModule, weightsSource: socketPath, storeToken, intraOpThreads: intraOpThreadsOf(options) }
     this.#slots = Array.from(
       { length: options.workerCount },
       () =>
         new WorkerSlot({
+          clock,
           settings,
           restartDelayMsMin,
           restartDelayMsMax,
@@ -77,7 +78,7 @@ export class WorkerPool {
     }
     for (const waiter of this.#readyWaiters) waiter.reject(error)
     this.#readyWaiters = []
-    await settledOrLate([...this.#running], this.#options.stopGraceMs)
+    await settledOrLate(this.#options.clock, [...this.#running], this.#options.stopGraceMs)
     await Promise.all(this.#slots.map((slot) => slot.stop(this.#options.stopGraceMs)))
   }
 
@@ -160,16 +161,16 @@ export class WorkerPool {
 
   /** Never rejects: whatever happens goes to the job. */
   async #execute(slot: WorkerSlot, worker: WorkerProcess, job: Job): Promise<void> {
-    const { inferenceMsMax } = this.#options
+    const { clock, inferenceMsMax } = this.#options
     let isLate = false
-    let timer: NodeJS.Timeout | undefined
+    let forget = () => {}
     slot.busy = true
     try {
       await worker.load(job.digest)
-      timer = setTimeout(() => {
+      forget = clock.after(inferenceMsMax, () => {
         isLate = true
         worker.kill()
-      }, inferenceMsMax)
+      })
       const { digest, inputs, outputs } = job
       const answer = await worker.request({ kind: 'infer', digest, inputs, outputs })
       slot.markHealthy()
@@ -185,7 +186,7 @@ export class WorkerPool {
         job.reject(isDead ? failureOf(error, isLate ? inferenceMsMax : null) : error)
       }
     } finally {
-      clearTimeout(timer)
+      forget()
       slot.busy = false
       this.#notifyDrained(job.digest)
       this.#dispatch()
@@ -226,12 +227,10 @@ function shuttingDown(): HoldfastError {
   return new HoldfastError('SHUTTING_DOWN', 'The runtime is stopping.')
 }
 
-async function settledOrLate(work: readonly Promise<void>[], graceMs: number): Promise<void> {
+async function settledOrLate(clock: Clock, work: readonly Promise<void>[], graceMs: number): Promise<void> {
   if (work.length === 0) return
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, graceMs)
-  })
-  await Promise.race([Promise.allSettled(work), late])
-  clearTimeout(timer)
+  const late = Promise.withResolvers<void>()
+  const forget = clock.after(graceMs, late.resolve)
+  await Promise.race([Promise.allSettled(work), late.promise])
+  forget()
 }

@@ -3,7 +3,7 @@
  * for it fails with WorkerDied, and `exited` says why.
  */
 import type { ChildProcess } from 'node:child_process'
-import { HoldfastError } from '../../common/index.ts'
+import { type Clock, HoldfastError } from '../../common/index.ts'
 import type { ModelSignature } from '../ports/index.ts'
 import { forkSibling, onceGone } from './fork-sibling.ts'
 import type { WorkerAnswers, WorkerMessage, WorkerRequest, WorkerSettings } from './protocol.ts'
@@ -95,11 +95,11 @@ export class WorkerProcess {
   }
 
   /** Lets the process end by itself, and kills it when it has not after `graceMs`. */
-  async stop(graceMs: number): Promise<void> {
+  async stop(clock: Clock, graceMs: number): Promise<void> {
     if (this.#child.connected) this.#child.disconnect()
-    const timer = setTimeout(() => this.kill(), graceMs)
+    const forget = clock.after(graceMs, () => this.kill())
     await this.exited
-    clearTimeout(timer)
+    forget()
   }
 
   kill(): void {

@@ -2,10 +2,12 @@
  * A place in the pool that always has a worker process, or will have one soon: a process that dies is replaced, at once the
  * first time, then after waits that double, so that a worker that cannot start does not burn the machine.
  */
+import type { Clock } from '../../common/index.ts'
 import type { WorkerSettings } from './protocol.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 export interface WorkerSlotOptions {
+  readonly clock: Clock
   readonly settings: WorkerSettings
   readonly restartDelayMsMin: number
   readonly restartDelayMsMax: number
@@ -21,7 +23,7 @@ export class WorkerSlot {
   #worker: WorkerProcess | null = null
   #isReady = false
   #deaths = 0
-  #restart: NodeJS.Timeout | null = null
+  #cancelRestart = () => {}
   #stopped = false
 
   constructor(options: WorkerSlotOptions) {
@@ -40,8 +42,8 @@ export class WorkerSlot {
 
   async stop(graceMs: number): Promise<void> {
     this.#stopped = true
-    if (this.#restart !== null) clearTimeout(this.#restart)
-    await this.#worker?.stop(graceMs)
+    this.#cancelRestart()
+    await this.#worker?.stop(this.#options.clock, graceMs)
   }
 
   /** A worker that has answered again is healthy: its next death is a first one. */
@@ -71,6 +73,6 @@ export class WorkerSlot {
     const delayMs = this.#deaths === 0 ? 0 : Math.min(restartDelayMsMax, restartDelayMsMin * 2 ** (this.#deaths - 1))
     this.#deaths++
     onDied(reason, delayMs)
-    this.#restart = setTimeout(() => this.#spawn(), delayMs)
+    this.#cancelRestart = this.#options.clock.after(delayMs, () => this.#spawn())
   }
 }

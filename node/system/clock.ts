@@ -1,15 +1,6 @@
 /** The only place that reads clocks and sets timers; everything else is given a Clock. */
 
-export interface Clock {
-  /** Monotonic milliseconds; the zero means nothing. */
-  nowMs(): number
-  /** Milliseconds since 1970, for people and for epochs that must rise over restarts. */
-  wallMs(): number
-  /** Calls `action` every `periodMs` until the returned function is called. Never keeps the process alive. */
-  every(periodMs: number, action: () => void): () => void
-  /** Calls `action` once after `delayMs`, a month at most, unless the returned function was called before. Never keeps the process alive. */
-  after(delayMs: number, action: () => void): () => void
-}
+import type { Clock } from '../../common/index.ts'
 
 /** A timer that is set for longer fires at once. */
 const timerMsMax = 2 ** 31 - 1

@@ -1,6 +1,5 @@
 /** Deadlines of waits. The work behind a wait goes on for the others who share it; only this caller's wait ends. */
-import { HoldfastError, type RequestContext } from '../../common/index.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, HoldfastError, type RequestContext } from '../../common/index.ts'
 
 /** Longer than any timer can count: no deadline. */
 const timerMsMax = 2 ** 31 - 1

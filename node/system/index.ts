@@ -1,4 +1,5 @@
-export { type Clock, systemClock } from './clock.ts'
+export type { Clock } from '../../common/index.ts'
+export { systemClock } from './clock.ts'
 export { passCrashPoint } from './crash-point.ts'
 export { remaining, TimeLimit, withDeadline } from './deadline.ts'
 export { type Log, silentLog } from './log.ts'

@@ -9,7 +9,7 @@ import type { ChunkFailure, ChunkSource, FetchChunk } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { BytesBySource, CoreDriver } from '../cluster/index.ts'
 import type { AbortOptions, BulkTransport, ChunkSink } from '../ports/index.ts'
-import type { Clock, Log } from '../system/index.ts'
+import { type Clock, type Log, TimeLimit } from '../system/index.ts'
 import { failureOf, isOfStore } from './chunk-failure.ts'
 import { FetchJob, type FetchRequest, type JobSink } from './fetch-job.ts'
 
@@ -180,10 +180,9 @@ export class BlobFetcher {
     const { blob, sha256, offsetBytes, sizeBytes } = chunk
     const request = { blob, chunk: sha256, offsetBytes, sizeBytes, context: job.request.context }
     const { signal } = job.abort
-    const timeout = AbortSignal.timeout(this.options.chunkTimeoutMs)
+    using limit = new TimeLimit(this.ports.clock, this.options.chunkTimeoutMs, signal)
     try {
-      const ends = { signal: AbortSignal.any([signal, timeout]) }
-      const isThere = await this.ports.bulk.fetch({ node, address }, request, into, ends)
+      const isThere = await this.ports.bulk.fetch({ node, address }, request, into, { signal: limit.signal })
       if (!isThere) throw new HoldfastError('ORIGIN_NOT_FOUND', `${node} does not hold the chunk.`)
     } catch (error) {
       if (isHoldfastError(error, 'PEER_UNREACHABLE') && !signal.aborted) {

@@ -1,12 +1,15 @@
 import { ClusterKey } from '../../node/net/index.ts'
 import { BulkNodes } from '../node/transfer/bulk/bulk-nodes.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { testBulkTransport } from './bulk-transport.suite.ts'
 
 testBulkTransport('TLS of Node', () => {
   const nodes = new BulkNodes()
+  const clock = new ManualClock()
   return {
-    start: (serve) => nodes.start(serve === undefined ? {} : { serve }),
-    startStranger: () => nodes.start({ clusterKey: ClusterKey.generate() }),
+    clock,
+    start: (serve) => nodes.start(serve === undefined ? { clock } : { clock, serve }),
+    startStranger: () => nodes.start({ clock, clusterKey: ClusterKey.generate() }),
     stop: () => nodes.stop(),
   }
 })

@@ -1,9 +1,11 @@
 /** What every BulkTransport must do. The fixture makes nodes of one cluster, and one of another. */
 import { createHash, randomBytes } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HoldfastError } from '../../common/errors.ts'
 import type { BulkTransport, ChunkRequest, ServeChunk } from '../../node/ports/index.ts'
 import { ChunkBuffer, fetchBytes, peerOf } from '../support/chunk-buffer.ts'
+import type { ManualClock } from '../support/manual-clock.ts'
+import { until } from '../support/until.ts'
 
 export interface BulkNode {
   readonly node: string
@@ -11,6 +13,8 @@ export interface BulkNode {
 }
 
 export interface BulkFixture {
+  /** The clock of all nodes. */
+  readonly clock: ManualClock
   start(serve?: ServeChunk): Promise<BulkNode>
   /** A node that holds another cluster key. */
   startStranger(): Promise<BulkNode>
@@ -64,7 +68,7 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
         seen.push('taken')
       }
       const fetched = asker.bulk.fetch(peerOf(holder), requestOf(bytes), into).then(() => seen.push('fetched'))
-      await vi.waitFor(() => expect(seen).toHaveLength(1), { timeout: 30_000 })
+      await until('the sink is full', () => seen.length === 1)
       taken.resolve()
       await fetched
       expect([seen, into.begun]).toEqual([['whole: true', 'taken', 'fetched'], 1])
@@ -97,10 +101,7 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
         context: { tenant: 'acme', deadlineMs: 60_000 },
       })
       await get(request)
-      const deadlineMs = seen[0]?.[1].context.deadlineMs as number
-      expect(deadlineMs).toBeGreaterThan(30_000)
-      expect(deadlineMs).toBeLessThanOrEqual(60_000)
-      expect(seen).toEqual([[asker.node, { ...request, context: { tenant: 'acme', deadlineMs } }]])
+      expect(seen).toEqual([[asker.node, request]])
     })
 
     test('carries "no deadline" as Infinity', async () => {
@@ -211,9 +212,16 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
     })
 
     test('ends when the deadline of the request passes', async () => {
-      const { get } = await pair(() => new Promise(() => {}))
+      const started = Promise.withResolvers<void>()
+      const { get } = await pair(() => {
+        started.resolve()
+        return new Promise(() => {})
+      })
       const request = requestOf(Uint8Array.of(1), { context: { tenant: 'public', deadlineMs: 30 } })
-      await expect(get(request)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+      const late = get(request).catch((error: { code: string }) => error.code)
+      await started.promise
+      fixture.clock.advance(30)
+      expect(await late).toBe('DEADLINE_EXCEEDED')
     })
 
     test('ends when the holder goes away, and when its node is dropped', async () => {

@@ -77,7 +77,7 @@ class CarriedByLibp2p {
     const { identity, clusterKey } = this
     this.epoch += 1
     this.held.clear()
-    const network = await createLibp2pNetwork({ identity, clusterKey })
+    const network = await createLibp2pNetwork({ identity, clusterKey, clock: systemClock })
     const random = createPrng(this.epoch).child(this.id)
     const seal = createSeal(network)
     this.core = new NodeCore({ self: this.id, epoch: this.epoch, seal, random })
@@ -85,7 +85,7 @@ class CarriedByLibp2p {
     const [clock, log] = [systemClock, silentLog]
     const mesh = new ConnectionManager({ core, network, clock, log })
     this.driver = new CoreDriver({ core, network, codec, mesh, clock, log })
-    this.bulk = createTlsBulkTransport({ identity, clusterKey })
+    this.bulk = createTlsBulkTransport({ identity, clusterKey, clock: systemClock })
     await this.bulk.start(async (_from, { blob, offsetBytes, sizeBytes }) => {
       if (!this.held.has(blob)) return null
       return this.isLying ? Buffer.alloc(sizeBytes) : contentOf(blob).range(offsetBytes, sizeBytes)

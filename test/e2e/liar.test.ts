@@ -50,8 +50,11 @@ async function startLiar(options: {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-liar-'))
   const identity = await loadIdentity(folder)
   const { clusterKey } = options
-  const network = await createLibp2pNetwork({ identity, clusterKey }, { bootstrap: { addresses: [options.bootstrap] } })
-  const bulk = createTlsBulkTransport({ identity, clusterKey })
+  const network = await createLibp2pNetwork(
+    { identity, clusterKey, clock: systemClock },
+    { bootstrap: { addresses: [options.bootstrap] } },
+  )
+  const bulk = createTlsBulkTransport({ identity, clusterKey, clock: systemClock })
   const core = new NodeCore({
     self: network.self,
     epoch: 1,

@@ -15,6 +15,7 @@ import {
 } from '../../bench/store/framework-runs.ts'
 import type { SpawnedNode } from '../../demo/spawn-node.ts'
 import { deriveModel } from '../../node/runtime/derive.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { ClusterFixture } from '../e2e/cluster-fixture.ts'
 
 describe('two processes of one framework', () => {
@@ -38,7 +39,11 @@ describe('two processes of one framework', () => {
     const path = await cluster.generate('squeezenet1.0')
     const onnxPath = join(path, 'model.onnx')
     const converted = join(cluster.folder, 'model.ort')
-    await deriveModel(onnxPath, converted, { timeoutMs: 60_000, signal: new AbortController().signal })
+    await deriveModel(onnxPath, converted, {
+      clock: systemClock,
+      timeoutMs: 60_000,
+      signal: new AbortController().signal,
+    })
     await cluster.push(converted, 'acme/squeezenet-ort')
     await rm(converted)
     const framework = onnxCommand({ socketPath: node.socketPath, warmUpPath: onnxPath, inferences: 1 })

@@ -6,14 +6,32 @@ const ambient = /\b(Date\.now|performance\.now|Math\.random|setTimeout|setInterv
 
 describe.each(['common', 'placement', 'core', 'sim'])('%s', (folder) => {
   it('uses neither the clock nor ambient chance', () => {
-    const leaks = sourceFiles([folder]).flatMap((file) =>
-      readSource(file)
-        .split('\n')
-        .flatMap((line, index) => (ambient.test(withoutComment(line)) ? [`${file}:${index + 1} ${line.trim()}`] : [])),
-    )
-    expect(leaks).toEqual([])
+    expect(linesWith(sourceFiles([folder]), ambient)).toEqual([])
   })
 })
+
+/** Timers of sockets (`socket.setTimeout`) are left: node:net starts them anew with every byte. */
+const realTime = /AbortSignal\.timeout|(?<![.\w])set(Timeout|Interval)\(|timers\/promises|Date\.now|performance\.now/
+
+describe('the daemon', () => {
+  it('reads clocks and sets timers in node/system/clock.ts alone', () => {
+    const files = sourceFiles(['node']).filter((file) => file !== 'node/system/clock.ts')
+    expect(linesWith(files, realTime)).toEqual([])
+  })
+
+  it('is given its clock in node/main', () => {
+    const files = sourceFiles(['node']).filter((file) => !/^node\/(system|main)\//.test(file))
+    expect(linesWith(files, /\bsystemClock\b/)).toEqual([])
+  })
+})
+
+function linesWith(files: readonly string[], pattern: RegExp): string[] {
+  return files.flatMap((file) =>
+    readSource(file)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(withoutComment(line)) ? [`${file}:${index + 1} ${line.trim()}`] : [])),
+  )
+}
 
 function withoutComment(line: string): string {
   return line.replace(/^\s*(\*|\/\*|\/\/).*$/, '').replace(/\/\/.*$/, '')

@@ -1,5 +1,5 @@
 /** A clock that stands still until a test moves it; timers fire in order of their times while it moves. */
-import type { Clock } from '../../node/system/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 
 interface Timer {
   atMs: number

@@ -2,6 +2,7 @@
  * Bulk transports of one process, between which nothing is sent. They promise what the real one promises
  * (test/conformance/bulk-transport.suite.ts), so tests of what stands above may use them in its place.
  */
+import type { Clock } from '../../common/clock.ts'
 import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
 import type { NodeId } from '../../common/types.ts'
 import type {
@@ -12,9 +13,18 @@ import type {
   ChunkSink,
   ServeChunk,
 } from '../../node/ports/index.ts'
+import { TimeLimit } from '../../node/system/index.ts'
+import { ManualClock } from './manual-clock.ts'
 
 /** The listeners by address. */
 export type MemoryBulkNetwork = Map<string, MemoryBulk>
+
+export interface MemoryBulkOptions {
+  readonly network?: MemoryBulkNetwork
+  readonly clusterKey?: string
+  /** Of deadlines; without one, none passes. */
+  readonly clock?: Clock
+}
 
 interface Asking {
   readonly node: NodeId
@@ -25,14 +35,17 @@ export class MemoryBulk implements BulkTransport {
   readonly node: NodeId
   private readonly network: MemoryBulkNetwork
   private readonly clusterKey: string
+  private readonly clock: Clock
   private readonly asking: Set<Asking> = new Set()
   private serve: ServeChunk | null = null
   private isStopped = false
 
-  constructor(node: NodeId, network: MemoryBulkNetwork = new Map(), clusterKey = 'one cluster') {
+  constructor(node: NodeId, options: MemoryBulkOptions = {}) {
+    const { network = new Map(), clusterKey = 'one cluster', clock = new ManualClock() } = options
     this.node = node
     this.network = network
     this.clusterKey = clusterKey
+    this.clock = clock
   }
 
   address(): string {
@@ -84,15 +97,14 @@ export class MemoryBulk implements BulkTransport {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | null>()
     const asking: Asking = { node: peer.node, end: reject }
     this.asking.add(asking)
-    const { deadlineMs } = request.context
-    const signals = options.signal === undefined ? [] : [options.signal]
-    if (Number.isFinite(deadlineMs)) signals.push(AbortSignal.timeout(deadlineMs))
-    const signal = AbortSignal.any(signals)
+    const limit = new TimeLimit(this.clock, request.context.deadlineMs, options.signal)
+    const { signal } = limit
     const onAbort = () => reject(new HoldfastError('DEADLINE_EXCEEDED', `${peer.node} did not answer in time.`))
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort, { once: true })
     this.answer(peer, request, signal).then(resolve, reject)
     return promise.finally(() => {
+      limit[Symbol.dispose]()
       this.asking.delete(asking)
       signal.removeEventListener('abort', onAbort)
     })

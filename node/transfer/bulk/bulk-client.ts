@@ -3,9 +3,11 @@
  *
  * Every request ends exactly once: with its bytes in the sink, with a miss, with the peer's error, or with that of the connection. A request that
  * its caller gave up keeps its place until the peer has answered it, so that the peer's limit is never exceeded by ours.
+ *
+ * Silence on an open connection is noticed by the socket's own timer, which node:net restarts with every byte: real time, no Clock.
  */
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
+import { type Clock, HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
 import type { ChunkRequest, ChunkSink } from '../../ports/index.ts'
 import { encodeFrame, type FrameHeader, FrameReader, frameKind, smallTarget } from './frames.ts'
 import { decodeFailure, encodeChunkRequest } from './messages.ts'
@@ -45,13 +47,13 @@ export class BulkClient {
   private nextId = 1
 
   /** Resolves when both sides have proved themselves. PEER_UNREACHABLE, WRONG_CLUSTER_KEY, PEER_PROTOCOL. */
-  static async connect(target: BulkTarget, prover: Prover, options: BulkOptions): Promise<BulkClient> {
-    const client = new BulkClient(target, prover, options)
+  static async connect(target: BulkTarget, prover: Prover, clock: Clock, options: BulkOptions): Promise<BulkClient> {
+    const client = new BulkClient(target, prover, clock, options)
     await client.ready.promise
     return client
   }
 
-  private constructor(target: BulkTarget, prover: Prover, options: BulkOptions) {
+  private constructor(target: BulkTarget, prover: Prover, clock: Clock, options: BulkOptions) {
     this.target = target
     this.prover = prover
     this.options = options
@@ -72,19 +74,17 @@ export class BulkClient {
     const socket = connectTls(connectOptions)
     this.socket = socket
     socket.setNoDelay(true)
-    const timer = setTimeout(() => this.fail('did not finish the handshake in time'), options.handshakeTimeoutMs)
+    const late = () => this.fail('did not finish the handshake in time')
+    const forget = clock.after(options.handshakeTimeoutMs, late)
     socket.once('secureConnect', () => socket.write(encodeFrame(frameKind.proof, 0, prover.prove('client', socket))))
     socket.on('timeout', () => this.onTimeout())
     socket.on('error', (cause) => this.fail(`does not answer: ${cause.message}`, cause))
     socket.on('close', () => {
-      clearTimeout(timer)
+      forget()
       this.fail('closed the connection')
     })
     // Settled either way before the socket closes; also when nobody waits for it any more.
-    this.ready.promise.then(
-      () => clearTimeout(timer),
-      () => clearTimeout(timer),
-    )
+    this.ready.promise.then(forget, forget)
   }
 
   get isOpen(): boolean {

@@ -90,7 +90,7 @@ export class PeerLink {
 
   private open(): void {
     this.opening++
-    BulkClient.connect(this.target, this.prover, this.options).then(
+    BulkClient.connect(this.target, this.prover, this.clock, this.options).then(
       (client) => {
         this.opening--
         if (this.closed !== null) return client.destroy(this.closed)

@@ -9,7 +9,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
 import type { ClusterKey, ClusterKeyring, Identity } from '../../net/index.ts'
 import type { AbortOptions, BulkPeer, BulkTransport, ChunkRequest, ChunkSink, ServeChunk } from '../../ports/index.ts'
-import { type Clock, type Log, silentLog, systemClock } from '../../system/index.ts'
+import { type Clock, type Log, silentLog, TimeLimit } from '../../system/index.ts'
 import { BulkSession } from './bulk-session.ts'
 import { makeCertificate } from './certificate.ts'
 import { type BulkOptions, defaultBulkOptions } from './options.ts'
@@ -23,7 +23,7 @@ export interface BulkPorts {
   /** A node whose connections are refused, in and out. */
   readonly isBanned?: (node: NodeId) => boolean
   readonly log?: Log
-  readonly clock?: Clock
+  readonly clock: Clock
   /** A connection from outside was refused: its address and why. */
   readonly onRefused?: (remote: string, reason: string) => void
 }
@@ -31,9 +31,6 @@ export interface BulkPorts {
 export function createTlsBulkTransport(ports: BulkPorts, options: Partial<BulkOptions> = {}): BulkTransport {
   return new TlsBulkTransport(ports, { ...defaultBulkOptions, ...options })
 }
-
-/** Longer than any timer can count: no deadline. */
-const timerMsMax = 2 ** 31 - 1
 
 class TlsBulkTransport implements BulkTransport {
   private readonly options: BulkOptions
@@ -53,7 +50,7 @@ class TlsBulkTransport implements BulkTransport {
   constructor(ports: BulkPorts, options: BulkOptions) {
     this.options = options
     this.log = ports.log ?? silentLog
-    this.clock = ports.clock ?? systemClock
+    this.clock = ports.clock
     this.prover = new Prover(ports.identity, ports.clusterKey)
     this.isBanned = ports.isBanned ?? (() => false)
     this.onRefused = (remote, reason) => {
@@ -142,13 +139,12 @@ class TlsBulkTransport implements BulkTransport {
         `A chunk of ${sizeBytes} bytes exceeds the limit of ${this.options.chunkBytesMax}.`,
       )
     }
-    const signals = options.signal === undefined ? [] : [options.signal]
-    if (context.deadlineMs < timerMsMax) signals.push(AbortSignal.timeout(Math.max(0, Math.ceil(context.deadlineMs))))
-    const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
+    using limit = new TimeLimit(this.clock, context.deadlineMs, options.signal)
+    const { signal } = limit
     try {
       return await this.link(node, address).fetch(request, into, signal)
     } catch (error) {
-      if (isHoldfastError(error) || signal?.aborted !== true) throw error
+      if (isHoldfastError(error) || !signal.aborted) throw error
       throw new HoldfastError('DEADLINE_EXCEEDED', `${node} did not send chunk ${request.chunk} in time.`, {
         details: { node, chunk: request.chunk },
         cause: error,

@@ -1,12 +1,12 @@
 /** A world for the admin parts: a directory and a cache that do what they are told, a clock by hand, a state in memory. */
 
+import type { Clock } from '../../../common/clock.ts'
 import { HoldfastError } from '../../../common/errors.ts'
 import type { LocalTier } from '../../../common/index.ts'
 import type { ModelId, Source } from '../../../common/types.ts'
 import type { AdminCache, AdminDirectory } from '../../../node/admin/ports.ts'
 import type { ResolvedModel } from '../../../node/models/model-directory.ts'
 import type { StateStore } from '../../../node/ports/index.ts'
-import type { Clock } from '../../../node/system/clock.ts'
 import { formatModelName, type ModelName, type Ref } from '../../../origin/index.ts'
 
 export const digestOf = (letter: string): ModelId => letter.repeat(64)

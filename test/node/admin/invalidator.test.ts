@@ -3,6 +3,7 @@ import { HoldfastError } from '../../../common/errors.ts'
 import { Invalidator } from '../../../node/admin/invalidator.ts'
 import { silentLog } from '../../../node/system/log.ts'
 import { formatModelName, parseModelName } from '../../../origin/index.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { digestOf, FakeDirectory } from './fixture.ts'
 
 const name = parseModelName('acme/x:v1')
@@ -34,6 +35,7 @@ function network(ids: readonly string[]): Map<string, Side> {
           side.handler = handler
         },
         onInvalidated: (invalid) => invalidated.push(formatModelName(invalid)),
+        clock: new ManualClock(),
         log: silentLog,
       }),
     }

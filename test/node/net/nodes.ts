@@ -1,4 +1,6 @@
 /** Real networks on loopback for tests: started, recorded and stopped together. */
+
+import type { Clock } from '../../../common/clock.ts'
 import {
   ClusterKey,
   type ClusterKeyring,
@@ -8,7 +10,7 @@ import {
   type NetworkOptions,
 } from '../../../node/net/index.ts'
 import type { ClusterNetworkEvents } from '../../../node/ports/index.ts'
-import type { Clock } from '../../../node/system/clock.ts'
+import { systemClock } from '../../../node/system/index.ts'
 import { hangMs } from '../../support/hang-ms.ts'
 import { hung } from '../../support/hung.ts'
 import { EventLog } from './event-log.ts'
@@ -39,13 +41,13 @@ export class TestNodes {
       identity = await Identity.generate(),
       judge = () => true,
       isMember = () => false,
-      clock,
+      clock = systemClock,
       ...rest
     } = options
     // Twelve nodes that dial each other at once take as long as the machine takes.
     const host = { dialTimeoutMs: hangMs, handshakeTimeoutMs: hangMs, refusalLingerMs: hangMs, ...rest.host }
     const network = await createLibp2pNetwork(
-      { identity, clusterKey, ...(clock === undefined ? {} : { clock }) },
+      { identity, clusterKey, clock },
       { ...rest, host, rpc: { callTimeoutMs: hangMs, requestTimeoutMs: hangMs, ...rest.rpc } },
     )
     this.networks.push(network)

@@ -24,7 +24,7 @@ afterEach(async () => {
 /** A bare libp2p host of the cluster, on which a test speaks as it likes. */
 async function bareHost(): Promise<Host> {
   const identity = await Identity.generate()
-  const ports = { identity, keyring: ClusterKeyring.of(nodes.key), gater: {}, onRefusal: () => {} }
+  const ports = { identity, keyring: ClusterKeyring.of(nodes.key), clock: systemClock, gater: {}, onRefusal: () => {} }
   const host = await createHost(ports, defaultHostOptions, defaultGossipOptions, [])
   hosts.push(host)
   await host.start()

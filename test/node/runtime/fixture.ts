@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type GeneratedModelName, generateModel } from '../../../demo/models/index.ts'
 import type { Runtime, TensorValue } from '../../../node/ports/index.ts'
 import { type CreateOnnxRuntimeOptions, createOnnxRuntime } from '../../../node/runtime/index.ts'
+import { systemClock } from '../../../node/system/index.ts'
 
 export interface RuntimeFixture {
   readonly folder: string
@@ -22,7 +23,13 @@ export async function createRuntimeFixture(): Promise<RuntimeFixture> {
   const runtimes: Runtime[] = []
   const create = (options: Partial<CreateOnnxRuntimeOptions>): Runtime => {
     const weightsModule = new URL('./file-weights.ts', import.meta.url).href
-    const runtime = createOnnxRuntime({ socketPath: folder, weightsModule, intraOpThreads: 1, ...options })
+    const runtime = createOnnxRuntime({
+      clock: systemClock,
+      socketPath: folder,
+      weightsModule,
+      intraOpThreads: 1,
+      ...options,
+    })
     runtimes.push(runtime)
     return runtime
   }

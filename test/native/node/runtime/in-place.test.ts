@@ -11,6 +11,7 @@ import { createStore } from '../../../../native/index.ts'
 import type { LeaseEvent, Store } from '../../../../native/types.ts'
 import type { Runtime } from '../../../../node/ports/index.ts'
 import { createOnnxRuntime } from '../../../../node/runtime/index.ts'
+import { systemClock } from '../../../../node/system/index.ts'
 import { floatsOf, images } from '../../../node/runtime/fixture.ts'
 import { until } from '../../../support/until.ts'
 
@@ -41,7 +42,7 @@ describe.skipIf(process.platform !== 'linux')('on the store (needs Linux)', () =
         onLease: (event) => void leases.push(event),
       },
     )
-    runtime = createOnnxRuntime({ socketPath, workerCount: 2, intraOpThreads: 1 })
+    runtime = createOnnxRuntime({ clock: systemClock, socketPath, workerCount: 2, intraOpThreads: 1 })
     await runtime.start()
   })
 

@@ -1,7 +1,10 @@
 /** Real bulk transports on loopback for tests, stopped together. */
+import type { Clock } from '../../../../common/clock.ts'
 import { ClusterKey, type ClusterKeyring, Identity } from '../../../../node/net/index.ts'
 import type { BulkTransport, ServeChunk } from '../../../../node/ports/index.ts'
+import { systemClock } from '../../../../node/system/index.ts'
 import { type BulkOptions, createTlsBulkTransport } from '../../../../node/transfer/bulk/index.ts'
+import { hangMs } from '../../../support/hang-ms.ts'
 import { EventLog } from '../../net/event-log.ts'
 
 export interface TestBulkNode {
@@ -15,6 +18,7 @@ export interface TestBulkOptions extends Partial<BulkOptions> {
   readonly serve?: ServeChunk
   readonly clusterKey?: ClusterKey | ClusterKeyring
   readonly isBanned?: (node: string) => boolean
+  readonly clock?: Clock
 }
 
 export class BulkNodes {
@@ -22,11 +26,20 @@ export class BulkNodes {
   private readonly started: BulkTransport[] = []
 
   async start(options: TestBulkOptions = {}): Promise<TestBulkNode> {
-    const { serve = async () => null, clusterKey = this.key, isBanned = () => false, ...rest } = options
+    const {
+      serve = async () => null,
+      clusterKey = this.key,
+      isBanned = () => false,
+      clock = systemClock,
+      ...rest
+    } = options
     const identity = await Identity.generate()
     const refused = new EventLog<{ remote: string; reason: string }>()
     const onRefused = (remote: string, reason: string) => refused.add({ remote, reason })
-    const bulk = createTlsBulkTransport({ identity, clusterKey, isBanned, onRefused }, rest)
+    const bulk = createTlsBulkTransport(
+      { identity, clusterKey, isBanned, clock, onRefused },
+      { handshakeTimeoutMs: hangMs, stallTimeoutMs: hangMs, ...rest },
+    )
     this.started.push(bulk)
     await bulk.start(serve)
     return { node: identity.node, identity, bulk, refused }

@@ -10,6 +10,7 @@ import { connect as connectTls, createServer as createTlsServer, type TLSSocket 
 import { afterEach, expect, test } from 'vitest'
 import { decodeCbor, encodeCbor } from '../../../../node/net/cbor.ts'
 import { Identity } from '../../../../node/net/index.ts'
+import type { BulkTransport } from '../../../../node/ports/index.ts'
 import { makeCertificate } from '../../../../node/transfer/bulk/certificate.ts'
 import { encodeFrame, encodeHeader, FrameReader, frameKind } from '../../../../node/transfer/bulk/frames.ts'
 import { decodeFailure, encodeChunkRequest } from '../../../../node/transfer/bulk/messages.ts'
@@ -17,6 +18,8 @@ import { Prover } from '../../../../node/transfer/bulk/proof.ts'
 import { tlsOptions } from '../../../../node/transfer/bulk/tls.ts'
 import { requestOf } from '../../../conformance/bulk-transport.suite.ts'
 import { fetchBytes, peerOf } from '../../../support/chunk-buffer.ts'
+import { hangMs } from '../../../support/hang-ms.ts'
+import { ManualClock } from '../../../support/manual-clock.ts'
 import { EventLog } from '../../net/event-log.ts'
 import { BulkNodes } from './bulk-nodes.ts'
 
@@ -117,13 +120,15 @@ test('a recorded proof fits no later connection', async () => {
   const address = await listenRaw((end) => {
     void end.frames.first().then(({ payload }) => recorded.resolve(payload))
   })
-  const asker = await nodes.start({ handshakeTimeoutMs: 500 })
+  const clock = new ManualClock()
+  const asker = await nodes.start({ clock })
   const attempt = fetchBytes(asker.bulk, { node: holder.node, address: address }, one).catch(
     (error: { code: string }) => error.code,
   )
   const replay = await RawEnd.connect(holder.bulk.address())
   replay.socket.write(encodeFrame(frameKind.proof, 0, await recorded.promise))
   expect(await replay.refusal()).toBe('WRONG_CLUSTER_KEY')
+  clock.advance(hangMs)
   expect(await attempt).toBe('PEER_UNREACHABLE')
 })
 
@@ -161,19 +166,31 @@ test.each([
   await stranger.closed
 })
 
-test('strangers that are silent, or speak no TLS, are closed and disturb nobody', async () => {
-  const holder = await nodes.start({ serve: async () => Uint8Array.of(1), handshakeTimeoutMs: 200 })
-  const silentTls = await RawEnd.connect(holder.bulk.address())
-  const port = Number(holder.bulk.address().split(':')[1])
+/** Strangers that are silent, with TLS and without, and such as speak something else; resolves when all have been closed. */
+function meetStrangers(holder: { readonly bulk: BulkTransport }): Promise<unknown> {
+  const [host, port] = holder.bulk.address().split(':') as [string, string]
+  const silentTls = connectTls({ ...tlsOptions, host, port: Number(port) })
   const raw = [Buffer.alloc(0), Buffer.from('GET / HTTP/1.1\r\n\r\n'), randomBytes(10_000)].map((bytes) => {
-    const socket = connectTcp(port, '127.0.0.1')
+    const socket = connectTcp(Number(port), host)
+    socket.write(bytes)
+    return socket
+  })
+  const closings = [silentTls, ...raw].map((socket) => {
     sockets.push(socket)
     socket.on('error', () => {})
     socket.resume()
-    socket.write(bytes)
     return new Promise((resolve) => socket.once('close', resolve))
   })
-  await Promise.all([silentTls.closed, ...raw])
+  return Promise.all(closings)
+}
+
+test('strangers that are silent, or speak no TLS, are closed after the time of a handshake', async () => {
+  await meetStrangers(await nodes.start({ handshakeTimeoutMs: 200 }))
+})
+
+test('strangers disturb nobody while they are there', async () => {
+  const holder = await nodes.start({ serve: async () => Uint8Array.of(1) })
+  void meetStrangers(holder)
   const asker = await nodes.start()
   expect(await fetchBytes(asker.bulk, peerOf(holder), one)).toHaveLength(1)
 })
@@ -252,13 +269,15 @@ test('a chunk that is given up in its middle is skipped, and the next one on the
 })
 
 test('an address that accepts and says nothing is PEER_UNREACHABLE after the handshake timeout', async () => {
-  const held: Socket[] = []
-  const address = await listening(createTcpServer((socket) => held.push(socket.on('error', () => {}))))
-  const asker = await nodes.start({ handshakeTimeoutMs: 100 })
-  await expect(fetchBytes(asker.bulk, { node: asker.node, address: address }, one)).rejects.toMatchObject({
-    code: 'PEER_UNREACHABLE',
-  })
-  for (const socket of held) socket.destroy()
+  const accepted = Promise.withResolvers<Socket>()
+  const address = await listening(createTcpServer((socket) => accepted.resolve(socket.on('error', () => {}))))
+  const clock = new ManualClock()
+  const asker = await nodes.start({ clock, handshakeTimeoutMs: 100 })
+  const code = fetchBytes(asker.bulk, { node: asker.node, address }, one).catch((error: { code: string }) => error.code)
+  const socket = await accepted.promise
+  clock.advance(100)
+  expect(await code).toBe('PEER_UNREACHABLE')
+  socket.destroy()
 })
 
 test('a holder above its limit answers OVERLOADED and serves again when there is room', async () => {

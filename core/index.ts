@@ -1,16 +1,23 @@
 /** The protocol of a node. See events.ts for what goes in and comes out. */
 
+export { type Holder, type ModelChange, toMicro } from './cluster/body-diff.ts'
 export {
   ConnectionRings,
   type ConnectionRingsOptions,
   defaultConnectionRingsOptions,
   type Place,
 } from './cluster/connection-rings.ts'
-export { checkEntry, defaultEntryLimits, type EntryLimits } from './cluster/entry-check.ts'
+export { checkEntry } from './cluster/entry-check.ts'
+export { defaultEntryLimits, type EntryLimits } from './cluster/entry-checker.ts'
+export type { IdPacker } from './cluster/entry-field.ts'
+export { decodeBody, diffEntries, encodeBody } from './cluster/entry-format.ts'
 export { digestBytes, entriesBytes, entryBytes } from './cluster/entry-size.ts'
-export { FormedEntries } from './cluster/formed-entries.ts'
-export { compareIds, Interner } from './cluster/interner.ts'
-export { sumCount } from './cluster/ledger.ts'
+export { GossipPace, isNewsKind, roughBytes } from './cluster/gossip-pace.ts'
+export { Interner } from './cluster/interner.ts'
+export type { LedgerStorage, StorageOptions } from './cluster/ledger-storage.ts'
+export { changedNodes, isEqualNodes, isSameResident, type ModelNodes, modelNodes } from './cluster/model-nodes.ts'
+export { NodeFacts } from './cluster/node-facts.ts'
+export { compareIds, indexOfSorted } from './cluster/order.ts'
 export { changedPin, type PinReader } from './cluster/pin-set.ts'
 export {
   type ConnectionPlan,
@@ -20,8 +27,8 @@ export {
   planConnections,
   type Unusable,
 } from './cluster/plan-connections.ts'
-export { tiersToFields } from './cluster/tier-fields.ts'
-export { compareVersions, type Version } from './cluster/version.ts'
+export { markOf } from './cluster/state-marks.ts'
+export { compareVersions, kindNumbers, sumCount, type Version, versionHash } from './cluster/version.ts'
 export * from './events.ts'
 export { errorOf, type Failure, failureOf } from './failure.ts'
 export {

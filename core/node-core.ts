@@ -7,15 +7,16 @@
 
 import { assertInvariant, type ModelId, type NodeId, type Prng, type SourceView } from '../common/index.ts'
 import { type PlacementMemory, type PlacementView, RateDemand, type RouteView } from '../placement/index.ts'
-import type { FormedEntries } from './cluster/formed-entries.ts'
+import { significanceOf } from './cluster/entry-format.ts'
 import { GossipPace } from './cluster/gossip-pace.ts'
-import { compareIds, Interner } from './cluster/interner.ts'
+import { compareIds, type Interner } from './cluster/interner.ts'
 import { Ledger } from './cluster/ledger.ts'
+import type { LedgerStorage } from './cluster/ledger-storage.ts'
 import { Membership } from './cluster/membership.ts'
 import { type PinReader, PinSet } from './cluster/pin-set.ts'
+import { PlainStorage } from './cluster/plain-storage.ts'
 import { Publisher } from './cluster/publisher.ts'
 import { everything, Reconcile } from './cluster/reconcile.ts'
-import { demandIsNews, stateSignificance } from './cluster/significance.ts'
 import type { DigestItem, Effect, Entry, Event, ResidentModel, Seal, SealedEntry, StateBody } from './events.ts'
 import { fetchNeutralKinds } from './fetch-neutral-events.ts'
 import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
@@ -32,8 +33,10 @@ export interface NodeCorePorts {
   readonly random: Prng
   /** Shared with whoever else asks for demand, such as an eviction policy; a new one by default. */
   readonly demand?: RateDemand
-  /** Shared by all nodes of one process; a new one by default. */
-  readonly interner?: Interner
+  /** Where the ledger keeps its entries; a table of its own by default. */
+  readonly storage?: LedgerStorage
+  /** Counts what this node hears; a new one by default. */
+  readonly pace?: GossipPace
 }
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -66,13 +69,14 @@ export class NodeCore {
     const { self, random } = ports
     this.self = self
     this.options = options
-    const interner = ports.interner ?? new Interner()
+    const storage = ports.storage ?? new PlainStorage(self, options.ledger)
+    const interner = storage.ids
     this.interner = interner
     this.demand = ports.demand ?? new RateDemand()
-    this.ledger = new Ledger({ self, interner }, options.ledger)
+    this.ledger = new Ledger({ self, storage }, options.ledger)
     const ledger = this.ledger
     this.membership = new Membership({ self, interner, ledger }, options.membership)
-    this.pace = new GossipPace(options.pace)
+    this.pace = ports.pace ?? new GossipPace(options.pace)
     this.publisher = new Publisher(
       { self, epoch: ports.epoch, seal: ports.seal, ledger, pace: this.pace, random: random.child('publisher') },
       options.publisher,
@@ -81,7 +85,10 @@ export class NodeCore {
     this.book = new SourceStats(options.sources)
     this.pins = new PinSet(options.pins)
     const { membership, book, demand } = this
-    this.view = new ClusterView({ self, interner, ledger, membership, book, demand }, options.view)
+    this.view = new ClusterView(
+      { self, interner, facts: storage.facts, ledger, membership, book, demand },
+      options.view,
+    )
     this.fetches = new FetchPlan(
       {
         self,
@@ -98,32 +105,6 @@ export class NodeCore {
     const effects = this.handle(event)
     const concernsFetches = event.kind === 'entries' ? this.takeConcerned() : !fetchNeutralKinds.has(event.kind)
     return this.finish(effects, concernsFetches, event.nowMs)
-  }
-
-  /**
-   * One entry of gossip: what `step` does with it, for those who carry millions of them. Null: it changed nothing but what this
-   * node believes, and not when it wants to be woken either.
-   */
-  hear(from: NodeId, sealed: SealedEntry, nowMs: number): readonly Effect[] | null {
-    const effects = this.onEntry(from, sealed, nowMs)
-    const { kind, node } = sealed.entry
-    const isAloof = effects === noEffects && !this.fetchesConcerned && kind !== 'suspicion' && node !== this.self
-    if (isAloof && nowMs < this.publisher.nextDueMs) return null
-    return this.finish(effects, this.takeConcerned(), nowMs)
-  }
-
-  /** Believes all of them, without notes; what else follows, the next step finds. False: tell them by `step`. */
-  adopt(formed: FormedEntries, nowMs: number): boolean {
-    const isPlain = formed.isPlain && this.fetches.isIdle && this.pins.isAlone && !this.membership.suspects
-    const isTaken = isPlain && this.ledger.adopt(formed, nowMs)
-    if (isTaken) formed.tell(this.pace, this.self, nowMs)
-    else this.ledger.forgetModels()
-    return isTaken
-  }
-
-  /** After it was told them by `step`: its ledger is like those of the others now. */
-  shareSearch(formed: FormedEntries): void {
-    this.ledger.shareSearch(formed)
   }
 
   /**
@@ -374,7 +355,7 @@ export class NodeCore {
     const said = this.publisher.said('state')
     this.publisher.set('state', this.withPins(body))
     this.view.localState(body)
-    const news = said === null ? 'identity' : stateSignificance(said, body, this.options.significance)
+    const news = said === null ? 'identity' : significanceOf('state', said, body, this.options.significance)
     if (news !== 'none') this.publisher.announce('state', nowMs, news === 'identity')
     return []
   }
@@ -468,7 +449,8 @@ export class NodeCore {
       .map(({ model, ratePerS }) => ({ model, ratePerS: Number(ratePerS.toPrecision(3)) }))
       .sort((a, b) => compareIds(a.model, b.model))
     this.publisher.set('demand', { rates })
-    if (demandIsNews(this.publisher.said('demand') ?? { rates: [] }, { rates }, this.options.significance)) {
+    const said = this.publisher.said('demand') ?? { rates: [] }
+    if (significanceOf('demand', said, { rates }, this.options.significance) !== 'none') {
       this.publisher.announce('demand', nowMs, false)
     }
   }

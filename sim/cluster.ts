@@ -4,13 +4,7 @@
  */
 
 import { createPrng, type Prng } from '../common/index.ts'
-import {
-  type AskedByUser,
-  defaultNodeCoreOptions,
-  Interner,
-  type LoadTimes,
-  type NodeCoreOptions,
-} from '../core/index.ts'
+import { type AskedByUser, defaultNodeCoreOptions, type LoadTimes, type NodeCoreOptions } from '../core/index.ts'
 import { couldServe } from './check/could-serve.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { PeerGraph } from './network/connections.ts'
@@ -24,6 +18,7 @@ import type { World } from './node/node-world.ts'
 import { askedOf, timesOf } from './node/requests-world.ts'
 import { SimNode } from './node/sim-node.ts'
 import type { Scenario } from './scenario/scenario.ts'
+import { SharedLedgers } from './shared-ledger/index.ts'
 import type { EventLog } from './world/event-log.ts'
 import { EventQueue } from './world/event-queue.ts'
 import type { ScenarioInputs } from './world/inputs.ts'
@@ -55,7 +50,8 @@ export class Cluster implements World {
   readonly revisions: Revisions
   readonly ids: readonly string[]
   readonly nodes: SimNode[] = []
-  readonly interner = new Interner()
+  readonly ledgers = new SharedLedgers()
+  readonly interner = this.ledgers.ids
   readonly metrics: Metrics
   readonly log: EventLog | null
   readonly forming: Forming
@@ -76,7 +72,7 @@ export class Cluster implements World {
     this.log = log ?? null
     this.random = createPrng(scenario.seed)
     const { queue, random, nodes } = this
-    this.forming = new Forming({ queue, nodes, interner: this.interner, log: this.log }, scenario.gossip.formed)
+    this.forming = new Forming({ queue, nodes, ledgers: this.ledgers, log: this.log }, scenario.gossip.formed)
     this.connections = new KeptConnections(scenario.network)
     this.topology = createTopology(scenario, inputs, random.child('topology'))
     const { topology } = this

@@ -3,7 +3,7 @@
  * model, so a difference is one pass. In one simulator process it is made once and serves every ledger that takes the entry.
  */
 import type { ModelId } from '../../common/index.ts'
-import type { DemandBody, Entry, ResidencyBody, ResidentModel } from '../events.ts'
+import type { DemandBody, ResidentModel } from '../events.ts'
 import { compareIds } from './order.ts'
 
 export interface Holder {
@@ -22,23 +22,6 @@ export interface ModelChange {
 
 export const noChanges: readonly ModelChange[] = []
 
-/** Null stands for an entry that was not there, or is removed. Both are of one kind and one node, at `index`. */
-export function diffEntries(before: Entry | null, after: Entry | null, index: number): readonly ModelChange[] {
-  switch ((after ?? before)?.kind) {
-    case 'residency': {
-      const [old, now] = [before?.body as ResidencyBody | undefined, after?.body as ResidencyBody | undefined]
-      return [
-        ...diffModels(old?.models ?? [], now?.models ?? [], index),
-        ...diffFetching(old?.fetching ?? [], now?.fetching ?? []),
-      ]
-    }
-    case 'demand':
-      return diffRates((before?.body as DemandBody | undefined)?.rates, (after?.body as DemandBody | undefined)?.rates)
-    default:
-      return noChanges
-  }
-}
-
 export function toMicro(ratePerS: number): number {
   return Math.min(Math.round(ratePerS * 1e6), rateMicroMax)
 }
@@ -46,7 +29,11 @@ export function toMicro(ratePerS: number): number {
 /** 400,000 requests per second at one node: whatever hostile entries say, the sum over 20,000 nodes stays below 2^53. */
 const rateMicroMax = 4e11
 
-function diffModels(before: readonly ResidentModel[], after: readonly ResidentModel[], index: number): ModelChange[] {
+export function diffModels(
+  before: readonly ResidentModel[] = [],
+  after: readonly ResidentModel[] = [],
+  index: number,
+): ModelChange[] {
   const changes: ModelChange[] = []
   walk(
     before,
@@ -62,7 +49,7 @@ function diffModels(before: readonly ResidentModel[], after: readonly ResidentMo
   return changes
 }
 
-function diffFetching(before: readonly ModelId[], after: readonly ModelId[]): ModelChange[] {
+export function diffFetching(before: readonly ModelId[] = [], after: readonly ModelId[] = []): ModelChange[] {
   const changes: ModelChange[] = []
   walk(
     before,
@@ -75,7 +62,7 @@ function diffFetching(before: readonly ModelId[], after: readonly ModelId[]): Mo
   return changes
 }
 
-function diffRates(before: DemandBody['rates'] = [], after: DemandBody['rates'] = []): ModelChange[] {
+export function diffRates(before: DemandBody['rates'] = [], after: DemandBody['rates'] = []): ModelChange[] {
   const changes: ModelChange[] = []
   walk(
     before,

@@ -2,14 +2,15 @@
  * How many bytes an entry or a digest takes on the wire: the encodings of node/net, counted without encoding. The simulator has
  * no envelopes, and what it says of gossip is to be true of the network. test/node/net/entry-size.test.ts compares.
  */
-import type { DigestItem, DigestRange, Entry, ResidencyBody, SealedEntry, StateBody } from '../events.ts'
-import { tiersToFields } from './tier-fields.ts'
+import type { DigestItem, DigestRange, Entry, SealedEntry } from '../events.ts'
+import type { IdPacker } from './entry-field.ts'
+import { encodeBody } from './entry-format.ts'
 
 /** An envelope, in a batch of one. */
 export function entryBytes(entry: Entry): number {
   const body = 1 + keyBytes('kind', textBytes(entry.kind)) + keyBytes('node', stringBytes(publicKeyBytes))
   const version = keyBytes('epoch', headBytes(entry.epoch)) + keyBytes('sequence', headBytes(entry.sequence))
-  const signed = body + version + keyBytes('body', bodyBytes(entry))
+  const signed = body + version + keyBytes('body', valueBytes(encodeBody(entry, countedIds)))
   const envelope = 2 + stringBytes(signed) + stringBytes(signatureBytes)
   return 3 + stringBytes(envelope)
 }
@@ -54,52 +55,22 @@ export function digestBytes(digest: {
 
 const publicKeyBytes = 32
 const signatureBytes = 64
-const modelBytes = 32
+const digestBytesEach = 32
 
-function bodyBytes(entry: Entry): number {
-  switch (entry.kind) {
-    case 'state':
-      return stateBytes(entry.body)
-    case 'residency':
-      return residencyBytes(entry.body)
-    case 'demand': {
-      const { rates } = entry.body
-      const values = rates.reduce((sum, { ratePerS }) => sum + numberBytes(ratePerS), headBytes(rates.length))
-      return 1 + keyBytes('models', stringBytes(rates.length * modelBytes)) + keyBytes('rates', values)
-    }
-    case 'suspicion': {
-      const { suspects } = entry.body
-      const count = headBytes(suspects.length)
-      const epochs = suspects.reduce((sum, { epoch }) => sum + headBytes(epoch), count)
-      const sequences = suspects.reduce((sum, { sequence }) => sum + headBytes(sequence), count)
-      const nodes = keyBytes('nodes', stringBytes(suspects.length * publicKeyBytes))
-      return 1 + nodes + keyBytes('epochs', epochs) + keyBytes('sequences', sequences)
-    }
-  }
+/** Ids take their room, whatever they are. */
+const countedIds: IdPacker = {
+  packNodes: (nodes) => new Uint8Array(nodes.length * publicKeyBytes),
+  packDigests: (digests) => new Uint8Array(digests.length * digestBytesEach),
+  unpackNodes: () => [],
+  unpackDigests: () => [],
 }
 
-function residencyBytes({ models, fetching }: ResidencyBody): number {
-  let sizes = headBytes(models.length)
-  for (const { sizeBytes } of models) sizes += headBytes(sizeBytes)
-  return (
-    1 +
-    keyBytes('models', stringBytes(models.length * modelBytes)) +
-    keyBytes('tiers', stringBytes(models.length)) +
-    keyBytes('sizes', sizes) +
-    (fetching === undefined ? 0 : keyBytes('fetching', stringBytes(fetching.length * modelBytes)))
-  )
-}
-
-/** Of whatever fields there are: a state travels as the map that it is. */
-function stateBytes(body: StateBody): number {
-  const { tiers, ...rest } = body
-  return valueBytes({ ...rest, ...tiersToFields(tiers) })
-}
-
+/** Of whatever fields there are. */
 function valueBytes(value: unknown): number {
   if (typeof value === 'number') return numberBytes(value)
   if (typeof value === 'string') return textBytes(value)
   if (typeof value !== 'object' || value === null) return 1
+  if (value instanceof Uint8Array) return stringBytes(value.byteLength)
   if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + valueBytes(item), headBytes(value.length))
   let bytes = 0
   let count = 0

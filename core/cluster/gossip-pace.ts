@@ -8,6 +8,7 @@
  * do not.
  */
 import type { SealedEntry } from '../events.ts'
+import { entryFormat, roughRateBytes } from './entry-format.ts'
 
 export interface GossipPaceOptions {
   /**
@@ -131,23 +132,12 @@ export class GossipPace {
 }
 
 export function isNewsKind({ entry }: SealedEntry): boolean {
-  return entry.kind === 'residency' || entry.kind === 'suspicion'
+  return entryFormat[entry.kind].isNews
 }
 
 /** Near enough for a pace, without a pass over the lists: the head and signature of an envelope, and some bytes per item. */
 export function roughBytes({ entry, envelope }: SealedEntry): number {
-  if (envelope !== null) return envelope.byteLength
-  switch (entry.kind) {
-    case 'state':
-      return roughHeadBytes + 300
-    case 'residency':
-      return roughHeadBytes + 40 * entry.body.models.length + 33 * (entry.body.fetching?.length ?? 0)
-    case 'demand':
-      return roughHeadBytes + roughRateBytes * entry.body.rates.length
-    case 'suspicion':
-      return roughHeadBytes + 40 * entry.body.suspects.length
-  }
+  return envelope?.byteLength ?? roughHeadBytes + entryFormat[entry.kind].roughBytes(entry.body as never)
 }
 
 const roughHeadBytes = 190
-const roughRateBytes = 42

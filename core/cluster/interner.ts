@@ -1,27 +1,17 @@
 /**
  * Dense indices for node ids, so that a ledger is an array and not a map of strings.
  *
- * One interner serves all nodes of one process: in the simulator ten thousand ledgers share the ids, their sorted order, and the
- * pages on which they keep what they hold alike.
+ * One interner may serve all nodes of one process: in the simulator ten thousand ledgers share the ids and their sorted order.
  * Indices are given in order of first sight and never taken back; they are local to the process and never travel.
  */
 
 import { assertInvariant, type NodeId } from '../../common/index.ts'
 import { hashText } from '../transfer/chunk-home.ts'
-import { LedgerPages } from './ledger-pages.ts'
-import { SharedModelNodes } from './model-nodes.ts'
-import { NodeFacts } from './node-facts.ts'
 import { compareIds } from './order.ts'
 
 export { compareIds, indexOfSorted } from './order.ts'
 
 export class Interner {
-  /** What ledgers of this process share besides the ids. */
-  readonly pages = new LedgerPages()
-  /** By model, as pages are by node. */
-  readonly models = new SharedModelNodes(this)
-  /** Room for what one of them finds out about the others at a time. */
-  readonly facts = new NodeFacts()
   private readonly indexById = new Map<NodeId, number>()
   private readonly ids: NodeId[] = []
   private readonly hashes: number[] = []

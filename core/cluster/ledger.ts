@@ -1,8 +1,8 @@
 /**
  * What this node believes of all nodes: the newest entry per (node, kind), last writer wins.
  *
- * Entries lie on pages (ledger-pages.ts), which the ledgers of one process share. Questions by model are answered from an index of
- * what was asked for (model-index.ts). Sums of the versions, by groups of nodes, tell two ledgers apart in a few bytes.
+ * Entries lie in a storage (ledger-storage.ts), which also answers questions by model. Sums of the versions, by groups of nodes, tell
+ * two ledgers apart in a few bytes.
  *
  * A silent node is removed after `expiryMs`, or later where it said that it speaks less often, but the versions of what was
  * removed stay as a tombstone: a peer that still has the old entries cannot bring the node back to life, only an entry newer
@@ -20,17 +20,14 @@ import {
 } from '../events.ts'
 import { hashText } from '../transfer/chunk-home.ts'
 import { type ModelChange, noChanges } from './body-diff.ts'
-import type { FormedEntries } from './formed-entries.ts'
 import { compareIds, type Interner } from './interner.ts'
-import { kindNumbers, type LedgerPage, pageNumberOf, placeOnPage } from './ledger-pages.ts'
-import { ModelIndex } from './model-index.ts'
+import type { LedgerStorage, StorageOptions } from './ledger-storage.ts'
 import type { ModelNodes } from './model-nodes.ts'
-import { searchNodes } from './page-search.ts'
-import { compareVersions, type Version, versionHash } from './version.ts'
+import { compareVersions, kindNumbers, sumCount, type Version, versionHash } from './version.ts'
 
 export type Applied = 'applied' | 'stale' | 'own'
 
-export interface LedgerOptions {
+export interface LedgerOptions extends StorageOptions {
   /** Silence after which a node's entries are removed. Three re-announcements of its state may be lost before. */
   readonly expiryMs: number
   /** Nodes of a large cluster speak less often, and say how often: they are removed after three times that, but not later than this. */
@@ -39,8 +36,6 @@ export interface LedgerOptions {
   readonly tombstoneMs: number
   /** Nodes in the ledger. A member that invents nodes fills at most this much; twice the largest cluster we plan for. */
   readonly nodesMax: number
-  /** Models that are indexed: those asked for lately, some hundred bytes and as many holders each. A node asks for what it serves, holds and fetches. */
-  readonly indexedModelsMax: number
   /** A model that nobody asked for in this time leaves the index. Searching again costs a millisecond in a cluster of a thousand. */
   readonly indexedForMs: number
 }
@@ -54,8 +49,6 @@ export const defaultLedgerOptions: LedgerOptions = {
   indexedForMs: 60_000,
 }
 
-/** Groups of nodes that are summed together; a node's group is the remainder of its id's hash. Part of the protocol. */
-export const sumCount = 256
 const announcementsLostMax = 3
 
 interface Tombstone {
@@ -69,58 +62,37 @@ export class Ledger {
   private readonly interner: Interner
   private readonly options: LedgerOptions
   private readonly selfIndex: number
-  private readonly pages: (LedgerPage | null)[] = []
-  /** By node index; meaningful where the node has an entry. */
-  private heardAtMs = new Float64Array(0)
+  private readonly storage: LedgerStorage
   private readonly tombstones = new Map<number, Tombstone>()
-  private readonly models: ModelIndex
-  private readonly versionSums = new Int32Array(sumCount)
   private changes: readonly ModelChange[] = noChanges
-  private entryCount = 0
-  private writeCount = 0
-  private nodeCount = 0
   private nextSweepAtMs = Number.NEGATIVE_INFINITY
   /** Nobody can expire before this. */
   private nextExpiryAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(ports: { self: NodeId; interner: Interner }, options: LedgerOptions = defaultLedgerOptions) {
-    this.interner = ports.interner
-    this.selfIndex = ports.interner.index(ports.self)
+  constructor(ports: { self: NodeId; storage: LedgerStorage }, options: LedgerOptions = defaultLedgerOptions) {
+    this.storage = ports.storage
+    this.interner = ports.storage.ids
+    this.selfIndex = this.interner.index(ports.self)
     this.options = options
-    this.interner.pages.register()
-    const search = {
-      nodes: (model: ModelId) => searchNodes(model, this.pages, this.interner),
-      rateMicro: (model: ModelId) => this.searchRate(model),
-    }
-    this.models = new ModelIndex({ interner: ports.interner, search }, options.indexedModelsMax)
   }
 
   get size(): number {
-    return this.entryCount
+    return this.storage.entryCount
   }
 
   /** Nodes with at least one entry. */
   get count(): number {
-    return this.nodeCount
+    return this.storage.nodeCount
   }
 
   /** Rises with every entry that comes or goes. */
   get revision(): number {
-    return this.writeCount
+    return this.storage.revision
   }
 
   /** What the last entry that was applied changed, by model. */
   get lastChanges(): readonly ModelChange[] {
     return this.changes
-  }
-
-  get indexedModelCount(): number {
-    return this.models.size
-  }
-
-  /** The page of a node: ledgers of one process that believe the same share it. */
-  pageAt(index: number): LedgerPage | null {
-    return this.pages[pageNumberOf(index)] ?? null
   }
 
   /** An entry of another node. 'own' when it claims to be by this node: only `applyOwn` writes those. */
@@ -129,44 +101,12 @@ export class Ledger {
     let index = this.interner.lookup(entry.node)
     if (index === this.selfIndex) return 'own'
     if (index === undefined || !this.has(index)) {
-      if (this.nodeCount >= this.options.nodesMax) return 'stale'
+      if (this.storage.nodeCount >= this.options.nodesMax) return 'stale'
       index ??= this.interner.index(entry.node)
     }
     if (!this.isNewer(index, entry)) return 'stale'
     this.store(index, sealed, nowMs)
     return 'applied'
-  }
-
-  /** Many entries at once. False: nothing was taken, and `apply` has to be asked one by one. */
-  adopt(formed: FormedEntries, nowMs: number): boolean {
-    const turns = this.tombstones.size > 0 ? null : formed.turns((at) => this.pages[at] ?? null, this.selfIndex)
-    const newNodeCount = turns?.reduce((sum, turn) => sum + turn.newNodeCount, 0) ?? 0
-    if (turns === null || this.nodeCount + newNodeCount > this.options.nodesMax) return false
-    if (this.heardAtMs.length < this.interner.count) this.growHeard(this.interner.count - 1)
-    for (const { pageNumber, end, indices, hashChanges, newEntryCount } of turns) {
-      while (this.pages.length <= pageNumber) this.pages.push(null)
-      this.pages[pageNumber] = end
-      this.entryCount += newEntryCount
-      for (let at = 0; at < indices.length; at += 1) {
-        this.versionSums[this.interner.hash(indices[at]!) % sumCount]! ^= hashChanges[at]!
-        this.heardAtMs[indices[at]!] = nowMs
-      }
-    }
-    this.nodeCount += newNodeCount
-    this.writeCount += 1
-    this.changes = noChanges
-    this.models.begin(formed.searchOf(this.pages))
-    return true
-  }
-
-  /** Entries come of which most models will be news: none is followed. */
-  forgetModels(): void {
-    this.models.begin(null)
-  }
-
-  /** The entries came one by one, and most likely led to the pages of others. */
-  shareSearch(formed: FormedEntries): void {
-    this.models.begin(formed.searchOf(this.pages))
   }
 
   applyOwn(sealed: SealedEntry, nowMs: number): void {
@@ -181,26 +121,26 @@ export class Ledger {
   }
 
   sealed(kind: EntryKind, index: number): SealedEntry | null {
-    return this.pageAt(index)?.at(index, kindNumbers[kind]) ?? null
+    return this.storage.sealed(index, kind)
   }
 
   /** As its state says; null where none is known. */
   zoneOf(index: number): Zone | null {
-    return this.pageAt(index)?.stateColumns.zones[placeOnPage(index)] ?? null
+    return this.storage.zoneOf(index)
   }
 
   /** Milliseconds of work in line there, as its state says. */
   queueMs(index: number): number {
-    return this.pageAt(index)?.stateColumns.queuesMs[placeOnPage(index)] ?? 0
+    return this.storage.queueMs(index)
   }
 
-  /** Bits of ledger-pages.ts; 0 of a node that has said no state. */
+  /** Bits of state-marks.ts; 0 of a node that has said no state. */
   stateMark(index: number): number {
-    return this.pageAt(index)?.stateColumns.marks[placeOnPage(index)] ?? 0
+    return this.storage.stateMark(index)
   }
 
   heardMs(index: number): number {
-    return this.has(index) ? this.heardAtMs[index]! : Number.NEGATIVE_INFINITY
+    return this.has(index) ? this.storage.heardMs(index) : Number.NEGATIVE_INFINITY
   }
 
   /** Indices of all nodes with at least one entry, in order of their ids. */
@@ -209,22 +149,22 @@ export class Ledger {
   }
 
   has(index: number): boolean {
-    return this.pageAt(index)?.hasNode(index) ?? false
+    return this.storage.has(index)
   }
 
   /** Every known node that says it has the model, or that it is on its way in. */
   nodesWith(model: ModelId): ModelNodes {
-    return this.models.nodes(model)
+    return this.storage.nodesWith(model)
   }
 
   /** Sum of the rates that other nodes publish for the model. */
   demandOfOthers(model: ModelId): number {
-    return this.models.rateMicro(model) / 1e6
+    return this.storage.othersRateMicro(model) / 1e6
   }
 
   /** Xor of the version hashes of all entries, by groups of nodes: equal sums, equal ledgers. */
   sums(): Int32Array {
-    return this.versionSums
+    return this.storage.sums
   }
 
   /** Versions of all entries of the nodes in the range, in order of node ids. */
@@ -260,7 +200,7 @@ export class Ledger {
   /** True when the entry that the item names would be applied here. */
   lacks(item: DigestItem): boolean {
     const index = this.interner.lookup(item.node)
-    return index === undefined ? this.nodeCount < this.options.nodesMax : this.isNewer(index, item)
+    return index === undefined ? this.storage.nodeCount < this.options.nodesMax : this.isNewer(index, item)
   }
 
   /** Removes nodes that were silent for too long and forgets old tombstones. Returns the removed nodes in order of ids. */
@@ -269,14 +209,14 @@ export class Ledger {
       if (nowMs >= tombstone.forgetAtMs) this.tombstones.delete(index)
     }
     if (nowMs >= this.nextSweepAtMs) {
-      this.models.sweep()
+      this.storage.sweep()
       this.nextSweepAtMs = nowMs + this.options.indexedForMs
     }
     if (nowMs < this.nextExpiryAtMs) return []
     this.nextExpiryAtMs = Number.POSITIVE_INFINITY
     const removed = this.nodes().filter((index) => {
       if (index === this.selfIndex) return false
-      const expiresAtMs = this.heardAtMs[index]! + this.expiryMsOf(index)
+      const expiresAtMs = this.storage.heardMs(index) + this.expiryMsOf(index)
       if (expiresAtMs > nowMs) this.nextExpiryAtMs = Math.min(this.nextExpiryAtMs, expiresAtMs)
       return expiresAtMs <= nowMs
     })
@@ -302,28 +242,28 @@ export class Ledger {
         count += 1
         assertInvariant(entry.kind === kind, `a ${entry.kind} entry lies in the ${kind} slots`)
         assertInvariant(entry.node === this.interner.id(index), 'an entry lies at the index of its node')
-        sums[this.interner.hash(index) % sumCount]! ^= versionHash(this.interner.hash(index), kindNumbers[kind], entry)
+        sums[this.interner.hash(index) % sumCount]! ^= versionHash(this.interner.hash(index), kind, entry)
       }
     }
     const nodeCount = this.nodes().length
-    assertInvariant(count === this.entryCount, `${count} entries counted, ${this.entryCount} kept`)
-    assertInvariant(nodeCount === this.nodeCount, `${nodeCount} nodes counted, ${this.nodeCount} kept`)
+    const { entryCount, nodeCount: keptCount, sums: keptSums } = this.storage
+    assertInvariant(count === entryCount, `${count} entries counted, ${entryCount} kept`)
+    assertInvariant(nodeCount === keptCount, `${nodeCount} nodes counted, ${keptCount} kept`)
     assertInvariant(
-      sums.every((sum, at) => sum === this.versionSums[at]),
+      sums.every((sum, at) => sum === keptSums[at]),
       'the sums of versions are kept right',
     )
-    this.models.checkInvariants()
+    this.storage.checkInvariants()
   }
 
   private *entriesIn(range: DigestRange): Iterable<SealedEntry> {
     for (const index of this.interner.inOrder()) {
-      const page = this.pageAt(index)
-      if (page === null) continue
+      if (!this.has(index)) continue
       const id = this.interner.id(index)
       if (range.after !== null && compareIds(id, range.after) <= 0) continue
       if (range.through !== null && compareIds(id, range.through) > 0) return
-      for (let kindNumber = 0; kindNumber < entryKinds.length; kindNumber += 1) {
-        const sealed = page.at(index, kindNumber)
+      for (const kind of entryKinds) {
+        const sealed = this.storage.sealed(index, kind)
         if (sealed !== null) yield sealed
       }
     }
@@ -333,8 +273,8 @@ export class Ledger {
     const wanted = new Set(groups)
     for (const index of this.interner.inOrder()) {
       if (!wanted.has(this.interner.hash(index) % sumCount)) continue
-      for (let kindNumber = 0; kindNumber < entryKinds.length; kindNumber += 1) {
-        const sealed = this.pageAt(index)?.at(index, kindNumber) ?? null
+      for (const kind of entryKinds) {
+        const sealed = this.storage.sealed(index, kind)
         if (sealed !== null) yield sealed
       }
     }
@@ -355,17 +295,6 @@ export class Ledger {
     return missing
   }
 
-  private searchRate(model: ModelId): number {
-    const { isShared } = this.interner.pages
-    let sum = 0
-    for (let at = 0; at < this.pages.length; at += 1) {
-      for (const { index, rateMicro } of this.pages[at]?.wanters(model, at, isShared) ?? []) {
-        if (index !== this.selfIndex) sum += rateMicro
-      }
-    }
-    return sum
-  }
-
   private isNewer(index: number, entry: DigestItem): boolean {
     const held = this.sealed(entry.kind, index)
     if (held !== null) return compareVersions(entry, held.entry) > 0
@@ -378,13 +307,7 @@ export class Ledger {
   }
 
   private store(index: number, sealed: SealedEntry, nowMs: number): void {
-    const page = this.pageAt(index)
-    if (page === null || !page.hasNode(index)) this.nodeCount += 1
-    const kindNumber = kindNumbers[sealed.entry.kind]
-    if (page === null || page.at(index, kindNumber) === null) this.entryCount += 1
-    this.write(index, kindNumber, sealed)
-    if (this.heardAtMs.length <= index) this.growHeard(index)
-    this.heardAtMs[index] = nowMs
+    this.changes = this.storage.write(index, sealed.entry.kind, sealed, nowMs)
     if (this.tombstones.size === 0) return
     const tombstone = this.tombstones.get(index)
     if (tombstone !== undefined) tombstone.revived = true
@@ -397,36 +320,15 @@ export class Ledger {
       const sealed = this.sealed(kind, index)
       if (sealed === null) continue
       floor.set(kind, { epoch: sealed.entry.epoch, sequence: sealed.entry.sequence })
-      this.write(index, kindNumbers[kind], null)
-      this.entryCount -= 1
+      this.changes = this.storage.write(index, kind, null, nowMs)
     }
-    this.nodeCount -= 1
     this.tombstones.set(index, { floor, forgetAtMs: nowMs + tombstoneMs, revived: false })
-  }
-
-  private write(index: number, kindNumber: number, sealed: SealedEntry | null): void {
-    const pageNumber = pageNumberOf(index)
-    while (this.pages.length <= pageNumber) this.pages.push(null)
-    const nodeHash = this.interner.hash(index)
-    const step = this.interner.pages.write(this.pages[pageNumber]!, index, kindNumber, nodeHash, sealed)
-    this.pages[pageNumber] = step.next
-    this.versionSums[nodeHash % sumCount]! ^= step.hashChange
-    this.changes = step.changes
-    this.writeCount += 1
-    if (step.changes.length > 0) this.models.follow(index, index === this.selfIndex, step.changes)
   }
 
   private expiryMsOf(index: number): number {
     const saidMs = this.get('state', index)?.body.reannounceMs ?? 0
     const { expiryMs, expiryMsMax } = this.options
     return Math.max(expiryMs, Math.min(announcementsLostMax * saidMs, expiryMsMax))
-  }
-
-  /** To the size of the cluster as far as it is known, so that ten thousand ledgers do not each double their way there. */
-  private growHeard(index: number): void {
-    const grown = new Float64Array(Math.max(index + 1, this.interner.count, Math.min(2 * index, 64)))
-    grown.set(this.heardAtMs)
-    this.heardAtMs = grown
   }
 }
 

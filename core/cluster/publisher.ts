@@ -8,7 +8,8 @@
  */
 
 import { assertInvariant, type NodeId, type Prng } from '../../common/index.ts'
-import type { Entry, EntryBodies, EntryKind, Seal, SealedEntry } from '../events.ts'
+import { type Entry, type EntryBodies, type EntryKind, entryKinds, type Seal, type SealedEntry } from '../events.ts'
+import { entryFormat } from './entry-format.ts'
 import { type GossipPace, roughBytes } from './gossip-pace.ts'
 import type { Ledger } from './ledger.ts'
 import { compareVersions, type Version } from './version.ts'
@@ -102,7 +103,7 @@ export class Publisher {
 
   /** Nodes of a large cluster that started together would say their first demand together, and every later one. */
   private drawPhase(kind: EntryKind, slot: Slot, nowMs: number): void {
-    if (kind === 'residency' || kind === 'suspicion') return
+    if (entryFormat[kind].isNews) return
     const pacedMs = Math.floor(this.pace.backgroundMs(firstBytes, this.ledger.count))
     slot.saidAtMs = nowMs - this.intervalMs(kind) + (pacedMs < 1 ? 0 : this.random.int(pacedMs))
   }
@@ -136,7 +137,7 @@ export class Publisher {
     } else {
       this.sequence = version.sequence
     }
-    for (const kind of ['state', 'residency', 'demand', 'suspicion'] as const) this.announce(kind, nowMs, true)
+    for (const kind of entryKinds) this.announce(kind, nowMs, true)
   }
 
   /** Seals what is due and puts it into the ledger. */
@@ -182,7 +183,7 @@ export class Publisher {
 
   private intervalMs(kind: EntryKind): number {
     const leastMs = this.options.intervalMs[kind]
-    if (kind === 'residency' || kind === 'suspicion') return leastMs * this.pace.stretch
+    if (entryFormat[kind].isNews) return leastMs * this.pace.stretch
     return Math.max(leastMs, this.pace.backgroundMs(this.slots[kind].saidBytes, this.ledger.count))
   }
 

@@ -17,7 +17,8 @@
 import type { NodeId, Prng } from '../../common/index.ts'
 import type { DigestRange, Effect, Event, SealedEntry } from '../events.ts'
 import { compareIds } from './interner.ts'
-import { type Ledger, sumCount } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
+import { sumCount } from './version.ts'
 
 export interface ReconcileOptions {
   /** A lost message heals within about this time. More often would cost more than it finds. */

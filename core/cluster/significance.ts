@@ -1,6 +1,6 @@
 /**
  * Is a change of what we say about ourselves worth a message? Every message costs about 3 ms of CPU at each receiver, so load
- * that wobbles is not news; what others need to reach us always is.
+ * that wobbles is not news; what others need to reach us always is. Which of these judges a field stands in entry-format.ts.
  */
 
 import { type LocalTier, localTiers, tierTable } from '../../common/index.ts'
@@ -17,24 +17,20 @@ export interface SignificanceOptions {
 
 export const defaultSignificanceOptions: SignificanceOptions = { queueMs: 5, changePercent: 20 }
 
-export function stateSignificance(said: StateBody, now: StateBody, options: SignificanceOptions): Significance {
-  if (
-    said.zone !== now.zone ||
-    said.draining !== now.draining ||
-    said.bulkAddress !== now.bulkAddress ||
-    said.httpUrl !== now.httpUrl ||
-    said.protocolVersion !== now.protocolVersion ||
-    localTiers.some((tier) => said.tiers[tier].limitBytes !== now.tiers[tier].limitBytes) ||
-    said.addresses.join() !== now.addresses.join()
-  ) {
-    return 'identity'
-  }
+/** What others need to reach this node and to judge it at all: any change counts. */
+export function ofIdentity(said: unknown, now: unknown): Significance {
+  return said === now || JSON.stringify(said) === JSON.stringify(now) ? 'none' : 'identity'
+}
+
+export function ofQueue(said: number, now: number, options: SignificanceOptions): Significance {
+  const stepMs = Math.max(options.queueMs, (options.changePercent / 100) * Math.max(said, now))
+  return Math.abs(said - now) > stepMs ? 'load' : 'none'
+}
+
+export function ofTiers(said: StateBody['tiers'], now: StateBody['tiers'], options: SignificanceOptions): Significance {
+  if (localTiers.some((tier) => said[tier].limitBytes !== now[tier].limitBytes)) return 'identity'
   const share = options.changePercent / 100
-  const queueStepMs = Math.max(options.queueMs, share * Math.max(said.queueMs, now.queueMs))
-  const changed =
-    Math.abs(said.queueMs - now.queueMs) > queueStepMs ||
-    localTiers.some((tier) => hasMoved(tier, said.tiers[tier].freeBytes, now.tiers[tier], share))
-  return changed ? 'load' : 'none'
+  return localTiers.some((tier) => hasMoved(tier, said[tier].freeBytes, now[tier], share)) ? 'load' : 'none'
 }
 
 /** A share of the limit where others compare nodes by it, else of what is free. */
@@ -44,15 +40,19 @@ function hasMoved(tier: LocalTier, saidBytes: number, { freeBytes, limitBytes }:
 }
 
 /** By the sum of all changes: a model that enters or leaves the tail of the list is not news. */
-export function demandIsNews(said: DemandBody, now: DemandBody, options: SignificanceOptions): boolean {
-  const before = new Map(said.rates.map(({ model, ratePerS }) => [model, ratePerS]))
+export function ofRates(
+  said: DemandBody['rates'],
+  now: DemandBody['rates'],
+  options: SignificanceOptions,
+): Significance {
+  const before = new Map(said.map(({ model, ratePerS }) => [model, ratePerS]))
   let [change, total] = [0, 0]
-  for (const { model, ratePerS } of now.rates) {
+  for (const { model, ratePerS } of now) {
     change += Math.abs(ratePerS - (before.get(model) ?? 0))
     total += ratePerS
     before.delete(model)
   }
   for (const ratePerS of before.values()) change += ratePerS
-  const saidTotal = said.rates.reduce((sum, { ratePerS }) => sum + ratePerS, 0)
-  return change > (options.changePercent / 100) * Math.max(total, saidTotal)
+  const saidTotal = said.reduce((sum, { ratePerS }) => sum + ratePerS, 0)
+  return change > (options.changePercent / 100) * Math.max(total, saidTotal) ? 'load' : 'none'
 }

@@ -14,9 +14,10 @@ import {
 import type { RateDemand, RouteHolder, RouteModel, RouteSelf, RouteView } from '../../placement/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
-import { isDraining, isSender } from '../cluster/ledger-pages.ts'
 import type { Membership } from '../cluster/membership.ts'
 import type { ModelNodes } from '../cluster/model-nodes.ts'
+import type { NodeFacts } from '../cluster/node-facts.ts'
+import { isDraining, isSender } from '../cluster/state-marks.ts'
 import type { ResidencyBody, ResidentModel, StateBody } from '../events.ts'
 import type { PeerSource } from '../transfer/choose-source.ts'
 import { originKey, type SourceStats, type SpeedEstimate } from '../transfer/source-stats.ts'
@@ -93,6 +94,7 @@ export interface MemberView {
 export interface ClusterViewPorts {
   readonly self: NodeId
   readonly interner: Interner
+  readonly facts: NodeFacts
   readonly ledger: Ledger
   readonly membership: Membership
   readonly book: SourceStats
@@ -113,7 +115,7 @@ export class ClusterView {
     this.ports = ports
     this.options = options
     this.selfIndex = ports.interner.index(ports.self)
-    const { ledger, interner, book, demand } = ports
+    const { ledger, interner, facts, book, demand } = ports
     const common = {
       ledger,
       interner,
@@ -128,7 +130,7 @@ export class ClusterView {
       {
         ...common,
         demand,
-        elsewhere: new RemoteCopies({ ...common, book, disk: options.tiers[slowestTier] }, options.elsewhere),
+        elsewhere: new RemoteCopies({ ...common, facts, book, disk: options.tiers[slowestTier] }, options.elsewhere),
         zoneDemand: new ZoneDemand(common, options.zoneDemand),
         places: new ReplicaPlaces({ ...common, ownState: () => this.state }),
       },

@@ -9,7 +9,6 @@ import { hashText, type ModelId, pairWeight, slowestTier } from '../../common/in
 import { type CopiesView, type ElsewhereView, transferMs, transferMsAt } from '../../placement/index.ts'
 import type { Interner } from '../cluster/interner.ts'
 import type { Ledger } from '../cluster/ledger.ts'
-import { isDraining, isSender } from '../cluster/ledger-pages.ts'
 import {
   bandwidthAt,
   forwardAt,
@@ -20,6 +19,7 @@ import {
   type NodeFacts,
   rowWidth,
 } from '../cluster/node-facts.ts'
+import { isDraining, isSender } from '../cluster/state-marks.ts'
 import { originKey, type SourceStats, type SpeedEstimate } from '../transfer/source-stats.ts'
 
 export interface ElsewhereOptions {
@@ -33,6 +33,7 @@ export const defaultElsewhereOptions: ElsewhereOptions = { freshMs: 2_000, answe
 
 export interface ElsewherePorts {
   readonly interner: Interner
+  readonly facts: NodeFacts
   readonly ledger: Ledger
   readonly book: SourceStats
   readonly selfIndex: number
@@ -134,9 +135,9 @@ export class RemoteCopies {
   }
 
   private factsNow(nowMs: number): NodeFacts {
-    const { interner } = this.ports
-    interner.facts.begin(this, nowMs, this.ports.revision(), interner.count)
-    return interner.facts
+    const { facts, interner } = this.ports
+    facts.begin(this, nowMs, this.ports.revision(), interner.count)
+    return facts
   }
 
   private find(facts: NodeFacts, index: number, nowMs: number): void {

@@ -9,10 +9,19 @@
  */
 
 import { HoldfastError, type NodeId } from '../../common/index.ts'
-import { checkEntry, type Entry, type EntryKind, entryKinds, type Seal, type SealedEntry } from '../../core/index.ts'
+import {
+  checkEntry,
+  decodeBody,
+  type Entry,
+  type EntryKind,
+  encodeBody,
+  entryKinds,
+  type Seal,
+  type SealedEntry,
+} from '../../core/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from './cbor.ts'
-import { decodeBody, encodeBody, packNodes } from './entry-body.ts'
+import { entryIds, packNodes } from './entry-ids.ts'
 import { nodeOfPublicKey, publicKeyBytes, signatureBytes, verifyByNode } from './node-id.ts'
 
 export interface EnvelopeLimits {
@@ -40,7 +49,7 @@ export function createSeal(
       node: packNodes([entry.node]),
       epoch: entry.epoch,
       sequence: entry.sequence,
-      body: encodeBody(entry),
+      body: encodeBody(entry, entryIds),
     })
     const envelope = encodeCbor([envelopeVersion, body, network.sign(signed(body))])
     if (envelope.byteLength > limits.envelopeBytes) {
@@ -108,7 +117,8 @@ function isEntryKind(kind: string): kind is EntryKind {
 }
 
 function entryOf(node: NodeId, kind: EntryKind, value: Readonly<Record<string, unknown>>): Entry {
-  const body = decodeBody(kind, value.body)
+  if (!isPlainMap(value.body)) throw malformed('entry', 'its body is no map')
+  const body = decodeBody(kind, value.body, entryIds)
   return checkEntry({ kind, node, epoch: value.epoch, sequence: value.sequence, body })
 }
 

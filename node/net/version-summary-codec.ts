@@ -15,7 +15,7 @@
 import { type DigestItem, type DigestRange, entryKinds, sumCount } from '../../core/index.ts'
 import { isReadableVersion, spokenVersion } from '../system/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed, type PlainMap } from './cbor.ts'
-import { counts, packNodes, unpackNodes } from './entry-body.ts'
+import { counts, packNodes, unpackNodes } from './entry-ids.ts'
 import { publicKeyBytes } from './node-id.ts'
 
 export interface Digest {

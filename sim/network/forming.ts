@@ -2,8 +2,9 @@
  * The first words of a cluster that has been up for days. What nodes say as they start, all know at once, and what they say soon
  * after, they know when all have said it. The pages of one ledger serve all; who cannot take them is told entry by entry.
  */
-import { FormedEntries, type Interner, type SealedEntry } from '../../core/index.ts'
+import type { SealedEntry } from '../../core/index.ts'
 import type { SimNode } from '../node/sim-node.ts'
+import { FormedEntries, type SharedLedgers } from '../shared-ledger/index.ts'
 import type { EventLog } from '../world/event-log.ts'
 import type { EventQueue } from '../world/event-queue.ts'
 
@@ -13,7 +14,7 @@ const formingMs = 250
 interface FormingWorld {
   readonly queue: EventQueue
   readonly nodes: readonly SimNode[]
-  readonly interner: Interner
+  readonly ledgers: SharedLedgers
   readonly log: EventLog | null
 }
 
@@ -40,14 +41,14 @@ export class Forming {
   private tellAll(): void {
     const entries = this.said
     this.said = []
-    const { nodes, queue, interner, log } = this.world
+    const { nodes, ledgers, log } = this.world
     // The log names the node that joined.
-    const formed = log === null ? new FormedEntries(entries, interner) : null
+    const formed = log === null ? new FormedEntries(entries, ledgers) : null
     for (const node of nodes) {
       if (!node.up) continue
-      const isTaken = formed !== null && node.core.adopt(formed, queue.nowMs)
+      const isTaken = formed !== null && node.adopt(formed)
       node.step({ kind: 'entries', from: node.id, entries: isTaken ? [] : entries })
-      if (!isTaken && formed !== null) node.core.shareSearch(formed)
+      if (!isTaken && formed !== null) node.storage.shareSearch(formed)
     }
   }
 }

@@ -85,7 +85,8 @@ export class Messenger {
     if (scenario.gossip.instant) this.tellAll(sealed)
     else if (forming.take(sealed)) this.heldSinceMs = null
     else {
-      const deliver = (to: number, via: number) => nodes[to]!.hear(ids[via]!, sealed)
+      const entries = [sealed]
+      const deliver = (to: number, via: number) => nodes[to]!.hear(ids[via]!, entries)
       this.delayed(control.delayMs, () => network.gossip(this.node.index, deliver, this.messageOf(sealed.entry)))
     }
   }
@@ -100,9 +101,10 @@ export class Messenger {
 
   private tellAll(sealed: SealedEntry): void {
     const { nodes, network } = this.world
+    const entries = [sealed]
     for (const other of nodes) {
       if (other === this.node || !network.linked(this.node.index, other.index)) continue
-      other.hear(this.node.id, sealed)
+      other.hear(this.node.id, entries)
     }
   }
 

@@ -9,6 +9,7 @@ import type { Network } from '../network/network.ts'
 import type { Topology } from '../network/topology.ts'
 import type { Transport } from '../network/transport.ts'
 import type { Scenario } from '../scenario/scenario.ts'
+import type { SharedLedgers } from '../shared-ledger/index.ts'
 import type { EventLog } from '../world/event-log.ts'
 import type { EventQueue } from '../world/event-queue.ts'
 import type { SimModel } from '../world/models.ts'
@@ -31,6 +32,7 @@ export interface World extends RequestsWorld, ForwardingWorld {
   readonly revisions: Revisions
   readonly ids: readonly NodeId[]
   readonly nodes: readonly SimNode[]
+  readonly ledgers: SharedLedgers
   readonly interner: Interner
   readonly metrics: Metrics
   /** Null when nobody reads it: a line per event is most of the time of a large run. */

@@ -9,6 +9,7 @@ import {
   type Effect,
   type Event,
   type Failure,
+  GossipPace,
   localStatePeriodMs,
   NodeCore,
   type ResidentModel,
@@ -16,6 +17,7 @@ import {
   type SealedEntry,
 } from '../../core/index.ts'
 import { createEvictionPolicy, type EvictionPolicy } from '../../placement/index.ts'
+import { type FormedEntries, SharedStorage } from '../shared-ledger/index.ts'
 import type { SimModel } from '../world/models.ts'
 import { Asked, ToldDemand } from './asked.ts'
 import { ChunkMover } from './chunk-mover.ts'
@@ -58,6 +60,8 @@ export class SimNode {
   readonly disk: Tier | null
   readonly chunks: ChunkMover
   readonly loader: Loader
+  /** Of the core's ledger; a new one with each life. */
+  storage!: SharedStorage
   /** Null where requests need no names. */
   readonly directory: Directory | null
   requests: SimRequests
@@ -68,6 +72,7 @@ export class SimNode {
   readonly asked: Asked
   /** By the model's index. */
   readonly ready = new Map<number, Copy>()
+  private pace!: GossipPace
   private readonly world: World
   private readonly random: Prng
   private readonly routeRandom: Prng
@@ -292,17 +297,25 @@ export class SimNode {
     this.wakeInTime()
   }
 
-  /** Gossip: most of all events of a large cluster, so that they take the short way. */
-  hear(from: NodeId, sealed: SealedEntry): void {
+  /** Gossip: most of all events of a large cluster, so that they do not take the way through the queue. */
+  hear(from: NodeId, entries: readonly SealedEntry[]): void {
     if (!this.up) return
     if (this.isStepping) {
-      this.step({ kind: 'entries', from, entries: [sealed] })
+      this.step({ kind: 'entries', from, entries })
       return
     }
-    const effects = this.core.hear(from, sealed, this.world.queue.nowMs)
-    if (effects === null) return
-    for (const effect of effects) this.execute(effect)
+    const { nowMs } = this.world.queue
+    for (const effect of this.core.step({ kind: 'entries', from, entries, nowMs })) this.execute(effect)
     this.wakeInTime()
+  }
+
+  /** What all nodes say at once goes into the storage past the core. False: it has to be told, entry by entry. */
+  adopt(formed: FormedEntries): boolean {
+    const { nowMs } = this.world.queue
+    const isTaken = this.core.fetchingModels().length === 0 && this.storage.adopt(formed, nowMs)
+    if (isTaken) formed.tell(this.pace, this.id, nowMs)
+    else this.storage.forgetModels()
+    return isTaken
   }
 
   announce(): void {
@@ -462,10 +475,11 @@ export class SimNode {
 
   private createCore(): NodeCore {
     const { id: self, epoch, demand } = this
+    const { ledgers, core } = this.world
     const random = this.random.child(`core ${epoch}`)
-    return new NodeCore(
-      { self, epoch: epoch + 1, seal, random, demand, interner: this.world.interner },
-      this.world.core,
-    )
+    this.storage = new SharedStorage(self, ledgers, core.ledger)
+    this.pace = new GossipPace(core.pace)
+    const { storage, pace } = this
+    return new NodeCore({ self, epoch: epoch + 1, seal, random, demand, storage, pace }, core)
   }
 }

@@ -290,32 +290,6 @@ describe('views', () => {
   })
 })
 
-describe('one entry of gossip', () => {
-  const entries = [
-    entryOf('residency', 'a', { models: [resident(model)] }),
-    entryOf('state', 'a', stateBody()),
-    entryOf('suspicion', 'b', { suspects: [{ node: 'self', epoch: 1, sequence: 1 }] }),
-    entryOf('state', 'self', stateBody(), { epoch: 9, sequence: 1 }),
-    entryOf('demand', 'a', { rates: [] }),
-  ]
-
-  test.each(entries.map((sealed) => ({ id: `${sealed.entry.kind} of ${sealed.entry.node}`, sealed })))(
-    '$id has the same effects by the short way',
-    ({ sealed }) => {
-      const [stepped, heard] = [new CoreFixture(), new CoreFixture()]
-      for (const node of [stepped, heard]) {
-        node.step({ kind: 'local-state', body: stateBody() })
-        node.peer('a', [])
-        node.fetch(model, chunksOf('m', 2))
-      }
-      const effects = heard.core.hear('a', sealed, heard.nowMs)
-      expect(effects ?? []).toEqual(stepped.step({ kind: 'entries', from: 'a', entries: [sealed] }))
-      heard.core.checkInvariants()
-      expect(heard.pass(2_000)).toEqual(stepped.pass(2_000))
-    },
-  )
-})
-
 test('of hundreds of holders a request weighs some: all of its zone, then others, and not each node the same', () => {
   const ask = (self: string) => {
     const node = new CoreFixture({ self })

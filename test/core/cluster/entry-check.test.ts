@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isHoldfastError } from '../../../common/errors.ts'
-import { checkEntry, defaultEntryLimits } from '../../../core/cluster/entry-check.ts'
+import { checkEntry } from '../../../core/cluster/entry-check.ts'
+import { defaultEntryLimits } from '../../../core/cluster/entry-checker.ts'
 import { digest, entryOf, resident, stateBody } from '../fixture.ts'
 
 const [low, high] = [digest('x'), digest('y')].sort() as [string, string]

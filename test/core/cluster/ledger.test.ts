@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Interner } from '../../../core/cluster/interner.ts'
-import { defaultLedgerOptions, Ledger, sumCount } from '../../../core/cluster/ledger.ts'
+import { defaultLedgerOptions, Ledger } from '../../../core/cluster/ledger.ts'
+import { PlainStorage } from '../../../core/cluster/plain-storage.ts'
+import { sumCount } from '../../../core/cluster/version.ts'
 import type { EntryKind, SealedEntry } from '../../../core/events.ts'
 import { digest, entryOf, resident, stateBody } from '../fixture.ts'
 
 const all = { after: null, through: null }
-const create = (over: Partial<typeof defaultLedgerOptions> = {}, self = 'self') =>
-  new Ledger({ self, interner: new Interner() }, { ...defaultLedgerOptions, ...over })
+const create = (over: Partial<typeof defaultLedgerOptions> = {}, self = 'self') => {
+  const options = { ...defaultLedgerOptions, ...over }
+  return new Ledger({ self, storage: new PlainStorage(self, options) }, options)
+}
 
 const bodies = {
   state: stateBody(),
@@ -73,9 +76,8 @@ describe('holders', () => {
     says('b', [model, digest('x')], 1)
     says('a', [digest('y'), model], 1)
     says('c', [digest('x')], 1)
-    const interner = new Interner()
-    for (const node of ['self', 'b', 'a', 'c']) interner.index(node)
-    const holders = () => ledger.nodesWith(model).holders.map((index) => interner.id(index))
+    const nodes = ['self', 'b', 'a', 'c']
+    const holders = () => ledger.nodesWith(model).holders.map((index) => nodes[index])
     expect(holders()).toEqual(['a', 'b'])
     says('a', [], 2)
     says('c', [model], 2)
@@ -147,4 +149,30 @@ test('a member that invents nodes fills the ledger to its limit only', () => {
   const ledger = create({ nodesMax: 2 })
   expect(['a', 'b', 'c'].map((node) => ledger.apply(anEntry(node, 1, 1), 0))).toEqual(['applied', 'applied', 'stale'])
   expect(ledger.apply(anEntry('a', 1, 2), 0)).toBe('applied')
+})
+
+test('equal sums are equal ledgers, and any newer entry makes another sum', () => {
+  const many = Array.from({ length: 20 }, (_, at) => `n${String(at).padStart(2, '0')}`)
+  const [one, two] = [create(), create()]
+  for (const [at, ledger] of [one, two].entries()) {
+    const order = at === 0 ? many : many.toReversed()
+    for (const node of order) ledger.apply(entryOf('state', node, stateBody(), { epoch: 1, sequence: 3 }), 0)
+  }
+  expect(one.sums()).toEqual(two.sums())
+  two.apply(entryOf('state', 'n07', stateBody(), { epoch: 1, sequence: 4 }), 0)
+  expect(one.sums().filter((sum, at) => sum !== two.sums()[at]).length).toBe(1)
+})
+
+test('a node that says that it speaks seldom is kept longer, but not for ever', () => {
+  const ledger = create()
+  const { expiryMs, expiryMsMax } = defaultLedgerOptions
+  const says = { often: undefined, seldom: 600_000, never: Number.MAX_SAFE_INTEGER }
+  for (const [node, reannounceMs] of Object.entries(says)) {
+    ledger.apply(entryOf('state', node, stateBody(reannounceMs === undefined ? {} : { reannounceMs })), 0)
+  }
+  expect(ledger.expire(expiryMs - 1).length).toBe(0)
+  expect(ledger.expire(expiryMs).length).toBe(1)
+  expect(ledger.expire(3 * 600_000 - 1).length).toBe(0)
+  expect(ledger.expire(3 * 600_000).length).toBe(1)
+  expect(ledger.expire(expiryMsMax).length).toBe(1)
 })

@@ -5,7 +5,7 @@
 
 import { createPrng } from '../../../common/prng.ts'
 import type { ModelId } from '../../../common/types.ts'
-import { Interner, NodeCore, type StateBody } from '../../../core/index.ts'
+import { NodeCore, type StateBody } from '../../../core/index.ts'
 import {
   createEvictionPolicy,
   defaultPlacementOptions,
@@ -50,10 +50,9 @@ export class PlacementCluster {
   ) {
     this.options = { ...defaultPlacementOptions, ...options }
     this.sizes = new Map(Object.entries(sizes).map(([name, sizeBytes]) => [model(name), sizeBytes]))
-    const interner = new Interner()
     this.nodes = nodes.map((node, at) => ({
       ...node,
-      core: new NodeCore({ self: node.name, epoch: 1, seal, random: createPrng(at), interner }),
+      core: new NodeCore({ self: node.name, epoch: 1, seal, random: createPrng(at) }),
       policy: createEvictionPolicy('holdfast'),
       memory: new PlacementMemory(this.options),
       held: new Set<ModelId>(),

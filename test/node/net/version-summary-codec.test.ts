@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
-import { sumCount } from '../../../core/cluster/ledger.ts'
+import { sumCount } from '../../../core/cluster/version.ts'
 import { type DigestItem, entryKinds } from '../../../core/events.ts'
 import { encodeCbor } from '../../../node/net/cbor.ts'
 import { decodeDigest, encodeDigest, Identity } from '../../../node/net/index.ts'

@@ -1,10 +1,15 @@
-/** Many ledgers on shared pages say what each would say alone, and what is indexed by model is what a search finds. */
+/** Ledgers on shared pages say what each would say with a storage of its own. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Interner } from '../../../core/cluster/interner.ts'
+import { createPrng } from '../../../common/prng.ts'
+import { GossipPace } from '../../../core/cluster/gossip-pace.ts'
+import type { Interner } from '../../../core/cluster/interner.ts'
 import { defaultLedgerOptions, Ledger } from '../../../core/cluster/ledger.ts'
+import { PlainStorage } from '../../../core/cluster/plain-storage.ts'
 import type { SealedEntry } from '../../../core/events.ts'
-import { digest, entryOf, resident, stateBody } from '../fixture.ts'
+import { NodeCore } from '../../../core/index.ts'
+import { FormedEntries, SharedLedgers, SharedStorage } from '../../../sim/shared-ledger/index.ts'
+import { digest, entryOf, resident, seal, stateBody } from '../../core/fixture.ts'
 
 const all = { after: null, through: null }
 const nodes = Array.from({ length: 20 }, (_, at) => `n${String(at).padStart(2, '0')}`)
@@ -51,6 +56,13 @@ function answers(ledger: Ledger, interner: Interner): unknown {
   }
 }
 
+function twoLedgers() {
+  const shared = new SharedLedgers()
+  const storages = ['a', 'b'].map((self) => new SharedStorage(self, shared, defaultLedgerOptions))
+  const ledgers = ['a', 'b'].map((self, at) => new Ledger({ self, storage: storages[at]! }))
+  return { interner: shared.ids, storages, ledgers }
+}
+
 /** One thing that happens to one of the ledgers. */
 const anyAct = fc.record({
   ledger: fc.nat({ max: 2 }),
@@ -67,11 +79,13 @@ describe('ledgers that share pages', () => {
         fc.array(anyAct, { maxLength: 150 }),
         (entries, acts) => {
           const options = { ...defaultLedgerOptions, expiryMs: 500, tombstoneMs: 1_500, indexedForMs: 100 }
-          const shared = new Interner()
-          const together = ['one', 'two', 'three'].map((self) => new Ledger({ self, interner: shared }, options))
+          const shared = new SharedLedgers()
+          const together = ['one', 'two', 'three'].map((self) => {
+            return new Ledger({ self, storage: new SharedStorage(self, shared, options) }, options)
+          })
           const apart = ['one', 'two', 'three'].map((self) => {
-            const interner = new Interner()
-            return { interner, ledger: new Ledger({ self, interner }, options) }
+            const storage = new PlainStorage(self, options)
+            return { interner: storage.ids, ledger: new Ledger({ self, storage }, options) }
           })
           let nowMs = 0
           for (const act of acts) {
@@ -79,12 +93,12 @@ describe('ledgers that share pages', () => {
             const [here, alone] = [together[act.ledger]!, apart[act.ledger]!]
             expect(here.apply(entries[act.entry]!, nowMs)).toBe(alone.ledger.apply(entries[act.entry]!, nowMs))
             if (act.passMs > 0) expect(here.expire(nowMs).length).toBe(alone.ledger.expire(nowMs).length)
-            if (act.asks) expect(answers(here, shared)).toEqual(answers(alone.ledger, alone.interner))
+            if (act.asks) expect(answers(here, shared.ids)).toEqual(answers(alone.ledger, alone.interner))
             here.checkInvariants()
             alone.ledger.checkInvariants()
           }
           for (const [at, here] of together.entries()) {
-            expect(answers(here, shared)).toEqual(answers(apart[at]!.ledger, apart[at]!.interner))
+            expect(answers(here, shared.ids)).toEqual(answers(apart[at]!.ledger, apart[at]!.interner))
           }
         },
       ),
@@ -93,21 +107,21 @@ describe('ledgers that share pages', () => {
   })
 
   test('ledgers that took the same in another order lie on the same pages again', () => {
-    const interner = new Interner()
-    const [one, two] = ['a', 'b'].map((self) => new Ledger({ self, interner }))
+    const { interner, storages, ledgers } = twoLedgers()
+    const [one, two] = ledgers
     const [first, second] = [entryOf('state', 'n1', stateBody()), entryOf('state', 'n2', stateBody())]
     for (const entry of [first, second]) one!.apply(entry, 0)
     for (const entry of [second, first]) two!.apply(entry, 0)
-    expect(one!.pageAt(0)).toBe(two!.pageAt(0))
+    expect(storages[0]!.pageAt(0)).toBe(storages[1]!.pageAt(0))
     one!.apply(entryOf('residency', 'n1', { models: [] }), 0)
-    expect(one!.pageAt(0)).not.toBe(two!.pageAt(0))
+    expect(storages[0]!.pageAt(0)).not.toBe(storages[1]!.pageAt(0))
     expect(two!.get('residency', interner.index('n1')), 'the other ledger is as it was').toBeNull()
   })
 })
 
 test('ledgers that believe the same of a model share it, in whatever order they came to it, and part where they do not', () => {
-  const interner = new Interner()
-  const [one, two] = ['a', 'b'].map((self) => new Ledger({ self, interner }))
+  const { interner, ledgers } = twoLedgers()
+  const [one, two] = ledgers
   const model = models[0]!
   const holds = (node: string, held: boolean, sequence: number) =>
     entryOf('residency', node, { models: held ? [resident(model)] : [] }, { sequence })
@@ -126,63 +140,60 @@ test('ledgers that believe the same of a model share it, in whatever order they 
   expect(two!.nodesWith(model)).toBe(before)
 })
 
-describe('the index by model', () => {
-  test('keeps to its limit and answers the same after it forgot', () => {
-    const ledger = new Ledger(
-      { self: 'self', interner: new Interner() },
-      { ...defaultLedgerOptions, indexedModelsMax: 2 },
-    )
-    ledger.apply(entryOf('residency', 'a', { models: models.toSorted().map((model) => resident(model)) }), 0)
-    for (const model of [...models, ...models]) {
-      expect(ledger.nodesWith(model).holders.length).toBe(1)
-      expect(ledger.indexedModelCount).toBeLessThanOrEqual(2)
-    }
-  })
-
-  test('forgets what changes more often than anybody asks, and answers the same', () => {
-    const ledger = new Ledger({ self: 'self', interner: new Interner() })
-    ledger.nodesWith(models[0]!)
-    for (let sequence = 1; sequence < 100; sequence += 1) {
-      const held = sequence % 2 === 1 ? [resident(models[0]!)] : []
-      ledger.apply(entryOf('residency', 'a', { models: held }, { sequence }), 0)
-      ledger.checkInvariants()
-    }
-    expect(ledger.indexedModelCount).toBe(0)
-    expect(ledger.nodesWith(models[0]!).holders.length).toBe(1)
-  })
-
-  test('forgets what nobody asks for', () => {
-    const ledger = new Ledger({ self: 'self', interner: new Interner() })
-    ledger.nodesWith(models[0]!)
-    ledger.expire(1)
-    expect(ledger.indexedModelCount).toBe(1)
-    ledger.expire(1 + 2 * defaultLedgerOptions.indexedForMs)
-    expect(ledger.indexedModelCount).toBe(0)
-  })
-})
-
-test('equal sums are equal ledgers, and any newer entry makes another sum', () => {
-  const create = () => new Ledger({ self: 'self', interner: new Interner() })
-  const [one, two] = [create(), create()]
-  for (const [at, ledger] of [one, two].entries()) {
-    const order = at === 0 ? nodes : nodes.toReversed()
-    for (const node of order) ledger.apply(entryOf('state', node, stateBody(), { epoch: 1, sequence: 3 }), 0)
+describe('what all nodes say at once', () => {
+  const said = nodes.flatMap((node, at) => [
+    entryOf('state', node, stateBody(), { epoch: 1, sequence: 1 }),
+    entryOf('residency', node, { models: [resident(models[at % 4]!)] }, { epoch: 1, sequence: 2 }),
+  ])
+  const create = () => {
+    const shared = new SharedLedgers()
+    const made = nodes.slice(0, 3).map((self, at) => {
+      const storage = new SharedStorage(self, shared, defaultLedgerOptions)
+      const pace = new GossipPace()
+      return {
+        self,
+        storage,
+        pace,
+        core: new NodeCore({ self, epoch: 1, seal, random: createPrng(at), storage, pace }),
+      }
+    })
+    return { shared, made }
   }
-  expect(one.sums()).toEqual(two.sums())
-  two.apply(entryOf('state', 'n07', stateBody(), { epoch: 1, sequence: 4 }), 0)
-  expect(one.sums().filter((sum, at) => sum !== two.sums()[at]).length).toBe(1)
-})
 
-test('a node that says that it speaks seldom is kept longer, but not for ever', () => {
-  const ledger = new Ledger({ self: 'self', interner: new Interner() })
-  const { expiryMs, expiryMsMax } = defaultLedgerOptions
-  const says = { often: undefined, seldom: 600_000, never: Number.MAX_SAFE_INTEGER }
-  for (const [node, reannounceMs] of Object.entries(says)) {
-    ledger.apply(entryOf('state', node, stateBody(reannounceMs === undefined ? {} : { reannounceMs })), 0)
-  }
-  expect(ledger.expire(expiryMs - 1).length).toBe(0)
-  expect(ledger.expire(expiryMs).length).toBe(1)
-  expect(ledger.expire(3 * 600_000 - 1).length).toBe(0)
-  expect(ledger.expire(3 * 600_000).length).toBe(1)
-  expect(ledger.expire(expiryMsMax).length).toBe(1)
+  test('is believed as if it was told entry by entry, and searched once', () => {
+    const [formed, told] = [create(), create()]
+    const entries = new FormedEntries(said, formed.shared)
+    for (const [at, { storage, core }] of formed.made.entries()) {
+      expect(storage.adopt(entries, 5)).toBe(true)
+      core.checkInvariants()
+      const other = told.made[at]!
+      other.core.step({ kind: 'entries', from: 'x', entries: said, nowMs: 5 })
+      expect(core.ledgerDigest()).toEqual(other.core.ledgerDigest())
+      expect([...storage.sums]).toEqual([...other.storage.sums])
+      expect(core.holders(models[0]!, 5)).toEqual(other.core.holders(models[0]!, 5))
+    }
+    const [first, second] = formed.made
+    expect(first!.storage.pageAt(19)).toBe(second!.storage.pageAt(19))
+    expect(first!.storage.nodesWith(models[3]!)).toBe(second!.storage.nodesWith(models[3]!))
+  })
+
+  test.each([
+    { id: 'a suspicion', news: entryOf('suspicion', 'n01', { suspects: [] }, { epoch: 1, sequence: 3 }) },
+    {
+      id: 'a state of a node that has said one',
+      news: entryOf('state', 'n05', stateBody(), { epoch: 1, sequence: 4 }),
+    },
+    {
+      id: 'an entry older than what is known',
+      news: entryOf('residency', 'n05', { models: [] }, { epoch: 1, sequence: 1 }),
+    },
+  ])('is not taken past the core when it holds $id', ({ news }) => {
+    const { shared, made } = create()
+    const { storage, core } = made[0]!
+    core.step({ kind: 'entries', from: 'x', entries: said, nowMs: 5 })
+    const before = core.ledgerDigest()
+    expect(storage.adopt(new FormedEntries([news], shared), 6)).toBe(false)
+    expect(core.ledgerDigest()).toEqual(before)
+    core.checkInvariants()
+  })
 })

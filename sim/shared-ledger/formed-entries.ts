@@ -3,12 +3,17 @@
  * page becomes with its share of them is worked out once, entry by entry, and serves every ledger that comes with the same page.
  */
 import type { NodeId } from '../../common/index.ts'
-import type { SealedEntry } from '../events.ts'
-import { type GossipPace, isNewsKind, roughBytes } from './gossip-pace.ts'
-import type { Interner } from './interner.ts'
-import { kindNumbers, type LedgerPage, pageNumberOf } from './ledger-pages.ts'
+import {
+  compareVersions,
+  type GossipPace,
+  isNewsKind,
+  kindNumbers,
+  roughBytes,
+  type SealedEntry,
+} from '../../core/index.ts'
+import { type LedgerPage, pageNumberOf } from './ledger-pages.ts'
 import { PageSearch } from './page-search.ts'
-import { compareVersions } from './version.ts'
+import type { SharedLedgers } from './shared-ledgers.ts'
 
 interface Placed {
   readonly index: number
@@ -30,20 +35,20 @@ export interface PageTurn {
 
 export class FormedEntries {
   private readonly entries: readonly SealedEntry[]
-  /** None is a suspicion or speaks of pins: taking them means nothing beyond what the ledger believes. */
+  /** None is a suspicion or speaks of pins: taking them means nothing to the core beyond what the ledger believes. */
   readonly isPlain: boolean
   private readonly newsCount: number
   private readonly newsBytes: number
-  private readonly interner: Interner
+  private readonly shared: SharedLedgers
   private readonly placedByPage = new Map<number, Placed[]>()
   private readonly turnByPage = new Map<number, PageTurn>()
   /** The first page that each came to: whoever comes to the same content lies on the same page, whatever led there. */
   private readonly endByPage = new Map<number, LedgerPage>()
   private readonly searches: PageSearch[] = []
 
-  constructor(entries: readonly SealedEntry[], interner: Interner) {
+  constructor(entries: readonly SealedEntry[], shared: SharedLedgers) {
     this.entries = entries
-    this.interner = interner
+    this.shared = shared
     this.isPlain = entries.every(({ entry }) => {
       return entry.kind !== 'suspicion' && (entry.kind !== 'state' || entry.body.pins === undefined)
     })
@@ -51,7 +56,7 @@ export class FormedEntries {
     this.newsCount = news.length
     this.newsBytes = news.reduce((sum, sealed) => sum + roughBytes(sealed), 0)
     for (const sealed of entries) {
-      const index = interner.index(sealed.entry.node)
+      const index = shared.ids.index(sealed.entry.node)
       const pageNumber = this.pageOf(sealed.entry.node)
       const placed = this.placedByPage.get(pageNumber) ?? []
       placed.push({ index, kindNumber: kindNumbers[sealed.entry.kind], sealed })
@@ -61,7 +66,6 @@ export class FormedEntries {
 
   /** Null when a ledger with such pages would not take all that others say: it has to be told entry by entry. */
   turns(pageAt: (pageNumber: number) => LedgerPage | null, selfIndex: number): PageTurn[] | null {
-    if (!this.interner.pages.isShared) return null
     const ownPageNumber = pageNumberOf(selfIndex)
     const turns: PageTurn[] = []
     for (const [pageNumber, placed] of this.placedByPage) {
@@ -80,7 +84,7 @@ export class FormedEntries {
   searchOf(pages: readonly (LedgerPage | null)[]): PageSearch {
     const known = this.searches.find((search) => search.isOf(pages))
     if (known !== undefined) return known
-    const search = new PageSearch(pages, this.interner)
+    const search = new PageSearch(pages, this.shared.models)
     this.searches.push(search)
     return search
   }
@@ -97,7 +101,7 @@ export class FormedEntries {
   }
 
   private pageOf(node: NodeId): number {
-    return pageNumberOf(this.interner.index(node))
+    return pageNumberOf(this.shared.ids.index(node))
   }
 
   private turn(
@@ -112,10 +116,12 @@ export class FormedEntries {
     for (const { index, kindNumber, sealed } of placed) {
       if (index === selfIndex) continue
       const held = page?.at(index, kindNumber) ?? null
-      if (held !== null && compareVersions(sealed.entry, held.entry) <= 0) return null
+      // A newer state may refute a suspicion, or say no more what it said of pins: the core has to look at it.
+      if (held !== null && (sealed.entry.kind === 'state' || compareVersions(sealed.entry, held.entry) <= 0))
+        return null
       if (held === null) newEntryCount += 1
       if (page?.hasNode(index) !== true) newNodeCount += 1
-      const step = this.interner.pages.write(page, index, kindNumber, this.interner.hash(index), sealed)
+      const step = this.shared.pages.write(page, index, kindNumber, this.shared.ids.hash(index), sealed)
       page = step.next
       indices.push(index)
       hashChanges.push(step.hashChange)

@@ -1,6 +1,6 @@
 /**
- * Where ledgers keep their entries: pages of a few nodes each. One ledger alone writes its pages in place. Several ledgers of one
- * process (a simulated cluster) share them: a page is then never written again, a changed one takes its place.
+ * Where the ledgers of a simulated cluster keep their entries: pages of a few nodes each, which they share. A page is never written
+ * again; a changed one takes its place.
  *
  * Ten thousand ledgers of ten thousand nodes would be a hundred million slots of each kind. But they hold almost the same: a
  * message reaches all of them within a second. So an entry that arrives leads from one page to the next, that step is remembered
@@ -11,10 +11,18 @@
  */
 
 import type { ModelId, Zone } from '../../common/index.ts'
-import { type EntryKind, entryKinds, type SealedEntry } from '../events.ts'
-import { diffEntries, type Holder, type ModelChange, toMicro } from './body-diff.ts'
-import { indexOfSorted } from './order.ts'
-import { versionHash } from './version.ts'
+import {
+  diffEntries,
+  entryKinds,
+  type Holder,
+  indexOfSorted,
+  kindNumbers,
+  type ModelChange,
+  markOf,
+  type SealedEntry,
+  toMicro,
+  versionHash,
+} from '../../core/index.ts'
 
 const pageBits = 4
 const nodesPerPage = 1 << pageBits
@@ -27,21 +35,18 @@ const slotCount = nodesPerPage * kindCount
 /** Pages of equal nodes that are kept to be found again. More than a page has slots: ledgers that are filled in one order meet. */
 const knownPagesMax = 96
 
-export const kindNumbers = Object.fromEntries(entryKinds.map((kind, at) => [kind, at])) as Record<EntryKind, number>
-
 export class LedgerPage {
-  readonly slots: (SealedEntry | null)[]
+  readonly slots: readonly (SealedEntry | null)[]
   /** Xor of the version hashes of all entries. */
-  hash: number
+  readonly hash: number
   step: PageStep | null = null
   // What is read off the slots of one kind, until another entry of that kind takes its slot.
   private states: StateColumns | null = null
-  /** Only at pages that are shared: a page that is written in place would have to forget them each time. */
   private holders: Map<ModelId, readonly Holder[]> | null = null
   private fetching: readonly Fetcher[] | null = null
   private demand: ReadonlyMap<ModelId, readonly Wanter[]> | null = null
 
-  constructor(slots: (SealedEntry | null)[], hash: number) {
+  constructor(slots: readonly (SealedEntry | null)[], hash: number) {
     this.slots = slots
     this.hash = hash
   }
@@ -66,7 +71,7 @@ export class LedgerPage {
     return this.states
   }
 
-  /** The entry has taken its slot, here or in the page that follows on `from`. */
+  /** This page follows on `from`: an entry of the kind has taken its slot. */
   follows(from: LedgerPage, kindNumber: number): void {
     this.states = kindNumber === kindNumbers.state ? null : from.states
     this.holders = kindNumber === kindNumbers.residency ? null : from.holders
@@ -75,8 +80,7 @@ export class LedgerPage {
   }
 
   /** In order of indices. */
-  holdersOf(model: ModelId, pageNumber: number, isShared: boolean): readonly Holder[] {
-    if (!isShared) return this.searchHolders(model, pageNumber)
+  holdersOf(model: ModelId, pageNumber: number): readonly Holder[] {
     this.holders ??= new Map()
     const known = this.holders.get(model)
     if (known !== undefined) return known
@@ -86,31 +90,30 @@ export class LedgerPage {
   }
 
   /** Nodes that fetch anything. */
-  fetchers(pageNumber: number, isShared: boolean): readonly Fetcher[] {
-    if (isShared && this.fetching !== null) return this.fetching
+  fetchers(pageNumber: number): readonly Fetcher[] {
+    if (this.fetching !== null) return this.fetching
     const found: Fetcher[] = []
     for (let local = 0; local < nodesPerPage; local += 1) {
       const entry = this.slots[local * kindCount + kindNumbers.residency]?.entry
       if (entry?.kind !== 'residency' || entry.body.fetching === undefined) continue
       found.push({ index: pageNumber * nodesPerPage + local, models: entry.body.fetching })
     }
-    if (isShared) this.fetching = found
+    this.fetching = found
     return found
   }
 
   /** Demand for the model by node. */
-  wanters(model: ModelId, pageNumber: number, isShared: boolean): readonly Wanter[] {
-    if (isShared) this.demand ??= this.demandByModel(pageNumber)
-    return (isShared ? this.demand! : this.demandByModel(pageNumber, model)).get(model) ?? noWanters
+  wanters(model: ModelId, pageNumber: number): readonly Wanter[] {
+    this.demand ??= this.demandByModel(pageNumber)
+    return this.demand.get(model) ?? noWanters
   }
 
-  private demandByModel(pageNumber: number, only: ModelId | null = null): Map<ModelId, Wanter[]> {
+  private demandByModel(pageNumber: number): Map<ModelId, Wanter[]> {
     const wanters = new Map<ModelId, Wanter[]>()
     for (let local = 0; local < nodesPerPage; local += 1) {
       const entry = this.slots[local * kindCount + kindNumbers.demand]?.entry
       if (entry?.kind !== 'demand') continue
       for (const { model, ratePerS } of entry.body.rates) {
-        if (only !== null && model !== only) continue
         const wanter = { index: pageNumber * nodesPerPage + local, rateMicro: toMicro(ratePerS) }
         const known = wanters.get(model)
         if (known === undefined) wanters.set(model, [wanter])
@@ -135,19 +138,12 @@ export class LedgerPage {
   }
 }
 
-/** By node of the page: its zone, null where no state is known, its queue, and a sum of the bits below. */
+/** By node of the page: its zone, null where no state is known, its queue, and its marks. */
 export interface StateColumns {
   readonly zones: readonly (Zone | null)[]
   readonly queuesMs: readonly number[]
   readonly marks: readonly number[]
 }
-
-/** Has said what it is. */
-export const isKnown = 1
-/** Takes no new requests. */
-export const isDraining = 2
-/** Sends bytes to others. */
-export const isSender = 4
 
 function columnsOf(slots: readonly (SealedEntry | null)[]): StateColumns {
   const [zones, queuesMs, marks]: [(Zone | null)[], number[], number[]] = [[], [], []]
@@ -156,9 +152,7 @@ function columnsOf(slots: readonly (SealedEntry | null)[]): StateColumns {
     const body = entry?.kind === 'state' ? entry.body : null
     zones.push(body?.zone ?? null)
     queuesMs.push(body?.queueMs ?? 0)
-    marks.push(
-      body === null ? 0 : isKnown + (body.draining ? isDraining : 0) + (body.bulkAddress === '' ? 0 : isSender),
-    )
+    marks.push(markOf(body))
   }
   return { zones, queuesMs, marks }
 }
@@ -191,17 +185,7 @@ export interface PageStep {
 
 /** The pages of all ledgers of one process. */
 export class LedgerPages {
-  private ledgerCount = 0
   private readonly known: Map<number, LedgerPage>[] = []
-
-  get isShared(): boolean {
-    return this.ledgerCount > 1
-  }
-
-  /** Every ledger says that it is there; the second one makes all pages shared from then on. */
-  register(): void {
-    this.ledgerCount += 1
-  }
 
   /** What becomes of a page (null: an empty one) when the entry takes the slot; null for the entry empties it. */
   write(
@@ -212,19 +196,14 @@ export class LedgerPages {
     sealed: SealedEntry | null,
   ): PageStep {
     const slot = slotOf(index, kindNumber)
-    if (page?.step != null && page.step.sealed === sealed && page.step.slot === slot && this.isShared) return page.step
+    if (page?.step != null && page.step.sealed === sealed && page.step.slot === slot) return page.step
     const from = page ?? new LedgerPage(new Array<SealedEntry | null>(slotCount).fill(null), 0)
     const held = from.slots[slot]!
-    const hashChange = hashOf(held, nodeHash, kindNumber) ^ hashOf(sealed, nodeHash, kindNumber)
+    const hashChange = hashOf(held, nodeHash) ^ hashOf(sealed, nodeHash)
     const changes = diffEntries(held?.entry ?? null, sealed?.entry ?? null, index)
-    const next = this.isShared ? this.copy(from, index, kindNumber, sealed, hashChange) : from
-    if (!this.isShared) {
-      from.slots[slot] = sealed
-      from.hash ^= hashChange
-      from.follows(from, kindNumber)
-    }
+    const next = this.copy(from, index, kindNumber, sealed, hashChange)
     const step = { slot, sealed, next, hashChange, changes }
-    if (this.isShared && page !== null) page.step = step
+    if (page !== null) page.step = step
     return step
   }
 
@@ -267,8 +246,8 @@ function forgetFirst(known: Map<number, LedgerPage>): void {
   }
 }
 
-function hashOf(sealed: SealedEntry | null, nodeHash: number, kindNumber: number): number {
-  return sealed === null ? 0 : versionHash(nodeHash, kindNumber, sealed.entry)
+function hashOf(sealed: SealedEntry | null, nodeHash: number): number {
+  return sealed === null ? 0 : versionHash(nodeHash, sealed.entry.kind, sealed.entry)
 }
 
 function isStep(

@@ -209,7 +209,7 @@ export class Cluster implements World {
     this.heal()
     for (const node of this.nodes) {
       node.chunks.byzantine = false
-      node.loader.diskSlowness = 1
+      node.diskSlowness = 1
       this.transport.slow(node.index, 1)
     }
   }

@@ -116,11 +116,10 @@ export function checkInvariants(cluster: Cluster): string[] {
 
 export function checkFetchesEnded(cluster: Cluster): string[] {
   return cluster.nodes
-    .filter((node) => node.up && (node.loader.loads.size > 0 || node.core.fetchingModels().length > 0))
-    .map(
-      (node) =>
-        `${node.id} has fetches that did not end: ${[...node.loader.loads.keys()].map(({ id }) => id).join(', ')}`,
+    .filter(
+      (node) => node.up && ([...node.models.machine.loading()].length > 0 || node.core.fetchingModels().length > 0),
     )
+    .map((node) => `${node.id} has fetches that did not end: ${[...node.models.machine.loading()].join(', ')}`)
 }
 
 export function checkRequests(cluster: Cluster): string[] {
@@ -153,5 +152,5 @@ export function checkReplicas(cluster: Cluster): string[] {
 
 function canKeep(node: SimNode, model: Parameters<SimNode['holds']>[0]): boolean {
   assertInvariant(model.sizeBytes > 0, 'a model has bytes')
-  return node.memory.fits(model)
+  return model.sizeBytes <= node.memory.limitBytes
 }

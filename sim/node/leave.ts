@@ -42,6 +42,9 @@ export interface LeavingNode extends Caller {
   isPinned(model: SimModel, tier: LocalTier): boolean
   announce(): void
   readonly messenger: { announceState(): void }
+  /** Nothing of the model leaves while it is held. */
+  hold(model: SimModel): void
+  unhold(model: SimModel): void
   bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void
   step(event: { readonly kind: 'stopping' }): void
   note(text: string): void
@@ -64,8 +67,6 @@ const unreachable: Failure = { code: 'PEER_UNREACHABLE', message: 'the node does
 const unknown: Failure = { code: 'UNKNOWN_MODEL', message: 'nobody has the manifest' }
 
 export class SimLeave {
-  /** Models that others are taking: they stay until then. */
-  readonly holds = new Set<SimModel>()
   private readonly world: LeaveWorld
   private readonly node: LeavingNode
   private readonly handover: StepQueue<Timeless<HandoverEvent>, HandoverEffect>
@@ -166,10 +167,10 @@ export class SimLeave {
     const { node, world } = this
     switch (effect.kind) {
       case 'hold':
-        this.holds.add(this.modelOf(effect.model))
+        node.hold(this.modelOf(effect.model))
         return
       case 'unhold':
-        this.holds.delete(this.modelOf(effect.model))
+        node.unhold(this.modelOf(effect.model))
         return
       case 'ask-take':
         this.ask(this.modelOf(effect.model), effect.to, effect.timeoutMs)

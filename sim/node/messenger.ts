@@ -15,7 +15,7 @@ import {
 import type { GossipMessage } from '../network/gossip.ts'
 import type { World } from './node-world.ts'
 import type { SimNode, TimelessEvent } from './sim-node.ts'
-import type { Tier } from './tier.ts'
+import type { SimTier } from './sim-store.ts'
 
 type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
@@ -42,7 +42,10 @@ export class Messenger {
   }
 
   announce(): void {
-    const models = this.node.residency()
+    this.announceResidency(this.node.residency())
+  }
+
+  announceResidency(models: readonly ResidentModel[]): void {
     const { toldModels: told } = this
     if (told === null || told.length !== models.length || models.some((resident, at) => resident !== told[at])) {
       this.toldModels = models
@@ -130,6 +133,6 @@ export class Messenger {
   }
 }
 
-function roomOf({ freeBytes, limitBytes }: Tier): TierRoom {
+function roomOf({ freeBytes, limitBytes }: SimTier): TierRoom {
   return { freeBytes, limitBytes }
 }

@@ -1,8 +1,9 @@
 /** Carries out the rounds of replication of one life of a simulated node: the machine is the daemon's, brings and sheds are the world's. */
 
-import type { LocalTier, ModelId, Prng } from '../../common/index.ts'
+import { byTier, type ModelId, type Prng } from '../../common/index.ts'
 import {
   defaultReplicationRoundOptions,
+  type LocalCopy,
   type LocalModels,
   localModels,
   PinProtection,
@@ -70,8 +71,9 @@ export class SimReplication {
         return
       case 'leave': {
         const { decision, model } = effect
-        const isGone = this.node.release(this.world.byId.get(model)!, decision.tier, decision.reason)
-        this.queue.dispatch({ kind: 'left', decision, isGone })
+        this.node.release(this.world.byId.get(model)!, decision.tier, decision.reason, (isGone) =>
+          this.queue.dispatch({ kind: 'left', decision, isGone }),
+        )
         return
       }
       case 'acted': {
@@ -114,45 +116,40 @@ export class SimReplication {
 
   private local(nowMs: number): LocalModels {
     const { node, world } = this
-    const { memory, disk } = node
-    const known = (id: ModelId): SimModel | null => {
-      const model = world.byId.get(id)
-      return model !== undefined && (node.holds(model) || node.loader.isLoading(model)) ? model : null
-    }
+    const { machine } = node.models
     return localModels({
       isDraining: node.draining,
       originAllowed: true,
-      tiers: {
-        memory: { limitBytes: memory.limitBytes, usedBytes: memory.usedBytes },
-        disk: { limitBytes: disk?.limitBytes ?? 0, usedBytes: disk?.usedBytes ?? 0 },
-      },
+      tiers: node.store.tiers,
       copies: this.copies(),
       arriving: node.core.fetchingModels(),
-      evictionOrder: (tier: LocalTier) => (tier === 'memory' ? memory : disk)?.order() ?? [],
+      evictionOrder: (tier) => (node.store.tiers[tier].limitBytes > 0 ? machine.evictionOrder(tier, nowMs) : []),
       known: (id) => {
-        const model = known(id)
-        return model === null ? null : { sizeBytes: model.sizeBytes, form: 'files', mayForward: model.mayForward }
+        const row = machine.table.get(id)
+        if (row === null) return null
+        const { mayForward, sizeBytes } = world.byId.get(id)!
+        return { sizeBytes, mayForward, form: mayForward ? (row.spec.runs === 'form' ? 'derived' : 'files') : 'none' }
       },
       initMs: (id) => world.byId.get(id)!.initMs,
       diskMs: (sizeBytes) => node.diskMs(sizeBytes),
-      soonRatePerS: (id) => memory.policy.expectedRatePerS?.(id, nowMs) ?? null,
+      soonRatePerS: (id) => node.copyNode.soonRatePerS(id),
     })
   }
 
-  private copies() {
-    const { node } = this
-    const held = new Set<SimModel>(node.disk?.residents)
-    for (const { model } of node.ready.values()) held.add(model)
-    return [...held].map((model) => ({
-      model: model.id,
-      sizeBytes: model.sizeBytes,
-      bytes: {
-        memory: node.isReady(model) ? model.sizeBytes : 0,
-        disk: node.disk?.has(model) === true ? model.sizeBytes : 0,
-      },
-      isInUse: node.isInUse(model),
-      isPinned: false,
-    }))
+  private copies(): LocalCopy[] {
+    const { machine } = this.node.models
+    const { table } = machine
+    return [...table.all()].map((row) => {
+      const { model, sizeBytes } = row.spec
+      const isComplete = byTier((tier) => (tier === 'disk' ? table.filesIn(row, tier) : table.tierOf(model) === tier))
+      return {
+        model,
+        sizeBytes,
+        bytes: byTier((tier) => (isComplete[tier] ? table.bytesIn(row, tier) : 0)),
+        isInUse: !machine.mayLeave(model, 'memory'),
+        isPinned: false,
+      }
+    })
   }
 }
 

@@ -1,14 +1,26 @@
 /**
  * One simulated node: the real NodeCore, the real eviction policies, and around them what the adapters of the daemon would do.
- * Effects of the core are carried out here; requests are served in requests.ts, models brought in loader.ts, bytes moved in
+ * Effects of the core are carried out here; requests are served in requests.ts, models brought in models.ts, bytes moved in
  * chunk-mover.ts.
  */
 
-import type { LocalTier, ModelId, NodeId, Prng, Source } from '../../common/index.ts'
 import {
+  byTier,
+  type LocalTier,
+  localTiers,
+  type ModelId,
+  type NodeId,
+  type Prng,
+  type RequestContext,
+  type Source,
+} from '../../common/index.ts'
+import {
+  type CopyNodeFacts,
+  type CopyWorth,
   type Effect,
   type Event,
   type Failure,
+  type FetchChunk,
   GossipPace,
   localStatePeriodMs,
   NodeCore,
@@ -24,23 +36,16 @@ import { ChunkMover } from './chunk-mover.ts'
 import { copyWorth } from './copy-worth.ts'
 import { Directory } from './directory.ts'
 import { SimLeave } from './leave.ts'
-import { Loader } from './loader.ts'
 import { Messenger } from './messenger.ts'
+import { SimModels } from './models.ts'
 import type { World } from './node-world.ts'
 import { SimReplication } from './replication.ts'
 import { SimRequests } from './requests.ts'
-import { Tier } from './tier.ts'
+import { SimStore, type SimTier } from './sim-store.ts'
 import { Workers } from './workers.ts'
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 export type TimelessEvent = DistributiveOmit<Event, 'nowMs'>
-
-/** A model that is ready in memory. */
-export interface Copy {
-  readonly model: SimModel
-  /** Until then requests for it run or wait for a worker here. */
-  busyUntilMs: number
-}
 
 /** A core is asked no more often than this whether something is due. */
 const tickMsMin = 10
@@ -48,7 +53,12 @@ const tickMsMin = 10
 const seal: Seal = (entry) => ({ entry, envelope: null })
 
 export class SimNode {
-  core: NodeCore
+  /** What a node forgets when it crashes. */
+  core!: NodeCore
+  models!: SimModels
+  requests!: SimRequests
+  replication!: SimReplication
+  asked!: Asked
   up = false
   draining = false
   epoch = 0
@@ -56,34 +66,34 @@ export class SimNode {
   steadySinceMs = 0
   readonly index: number
   readonly id: NodeId
-  readonly memory: Tier
-  readonly disk: Tier | null
+  readonly store: SimStore
+  readonly memory: SimTier
+  readonly disk: SimTier | null
+  /** Reads take so many times longer than they should. */
+  diskSlowness = 1
   readonly chunks: ChunkMover
-  readonly loader: Loader
   /** Of the core's ledger; a new one with each life. */
   storage!: SharedStorage
   /** Null where requests need no names. */
   readonly directory: Directory | null
-  requests: SimRequests
-  replication: SimReplication
   private leavingNow: SimLeave | null = null
   readonly workers: Workers
   readonly messenger: Messenger
-  readonly asked: Asked
-  /** By the model's index. */
-  readonly ready = new Map<number, Copy>()
   private pace!: GossipPace
   private readonly world: World
   private readonly random: Prng
   private readonly routeRandom: Prng
   private readonly placementRandom: Prng
-  private readonly demand = new ToldDemand(() => this.asked.tell())
+  /** What the worth of each of its copies depends on. */
+  readonly copyNode: CopyNodeFacts
+  private demand!: ToldDemand
+  private policies!: Readonly<Record<LocalTier, EvictionPolicy>>
   private readonly pending: TimelessEvent[] = []
   private isStepping = false
   private wakeAtMs = Number.POSITIVE_INFINITY
   private isRetrying = false
-  /** By the model's index: requests for which it is brought here. */
-  private readonly heldCounts = new Map<number, number>()
+  /** When requests that wait for room look at it again. */
+  private idleAtMs = Number.POSITIVE_INFINITY
 
   constructor(world: World, index: number, random: Prng) {
     this.world = world
@@ -91,21 +101,22 @@ export class SimNode {
     this.id = world.ids[index]!
     this.random = random
     const spec = world.topology.nodeSpec(index)
-    const policies = { memory: this.createPolicy('memory'), disk: this.createPolicy('disk') }
-    this.memory = this.createTier('memory', spec.memoryBytes, policies.memory)
-    this.disk = spec.diskBytes === 0 ? null : this.createTier('disk', spec.diskBytes, policies.disk)
-    const learners = { demand: this.demand, policies: this.disk === null ? [policies.memory] : Object.values(policies) }
-    this.asked = new Asked(world.models, learners)
+    this.store = new SimStore({ memory: spec.memoryBytes, disk: spec.diskBytes })
+    this.memory = this.store.tiers.memory
+    this.disk = spec.diskBytes === 0 ? null : this.store.tiers.disk
     this.chunks = new ChunkMover(world, this)
-    this.loader = new Loader(world, this, { memory: this.memory, disk: this.disk })
     this.workers = new Workers(spec.workerCount)
     this.messenger = new Messenger(world, this, index)
     this.directory = world.scenario.names.lookUp ? new Directory(world, this) : null
-    this.core = this.createCore()
     this.routeRandom = random.child('route')
-    this.requests = new SimRequests(world, this, this.routeRandom)
     this.placementRandom = random.child('placement')
-    this.replication = new SimReplication(world, this, this.placementRandom)
+    this.copyNode = {
+      times: world.times,
+      diskBytesPerS: spec.diskReadBytesPerS,
+      hasOrigin: true,
+      soonRatePerS: (model) => this.policy('memory').expectedRatePerS?.(model, world.queue.nowMs) ?? null,
+    }
+    this.beginLife()
   }
 
   start(): void {
@@ -123,15 +134,7 @@ export class SimNode {
     const { nowMs } = this.world.queue
     this.up = false
     this.pending.length = 0
-    this.loader.crash()
-    this.memory.clear()
-    this.disk?.clear()
-    for (const { model } of this.ready.values()) {
-      if (this.disk?.has(model) === true) continue
-      this.chunks.drop(model)
-      this.loader.gone(model)
-    }
-    this.ready.clear()
+    this.models.crash()
     this.chunks.crash()
     this.workers.crash(nowMs, (arrivedMs, from) => this.world.metrics.lostWhileRunning(arrivedMs, from))
     this.directory?.crash()
@@ -139,16 +142,15 @@ export class SimNode {
     this.leavingNow = null
     // Callbacks scheduled before the crash must not fire.
     this.epoch += 1
-    this.heldCounts.clear()
   }
 
   restart(): void {
     // Kept on disk by the daemon.
     const records = this.core.pinned.all()
     this.draining = false
-    this.core = this.createCore()
-    this.requests = new SimRequests(this.world, this, this.routeRandom)
-    this.replication = new SimReplication(this.world, this, this.placementRandom)
+    const former = this.models
+    this.beginLife()
+    this.models.takeOver(former)
     this.messenger.restart()
     this.start()
     if (records.length > 0) this.step({ kind: 'pins', records, wallMs: this.world.queue.nowMs })
@@ -167,14 +169,7 @@ export class SimNode {
 
   /** Has the model from the start, as after a push to this node. */
   preload(model: SimModel): void {
-    this.chunks.fill(model)
-    this.loader.wasDerived(model)
-    if (this.disk?.tryReserve(model) === true) this.disk.settle(model)
-    if (this.memory.tryReserve(model)) {
-      this.memory.settle(model)
-      this.becameReady(model)
-    }
-    if (this.up) this.announce()
+    this.models.preload(model)
   }
 
   /** Reading so many bytes from this node's disk. */
@@ -182,54 +177,59 @@ export class SimNode {
     return (sizeBytes * 1_000) / this.world.topology.nodeSpec(this.index).diskReadBytesPerS
   }
 
-  /** Requests run or wait for it, or it is being brought in. */
-  isInUse(model: SimModel): boolean {
-    const busyUntilMs = this.ready.get(model.index)?.busyUntilMs ?? 0
-    return busyUntilMs > this.world.queue.nowMs || this.isHeld(model)
+  /** How long reading them takes now. */
+  readMs(sizeBytes: number): number {
+    return this.diskMs(sizeBytes) * this.diskSlowness
+  }
+
+  /** Told of all requests so far. */
+  policy(tier: LocalTier): EvictionPolicy {
+    this.asked.tell()
+    return this.policies[tier]
+  }
+
+  worth(model: SimModel, tier: LocalTier): CopyWorth {
+    return copyWorth(this, model, tier, this.world.scenario.policy.peerBlind, this.world.queue.nowMs)
   }
 
   /** Frees the model's memory or disk if nobody uses it. */
-  release(model: SimModel, name: LocalTier, reason: string): boolean {
-    const tier = name === 'memory' ? this.memory : this.disk
-    const mayLeave = name === 'memory' ? this.mayLeaveMemory(model) : this.mayLeaveDisk(model)
-    if (tier === null || !tier.has(model) || !mayLeave) return false
-    tier.remove(model, 'dropped')
-    this.evicted(model, name, reason)
-    this.retryRooms()
-    return true
+  release(model: SimModel, tier: LocalTier, reason: string, end: (isGone: boolean) => void = () => {}): void {
+    this.models.release(model, tier, (isGone) => {
+      if (isGone) this.onEvicted(model, tier, reason)
+      end(isGone)
+    })
   }
 
   /** `end` is told from where the model came, or why it is not ready, unless the node crashes before. */
   makeReady(model: SimModel, end: (outcome: Source | Failure) => void): void {
-    if (this.isReady(model)) end('memory')
-    else this.loader.load(model, end)
+    this.models.makeReady(model, (outcome) => {
+      if (typeof outcome !== 'string') this.lookWhenIdle()
+      end(outcome)
+    })
   }
 
   /** Nothing of the model leaves while it is held. */
   hold(model: SimModel): void {
-    this.heldCounts.set(model.index, (this.heldCounts.get(model.index) ?? 0) + 1)
+    this.models.hold(model)
   }
 
-  unhold({ index }: SimModel): void {
-    const count = this.heldCounts.get(index)!
-    if (count > 1) this.heldCounts.set(index, count - 1)
-    else this.heldCounts.delete(index)
+  unhold(model: SimModel): void {
+    this.models.unhold(model)
   }
 
   /** Requests for the model run or wait for a worker until then. */
   busy(model: SimModel, untilMs: number): void {
-    const copy = this.ready.get(model.index)!
-    if (untilMs > copy.busyUntilMs) copy.busyUntilMs = untilMs
+    this.models.busy(model, untilMs)
   }
 
   /** Still to come of a fetch that is under way. */
   missingBytes(model: SimModel): number | null {
-    return this.loader.isFetching(model) ? this.chunks.lackingBytes(model) : null
+    return this.models.isFetching(model) ? this.chunks.lackingBytes(model) : null
   }
 
   /** A copy for later, in this tier; `end` is told of it unless the node crashes before. */
   bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void {
-    this.loader.copy(model, tier, end)
+    this.models.bring(model, tier, end)
   }
 
   /** By the pins of the cluster, which know of models by their ids. */
@@ -238,16 +238,12 @@ export class SimNode {
   }
 
   isReady(model: SimModel): boolean {
-    return this.ready.has(model.index)
+    return this.models.ready.has(model.index)
   }
 
   /** Complete in some tier, so that it can be used without a fetch. */
   holds(model: SimModel): boolean {
-    return this.isReady(model) || this.disk?.has(model) === true
-  }
-
-  becameReady(model: SimModel): void {
-    this.ready.set(model.index, { model, busyUntilMs: 0 })
+    return this.models.isHere(model)
   }
 
   /** After the delay, unless the node crashes before. */
@@ -262,27 +258,31 @@ export class SimNode {
     this.step({ kind: 'call-failed', node })
   }
 
-  startFetch(model: SimModel, purpose: 'request' | 'placement'): void {
-    const deadlineMs = Number.POSITIVE_INFINITY
-    const context = { tenant: 'public', deadlineMs, ...(purpose === 'placement' ? { purpose } : {}) }
-    this.step({ kind: 'fetch', model: model.id, chunks: model.chunks, context, originAllowed: true })
+  fetch(model: ModelId, chunks: readonly FetchChunk[], context: RequestContext): void {
+    this.step({ kind: 'fetch', model, chunks, context, originAllowed: true })
   }
 
-  /** Something is in use no more; once for all that ends in one instant. */
-  retryRooms(): void {
-    if (this.isRetrying || !this.isRoomWanted) return
+  onResidency(models: readonly ResidentModel[]): void {
+    if (this.up) this.messenger.announceResidency(models)
+  }
+
+  onEvicted(model: SimModel, tier: LocalTier, reason: string): void {
+    const { metrics, queue } = this.world
+    if (this.workers.isBusyWith(model, queue.nowMs)) {
+      metrics.found('leases', queue.nowMs, `${this.id} evicts ${model.id}, for which requests run`)
+    }
+    this.note(`evicts ${model.id.slice(0, 8)} from ${tier}: ${reason}`)
+    metrics.evicted(this.index, `${tier}: ${reason}`, queue.nowMs)
+  }
+
+  /** Once for all that comes free in one instant. */
+  onRoomFreed(): void {
+    if (this.isRetrying) return
     this.isRetrying = true
     this.later(0, () => {
       this.isRetrying = false
-      this.disk?.retry()
-      this.memory.retry()
-      this.requests.roomFreed()
-      this.retryWhenIdle()
+      if (this.requests.isWaiting) this.requests.roomFreed()
     })
-  }
-
-  private get isRoomWanted(): boolean {
-    return this.memory.waitingCount > 0 || (this.disk?.waitingCount ?? 0) > 0 || this.requests.isWaiting
   }
 
   step(event: TimelessEvent): void {
@@ -324,16 +324,15 @@ export class SimNode {
 
   /** What is here now, sorted by id. */
   residency(): ResidentModel[] {
-    const held: ResidentModel[] = []
-    for (const { model } of this.ready.values()) held.push(model.inMemory)
-    for (const model of this.disk?.residents ?? []) if (!this.isReady(model)) held.push(model.onDisk)
-    return held.sort((a, b) => (a.model < b.model ? -1 : 1))
+    return this.models.machine.residency()
   }
 
   checkInvariants(): void {
     this.core.checkInvariants()
-    this.memory.checkInvariants()
-    this.disk?.checkInvariants()
+    this.store.checkInvariants()
+    // What a node knew of what was in its memory it forgets with its life.
+    if (this.up) this.models.machine.checkInvariants()
+    for (const tier of localTiers) this.policy(tier).checkInvariants()
     this.requests.checkInvariants()
   }
 
@@ -371,12 +370,12 @@ export class SimNode {
       case 'fetch-complete': {
         const { peer, origin } = effect.bytesBySource
         this.note(`fetch ${effect.model.slice(0, 8)} complete ${peer} ${origin}`)
-        this.loader.fetched(this.modelOf(effect.model), peer >= origin ? 'peer' : 'origin')
+        this.models.fetched(this.modelOf(effect.model), peer, origin)
         return
       }
       case 'fetch-failed':
         this.note(`fetch ${effect.model.slice(0, 8)} failed ${effect.code}`)
-        this.loader.fetchFailed(this.modelOf(effect.model))
+        this.models.fetchFailed(this.modelOf(effect.model), effect)
         return
       case 'distrust':
         this.note(`distrusts ${effect.node}`)
@@ -392,77 +391,37 @@ export class SimNode {
     return this.world.byId.get(id)!
   }
 
-  private createTier(name: LocalTier, limitBytes: number, policy: EvictionPolicy): Tier {
-    const { scenario, queue } = this.world
-    return new Tier({
-      name,
-      limitBytes,
-      policy,
-      tell: () => this.asked.tell(),
-      modelOf: (id) => this.modelOf(id),
-      mayEvict: (model) => (name === 'memory' ? this.mayLeaveMemory(model) : this.mayLeaveDisk(model)),
-      mayEvictAtLast: (model) => (this.isReady(model) ? this.mayLeaveMemory(model) : this.mayLeaveDisk(model)),
-      worthOf: (model) => copyWorth(this, model, name, scenario.policy.peerBlind, queue.nowMs),
-      onEvicted: (model, reason) => this.evicted(model, name, reason),
-      onWaiting: () => this.retryWhenIdle(),
-      nowMs: () => queue.nowMs,
-    })
-  }
-
   private createPolicy(name: string): EvictionPolicy {
     const { eviction } = this.world.scenario.policy
     if (eviction !== 'random') return createEvictionPolicy(eviction)
     return createEvictionPolicy('random', { seed: this.random.child(`evict ${name}`).seed })
   }
 
-  private evicted(model: SimModel, name: LocalTier, reason: string): void {
-    const { metrics, queue } = this.world
-    if (this.workers.isBusyWith(model, queue.nowMs)) {
-      metrics.found('leases', queue.nowMs, `${this.id} evicts ${model.id}, for which requests run`)
-    }
-    this.left(model, name)
-    this.note(`evicts ${model.id.slice(0, 8)} from ${name}: ${reason}`)
-    metrics.evicted(this.index, `${name}: ${reason}`, queue.nowMs)
-  }
-
-  /** The model is gone from a tier; what is in no tier is not here. */
-  private left(model: SimModel, name: LocalTier): void {
-    if (name === 'disk') this.memory.remove(model, 'evicted')
-    this.ready.delete(model.index)
-    if (!this.holds(model)) {
-      this.chunks.drop(model)
-      this.loader.gone(model)
-    }
-    this.later(0, () => this.announce())
-  }
-
-  private mayLeaveMemory(model: SimModel): boolean {
-    const copy = this.ready.get(model.index)
-    if (copy === undefined || this.isHeld(model) || this.isPinned(model, 'memory')) return false
-    return copy.busyUntilMs <= this.world.queue.nowMs
-  }
-
-  /**
-   * What is in memory keeps its files, for peers and for a faster return, as long as anything else can go: a disk not larger than
-   * the memory would otherwise be full of what is in memory, and nothing new could ever come.
-   */
-  private mayLeaveDisk(model: SimModel): boolean {
-    return !this.isReady(model) && !this.isHeld(model) && !this.isPinned(model, 'disk')
-  }
-
-  /** It is being brought in, a request needs it, or another node takes it from here. */
-  private isHeld(model: SimModel): boolean {
-    const isWanted = this.loader.isLoading(model) || this.heldCounts.has(model.index)
-    return isWanted || this.leavingNow?.holds.has(model) === true
-  }
-
   /** Requests that run hold their models: the next that ends may make room. */
-  private retryWhenIdle(): void {
-    if (!this.isRoomWanted) return
+  private lookWhenIdle(): void {
     const { nowMs } = this.world.queue
-    let nextMs = Number.POSITIVE_INFINITY
-    for (const { busyUntilMs } of this.ready.values()) if (busyUntilMs > nowMs) nextMs = Math.min(nextMs, busyUntilMs)
-    if (nextMs < Number.POSITIVE_INFINITY) this.later(nextMs - nowMs, () => this.retryRooms())
+    const atMs = this.models.nextIdleMs(nowMs)
+    if (atMs >= this.idleAtMs) return
+    this.idleAtMs = atMs
+    this.later(atMs - nowMs, () => {
+      if (this.idleAtMs !== atMs) return
+      this.idleAtMs = Number.POSITIVE_INFINITY
+      this.models.useEnded()
+    })
+  }
+
+  private beginLife(): void {
+    const { world } = this
+    this.isRetrying = false
+    this.idleAtMs = Number.POSITIVE_INFINITY
+    this.demand = new ToldDemand(() => this.asked.tell())
+    this.policies = byTier((tier) => this.createPolicy(tier))
+    const policies = this.disk === null ? [this.policies.memory] : Object.values(this.policies)
+    this.asked = new Asked(world.models, { demand: this.demand, policies })
+    this.core = this.createCore()
+    this.models = new SimModels(world, this)
+    this.requests = new SimRequests(world, this, this.routeRandom)
+    this.replication = new SimReplication(world, this, this.placementRandom)
   }
 
   every(periodMs: number, run: () => void): void {

@@ -73,9 +73,9 @@ function apply(cluster: Cluster, event: ScenarioEvent, nodes: readonly SimNode[]
       for (const node of nodes) node.leave()
       return null
     case 'slow-disk':
-      for (const node of nodes) node.loader.diskSlowness = event.factor
+      for (const node of nodes) node.diskSlowness = event.factor
       return () => {
-        for (const node of nodes) node.loader.diskSlowness = 1
+        for (const node of nodes) node.diskSlowness = 1
       }
     case 'slow-link':
       for (const node of nodes) transport.slow(node.index, event.factor)

@@ -1,7 +1,7 @@
 /** The models of a simulated world: identity, size, what they cost to start and to run, and their chunks, drawn from one seed. */
 
-import type { ModelId, Prng, Sha256 } from '../../common/index.ts'
-import type { FetchChunk, ResidentModel } from '../../core/index.ts'
+import { byTier, type LocalTier, type ModelId, type Prng, type Sha256 } from '../../common/index.ts'
+import type { FetchChunk, FormBlob, ModelSpec, ResidentModel } from '../../core/index.ts'
 import type { ModelsSpec } from '../scenario/scenario.ts'
 import type { TraceModel } from '../traces/index.ts'
 
@@ -17,8 +17,9 @@ export class SimModel {
   readonly mayForward: boolean
   readonly chunkCount: number
   /** As a node tells of it; the same objects for all nodes. */
-  readonly inMemory: ResidentModel
-  readonly onDisk: ResidentModel
+  readonly resident: Readonly<Record<LocalTier, ResidentModel>>
+  /** As the machine of a node's models knows it; the same objects for all nodes. */
+  readonly specs: SimModelSpecs
   private readonly chunkBytes: number
   private readonly random: Prng
   private made: readonly FetchChunk[] | null = null
@@ -45,8 +46,9 @@ export class SimModel {
     this.random = random
     this.chunkCount = Math.max(1, Math.ceil(given.sizeBytes / given.chunkBytes))
     this.id = drawDigest(random.child('id'))
-    this.inMemory = { model: this.id, tier: 'memory', sizeBytes: this.sizeBytes }
-    this.onDisk = { model: this.id, tier: 'disk', sizeBytes: this.sizeBytes }
+    const { id: model, sizeBytes } = this
+    this.resident = byTier((tier) => ({ model, tier, sizeBytes }))
+    this.specs = specsOf(model, sizeBytes)
   }
 
   /** Made when first asked for: most models of a large world are never fetched. */
@@ -64,6 +66,20 @@ export class SimModel {
       return { blob, index, sha256: drawDigest(draw), offsetBytes, sizeBytes }
     })
   }
+}
+
+export interface SimModelSpecs {
+  /** What runs are its files. */
+  readonly asIs: ModelSpec
+  /** What runs is the form, which is as large as the files that it is made from. */
+  readonly derived: ModelSpec
+  readonly form: FormBlob
+}
+
+function specsOf(model: ModelId, sizeBytes: number): SimModelSpecs {
+  const asIs: ModelSpec = { model, files: [{ sha256: `file ${model}`, sizeBytes }], sizeBytes, runs: 'files' }
+  const form = { sha256: `form ${model}`, sizeBytes, fingerprint: 'sim' }
+  return { asIs, derived: { ...asIs, runs: 'form' }, form }
 }
 
 /** @param given models of a file; their load time was measured from a local disk and counts as the start. */

@@ -28,7 +28,8 @@ test('a resident model that lacks a chunk is found', () => {
 
 test('a residency that nobody was told of is found', () => {
   const cluster = quiet()
-  cluster.nodes[0]!.ready.clear()
+  const [node, model] = [cluster.nodes[0]!, cluster.models[0]!]
+  for (const { sha256 } of model.specs.asIs.files) node.store.drop(sha256, 'memory')
   expect(faultsOf(cluster)).toContain('does not know what')
 })
 
@@ -55,7 +56,7 @@ test('a model that leaves while a request for it runs is found', () => {
   const cluster = quiet()
   const [node, model] = [cluster.nodes[0]!, cluster.models[0]!]
   cluster.request(node, model)
-  node.ready.clear()
+  node.models.ready.clear()
   expect(faultsOf(cluster)).toContain('which is not in memory')
 })
 

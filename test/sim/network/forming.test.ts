@@ -20,9 +20,9 @@ describe('Forming', () => {
       cluster.start()
       return [0, 249, 250, 15_000].map((atMs) => {
         cluster.runUntil(atMs)
-        return cluster.nodes.map(({ core, ready }) => {
+        return cluster.nodes.map(({ core, models }) => {
           core.checkInvariants()
-          return { members: core.members(atMs), digest: core.ledgerDigest(), ready: [...ready.keys()] }
+          return { members: core.members(atMs), digest: core.ledgerDigest(), ready: [...models.ready.keys()] }
         })
       })
     }

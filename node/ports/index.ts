@@ -1,6 +1,6 @@
 /**
  * The ports of the daemon: what it needs of the world, in 3 to 6 methods each. Real adapters live in node/net, node/state and
- * node/runtime; every port has a conformance suite in test/conformance that each implementation passes.
+ * node/runtime.
  *
  * Every wait takes an AbortSignal. "Not there" is null, never an error.
  */
@@ -10,7 +10,10 @@ export interface AbortOptions {
   readonly signal?: AbortSignal
 }
 
-/** Identity, discovery, gossip and small calls. Every peer seen here holds the cluster key and has proved its node id. */
+/**
+ * Identity, discovery, gossip and small calls. Every peer seen here holds the cluster key and has proved its node id. The adapter
+ * passes test/conformance/cluster-network.suite.ts.
+ */
 export interface ClusterNetwork {
   readonly self: NodeId
   /** Addresses other nodes can dial, complete multiaddrs with /p2p/. Known after start(). */
@@ -96,7 +99,10 @@ export interface BulkTransport {
 
 export type ServeChunk = (from: NodeId, request: ChunkRequest) => Promise<Uint8Array | null>
 
-/** What must survive a restart: small records by key, each write durable when its promise resolves. */
+/**
+ * What must survive a restart: small records by key, each write durable when its promise resolves. A value that was got is the
+ * caller's own. Every implementation passes test/conformance/state-store.suite.ts.
+ */
 export interface StateStore {
   get(key: string): Promise<unknown>
   put(key: string, value: unknown): Promise<void>

@@ -63,6 +63,21 @@ export function testStateStore(name: string, createFixture: () => Promise<StateF
       expect(await collect(store, '')).toHaveLength(8)
     })
 
+    test('keeps what was put, whatever becomes of the values that came in and went out', async () => {
+      const put = { list: [1] }
+      await store.put('key', put)
+      put.list.push(2)
+      const got = (await store.get('key')) as typeof put
+      got.list.push(3)
+      for await (const [, value] of store.entries('key')) (value as typeof put).list.push(4)
+      expect(await store.get('key')).toEqual({ list: [1] })
+    })
+
+    test('orders keys by themselves, not with what follows them', async () => {
+      for (const key of ['a!', 'a', 'a/b']) await store.put(key, [',', key])
+      expect((await collect(store, 'a')).map(([key]) => key)).toEqual(['a', 'a!', 'a/b'])
+    })
+
     test('may be written while it is listed', async () => {
       await store.put('k/1', 1)
       await store.put('k/2', 2)

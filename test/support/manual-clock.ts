@@ -1,4 +1,7 @@
-/** A clock that stands still until a test moves it; timers fire in order of their times while it moves. */
+/**
+ * A clock that stands still until a test moves it; timers fire in order of their times while it moves. Held by
+ * test/conformance/clock.suite.ts.
+ */
 import type { Clock } from '../../common/clock.ts'
 
 interface Timer {
@@ -24,6 +27,7 @@ export class ManualClock implements Clock {
   }
 
   every(periodMs: number, action: () => void): () => void {
+    if (!(periodMs > 0)) throw new RangeError(`a period of ${periodMs} ms would never let the clock advance`)
     return this.add({ atMs: this.timeMs + periodMs, periodMs, action })
   }
 

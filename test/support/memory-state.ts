@@ -1,11 +1,12 @@
-/** A StateStore in memory: what a node keeps, for tests that start it again. */
+/** A StateStore in memory: what a node keeps, for tests that start it again. Held by test/conformance/state-store.suite.ts. */
 import type { StateStore } from '../../node/ports/index.ts'
 
 export class MemoryState implements StateStore {
+  /** What is kept, for tests that look or tamper. */
   readonly records = new Map<string, unknown>()
 
   async get(key: string): Promise<unknown> {
-    return this.records.get(key) ?? null
+    return structuredClone(this.records.get(key) ?? null)
   }
 
   async put(key: string, value: unknown): Promise<void> {
@@ -17,9 +18,8 @@ export class MemoryState implements StateStore {
   }
 
   async *entries(prefix: string): AsyncIterable<[string, unknown]> {
-    for (const key of [...this.records.keys()].filter((name) => name.startsWith(prefix)).sort()) {
-      yield [key, this.records.get(key)]
-    }
+    const keys = [...this.records.keys()].filter((key) => key.startsWith(prefix)).sort()
+    for (const key of keys) if (this.records.has(key)) yield [key, structuredClone(this.records.get(key))]
   }
 
   async close(): Promise<void> {}

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BanList } from '../../../node/admin/ban-list.ts'
 import { Identity } from '../../../node/net/index.ts'
-import { HandClock, MemoryState } from './fixture.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { MemoryState } from '../../support/memory-state.ts'
 
 const [self, other] = await Promise.all([Identity.generate(), Identity.generate()]).then((ids) =>
   ids.map(({ node }) => node),
@@ -14,7 +15,7 @@ beforeEach(() => {
 })
 
 function list(): BanList {
-  const bans = new BanList({ self: self!, state, clock: new HandClock() })
+  const bans = new BanList({ self: self!, state, clock: new ManualClock() })
   bans.onChange(async (node, banned) => {
     applied.push(`${banned ? 'ban' : 'unban'} ${node === other ? 'other' : node}`)
   })
@@ -32,14 +33,14 @@ describe('a ban', () => {
     expect((await again.ban(other!)).sinceMs).toBe(sinceMs)
     expect([await again.unban(other!), await again.unban(other!)]).toEqual([true, false])
     expect(applied).toEqual(['ban other', 'ban other', 'ban other', 'unban other'])
-    expect([...state.values]).toEqual([])
+    expect([...state.records]).toEqual([])
   })
 
   it.each(['', 'nonsense', 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG', '../ref/acme/x'])(
     'of %j, which is no node id, is refused',
     async (node) => {
       await expect(list().ban(node)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
-      expect([...state.values]).toEqual([])
+      expect([...state.records]).toEqual([])
     },
   )
 

@@ -1,12 +1,10 @@
-/** A world for the admin parts: a directory and a cache that do what they are told, a clock by hand, a state in memory. */
+/** A world for the admin parts: a directory and a cache that do what they are told. */
 
-import type { Clock } from '../../../common/clock.ts'
 import { HoldfastError } from '../../../common/errors.ts'
 import type { LocalTier } from '../../../common/index.ts'
 import type { ModelId, Source } from '../../../common/types.ts'
 import type { AdminCache, AdminDirectory } from '../../../node/admin/ports.ts'
 import type { ResolvedModel } from '../../../node/models/model-directory.ts'
-import type { StateStore } from '../../../node/ports/index.ts'
 import { formatModelName, type ModelName, type Ref } from '../../../origin/index.ts'
 
 export const digestOf = (letter: string): ModelId => letter.repeat(64)
@@ -70,55 +68,6 @@ export class FakeCache implements AdminCache {
 
   async leave(model: ModelId): Promise<boolean> {
     return this.held.delete(model)
-  }
-}
-
-export class MemoryState implements StateStore {
-  readonly values = new Map<string, unknown>()
-
-  async get(key: string): Promise<unknown> {
-    return this.values.get(key) ?? null
-  }
-
-  async put(key: string, value: unknown): Promise<void> {
-    this.values.set(key, JSON.parse(JSON.stringify(value)))
-  }
-
-  async delete(key: string): Promise<void> {
-    this.values.delete(key)
-  }
-
-  async *entries(prefix: string): AsyncIterable<[string, unknown]> {
-    for (const [key, value] of [...this.values].sort()) if (key.startsWith(prefix)) yield [key, value]
-  }
-
-  async close(): Promise<void> {}
-}
-
-/** Timers fire when a test says so. */
-export class HandClock implements Clock {
-  atMs = 1_000
-  private readonly periodic = new Set<() => void>()
-
-  nowMs(): number {
-    return this.atMs
-  }
-
-  wallMs(): number {
-    return 1_700_000_000_000 + this.atMs
-  }
-
-  every(_periodMs: number, action: () => void): () => void {
-    this.periodic.add(action)
-    return () => this.periodic.delete(action)
-  }
-
-  after(): () => void {
-    return () => undefined
-  }
-
-  tick(): void {
-    for (const action of this.periodic) action()
   }
 }
 

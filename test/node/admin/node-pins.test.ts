@@ -2,18 +2,20 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { NodePins } from '../../../node/admin/node-pins.ts'
 import { silentLog } from '../../../node/system/log.ts'
 import { parseModelReference } from '../../../origin/index.ts'
-import { digestOf, FakeCache, FakeDirectory, HandClock, MemoryState, settle } from './fixture.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { MemoryState } from '../../support/memory-state.ts'
+import { digestOf, FakeCache, FakeDirectory, settle } from './fixture.ts'
 
 let directory: FakeDirectory
 let cache: FakeCache
 let state: MemoryState
-let clock: HandClock
+let clock: ManualClock
 beforeEach(() => {
   directory = new FakeDirectory()
   directory.tags.set('acme/x:v1', digestOf('a'))
   cache = new FakeCache()
   state = new MemoryState()
-  clock = new HandClock()
+  clock = new ManualClock()
 })
 
 const board = (options = {}) => new NodePins({ directory, cache, state, clock, log: silentLog }, options)
@@ -28,7 +30,7 @@ describe('a pin', () => {
       { name: 'acme/x:v1', tier: 'memory', model: digestOf('a'), state: 'held', error: null },
     ])
     expect([pins.isPinned(digestOf('a'), 'memory'), pins.isPinned(digestOf('b'), 'memory')]).toEqual([true, false])
-    expect([...state.values]).toEqual([['pin/acme/x:v1', { tier: 'memory', model: digestOf('a') }]])
+    expect([...state.records]).toEqual([['pin/acme/x:v1', { tier: 'memory', model: digestOf('a') }]])
   })
 
   it('to the disk protects nothing in memory', async () => {
@@ -59,13 +61,13 @@ describe('a pin', () => {
     directory.tags.set('acme/x:v1', digestOf('b'))
     const gate = Promise.withResolvers<void>()
     cache.gate = gate.promise
-    clock.tick()
+    clock.advance(15_000)
     await settle()
     expect([pins.isPinned(digestOf('a'), 'memory'), pins.isPinned(digestOf('b'), 'memory')]).toEqual([true, false])
     gate.resolve()
     await settle()
     expect([pins.isPinned(digestOf('a'), 'memory'), pins.isPinned(digestOf('b'), 'memory')]).toEqual([false, true])
-    expect([...state.values.values()]).toEqual([{ tier: 'memory', model: digestOf('b') }])
+    expect([...state.records.values()]).toEqual([{ tier: 'memory', model: digestOf('b') }])
   })
 
   it('that cannot be brought says why, and is tried again', async () => {
@@ -76,7 +78,7 @@ describe('a pin', () => {
     await settle()
     expect(pins.list()).toMatchObject([{ state: 'missing', error: 'no room' }])
     cache.gate = Promise.resolve()
-    clock.tick()
+    clock.advance(15_000)
     await settle()
     expect(pins.list()).toMatchObject([{ state: 'held', error: null }])
   })
@@ -91,7 +93,7 @@ describe('a pin', () => {
     gate.resolve()
     await settle()
     expect(pins.isPinned(digestOf('a'), 'memory')).toBe(false)
-    expect([...state.values]).toEqual([])
+    expect([...state.records]).toEqual([])
   })
 
   it('of a name that nobody knows is refused, and so is one too many', async () => {

@@ -3,13 +3,14 @@ import { HoldfastError } from '../../../common/errors.ts'
 import { PrefetchJobs } from '../../../node/admin/prefetch-jobs.ts'
 import { silentLog } from '../../../node/system/log.ts'
 import { formatDigest, parseModelReference } from '../../../origin/index.ts'
-import { digestOf, FakeCache, FakeDirectory, HandClock, settle } from './fixture.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { digestOf, FakeCache, FakeDirectory, settle } from './fixture.ts'
 
 let cache: FakeCache
-let clock: HandClock
+let clock: ManualClock
 beforeEach(() => {
   cache = new FakeCache()
-  clock = new HandClock()
+  clock = new ManualClock()
 })
 
 function desk(options = {}) {
@@ -34,7 +35,7 @@ describe('a prefetch', () => {
       state: 'running',
       loading: { doneBytes: 1 },
     })
-    clock.atMs += 250
+    clock.advance(250)
     gate.resolve()
     await settle()
     expect(prefetches.list()).toMatchObject([

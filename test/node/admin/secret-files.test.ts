@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SecretFiles } from '../../../node/admin/secret-files.ts'
 import type { Log } from '../../../node/system/log.ts'
-import { HandClock } from './fixture.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 let folder: string
 let file: string
@@ -18,7 +18,7 @@ afterEach(() => rm(folder, { recursive: true }))
 async function watched(reload: () => Promise<void>) {
   const errors: object[] = []
   const log: Log = { debug() {}, info() {}, warn() {}, error: (data) => errors.push(data) }
-  const files = new SecretFiles({ clock: new HandClock(), log })
+  const files = new SecretFiles({ clock: new ManualClock(), log })
   await files.add(file, reload)
   return { files, errors }
 }

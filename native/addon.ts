@@ -8,48 +8,28 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { type ErrorDetails, HoldfastError, isErrorCode, type LocalTier } from '../common/index.ts'
 import type {
-  AccessRule,
-  AdoptedBlob,
   BlobSpec,
   BlobState,
-  CatalogEntry,
+  Fill,
   LeaseEvent,
   OpenMiss,
+  Store,
   StoreCounters,
   StoreOptions,
   StoreStats,
   TensorInfo,
 } from './types.ts'
 
-export interface RawFill {
-  recover(): Promise<number[]>
-  putChunk(index: number, bytes: Uint8Array): Promise<void>
-  finish(): Promise<void>
+/** Calls go through as they are, but for those whose values have another form in JavaScript: store.ts gives them theirs. */
+export interface RawFill extends Omit<Fill, 'sha256' | 'abort'> {
   abort(keepPartial: boolean, code: string, message: string): Promise<void>
 }
 
-export interface RawStore {
+export interface RawStore extends Omit<Store, 'beginFill' | 'blobs' | 'blob' | 'stats'> {
   beginFill(blob: BlobSpec, memory: boolean, disk: boolean): RawFill
-  importFile(path: string): Promise<{ sha256: string; sizeBytes: number }>
-  promote(sha256: string): Promise<void>
-  read(sha256: string, offsetBytes: number, sizeBytes: number): Promise<Uint8Array | null>
-  dropMemory(sha256: string): boolean
-  dropDisk(sha256: string): Promise<boolean>
-  diskPathOf(sha256: string): string | null
-  exportedPathOf(digest: string): string | null
-  verifyDisk(sha256: string): Promise<boolean>
-  publish(entry: CatalogEntry, names: readonly string[]): void
-  unpublish(digest: string): void
-  removeName(name: string): void
-  answerOpen(requestId: number, digest: string): void
-  refuseOpen(requestId: number, code: string, message: string): void
-  adopt(requestId: number, wanted: readonly string[]): Promise<AdoptedBlob[]>
-  setAccess(rules: readonly AccessRule[]): void
   blobs(): RawBlobState[]
   blob(sha256: string): RawBlobState | null
   stats(): RawStoreStats
-  checkInvariants(): void
-  close(): Promise<void>
 }
 
 export interface RawBlobState extends Omit<BlobState, 'isIn'> {
@@ -131,6 +111,24 @@ export function wrapSync<T>(call: () => T): T {
 
 export function wrapAsync<T>(call: () => Promise<T>): Promise<T> {
   return wrapSync(call).catch((error: unknown) => {
+    throw toHoldfastError(error)
+  })
+}
+
+/** The calls of an object of the addon, with HoldfastErrors. */
+export function wrapCalls<T extends object>(raw: T): T {
+  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(raw)).filter((name) => name !== 'constructor')
+  const calls = names.map((name) => {
+    const call = raw[name as keyof T] as (...args: unknown[]) => unknown
+    return [name, (...args: unknown[]) => rethrown(() => call.apply(raw, args))]
+  })
+  return Object.fromEntries(calls) as T
+}
+
+function rethrown(call: () => unknown): unknown {
+  const result = wrapSync(call)
+  if (!(result instanceof Promise)) return result
+  return result.catch((error: unknown) => {
     throw toHoldfastError(error)
   })
 }

@@ -1,6 +1,6 @@
 /** The models of the node: names, runtime, derived blobs and the cache over them. Starts nothing. */
 import { EventEmitter } from 'node:events'
-import { HoldfastError, type LocalTier } from '../../common/index.ts'
+import { byTier, HoldfastError, type LocalTier } from '../../common/index.ts'
 import { LoadProfile } from '../../core/index.ts'
 import {
   createEvictionPolicy,
@@ -56,7 +56,7 @@ export function createModels(
     { scratchPath: base.paths.scratchPath },
   )
   const policy = evictionPolicyName(base.options)
-  const policies = { memory: createEvictionPolicy(policy), disk: createEvictionPolicy(policy) }
+  const policies = byTier(() => createEvictionPolicy(policy))
   const parts = { ...names, runtime, table, derivedForms, policies, profile: new LoadProfile() }
   const events: ModelEvents = new EventEmitter()
   const cache = createCache(base, cluster, open, { ...parts, pinned, events })

@@ -4,6 +4,7 @@
  */
 
 import {
+  byTier,
   freeBytesOf,
   type LocalTier,
   type ModelId,
@@ -365,7 +366,7 @@ function createMachine(ports: ModelCachePorts, sessions: Sessions): ModelMachine
       freeBytes: (tier) => freeBytesOf(store.stats().tiers[tier]),
       limitBytes: (tier) => store.stats().tiers[tier].limitBytes,
       // The files of interrupted fills.
-      hasHiddenRoom: { memory: false, disk: true },
+      hasHiddenRoom: byTier((tier) => tier === 'disk'),
       isLeased: (spec) => isLeased(spec, store),
       queuedCount: (model) => sessions.queued(model),
       isPinned: (model, tier) => ports.isPinned?.(model, tier) ?? false,

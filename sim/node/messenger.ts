@@ -1,6 +1,6 @@
 /** What one simulated node says: its residency and load, as the daemon tells its core, and the messages of the core to other nodes. */
 
-import { localTiers, type NodeId } from '../../common/index.ts'
+import { byTier, localTiers, type NodeId } from '../../common/index.ts'
 import {
   digestBytes,
   type Effect,
@@ -58,7 +58,7 @@ export class Messenger {
   announceState(): void {
     const { memory, disk, draining, workers, index } = this.node
     const queueMs = Math.round(workers.queueMs(this.world.queue.nowMs))
-    const tiers = { memory: roomOf(memory), disk: roomOf(disk ?? memory) }
+    const tiers = byTier((tier) => roomOf(tier === 'disk' && disk !== null ? disk : memory))
     const { toldState: told } = this
     if (
       told !== null &&

@@ -2,7 +2,7 @@
  * Carries out what the machine of the models wants done in one life of a simulated node: bytes come from the simulated cluster, room is the
  * simulated store's, and conversions and starts take the time that the scenario says.
  */
-import type { LocalTier, ModelId, RequestContext, Source } from '../../common/index.ts'
+import { byTier, type LocalTier, type ModelId, type RequestContext, type Source } from '../../common/index.ts'
 import {
   type BlobRef,
   type CopyWorth,
@@ -59,10 +59,9 @@ type EffectOf<K extends ModelEffect['kind']> = Extract<ModelEffect, { kind: K }>
 
 const forRequest: RequestContext = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
 const forPlacement: RequestContext = { ...forRequest, purpose: 'placement' }
-const full: Record<LocalTier, Failure> = {
-  memory: { code: 'MEMORY_FULL', message: 'the memory has no room' },
-  disk: { code: 'DISK_FULL', message: 'the disk has no room' },
-}
+const full = byTier((tier): Failure => {
+  return { code: tier === 'disk' ? 'DISK_FULL' : 'MEMORY_FULL', message: `the ${tier} has no room` }
+})
 
 export class SimModels {
   readonly machine: ModelMachine
@@ -363,7 +362,7 @@ function createMachine({ byId, queue }: ModelsWorld, node: ModelsNode, ready: Re
     facts: {
       freeBytes: (tier) => store.tiers[tier].freeBytes,
       limitBytes: (tier) => store.tiers[tier].limitBytes,
-      hasHiddenRoom: { memory: false, disk: false },
+      hasHiddenRoom: byTier(() => false),
       isLeased: () => false,
       queuedCount: (id) => ((ready.get(byId.get(id)!.index)?.busyUntilMs ?? 0) > queue.nowMs ? 1 : 0),
       isPinned: (id, tier) => node.isPinned(byId.get(id)!, tier),

@@ -101,7 +101,9 @@ export class SimNode {
     this.id = world.ids[index]!
     this.random = random
     const spec = world.topology.nodeSpec(index)
-    this.store = new SimStore({ memory: spec.memoryBytes, disk: spec.diskBytes })
+    const limits: Partial<Record<LocalTier, number>> = { memory: spec.memoryBytes, disk: spec.diskBytes }
+    // A tier of which scenarios do not speak is empty.
+    this.store = new SimStore(byTier((tier) => limits[tier] ?? 0))
     this.memory = this.store.tiers.memory
     this.disk = spec.diskBytes === 0 ? null : this.store.tiers.disk
     this.chunks = new ChunkMover(world, this)

@@ -105,7 +105,7 @@ export class SimStore {
   private known({ sha256, sizeBytes }: BlobRef): StoredBlob {
     const known = this.blobs.get(sha256)
     if (known !== undefined) return known
-    const blob = { sizeBytes, isIn: { memory: false, disk: false }, isComing: { memory: false, disk: false } }
+    const blob = { sizeBytes, isIn: byTier(() => false), isComing: byTier(() => false) }
     this.blobs.set(sha256, blob)
     return blob
   }

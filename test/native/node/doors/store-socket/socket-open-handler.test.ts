@@ -106,7 +106,7 @@ describe('SocketOpenHandler', () => {
 
   it('says SYSTEM for a defect of ours, whose text is for the log', async () => {
     names.set('acme/m:latest', new TypeError('x is not a function'))
-    const refused = { code: 'SYSTEM', message: expect.stringContaining('internal error') }
+    const refused = { code: 'SYSTEM', message: expect.stringContaining('Internal error') }
     await expect(client.open('acme/m')).rejects.toMatchObject(refused)
   })
 

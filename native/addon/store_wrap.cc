@@ -1,5 +1,5 @@
-// Invariant: context_->store exists until the environment ends or the object is collected; after Close its calls fail with
-// SHUTTING_DOWN or answer from the tables.
+// Invariant: the context's store exists until the environment ends or the object is collected; after Close its calls fail
+// with SHUTTING_DOWN or answer from the tables.
 #include "store_wrap.h"
 
 #include <atomic>
@@ -92,21 +92,185 @@ Outcome ReadRange(Store* store, const Digest& digest, uint64_t offset_bytes, uin
           }};
 }
 
+using Context = std::shared_ptr<StoreContext>;
+
+// Runs `work`, which may wait, on the store's threads. Keeps the store, not the JavaScript object, alive meanwhile.
+Napi::Promise Run(Napi::Env env, const Context& context, std::function<Outcome(Store*)> work) {
+  return RunOnPool(env, context->dispatcher, context->store->pool(),
+                   [context, work = std::move(work)] { return work(context->store.get()); });
+}
+
+Napi::Value BeginFill(const Napi::CallbackInfo& info, const Context& context) {
+  const Napi::Env env = info.Env();
+  std::shared_ptr<Fill> fill;
+  ThrowUnlessOk(env, context->store->BeginFill(BlobSpecFrom(info[0]), info[1].ToBoolean(), info[2].ToBoolean(), &fill));
+  return FillWrap::New(env, context, std::move(fill));
+}
+
+Napi::Value ImportFile(const Napi::CallbackInfo& info, const Context& context) {
+  return Run(info.Env(), context, [path = StringFrom(info[0])](Store* store) -> Outcome {
+    Digest digest;
+    uint64_t size_bytes = 0;
+    Status status = store->ImportFile(path, &digest, &size_bytes);
+    return {std::move(status), [digest, size_bytes](Napi::Env env) -> Napi::Value {
+              Napi::Object object = Napi::Object::New(env);
+              object.Set("sha256", digest.ToHex());
+              object.Set("sizeBytes", NumberOf(env, size_bytes));
+              return object;
+            }};
+  });
+}
+
+Napi::Value Promote(const Napi::CallbackInfo& info, const Context& context) {
+  const Digest digest = DigestFrom(info[0]);
+  if (context->dispatcher->closed()) {
+    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed"));
+  }
+  const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context->dispatcher);
+  const Napi::Promise promise = pending->promise();
+  context->store->Promote(digest, [pending](Status status) { pending->Settle({std::move(status), nullptr}); });
+  return promise;
+}
+
+Napi::Value Read(const Napi::CallbackInfo& info, const Context& context) {
+  const Digest digest = DigestFrom(info[0]);
+  const uint64_t offset_bytes = SizeFrom(info[1]);
+  const uint64_t size_bytes = SizeFrom(info[2]);
+  return Run(info.Env(), context, [=](Store* store) { return ReadRange(store, digest, offset_bytes, size_bytes); });
+}
+
+Napi::Value DropMemory(const Napi::CallbackInfo& info, const Context& context) {
+  return Napi::Boolean::New(info.Env(), context->store->DropMemory(DigestFrom(info[0])));
+}
+
+Napi::Value DropDisk(const Napi::CallbackInfo& info, const Context& context) {
+  return Run(info.Env(), context, [digest = DigestFrom(info[0])](Store* store) -> Outcome {
+    const bool dropped = store->DropDisk(digest);
+    return {Status(), [dropped](Napi::Env env) { return Napi::Boolean::New(env, dropped); }};
+  });
+}
+
+Napi::Value DiskPathOf(const Napi::CallbackInfo& info, const Context& context) {
+  const std::string path = context->store->DiskPathOf(DigestFrom(info[0]));
+  return path.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), path));
+}
+
+Napi::Value ExportedPathOf(const Napi::CallbackInfo& info, const Context& context) {
+  const std::string path = context->store->ExportedPathOf(StringFrom(info[0]));
+  return path.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), path));
+}
+
+Napi::Value VerifyDisk(const Napi::CallbackInfo& info, const Context& context) {
+  return Run(info.Env(), context, [digest = DigestFrom(info[0])](Store* store) -> Outcome {
+    bool good = false;
+    Status status = store->VerifyDisk(digest, &good);
+    return {std::move(status), [good](Napi::Env env) { return Napi::Boolean::New(env, good); }};
+  });
+}
+
+Napi::Value Publish(const Napi::CallbackInfo& info, const Context& context) {
+  ThrowUnlessOk(info.Env(), context->store->table()->Publish(ModelFrom(info[0]), StringsFrom(info[1])));
+  return info.Env().Undefined();
+}
+
+Napi::Value Unpublish(const Napi::CallbackInfo& info, const Context& context) {
+  context->store->table()->Unpublish(StringFrom(info[0]));
+  return info.Env().Undefined();
+}
+
+Napi::Value RemoveName(const Napi::CallbackInfo& info, const Context& context) {
+  context->store->table()->RemoveName(StringFrom(info[0]));
+  return info.Env().Undefined();
+}
+
+Napi::Value AnswerOpen(const Napi::CallbackInfo& info, const Context& context) {
+  const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
+  ThrowUnlessOk(info.Env(), context->store->server()->Answer(request_id, StringFrom(info[1])));
+  return info.Env().Undefined();
+}
+
+Napi::Value RefuseOpen(const Napi::CallbackInfo& info, const Context& context) {
+  const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
+  context->store->server()->Refuse(request_id, StringFrom(info[1]), StringFrom(info[2]));
+  return info.Env().Undefined();
+}
+
+Napi::Value Adopt(const Napi::CallbackInfo& info, const Context& context) {
+  const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
+  std::vector<Digest> wanted;
+  const Napi::Array blobs = info[1].As<Napi::Array>();
+  for (uint32_t i = 0; i < blobs.Length(); i++) wanted.push_back(DigestFrom(blobs.Get(i)));
+  if (context->dispatcher->closed()) {
+    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed"));
+  }
+  const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context->dispatcher);
+  const Napi::Promise promise = pending->promise();
+  const Status status = context->store->Adopt(request_id, wanted, [pending](std::vector<Adopted> adopted) {
+    pending->Settle({Status(), [adopted = std::move(adopted)](Napi::Env env) -> Napi::Value {
+                       Napi::Array array = Napi::Array::New(env, adopted.size());
+                       for (uint32_t i = 0; i < adopted.size(); i++) array.Set(i, AdoptedOf(env, adopted[i]));
+                       return array;
+                     }});
+  });
+  if (!status.ok()) pending->Settle({status, nullptr});
+  return promise;
+}
+
+Napi::Value SetAccess(const Napi::CallbackInfo& info, const Context& context) {
+  context->store->server()->SetAccess(AccessRulesFrom(info[0]));
+  return info.Env().Undefined();
+}
+
+Napi::Value Blobs(const Napi::CallbackInfo& info, const Context& context) {
+  const std::vector<BlobState> states = context->store->ListBlobs();
+  Napi::Array array = Napi::Array::New(info.Env(), states.size());
+  for (uint32_t i = 0; i < states.size(); i++) array.Set(i, BlobStateOf(info.Env(), states[i]));
+  return array;
+}
+
+Napi::Value Blob(const Napi::CallbackInfo& info, const Context& context) {
+  BlobState state;
+  if (!context->store->FindBlob(DigestFrom(info[0]), &state)) return info.Env().Null();
+  return BlobStateOf(info.Env(), state);
+}
+
+Napi::Value Stats(const Napi::CallbackInfo& info, const Context& context) {
+  return StatsOf(info.Env(), context->store->stats());
+}
+
+Napi::Value CheckInvariants(const Napi::CallbackInfo& info, const Context& context) {
+  ThrowUnlessOk(info.Env(), context->store->CheckInvariants());
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
+// What JavaScript may call: a name and a function above.
 Napi::Function StoreWrap::Define(Napi::Env env) {
   return DefineClass(env, "Store",
-                     {InstanceMethod<&StoreWrap::BeginFill>("beginFill"), InstanceMethod<&StoreWrap::ImportFile>("importFile"),
-                      InstanceMethod<&StoreWrap::Promote>("promote"), InstanceMethod<&StoreWrap::Read>("read"),
-                      InstanceMethod<&StoreWrap::DropMemory>("dropMemory"), InstanceMethod<&StoreWrap::DropDisk>("dropDisk"),
-                      InstanceMethod<&StoreWrap::DiskPathOf>("diskPathOf"), InstanceMethod<&StoreWrap::VerifyDisk>("verifyDisk"),
-                      InstanceMethod<&StoreWrap::ExportedPathOf>("exportedPathOf"),
-                      InstanceMethod<&StoreWrap::Publish>("publish"), InstanceMethod<&StoreWrap::Unpublish>("unpublish"),
-                      InstanceMethod<&StoreWrap::RemoveName>("removeName"), InstanceMethod<&StoreWrap::AnswerOpen>("answerOpen"),
-                      InstanceMethod<&StoreWrap::RefuseOpen>("refuseOpen"),
-                      InstanceMethod<&StoreWrap::Adopt>("adopt"), InstanceMethod<&StoreWrap::SetAccess>("setAccess"), InstanceMethod<&StoreWrap::Blobs>("blobs"),
-                      InstanceMethod<&StoreWrap::Blob>("blob"), InstanceMethod<&StoreWrap::Stats>("stats"),
-                      InstanceMethod<&StoreWrap::CheckInvariants>("checkInvariants"), InstanceMethod<&StoreWrap::Close>("close")});
+                     {
+                         InstanceMethod<&StoreWrap::Call<BeginFill>>("beginFill"),
+                         InstanceMethod<&StoreWrap::Call<ImportFile>>("importFile"),
+                         InstanceMethod<&StoreWrap::Call<Promote>>("promote"),
+                         InstanceMethod<&StoreWrap::Call<Read>>("read"),
+                         InstanceMethod<&StoreWrap::Call<DropMemory>>("dropMemory"),
+                         InstanceMethod<&StoreWrap::Call<DropDisk>>("dropDisk"),
+                         InstanceMethod<&StoreWrap::Call<DiskPathOf>>("diskPathOf"),
+                         InstanceMethod<&StoreWrap::Call<ExportedPathOf>>("exportedPathOf"),
+                         InstanceMethod<&StoreWrap::Call<VerifyDisk>>("verifyDisk"),
+                         InstanceMethod<&StoreWrap::Call<Publish>>("publish"),
+                         InstanceMethod<&StoreWrap::Call<Unpublish>>("unpublish"),
+                         InstanceMethod<&StoreWrap::Call<RemoveName>>("removeName"),
+                         InstanceMethod<&StoreWrap::Call<AnswerOpen>>("answerOpen"),
+                         InstanceMethod<&StoreWrap::Call<RefuseOpen>>("refuseOpen"),
+                         InstanceMethod<&StoreWrap::Call<Adopt>>("adopt"),
+                         InstanceMethod<&StoreWrap::Call<SetAccess>>("setAccess"),
+                         InstanceMethod<&StoreWrap::Call<Blobs>>("blobs"),
+                         InstanceMethod<&StoreWrap::Call<Blob>>("blob"),
+                         InstanceMethod<&StoreWrap::Call<Stats>>("stats"),
+                         InstanceMethod<&StoreWrap::Call<CheckInvariants>>("checkInvariants"),
+                         InstanceMethod<&StoreWrap::Close>("close"),
+                     });
 }
 
 StoreWrap::StoreWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StoreWrap>(info), env_(info.Env()) {
@@ -157,142 +321,6 @@ void StoreWrap::EmitLease(Napi::Env env, bool opened, const LeaseInfo& info) {
   object.Set("pid", Napi::Number::New(env, info.pid));
   object.Set("tenant", info.tenant);
   on_lease_.Call({object});
-}
-
-Napi::Promise StoreWrap::Run(Napi::Env env, std::function<Outcome(Store*)> work) {
-  // Keeps the store, not the JavaScript object, alive meanwhile.
-  return RunOnPool(env, context_->dispatcher, context_->store->pool(),
-                   [context = context_, work = std::move(work)] { return work(context->store.get()); });
-}
-
-Napi::Value StoreWrap::BeginFill(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  std::shared_ptr<Fill> fill;
-  ThrowUnlessOk(env, context_->store->BeginFill(BlobSpecFrom(info[0]), info[1].ToBoolean(), info[2].ToBoolean(), &fill));
-  return FillWrap::New(env, context_, std::move(fill));
-}
-
-Napi::Value StoreWrap::ImportFile(const Napi::CallbackInfo& info) {
-  return Run(info.Env(), [path = StringFrom(info[0])](Store* store) -> Outcome {
-    Digest digest;
-    uint64_t size_bytes = 0;
-    Status status = store->ImportFile(path, &digest, &size_bytes);
-    return {std::move(status), [digest, size_bytes](Napi::Env env) -> Napi::Value {
-              Napi::Object object = Napi::Object::New(env);
-              object.Set("sha256", digest.ToHex());
-              object.Set("sizeBytes", NumberOf(env, size_bytes));
-              return object;
-            }};
-  });
-}
-
-Napi::Value StoreWrap::Promote(const Napi::CallbackInfo& info) {
-  const Digest digest = DigestFrom(info[0]);
-  if (context_->dispatcher->closed()) {
-    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed"));
-  }
-  const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context_->dispatcher);
-  const Napi::Promise promise = pending->promise();
-  context_->store->Promote(digest, [pending](Status status) { pending->Settle({std::move(status), nullptr}); });
-  return promise;
-}
-
-Napi::Value StoreWrap::Read(const Napi::CallbackInfo& info) {
-  const Digest digest = DigestFrom(info[0]);
-  const uint64_t offset_bytes = SizeFrom(info[1]);
-  const uint64_t size_bytes = SizeFrom(info[2]);
-  return Run(info.Env(), [=](Store* store) { return ReadRange(store, digest, offset_bytes, size_bytes); });
-}
-
-Napi::Value StoreWrap::DropMemory(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), context_->store->DropMemory(DigestFrom(info[0])));
-}
-
-Napi::Value StoreWrap::DropDisk(const Napi::CallbackInfo& info) {
-  return Run(info.Env(), [digest = DigestFrom(info[0])](Store* store) -> Outcome {
-    const bool dropped = store->DropDisk(digest);
-    return {Status(), [dropped](Napi::Env env) { return Napi::Boolean::New(env, dropped); }};
-  });
-}
-
-Napi::Value StoreWrap::DiskPathOf(const Napi::CallbackInfo& info) {
-  const std::string path = context_->store->DiskPathOf(DigestFrom(info[0]));
-  return path.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), path));
-}
-
-Napi::Value StoreWrap::ExportedPathOf(const Napi::CallbackInfo& info) {
-  const std::string path = context_->store->ExportedPathOf(StringFrom(info[0]));
-  return path.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), path));
-}
-
-Napi::Value StoreWrap::VerifyDisk(const Napi::CallbackInfo& info) {
-  return Run(info.Env(), [digest = DigestFrom(info[0])](Store* store) -> Outcome {
-    bool good = false;
-    Status status = store->VerifyDisk(digest, &good);
-    return {std::move(status), [good](Napi::Env env) { return Napi::Boolean::New(env, good); }};
-  });
-}
-
-void StoreWrap::Publish(const Napi::CallbackInfo& info) {
-  ThrowUnlessOk(info.Env(), context_->store->table()->Publish(ModelFrom(info[0]), StringsFrom(info[1])));
-}
-
-void StoreWrap::Unpublish(const Napi::CallbackInfo& info) { context_->store->table()->Unpublish(StringFrom(info[0])); }
-
-void StoreWrap::RemoveName(const Napi::CallbackInfo& info) { context_->store->table()->RemoveName(StringFrom(info[0])); }
-
-void StoreWrap::AnswerOpen(const Napi::CallbackInfo& info) {
-  const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
-  ThrowUnlessOk(info.Env(), context_->store->server()->Answer(request_id, StringFrom(info[1])));
-}
-
-void StoreWrap::RefuseOpen(const Napi::CallbackInfo& info) {
-  const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
-  context_->store->server()->Refuse(request_id, StringFrom(info[1]), StringFrom(info[2]));
-}
-
-Napi::Value StoreWrap::Adopt(const Napi::CallbackInfo& info) {
-  const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
-  std::vector<Digest> wanted;
-  const Napi::Array blobs = info[1].As<Napi::Array>();
-  for (uint32_t i = 0; i < blobs.Length(); i++) wanted.push_back(DigestFrom(blobs.Get(i)));
-  if (context_->dispatcher->closed()) {
-    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed"));
-  }
-  const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context_->dispatcher);
-  const Napi::Promise promise = pending->promise();
-  const Status status = context_->store->Adopt(request_id, wanted, [pending](std::vector<Adopted> adopted) {
-    pending->Settle({Status(), [adopted = std::move(adopted)](Napi::Env env) -> Napi::Value {
-                       Napi::Array array = Napi::Array::New(env, adopted.size());
-                       for (uint32_t i = 0; i < adopted.size(); i++) array.Set(i, AdoptedOf(env, adopted[i]));
-                       return array;
-                     }});
-  });
-  if (!status.ok()) pending->Settle({status, nullptr});
-  return promise;
-}
-
-void StoreWrap::SetAccess(const Napi::CallbackInfo& info) {
-  context_->store->server()->SetAccess(AccessRulesFrom(info[0]));
-}
-
-Napi::Value StoreWrap::Blobs(const Napi::CallbackInfo& info) {
-  const std::vector<BlobState> states = context_->store->ListBlobs();
-  Napi::Array array = Napi::Array::New(info.Env(), states.size());
-  for (uint32_t i = 0; i < states.size(); i++) array.Set(i, BlobStateOf(info.Env(), states[i]));
-  return array;
-}
-
-Napi::Value StoreWrap::Blob(const Napi::CallbackInfo& info) {
-  BlobState state;
-  if (!context_->store->FindBlob(DigestFrom(info[0]), &state)) return info.Env().Null();
-  return BlobStateOf(info.Env(), state);
-}
-
-Napi::Value StoreWrap::Stats(const Napi::CallbackInfo& info) { return StatsOf(info.Env(), context_->store->stats()); }
-
-void StoreWrap::CheckInvariants(const Napi::CallbackInfo& info) {
-  ThrowUnlessOk(info.Env(), context_->store->CheckInvariants());
 }
 
 Napi::Value StoreWrap::Close(const Napi::CallbackInfo& info) {

@@ -30,30 +30,15 @@ class StoreWrap : public Napi::ObjectWrap<StoreWrap> {
   void EmitLease(Napi::Env env, bool opened, const LeaseInfo& info);
 
  private:
-  Napi::Value BeginFill(const Napi::CallbackInfo& info);
-  Napi::Value ImportFile(const Napi::CallbackInfo& info);
-  Napi::Value Promote(const Napi::CallbackInfo& info);
-  Napi::Value Read(const Napi::CallbackInfo& info);
-  Napi::Value DropMemory(const Napi::CallbackInfo& info);
-  Napi::Value DropDisk(const Napi::CallbackInfo& info);
-  Napi::Value DiskPathOf(const Napi::CallbackInfo& info);
-  Napi::Value ExportedPathOf(const Napi::CallbackInfo& info);
-  Napi::Value VerifyDisk(const Napi::CallbackInfo& info);
-  void Publish(const Napi::CallbackInfo& info);
-  void Unpublish(const Napi::CallbackInfo& info);
-  void RemoveName(const Napi::CallbackInfo& info);
-  void AnswerOpen(const Napi::CallbackInfo& info);
-  void RefuseOpen(const Napi::CallbackInfo& info);
-  Napi::Value Adopt(const Napi::CallbackInfo& info);
-  void SetAccess(const Napi::CallbackInfo& info);
-  Napi::Value Blobs(const Napi::CallbackInfo& info);
-  Napi::Value Blob(const Napi::CallbackInfo& info);
-  Napi::Value Stats(const Napi::CallbackInfo& info);
-  void CheckInvariants(const Napi::CallbackInfo& info);
-  Napi::Value Close(const Napi::CallbackInfo& info);
+  using StoreCall = Napi::Value (*)(const Napi::CallbackInfo& info, const std::shared_ptr<StoreContext>& context);
 
-  // Runs `work`, which may wait, on the store's threads.
-  Napi::Promise Run(Napi::Env env, std::function<Outcome(Store*)> work);
+  // A call of the store, which store_wrap.cc defines and names.
+  template <StoreCall kCall>
+  Napi::Value Call(const Napi::CallbackInfo& info) {
+    return kCall(info, context_);
+  }
+  // Besides, keeps the object until all has ended.
+  Napi::Value Close(const Napi::CallbackInfo& info);
   void RemoveHook();
 
   std::shared_ptr<StoreContext> context_;

@@ -42,7 +42,7 @@ export interface LedgerStorage {
   nodesWith(model: ModelId): ModelNodes
   /** Sum of what the nodes but this one say of the demand, in millionths of a request per second. */
   othersRateMicro(model: ModelId): number
-  /** What is remembered by model and was not asked for since the last sweep may be forgotten. */
+  /** Forgets what it remembers of models that nobody asked for since the last sweep. */
   sweep(): void
   /** Recomputes what runs along by model; counts and sums are checked by the ledger. */
   checkInvariants(): void

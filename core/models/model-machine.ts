@@ -97,7 +97,7 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
     return this.tracks.keys()
   }
 
-  /** What is here now, sorted by model. */
+  /** The models that are here now, sorted by id. */
   residency(): ResidentModel[] {
     return this.presence.residency()
   }

@@ -98,7 +98,7 @@ export class TierAllocator {
   refused(op: OpId, failure: Failure): boolean {
     const { current } = this
     if (current === null || !this.isGranted(op)) return false
-    // Who has room at best effort may take it meanwhile; a store that says it is full though there is room is believed.
+    // A best-effort request may take the room meanwhile. When the store says that it is full, it is full.
     const isTakenByOthers = this.ports.freeBytes() < current.ask.neededBytes
     const isFull = failure.code === 'MEMORY_FULL' || failure.code === 'DISK_FULL'
     if (!isFull || (current.hadRoom && !isTakenByOthers)) {

@@ -3,7 +3,7 @@ import type { LocalTier, RequestContext, Source } from '../../common/index.ts'
 import type { ModelRow } from './model-table.ts'
 import type { BlobRef, Goal, ModelSpec, OpId, WantId } from './types.ts'
 
-/** What is wanted of one model, for all who want it. */
+/** The wants for one model, of all requests, clients and copies. */
 export interface Track<S extends ModelSpec> {
   readonly row: ModelRow<S>
   readonly goal: Goal

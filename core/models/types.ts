@@ -24,7 +24,7 @@ export interface ModelSpec {
   readonly runs: 'form' | 'files'
 }
 
-/** What is wanted of a model: files on disk, files in memory, ready to run; or that what a client kept of it is taken back. */
+/** A goal for a model: files on disk, files in memory, ready to run, or taking back the memory that a client kept. */
 export type Goal = 'disk' | 'memory' | 'ready' | 'adopt'
 
 /** Given by the adapter, never twice in the life of a machine. */

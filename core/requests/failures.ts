@@ -12,7 +12,7 @@ export function isOfRoom({ code }: Failure): boolean {
   return codesOfRoom.has(code)
 }
 
-/** What is in use now may be free in a moment. */
+/** Models in use now may be free in a moment. */
 export function isOfFullTier({ code }: Failure): boolean {
   return code === 'MEMORY_FULL' || code === 'DISK_FULL'
 }

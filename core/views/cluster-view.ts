@@ -215,7 +215,7 @@ export class ClusterView {
     return { source: tier, latencyMs, bandwidthBytesPerS }
   }
 
-  /** What is asked of a source already comes before what would be asked now. */
+  /** Requests that a source already has come before a new one. */
   private withFlights(key: string, peer: { rttMs: number | null; sameZone: boolean } | null): SpeedEstimate {
     const { latencyMs, bandwidthBytesPerS } = this.ports.book.estimate(key, peer)
     const waitMs = (this.ports.book.flightBytes(key) * 1000) / bandwidthBytesPerS
@@ -226,7 +226,7 @@ export class ClusterView {
     const { model, self, originAllowed } = request
     const nodes = this.ports.ledger.nodesWith(model.id)
     const places = this.placesToWeigh(nodes)
-    // What is here is not fetched, whatever the ways to it.
+    // A model that is here is not fetched.
     const isFetchable = self.tier === null && self.runnable && self.draining !== true
     return {
       model,

@@ -28,7 +28,7 @@ export function adminCache({ cache, table, isRunnable }: AdminCachePorts): Admin
         : cache.ensureOpenable(digest, manifest, context)
       return (await ready).source
     },
-    // What is not known here is not here.
+    // An unknown model is not here.
     isInUse: (model) => table.get(model) !== null && !cache.mayEvict(model, 'memory'),
     leave: (model, tier) => cache.release(model, tier),
   }

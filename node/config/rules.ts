@@ -8,7 +8,7 @@ import type { NodeOptions } from './options.ts'
 
 export interface Finding {
   readonly level: 'error' | 'warning'
-  /** What is wrong and what to do. */
+  /** The fault, and what to do about it. */
   readonly message: string
 }
 

@@ -39,7 +39,7 @@ export function partsOf(node: Node): Part[] {
   return [...restored, ...adminParts(node), ...clusterParts(node), cache, ...doorParts(node), ...lifeParts(node)]
 }
 
-/** What is here of former runs, before anybody can ask; and the cache, which tells the cluster of it. */
+/** Restores the models of former runs before anybody can ask; then the cache, which announces them. */
 function modelParts({ base, open, models }: Node): [restored: Part[], cache: Part] {
   const { runtime, derivedForms, directory, peerDirectory, table, cache } = models
   let rows: readonly ModelRow[] = []

@@ -13,7 +13,7 @@ export interface CopyValuePorts {
   readonly clock: Clock
 }
 
-/** What is lost without the copy in the tier, here and at other nodes. */
+/** The loss without the copy in the tier, here and at other nodes. */
 export function copyWorth(
   { core, table, node, isRunnable, clock }: CopyValuePorts,
   model: ModelId,

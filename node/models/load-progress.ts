@@ -1,4 +1,4 @@
-/** What is under way for a model, for people who wait. A model is on the board while work on it runs, and no longer. */
+/** Progress of loads, for people who wait. A model is listed while work on it runs, and no longer. */
 import type { ModelId } from '../../common/index.ts'
 
 export interface Loading {

@@ -23,7 +23,7 @@ export interface ProgressOptions {
 export interface ProgressState {
   readonly doneBytes: number
   readonly totalBytes: number
-  /** What is in work, 'model.safetensors' say. */
+  /** The file in work, such as 'model.safetensors'. */
   readonly note?: string
 }
 

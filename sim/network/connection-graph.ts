@@ -1,4 +1,4 @@
-/** Who is connected with whom: all nodes of a cluster, each by the plan that the daemon follows. */
+/** The connections of all nodes of a cluster, each by the plan that the daemon follows. */
 import type { NodeId, Zone } from '../../common/index.ts'
 import {
   type ConnectionPlanOptions,

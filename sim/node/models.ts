@@ -75,7 +75,7 @@ export class SimModels {
   private readonly releases = new Map<WantId, (isGone: boolean) => void>()
   private readonly fetches = new Map<SimModel, EffectOf<'fetch'>>()
   private lastWant: WantId = 0
-  /** What is done now takes no time: it was there before the run began. */
+  /** Work done now takes no time: its result was there before the run began. */
   private isBefore = false
 
   constructor(world: ModelsWorld, node: ModelsNode) {

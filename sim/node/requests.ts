@@ -358,7 +358,7 @@ function failureOf({ code }: Failure): RequestFailure {
   return code === 'DEADLINE_EXCEEDED' ? 'deadline' : 'no-source'
 }
 
-/** What is left of a sum of times that cancel out is nothing. */
+/** A rest of a sum of times that cancel out counts as nothing. */
 function withoutRest(delayMs: number): number {
   return delayMs < 1e-6 ? 0 : delayMs
 }

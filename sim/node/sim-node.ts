@@ -324,7 +324,7 @@ export class SimNode {
     this.messenger.announce()
   }
 
-  /** What is here now, sorted by id. */
+  /** The models that are here now, sorted by id. */
   residency(): ResidentModel[] {
     return this.models.machine.residency()
   }

@@ -174,7 +174,7 @@ const requestFields = {
   localityPercent: number(0, { max: 100 }),
   /** Share of requests of one zone that stay with one of its nodes per model, as a balancer by name would send them. */
   stickyPercent: number(0, { max: 100 }),
-  /** What is not answered in this time has failed; null: users wait as long as it takes. */
+  /** Requests without an answer in this time have failed; null: users wait as long as it takes. */
   deadlineMs: nullable(number(undefined, { min: 1 })),
 }
 

@@ -40,7 +40,7 @@ export class LedgerPage {
   /** Xor of the version hashes of all entries. */
   readonly hash: number
   step: PageStep | null = null
-  // What is read off the slots of one kind, until another entry of that kind takes its slot.
+  // Results read off the slots of one kind, until another entry of that kind takes its slot.
   private states: StateColumns | null = null
   private holders: Map<ModelId, readonly Holder[]> | null = null
   private fetching: readonly Fetcher[] | null = null

@@ -63,7 +63,7 @@ export class FrameReader {
     }
   }
 
-  /** What is still to come of this frame is skipped: nobody waits for it. */
+  /** Skips the rest of this frame: nobody waits for it. */
   skip(id: number): void {
     if (this.frame?.header.id === id) this.frame.target = null
   }

@@ -2,7 +2,7 @@
 import type { StateStore } from '../../node/ports/index.ts'
 
 export class MemoryState implements StateStore {
-  /** What is kept, for tests that look or tamper. */
+  /** The kept values, for tests that look or tamper. */
   readonly records = new Map<string, unknown>()
 
   async get(key: string): Promise<unknown> {

@@ -38,7 +38,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('release' as const), which, tier: fc.constantFrom(...localTiers) }),
 )
 
-/** What is in memory of known models that are held or have queued work must stay there. */
+/** Known models that are held or have queued work must stay in memory. */
 function usedIn(fixture: MachineFixture, held: ReadonlySet<number>): string[] {
   return specs.flatMap(({ model, files }, index) => {
     const isUsed = held.has(index) || fixture.queued.has(model)

@@ -27,4 +27,8 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
     measures: 'the simulator at scale, what knowing the cluster is worth, and real daemons beside their simulation',
     load: async () => (await import('./sim.ts')).simBench,
   },
+  field: {
+    measures: 'models and folders as people have them: threads of many sessions',
+    load: async () => (await import('./field.ts')).fieldBench,
+  },
 }

@@ -1,0 +1,12 @@
+/** `holdfast bench field`: what people meet with the models and folders that they really have. Each row is a file of bench/field. */
+import { sessionsThreadsRow } from './field/sessions-threads.ts'
+import type { Bench } from './types.ts'
+
+/** A row that cannot be measured here says why and is left out. */
+const rows: readonly Bench[] = [sessionsThreadsRow]
+
+export const fieldBench: Bench = async (context) => {
+  const measured = []
+  for (const row of rows) measured.push(...(await row(context)))
+  return measured
+}

@@ -1,0 +1,11 @@
+/** The bench of the field runs, small, in the tests. */
+import { expect, it } from 'vitest'
+import { holdfast } from '../support/holdfast-command.ts'
+
+it('prints exactly one JSON object with the rows that this machine can measure', async () => {
+  const { code, stdout, stderr } = await holdfast(['bench', 'field', '--json', '--tiny'])
+  expect(code, stderr).toBe(0)
+  const { results } = JSON.parse(stdout) as { results: { id: string; value: number; unit: string }[] }
+  expect(results.map(({ id }) => id)).toContain('sessions_threads_per_core')
+  for (const { id, value } of results) expect(Number.isFinite(value), id).toBe(true)
+})

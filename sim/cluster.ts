@@ -160,6 +160,10 @@ export class Cluster implements World {
     return couldServe(this, this.nodes[node]!, model)
   }
 
+  stop(node: number): void {
+    this.crash(this.nodes[node]!)
+  }
+
   crash(node: SimNode): void {
     if (!node.up) return
     node.note('crashes')

@@ -3,17 +3,37 @@
  * ends hear at the same time, after what it takes to notice.
  */
 import type { NodeId } from '../../common/index.ts'
-import type { Unusable } from '../../core/index.ts'
-import type { World } from '../node/node-world.ts'
-import type { SimNode } from '../node/sim-node.ts'
+import type { Event, Timeless, Unusable } from '../../core/index.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import type { EventQueue } from '../world/event-queue.ts'
+import type { Network } from './network.ts'
+import type { Topology } from './topology.ts'
+
+/** An end of a connection. */
+interface ConnectedNode {
+  readonly index: number
+  readonly id: NodeId
+  readonly up: boolean
+  /** Rises with each of its lives. */
+  readonly epoch: number
+  step(event: Timeless<Event>): void
+}
+
+interface ConnectionsWorld {
+  readonly scenario: Scenario
+  readonly queue: EventQueue
+  readonly topology: Topology
+  readonly network: Network
+  readonly nodes: readonly ConnectedNode[]
+}
 
 /** Until a daemon looks at its connections the next time: half of its period. */
 const lookMs = 500
 
 export class PeerGraph {
-  private readonly world: World
+  private readonly world: ConnectionsWorld
 
-  constructor(world: World) {
+  constructor(world: ConnectionsWorld) {
     this.world = world
   }
 
@@ -30,7 +50,7 @@ export class PeerGraph {
     for (const a of nodes) for (const b of this.of(a)) if (a.index < b.index) this.tellUp(a, b)
   }
 
-  lost(node: SimNode): void {
+  lost(node: ConnectedNode): void {
     const { queue, network, scenario } = this.world
     queue.schedule(scenario.network.detectMs, () => {
       if (node.up) return
@@ -41,7 +61,7 @@ export class PeerGraph {
     })
   }
 
-  back(node: SimNode): void {
+  back(node: ConnectedNode): void {
     this.world.network.connections.join(node.index)
     for (const other of this.of(node)) this.tellUp(node, other)
     this.replan([node])
@@ -49,12 +69,12 @@ export class PeerGraph {
 
   parted(isApart: (node: number) => boolean): void {
     const { queue, network, nodes, scenario } = this.world
-    const across: [SimNode, SimNode][] = []
+    const across: [ConnectedNode, ConnectedNode][] = []
     for (const a of nodes) {
       for (const b of this.of(a)) if (a.index < b.index && isApart(a.index) !== isApart(b.index)) across.push([a, b])
     }
     queue.schedule(scenario.network.detectMs, () => {
-      const concerned = new Set<SimNode>()
+      const concerned = new Set<ConnectedNode>()
       for (const [a, b] of across) {
         if (network.linked(a.index, b.index) || !network.connections.areConnected(a.index, b.index)) continue
         network.connections.disconnect(a.index, b.index)
@@ -71,13 +91,13 @@ export class PeerGraph {
     this.replan(this.world.nodes)
   }
 
-  private replanSoon(concerned: readonly SimNode[]): void {
+  private replanSoon(concerned: readonly ConnectedNode[]): void {
     const { queue, network } = this.world
     network.connectionsChanged(concerned.map(({ index }) => index))
     queue.schedule(lookMs, () => this.replan(concerned))
   }
 
-  private replan(concerned: readonly SimNode[]): void {
+  private replan(concerned: readonly ConnectedNode[]): void {
     const { network, nodes } = this.world
     const beyond = new Map<number, ReadonlyMap<NodeId, Unusable>>()
     for (const node of concerned) {
@@ -98,7 +118,7 @@ export class PeerGraph {
     return new Map(others.map(({ id }) => [id, 'backing-off']))
   }
 
-  private open(a: SimNode, b: SimNode): void {
+  private open(a: ConnectedNode, b: ConnectedNode): void {
     const { network } = this.world
     this.afterRoundTrip(a, b, (rttMs) => {
       if (!network.connections.connect(a.index, b.index)) return
@@ -107,12 +127,12 @@ export class PeerGraph {
     })
   }
 
-  private tellUp(a: SimNode, b: SimNode): void {
+  private tellUp(a: ConnectedNode, b: ConnectedNode): void {
     this.afterRoundTrip(a, b, (rttMs) => stepUp(a, b, rttMs))
   }
 
   /** If the link still stands then. */
-  private afterRoundTrip(a: SimNode, b: SimNode, run: (rttMs: number) => void): void {
+  private afterRoundTrip(a: ConnectedNode, b: ConnectedNode, run: (rttMs: number) => void): void {
     const { queue, network, topology } = this.world
     if (!a.up || !b.up) return
     const rttMs = 2 * topology.oneWayMs(a.index, b.index)
@@ -122,7 +142,7 @@ export class PeerGraph {
     })
   }
 
-  private hangUp(a: SimNode, b: SimNode): void {
+  private hangUp(a: ConnectedNode, b: ConnectedNode): void {
     const { network } = this.world
     network.connections.disconnect(a.index, b.index)
     network.connectionsChanged([a.index, b.index])
@@ -130,13 +150,13 @@ export class PeerGraph {
     b.step({ kind: 'peer-down', node: a.id, isSpare: true })
   }
 
-  private of(node: SimNode): SimNode[] {
+  private of(node: ConnectedNode): ConnectedNode[] {
     const { network, nodes } = this.world
     return network.peersOf(node.index).map((index) => nodes[index]!)
   }
 }
 
-function stepUp(a: SimNode, b: SimNode, rttMs: number): void {
+function stepUp(a: ConnectedNode, b: ConnectedNode, rttMs: number): void {
   for (const [here, there] of [
     [a, b],
     [b, a],

@@ -2,8 +2,8 @@
  * The first words of a cluster that has been up for days. What nodes say as they start, all know at once, and what they say soon
  * after, they know when all have said it. The pages of one ledger serve all; who cannot take them is told entry by entry.
  */
-import type { SealedEntry } from '../../core/index.ts'
-import type { SimNode } from '../node/sim-node.ts'
+import type { NodeId } from '../../common/index.ts'
+import type { Event, SealedEntry, Timeless } from '../../core/index.ts'
 import { FormedEntries, type SharedLedgers } from '../shared-ledger/index.ts'
 import type { EventLog } from '../world/event-log.ts'
 import type { EventQueue } from '../world/event-queue.ts'
@@ -11,9 +11,19 @@ import type { EventQueue } from '../world/event-queue.ts'
 /** Longer than a residency waits for others to join it. */
 const formingMs = 250
 
+/** A node that is told the first words of all. */
+export interface FormingNode {
+  readonly id: NodeId
+  readonly up: boolean
+  readonly storage: { shareSearch(formed: FormedEntries): void }
+  /** False: it has to be told, entry by entry. */
+  adopt(formed: FormedEntries): boolean
+  step(event: Timeless<Event>): void
+}
+
 interface FormingWorld {
   readonly queue: EventQueue
-  readonly nodes: readonly SimNode[]
+  readonly nodes: readonly FormingNode[]
   readonly ledgers: SharedLedgers
   readonly log: EventLog | null
 }

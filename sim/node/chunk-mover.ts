@@ -3,17 +3,52 @@
  * verifies every chunk as the native one does: what is not the announced digest is reported and never kept.
  */
 
-import type { ModelId } from '../../common/index.ts'
-import type { Effect, FetchChunk } from '../../core/index.ts'
+import type { ModelId, NodeId } from '../../common/index.ts'
+import type { Effect, Event, FetchChunk, Interner, Timeless } from '../../core/index.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { KeptConnections } from '../network/kept-connections.ts'
+import type { Network } from '../network/network.ts'
+import type { Topology } from '../network/topology.ts'
+import type { Transport } from '../network/transport.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import type { EventLog } from '../world/event-log.ts'
+import type { EventQueue } from '../world/event-queue.ts'
 import type { SimModel } from '../world/models.ts'
-import type { OriginAnswer } from '../world/sim-origin.ts'
-import type { World } from './node-world.ts'
-import type { SimNode } from './sim-node.ts'
+import type { OriginAnswer, SimOrigin } from '../world/sim-origin.ts'
 
 type GetChunk = Extract<Effect, { kind: 'get-chunk' }>
 
 /** What a server of chunks answers; wrong bytes arrive like right ones. */
 type Served = 'right' | 'wrong' | 'missing' | 'refused' | 'closed' | 'unavailable'
+
+/** The node whose bytes they are. */
+export interface ChunksNode {
+  readonly index: number
+  readonly id: NodeId
+  readonly epoch: number
+  readonly up: boolean
+  step(event: Timeless<Event>): void
+}
+
+/** Another node, as one that is asked for chunks. */
+export interface ChunkPeer {
+  readonly chunks: { serve(model: SimModel, chunk: FetchChunk, to: number, end: (served: Served) => void): void }
+}
+
+export interface ChunksWorld {
+  readonly scenario: Scenario
+  readonly queue: EventQueue
+  readonly topology: Topology
+  readonly network: Network
+  readonly transport: Transport
+  readonly connections: KeptConnections
+  readonly origin: SimOrigin
+  readonly interner: Interner
+  readonly byId: ReadonlyMap<ModelId, SimModel>
+  readonly metrics: Metrics
+  readonly log: EventLog | null
+  readonly nodes: readonly ChunkPeer[]
+}
 
 const isHeld = 1
 
@@ -22,14 +57,14 @@ export class ChunkMover {
   byzantine = false
   /** By model a byte per chunk: whether it is here. */
   readonly stored = new Map<SimModel, Uint8Array>()
-  private readonly world: World
-  private readonly node: SimNode
+  private readonly world: ChunksWorld
+  private readonly node: ChunksNode
   private readonly uploadsMax: number
   private uploads = 0
   /** Models of which it is known where their bytes lie at the origin, or who waits to know. */
   private readonly located = new Map<SimModel, 'known' | ((isThere: boolean) => void)[]>()
 
-  constructor(world: World, node: SimNode) {
+  constructor(world: ChunksWorld, node: ChunksNode) {
     this.world = world
     this.node = node
     this.uploadsMax = world.topology.nodeSpec(node.index).uploadsMax
@@ -150,7 +185,8 @@ export class ChunkMover {
     origin.getRecord(this.node.index, read)
   }
 
-  private serve(model: SimModel, chunk: FetchChunk, to: number, end: (served: Served) => void): void {
+  /** Another node asks for a chunk. */
+  serve(model: SimModel, chunk: FetchChunk, to: number, end: (served: Served) => void): void {
     const { queue, topology, transport, scenario } = this.world
     const { node } = this
     const isHere = this.byzantine || this.stored.get(model)?.[chunk.index] === isHeld

@@ -28,20 +28,21 @@ type Ref = RefFacts<null>
 /** null when nobody who can be reached knows the name, or has the manifest. */
 type Then = (model: SimModel | null) => void
 
-interface OtherNode {
+/** Another node, as one that is asked for names and manifests. */
+export interface DirectoryPeer {
   readonly up: boolean
   /** Null where requests need no names. */
   readonly directory: Directory | null
 }
 
-export interface DirectoryNode extends OtherNode, Caller {
+export interface DirectoryNode extends DirectoryPeer, Caller {
   readonly epoch: number
   readonly core: Pick<NodeCore, 'holders' | 'members'>
   holds(model: SimModel): boolean
   note(text: string): void
 }
 
-export interface DirectoryWorld extends CallWorld<OtherNode> {
+export interface DirectoryWorld extends CallWorld<DirectoryPeer> {
   readonly queue: EventQueue
   readonly origin: SimOrigin
   readonly interner: Interner
@@ -179,7 +180,8 @@ export class Directory {
       if (openCount === 0) this.queue.dispatch({ kind: 'peer-refs', name, refs })
     }
     for (const peer of peers) {
-      const ask = (other: OtherNode, answer: (ref: Ref | null) => void) => answer(other.directory?.known(name) ?? null)
+      const ask = (other: DirectoryPeer, answer: (ref: Ref | null) => void) =>
+        answer(other.directory?.known(name) ?? null)
       call(this.world, this.node, peer, { timeoutMs, silence: null, ask }, (ref) => {
         if (ref !== null) refs.push({ node: this.world.ids[peer]!, ref })
         openCount -= 1
@@ -220,7 +222,7 @@ export class Directory {
       found(false)
       return
     }
-    const ask = (other: OtherNode, answer: (isThere: boolean) => void) =>
+    const ask = (other: DirectoryPeer, answer: (isThere: boolean) => void) =>
       answer(other.directory?.hasManifest(model) === true)
     call(this.world, this.node, first, { timeoutMs, silence: false, ask }, (isThere) => {
       if (isThere) found(true)

@@ -33,7 +33,6 @@ export interface LeavingNode extends Caller {
   readonly core: NodeCore
   readonly up: boolean
   draining: boolean
-  readonly leaving: SimLeave
   readonly directory: Pick<Directory, 'resolveDigest'> | null
   readonly disk: { readonly freeBytes: number } | null
   readonly requests: { readonly openCount: number; close(): void }
@@ -50,12 +49,19 @@ export interface LeavingNode extends Caller {
   note(text: string): void
 }
 
-export interface LeaveWorld extends CallWorld<LeavingNode> {
+/** Another node, as one that is asked to take a model. */
+export interface TakingNode {
+  readonly up: boolean
+  readonly leaving: { takeAsked(from: NodeId, model: SimModel, answer: Answer): void }
+}
+
+export interface LeaveWorld extends CallWorld<TakingNode> {
   readonly queue: EventQueue
   readonly interner: Interner
   readonly byId: ReadonlyMap<ModelId, SimModel>
   readonly metrics: Metrics
-  crash(node: LeavingNode): void
+  /** The node is gone. */
+  stop(node: number): void
 }
 
 /** How often a node that leaves looks whether a request still runs. */
@@ -143,7 +149,7 @@ export class SimLeave {
         return
       case 'stop':
         node.step({ kind: 'stopping' })
-        node.later(lastWordsMs, () => world.crash(node))
+        node.later(lastWordsMs, () => world.stop(node.index))
     }
   }
 
@@ -204,7 +210,7 @@ export class SimLeave {
 
   private ask(model: SimModel, to: NodeId, timeoutMs: number): void {
     const { node, world } = this
-    const ask = (taker: LeavingNode, answer: Answer) => taker.leaving.takeAsked(node.id, model, answer)
+    const ask = (taker: TakingNode, answer: Answer) => taker.leaving.takeAsked(node.id, model, answer)
     call(world, node, world.interner.index(to), { timeoutMs, silence: unreachable, ask }, (failure) => {
       const { id } = model
       this.handover.dispatch(

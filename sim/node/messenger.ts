@@ -5,32 +5,74 @@ import {
   digestBytes,
   type Effect,
   type Entry,
+  type Event,
   entriesBytes,
   entryBytes,
+  type Interner,
   type ResidentModel,
   type SealedEntry,
   type StateBody,
   type TierRoom,
+  type Timeless,
 } from '../../core/index.ts'
 import type { GossipMessage } from '../network/gossip.ts'
-import type { World } from './node-world.ts'
-import type { SimNode, TimelessEvent } from './sim-node.ts'
+import type { Network } from '../network/network.ts'
+import type { Topology } from '../network/topology.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import type { EventLog } from '../world/event-log.ts'
+import type { EventQueue } from '../world/event-queue.ts'
 import type { SimTier } from './sim-store.ts'
 
 type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
+/** The node that speaks. */
+export interface SpeakingNode {
+  readonly index: number
+  readonly id: NodeId
+  readonly memory: SimTier
+  readonly disk: SimTier | null
+  readonly draining: boolean
+  readonly workers: { queueMs(nowMs: number): number }
+  residency(): readonly ResidentModel[]
+  step(event: Timeless<Event>): void
+  later(delayMs: number, run: () => void): void
+  note(text: string): void
+}
+
+/** Another node, as one that hears. */
+export interface HearingNode {
+  readonly index: number
+  hear(from: NodeId, entries: readonly SealedEntry[]): void
+  step(event: Timeless<Event>): void
+}
+
+export interface MessengerWorld {
+  readonly scenario: Scenario
+  readonly queue: EventQueue
+  readonly topology: Topology
+  readonly network: Network
+  readonly interner: Interner
+  readonly ids: readonly NodeId[]
+  readonly nodes: readonly HearingNode[]
+  /** Tells first words to all at once, where the cluster is formed from the start. */
+  readonly forming: { take(sealed: SealedEntry): boolean }
+  readonly control: { readonly delayMs: number }
+  readonly log: EventLog | null
+}
+
 export class Messenger {
-  private readonly world: World
-  private readonly node: SimNode
+  private readonly world: MessengerWorld
+  private readonly node: SpeakingNode
   private readonly addresses: readonly string[]
   /** The earliest change of what is here that was not published yet. */
   private heldSinceMs: number | null = null
   private toldState: StateBody | null = null
   private toldModels: readonly ResidentModel[] | null = null
 
-  constructor(world: World, node: SimNode, index: number) {
+  constructor(world: MessengerWorld, node: SpeakingNode) {
     this.world = world
     this.node = node
+    const { index } = node
     // As long as real ones, since the bytes of gossip are counted.
     this.addresses = [`/ip4/203.0.113.${index % 256}/tcp/4101/p2p/12D3KooW${String(index).padStart(44, 'x')}`]
   }
@@ -106,7 +148,7 @@ export class Messenger {
     const { nodes, network } = this.world
     const entries = [sealed]
     for (const other of nodes) {
-      if (other === this.node || !network.linked(this.node.index, other.index)) continue
+      if (other.index === this.node.index || !network.linked(this.node.index, other.index)) continue
       other.hear(this.node.id, entries)
     }
   }
@@ -120,7 +162,7 @@ export class Messenger {
     return { ...message, sinceMs }
   }
 
-  private send(to: NodeId, event: TimelessEvent, bytes: number): void {
+  private send(to: NodeId, event: Timeless<Event>, bytes: number): void {
     const { network, nodes, interner, control } = this.world
     const { index: from } = this.node
     const index = interner.index(to)

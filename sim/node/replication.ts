@@ -1,11 +1,15 @@
 /** Carries out the rounds of replication of one life of a simulated node: the machine is the daemon's, brings and sheds are the world's. */
 
-import { byTier, type ModelId, type Prng } from '../../common/index.ts'
+import { byTier, type LocalTier, type ModelId, type NodeId, type Prng } from '../../common/index.ts'
 import {
+  type CopyNodeFacts,
   defaultReplicationRoundOptions,
+  type Failure,
   type LocalCopy,
   type LocalModels,
   localModels,
+  type ModelMachine,
+  type NodeCore,
   PinProtection,
   ReplicationRound,
   type ReplicationRoundOptions,
@@ -15,21 +19,53 @@ import {
   type Timeless,
 } from '../../core/index.ts'
 import { defaultPlacementOptions, type PlacementDecision } from '../../placement/index.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import type { PolicySpec, Scenario } from '../scenario/scenario.ts'
 import { badScenario } from '../scenario/scenario-fields.ts'
+import type { EventQueue } from '../world/event-queue.ts'
 import type { SimModel } from '../world/models.ts'
-import type { World } from './node-world.ts'
-import type { SimNode } from './sim-node.ts'
+import type { Revisions } from '../world/revisions.ts'
+import type { Directory } from './directory.ts'
+import type { SimStore } from './sim-store.ts'
+
+/** What the rounds ask of their node. */
+export interface ReplicationNode {
+  readonly id: NodeId
+  readonly core: NodeCore
+  readonly draining: boolean
+  readonly store: SimStore
+  readonly models: { readonly machine: ModelMachine }
+  readonly copyNode: CopyNodeFacts
+  /** Null where requests need no names. */
+  readonly directory: Pick<Directory, 'known' | 'names' | 'resolve'> | null
+  holds(model: SimModel): boolean
+  bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void
+  release(model: SimModel, tier: LocalTier, reason: string, end: (isGone: boolean) => void): void
+  diskMs(sizeBytes: number): number
+  later(delayMs: number, run: () => void): void
+  every(periodMs: number, run: () => void): void
+  note(text: string): void
+}
+
+export interface ReplicationWorld {
+  readonly scenario: Scenario
+  readonly queue: EventQueue
+  readonly metrics: Metrics
+  readonly byId: ReadonlyMap<ModelId, SimModel>
+  readonly revisions: Revisions
+  /** Quiet: placement moves nothing more. */
+  readonly control: { readonly isQuiet: boolean }
+}
 
 export class SimReplication {
   readonly pins: PinProtection
-  private readonly world: World
-  private readonly node: SimNode
+  private readonly world: ReplicationWorld
+  private readonly node: ReplicationNode
   private readonly options: ReplicationRoundOptions
   private readonly machine: ReplicationRound
   private readonly queue: StepQueue<Timeless<RoundEvent>, RoundEffect>
 
-  constructor(world: World, node: SimNode, random: Prng) {
+  constructor(world: ReplicationWorld, node: ReplicationNode, random: Prng) {
     this.world = world
     this.node = node
     this.options = optionsOf(world.scenario.policy)

@@ -108,7 +108,7 @@ export class SimNode {
     this.disk = spec.diskBytes === 0 ? null : this.store.tiers.disk
     this.chunks = new ChunkMover(world, this)
     this.workers = new Workers(spec.workerCount)
-    this.messenger = new Messenger(world, this, index)
+    this.messenger = new Messenger(world, this)
     this.directory = world.scenario.names.lookUp ? new Directory(world, this) : null
     this.routeRandom = random.child('route')
     this.placementRandom = random.child('placement')

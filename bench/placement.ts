@@ -1,7 +1,7 @@
 /** What the default policy saves: load delay beside the best that is known, online and clairvoyant; speed; exact plans. */
 
-import { createPrng } from '../common/index.ts'
-import { type AnyPolicyName, evictionPolicyNames } from '../placement/index.ts'
+import { createPrng, evictionPolicyNames } from '../common/index.ts'
+import type { AnyPolicyName } from '../placement/index.ts'
 import { createPolicyFor, drawPlanGap, replay } from '../sim/traces/index.ts'
 import { adapterCases, functionCases, type PlacementCase } from './placement-workloads.ts'
 import { median } from './statistics.ts'

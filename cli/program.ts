@@ -1,50 +1,56 @@
-/** Every command, in the groups in which `holdfast --help` shows them. A command loads what it needs when it runs. */
+/**
+ * Every command, in the groups in which `holdfast --help` shows them. The file of a command is loaded when the command line names it, and
+ * a command loads what it needs when it runs: a script that calls `holdfast ls` often does not pay for the simulator.
+ */
 import { Command } from 'commander'
 import { version } from '../node/system/index.ts'
-import { adoptCommand } from './commands/adopt.ts'
-import { banCommand, unbanCommand } from './commands/ban.ts'
-import { benchCommand } from './commands/bench.ts'
-import { configCommand } from './commands/config.ts'
-import { demoCommand } from './commands/demo.ts'
-import { doctorCommand } from './commands/doctor.ts'
-import { evictCommand } from './commands/evict.ts'
-import { gcCommand } from './commands/gc.ts'
-import { initCommand } from './commands/init.ts'
-import { invalidateCommand } from './commands/invalidate.ts'
-import { lsCommand } from './commands/ls.ts'
-import { nodeCommand } from './commands/node.ts'
-import { openCommand } from './commands/open.ts'
-import { peersCommand } from './commands/peers.ts'
-import { pinCommand, unpinCommand } from './commands/pin.ts'
-import { planCommand } from './commands/plan.ts'
-import { prefetchCommand } from './commands/prefetch.ts'
-import { pullCommand } from './commands/pull.ts'
-import { pushCommand } from './commands/push.ts'
-import { rmCommand } from './commands/rm.ts'
-import { routeCommand } from './commands/route.ts'
-import { simCommand } from './commands/sim.ts'
-import { statCommand } from './commands/stat.ts'
-import { statusCommand } from './commands/status.ts'
-import { verifyCommand } from './commands/verify.ts'
 
-const groups: readonly (readonly [heading: string, commands: readonly (() => Command)[]])[] = [
-  ['Start here:', [demoCommand, initCommand, doctorCommand, configCommand, nodeCommand]],
-  [
-    'Models of an origin:',
-    [pushCommand, adoptCommand, pullCommand, lsCommand, statCommand, verifyCommand, rmCommand, gcCommand],
-  ],
-  [
-    'Models of a running node:',
-    [prefetchCommand, pinCommand, unpinCommand, evictCommand, invalidateCommand, openCommand],
-  ],
-  [
-    'A running node and its cluster:',
-    [statusCommand, peersCommand, routeCommand, planCommand, banCommand, unbanCommand],
-  ],
-  ['Measure and plan:', [benchCommand, simCommand]],
-]
+type LoadCommand = () => Promise<Command>
 
-export function createProgram(): Command {
+const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = {
+  'Start here:': {
+    demo: async () => (await import('./commands/demo.ts')).demoCommand(),
+    init: async () => (await import('./commands/init.ts')).initCommand(),
+    doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+    config: async () => (await import('./commands/config.ts')).configCommand(),
+    node: async () => (await import('./commands/node.ts')).nodeCommand(),
+  },
+  'Models of an origin:': {
+    push: async () => (await import('./commands/push.ts')).pushCommand(),
+    adopt: async () => (await import('./commands/adopt.ts')).adoptCommand(),
+    pull: async () => (await import('./commands/pull.ts')).pullCommand(),
+    ls: async () => (await import('./commands/ls.ts')).lsCommand(),
+    stat: async () => (await import('./commands/stat.ts')).statCommand(),
+    verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
+    rm: async () => (await import('./commands/rm.ts')).rmCommand(),
+    gc: async () => (await import('./commands/gc.ts')).gcCommand(),
+  },
+  'Models of a running node:': {
+    prefetch: async () => (await import('./commands/prefetch.ts')).prefetchCommand(),
+    pin: async () => (await import('./commands/pin.ts')).pinCommand(),
+    unpin: async () => (await import('./commands/pin.ts')).unpinCommand(),
+    evict: async () => (await import('./commands/evict.ts')).evictCommand(),
+    invalidate: async () => (await import('./commands/invalidate.ts')).invalidateCommand(),
+    open: async () => (await import('./commands/open.ts')).openCommand(),
+  },
+  'A running node and its cluster:': {
+    status: async () => (await import('./commands/status.ts')).statusCommand(),
+    peers: async () => (await import('./commands/peers.ts')).peersCommand(),
+    route: async () => (await import('./commands/route.ts')).routeCommand(),
+    plan: async () => (await import('./commands/plan.ts')).planCommand(),
+    ban: async () => (await import('./commands/ban.ts')).banCommand(),
+    unban: async () => (await import('./commands/ban.ts')).unbanCommand(),
+  },
+  'Measure and plan:': {
+    bench: async () => (await import('./commands/bench.ts')).benchCommand(),
+    sim: async () => (await import('./commands/sim.ts')).simCommand(),
+  },
+}
+
+const versionFlags: readonly string[] = ['-V', '--version']
+
+/** The program with all commands; with the first word of a command line, with no more of them than that word needs. */
+export async function createProgram(firstWord?: string): Promise<Command> {
   const program = new Command('holdfast')
     .description(
       'A CDN for model weights: push once to an origin, pull from the nearest peer, share one copy per machine.',
@@ -52,9 +58,13 @@ export function createProgram(): Command {
     .version(version)
     .showHelpAfterError('(holdfast COMMAND --help explains a command)')
     .addHelpText('after', '\nExit codes: 0 done, 1 failed (the message says what to do), 2 wrong usage.\n')
-  for (const [heading, commands] of groups) {
-    for (const create of commands) program.addCommand(create().helpGroup(heading))
-  }
+  const commands = Object.entries(groups).flatMap(([heading, loads]) =>
+    Object.entries(loads).map(([name, load]) => ({ heading, name, load })),
+  )
+  const isNamed = commands.some(({ name }) => name === firstWord)
+  const isVersion = firstWord !== undefined && versionFlags.includes(firstWord)
+  const needed = isVersion ? [] : commands.filter(({ name }) => !isNamed || name === firstWord)
+  for (const { heading, load } of needed) program.addCommand((await load()).helpGroup(heading))
   throwInsteadOfExit(program)
   return program
 }

@@ -14,7 +14,7 @@ import { open } from '../clients/node/index.ts'
 import { createPrng, formatBytes, HoldfastError, type Prng } from '../common/index.ts'
 import type { ModelView } from '../node/admin/index.ts'
 import { runnableFileOf } from '../node/runtime/index.ts'
-import { Progress } from '../node/system/index.ts'
+import { startProgress } from '../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../origin/index.ts'
 import { ask, type InferBody, makeBody } from './ask.ts'
 import { type DemoCluster, startDemoCluster } from './demo-cluster.ts'
@@ -107,7 +107,11 @@ async function pushModels(cluster: DemoCluster, models: readonly DemoModel[], ta
   const origin = openOrigin(cluster.originUrl)
   const publisherKey = await loadPublisherKey(join(cluster.folder, 'publisher.key'))
   for (const { name, path } of models) {
-    const progress = new Progress({ title: `push ${name}`, stream: process.stderr, nowMs: () => performance.now() })
+    const progress = await startProgress({
+      title: `push ${name}`,
+      stream: process.stderr,
+      nowMs: () => performance.now(),
+    })
     const result = await push({
       source: path,
       name,

@@ -4,4 +4,4 @@ import { join } from 'node:path'
 import { writtenPages } from './docs/written-pages.ts'
 
 const root = join(import.meta.dirname, '..')
-for (const [path, text] of Object.entries(writtenPages)) writeFileSync(join(root, path), text())
+for (const [path, text] of Object.entries(writtenPages)) writeFileSync(join(root, path), await text())

@@ -1,7 +1,7 @@
 /** `holdfast adopt`: plain files that lie in the store already become a model, without an upload. */
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
-import { Progress } from '../../node/system/index.ts'
+import { startProgress } from '../../node/system/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface AdoptFlags {
@@ -34,7 +34,7 @@ async function runAdopt(from: string, name: string, flags: AdoptFlags, command: 
   const model = parseModelName(name)
   const origin = openOrigin(url)
   const title = `adopt ${formatModelName(model)}`
-  const progress = new Progress({ title, stream: process.stderr, nowMs: () => performance.now() })
+  const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
   const result = await adopt({
     from,
     name: model,

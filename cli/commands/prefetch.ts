@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { formatSeconds, HoldfastError, isErrorCode } from '../../common/index.ts'
 import type { PrefetchView } from '../../node/admin/index.ts'
-import { Progress } from '../../node/system/index.ts'
+import { startProgress } from '../../node/system/index.ts'
 import { NodeClient } from '../node-client.ts'
 import { addNodeOptions, clientOf, type NodeFlags, tierOption } from '../node-option.ts'
 import { printJson } from '../print.ts'
@@ -49,7 +49,9 @@ async function runPrefetch(name: string, flags: PrefetchFlags): Promise<void> {
 
 async function watch(client: NodeClient, begun: PrefetchView, flags: PrefetchFlags): Promise<PrefetchView> {
   const title = `prefetch ${begun.name}`
-  const progress = flags.json ? null : new Progress({ title, stream: process.stderr, nowMs: () => performance.now() })
+  const progress = flags.json
+    ? null
+    : await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
   try {
     for (;;) {
       await sleep(pollMs)

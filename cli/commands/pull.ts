@@ -1,7 +1,7 @@
 /** `holdfast pull`: a model of the origin becomes files in a folder. */
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
-import { Progress } from '../../node/system/index.ts'
+import { startProgress } from '../../node/system/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface PullFlags {
@@ -34,7 +34,11 @@ async function runPull(name: string, folder: string | undefined, flags: PullFlag
   const { formatDigest, openOrigin, parseModelReference, pull } = await import('../../origin/index.ts')
   const reference = parseModelReference(name)
   const destination = folder ?? (reference.kind === 'name' ? reference.name.name : reference.digest.slice(0, 12))
-  const progress = new Progress({ title: `pull ${name}`, stream: process.stderr, nowMs: () => performance.now() })
+  const progress = await startProgress({
+    title: `pull ${name}`,
+    stream: process.stderr,
+    nowMs: () => performance.now(),
+  })
   const show = flags.json
     ? {}
     : {

@@ -1,7 +1,7 @@
 /** `holdfast push`: a file or folder becomes a model of the origin. */
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
-import { Progress } from '../../node/system/index.ts'
+import { startProgress } from '../../node/system/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface PushFlags {
@@ -32,7 +32,7 @@ async function runPush(source: string, name: string, flags: PushFlags, command: 
   const { formatDigest, formatModelName, openOrigin, parseModelName, push } = await import('../../origin/index.ts')
   const model = parseModelName(name)
   const title = `push ${formatModelName(model)}`
-  const progress = new Progress({ title, stream: process.stderr, nowMs: () => performance.now() })
+  const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
   const show = flags.json
     ? {}
     : {

@@ -1,7 +1,7 @@
 /** `holdfast sim`: what a policy or a memory size would do, before anything is bought. */
 import { Command, Option } from 'commander'
-import { HoldfastError } from '../../common/index.ts'
-import { type AnyPolicyName, evictionPolicyNames, oraclePolicyNames } from '../../placement/index.ts'
+import { evictionPolicyNames, HoldfastError } from '../../common/index.ts'
+import type { AnyPolicyName } from '../../placement/index.ts'
 import type { ReplayReport } from '../../sim/report/index.ts'
 import type { Trace } from '../../sim/traces/index.ts'
 import { jsonOption } from '../origin-option.ts'
@@ -67,7 +67,7 @@ export function simCommand(): Command {
 
 async function runSimReplay(flags: ReplayFlags): Promise<void> {
   const { runReplay } = await import('../../sim/traces/index.ts')
-  const policies = policiesOf(flags.policies)
+  const policies = await policiesOf(flags.policies)
   const trace = await traceOf(flags)
   const capacityBytes = await capacityOf(flags.memory, trace)
   const rows = policies.map((policy) => runReplay({ policy, trace, capacityBytes }, () => performance.now()))
@@ -136,7 +136,8 @@ async function writeReport(
   process.stderr.write(`${file}\n`)
 }
 
-function policiesOf(text: string): AnyPolicyName[] {
+async function policiesOf(text: string): Promise<AnyPolicyName[]> {
+  const { oraclePolicyNames } = await import('../../placement/index.ts')
   const known = [...evictionPolicyNames, ...oraclePolicyNames]
   return text.split(',').map((part) => {
     const name = known.find((candidate) => candidate === part.trim())

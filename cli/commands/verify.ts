@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { exitCodeOfError, formatBytes } from '../../common/index.ts'
 import type { ScrubView } from '../../node/admin/index.ts'
-import { Progress } from '../../node/system/index.ts'
+import { startProgress } from '../../node/system/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { originOption, requireOrigin } from '../origin-option.ts'
 
@@ -39,7 +39,7 @@ async function runVerify(name: string | undefined, flags: VerifyFlags, command: 
   const url = requireOrigin(command, flags.origin)
   const { describeBad, openOrigin, verify } = await import('../../origin/index.ts')
   const title = `verify ${name ?? 'all models'}`
-  const progress = new Progress({ title, stream: process.stderr, nowMs: () => performance.now() })
+  const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
   const result = await verify({
     origin: openOrigin(url),
     ...(name === undefined ? {} : { name }),
@@ -61,7 +61,11 @@ async function runVerify(name: string | undefined, flags: VerifyFlags, command: 
 async function verifyNode(name: string | undefined, flags: VerifyFlags, command: Command): Promise<void> {
   if (name !== undefined) command.error('error: --node hashes all of the disk; leave out the name')
   const client = clientOf(flags)
-  const progress = new Progress({ title: 'verify the disk', stream: process.stderr, nowMs: () => performance.now() })
+  const progress = await startProgress({
+    title: 'verify the disk',
+    stream: process.stderr,
+    nowMs: () => performance.now(),
+  })
   let { scrub } = await client.post<{ scrub: ScrubView }>('/v1/verify')
   while (scrub.state === 'running') {
     if (!flags.json) progress.update({ doneBytes: scrub.doneBytes, totalBytes: scrub.totalBytes })

@@ -1,6 +1,5 @@
 /** What a comparison compares: every scenario, with every set of values, under every policy, peer-blind too when asked for. */
-import { HoldfastError } from '../../common/index.ts'
-import { type EvictionPolicyName, evictionPolicyNames } from '../../placement/index.ts'
+import { type EvictionPolicyName, evictionPolicyNames, HoldfastError } from '../../common/index.ts'
 import { type Scenario, withValues } from '../../sim/index.ts'
 import type { GivenScenario } from './read-scenario.ts'
 import { listOf, parseSets } from './set-values.ts'

@@ -8,7 +8,7 @@ import { timeProgress } from './sim-progress.ts'
 
 export async function runOnce({ file, scenario }: GivenScenario, isProgressShown: boolean): Promise<RunResult> {
   const inputs = await new InputReader().read(file, scenario)
-  const progress = timeProgress(`sim ${scenario.name}`, scenario.durationS, isProgressShown)
+  const progress = await timeProgress(`sim ${scenario.name}`, scenario.durationS, isProgressShown)
   try {
     return runScenario(scenario, { inputs, onProgress: (share) => progress.update(share * scenario.durationS) })
   } finally {

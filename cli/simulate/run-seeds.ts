@@ -32,7 +32,7 @@ export async function runSeeds({ title, variants, inputs }: SeededRuns, flags: S
   const runs = await Promise.all(
     seeded.map(async ({ file, scenario }) => ({ scenario, inputs: await inputs.read(file, scenario) })),
   )
-  const progress = runsProgress(title, runs.length, flags.json !== true)
+  const progress = await runsProgress(title, runs.length, flags.json !== true)
   try {
     const results = await runAll(runs, {
       ...(flags.jobs === undefined ? {} : { jobCount: wholeNumber('--jobs', flags.jobs, 1) }),

@@ -1,6 +1,6 @@
 /** How far a simulation is, on stderr: simulated time of one run, or runs of many. Nothing with --json. */
 
-import { Progress } from '../../node/system/index.ts'
+import { startProgress } from '../../node/system/index.ts'
 import { formatSpan } from '../../sim/report/index.ts'
 
 export interface SimProgress {
@@ -8,18 +8,23 @@ export interface SimProgress {
   end(): void
 }
 
-export function timeProgress(title: string, durationS: number, isShown: boolean): SimProgress {
+export function timeProgress(title: string, durationS: number, isShown: boolean): Promise<SimProgress> {
   return progressOf(title, durationS, formatSpan, isShown)
 }
 
-export function runsProgress(title: string, runCount: number, isShown: boolean): SimProgress {
+export function runsProgress(title: string, runCount: number, isShown: boolean): Promise<SimProgress> {
   const format = (count: number) => `${Number(count.toFixed(1))} ${count === 1 ? 'run' : 'runs'}`
   return progressOf(title, runCount, format, isShown)
 }
 
-function progressOf(title: string, total: number, format: (amount: number) => string, isShown: boolean): SimProgress {
+async function progressOf(
+  title: string,
+  total: number,
+  format: (amount: number) => string,
+  isShown: boolean,
+): Promise<SimProgress> {
   if (!isShown) return { update: () => {}, end: () => {} }
-  const progress = new Progress({ title, stream: process.stderr, nowMs: () => performance.now(), format })
+  const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now(), format })
   return {
     update: (done) => progress.update({ doneBytes: done, totalBytes: total }),
     end: () => progress.end(),

@@ -7,6 +7,7 @@
  *   end-requests   requests that run come to their end
  *   stop           the parts stop, in the reverse order of their start
  */
+import { defaultHandOverMs, defaultLastRequestsMs } from '../../common/index.ts'
 
 export type LeaveStep = 'announce' | 'hand-over' | 'close-door' | 'end-requests' | 'stop'
 
@@ -19,7 +20,11 @@ export interface LeaveOptions {
   readonly requestsMs: number
 }
 
-export const defaultLeaveOptions: LeaveOptions = { announceMs: 2_000, handOverMs: 30_000, requestsMs: 30_000 }
+export const defaultLeaveOptions: LeaveOptions = {
+  announceMs: 2_000,
+  handOverMs: defaultHandOverMs,
+  requestsMs: defaultLastRequestsMs,
+}
 
 export type LeaveEvent =
   | { readonly kind: 'leave' }

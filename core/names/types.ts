@@ -1,6 +1,6 @@
 /** What the machine of names hears and asks for. */
 
-import type { ModelId, NodeId } from '../../common/index.ts'
+import { defaultRefFreshMs, type ModelId, type NodeId } from '../../common/index.ts'
 import type { Failure } from '../failure.ts'
 import type { RefFacts } from './known-refs.ts'
 
@@ -78,7 +78,7 @@ export interface NameMachineOptions {
   readonly freshMs: number
 }
 
-export const defaultNameMachineOptions: NameMachineOptions = { freshMs: 10_000 }
+export const defaultNameMachineOptions: NameMachineOptions = { freshMs: defaultRefFreshMs }
 
 export interface PeerQuestionOptions {
   /** Peers asked for a ref at once: more answers, fresher truth, more messages. */

@@ -5,7 +5,7 @@
  * A pin is looked up and protected here too, whether or not demand is replicated: pins are an operator's word.
  */
 
-import type { ModelId, Prng } from '../../common/index.ts'
+import { defaultReplicationIntervalMs, type ModelId, type Prng } from '../../common/index.ts'
 import {
   defaultPlacementOptions,
   type PlacementDecision,
@@ -76,7 +76,7 @@ export interface ReplicationRoundOptions {
 
 export const defaultReplicationRoundOptions: ReplicationRoundOptions = {
   replication: true,
-  intervalMs: 15_000,
+  intervalMs: defaultReplicationIntervalMs,
   jitterPercent: 25,
   pinsLookMs: 1_000,
   placement: defaultPlacementOptions,

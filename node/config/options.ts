@@ -3,8 +3,13 @@
  * their documentation follow. `memory.limitBytes` is HOLDFAST_MEMORY_LIMIT_BYTES and `--memory-limit-bytes`.
  */
 
-import { defaultLeaveOptions, defaultNameMachineOptions, defaultReplicationRoundOptions } from '../../core/index.ts'
-import { evictionPolicyNames } from '../../placement/index.ts'
+import {
+  defaultHandOverMs,
+  defaultLastRequestsMs,
+  defaultRefFreshMs,
+  defaultReplicationIntervalMs,
+  evictionPolicyNames,
+} from '../../common/index.ts'
 
 export type OptionType = 'string' | 'integer' | 'bytes' | 'boolean' | 'list'
 export type OptionValue = string | number | boolean | readonly string[]
@@ -63,7 +68,7 @@ export const optionTable = {
   'origin.url': text('', 'Origin that models are pulled from, as in file:///srv/origin. Empty: peers only.'),
   'origin.timeoutMs': integer(30_000, 100, 3_600_000, 'A read from the origin that takes longer has failed.'),
   'refs.freshMs': integer(
-    defaultNameMachineOptions.freshMs,
+    defaultRefFreshMs,
     0,
     86_400_000,
     'A tag that was looked up less than this ago is not looked up again.',
@@ -124,13 +129,13 @@ export const optionTable = {
     'How often pinned models are looked up and brought back when they are missing.',
   ),
   'drain.handOverMs': integer(
-    defaultLeaveOptions.handOverMs,
+    defaultHandOverMs,
     0,
     3_600_000,
     'How long a node that stops hands last copies of wanted models on to others; 0 hands nothing on.',
   ),
   'drain.requestsMs': integer(
-    defaultLeaveOptions.requestsMs,
+    defaultLastRequestsMs,
     0,
     3_600_000,
     'How long a node that stops waits for requests that run.',
@@ -141,7 +146,7 @@ export const optionTable = {
     'Copy models to where they are asked for, prefetch what is expected, and shed what nobody wants. Off: only what is pinned is placed.',
   ),
   'placement.intervalMs': integer(
-    defaultReplicationRoundOptions.intervalMs,
+    defaultReplicationIntervalMs,
     100,
     3_600_000,
     'How often a node decides which models to have: some rounds of gossip, which takes 5 s for demand.',

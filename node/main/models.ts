@@ -1,13 +1,8 @@
 /** The models of the node: names, runtime, derived blobs and the cache over them. Starts nothing. */
 import { EventEmitter } from 'node:events'
-import { byTier, HoldfastError, type LocalTier } from '../../common/index.ts'
+import { byTier, evictionPolicyNames, HoldfastError, type LocalTier } from '../../common/index.ts'
 import { LoadProfile } from '../../core/index.ts'
-import {
-  createEvictionPolicy,
-  type EvictionPolicy,
-  evictionPolicyNames,
-  isEvictionPolicyName,
-} from '../../placement/index.ts'
+import { createEvictionPolicy, type EvictionPolicy, isEvictionPolicyName } from '../../placement/index.ts'
 import { type AdminCache, adminCache } from '../admin/index.ts'
 import type { NodeOptions } from '../config/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'

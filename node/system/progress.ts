@@ -2,7 +2,7 @@
  * Progress of a long transfer on stderr: on a terminal one line that is redrawn, with rate and remaining time; in a pipe or
  * a log a plain line now and then. stdout stays free for the result.
  */
-import cliProgress from 'cli-progress'
+import type cliProgress from 'cli-progress'
 import { formatBytes, formatSeconds } from '../../common/index.ts'
 
 export interface ProgressStream extends NodeJS.WritableStream {
@@ -38,6 +38,12 @@ const rateWindowMs = 10_000
 /** Between two samples of the rate. */
 const sampleMs = 100
 
+/** The library of the bar is loaded for a terminal alone: commands in scripts start sooner without it. */
+export async function startProgress(options: ProgressOptions): Promise<Progress> {
+  const library = options.stream.isTTY === true ? (await import('cli-progress')).default : null
+  return new Progress(options, library)
+}
+
 export class Progress {
   private readonly options: ProgressOptions
   private readonly bar: cliProgress.SingleBar | null
@@ -47,10 +53,11 @@ export class Progress {
   /** A log needs no line for what is over within the first period. */
   private loggedMs: number
 
-  constructor(options: ProgressOptions) {
+  /** With the library a bar is drawn, without it a line is written now and then. */
+  constructor(options: ProgressOptions, library: typeof cliProgress | null) {
     this.options = options
     this.loggedMs = options.nowMs()
-    this.bar = options.stream.isTTY === true ? this.createBar() : null
+    this.bar = library === null ? null : this.createBar(library)
   }
 
   update(state: ProgressState): void {
@@ -66,10 +73,10 @@ export class Progress {
     this.isDrawn = false
   }
 
-  private createBar(): cliProgress.SingleBar {
-    return new cliProgress.SingleBar({
+  private createBar(library: typeof cliProgress): cliProgress.SingleBar {
+    return new library.SingleBar({
       stream: this.options.stream,
-      format: (options) => this.terminalLine(cliProgress.Format.BarFormat(this.share(), options)),
+      format: (options) => this.terminalLine(library.Format.BarFormat(this.share(), options)),
       barsize: barCells,
       barCompleteChar: '█',
       barIncompleteChar: '░',

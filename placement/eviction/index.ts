@@ -1,4 +1,5 @@
 /** The registry of eviction policies: a name and its own options in, a policy out. Oracles are made apart, from a future. */
+import { type EvictionPolicyName, evictionPolicyNames } from '../../common/index.ts'
 import { BeladyPolicy } from './belady.ts'
 import { BeladyAmPolicy } from './belady-am.ts'
 import { BeladyAmOnlinePolicy } from './belady-am-online.ts'
@@ -12,13 +13,7 @@ import { LoadTimePolicy } from './load-time.ts'
 import { LruPolicy } from './lru.ts'
 import { type RandomOptions, RandomPolicy } from './random.ts'
 import { SievePolicy } from './sieve.ts'
-import {
-  type EvictionPolicy,
-  type EvictionPolicyName,
-  evictionPolicyNames,
-  type OraclePolicyName,
-  oraclePolicyNames,
-} from './types.ts'
+import { type EvictionPolicy, type OraclePolicyName, oraclePolicyNames } from './types.ts'
 
 export type { FutureView } from './future-view.ts'
 export type { HoldfastOptions } from './holdfast.ts'

@@ -10,22 +10,7 @@
  * - take a request in logarithmic amortized time, and a plan in at most linear: replays of traces run at about a million requests
  *   per second on one core.
  */
-import type { ModelId } from '../../common/index.ts'
-
-/** What a node may use. Additions go here first; the registry then does not compile until it has them. */
-export const evictionPolicyNames = [
-  'holdfast',
-  'lru',
-  'gdsf',
-  'fifo',
-  'lfu',
-  'sieve',
-  'keepalive',
-  'belady-am-online',
-  'loadtime',
-  'random',
-] as const
-export type EvictionPolicyName = (typeof evictionPolicyNames)[number]
+import type { EvictionPolicyName, ModelId } from '../../common/index.ts'
 
 /** Bounds to compare with: they must be told the future, which only a replay can. */
 export const oraclePolicyNames = ['belady', 'belady-am'] as const

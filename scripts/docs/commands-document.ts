@@ -40,8 +40,8 @@ Commands to a running node take \`--url\` (or \`$HOLDFAST_URL\`; \`http://127.0.
 This page is written from the commands by \`npm run docs\`.
 `
 
-export function commandsDocument(): string {
-  const commands = createProgram().commands
+export async function commandsDocument(): Promise<string> {
+  const { commands } = await createProgram()
   const groups = [...new Set(commands.map((command) => command.helpGroup()))]
   const sections = groups.map((group) => {
     const own = commands.filter((command) => command.helpGroup() === group)

@@ -8,7 +8,7 @@ import { errorsDocument } from './errors-document.ts'
 import { httpDocument } from './http-document.ts'
 import { sampleConfig } from './sample-config.ts'
 
-export const writtenPages: Readonly<Record<string, () => string>> = {
+export const writtenPages: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/api-c.md': cApiDocument,
   'docs/reference/api-node.md': nodeApiDocument,
   'docs/reference/api-python.md': pythonApiDocument,

@@ -1,7 +1,6 @@
 /** A small world drawn from a seed, with every kind of fault: what nobody thought of is found by running many of them. */
 
-import { createPrng, type Prng } from '../../common/index.ts'
-import { evictionPolicyNames } from '../../placement/index.ts'
+import { createPrng, evictionPolicyNames, type Prng } from '../../common/index.ts'
 import { faultKinds, parseScenario, type Scenario } from './scenario.ts'
 
 const MB = 1_000_000

@@ -5,8 +5,8 @@
  *
  * Files that a scenario names (a table of round trips, a trace) are read by whoever reads the scenario; nothing here reads files.
  */
+import { evictionPolicyNames } from '../../common/index.ts'
 import { defaultNameMachineOptions } from '../../core/index.ts'
-import { evictionPolicyNames } from '../../placement/index.ts'
 import {
   badScenario,
   byKind,

@@ -15,8 +15,8 @@ describe('what is written from the code', () => {
   const written = Object.entries(writtenPages)
   const canBeWritten = (name: string) => name !== 'docs/reference/api-python.md' || hasPython
 
-  it.each(written.filter(([name]) => canBeWritten(name)))('%s is what `npm run docs` writes', (name, text) => {
-    expect(page(name)).toBe(text())
+  it.each(written.filter(([name]) => canBeWritten(name)))('%s is what `npm run docs` writes', async (name, text) => {
+    expect(page(name)).toBe(await text())
   })
 
   it.skipIf(hasPython)('docs/reference/api-python.md is not compared: there is no python3 here', () => {})
@@ -29,10 +29,10 @@ describe('the sample configuration', () => {
   })
 })
 
+const program = await createProgram()
+
 describe('the help', () => {
-  const leaves = createProgram().commands.flatMap((command) =>
-    command.commands.length > 0 ? command.commands : [command],
-  )
+  const leaves = program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))
 
   it.each(leaves.map((command) => ({ name: command.name(), command })))('of $name has an example', ({ command }) => {
     expect(helpAfterOptions(command)).toMatch(/^ +\$ (\S+=\S+ )?holdfast /m)

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { formatBytes, formatSeconds } from '../../../common/format-bytes.ts'
 import { formatTable } from '../../../common/format-table.ts'
-import { Progress, type ProgressOptions } from '../../../node/system/progress.ts'
+import { type ProgressOptions, startProgress } from '../../../node/system/progress.ts'
 
 /** A terminal, or a pipe, that keeps what is written to it. */
 class Screen extends Writable {
@@ -29,16 +29,16 @@ class Screen extends Writable {
 }
 
 function progressTo(screen: Screen, options: Partial<ProgressOptions> = {}) {
-  return new Progress({ title: 'push a/b:c', stream: screen, nowMs: () => Date.now(), ...options })
+  return startProgress({ title: 'push a/b:c', stream: screen, nowMs: () => Date.now(), ...options })
 }
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 describe('Progress on a terminal', () => {
-  test('redraws one line with bar, rate, remaining time and what is in work', () => {
+  test('redraws one line with bar, rate, remaining time and what is in work', async () => {
     const screen = new Screen({ isTTY: true, columns: 120 })
-    const progress = progressTo(screen)
+    const progress = await progressTo(screen)
     progress.update({ doneBytes: 0, totalBytes: 100e6 })
     vi.advanceTimersByTime(1000)
     progress.update({ doneBytes: 25e6, totalBytes: 100e6, note: 'x.bin' })
@@ -51,9 +51,9 @@ describe('Progress on a terminal', () => {
     expect(screen.written.at(-1)).toBe('\x1b[2K')
   })
 
-  test('draws no more often than anyone can read, and never beyond the right edge', () => {
+  test('draws no more often than anyone can read, and never beyond the right edge', async () => {
     const screen = new Screen({ isTTY: true, columns: 30 })
-    const progress = progressTo(screen)
+    const progress = await progressTo(screen)
     for (let done = 0; done < 1000; done++) {
       progress.update({ doneBytes: done, totalBytes: 1000, note: 'a long name of a file' })
       vi.advanceTimersByTime(1)
@@ -63,10 +63,10 @@ describe('Progress on a terminal', () => {
     for (const line of screen.lines()) expect(line.length).toBeLessThan(30)
   })
 
-  test('is drawn also while nothing else runs', () => {
+  test('is drawn also while nothing else runs', async () => {
     const screen = new Screen({ isTTY: true, columns: 120 })
     let nowMs = 0
-    const progress = progressTo(screen, { nowMs: () => nowMs })
+    const progress = await progressTo(screen, { nowMs: () => nowMs })
     for (; nowMs <= 2000; nowMs += 500) {
       vi.setSystemTime(nowMs)
       progress.update({ doneBytes: nowMs, totalBytes: 2000 })
@@ -75,9 +75,9 @@ describe('Progress on a terminal', () => {
     progress.end()
   })
 
-  test('takes the rate of the last seconds', () => {
+  test('takes the rate of the last seconds', async () => {
     const screen = new Screen({ isTTY: true, columns: 120 })
-    const progress = progressTo(screen)
+    const progress = await progressTo(screen)
     for (let second = 0; second <= 60; second++) {
       progress.update({ doneBytes: second <= 30 ? second * 10e6 : 300e6 + (second - 30) * 1e6, totalBytes: 1e9 })
       vi.advanceTimersByTime(1000)
@@ -86,17 +86,17 @@ describe('Progress on a terminal', () => {
     expect(screen.lines().at(-1)).toContain('1.00 MB/s')
   })
 
-  test('lets no control character of a file name through', () => {
+  test('lets no control character of a file name through', async () => {
     const screen = new Screen({ isTTY: true, columns: 200 })
-    const progress = progressTo(screen)
+    const progress = await progressTo(screen)
     progress.update({ doneBytes: 1, totalBytes: 2, note: 'evil\x1b[2J\u202e' })
     expect(screen.written.join('')).toContain('evil?[2J?')
     progress.end()
   })
 
-  test('shows an empty model as such', () => {
+  test('shows an empty model as such', async () => {
     const screen = new Screen({ isTTY: true, columns: 200 })
-    const progress = progressTo(screen)
+    const progress = await progressTo(screen)
     progress.update({ doneBytes: 0, totalBytes: 0 })
     expect(screen.lines()[0]).toContain('0% of 0 B')
     progress.end()
@@ -104,9 +104,9 @@ describe('Progress on a terminal', () => {
 })
 
 describe('Progress in a pipe', () => {
-  test('writes plain lines now and then, and nothing for what is over soon', () => {
+  test('writes plain lines now and then, and nothing for what is over soon', async () => {
     const screen = new Screen()
-    const progress = progressTo(screen)
+    const progress = await progressTo(screen)
     for (let atMs = 0; atMs < 25_000; atMs += 100) {
       progress.update({ doneBytes: atMs * 1000, totalBytes: 100e6 })
       vi.advanceTimersByTime(100)

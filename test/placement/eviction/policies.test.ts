@@ -1,13 +1,14 @@
 /** What every eviction policy must do, and that each one decides as its definition says. */
+
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { evictionPolicyNames } from '../../../common/index.ts'
 import {
   type AnyPolicyName,
   createEvictionPolicy,
   createOraclePolicy,
   type EvictionPlan,
   type EvictionPolicy,
-  evictionPolicyNames,
   type FutureView,
   isEvictionPolicyName,
   isOraclePolicyName,

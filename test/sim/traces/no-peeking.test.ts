@@ -1,12 +1,7 @@
 /** No online policy decides by what comes later: another future, the same decisions up to there. */
 import { expect, test } from 'vitest'
-import { createPrng } from '../../../common/index.ts'
-import {
-  type AnyPolicyName,
-  type EvictionPolicy,
-  evictionPolicyNames,
-  oraclePolicyNames,
-} from '../../../placement/index.ts'
+import { createPrng, evictionPolicyNames } from '../../../common/index.ts'
+import { type AnyPolicyName, type EvictionPolicy, oraclePolicyNames } from '../../../placement/index.ts'
 import { createPolicyFor } from '../../../sim/traces/policies.ts'
 import { replay } from '../../../sim/traces/replay.ts'
 import { sumOfSizes, type Trace } from '../../../sim/traces/trace.ts'

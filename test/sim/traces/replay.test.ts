@@ -1,7 +1,9 @@
 /** The rules of a replay, on traces small enough to follow by hand. */
+
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { evictionPolicyNames, oraclePolicyNames } from '../../../placement/index.ts'
+import { evictionPolicyNames } from '../../../common/index.ts'
+import { oraclePolicyNames } from '../../../placement/index.ts'
 import { missPercentByDecile } from '../../../sim/report/deciles.ts'
 import { createPolicyFor } from '../../../sim/traces/policies.ts'
 import { delayQuantileMs, replay, summarize } from '../../../sim/traces/replay.ts'

@@ -46,9 +46,6 @@ export interface Played {
 /** Of the daemons, of the lines, and of this process, which measures them: what else the machine does is not to be seen. */
 const priority = -10
 
-/** A daemon keeps the original and the converted form on disk, the converted form in memory; both are of about one size. */
-const diskFactor = 2
-
 export async function playScenario(world: PlayedWorld, say: (text: string) => void): Promise<Played> {
   const formerPriority = getPriority()
   try {
@@ -172,7 +169,7 @@ function nodesOf({ topology, scenario }: PlayedWorld): LabNode[] {
       zone: topology.zoneOf(node),
       options: {
         'memory.limitBytes': memoryBytes,
-        'disk.limitBytes': diskBytes * diskFactor,
+        'disk.limitBytes': diskBytes,
         'runtime.workerCount': workerCount,
         'runtime.threads': 1,
         'refs.freshMs': scenario.names.freshS * 1_000,

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { packageRoot } from '../node/system/index.ts'
+import { packageRoot, systemClock } from '../node/system/index.ts'
 import { openObjectStore } from '../origin/index.ts'
 import { writeLayeredFile } from './layered-file.ts'
 import { measurePeer } from './origin-peers.ts'
@@ -154,7 +154,7 @@ function originUrl(folder: string): string {
 }
 
 async function removeOrigin(url: string): Promise<void> {
-  const store = openObjectStore(url, { create: true })
+  const store = openObjectStore(url, { clock: systemClock, create: true })
   for await (const { key } of store.list('')) await store.delete(key)
   await store.sweep(0)
 }

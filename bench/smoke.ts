@@ -20,6 +20,7 @@ import {
   type SpawnedNode,
   startDemoCluster,
 } from '../demo/index.ts'
+import { systemClock } from '../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../origin/index.ts'
 import { copyMbps, fileOpenUs, tcpMbps } from './limits.ts'
 import { privatePercentOfSegments } from './private-share.ts'
@@ -208,7 +209,7 @@ function modelOf(run: number): string {
 
 async function pushTo(cluster: DemoCluster, source: string, name: string): Promise<void> {
   const publisherKey = await loadPublisherKey(join(cluster.folder, 'publisher.key'))
-  await push({ source, name, origin: openOrigin(cluster.originUrl), publisherKey })
+  await push({ source, name, origin: openOrigin(cluster.originUrl, { clock: systemClock }), publisherKey })
 }
 
 async function secondsToOpen(node: SpawnedNode, name: string): Promise<number> {

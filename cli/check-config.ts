@@ -1,6 +1,7 @@
 /** A configuration as far as it can be judged without starting: every option, the rules between them, the files
  * with secrets, the form of the origin's URL. */
 import { checkOptions, type LoadedConfig, loadConfig, type OptionKey } from '../node/config/index.ts'
+import { systemClock } from '../node/system/index.ts'
 
 export interface CheckedConfig extends LoadedConfig {
   readonly file: string | null
@@ -29,7 +30,7 @@ export async function checkConfig(loaded: LoadedConfig & { readonly file: string
   await loadAdminTokens(options)
   if (options['origin.url'] !== '') {
     const { openOrigin } = await import('../origin/index.ts')
-    openOrigin(options['origin.url'])
+    openOrigin(options['origin.url'], { clock: systemClock })
   }
   return { ...loaded, warnings }
 }

@@ -1,6 +1,7 @@
 /** The command line. Exit codes: 0 done, 1 failed (the message says what to do), 2 wrong usage. */
 import { CommanderError } from 'commander'
 import { exitCodeOfError, HoldfastError } from '../common/index.ts'
+import { keepAlive } from '../node/system/index.ts'
 import { createProgram } from './program.ts'
 
 const usageExitCode = 2
@@ -13,7 +14,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   const program = await createProgram(process.argv[2])
-  await program.parseAsync()
+  await keepAlive(program.parseAsync())
 } catch (error) {
   process.exitCode = report(error)
 }

@@ -1,5 +1,6 @@
 /** The vocabulary that every room shares: names, errors with their codes, seeded chance, deadlines, versions, formats of numbers. Imports nothing. */
 export type { Clock } from './clock.ts'
+export * from './deadline.ts'
 export * from './defaults.ts'
 export * from './errors.ts'
 export * from './format-bytes.ts'

@@ -14,7 +14,7 @@ import { open } from '../clients/node/index.ts'
 import { createPrng, formatBytes, HoldfastError, type Prng } from '../common/index.ts'
 import type { ModelView } from '../node/admin/index.ts'
 import { runnableFileOf } from '../node/runtime/index.ts'
-import { startProgress } from '../node/system/index.ts'
+import { startProgress, systemClock } from '../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../origin/index.ts'
 import { ask, type InferBody, makeBody } from './ask.ts'
 import { type DemoCluster, startDemoCluster } from './demo-cluster.ts'
@@ -104,7 +104,7 @@ function ownName(path: string): string {
 }
 
 async function pushModels(cluster: DemoCluster, models: readonly DemoModel[], table: LiveTable): Promise<void> {
-  const origin = openOrigin(cluster.originUrl)
+  const origin = openOrigin(cluster.originUrl, { clock: systemClock })
   const publisherKey = await loadPublisherKey(join(cluster.folder, 'publisher.key'))
   for (const { name, path } of models) {
     const progress = await startProgress({

@@ -54,7 +54,7 @@ export type {
   PutOptions,
   StoreAbortOptions,
 } from './stores/object-store.ts'
-export { type OpenOriginOptions, openObjectStore, openOrigin } from './stores/open-origin.ts'
+export { type OpenOriginOptions, type OpenStoreOptions, openObjectStore, openOrigin } from './stores/open-origin.ts'
 export { defaultS3Options, type S3Options } from './stores/s3/s3-options.ts'
 export { S3Store } from './stores/s3/s3-store.ts'
 export { parseS3Url, type S3Target } from './stores/s3/s3-url.ts'

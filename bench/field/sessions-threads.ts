@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createPrng, HoldfastError } from '../../common/index.ts'
 import { ask, buildMlp, makeBody, readInputs, startDemoCluster, writeModel } from '../../demo/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
 import type { Bench } from '../types.ts'
 
@@ -20,7 +21,7 @@ export const sessionsThreadsRow: Bench = async ({ tiny, say }) => {
   try {
     const [node] = cluster.nodes
     const publisherKey = await loadPublisherKey(join(cluster.folder, 'publisher.key'))
-    const origin = openOrigin(cluster.originUrl)
+    const origin = openOrigin(cluster.originUrl, { clock: systemClock })
     for (let index = 0; index < modelCount; index++) {
       const source = join(cluster.folder, 'models', `model-${index}`)
       // Another seed makes another model: equal ones would share a session.

@@ -104,7 +104,7 @@ export class LabCluster {
 
   private async pushModels(models: readonly LabModel[]): Promise<void> {
     await mkdir(this.originFolder)
-    const origin = openOrigin(pathToFileURL(this.originFolder).href)
+    const origin = openOrigin(pathToFileURL(this.originFolder).href, { clock: systemClock })
     const publisherKey = await loadPublisherKey(join(this.folder, 'publisher.key'))
     let formBytes: number | null = null
     for (const [index, { name, sizeBytes }] of models.entries()) {

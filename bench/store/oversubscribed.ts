@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createPrng } from '../../common/index.ts'
 import { type DemoCluster, startDemoCluster } from '../../demo/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
 import { writeRandomFile } from '../random-file.ts'
 import type { BenchRow } from '../types.ts'
@@ -67,7 +68,7 @@ async function publish(setup: StoreBenchSetup, plan: StoreBenchPlan, cluster: De
   const folder = join(setup.folder, 'pareto')
   await mkdir(folder)
   const publisherKey = await loadPublisherKey(join(cluster.folder, 'publisher.key'))
-  const origin = openOrigin(cluster.originUrl)
+  const origin = openOrigin(cluster.originUrl, { clock: systemClock })
   const loadables: Loadable[] = []
   const prng = createPrng(seed).child('order')
   const order = plan.pareto.models.map((model) => ({ model, key: prng.float() })).sort((a, b) => a.key - b.key)

@@ -1,7 +1,7 @@
 /** `holdfast adopt`: plain files that lie in the store already become a model, without an upload. */
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
-import { startProgress } from '../../node/system/index.ts'
+import { startProgress, systemClock } from '../../node/system/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface AdoptFlags {
@@ -32,7 +32,7 @@ async function runAdopt(from: string, name: string, flags: AdoptFlags, command: 
   const url = requireOrigin(command, flags.origin)
   const { adopt, formatDigest, formatModelName, openOrigin, parseModelName } = await import('../../origin/index.ts')
   const model = parseModelName(name)
-  const origin = openOrigin(url)
+  const origin = openOrigin(url, { clock: systemClock })
   const title = `adopt ${formatModelName(model)}`
   const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
   const result = await adopt({

@@ -1,6 +1,7 @@
 /** `holdfast gc`: frees what no tag of the origin needs. */
 import { Command, InvalidArgumentError } from 'commander'
 import { formatBytes } from '../../common/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import type { GcResult } from '../../origin/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
@@ -34,7 +35,7 @@ async function runGc(flags: GcFlags, command: Command): Promise<void> {
   const url = requireOrigin(command, flags.origin)
   const { gc, openOrigin } = await import('../../origin/index.ts')
   const result = await gc({
-    origin: openOrigin(url),
+    origin: openOrigin(url, { clock: systemClock }),
     dryRun: flags.dryRun ?? false,
     ...(flags.graceHours === undefined ? {} : { graceMs: flags.graceHours * 3_600_000 }),
     onProgress: (step) => {

@@ -1,6 +1,7 @@
 /** `holdfast ls`: the models of the origin. */
 import { Command } from 'commander'
 import { formatBytes, formatTable } from '../../common/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import type { ListedModel, Origin } from '../../origin/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
@@ -36,7 +37,7 @@ export function lsCommand(): Command {
 async function runLs(flags: LsFlags, command: Command): Promise<void> {
   const url = requireOrigin(command, flags.origin)
   const { openOrigin } = await import('../../origin/index.ts')
-  const origin = openOrigin(url)
+  const origin = openOrigin(url, { clock: systemClock })
   const rows: LsRow[] = []
   for await (const listed of origin.listModels()) rows.push(await describe(origin, listed))
   rows.sort((a, b) => (a.model < b.model ? -1 : 1))

@@ -64,13 +64,7 @@ async function runOpen(name: string, flags: OpenFlags): Promise<void> {
 }
 
 function untilSignal(): Promise<void> {
-  // A pending promise keeps no process alive.
-  const alive = setInterval(() => undefined, 2 ** 30)
   return new Promise((resolve) => {
-    const end = () => {
-      clearInterval(alive)
-      resolve()
-    }
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })
 }

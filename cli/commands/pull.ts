@@ -1,7 +1,7 @@
 /** `holdfast pull`: a model of the origin becomes files in a folder. */
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
-import { startProgress } from '../../node/system/index.ts'
+import { startProgress, systemClock } from '../../node/system/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface PullFlags {
@@ -46,9 +46,13 @@ async function runPull(name: string, folder: string | undefined, flags: PullFlag
           progress.update({ doneBytes: p.doneBytes, totalBytes: p.totalBytes, note: p.path ?? '' }),
       }
   const force = flags.force ?? false
-  const result = await pull({ name, origin: openOrigin(url), destination, force, ...show }).finally(() =>
-    progress.end(),
-  )
+  const result = await pull({
+    name,
+    origin: openOrigin(url, { clock: systemClock }),
+    destination,
+    force,
+    ...show,
+  }).finally(() => progress.end())
   if (flags.json) {
     console.log(JSON.stringify({ model: name, origin: url, ...result }))
     return

@@ -1,7 +1,7 @@
 /** `holdfast push`: a file or folder becomes a model of the origin. */
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
-import { startProgress } from '../../node/system/index.ts'
+import { startProgress, systemClock } from '../../node/system/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface PushFlags {
@@ -39,7 +39,7 @@ async function runPush(source: string, name: string, flags: PushFlags, command: 
         onProgress: (p: { doneBytes: number; totalBytes: number; path: string | null }) =>
           progress.update({ doneBytes: p.doneBytes, totalBytes: p.totalBytes, note: p.path ?? 'finishing' }),
       }
-  const origin = openOrigin(url, { create: true })
+  const origin = openOrigin(url, { clock: systemClock, create: true })
   const result = await push({ source, name: model, origin, ...show }).finally(() => progress.end())
   if (flags.json) {
     console.log(JSON.stringify({ model: formatModelName(model), origin: origin.url, ...result }))

@@ -1,5 +1,6 @@
 /** `holdfast rm`: removes a tag from the origin. The bytes stay until gc. */
 import { Command } from 'commander'
+import { systemClock } from '../../node/system/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface RmFlags {
@@ -28,7 +29,7 @@ async function runRm(name: string, flags: RmFlags, command: Command): Promise<vo
   const url = requireOrigin(command, flags.origin)
   const { formatDigest, formatModelName, openOrigin, parseModelName, removeRef } = await import('../../origin/index.ts')
   const model = parseModelName(name)
-  const ref = await removeRef(openOrigin(url), model)
+  const ref = await removeRef(openOrigin(url, { clock: systemClock }), model)
   const text = formatModelName(model)
   if (flags.json) console.log(JSON.stringify({ model: text, removed: ref }))
   else console.log(`${text} is removed${ref ? `; it was ${formatDigest(ref.manifest)}` : ', a broken ref'}`)

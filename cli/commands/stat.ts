@@ -1,6 +1,7 @@
 /** `holdfast stat`: what a model of the origin consists of, and what it shares with the others there. */
 import { Command } from 'commander'
 import { formatBytes, formatTable, type ModelId } from '../../common/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import type { Manifest, ManifestSummary, Origin } from '../../origin/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
@@ -33,7 +34,7 @@ export function statCommand(): Command {
 async function runStat(name: string, flags: StatFlags, command: Command): Promise<void> {
   const url = requireOrigin(command, flags.origin)
   const { formatDigest, openOrigin, summarizeManifest } = await import('../../origin/index.ts')
-  const origin = openOrigin(url)
+  const origin = openOrigin(url, { clock: systemClock })
   const { digest, ref, manifest } = await origin.resolveReference(name)
   const summary = summarizeManifest(manifest)
   const sharing = await sharingWithOthers(origin, digest, manifest)

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { exitCodeOfError, formatBytes } from '../../common/index.ts'
 import type { ScrubView } from '../../node/admin/index.ts'
-import { startProgress } from '../../node/system/index.ts'
+import { startProgress, systemClock } from '../../node/system/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { originOption, requireOrigin } from '../origin-option.ts'
 
@@ -41,7 +41,7 @@ async function runVerify(name: string | undefined, flags: VerifyFlags, command: 
   const title = `verify ${name ?? 'all models'}`
   const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
   const result = await verify({
-    origin: openOrigin(url),
+    origin: openOrigin(url, { clock: systemClock }),
     ...(name === undefined ? {} : { name }),
     onProgress: ({ doneBytes, totalBytes, path }) => {
       if (!flags.json) progress.update({ doneBytes, totalBytes, note: path ?? '' })

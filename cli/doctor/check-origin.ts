@@ -1,6 +1,7 @@
 /** The origin: reachable, readable with these credentials, and how fast it answers. */
 import { HoldfastError, isHoldfastError } from '../../common/index.ts'
 import { withoutCredentials } from '../../node/admin/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { formatMs } from '../print.ts'
 import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
 
@@ -11,7 +12,7 @@ export async function checkOrigin({ options }: Patient): Promise<Verdict> {
   const shown = withoutCredentials(url)
   const startedMs = performance.now()
   try {
-    const first = await withTimeout(firstModel(openOrigin(url)), options['origin.timeoutMs'])
+    const first = await withTimeout(firstModel(openOrigin(url, { clock: systemClock })), options['origin.timeoutMs'])
     const elapsedMs = performance.now() - startedMs
     return ok(
       `${shown} answers in ${formatMs(elapsedMs)}${first ? '' : ' and is empty: push a model with `holdfast push`'}`,

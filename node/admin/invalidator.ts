@@ -7,10 +7,10 @@
  *   answer    JSON {"model": digest, "sequence": n}
  */
 
-import { HoldfastError, isHoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
+import { HoldfastError, isHoldfastError, type ModelId, type NodeId, TimeLimit } from '../../common/index.ts'
 import { encodeRef, formatModelName, type ModelName, parseModelName } from '../../origin/index.ts'
 import type { AbortOptions } from '../ports/index.ts'
-import { type Clock, type Log, TimeLimit } from '../system/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 import type { AdminDirectory } from './ports.ts'
 
 export interface InvalidatorPorts {

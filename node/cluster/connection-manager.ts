@@ -3,7 +3,7 @@
  * much. One bootstrap address is enough to join; afterwards every node has neighbours of its own all over the cluster, gossip reaches
  * the others by way of them, and a node that has to be called is dialled when it is.
  */
-import type { NodeId } from '../../common/index.ts'
+import { type NodeId, TimeLimit } from '../../common/index.ts'
 import {
   type ConnectionPlanOptions,
   ConnectionRings,
@@ -14,7 +14,7 @@ import {
   type Unusable,
 } from '../../core/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import { type Clock, type Log, TimeLimit } from '../system/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 
 export interface ConnectionManagerPorts {
   readonly core: Pick<NodeCore, 'members' | 'addressesOf'>

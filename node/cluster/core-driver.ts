@@ -10,6 +10,7 @@ import {
   type ModelId,
   type NodeId,
   type RequestContext,
+  TimeLimit,
 } from '../../common/index.ts'
 import type {
   DigestItem,
@@ -22,7 +23,7 @@ import type {
   SealedEntry,
 } from '../../core/index.ts'
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports/index.ts'
-import { type Clock, type Log, TimeLimit } from '../system/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 import type { ConnectionManager } from './connection-manager.ts'
 
 export interface Digest {

@@ -5,7 +5,7 @@
  *   take  request: {version: 1, model: 32 bytes}    answer: {version: 1} at once; the fetch goes on afterwards
  */
 
-import { freeBytesOf, type ModelId, type NodeId, slowestTier } from '../../common/index.ts'
+import { freeBytesOf, type ModelId, type NodeId, slowestTier, TimeLimit } from '../../common/index.ts'
 import {
   defaultHandoverMachineOptions,
   errorOf,
@@ -26,7 +26,7 @@ import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache, ModelDirectory } from '../models/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../net/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import { type Clock, isReadableVersion, type Log, spokenVersion, TimeLimit } from '../system/index.ts'
+import { type Clock, isReadableVersion, type Log, spokenVersion } from '../system/index.ts'
 
 export interface HandoverPorts {
   readonly core: Pick<NodeCore, 'members' | 'holders' | 'clusterDemandOf'>

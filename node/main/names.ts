@@ -14,7 +14,8 @@ export interface Names {
 export function createNames({ options, state, clock, log }: Base, cluster: Cluster): Names {
   const { driver, network, nearestPeers, usableHolders } = cluster
   const url = options['origin.url']
-  const origin = url === '' ? null : originPorts(openOrigin(url), { timeoutMs: options['origin.timeoutMs'], clock })
+  const timeoutMs = options['origin.timeoutMs']
+  const origin = url === '' ? null : originPorts(openOrigin(url, { clock }), { timeoutMs, clock })
   const holdersOf = (model: string) => usableHolders(model).map(({ node }) => node)
   const peerDirectory = new PeerDirectory({ driver, network, clock, nearestPeers, holdersOf })
   const directory = new ModelDirectory(

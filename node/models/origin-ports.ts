@@ -1,8 +1,8 @@
 /** The origin as the directory and the fetcher want it: every wait bounded, "not there" as null where names are asked for. */
 
-import { HoldfastError, isHoldfastError } from '../../common/index.ts'
+import { HoldfastError, isHoldfastError, TimeLimit } from '../../common/index.ts'
 import { encodeManifest, type Origin } from '../../origin/index.ts'
-import { type Clock, TimeLimit } from '../system/index.ts'
+import type { Clock } from '../system/index.ts'
 import type { ChunkOrigin } from '../transfer/index.ts'
 import type { DirectoryOrigin } from './model-directory.ts'
 

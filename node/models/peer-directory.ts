@@ -6,7 +6,7 @@
  *   manifest  request: digest, 32 bytes          answer: the canonical manifest, empty when not known
  */
 
-import { HoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
+import { HoldfastError, type ModelId, type NodeId, TimeLimit } from '../../common/index.ts'
 import { defaultPeerQuestionOptions, type PeerQuestionOptions } from '../../core/index.ts'
 import {
   encodeManifest,
@@ -18,7 +18,7 @@ import {
 } from '../../origin/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import { type Clock, TimeLimit } from '../system/index.ts'
+import type { Clock } from '../system/index.ts'
 import type { DirectoryPeers, ModelDirectory } from './model-directory.ts'
 
 export interface PeerDirectoryPorts {

@@ -1,8 +1,8 @@
 /** The serving side of calls. Whatever a peer does ends its own stream only. */
 import type { PeerId, Stream } from '@libp2p/interface'
-import { HoldfastError, isHoldfastError, type NodeId } from '../../common/index.ts'
+import { HoldfastError, isHoldfastError, type NodeId, TimeLimit } from '../../common/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
-import { type Clock, type Log, TimeLimit } from '../system/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 import type { CallActivity } from './call-activity.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeRequest, encodeAnswer, encodeFailure } from './rpc-frames.ts'

@@ -9,9 +9,9 @@
  * does. A handler's signal fires when its caller is gone.
  */
 import type { Libp2p, PeerId, Stream } from '@libp2p/interface'
-import { HoldfastError, isHoldfastError, type NodeId } from '../../common/index.ts'
+import { HoldfastError, isHoldfastError, type NodeId, TimeLimit } from '../../common/index.ts'
 import type { AbortOptions, ClusterNetwork } from '../ports/index.ts'
-import { type Clock, type Log, TimeLimit } from '../system/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 import { CallActivity } from './call-activity.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeAnswer, encodeRequest } from './rpc-frames.ts'

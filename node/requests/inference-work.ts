@@ -1,11 +1,11 @@
 /** What one request holds on this node while it is served, and the work on it: each method tells how it ended, and never throws. */
-import type { ModelId } from '../../common/index.ts'
+import { type ModelId, TimeLimit } from '../../common/index.ts'
 import { failureOf, type RequestEffect, type RequestEvent, type RequestId, type Timeless } from '../../core/index.ts'
 import type { Manifest } from '../../origin/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache } from '../models/index.ts'
 import type { Runtime, TensorValue } from '../ports/index.ts'
-import { type Clock, type Log, TimeLimit } from '../system/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 import { decodeInferAnswer, encodeInferRequest } from './infer-codec.ts'
 
 export interface InferenceWorkPorts {

@@ -2,12 +2,19 @@
  * What a node does with models for its callers, whatever protocol they speak. A door turns its requests into these calls, and results
  * and errors into its own form. Looking a name up may take an origin that is far: that is part of the caller's time.
  */
-import { type HoldfastError, isHoldfastError, type ModelId, type RequestContext } from '../../common/index.ts'
+import {
+  type HoldfastError,
+  isHoldfastError,
+  type ModelId,
+  type RequestContext,
+  remaining,
+  withDeadline,
+} from '../../common/index.ts'
 import { formatModelName, type ModelName } from '../../origin/index.ts'
 import type { RouteDecision } from '../../placement/index.ts'
 import type { Loading, ResolvedModel } from '../models/index.ts'
 import type { ModelSignature } from '../ports/index.ts'
-import { type Clock, remaining, withDeadline } from '../system/index.ts'
+import type { Clock } from '../system/index.ts'
 import type { InferenceAnswer, InferenceRequest, InferenceService } from './inference-service.ts'
 
 export interface ModelCallsPorts {

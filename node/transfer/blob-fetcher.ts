@@ -4,12 +4,19 @@
  * origin to ask. Every chunk is hashed by the native store before it is kept.
  */
 
-import { HoldfastError, isHoldfastError, type ModelId, type NodeId, type Sha256 } from '../../common/index.ts'
+import {
+  HoldfastError,
+  isHoldfastError,
+  type ModelId,
+  type NodeId,
+  type Sha256,
+  TimeLimit,
+} from '../../common/index.ts'
 import type { ChunkFailure, ChunkSource, FetchChunk } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { BytesBySource, CoreDriver } from '../cluster/index.ts'
 import type { AbortOptions, BulkTransport, ChunkSink } from '../ports/index.ts'
-import { type Clock, type Log, TimeLimit } from '../system/index.ts'
+import type { Clock, Log } from '../system/index.ts'
 import { failureOf, isOfStore } from './chunk-failure.ts'
 import { FetchJob, type FetchRequest, type JobSink } from './fetch-job.ts'
 

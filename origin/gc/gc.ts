@@ -102,12 +102,13 @@ class Gc {
   private readonly lock: GcLock
   private readonly abort: StoreAbortOptions
   private readonly concurrent: number
-  private readonly startedMs = performance.now()
+  private readonly startedMs: number
 
   constructor(options: GcOptions, lock: GcLock, abort: StoreAbortOptions) {
     this.options = options
     this.origin = options.origin
     this.store = options.origin.store
+    this.startedMs = this.store.clock.nowMs()
     this.lock = lock
     this.abort = abort
     this.concurrent = options.concurrent ?? defaultConcurrent
@@ -260,7 +261,7 @@ class Gc {
   }
 
   private ageMs({ modifiedMs }: { modifiedMs: number }): number {
-    return this.lock.storeNowMs + (performance.now() - this.startedMs) - modifiedMs
+    return this.lock.storeNowMs + (this.store.clock.nowMs() - this.startedMs) - modifiedMs
   }
 
   private get graceMs(): number {

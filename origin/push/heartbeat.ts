@@ -22,7 +22,7 @@ export class Heartbeat {
   private readonly store: ObjectStore
   private readonly key: string
   private readonly lostError: () => HoldfastError
-  private readonly timer: NodeJS.Timeout
+  private readonly stopTimer: () => void
   private running: Promise<void> = Promise.resolve()
   private count = 0
   private isLost = false
@@ -31,11 +31,9 @@ export class Heartbeat {
     this.store = store
     this.key = key
     this.lostError = lostError
-    this.timer = setInterval(() => {
+    this.stopTimer = store.clock.every(periodMs, () => {
       this.running = this.running.then(() => this.beat())
-    }, periodMs)
-    // A push that is done must not wait for the next beat to end its process.
-    this.timer.unref()
+    })
   }
 
   /** Null when the condition does not hold, if there is one. */
@@ -57,7 +55,7 @@ export class Heartbeat {
 
   /** No beat comes after this; the object is left to the caller. */
   async stop(): Promise<void> {
-    clearInterval(this.timer)
+    this.stopTimer()
     await this.running
   }
 

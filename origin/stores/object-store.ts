@@ -6,6 +6,8 @@
  * "Not there" is null. A store that does not answer is ORIGIN_UNAVAILABLE, one that refuses us is ORIGIN_DENIED.
  */
 
+import type { Clock } from '../../common/index.ts'
+
 export interface StoreAbortOptions {
   readonly signal?: AbortSignal
 }
@@ -59,6 +61,8 @@ export interface ObjectReader {
 export interface ObjectStore extends ObjectReader {
   /** All of the bucket that the origin is a prefix of, by the bucket's own keys; null where the origin is all there is. */
   readonly bucket: ObjectReader | null
+  /** Times the waits of the store and of what works on it (heartbeats, gc). The store's own time is in ObjectHead. */
+  readonly clock: Clock
   /** A whole small object, with the version that `ifMatch` takes. */
   get(key: string, options: GetOptions): Promise<ObjectContent | null>
   /** Writes the pieces one after another as one object. False, and nothing is written, when the condition does not hold. */

@@ -1,29 +1,33 @@
 /** From the URL of an origin to its store. Opening makes no request: what is wrong there is told by the first one. */
 import { fileURLToPath } from 'node:url'
-import { HoldfastError } from '../../common/index.ts'
+import { type Clock, HoldfastError } from '../../common/index.ts'
 import { Origin, type OriginOptions } from '../origin.ts'
 import { FileStore } from './file/file-store.ts'
 import type { ObjectStore } from './object-store.ts'
 import { S3Store } from './s3/s3-store.ts'
 import { parseS3Url } from './s3/s3-url.ts'
 
-export interface OpenOriginOptions extends Partial<OriginOptions> {
+export interface OpenStoreOptions {
+  /** Of the process: systemClock of node/system. */
+  readonly clock: Clock
   /** Whether the first write may make the folder of a file: origin (its parent must be there). Readers leave it false. */
   readonly create?: boolean
 }
 
-export function openOrigin(url: string, options: OpenOriginOptions = {}): Origin {
-  const { create, ...originOptions } = options
-  return new Origin(openObjectStore(url, { create: create ?? false }), originOptions)
+export interface OpenOriginOptions extends OpenStoreOptions, Partial<OriginOptions> {}
+
+export function openOrigin(url: string, options: OpenOriginOptions): Origin {
+  const { clock, create = false, ...originOptions } = options
+  return new Origin(openObjectStore(url, { clock, create }), originOptions)
 }
 
-export function openObjectStore(url: string, options: { create: boolean } = { create: false }): ObjectStore {
+export function openObjectStore(url: string, options: OpenStoreOptions): ObjectStore {
   const parsed = URL.parse(url)
   switch (parsed?.protocol) {
     case 'file:':
       return new FileStore(folderOf(parsed, url), options)
     case 's3:':
-      return new S3Store(parseS3Url(url))
+      return new S3Store(parseS3Url(url), { clock: options.clock })
     default:
       throw badUrl(url, 'use file:///directory or s3://bucket/prefix')
   }

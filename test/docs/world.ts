@@ -15,6 +15,7 @@ import { makeBody } from '../../demo/ask.ts'
 import { generateModel } from '../../demo/models/index.ts'
 import { readInputs } from '../../demo/read-inputs.ts'
 import { ClusterKey } from '../../node/net/cluster-key.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
 import { binPath, cleanEnvironment } from '../support/holdfast-command.ts'
 import { hung } from '../support/hung.ts'
@@ -142,7 +143,7 @@ export class World {
   /** The models that the pages speak of. */
   private async populate(): Promise<void> {
     const { folder } = this.boxes.first
-    const origin = openOrigin(pathToFileURL(this.originPath).href)
+    const origin = openOrigin(pathToFileURL(this.originPath).href, { clock: systemClock })
     const publisherKey = await loadPublisherKey(join(this.folder, 'publisher.key'))
     await cp(join(folder, 'resnet50'), join(this.originPath, 'plain', 'bert'), { recursive: true })
     for (const name of ['acme/resnet50:v2', 'acme/resnet50:v3', 'acme/llama:v1', 'acme/llama-chat:v2']) {

@@ -9,6 +9,7 @@ import { type GeneratedModelName, generateModel } from '../../demo/models/index.
 import { readInputs } from '../../demo/read-inputs.ts'
 import { type SpawnedNode, type SpawnNodeOptions, spawnNode } from '../../demo/spawn-node.ts'
 import { ClusterKey } from '../../node/net/index.ts'
+import { systemClock } from '../../node/system/index.ts'
 import { loadPublisherKey, openOrigin, type PushResult, push } from '../../origin/index.ts'
 import { hangMs } from '../support/hang-ms.ts'
 import { until } from '../support/until.ts'
@@ -47,7 +48,12 @@ export class ClusterFixture {
 
   async push(source: string, name: string): Promise<PushResult> {
     const publisherKey = await loadPublisherKey(join(this.folder, 'publisher.key'))
-    return push({ source, name, origin: openOrigin(pathToFileURL(this.originPath).href), publisherKey })
+    return push({
+      source,
+      name,
+      origin: openOrigin(pathToFileURL(this.originPath).href, { clock: systemClock }),
+      publisherKey,
+    })
   }
 
   /** `acme/tiny:v1`, and a request to it. */

@@ -13,14 +13,21 @@ describe.each(['common', 'placement', 'core', 'sim'])('%s', (folder) => {
 /** Timers of sockets (`socket.setTimeout`) are left: node:net starts them anew with every byte. */
 const realTime = /AbortSignal\.timeout|(?<![.\w])set(Timeout|Interval)\(|timers\/promises|Date\.now|performance\.now/
 
-describe('the daemon', () => {
-  it('reads clocks and sets timers in node/system/clock.ts alone', () => {
-    const files = sourceFiles(['node']).filter((file) => file !== 'node/system/clock.ts')
+/**
+ * Adapters of the operating system. The timer of keep-alive.ts measures nothing, it holds a process; the waits of open-model.ts are the
+ * addon's, by the clock of the system.
+ */
+const systemAdapters = ['node/system/clock.ts', 'node/system/keep-alive.ts', 'native/open-model.ts']
+
+describe.each(['clients', 'common', 'core', 'native', 'node', 'origin', 'placement', 'sim'])('%s', (folder) => {
+  it('reads clocks and sets timers in adapters of the system alone', () => {
+    const files = sourceFiles([folder]).filter((file) => !systemAdapters.includes(file))
+    expect(files).not.toEqual([])
     expect(linesWith(files, realTime)).toEqual([])
   })
 
-  it('is given its clock in node/main', () => {
-    const files = sourceFiles(['node']).filter((file) => !/^node\/(system|main)\//.test(file))
+  it('is given its clock by node/main or the command line', () => {
+    const files = sourceFiles([folder]).filter((file) => !/^node\/(system|main)\//.test(file))
     expect(linesWith(files, /\bsystemClock\b/)).toEqual([])
   })
 })

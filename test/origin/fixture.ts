@@ -3,6 +3,7 @@ import { createCipheriv, createHash, generateKeyPairSync, type KeyObject } from 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { systemClock } from '../../node/system/index.ts'
 import { FileStore, Origin, type OriginOptions, type PushOptions, type PushResult, push } from '../../origin/index.ts'
 
 export class OriginFixture {
@@ -15,7 +16,7 @@ export class OriginFixture {
   private constructor(folder: string, options: Partial<OriginOptions>) {
     this.folder = folder
     this.originFolder = join(folder, 'origin')
-    this.store = new FileStore(this.originFolder, { create: true })
+    this.store = new FileStore(this.originFolder, { clock: systemClock, create: true })
     this.origin = new Origin(this.store, options)
   }
 

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { inject } from 'vitest'
+import { systemClock } from '../../node/system/index.ts'
 import {
   Origin,
   type PushOptions,
@@ -26,7 +27,7 @@ export class S3Fixture {
   private constructor(folder: string, options: Partial<S3Options>) {
     this.folder = folder
     this.url = `s3://${server!.bucket}/${randomUUID()}?endpoint=${server!.endpoint}`
-    this.store = new S3Store(parseS3Url(this.url), options)
+    this.store = new S3Store(parseS3Url(this.url), { clock: systemClock, ...options })
     this.origin = new Origin(this.store)
   }
 
@@ -38,7 +39,7 @@ export class S3Fixture {
 
   /** The same origin as another process sees it. */
   elsewhere(options: Partial<S3Options> = {}): S3Store {
-    return new S3Store(parseS3Url(this.url), options)
+    return new S3Store(parseS3Url(this.url), { clock: systemClock, ...options })
   }
 
   path(...parts: string[]): string {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../node/system/index.ts'
 import { adopt, gc, openOrigin, parseS3Url, pull, push, removeRef, S3Store, verify } from '../../origin/index.ts'
 import { noise, safetensors } from '../origin/fixture.ts'
 import { S3Fixture, server } from './fixture.ts'
@@ -18,7 +19,7 @@ describe.skipIf(!server)('an origin in S3', () => {
   afterEach(() => fixture.remove())
 
   const pulled = async (model: string, file: string, name = 'out') => {
-    const origin = openOrigin(fixture.url)
+    const origin = openOrigin(fixture.url, { clock: systemClock })
     await pull({ name: model, origin, destination: fixture.path(name) })
     return readFile(join(fixture.path(name), file))
   }
@@ -53,7 +54,7 @@ describe.skipIf(!server)('an origin in S3', () => {
     ]
     const results = await Promise.allSettled(
       sources.map((source) => {
-        const origin = openOrigin(fixture.url)
+        const origin = openOrigin(fixture.url, { clock: systemClock })
         Object.assign(origin, { store: fixture.elsewhere({ conditionalWrites }) })
         return push({ source, name: 'acme/m', origin, publisherKey: fixture.publisherKey })
       }),
@@ -92,7 +93,9 @@ describe.skipIf(!server)('an origin in S3', () => {
     process.env.AWS_ACCESS_KEY_ID = 'NOBODY'
     await expect(fixture.elsewhere().get('a', { sizeBytesMax: 9 })).rejects.toMatchObject({ code: 'ORIGIN_DENIED' })
     process.env.AWS_ACCESS_KEY_ID = server!.accessKeyId
-    const nowhere = new S3Store(parseS3Url(`s3://no-such-bucket/x?endpoint=${server!.endpoint}`))
+    const nowhere = new S3Store(parseS3Url(`s3://no-such-bucket/x?endpoint=${server!.endpoint}`), {
+      clock: systemClock,
+    })
     await expect(nowhere.head('a')).rejects.toMatchObject({ code: 'ORIGIN_NOT_FOUND' })
     await expect(nowhere.put('a', [])).rejects.toMatchObject({ code: 'ORIGIN_NOT_FOUND' })
   })
@@ -101,7 +104,7 @@ describe.skipIf(!server)('an origin in S3', () => {
   async function pushWhile(disturb: (retrying: Promise<void>) => Promise<void>): Promise<void> {
     const { promise: retrying, resolve: onRetry } = Promise.withResolvers<void>()
     const options = { idleTimeoutMs: 2_000, partBytes: 5 * MiB, onRetry: () => onRetry() }
-    const origin = openOrigin(fixture.url)
+    const origin = openOrigin(fixture.url, { clock: systemClock })
     const store = fixture.elsewhere(options)
     Object.assign(origin, { store })
     const content = noise('disturbed', 60 * MiB)

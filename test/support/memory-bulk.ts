@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../common/clock.ts'
 import { HoldfastError, isHoldfastError } from '../../common/errors.ts'
+import { TimeLimit } from '../../common/index.ts'
 import type { NodeId } from '../../common/types.ts'
 import type {
   AbortOptions,
@@ -13,7 +14,6 @@ import type {
   ChunkSink,
   ServeChunk,
 } from '../../node/ports/index.ts'
-import { TimeLimit } from '../../node/system/index.ts'
 import { ManualClock } from './manual-clock.ts'
 
 /** The listeners by address. */

@@ -3,11 +3,11 @@
  * goes back as descriptors or as a typed error. Also keeps the names that the native server answers by itself up to date.
  */
 
-import { HoldfastError, isHoldfastError, type RequestContext } from '../../../common/index.ts'
+import { HoldfastError, isHoldfastError, type RequestContext, withDeadline } from '../../../common/index.ts'
 import type { OpenMiss, Store } from '../../../native/index.ts'
 import { formatModelName, type ModelName, type ModelReference, parseModelReference } from '../../../origin/index.ts'
 import type { ModelCache, ModelDirectory, ResolvedModel } from '../../models/index.ts'
-import { type Clock, type Log, withDeadline } from '../../system/index.ts'
+import type { Clock, Log } from '../../system/index.ts'
 
 export interface SocketOpenPorts {
   readonly store: Store

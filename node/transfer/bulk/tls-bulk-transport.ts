@@ -6,10 +6,10 @@
  */
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
-import { HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
+import { HoldfastError, isHoldfastError, type NodeId, TimeLimit } from '../../../common/index.ts'
 import type { ClusterKey, ClusterKeyring, Identity } from '../../net/index.ts'
 import type { AbortOptions, BulkPeer, BulkTransport, ChunkRequest, ChunkSink, ServeChunk } from '../../ports/index.ts'
-import { type Clock, type Log, silentLog, TimeLimit } from '../../system/index.ts'
+import { type Clock, type Log, silentLog } from '../../system/index.ts'
 import { BulkSession } from './bulk-session.ts'
 import { makeCertificate } from './certificate.ts'
 import { type BulkOptions, defaultBulkOptions } from './options.ts'

@@ -17,7 +17,7 @@ import { readlinkSync } from 'node:fs'
 import { link, mkdir, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
+import { type Clock, pause } from '../../../common/index.ts'
 import { errnoOf } from './errno.ts'
 import { unlinkIfThere } from './file-ops.ts'
 
@@ -38,11 +38,13 @@ interface LockState {
 
 export class FileLock {
   private readonly folder: string
+  private readonly clock: Clock
   private readonly options: FileLockOptions
   private held = 0
 
-  constructor(folder: string, options: FileLockOptions = defaultFileLockOptions) {
+  constructor(folder: string, clock: Clock, options: FileLockOptions = defaultFileLockOptions) {
     this.folder = folder
+    this.clock = clock
     this.options = options
   }
 
@@ -56,7 +58,7 @@ export class FileLock {
         this.held = state.number + 1
         return
       }
-      await wait(this.options.pollMs, undefined, signal ? { signal } : {})
+      await pause(this.clock, this.options.pollMs, signal)
     }
   }
 
@@ -112,7 +114,7 @@ export class FileLock {
     if (state.holder.machine === machine && !isAlive(state.holder.pid)) return true
     try {
       const { mtimeMs } = await stat(join(this.folder, String(state.number)))
-      return Date.now() - mtimeMs > this.options.staleMs
+      return this.clock.wallMs() - mtimeMs > this.options.staleMs
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return false
       throw error

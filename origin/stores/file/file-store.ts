@@ -9,7 +9,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, opendir, realpath, rename, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { HoldfastError } from '../../../common/index.ts'
+import { type Clock, HoldfastError } from '../../../common/index.ts'
 import { checkKey, reservedFolder } from '../object-key.ts'
 import type {
   ByteRange,
@@ -28,7 +28,8 @@ import { linkIfAbsent, modifiedMsOf, readdirIfThere, readFully, syncFolder, unli
 export interface FileStoreOptions {
   /** Makes the folder at the first write when it is not there, though not its parent: a typing error or an unmounted disk
    * shall not become a new origin somewhere else. */
-  readonly create: boolean
+  readonly create?: boolean
+  readonly clock: Clock
   readonly lock?: FileLockOptions
 }
 
@@ -36,15 +37,17 @@ export class FileStore implements ObjectStore {
   readonly url: string
   /** A folder has nothing around it that would be the origin's business. */
   readonly bucket = null
+  readonly clock: Clock
   private readonly root: string
   private readonly options: FileStoreOptions
   private mayCreate: boolean
 
-  constructor(root: string, options: FileStoreOptions = { create: false }) {
+  constructor(root: string, options: FileStoreOptions) {
     this.root = root
     this.url = pathToFileURL(root).href
     this.options = options
-    this.mayCreate = options.create
+    this.clock = options.clock
+    this.mayCreate = options.create ?? false
   }
 
   async get(key: string, options: GetOptions): Promise<ObjectContent | null> {
@@ -124,7 +127,7 @@ export class FileStore implements ObjectStore {
         const path = join(folder, name)
         // The file is synced as it grows: one that has not changed for so long has no writer.
         const modifiedMs = await modifiedMsOf(path)
-        if (modifiedMs === null || Date.now() - modifiedMs < olderThanMs) continue
+        if (modifiedMs === null || this.clock.wallMs() - modifiedMs < olderThanMs) continue
         await unlinkIfThere(path)
         swept++
       }
@@ -145,7 +148,7 @@ export class FileStore implements ObjectStore {
       'locks',
       createHash('sha256').update(key).digest('hex').slice(0, 32),
     )
-    const lock = new FileLock(lockFolder, this.options.lock)
+    const lock = new FileLock(lockFolder, this.clock, this.options.lock)
     await lock.acquire(options.signal)
     try {
       const current = await this.get(key, { sizeBytesMax: Number.MAX_SAFE_INTEGER })

@@ -11,8 +11,7 @@
  * of the store's own clock, and a writer that is not done by half of that gives up before it writes.
  */
 import { createHash, randomInt, randomUUID } from 'node:crypto'
-import { setTimeout as wait } from 'node:timers/promises'
-import { HoldfastError } from '../../../common/index.ts'
+import { HoldfastError, pause, TimeLimit } from '../../../common/index.ts'
 import { reservedFolder } from '../object-key.ts'
 import { putWhole } from './s3-put.ts'
 import type { S3Session } from './s3-session.ts'
@@ -32,24 +31,24 @@ export async function withIntent<T>(
   write: (signal: AbortSignal) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const { intentLeaseMs, writeGiveUpMs } = session.options
+  const { clock, intentLeaseMs, writeGiveUpMs } = session.options
   const digest = createHash('sha256').update(key).digest('hex').slice(0, 32)
   const folder = `${session.target.prefix}${reservedFolder}/intents/${digest}/`
-  const startedMs = performance.now()
-  for (let failures = 0; performance.now() - startedMs < writeGiveUpMs; failures++) {
+  const startedMs = clock.nowMs()
+  for (let failures = 0; clock.nowMs() - startedMs < writeGiveUpMs; failures++) {
     const mine = `${folder}${randomUUID()}`
-    const announcedMs = performance.now()
-    const leftMs = () => Math.floor(announcedMs + intentLeaseMs / 2 - performance.now())
+    const announcedMs = clock.nowMs()
+    const leftMs = () => Math.floor(announcedMs + intentLeaseMs / 2 - clock.nowMs())
     await session.call(() => putWhole(session, mine, [Buffer.from('holdfast')], {}, signal))
     try {
       if (await isAlone(session, folder, mine, leftMs, signal)) {
-        const bounds = [AbortSignal.timeout(Math.max(1, leftMs())), ...(signal ? [signal] : [])]
-        return await write(AbortSignal.any(bounds))
+        using limit = new TimeLimit(clock, Math.max(1, leftMs()), signal)
+        return await write(limit.signal)
       }
     } finally {
       await remove(session, mine)
     }
-    await wait(randomInt(pollMs * Math.min(16, failures + 1)) + 1, undefined, signal ? { signal } : {})
+    await pause(clock, randomInt(pollMs * Math.min(16, failures + 1)) + 1, signal)
   }
   throw new HoldfastError(
     'ORIGIN_UNAVAILABLE',
@@ -74,7 +73,7 @@ async function isAlone(
     const alive = others.filter((intent) => !dead.includes(intent))
     if (alive.length === 0) return leftMs() > 0
     if (alive.some((intent) => intent.key < mine)) return false
-    await wait(pollMs, undefined, signal ? { signal } : {})
+    await pause(session.options.clock, pollMs, signal)
   }
   return false
 }

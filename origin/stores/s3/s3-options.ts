@@ -1,8 +1,12 @@
 /** What an S3 origin may cost in memory and in waiting: each bound with its default and its reason. */
 
+import type { Clock } from '../../../common/index.ts'
+
 const MiB = 1024 * 1024
 
 export interface S3Options {
+  /** Of all times but connectTimeoutMs, and of the silence between two pieces of a body, which the socket's own timer measures. */
+  readonly clock: Clock
   /** Objects above this go up as a multipart upload of parts of this size. S3 takes no part below 5 MiB. */
   readonly partBytes: number
   /** Parts of one object in flight; each is one more copy of partBytes in memory. */
@@ -29,7 +33,7 @@ export interface S3Options {
   readonly onRetry?: (retry: { readonly error: string; readonly pauseMs: number }) => void
 }
 
-export const defaultS3Options: S3Options = {
+export const defaultS3Options: Omit<S3Options, 'clock'> = {
   partBytes: 16 * MiB,
   partsConcurrent: 2,
   connectTimeoutMs: 5_000,

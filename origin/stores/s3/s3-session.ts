@@ -3,9 +3,8 @@
  * with full jitter and within a bound. The SDK's own retries are off: they wait where no signal reaches them.
  */
 import { randomInt } from 'node:crypto'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { HoldfastError } from '../../../common/index.ts'
+import { HoldfastError, pause, TimeLimit } from '../../../common/index.ts'
 import { BrokenAnswer, isTransient, retryAfterMs, translateS3Error } from './s3-errors.ts'
 import type { S3Options } from './s3-options.ts'
 import type { S3Target } from './s3-url.ts'
@@ -60,7 +59,8 @@ export class S3Session {
   /** The answer, or the last failure as the SDK threw it: for callers to whom some failures are answers. */
   async run<T>(attempt: (call: S3Call) => Promise<T>, options: S3CallOptions = {}): Promise<T> {
     const loaded = await this.load()
-    const startedMs = performance.now()
+    const { clock } = this.options
+    const startedMs = clock.nowMs()
     const giveUpMs = options.isWrite ? this.options.writeGiveUpMs : this.options.readGiveUpMs
     for (let failures = 0; ; failures++) {
       options.signal?.throwIfAborted()
@@ -70,9 +70,9 @@ export class S3Session {
         options.signal?.throwIfAborted()
         if (!isTransient(error) && !isSkewAtFirst(error, failures)) throw error
         const pauseMs = this.pauseMs(failures, error)
-        if (performance.now() - startedMs + pauseMs > giveUpMs) throw error
+        if (clock.nowMs() - startedMs + pauseMs > giveUpMs) throw error
         this.options.onRetry?.({ error: String(error), pauseMs })
-        await wait(pauseMs, undefined, options.signal ? { signal: options.signal } : {})
+        await pause(clock, pauseMs, options.signal)
       }
     }
   }
@@ -83,22 +83,16 @@ export class S3Session {
     failuresBefore: number,
     options: S3CallOptions,
   ): Promise<T> {
-    const { idleTimeoutMs, minimumBytesPerS } = this.options
+    const { clock, idleTimeoutMs, minimumBytesPerS } = this.options
     // What a caller would take at most may be any number: the bound of a bound.
     const timeoutMs = Math.min(requestMsMax, idleTimeoutMs + ((options.sizeBytes ?? 0) / minimumBytesPerS) * 1000)
-    const controller = new AbortController()
-    const onAbort = () => controller.abort(options.signal?.reason)
-    options.signal?.addEventListener('abort', onAbort, { once: true })
-    const late = new BrokenAnswer(`no complete answer within ${Math.round(timeoutMs / 1000)} s`)
-    const timer = setTimeout(() => controller.abort(late), timeoutMs)
+    using limit = new TimeLimit(clock, timeoutMs, options.signal)
     try {
-      const { bucket } = this.target
-      return await attempt({ ...loaded, bucket, abortSignal: controller.signal, failuresBefore })
+      return await attempt({ ...loaded, bucket: this.target.bucket, abortSignal: limit.signal, failuresBefore })
     } catch (error) {
-      throw controller.signal.reason === late ? late : error
-    } finally {
-      clearTimeout(timer)
-      options.signal?.removeEventListener('abort', onAbort)
+      // The SDK throws an error of its own whatever ended the request; the caller's signal is told by run().
+      if (!limit.signal.aborted) throw error
+      throw new BrokenAnswer(`no complete answer within ${Math.round(timeoutMs / 1000)} s`)
     }
   }
 

@@ -6,7 +6,7 @@
  * compare-and-swap holds either way among those who use Holdfast. Large objects are written in parts.
  */
 import { randomUUID } from 'node:crypto'
-import { HoldfastError } from '../../../common/index.ts'
+import { type Clock, HoldfastError } from '../../../common/index.ts'
 import { reservedFolder } from '../object-key.ts'
 import type { ObjectReader, ObjectStore, PutOptions, StoreAbortOptions } from '../object-store.ts'
 import { bare, type ConditionalWrites, probeConditionalWrites, quoted } from './s3-conditions.ts'
@@ -28,11 +28,13 @@ interface UploadMarker {
 
 export class S3Store extends S3Reader implements ObjectStore {
   readonly bucket: ObjectReader | null
+  readonly clock: Clock
   private probing: Promise<ConditionalWrites> | null = null
 
-  constructor(target: S3Target, options: Partial<S3Options> = {}) {
+  constructor(target: S3Target, options: Partial<S3Options> & Pick<S3Options, 'clock'>) {
     const session = new S3Session(target, { ...defaultS3Options, ...options })
     super(session, target.prefix)
+    this.clock = options.clock
     this.bucket = target.prefix === '' ? null : new S3Reader(session, '')
   }
 
@@ -69,8 +71,7 @@ export class S3Store extends S3Reader implements ObjectStore {
     for (;;) {
       const page = await this.uploads(marker, options)
       for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
-        if (!Key?.startsWith(prefix) || !UploadId || Date.now() - (Initiated?.getTime() ?? Date.now()) < olderThanMs)
-          continue
+        if (!Key?.startsWith(prefix) || !UploadId || this.ageMs(Initiated) < olderThanMs) continue
         await this.session.call(
           ({ client, sdk, bucket, abortSignal }) =>
             client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }), { abortSignal }),
@@ -168,6 +169,11 @@ export class S3Store extends S3Reader implements ObjectStore {
     return found
   }
 
+  /** 0 for what does not tell it. */
+  private ageMs(date: Date | undefined): number {
+    return date === undefined ? 0 : this.clock.wallMs() - date.getTime()
+  }
+
   private uploads(marker: UploadMarker, options: StoreAbortOptions) {
     return this.session.call(
       ({ client, sdk, bucket, abortSignal }) =>
@@ -190,9 +196,7 @@ export class S3Store extends S3Reader implements ObjectStore {
         client.send(new sdk.ListObjectsV2Command({ Bucket: bucket, Prefix: own }), { abortSignal }),
       options,
     )
-    const stale = Contents.filter(
-      ({ LastModified }) => Date.now() - (LastModified?.getTime() ?? Date.now()) >= olderThanMs,
-    )
+    const stale = Contents.filter(({ LastModified }) => this.ageMs(LastModified) >= olderThanMs)
     for (const { Key } of stale) {
       if (!Key?.startsWith(own)) throw new HoldfastError('ORIGIN_UNAVAILABLE', `The listing of ${this.url} is not one.`)
       await this.session.call(

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../node/system/index.ts'
 import { FileStore, gc, type ObjectStore, Origin, pull, push, removeRef } from '../../../origin/index.ts'
 import { packOfRecord, pushIdOf } from '../../../origin/push/push-marker.ts'
 import { isThorough } from '../../support/thorough.ts'
@@ -77,7 +78,7 @@ describe('gc', () => {
     fixture.store.put = async (key, pieces, options) => {
       if (key.startsWith('locations/')) {
         fixture.store.put = put
-        during = await gc({ origin: new Origin(new FileStore(fixture.originFolder)), ...now })
+        during = await gc({ origin: new Origin(new FileStore(fixture.originFolder, { clock: systemClock })), ...now })
       }
       return put(key, pieces, options)
     }
@@ -94,7 +95,7 @@ describe('gc', () => {
     fixture.store.put = async (key, pieces, options) => {
       const done = await put(key, pieces, options)
       if (key.startsWith('manifests/')) {
-        const elsewhere = new Origin(new FileStore(fixture.originFolder))
+        const elsewhere = new Origin(new FileStore(fixture.originFolder, { clock: systemClock }))
         await gc({ origin: elsewhere, ...now, heartbeat: { periodMs: 1000, silentMs: -1 } })
       }
       return done
@@ -138,6 +139,7 @@ function scheduled(store: ObjectStore, scheduler: fc.Scheduler): ObjectStore {
   return {
     url: store.url,
     bucket: null,
+    clock: store.clock,
     get: (key, options) => after(`get ${key}`, () => store.get(key, options)),
     getRange: (key, range, options) => after(`getRange ${key}`, () => store.getRange(key, range, options)),
     head: (key, options) => after(`head ${key}`, () => store.head(key, options)),
@@ -174,7 +176,8 @@ test('whatever pushes, removals and gcs do to each other, every ref can be pulle
         const sources = await Promise.all(
           [0, 1, 2, 3].map((i) => world.model(`src${i}`, { f: noise(`c${i}`, 3 * kiB) })),
         )
-        const origin = () => new Origin(scheduled(new FileStore(world.originFolder, { create: true }), scheduler))
+        const origin = () =>
+          new Origin(scheduled(new FileStore(world.originFolder, { clock: systemClock, create: true }), scheduler))
         await world.push(sources[0]!, 'acme/m0')
         const runLane = async (actions: (typeof plans)[number]) => {
           for (const [step, act] of actions.entries()) {

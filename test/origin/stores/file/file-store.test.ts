@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../../node/system/index.ts'
 import { FileStore, openObjectStore } from '../../../../origin/index.ts'
 import { FileLock } from '../../../../origin/stores/file/file-lock.ts'
 
@@ -18,11 +19,11 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 describe('FileStore', () => {
   test('makes its folder at the first write when it may, but never the parent', async () => {
-    const store = new FileStore(join(folder, 'new'), { create: true })
+    const store = new FileStore(join(folder, 'new'), { clock: systemClock, create: true })
     expect(await store.get('a', small)).toBeNull()
     expect(await store.put('a/b', [bytes('x')])).toBe(true)
     expect(await readFile(join(folder, 'new', 'a', 'b'), 'utf8')).toBe('x')
-    const orphan = new FileStore(join(folder, 'no', 'parent'), { create: true })
+    const orphan = new FileStore(join(folder, 'no', 'parent'), { clock: systemClock, create: true })
     await expect(orphan.put('a', [bytes('x')])).rejects.toMatchObject({ code: 'ORIGIN_UNAVAILABLE' })
     expect(await readdir(folder)).toEqual(['new'])
   })
@@ -39,7 +40,7 @@ describe('FileStore', () => {
     '$id says ORIGIN_UNAVAILABLE when the folder is gone, and does not make it again',
     async ({ use }) => {
       const root = join(folder, 'origin')
-      const store = new FileStore(root, { create: true })
+      const store = new FileStore(root, { clock: systemClock, create: true })
       await store.put('a', [bytes('x')])
       await rename(root, join(folder, 'elsewhere'))
       await expect(use(store)).rejects.toMatchObject({ code: 'ORIGIN_UNAVAILABLE' })
@@ -51,11 +52,13 @@ describe('FileStore', () => {
 
   test.each(uses)('$id says ORIGIN_UNAVAILABLE when the folder is a file', async ({ use }) => {
     await writeFile(join(folder, 'origin'), '')
-    await expect(use(new FileStore(join(folder, 'origin')))).rejects.toMatchObject({ code: 'ORIGIN_UNAVAILABLE' })
+    await expect(use(new FileStore(join(folder, 'origin'), { clock: systemClock }))).rejects.toMatchObject({
+      code: 'ORIGIN_UNAVAILABLE',
+    })
   })
 
   test('follows no symlink out of its folder, neither to read nor to write', async () => {
-    const store = new FileStore(join(folder, 'origin'), { create: true })
+    const store = new FileStore(join(folder, 'origin'), { clock: systemClock, create: true })
     await store.put('a', [bytes('x')])
     await mkdir(join(folder, 'secret'))
     await writeFile(join(folder, 'secret', 'file'), 'secret')
@@ -73,7 +76,7 @@ describe('FileStore', () => {
   })
 
   test('leaves no temporary file behind, whether it wrote or not', async () => {
-    const store = new FileStore(folder)
+    const store = new FileStore(folder, { clock: systemClock })
     await store.put('a', [bytes('x')])
     await store.put('a', [bytes('y')], { ifNoneMatch: '*' })
     await store.put('a', [bytes('y')], { ifMatch: 'other' })
@@ -82,7 +85,7 @@ describe('FileStore', () => {
   })
 
   test('loses no update of several processes that swap one object', async () => {
-    const store = new FileStore(folder)
+    const store = new FileStore(folder, { clock: systemClock })
     await store.put('counter', [bytes('0')])
     const children = [0, 1, 2].map(() =>
       spawn(process.execPath, [join(import.meta.dirname, 'increment-child.ts'), folder, '20'], { stdio: 'inherit' }),
@@ -101,16 +104,16 @@ describe('FileLock', () => {
     await once(child.stdout, 'data') // It holds the lock now.
     child.kill('SIGKILL')
     await once(child, 'exit')
-    const lock = new FileLock(folder)
+    const lock = new FileLock(folder, systemClock)
     await lock.acquire()
     expect(await lock.isStillHeld()).toBe(true)
     await lock.release()
   })
 
   test('is taken from a holder that is silent too long, who then knows that he lost it', async () => {
-    const sleeper = new FileLock(folder)
+    const sleeper = new FileLock(folder, systemClock)
     await sleeper.acquire()
-    const other = new FileLock(folder, { staleMs: -1, pollMs: 1 })
+    const other = new FileLock(folder, systemClock, { staleMs: -1, pollMs: 1 })
     await other.acquire()
     expect(await sleeper.isStillHeld()).toBe(false)
     await sleeper.release() // Must not free what is another's now.
@@ -121,7 +124,7 @@ describe('FileLock', () => {
   test('lets one in at a time, and leaves one small file', async () => {
     let inside = 0
     const enter = async () => {
-      const lock = new FileLock(folder, { staleMs: 30_000, pollMs: 1 })
+      const lock = new FileLock(folder, systemClock, { staleMs: 30_000, pollMs: 1 })
       await lock.acquire()
       inside++
       expect(inside).toBe(1)
@@ -134,10 +137,10 @@ describe('FileLock', () => {
   })
 
   test('stops waiting when aborted', async () => {
-    const holder = new FileLock(folder)
+    const holder = new FileLock(folder, systemClock)
     await holder.acquire()
     const controller = new AbortController()
-    const waiting = new FileLock(folder).acquire(controller.signal)
+    const waiting = new FileLock(folder, systemClock).acquire(controller.signal)
     controller.abort()
     await expect(waiting).rejects.toMatchObject({ name: 'AbortError' })
     await holder.release()
@@ -151,7 +154,7 @@ describe('openObjectStore', () => {
     { url: 'file:///srv/with%20space', expected: 'file:///srv/with%20space' },
     { url: 'file://localhost/srv', expected: 'file:///srv' },
   ])('takes $url', ({ url, expected }) => {
-    expect(openObjectStore(url).url).toBe(expected)
+    expect(openObjectStore(url, { clock: systemClock }).url).toBe(expected)
   })
 
   test.each([
@@ -176,6 +179,8 @@ describe('openObjectStore', () => {
     'http://origin/',
     'ftp://x/y',
   ])('refuses %j', (url) => {
-    expect(() => openObjectStore(url)).toThrow(expect.objectContaining({ code: 'BAD_ORIGIN_URL' }))
+    expect(() => openObjectStore(url, { clock: systemClock })).toThrow(
+      expect.objectContaining({ code: 'BAD_ORIGIN_URL' }),
+    )
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { remaining, TimeLimit, withDeadline } from '../../../node/system/deadline.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
+import { pause, remaining, TimeLimit, withDeadline } from '../../common/deadline.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 
 const within = (deadlineMs: number) => ({ tenant: 'public', deadlineMs })
 
@@ -24,6 +24,31 @@ describe('withDeadline', () => {
     })
     work.reject(new Error('too late for anyone'))
     await new Promise((resolve) => setImmediate(resolve))
+  })
+})
+
+describe('pause', () => {
+  it('ends when so much time has passed, and not before', async () => {
+    const clock = new ManualClock()
+    let isOver = false
+    const over = pause(clock, 50).then(() => {
+      isOver = true
+    })
+    clock.advance(49)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isOver).toBe(false)
+    clock.advance(1)
+    await over
+  })
+
+  it('ends with the reason of the signal, and leaves no timer', async () => {
+    const clock = new ManualClock()
+    const caller = new AbortController()
+    const pausing = pause(clock, 50, caller.signal)
+    caller.abort(new Error('enough'))
+    await expect(pausing).rejects.toThrow('enough')
+    await expect(pause(clock, 50, caller.signal)).rejects.toThrow('enough')
+    expect(clock.timerCount).toBe(0)
   })
 })
 

@@ -1,5 +1,7 @@
 /** Deadlines of waits. The work behind a wait goes on for the others who share it; only this caller's wait ends. */
-import { type Clock, HoldfastError, type RequestContext } from '../../common/index.ts'
+import type { Clock } from './clock.ts'
+import { HoldfastError } from './errors.ts'
+import type { RequestContext } from './types.ts'
 
 /** Longer than any timer can count: no deadline. */
 const timerMsMax = 2 ** 31 - 1
@@ -41,6 +43,21 @@ export class TimeLimit implements Disposable {
 
   [Symbol.dispose](): void {
     this.stop()
+  }
+}
+
+/** Resolves after so much time of the clock. Rejects with the reason of the signal when that fires first. */
+export async function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onAbort = () => reject(signal?.reason)
+  const forget = clock.after(delayMs, resolve)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    await promise
+  } finally {
+    forget()
+    signal?.removeEventListener('abort', onAbort)
   }
 }
 

@@ -1,7 +1,6 @@
 /**
  * An opener for tests, run inside worker processes: `<folder>/<digest>.ort`, read into private memory. What is held is seen
- * from outside by files `<digest>.<pid>.open`. Where `<digest>.crash` lies, opening kills the process. A named pipe in place
- * of the model makes opening wait for the test.
+ * from outside by files `<digest>.<pid>.open`. Where `<digest>.crash` lies, opening kills the process.
  */
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'

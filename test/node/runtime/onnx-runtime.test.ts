@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { HoldfastError } from '../../../common/errors.ts'
 import type { Runtime } from '../../../node/ports/index.ts'
 import { createRuntimeFixture, floatsOf, images, type RuntimeFixture } from './fixture.ts'
 
@@ -78,11 +76,6 @@ describe('load and infer', () => {
     expect(await fixture.holders('noise')).toEqual([])
   })
 
-  test('a model that was not loaded is UNKNOWN_MODEL', async () => {
-    const runtime = await start()
-    await expect(runtime.infer('tiny', [images(tinyImage)])).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
-  })
-
   test('a wrong input is named, and the worker is not bothered', async () => {
     const runtime = await start()
     await runtime.load('tiny')
@@ -112,11 +105,6 @@ describe('unload', () => {
     await work
     await runtime.load('squeezenet1.0')
     expect(await fixture.holders('squeezenet1.0')).toHaveLength(2)
-  })
-
-  test('of what is not loaded does nothing', async () => {
-    const runtime = await start()
-    await runtime.unload('tiny')
   })
 })
 
@@ -154,27 +142,6 @@ describe('queues', () => {
     expect(runtime.queued('squeezenet1.0')).toBe(1)
     await running
   })
-
-  test('count a request as running until its worker is free, though its caller has gone', async () => {
-    const runtime = await start()
-    await runtime.load('squeezenet1.0')
-    const gone = new AbortController()
-    const work = runtime.infer('squeezenet1.0', [images(slowBatch)], { signal: gone.signal })
-    await new Promise((resolve) => setImmediate(resolve))
-    gone.abort(new HoldfastError('DEADLINE_EXCEEDED', 'the client closed the connection'))
-    await expect(work).rejects.toThrow('the client closed the connection')
-    expect(runtime.queued('squeezenet1.0')).toBe(1)
-    await runtime.unload('squeezenet1.0')
-    expect(runtime.queued('squeezenet1.0')).toBe(0)
-  })
-
-  test('refuse work when the runtime has stopped', async () => {
-    const runtime = await start()
-    await runtime.load('tiny')
-    await runtime.stop()
-    await expect(runtime.infer('tiny', [images(tinyImage)])).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
-    await expect(runtime.load('other')).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
-  })
 })
 
 describe('a worker that dies', () => {
@@ -199,20 +166,4 @@ describe('a worker that dies', () => {
       message: expect.stringMatching(/does not start: .*exit code 1, .*Cannot find module/),
     })
   })
-})
-
-test('a load that every caller gave up on is undone', async () => {
-  const runtime = await start()
-  const path = join(fixture.folder, 'piped.ort')
-  execFileSync('mkfifo', [path])
-  const gone = new AbortController()
-  const loading = runtime.load('piped', { signal: gone.signal })
-  gone.abort()
-  await expect(loading).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
-  const waiting = runtime.infer('piped', [images(tinyImage)])
-  // The load ends now: what waits for it is served, and then the model is released.
-  await writeFile(path, await readFile(join(fixture.folder, 'tiny.ort')))
-  expect(await waiting).toHaveLength(1)
-  await expect.poll(() => fixture.holders('piped')).toEqual([])
-  await expect(runtime.infer('piped', [images(tinyImage)])).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
 })

@@ -18,15 +18,23 @@ export class StepQueue<E, F> {
   }
 
   dispatch(event: E): void {
-    this.waiting.push(event)
-    if (this.isRunning) return
+    if (this.isRunning) {
+      this.waiting.push(event)
+      return
+    }
     this.isRunning = true
     try {
-      for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
-        for (const effect of this.step(next)) this.execute(effect)
-      }
+      // Nearly always nothing waits, even if an earlier effect threw: what waits then came before this event.
+      if (this.waiting.length > 0) this.waiting.push(event)
+      else this.run(event)
+      for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) this.run(next)
     } finally {
       this.isRunning = false
     }
+  }
+
+  private run(event: E): void {
+    const effects = this.step(event)
+    for (let at = 0; at < effects.length; at += 1) this.execute(effects[at]!)
   }
 }

@@ -19,6 +19,7 @@ export class Interner {
   // A message comes to one ledger after another, and each looks for the same id several times.
   private lastId: NodeId | null = null
   private lastIndex = 0
+  private readonly groups: { count: number; seen: number; members: number[][] } = { count: 0, seen: 0, members: [] }
 
   get count(): number {
     return this.ids.length
@@ -57,6 +58,20 @@ export class Interner {
     return this.hashes[index]!
   }
 
+  /** Those whose hash leaves this remainder (nobody where it is none), in the order in which they were given. */
+  inGroup(group: number, groupCount: number): readonly number[] {
+    const groups = this.groups
+    if (groups.count !== groupCount) {
+      groups.count = groupCount
+      groups.seen = 0
+      groups.members = Array.from({ length: groupCount }, () => [])
+    }
+    for (; groups.seen < this.ids.length; groups.seen += 1) {
+      groups.members[this.hashes[groups.seen]! % groupCount]!.push(groups.seen)
+    }
+    return groups.members[group] ?? nobody
+  }
+
   /** All indices in the order of their ids. Rebuilt only when an id was added since. */
   inOrder(): readonly number[] {
     return (this.sorted ?? this.sort()).order
@@ -75,6 +90,8 @@ export class Interner {
     return this.sorted
   }
 }
+
+const nobody: readonly number[] = []
 
 interface Sorted {
   readonly order: readonly number[]

@@ -270,9 +270,9 @@ export class Ledger {
   }
 
   private *entriesOfGroups(groups: readonly number[]): Iterable<SealedEntry> {
-    const wanted = new Set(groups)
-    for (const index of this.interner.inOrder()) {
-      if (!wanted.has(this.interner.hash(index) % sumCount)) continue
+    const { interner } = this
+    const wanted = [...new Set(groups)].flatMap((group) => interner.inGroup(group, sumCount))
+    for (const index of wanted.sort((a, b) => interner.rank(a) - interner.rank(b))) {
       for (const kind of entryKinds) {
         const sealed = this.storage.sealed(index, kind)
         if (sealed !== null) yield sealed

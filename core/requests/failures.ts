@@ -1,6 +1,6 @@
 /** What can become of a request but an answer: which failures another node may do better with, and what a user is told. */
 import type { ErrorCode } from '../../common/index.ts'
-import type { RouteDecision } from '../../placement/index.ts'
+import type { RouteChoice } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
 import type { Asked, AskedByUser } from './types.ts'
 
@@ -42,7 +42,7 @@ export function notHeld({ name }: Asked, self: string, from: string): Failure {
 /** No node may serve the request. */
 export function unservable(
   { name, runBytes, cannotRun }: AskedByUser,
-  { reason }: RouteDecision,
+  { reason }: RouteChoice,
   node: { readonly memoryLimitBytes: number; readonly isStopping: boolean },
 ): Failure {
   if (reason === 'not-runnable-here') {

@@ -10,7 +10,7 @@
  * from what is here or goes back; it is never forwarded again. A request that waits for room holds nothing.
  */
 import { assertInvariant, type NodeId, type RequestContext, type Source } from '../../common/index.ts'
-import type { RouteDecision } from '../../placement/index.ts'
+import type { RouteChoice, RouteDecision } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
 import {
   deadlinePassed,
@@ -55,7 +55,7 @@ interface OpenRequest {
   to: NodeId | null
   /** Counted at the holder as on its way. */
   sentMs: number
-  decision: RouteDecision | null
+  decision: RouteChoice | null
   source: Source | null
 }
 
@@ -245,7 +245,7 @@ export class RequestMachine {
     const { leftMs } = request
     const context = leftMs === asked.context.deadlineMs ? asked.context : { ...asked.context, deadlineMs: leftMs }
     const how = { excluded, mayForward, mayServeHere: !this.isClosed && refusal === null }
-    const decision = this.router.route(request.user!, context, how, nowMs)
+    const decision = this.router.choose(request.user!, context, how, nowMs)
     request.decision = decision
     if (decision.kind === 'forward') this.forward(request, decision.node!, context, nowMs, out)
     else if (decision.kind !== 'unservable') this.bring(request, context, nowMs, out)
@@ -346,7 +346,7 @@ export class RequestMachine {
     out.push({ kind: 'fail', request: request.id, failure })
   }
 
-  private unservable(user: AskedByUser, decision: RouteDecision): Failure {
+  private unservable(user: AskedByUser, decision: RouteChoice): Failure {
     const { node } = this.ports
     const memoryLimitBytes = node.memoryLimitBytes()
     return unservable(user, decision, { memoryLimitBytes, isStopping: this.isClosed || node.isDraining() })

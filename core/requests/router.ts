@@ -1,6 +1,13 @@
 /** Asks placement/ where a request should run, with what this node believes of itself and of the cluster. Decides nothing. */
 import { assertInvariant, type ModelId, type NodeId, type RequestContext } from '../../common/index.ts'
-import { type RouteDecision, type RouteSelf, route } from '../../placement/index.ts'
+import {
+  chooseRoute,
+  type RouteChoice,
+  type RouteDecision,
+  type RouteSelf,
+  type RouteView,
+  route,
+} from '../../placement/index.ts'
 import type { AskedByUser, RequestMachineOptions, RequestMachinePorts } from './types.ts'
 
 export interface HowToRoute {
@@ -24,19 +31,14 @@ export class Router {
     this.options = options
   }
 
+  /** Where the request would run, and what else it could do. */
   route(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteDecision {
-    const { core, times, node, randomInt } = this.ports
-    const { model: id, sizeBytes } = asked
-    const { excluded, mayForward, mayServeHere } = how
-    const model = { id, sizeBytes, initMs: times.initMs(id, sizeBytes), executeMs: times.executeMs(id) }
-    const self = this.selfOf(asked, mayServeHere, nowMs)
-    const view = core.routeView({ model, self, context, originAllowed: node.hasOrigin, excluded, mayForward }, nowMs)
-    if (this.sentMs.size === 0) return route(view, randomInt)
-    const holders = view.holders.map((holder) => {
-      const sentMs = this.sentMs.get(holder.node)
-      return sentMs === undefined ? holder : { ...holder, sentMs }
-    })
-    return route({ ...view, holders }, randomInt)
+    return route(this.viewOf(asked, context, how, nowMs), this.ports.randomInt)
+  }
+
+  /** Where the request runs. */
+  choose(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteChoice {
+    return chooseRoute(this.viewOf(asked, context, how, nowMs), this.ports.randomInt)
   }
 
   /** A request is on its way to the node: those after it count with it there. @returns what to give back when it has ended. */
@@ -59,6 +61,17 @@ export class Router {
       const [countedMs, sumMs] = [this.sentMs.get(node) ?? 0, expectedMs.get(node) ?? 0]
       assertInvariant(Math.abs(countedMs - sumMs) < 1e-3, `${sumMs} ms are on their way to ${node}, not ${countedMs}`)
     }
+  }
+
+  private viewOf(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteView {
+    const { core, times, node } = this.ports
+    const { sentMs } = this
+    const { model: id, sizeBytes } = asked
+    const { excluded, mayForward, mayServeHere } = how
+    const model = { id, sizeBytes, initMs: times.initMs(id, sizeBytes), executeMs: times.executeMs(id) }
+    const self = this.selfOf(asked, mayServeHere, nowMs)
+    const originAllowed = node.hasOrigin
+    return core.routeView({ model, self, context, originAllowed, excluded, mayForward, sentMs }, nowMs)
   }
 
   private selfOf(asked: RoutedModel, mayServeHere: boolean, nowMs: number): Omit<RouteSelf, 'node'> {

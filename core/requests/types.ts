@@ -1,6 +1,6 @@
 /** What goes into the machine of a node's requests and comes out of it. See request-machine.ts for what it does with it. */
 import type { ModelId, NodeId, RandomInt, RequestContext, Source } from '../../common/index.ts'
-import type { RouteDecision } from '../../placement/index.ts'
+import type { RouteChoice } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
 import type { NodeCore } from '../node-core.ts'
 import type { LoadTimes } from './load-times.ts'
@@ -78,7 +78,7 @@ export type RequestEffect =
       readonly servedFrom: ServedFrom
       readonly elapsedMs: number
       /** Null for a request that another node has sent. */
-      readonly decision: RouteDecision | null
+      readonly decision: RouteChoice | null
     }
   | { readonly kind: 'fail'; readonly request: RequestId; readonly failure: Failure }
 

@@ -91,6 +91,13 @@ export class SourceStats {
     }
   }
 
+  /** The first half of an estimate of a peer. */
+  latencyMs(key: SourceKey, rttMs: number | null, isSameZone: boolean): number {
+    if (rttMs !== null) return rttMs
+    const { sameZone, otherZone } = this.options
+    return this.pages.get(key)?.latencyMs ?? (isSameZone ? sameZone : otherZone).latencyMs
+  }
+
   /** null until something was measured. */
   bandwidthBytesPerS(key: SourceKey): number | null {
     return this.pages.get(key)?.bandwidthBytesPerS ?? null

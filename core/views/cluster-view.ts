@@ -73,6 +73,8 @@ export interface RouteRequest {
   /** False for a request that was forwarded to this node. */
   readonly mayForward: boolean
   readonly originAllowed: boolean
+  /** By node: expected execution of requests that are on their way there. */
+  readonly sentMs: ReadonlyMap<NodeId, number>
 }
 
 export interface MemberView {
@@ -175,7 +177,7 @@ export class ClusterView {
         sizeBytes,
         suspected: this.isAvoided(index, nowMs),
         draining: state.draining,
-        rttMs: this.speed(index).latencyMs,
+        rttMs: this.latencyMs(index),
         queueMs: state.queueMs,
         sameZone: state.zone === this.state?.zone,
         bulkAddress: state.bulkAddress,
@@ -231,7 +233,7 @@ export class ClusterView {
     return {
       model,
       self: { ...self, node: this.ports.self },
-      holders: this.routeHolders(nodes, places, nowMs),
+      holders: this.routeHolders(nodes, places, request.sentMs, nowMs),
       sources: isFetchable ? this.sourceViews(model.id, nodes, places, { originAllowed, nowMs }) : [],
       context: request.context,
       mayForward: request.mayForward,
@@ -239,22 +241,30 @@ export class ClusterView {
     }
   }
 
-  private routeHolders({ holders, residents }: ModelNodes, places: readonly number[], nowMs: number): RouteHolder[] {
+  private routeHolders(
+    { holders, residents }: ModelNodes,
+    places: readonly number[],
+    sentMs: ReadonlyMap<NodeId, number>,
+    nowMs: number,
+  ): RouteHolder[] {
     const { ledger, interner } = this.ports
     const views: RouteHolder[] = []
     for (const place of places) {
       const index = holders[place]!
       const mark = ledger.stateMark(index)
       if (index === this.selfIndex || mark === 0) continue
-      views.push({
-        node: interner.id(index),
+      const node = interner.id(index)
+      const sent = sentMs.size === 0 ? undefined : sentMs.get(node)
+      const holder = {
+        node,
         tier: residents[place]!.tier,
-        rttMs: this.speed(index).latencyMs,
+        rttMs: this.latencyMs(index),
         queueMs: ledger.queueMs(index),
         suspected: this.isAvoided(index, nowMs),
         draining: (mark & isDraining) !== 0,
         sameZone: this.isSameZone(index),
-      })
+      }
+      views.push(sent === undefined ? holder : { ...holder, sentMs: sent })
     }
     return views
   }
@@ -334,6 +344,12 @@ export class ClusterView {
   private speed(index: number): SpeedEstimate {
     const peer = { rttMs: this.ports.membership.rttMsOf(index), sameZone: this.isSameZone(index) }
     return this.ports.book.estimate(this.ports.interner.id(index), peer)
+  }
+
+  /** The first half of the speed. */
+  private latencyMs(index: number): number {
+    const { membership, book, interner } = this.ports
+    return book.latencyMs(interner.id(index), membership.rttMsOf(index), this.isSameZone(index))
   }
 
   private isSameZone(index: number): boolean {

@@ -19,7 +19,7 @@ import {
   StepQueue,
 } from '../../core/index.ts'
 import { manifestSizeBytes } from '../../origin/index.ts'
-import type { RouteDecision } from '../../placement/index.ts'
+import type { RouteChoice, RouteDecision } from '../../placement/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache, ResolvedModel } from '../models/index.ts'
 import type { ClusterNetwork, Runtime, TensorValue } from '../ports/index.ts'
@@ -45,7 +45,7 @@ export interface InferenceAnswer {
   readonly servedBy: NodeId
   readonly servedFrom: ServedFrom
   readonly elapsedMs: number
-  readonly decision: RouteDecision
+  readonly decision: RouteChoice
 }
 
 export interface InferenceServicePorts {

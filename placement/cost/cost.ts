@@ -32,13 +32,16 @@ export function transferMsAt(sizeBytes: number, latencyMs: number, bandwidthByte
 
 /** null when no source can deliver. Ties go by rank of source, then by node id. */
 export function cheapestSource(sizeBytes: number, sources: readonly SourceView[]): CheapestSource | null {
-  let best: CheapestSource | null = null
+  let best: SourceView | null = null
+  let bestMs = Number.POSITIVE_INFINITY
   for (const source of sources) {
-    const candidate = { source, transferMs: transferMs(sizeBytes, source) }
-    if (candidate.transferMs === Number.POSITIVE_INFINITY) continue
-    if (best === null || compareSources(candidate, best) < 0) best = candidate
+    const ms = transferMs(sizeBytes, source)
+    if (ms > bestMs || ms === Number.POSITIVE_INFINITY) continue
+    if (best !== null && ms === bestMs && compareSources(source, best) >= 0) continue
+    best = source
+    bestMs = ms
   }
-  return best
+  return best === null ? null : { source: best, transferMs: bestMs }
 }
 
 /** Infinity when no source can deliver: such a model is worth more than any other. */
@@ -47,11 +50,9 @@ export function missCostMs(model: MissView, sources: readonly SourceView[]): num
   return cheapest === null ? Number.POSITIVE_INFINITY : cheapest.transferMs + model.initMs
 }
 
-function compareSources(left: CheapestSource, right: CheapestSource): number {
-  if (left.transferMs !== right.transferMs) return left.transferMs - right.transferMs
-  const byRank = sourceOrder.indexOf(left.source.source) - sourceOrder.indexOf(right.source.source)
-  if (byRank !== 0) return byRank
-  return compareIds(left.source.node ?? '', right.source.node ?? '')
+function compareSources(left: SourceView, right: SourceView): number {
+  const byRank = sourceOrder.indexOf(left.source) - sourceOrder.indexOf(right.source)
+  return byRank !== 0 ? byRank : compareIds(left.node ?? '', right.node ?? '')
 }
 
 /** The last word in every tie of this folder: code unit order, the same on every machine (localeCompare is not). */

@@ -16,7 +16,7 @@
  */
 
 import type { NodeId, RandomInt, RequestContext, SourceView, Tier } from '../../common/index.ts'
-import { cheapestSource, compareIds } from '../cost/cost.ts'
+import { cheapestSource, compareIds, transferMsAt } from '../cost/cost.ts'
 
 export interface RouteView {
   readonly model: RouteModel
@@ -110,12 +110,17 @@ export type RouteReason =
   /** This node cannot run it and no holder may be used. */
   | 'not-runnable-here'
 
-export interface RouteDecision {
+/** What a request does. */
+export interface RouteChoice {
   readonly kind: RouteKind | 'unservable'
   readonly node?: NodeId
   readonly via?: SourceView
   readonly expectedMs: number
   readonly reason: RouteReason
+}
+
+/** The same, for somebody who asks why. */
+export interface RouteDecision extends RouteChoice {
   /** The options not taken, best first. */
   readonly alternatives: readonly RouteOption[]
 }
@@ -125,18 +130,54 @@ const kindRanks = { local: 0, forward: 1, fetch: 2 } as const satisfies Record<R
 
 /** @param random draws the two choices; called only when there are at least two nearly equal holders. */
 export function route(view: RouteView, random: RandomInt, options: RouteOptions = defaultRouteOptions): RouteDecision {
-  const candidates = [...localOptions(view), ...forwardOptions(view)].sort(compareOptions)
-  const best = candidates[0]
-  if (best === undefined) {
-    const reason = view.self.runnable ? 'no-source' : 'not-runnable-here'
-    return { kind: 'unservable', expectedMs: Number.POSITIVE_INFINITY, reason, alternatives: [] }
-  }
-  const chosen = leastSideEffects(nearlyEqual(candidates, best, view.context.deadlineMs, options), random)
+  const candidates = optionsOf(view)
+  const chosen = choose(candidates, view, random, options)
+  if (chosen === null) return { ...unservable(view), alternatives: [] }
   return {
     ...chosen,
-    reason: reasonOf(chosen, best, candidates, view),
-    alternatives: candidates.filter((option) => option !== chosen),
+    reason: reasonOf(chosen, candidates, view),
+    alternatives: candidates.filter((option) => option !== chosen).sort(compareOptions),
   }
+}
+
+/** The same decision without the alternatives, which a request does not look at. */
+export function chooseRoute(
+  view: RouteView,
+  random: RandomInt,
+  options: RouteOptions = defaultRouteOptions,
+): RouteChoice {
+  const candidates = optionsOf(view)
+  const chosen = choose(candidates, view, random, options)
+  return chosen === null ? unservable(view) : { ...chosen, reason: reasonOf(chosen, candidates, view) }
+}
+
+function optionsOf(view: RouteView): RouteOption[] {
+  const options = localOptions(view)
+  addForwards(options, view)
+  return options
+}
+
+function unservable({ self }: RouteView): RouteChoice {
+  const reason = self.runnable ? 'no-source' : 'not-runnable-here'
+  return { kind: 'unservable', expectedMs: Number.POSITIVE_INFINITY, reason }
+}
+
+/** Null where there is nothing to choose from. */
+function choose(
+  candidates: readonly RouteOption[],
+  view: RouteView,
+  random: RandomInt,
+  options: RouteOptions,
+): RouteOption | null {
+  const best = bestOf(candidates)
+  if (best === null) return null
+  return leastSideEffects(nearlyEqual(candidates, best, view.context.deadlineMs, options), random)
+}
+
+function bestOf(candidates: readonly RouteOption[]): RouteOption | null {
+  let best: RouteOption | null = null
+  for (const option of candidates) if (best === null || compareOptions(option, best) < 0) best = option
+  return best
 }
 
 /** What this node can do itself: run it, or fetch it when its bytes are not here. */
@@ -154,24 +195,22 @@ function localOptions(view: RouteView): RouteOption[] {
   return [{ kind: 'fetch', via: cheapest.source, expectedMs: runMs + cheapest.transferMs + model.initMs }]
 }
 
-function forwardOptions(view: RouteView): RouteOption[] {
-  if (!view.mayForward) return []
-  const options: RouteOption[] = []
-  for (const holder of view.holders) {
-    if (holder.suspected || holder.draining || holder.node === view.self.node) continue
-    if (view.excluded.includes(holder.node)) continue
-    const runMs = holder.queueMs + (holder.sentMs ?? 0) + (view.model.executeMs ?? 0)
-    const expectedMs = holder.rttMs + runMs + bringToMemoryMs(holder.tier, view)
-    if (Number.isFinite(expectedMs)) options.push({ kind: 'forward', node: holder.node, expectedMs })
+function addForwards(options: RouteOption[], view: RouteView): void {
+  if (!view.mayForward) return
+  const { excluded, self, model } = view
+  const executeMs = model.executeMs ?? 0
+  for (const { node, tier, rttMs, queueMs, sentMs = 0, suspected, draining } of view.holders) {
+    if (suspected || draining || node === self.node) continue
+    if (excluded.length > 0 && excluded.includes(node)) continue
+    const expectedMs = rttMs + (queueMs + sentMs + executeMs) + bringToMemoryMs(tier, view)
+    if (Number.isFinite(expectedMs)) options.push({ kind: 'forward', node, expectedMs })
   }
-  return options
 }
 
 /** The disks of other nodes are taken to be like ours: nobody gossips theirs, and they are of one fleet. */
 function bringToMemoryMs(tier: Tier, view: RouteView): number {
   if (tier !== 'disk') return 0
-  const disk: SourceView = { source: 'disk', latencyMs: 0, bandwidthBytesPerS: view.self.diskBandwidthBytesPerS }
-  return (cheapestSource(view.model.sizeBytes, [disk])?.transferMs ?? Number.POSITIVE_INFINITY) + view.model.initMs
+  return transferMsAt(view.model.sizeBytes, 0, view.self.diskBandwidthBytesPerS) + view.model.initMs
 }
 
 /**
@@ -186,7 +225,7 @@ function nearlyEqual(
 ): RouteOption[] {
   const limitMs = Math.min(deadlineMs, nearEqualLimitMs(best.expectedMs, options))
   const near = candidates.filter((option) => option.expectedMs <= limitMs)
-  return near.length === 0 ? [best] : near
+  return near.length === 0 ? [best] : near.sort(compareOptions)
 }
 
 /** Exported for tests and for the page that explains a decision. */
@@ -212,22 +251,17 @@ function betterOfTwo(holders: readonly RouteOption[], random: RandomInt): RouteO
   return second.expectedMs < first.expectedMs ? second : first
 }
 
-function reasonOf(
-  chosen: RouteOption,
-  best: RouteOption,
-  candidates: readonly RouteOption[],
-  view: RouteView,
-): RouteReason {
+function reasonOf(chosen: RouteOption, candidates: readonly RouteOption[], view: RouteView): RouteReason {
   if (chosen.expectedMs > view.context.deadlineMs) return 'misses-deadline'
   switch (chosen.kind) {
     case 'local':
       return view.self.tier === 'disk' ? 'on-disk-here' : 'resident-here'
     case 'forward': {
-      const bestHolder = candidates.find((option) => option.kind === 'forward')
-      return chosen === bestHolder ? 'best-holder' : 'spread-over-holders'
+      const isBest = candidates.every((option) => option.kind !== 'forward' || compareOptions(chosen, option) <= 0)
+      return isBest ? 'best-holder' : 'spread-over-holders'
     }
     case 'fetch':
-      return candidates.some((option) => option !== best) ? 'fetch-is-faster' : 'only-fetch'
+      return candidates.length > 1 ? 'fetch-is-faster' : 'only-fetch'
   }
 }
 

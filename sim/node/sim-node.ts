@@ -27,6 +27,7 @@ import {
   type ResidentModel,
   type Seal,
   type SealedEntry,
+  type Timeless,
 } from '../../core/index.ts'
 import { createEvictionPolicy, type EvictionPolicy } from '../../placement/index.ts'
 import { type FormedEntries, SharedStorage } from '../shared-ledger/index.ts'
@@ -43,9 +44,6 @@ import { SimReplication } from './replication.ts'
 import { SimRequests } from './requests.ts'
 import { SimStore, type SimTier } from './sim-store.ts'
 import { Workers } from './workers.ts'
-
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
-export type TimelessEvent = DistributiveOmit<Event, 'nowMs'>
 
 /** A core is asked no more often than this whether something is due. */
 const tickMsMin = 10
@@ -88,7 +86,7 @@ export class SimNode {
   readonly copyNode: CopyNodeFacts
   private demand!: ToldDemand
   private policies!: Readonly<Record<LocalTier, EvictionPolicy>>
-  private readonly pending: TimelessEvent[] = []
+  private readonly pending: Timeless<Event>[] = []
   private isStepping = false
   private wakeAtMs = Number.POSITIVE_INFINITY
   private isRetrying = false
@@ -287,14 +285,15 @@ export class SimNode {
     })
   }
 
-  step(event: TimelessEvent): void {
+  step(event: Timeless<Event>): void {
     if (!this.up) return
-    this.pending.push(event)
-    if (this.isStepping) return
-    this.isStepping = true
-    for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) {
-      for (const effect of this.core.step({ ...next, nowMs: this.world.queue.nowMs } as Event)) this.execute(effect)
+    if (this.isStepping) {
+      this.pending.push(event)
+      return
     }
+    this.isStepping = true
+    this.tell(event)
+    for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) this.tell(next)
     this.isStepping = false
     this.wakeInTime()
   }
@@ -307,7 +306,8 @@ export class SimNode {
       return
     }
     const { nowMs } = this.world.queue
-    for (const effect of this.core.step({ kind: 'entries', from, entries, nowMs })) this.execute(effect)
+    const effects = this.core.step({ kind: 'entries', from, entries, nowMs })
+    for (let at = 0; at < effects.length; at += 1) this.execute(effects[at]!)
     this.wakeInTime()
   }
 
@@ -340,6 +340,11 @@ export class SimNode {
 
   note(text: string): void {
     this.world.log?.add(this.world.queue.nowMs, `${this.id} ${text}`)
+  }
+
+  private tell(event: Timeless<Event>): void {
+    const effects = this.core.step({ ...event, nowMs: this.world.queue.nowMs } as Event)
+    for (let at = 0; at < effects.length; at += 1) this.execute(effects[at]!)
   }
 
   /** A tick comes when the core wants it. */

@@ -261,6 +261,7 @@ describe('views', () => {
         excluded: ['b'],
         mayForward: true,
         originAllowed: true,
+        sentMs: new Map(),
       },
       node.nowMs,
     )
@@ -299,7 +300,7 @@ test('of hundreds of holders a request weighs some: all of its zone, then others
     const own = { tier: null, queueMs: 0, diskBandwidthBytesPerS: 1, runnable: true }
     const asked = { id: model, sizeBytes: 1, initMs: 0, executeMs: 1 }
     return node.core.routeView(
-      { model: asked, self: own, context, excluded: [], mayForward: true, originAllowed: true },
+      { model: asked, self: own, context, excluded: [], mayForward: true, originAllowed: true, sentMs: new Map() },
       node.nowMs,
     )
   }

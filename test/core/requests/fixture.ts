@@ -27,10 +27,12 @@ export class RequestFixture {
       {
         self: 'self',
         core: {
-          routeView: ({ self, originAllowed, ...rest }) => ({
+          routeView: ({ self, originAllowed, sentMs, ...rest }) => ({
             ...rest,
             self: { ...self, node: 'self' },
-            holders: Object.entries(this.holders).map(([node, rttMs]) => holder(node, rttMs)),
+            holders: Object.entries(this.holders).map(([node, rttMs]) => {
+              return { ...holder(node, rttMs), sentMs: sentMs.get(node) ?? 0 }
+            }),
             sources: originAllowed ? [{ source: 'origin', latencyMs: 50, bandwidthBytesPerS: 1e6 }] : [],
           }),
         },

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createPrng, type SourceView } from '../../../common/index.ts'
 import {
+  chooseRoute,
   defaultRouteOptions,
   nearEqualLimitMs,
   type RouteDecision,
@@ -291,6 +292,15 @@ describe('whatever the view', () => {
           self.runnable && self.tier !== null && (self.tier !== 'disk' || self.diskBandwidthBytesPerS > 0)
         const canFetch = self.runnable && self.tier === null && !self.draining && sources.length > 0
         expect(decide(given, seed).kind !== 'unservable').toBe(hasHolder || hasLocal || canFetch)
+      }),
+    )
+  })
+
+  test('a request that does not ask for the alternatives goes the same way', () => {
+    fc.assert(
+      fc.property(anyView, fc.nat(), (given, seed) => {
+        const { alternatives: _, ...decision } = decide(given, seed)
+        expect(chooseRoute(given, createPrng(seed).int)).toEqual(decision)
       }),
     )
   })

@@ -1,7 +1,5 @@
-/** A configuration as far as it can be judged without starting: every option, the rules between them, the files
- * with secrets, the form of the origin's URL. */
-import { checkOptions, type LoadedConfig, loadConfig, type OptionKey } from '../node/config/index.ts'
-import { systemClock } from '../node/system/index.ts'
+/** A configuration as far as it can be judged without starting: every option, and the checks that every start makes. */
+import { type LoadedConfig, loadConfig, type OptionKey } from '../node/config/index.ts'
 
 export interface CheckedConfig extends LoadedConfig {
   readonly file: string | null
@@ -18,21 +16,11 @@ export function readConfig(
   return { ...loaded, file: file ?? null }
 }
 
-/** BAD_CONFIG or BAD_ORIGIN_URL with what is wrong; warnings with what is odd. */
+/** Throws what would keep the node from starting here; warnings with what is odd. */
 export async function checkConfig(loaded: LoadedConfig & { readonly file: string | null }): Promise<CheckedConfig> {
-  const { options } = loaded
-  const warnings = checkOptions(options)
-  const { readClusterKeys } = await import('../node/net/index.ts')
-  const { ClusterKey } = await import('../node/net/index.ts')
-  const { loadAdminTokens } = await import('../node/admin/index.ts')
-  if (options['cluster.keyFile'] !== '') await readClusterKeys(options['cluster.keyFile'])
-  else if (options['cluster.key'] !== '') ClusterKey.parse(options['cluster.key'])
-  await loadAdminTokens(options)
-  if (options['origin.url'] !== '') {
-    const { openOrigin } = await import('../origin/index.ts')
-    openOrigin(options['origin.url'], { clock: systemClock })
-  }
-  return { ...loaded, warnings }
+  const { systemClock } = await import('../node/system/index.ts')
+  const { checkConfiguration } = await import('../node/checks/index.ts')
+  return { ...loaded, warnings: await checkConfiguration(loaded.options, systemClock) }
 }
 
 export function printChecked({ file, warnings }: CheckedConfig): void {

@@ -4,7 +4,10 @@ import { networkInterfaces, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError } from '../common/index.ts'
 import { generateAdminToken } from '../node/admin/index.ts'
+import { memoryNeedsBytes, usableBytes } from '../node/checks/index.ts'
+import { loadConfig } from '../node/config/index.ts'
 import { ClusterKey, parseClusterKeys } from '../node/net/index.ts'
+import { readMemoryFacts } from '../node/system/index.ts'
 import { firstConfig, multiaddrOf } from './first-config.ts'
 import { defaultConfigPath } from './node-client.ts'
 
@@ -56,7 +59,7 @@ export async function initNode(flags: InitFlags): Promise<InitReport> {
     originUrl: flags.origin ?? null,
     bootstrap: flags.join ?? [],
     dataPath: flags.dataDir === undefined ? null : resolve(flags.dataDir),
-    memoryLimitBytes: memoryLimitFor(totalmem()),
+    memoryLimitBytes: memoryLimitFor(machineBytes(), memoryNeedsBytes(loadConfig({}).options)),
     diskLimitBytes: diskLimitFor(await freeDiskBytes(folder)),
   })
   await writeFile(keyFile, keyText, { mode: secretMode, flag: 'wx', flush: true })
@@ -80,10 +83,18 @@ export async function initNode(flags: InitFlags): Promise<InitReport> {
   }
 }
 
-/** Half of the machine, in steps that read well: the other half is for programs that use the weights. */
-export function memoryLimitFor(totalBytes: number): number {
-  const step = totalBytes >= 8 * GiB ? GiB : 256 * MiB
-  return Math.max(256 * MiB, Math.floor(totalBytes / 2 / step) * step)
+/**
+ * Half of what the machine or its control group has, in steps that read well: the other half is for programs that use the weights. No
+ * more than the node itself leaves.
+ */
+export function memoryLimitFor(totalBytes: number, needsBytes: number): number {
+  const step = totalBytes >= 8 * GiB ? GiB : totalBytes >= 2 * GiB ? 256 * MiB : 16 * MiB
+  return Math.max(64 * MiB, Math.floor(Math.min(totalBytes / 2, totalBytes - needsBytes) / step) * step)
+}
+
+function machineBytes(): number {
+  const facts = readMemoryFacts()
+  return facts === null ? totalmem() : usableBytes(facts)
 }
 
 /** Half of what is free, and no more than one would miss. */

@@ -16,8 +16,8 @@ Examples:
   $ holdfast config show --json | jq -r '.options[] | select(.from != "default") | .key'`
 
 const validateHelp = `
-Reads the file, the environment and the files with secrets that they name, and checks the options against each other. Nothing is
-started. \`holdfast doctor\` also looks at the machine.
+Goes through the checks that every start makes: the options against each other, the files that they name, and what this machine and its
+control group have. Nothing is started. \`holdfast doctor\` also tries things out.
 
 Example:
   $ holdfast config validate --config node.yaml`
@@ -51,7 +51,8 @@ async function runShow(flags: ConfigFlags): Promise<void> {
   const { describeOptions, formatOptionValue } = await import('../../node/config/index.ts')
   const { readConfig } = await import('../check-config.ts')
   const loaded = readConfig(flags.config)
-  const options = describeOptions(loaded)
+  const { settleOptions } = await import('../../node/checks/index.ts')
+  const options = describeOptions({ ...loaded, options: settleOptions(loaded.options) })
   if (flags.json) return printJson({ file: loaded.file, options })
   printRows(
     ['OPTION', 'VALUE', 'FROM', 'MEANING'],

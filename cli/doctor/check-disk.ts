@@ -1,9 +1,10 @@
 /** The data folder: writable, large enough, and how fast. */
 import { mkdtemp, open, rm, statfs } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { formatBytes } from '../../common/index.ts'
+import { existingFolder } from '../../node/checks/index.ts'
 import { formatBinaryBytes } from '../../node/config/index.ts'
-import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
+import { type BoxPatient, fail, ok, type Verdict, warn } from './types.ts'
 
 /** Enough to pass what a disk's own cache swallows at once, little enough to take no time. */
 const probeBytes = 64 * 2 ** 20
@@ -11,7 +12,7 @@ const blockBytes = 2 ** 20
 /** Below it a model of a few gigabytes takes minutes to come from disk. */
 const slowBytesPerS = 100e6
 
-export async function checkDataFolder({ paths }: Patient): Promise<Verdict> {
+export async function checkDataFolder({ paths }: BoxPatient): Promise<Verdict> {
   try {
     const folder = await mkdtemp(join(await existingFolder(paths.dataPath), '.holdfast-doctor-'))
     await rm(folder, { recursive: true })
@@ -24,7 +25,7 @@ export async function checkDataFolder({ paths }: Patient): Promise<Verdict> {
   }
 }
 
-export async function checkDisk({ options, paths }: Patient): Promise<Verdict> {
+export async function checkDisk({ options, paths }: BoxPatient): Promise<Verdict> {
   const folder = await existingFolder(paths.diskPath)
   const { bavail, bsize } = await statfs(folder)
   return judgeDisk({
@@ -75,17 +76,5 @@ async function writeSpeed(folder: string): Promise<number> {
   } finally {
     await file.close()
     await rm(probe, { recursive: true })
-  }
-}
-
-/** The folder itself, or the nearest one above it that exists, in which it would be made. */
-async function existingFolder(path: string): Promise<string> {
-  for (let folder = path; ; folder = dirname(folder)) {
-    try {
-      await statfs(folder)
-      return folder
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || folder === dirname(folder)) throw error
-    }
   }
 }

@@ -3,9 +3,9 @@ import { HoldfastError, isHoldfastError } from '../../common/index.ts'
 import { withoutCredentials } from '../../node/admin/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import { formatMs } from '../print.ts'
-import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
+import { type BoxPatient, fail, ok, type Verdict, warn } from './types.ts'
 
-export async function checkOrigin({ options }: Patient): Promise<Verdict> {
+export async function checkOrigin({ options }: BoxPatient): Promise<Verdict | readonly Verdict[]> {
   const url = options['origin.url']
   if (url === '') return warn('no origin is configured', 'Set origin.url, unless this node is to live from its peers.')
   const { openOrigin } = await import('../../origin/index.ts')
@@ -19,6 +19,8 @@ export async function checkOrigin({ options }: Patient): Promise<Verdict> {
     )
   } catch (error) {
     if (!isHoldfastError(error)) throw error
+    // Told with the options, where every start tells it.
+    if (error.code === 'BAD_ORIGIN_URL') return []
     return fail(`${shown}: ${error.message}`, error.action)
   }
 }

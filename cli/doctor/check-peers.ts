@@ -2,11 +2,11 @@
 import { isHoldfastError } from '../../common/index.ts'
 import { loadClusterKeys } from '../../node/net/index.ts'
 import { systemClock } from '../../node/system/index.ts'
-import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
+import { type BoxPatient, fail, ok, type Verdict, warn } from './types.ts'
 
 const dialTimeoutMs = 5_000
 
-export async function checkPeers({ options, paths }: Patient): Promise<Verdict | Verdict[]> {
+export async function checkPeers({ options, paths }: BoxPatient): Promise<Verdict | Verdict[]> {
   const addresses = options['cluster.bootstrap']
   if (addresses.length === 0) {
     return options['cluster.mdns']

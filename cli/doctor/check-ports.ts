@@ -8,7 +8,7 @@ import {
   portOfMultiaddr,
 } from '../../node/config/index.ts'
 import { nodePaths } from '../../node/system/index.ts'
-import { fail, ok, type Patient, type Verdict } from './types.ts'
+import { type BoxPatient, fail, ok, type Verdict } from './types.ts'
 
 interface Wanted {
   readonly option: string
@@ -19,7 +19,7 @@ interface Wanted {
 /** A node that does not answer by then is none. */
 const askTimeoutMs = 2_000
 
-export async function checkPorts({ options, isRunning }: Patient): Promise<Verdict | Verdict[]> {
+export async function checkPorts({ options, isRunning }: BoxPatient): Promise<Verdict | Verdict[]> {
   if (isRunning) return ok('the node runs already, and has its ports')
   const verdicts: Verdict[] = []
   for (const wanted of wantedPorts(options)) {

@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { socketPathBytesMax } from '../../node/system/index.ts'
-import { fail, ok, type Patient, type Verdict } from './types.ts'
+import { ok, type Verdict } from './types.ts'
 
 export async function checkStore(): Promise<Verdict> {
   const { connectStore, createStore } = await import('../../native/index.ts')
@@ -48,17 +47,4 @@ export async function checkStore(): Promise<Verdict> {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-export async function checkSocket({ paths }: Patient): Promise<Verdict> {
-  return judgeSocketPath(paths.socketPath)
-}
-
-export function judgeSocketPath(path: string): Verdict {
-  const lengthBytes = Buffer.byteLength(path)
-  if (lengthBytes <= socketPathBytesMax) return ok(path)
-  return fail(
-    `${path} has ${lengthBytes} bytes, and the kernel takes ${socketPathBytesMax}`,
-    'Set store.socketPath to a shorter one, such as /run/holdfast/store.sock.',
-  )
 }

@@ -73,7 +73,12 @@ export const optionTable = {
     86_400_000,
     'A tag that was looked up less than this ago is not looked up again.',
   ),
-  'memory.limitBytes': bytes(4 * GiB, 4096, 'Hard limit of weights in shared memory.'),
+  'memory.limitBytes': bytes(
+    0,
+    0,
+    'Hard limit of weights in shared memory. 0: what the machine or its control group has, whichever is less, without memory.processBytes and runtime.workerBytes of each worker; at most 4GiB.',
+  ),
+  'memory.processBytes': bytes(160 * MiB, 0, 'Memory that the node itself needs beside the weights.'),
   'memory.export': text(
     '',
     'Folder on a tmpfs, as in /dev/shm/holdfast, that keeps weights in memory as read-only files, for programs that open a path. They have no seals: what protects them is their mode, and a read-only mount. Empty: sealed memory without paths.',
@@ -114,6 +119,11 @@ export const optionTable = {
   'http.bodyLimitBytes': bytes(64 * MiB, 1024, 'Largest request body.'),
   'http.requestsMax': integer(1024, 1, 65_536, 'Requests that are answered at one time; the next one gets 503.'),
   'runtime.workerCount': integer(1, 1, 64, 'Worker processes that run models.'),
+  'runtime.workerBytes': bytes(
+    96 * MiB,
+    0,
+    'Memory that a worker process needs beside the weights: its session, and the tensors of its requests.',
+  ),
   'runtime.threads': integer(0, 0, 1024, 'Threads of one inference in a worker; 0 leaves it to the runtime.'),
   'runtime.queuePerModelMax': integer(64, 1, 65_536, 'Requests that may wait for one model; the next one gets 503.'),
   'runtime.queueMax': integer(256, 1, 65_536, 'Requests that may wait or run on this node; the next one gets 503.'),

@@ -6,6 +6,9 @@ import { HoldfastError } from '../../common/index.ts'
 import { bulkHostOf, isLoopbackHost, isWildcardHost, reachesBeyondLoopback } from './listening.ts'
 import type { NodeOptions } from './options.ts'
 
+/** Segments are whole pages. */
+const pageBytes = 4096
+
 export interface Finding {
   readonly level: 'error' | 'warning'
   /** The fault, and what to do about it. */
@@ -81,12 +84,21 @@ function addressRules(options: NodeOptions): Finding[] {
 }
 
 function tierRules(options: NodeOptions): Finding[] {
-  if (options['disk.limitBytes'] > 0) return []
-  return [
-    warning(
-      'disk.limitBytes is 0: models can be opened as files, but running one needs the disk tier for its converted form.',
-    ),
-  ]
+  const findings: Finding[] = []
+  const limitBytes = options['memory.limitBytes']
+  if (limitBytes > 0 && limitBytes < pageBytes) {
+    findings.push(
+      error(`memory.limitBytes is ${limitBytes}; it has to be 0 (left to the machine) or at least ${pageBytes}.`),
+    )
+  }
+  if (options['disk.limitBytes'] === 0) {
+    findings.push(
+      warning(
+        'disk.limitBytes is 0: models can be opened as files, but running one needs the disk tier for its converted form.',
+      ),
+    )
+  }
+  return findings
 }
 
 const error = (message: string): Finding => ({ level: 'error', message })

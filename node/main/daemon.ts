@@ -1,7 +1,8 @@
 /** A node: its parts are put together, started in order and stopped in reverse. Only node/main imports everything. */
 import type { NodeId } from '../../common/index.ts'
 import { SecretFiles } from '../admin/index.ts'
-import { checkOptions, type NodeOptions } from '../config/index.ts'
+import { checkConfiguration, settleOptions } from '../checks/index.ts'
+import type { NodeOptions } from '../config/index.ts'
 import { type Clock, type Log, systemClock } from '../system/index.ts'
 import { createAdmin, loadTokens } from './admin.ts'
 import { openBase } from './base.ts'
@@ -29,9 +30,10 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
-export async function startDaemon(options: NodeOptions, log: Log): Promise<Daemon> {
-  for (const warning of checkOptions(options)) log.warn({}, warning)
+export async function startDaemon(given: NodeOptions, log: Log): Promise<Daemon> {
   const clock = systemClock
+  for (const warning of await checkConfiguration(given, clock)) log.warn({}, warning)
+  const options = settleOptions(given)
   const parts = new Parts({ clock, log })
   try {
     const node = await compose(options, clock, log, parts)

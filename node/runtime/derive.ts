@@ -64,7 +64,8 @@ function convert(request: DeriveRequest, { clock, timeoutMs, signal }: DeriveOpt
       forget()
       signal.removeEventListener('abort', onAbort)
       if (ended !== null) reject(ended)
-      else if (answer === null) reject(badFile(`the converter died of it (${reason})`))
+      else if (answer === null)
+        reject(reason.includes('SIGKILL') ? outOfMemory() : badFile(`the converter died of it (${reason})`))
       else if (answer.kind === 'error') reject(errorOf(answer.message))
       else resolve()
     })
@@ -82,6 +83,13 @@ function errorOf(message: string): HoldfastError {
   }
   if (/no space left|failed to (?:save|write)/i.test(message)) return new HoldfastError('DISK_FAILED', message)
   return badFile(message)
+}
+
+/** This process did not end it, so the kernel did: that is what happens when the machine or the control group has no memory left. */
+function outOfMemory(): HoldfastError {
+  const message =
+    'The system ended the converter, most likely for want of memory: it needs twice the size of the model. Give the node more memory, or lower memory.limitBytes.'
+  return new HoldfastError('OVERLOADED', message)
 }
 
 function badFile(message: string): HoldfastError {

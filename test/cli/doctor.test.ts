@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { judgeDisk } from '../../cli/doctor/check-disk.ts'
-import { judgeClock, judgeDescriptors, judgeKernel, judgeMemory } from '../../cli/doctor/check-machine.ts'
+import { judgeKernel } from '../../cli/doctor/check-kernel.ts'
 import { judgeDials } from '../../cli/doctor/check-peers.ts'
 import { judgeTaken, wantedPorts } from '../../cli/doctor/check-ports.ts'
-import { judgeSocketPath } from '../../cli/doctor/check-store.ts'
 import { HoldfastError } from '../../common/errors.ts'
+import { judgeClock, judgeDescriptors, judgeMemory, judgeSocketPath } from '../../node/checks/index.ts'
 import { loadConfig } from '../../node/config/index.ts'
 
 const GiB = 2 ** 30
@@ -25,13 +25,22 @@ describe('the doctor', () => {
     { id: 'more than there is', limit: 20, total: 16, available: 12, group: Number.POSITIVE_INFINITY, status: 'fail' },
     { id: 'more than the group may', limit: 4, total: 16, available: 12, group: 2, status: 'fail' },
     { id: 'more than is free now', limit: 8, total: 16, available: 6, group: Number.POSITIVE_INFINITY, status: 'warn' },
-    { id: 'nearly all of it', limit: 15, total: 16, available: 15.5, group: Number.POSITIVE_INFINITY, status: 'warn' },
+    {
+      id: 'what the node itself needs',
+      limit: 16,
+      total: 16,
+      available: 16,
+      group: Number.POSITIVE_INFINITY,
+      status: 'warn',
+    },
   ])('judges memory: $id', ({ limit, total, available, group, status }) => {
-    const verdict = judgeMemory({
-      limitBytes: limit * GiB,
+    const { options } = loadConfig({ flags: { 'memory.limitBytes': `${limit}GiB` } })
+    const groupLimitFile = Number.isFinite(group) ? '/sys/fs/cgroup/memory.max' : null
+    const verdict = judgeMemory(options, {
       totalBytes: total * GiB,
       availableBytes: available * GiB,
       groupLimitBytes: group * GiB,
+      groupLimitFile,
     })
     expect(verdict.status).toBe(status)
   })

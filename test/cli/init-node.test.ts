@@ -99,11 +99,12 @@ describe('the first configuration', () => {
 
   it.each([
     [1 * GiB, 512 * 2 ** 20],
-    [0.3 * GiB, 256 * 2 ** 20],
+    [450e6, 160 * 2 ** 20],
+    [0.25 * GiB, 64 * 2 ** 20],
     [24 * GiB, 12 * GiB],
     [7.6 * GiB, 3.75 * GiB],
   ])('of a machine with %d bytes gives weights %d', (total, limit) => {
-    expect(memoryLimitFor(total)).toBe(limit)
+    expect(memoryLimitFor(total, 256 * 2 ** 20)).toBe(limit)
   })
 
   it.each([

@@ -68,6 +68,7 @@ export class ClusterFixture {
     name: string,
     options: SpawnNodeOptions['options'] = {},
     environment: Record<string, string> = {},
+    enter: readonly string[] = [],
   ): Promise<SpawnedNode> {
     const bootstrap = this.nodes[0]?.addresses[0]
     const node = await spawnNode({
@@ -75,6 +76,7 @@ export class ClusterFixture {
       dataPath: join(this.folder, name),
       logPath: join(this.folder, `${name}.log`),
       environment,
+      enter,
       upTimeoutMs: hangMs,
       stopTimeoutMs: hangMs,
       options: {

@@ -16,9 +16,15 @@ export function cleanEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessE
   return { ...Object.fromEntries(own), ...extra }
 }
 
-export function holdfast(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
+/** `enter`: words before the command, as in `ip netns exec NAME`. */
+export function holdfast(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  enter: readonly string[] = [],
+): Promise<CommandResult> {
+  const [command, ...words] = [...enter, process.execPath, binPath, ...args]
   return new Promise((resolve) => {
-    execFile(process.execPath, [binPath, ...args], { env: cleanEnvironment(environment) }, (error, stdout, stderr) => {
+    execFile(command!, words, { env: cleanEnvironment(environment) }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
       resolve({ code, stdout, stderr })
     })

@@ -1,10 +1,14 @@
 /**
  * Both sides of handing last copies on. A node that stops asks the nodes that placement/ chose to take one model each, and waits until the
  * ledger says that another usable node holds it. A node that is asked takes what it has free room for; nothing is displaced for it.
+ *
+ * The names that the node knows go with the models, those of models that others hold to the holders: while the origin is away, bytes
+ * that nobody can name are lost.
  */
 
 import { type ModelId, type NodeId, slowestTier } from '../../common/index.ts'
 import { type HandoverModel, type HandoverStep, type HandoverTaker, planHandover } from '../../placement/index.ts'
+import { compareIds } from '../cluster/order.ts'
 import type { Failure } from '../failure.ts'
 import type { HolderView, MemberView } from '../views/cluster-view.ts'
 
@@ -17,6 +21,7 @@ export type HandoverEvent = { readonly nowMs: number } & (
   | { readonly kind: 'time-up' }
   | { readonly kind: 'taken'; readonly model: ModelId }
   | { readonly kind: 'not-taken'; readonly model: ModelId; readonly failure: Failure }
+  | { readonly kind: 'told'; readonly to: NodeId; readonly failure: Failure | null }
   | { readonly kind: 'due'; readonly turn: number }
   | { readonly kind: 'take-asked'; readonly take: TakeId; readonly from: NodeId; readonly model: ModelId }
   | { readonly kind: 'take-sized'; readonly take: TakeId; readonly sizeBytes: number }
@@ -27,11 +32,26 @@ export type HandoverEvent = { readonly nowMs: number } & (
 export type HandoverEffect =
   | { readonly kind: 'hold' | 'unhold'; readonly model: ModelId }
   /** Ends in 'taken' or 'not-taken'. */
-  | { readonly kind: 'ask-take'; readonly model: ModelId; readonly to: NodeId; readonly timeoutMs: number }
+  | {
+      readonly kind: 'ask-take'
+      readonly model: ModelId
+      readonly to: NodeId
+      /** Whose tags mean the model; their refs go with the question. */
+      readonly names: readonly string[]
+      readonly timeoutMs: number
+    }
+  /** Send what these names mean to a holder of their models; ends in 'told'. */
+  | {
+      readonly kind: 'tell-names'
+      readonly to: NodeId
+      readonly names: readonly string[]
+      readonly timeoutMs: number
+    }
   | { readonly kind: 'timer'; readonly turn: number; readonly afterMs: number }
   /** For the log. */
   | { readonly kind: 'handed-on'; readonly step: HandoverStep }
   | { readonly kind: 'not-handed-on'; readonly step: HandoverStep; readonly failure: Failure }
+  | { readonly kind: 'not-told'; readonly to: NodeId; readonly failure: Failure }
   | { readonly kind: 'handed'; readonly handedOn: number; readonly left: number }
   /** Ends in 'take-sized' or 'take-ended'. */
   | { readonly kind: 'size-take'; readonly take: TakeId; readonly model: ModelId }
@@ -55,6 +75,8 @@ export interface HandoverMachinePorts {
   readonly core: HandoverCore
   readonly zone: string
   residency(): readonly { readonly model: ModelId; readonly sizeBytes: number }[]
+  /** Every name that was resolved here, with what it means. */
+  names(): Iterable<{ readonly name: string; readonly model: ModelId }>
   isPinned(model: ModelId): boolean
   isDraining(): boolean
   /** Of the tier to which last copies come. */
@@ -66,11 +88,18 @@ export interface HandoverMachineOptions {
   readonly takesMax: number
   /** A node that does not answer a request to take a model in this time does not take it. */
   readonly askMs: number
+  /** Holders of a model that are told its names: one of them may leave as well. */
+  readonly toldMax: number
   /** How often the ledger is looked at for a model that is on its way. */
   readonly lookMs: number
 }
 
-export const defaultHandoverMachineOptions: HandoverMachineOptions = { takesMax: 4, askMs: 5_000, lookMs: 100 }
+export const defaultHandoverMachineOptions: HandoverMachineOptions = {
+  takesMax: 4,
+  askMs: 5_000,
+  toldMax: 2,
+  lookMs: 100,
+}
 
 interface Handing {
   readonly step: HandoverStep
@@ -90,6 +119,7 @@ export class HandoverMachine {
   private readonly ports: HandoverMachinePorts
   private readonly options: HandoverMachineOptions
   private readonly handing = new Map<ModelId, Handing>()
+  private readonly telling = new Set<NodeId>()
   private readonly taking = new Map<TakeId, Taking>()
   private isLeaving = false
   private handedOn = 0
@@ -101,9 +131,9 @@ export class HandoverMachine {
     this.options = options
   }
 
-  /** Models that others are taking, or that are on their way here for others. */
+  /** Models that others are taking, or that are on their way here for others, and nodes that are told names. */
   get openCount(): number {
-    return this.handing.size + this.taking.size
+    return this.handing.size + this.telling.size + this.taking.size
   }
 
   step(event: HandoverEvent): readonly HandoverEffect[] {
@@ -111,13 +141,15 @@ export class HandoverMachine {
       case 'leave':
         return this.leave(event.nowMs)
       case 'time-up':
-        return this.handing.size === 0 ? none : this.giveUpAll(noMoreTime)
+        return this.isHandingOn ? this.giveUpAll(noMoreTime) : none
       case 'taken':
         return this.onTaken(event.model, event.nowMs)
       case 'not-taken': {
         const handing = this.handing.get(event.model)
         return handing === undefined ? none : this.whenAllEnded(this.giveUp(handing, event.failure))
       }
+      case 'told':
+        return this.onTold(event.to, event.failure)
       case 'due':
         return event.turn === this.turn && this.handing.size > 0 ? this.look(event.nowMs) : none
       case 'take-asked':
@@ -136,10 +168,17 @@ export class HandoverMachine {
     const plan = planHandover(this.models(nowMs), this.takers(nowMs))
     this.left = plan.left.filter(({ reason }) => reason === 'no-room').length
     const effects: HandoverEffect[] = []
+    const names = this.namesByModel()
+    const timeoutMs = this.options.askMs
     for (const step of plan.steps) {
       const { model, to } = step
       this.handing.set(model, { step, isTaken: false })
-      effects.push({ kind: 'hold', model }, { kind: 'ask-take', model, to, timeoutMs: this.options.askMs })
+      effects.push({ kind: 'hold', model }, { kind: 'ask-take', model, to, names: names.get(model) ?? [], timeoutMs })
+      names.delete(model)
+    }
+    for (const [to, told] of this.namesByHolder(names, nowMs)) {
+      this.telling.add(to)
+      effects.push({ kind: 'tell-names', to, names: told, timeoutMs })
     }
     if (this.handing.size > 0) effects.push(this.timer())
     return this.whenAllEnded(effects)
@@ -151,6 +190,11 @@ export class HandoverMachine {
     handing.isTaken = true
     const takers = new Set(this.takers(nowMs).map(({ node }) => node))
     return this.whenAllEnded(this.lookAt(handing, takers, nowMs))
+  }
+
+  private onTold(to: NodeId, failure: Failure | null): readonly HandoverEffect[] {
+    if (!this.telling.delete(to)) return none
+    return this.whenAllEnded(failure === null ? [] : [{ kind: 'not-told', to, failure }])
   }
 
   private look(nowMs: number): HandoverEffect[] {
@@ -185,13 +229,20 @@ export class HandoverMachine {
   }
 
   private giveUpAll(failure: Failure): HandoverEffect[] {
-    return this.whenAllEnded([...this.handing.values()].flatMap((handing) => this.giveUp(handing, failure)))
+    const untold = [...this.telling].map((to): HandoverEffect => ({ kind: 'not-told', to, failure }))
+    this.telling.clear()
+    const left = [...this.handing.values()].flatMap((handing) => this.giveUp(handing, failure))
+    return this.whenAllEnded([...left, ...untold])
   }
 
   private whenAllEnded(effects: HandoverEffect[]): HandoverEffect[] {
-    if (this.handing.size > 0) return effects
+    if (this.isHandingOn) return effects
     const { handedOn, left } = this
     return this.isLeaving ? [...effects, { kind: 'handed', handedOn, left }] : effects
+  }
+
+  private get isHandingOn(): boolean {
+    return this.handing.size + this.telling.size > 0
   }
 
   private onTakeAsked(take: TakeId, { from, model }: Taking): readonly HandoverEffect[] {
@@ -246,7 +297,28 @@ export class HandoverMachine {
   }
 
   private otherHolders(model: ModelId, nowMs: number): number {
-    return this.ports.core.holders(model, nowMs).filter(({ suspected, draining }) => !suspected && !draining).length
+    return this.usableHolders(model, nowMs).length
+  }
+
+  private usableHolders(model: ModelId, nowMs: number): HolderView[] {
+    return this.ports.core.holders(model, nowMs).filter(({ suspected, draining }) => !suspected && !draining)
+  }
+
+  private namesByModel(): Map<ModelId, string[]> {
+    const names = new Map<ModelId, string[]>()
+    for (const { name, model } of this.ports.names()) names.set(model, [...(names.get(model) ?? []), name])
+    return names
+  }
+
+  /** One call for each node, with the names of all models for which it is among the nearest holders. */
+  private namesByHolder(names: ReadonlyMap<ModelId, readonly string[]>, nowMs: number): Map<NodeId, string[]> {
+    const told = new Map<NodeId, string[]>()
+    for (const [model, ofModel] of names) {
+      const nearest = this.usableHolders(model, nowMs).sort((a, b) => a.rttMs - b.rttMs || compareIds(a.node, b.node))
+      for (const { node } of nearest.slice(0, this.options.toldMax))
+        told.set(node, [...(told.get(node) ?? []), ...ofModel])
+    }
+    return told
   }
 
   private timer(): HandoverEffect {

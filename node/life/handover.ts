@@ -2,7 +2,11 @@
  * Carries out what the hand-over of last copies decides, on both sides: asks the chosen nodes to take a model, and takes what a stopping
  * node hands on. The other node fetches as for any request, from this one and whoever else has parts of it.
  *
- *   take  request: {version: 1, model: 32 bytes}    answer: {version: 1} at once; the fetch goes on afterwards
+ *   take   request: {version: 1, model: 32 bytes, refs: [{name: text, ref: bytes}]}
+ *          answer: {version: 1} when the names are kept; the fetch goes on afterwards
+ *   names  request: {version: 1, refs}    answer: {version: 1} when they are kept
+ *
+ * A ref is a signed record with its sequence; it is believed as one that a peer answers with (core/names).
  */
 
 import { freeBytesOf, type ModelId, type NodeId, slowestTier, TimeLimit } from '../../common/index.ts'
@@ -21,7 +25,7 @@ import {
   type Timeless,
 } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
-import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
+import { encodeRef, type Manifest, manifestSizeBytes, parseModelName } from '../../origin/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache, ModelDirectory } from '../models/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed } from '../net/index.ts'
@@ -33,7 +37,7 @@ export interface HandoverPorts {
   readonly driver: Pick<CoreDriver, 'call'>
   readonly network: Pick<ClusterNetwork, 'handle'>
   readonly cache: Pick<ModelCache, 'residency' | 'ensureHeld' | 'hold'>
-  readonly directory: Pick<ModelDirectory, 'resolveDigest'>
+  readonly directory: Pick<ModelDirectory, 'resolveDigest' | 'knownNames' | 'knownRef' | 'hear'>
   readonly store: Pick<Store, 'stats'>
   readonly isPinned: (model: ModelId) => boolean
   readonly isDraining: () => boolean
@@ -45,6 +49,12 @@ export interface HandoverPorts {
 export interface HandedOn {
   readonly handedOn: number
   readonly left: number
+}
+
+/** A tag and the record of it, unchecked. */
+interface NamedRef {
+  readonly name: string
+  readonly ref: Uint8Array
 }
 
 /** A question of a node that stops, until it is answered. */
@@ -70,10 +80,11 @@ export class Handover {
 
   constructor(ports: HandoverPorts, options: Partial<HandoverMachineOptions> = {}) {
     this.ports = ports
-    const { core, zone, cache, store, isPinned, isDraining, clock } = ports
+    const { core, zone, cache, directory, store, isPinned, isDraining, clock } = ports
+    const names = () => directory.knownNames().map(({ name, ref }) => ({ name, model: ref.manifest }))
     const freeBytes = () => freeBytesOf(store.stats().tiers[slowestTier])
     const machine = new HandoverMachine(
-      { core, zone, residency: () => cache.residency(), isPinned, isDraining, freeBytes },
+      { core, zone, residency: () => cache.residency(), names, isPinned, isDraining, freeBytes },
       { ...defaultHandoverMachineOptions, ...options },
     )
     this.queue = new StepQueue(
@@ -85,7 +96,13 @@ export class Handover {
   /** Before the network starts. */
   serve(): void {
     this.ports.network.handle('take', async (from, payload) => {
-      await this.take(from, decodeTake(payload))
+      const { model, refs } = decodeTake(payload)
+      await this.hear(from, refs)
+      await this.take(from, model)
+      return encodeCbor({ version })
+    })
+    this.ports.network.handle('names', async (from, payload) => {
+      await this.hear(from, decodeNames(payload))
       return encodeCbor({ version })
     })
   }
@@ -111,7 +128,13 @@ export class Handover {
         this.holds.delete(effect.model)
         return
       case 'ask-take':
-        void this.ask(effect.model, effect.to, effect.timeoutMs)
+        void this.ask(effect)
+        return
+      case 'tell-names':
+        void this.tell(effect)
+        return
+      case 'not-told':
+        log.warn({ to: effect.to, error: effect.failure.message }, 'a holder was not told the names of its models')
         return
       case 'timer': {
         const { turn, afterMs } = effect
@@ -143,13 +166,33 @@ export class Handover {
     }
   }
 
-  private async ask(model: ModelId, to: NodeId, timeoutMs: number): Promise<void> {
+  private async ask({ model, to, names, timeoutMs }: Extract<HandoverEffect, { kind: 'ask-take' }>): Promise<void> {
     const { driver, clock } = this.ports
     using limit = new TimeLimit(clock, timeoutMs, this.signal)
     const { signal } = limit
-    const payload = encodeCbor({ version, model: Buffer.from(model, 'hex') })
+    const payload = encodeCbor({ version, model: Buffer.from(model, 'hex'), refs: this.refsOf(names) })
     const failure = await driver.call(to, 'take', payload, { signal }).then(() => null, failureOf)
     this.queue.dispatch(failure === null ? { kind: 'taken', model } : { kind: 'not-taken', model, failure })
+  }
+
+  private async tell({ to, names, timeoutMs }: Extract<HandoverEffect, { kind: 'tell-names' }>): Promise<void> {
+    const { driver, clock } = this.ports
+    using limit = new TimeLimit(clock, timeoutMs, this.signal)
+    const payload = encodeCbor({ version, refs: this.refsOf(names) })
+    const failure = await driver.call(to, 'names', payload, { signal: limit.signal }).then(() => null, failureOf)
+    this.queue.dispatch({ kind: 'told', to, failure })
+  }
+
+  private refsOf(names: readonly string[]): NamedRef[] {
+    return names.flatMap((name) => {
+      const ref = this.ports.directory.knownRef(parseModelName(name))
+      return ref === null ? [] : [{ name, ref: encodeRef(ref) }]
+    })
+  }
+
+  /** Ends when what is believed of it is on the disk. */
+  private async hear(from: NodeId, refs: readonly NamedRef[]): Promise<void> {
+    for (const { name, ref } of refs) await this.ports.directory.hear(from, parseModelName(name), ref)
   }
 
   private take(from: NodeId, model: ModelId): Promise<void> {
@@ -190,9 +233,23 @@ export class Handover {
   }
 }
 
-function decodeTake(payload: Uint8Array): ModelId {
+function decodeTake(payload: Uint8Array): { readonly model: ModelId; readonly refs: readonly NamedRef[] } {
   const value = decodeCbor(payload, 'take')
   if (!isPlainMap(value) || !isReadableVersion(value.version) || !isBytes(value.model, digestBytes))
     throw malformed('take', 'it names no model')
-  return Buffer.from(value.model).toString('hex')
+  // An earlier version sends none.
+  return { model: Buffer.from(value.model).toString('hex'), refs: refsIn(value.refs ?? [], 'take') }
+}
+
+function decodeNames(payload: Uint8Array): readonly NamedRef[] {
+  const value = decodeCbor(payload, 'names')
+  if (!isPlainMap(value) || !isReadableVersion(value.version)) throw malformed('names', 'it has no version')
+  return refsIn(value.refs, 'names')
+}
+
+function refsIn(value: unknown, what: string): readonly NamedRef[] {
+  const isNamedRef = (item: unknown) => isPlainMap(item) && typeof item.name === 'string' && isBytes(item.ref)
+  if (!Array.isArray(value) || !value.every(isNamedRef))
+    throw malformed(what, 'its refs are no list of names and records')
+  return value as NamedRef[]
 }

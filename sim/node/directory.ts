@@ -85,6 +85,11 @@ export class Directory {
     this.ask(then, (want) => ({ kind: 'resolve-digest', want, model: model.id }))
   }
 
+  /** Another node tells what the name means, without having been asked. */
+  hear(node: NodeId, name: string, ref: Ref): void {
+    this.queue.dispatch({ kind: 'heard-ref', node, name, ref })
+  }
+
   /** What the name means as far as it is known, however long ago it was looked up. */
   known(name: string): Ref | null {
     return this.machine.known(name)

@@ -15,6 +15,7 @@ import {
   LeaveMachine,
   type LeaveStep,
   type NodeCore,
+  type RefFacts,
   type ResidentModel,
   StepQueue,
   type TakeId,
@@ -26,6 +27,11 @@ import type { SimModel } from '../world/models.ts'
 import { type Caller, type CallWorld, call } from './call.ts'
 import type { Directory } from './directory.ts'
 
+export interface NamedRef {
+  readonly name: string
+  readonly ref: RefFacts<null>
+}
+
 type Answer = (failure: Failure | null) => void
 
 export interface LeavingNode extends Caller {
@@ -33,7 +39,7 @@ export interface LeavingNode extends Caller {
   readonly core: NodeCore
   readonly up: boolean
   draining: boolean
-  readonly directory: Pick<Directory, 'resolveDigest'> | null
+  readonly directory: Pick<Directory, 'resolveDigest' | 'names' | 'known' | 'hear'> | null
   readonly disk: { readonly freeBytes: number } | null
   readonly requests: { readonly openCount: number; close(): void }
   readonly workers: { queueMs(nowMs: number): number }
@@ -52,7 +58,10 @@ export interface LeavingNode extends Caller {
 /** Another node, as one that is asked to take a model. */
 export interface TakingNode {
   readonly up: boolean
-  readonly leaving: { takeAsked(from: NodeId, model: SimModel, answer: Answer): void }
+  readonly leaving: {
+    takeAsked(from: NodeId, model: SimModel, refs: readonly NamedRef[], answer: Answer): void
+    hear(from: NodeId, refs: readonly NamedRef[]): void
+  }
 }
 
 export interface LeaveWorld extends CallWorld<TakingNode> {
@@ -87,6 +96,7 @@ export class SimLeave {
       core: node.core,
       zone: world.topology.zoneOf(node.index),
       residency: () => node.residency(),
+      names: () => node.directory?.names() ?? [],
       isPinned: (model) => node.isPinned(this.modelOf(model), 'disk'),
       isDraining: () => node.draining,
       freeBytes: () => node.disk?.freeBytes ?? 0,
@@ -108,11 +118,16 @@ export class SimLeave {
   }
 
   /** Another node asks this one to take a model. */
-  takeAsked(from: NodeId, model: SimModel, answer: Answer): void {
+  takeAsked(from: NodeId, model: SimModel, refs: readonly NamedRef[], answer: Answer): void {
+    this.hear(from, refs)
     const take = this.nextTake
     this.nextTake += 1
     this.answers.set(take, answer)
     this.handover.dispatch({ kind: 'take-asked', take, from, model: model.id })
+  }
+
+  hear(from: NodeId, refs: readonly NamedRef[]): void {
+    for (const { name, ref } of refs) this.node.directory?.hear(from, name, ref)
   }
 
   private executeStep(effect: LeaveEffect): void {
@@ -179,7 +194,13 @@ export class SimLeave {
         node.unhold(this.modelOf(effect.model))
         return
       case 'ask-take':
-        this.ask(this.modelOf(effect.model), effect.to, effect.timeoutMs)
+        this.ask(effect)
+        return
+      case 'tell-names':
+        this.tell(effect)
+        return
+      case 'not-told':
+        node.note(`not-told ${effect.to}`)
         return
       case 'timer': {
         const { turn, afterMs } = effect
@@ -208,14 +229,36 @@ export class SimLeave {
     }
   }
 
-  private ask(model: SimModel, to: NodeId, timeoutMs: number): void {
+  private ask(effect: Extract<HandoverEffect, { kind: 'ask-take' }>): void {
     const { node, world } = this
-    const ask = (taker: TakingNode, answer: Answer) => taker.leaving.takeAsked(node.id, model, answer)
+    const { to, timeoutMs } = effect
+    const model = this.modelOf(effect.model)
+    const refs = this.refsOf(effect.names)
+    const ask = (taker: TakingNode, answer: Answer) => taker.leaving.takeAsked(node.id, model, refs, answer)
     call(world, node, world.interner.index(to), { timeoutMs, silence: unreachable, ask }, (failure) => {
       const { id } = model
       this.handover.dispatch(
         failure === null ? { kind: 'taken', model: id } : { kind: 'not-taken', model: id, failure },
       )
+    })
+  }
+
+  private tell({ to, names, timeoutMs }: Extract<HandoverEffect, { kind: 'tell-names' }>): void {
+    const { node, world } = this
+    const refs = this.refsOf(names)
+    const ask = (holder: TakingNode, answer: Answer) => {
+      holder.leaving.hear(node.id, refs)
+      answer(null)
+    }
+    call(world, node, world.interner.index(to), { timeoutMs, silence: unreachable, ask }, (failure) =>
+      this.handover.dispatch({ kind: 'told', to, failure }),
+    )
+  }
+
+  private refsOf(names: readonly string[]): NamedRef[] {
+    return names.flatMap((name) => {
+      const ref = this.node.directory?.known(name) ?? null
+      return ref === null ? [] : [{ name, ref }]
     })
   }
 

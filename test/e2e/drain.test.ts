@@ -1,6 +1,6 @@
 /** How a node leaves: nobody who asks meanwhile or afterwards should notice. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { ClusterFixture, getJson } from './cluster-fixture.ts'
+import { ClusterFixture } from './cluster-fixture.ts'
 import { messages, pushModel, terminate } from './leaving.ts'
 
 let cluster: ClusterFixture
@@ -9,15 +9,14 @@ beforeEach(async () => {
 })
 afterEach(() => cluster.dispose())
 
-it('hands the last copy of a wanted model on, so that it is served without the origin afterwards', async () => {
+it('hands the last copy of a wanted model on with its name, so that it is served without the origin afterwards', async () => {
   const { id, body } = await pushModel(cluster, 'tiny')
   const a = await cluster.start('a')
   const b = await cluster.start('b')
   await cluster.formed()
   const first = await cluster.infer(a, 'acme/m:v1', body)
   await cluster.heard(b, a, id)
-  // B looks the tag up; it holds nothing of the model.
-  expect(await getJson(b, '/v1/route/acme/m:v1')).toMatchObject({ model: id })
+  // B has never heard of the tag.
   await cluster.takeOriginAway()
 
   expect(await terminate(a)).toEqual({ code: 0, signal: null })

@@ -19,22 +19,24 @@ class Node {
   peerIsUsable = true
   isDraining = false
   freeBytes = 100
+  names: { name: string; model: string }[] = []
   readonly machine: HandoverMachine
 
   constructor(residency = models, takesMax = 2) {
     const ports: HandoverMachinePorts = {
       core: {
         members: () => (this.peerIsUsable ? [this.member()] : []),
-        holders: (model) => (this.holders.get(model) ?? []).map((node) => holder(node)),
+        holders: (model) => (this.holders.get(model) ?? []).map((node, place) => holder(node, place + 1)),
         clusterDemandOf: () => 0,
       },
       zone: 'default',
       residency: () => residency.map((model) => ({ model, sizeBytes: 10 })),
+      names: () => this.names,
       isPinned: () => true,
       isDraining: () => this.isDraining,
       freeBytes: () => this.freeBytes,
     }
-    this.machine = new HandoverMachine(ports, { takesMax, askMs: 5_000, lookMs: 100 })
+    this.machine = new HandoverMachine(ports, { takesMax, askMs: 5_000, toldMax: 2, lookMs: 100 })
   }
 
   step(event: Timeless<HandoverEvent>): readonly HandoverEffect[] {
@@ -52,16 +54,16 @@ class Node {
   }
 }
 
-function holder(node: string): HolderView {
+function holder(node: string, rttMs = 1): HolderView {
   const addresses = { bulkAddress: '', httpUrl: '' }
-  const view = { tier: 'disk', sizeBytes: 10, suspected: false, draining: false, rttMs: 1, queueMs: 0 } as const
+  const view = { tier: 'disk', sizeBytes: 10, suspected: false, draining: false, rttMs, queueMs: 0 } as const
   return { node, sameZone: true, ...view, ...addresses }
 }
 
 describe('a node that leaves', () => {
   it('holds each model until another node says that it has it', () => {
     const node = new Node([a])
-    const asked = { kind: 'ask-take', model: a, to: 'peer', timeoutMs: 5_000 }
+    const asked = { kind: 'ask-take', model: a, to: 'peer', names: [], timeoutMs: 5_000 }
     expect(node.step({ kind: 'leave' })).toEqual([{ kind: 'hold', model: a }, asked, timer(1)])
     expect(node.step({ kind: 'due', turn: 1 })).toEqual([timer(2)])
     expect(node.step({ kind: 'taken', model: a })).toEqual([])
@@ -84,6 +86,37 @@ describe('a node that leaves', () => {
       { kind: 'not-handed-on', failure: { code } },
       { kind: 'handed', handedOn: 0, left: 1 },
     ])
+  })
+
+  it('gives the names with the last copy, and tells those of other models to their two nearest holders', () => {
+    const node = new Node([a])
+    node.names = [
+      { name: 'acme/a:v1', model: a },
+      { name: 'acme/a:latest', model: a },
+      { name: 'acme/b:v1', model: b },
+      { name: 'acme/nobody-has-it:v1', model: models[2]! },
+    ]
+    node.holders.set(b, ['near', 'middle', 'far'])
+    const effects = node.step({ kind: 'leave' })
+    expect(effects.find(({ kind }) => kind === 'ask-take')).toMatchObject({ names: ['acme/a:v1', 'acme/a:latest'] })
+    expect(effects.filter(({ kind }) => kind === 'tell-names')).toEqual(
+      ['near', 'middle'].map((to) => ({ kind: 'tell-names', to, names: ['acme/b:v1'], timeoutMs: 5_000 })),
+    )
+    node.holders.set(a, ['peer'])
+    expect(node.kinds({ kind: 'taken', model: a })).toEqual(['unhold', 'handed-on'])
+    expect(node.kinds({ kind: 'told', to: 'near', failure: null })).toEqual([])
+    const failure = { code: 'PEER_UNREACHABLE', message: 'it is gone' } as const
+    expect(node.kinds({ kind: 'told', to: 'middle', failure })).toEqual(['not-told', 'handed'])
+    expect(node.machine.openCount).toBe(0)
+  })
+
+  it('does not wait for a holder that hears no names when there is no more time', () => {
+    const node = new Node([])
+    node.names = [{ name: 'acme/b:v1', model: b }]
+    node.holders.set(b, ['mute'])
+    expect(node.kinds({ kind: 'leave' })).toEqual(['tell-names'])
+    expect(node.kinds({ kind: 'time-up' })).toEqual(['not-told', 'handed'])
+    expect(node.kinds({ kind: 'told', to: 'mute', failure: null })).toEqual([])
   })
 
   it('ends at once when nobody can take anything, and begins once', () => {

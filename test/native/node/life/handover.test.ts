@@ -3,15 +3,19 @@ import type { ModelId } from '../../../../common/types.ts'
 import { Handover, type HandoverPorts } from '../../../../node/life/handover.ts'
 import { encodeCbor } from '../../../../node/net/cbor.ts'
 import { silentLog } from '../../../../node/system/log.ts'
+import { formatModelName } from '../../../../origin/index.ts'
 import { bytesOf, modelOf, type TestModel } from '../../../support/models.ts'
 import { CacheFixture } from '../models/fixture.ts'
 
 const models = ['a', 'b', 'c'].map((name) => modelOf({ 'weights.bin': bytesOf(100_000, name) }))
-const digest = (model: TestModel) => encodeCbor({ version: 1, model: Buffer.from(model.id, 'hex') })
+/** An earlier version sends no refs. */
+const digest = (model: TestModel, refs?: []) => encodeCbor({ version: 1, model: Buffer.from(model.id, 'hex'), refs })
 
 let fixture: CacheFixture
 let isDraining: boolean
 let handler: (from: string, payload: Uint8Array) => Promise<Uint8Array>
+let namesHandler: typeof handler
+let heard: [from: string, name: string, ref: string][]
 
 function handoverOf(over: Partial<HandoverPorts> = {}, takesMax = 2): Handover {
   const { core, driver, clock } = fixture.driving
@@ -21,8 +25,9 @@ function handoverOf(over: Partial<HandoverPorts> = {}, takesMax = 2): Handover {
       driver,
       network: {
         handle: (method, handle) => {
-          expect(method).toBe('take')
-          handler = (from, payload) => handle(from, payload, {})
+          const asked = (from: string, payload: Uint8Array) => handle(from, payload, {})
+          if (method === 'take') handler = asked
+          else namesHandler = asked
         },
       },
       cache: fixture.cache,
@@ -30,6 +35,11 @@ function handoverOf(over: Partial<HandoverPorts> = {}, takesMax = 2): Handover {
         resolveDigest: async (id: ModelId) => {
           const { manifest } = models.find((model) => model.id === id)!
           return { digest: id, manifest, ref: null, ageMs: 0 }
+        },
+        knownNames: () => [],
+        knownRef: () => null,
+        hear: async (from, name, ref) => {
+          heard.push([from, formatModelName(name), Buffer.from(ref).toString()])
         },
       },
       store: fixture.store,
@@ -48,6 +58,7 @@ function handoverOf(over: Partial<HandoverPorts> = {}, takesMax = 2): Handover {
 
 beforeEach(async () => {
   isDraining = false
+  heard = []
   fixture = await new CacheFixture().prepare()
   fixture.origin.add(...models)
 })
@@ -97,6 +108,21 @@ describe('a node that is asked to take a model', () => {
     await fixture.cache.settled()
   })
 
+  it('hears what the names mean before it answers', async () => {
+    handoverOf()
+    const refs = [{ name: 'acme/a:v1', ref: Buffer.from('signed') }]
+    await handler('leaving', encodeCbor({ version: 1, model: Buffer.from(models[0]!.id, 'hex'), refs }))
+    expect(heard).toEqual([['leaving', 'acme/a:v1', 'signed']])
+    await namesHandler('leaving', encodeCbor({ version: 1, refs }))
+    expect(heard).toHaveLength(2)
+    for (const bad of [undefined, 'x', [1], [{ name: 1, ref: Buffer.from('') }], [{ name: 'acme/a:v1' }]]) {
+      await expect(namesHandler('leaving', encodeCbor({ version: 1, refs: bad }))).rejects.toMatchObject({
+        code: 'PEER_PROTOCOL',
+      })
+    }
+    await fixture.cache.settled()
+  })
+
   it.each([
     new Uint8Array(),
     encodeCbor({ version: 1 }),
@@ -138,7 +164,7 @@ describe('a node that leaves', () => {
     }
     const handover = handoverOf({ isPinned: () => true, driver: { call } })
     expect(await handover.handOn(new AbortController().signal)).toEqual({ handedOn: 1, left: 0 })
-    expect(asked).toEqual([['near', 'take', digest(models[0]!)]])
+    expect(asked).toEqual([['near', 'take', digest(models[0]!, [])]])
   })
 
   it('does not wait for a node that does not answer longer than it may', async () => {

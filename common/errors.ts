@@ -42,6 +42,21 @@ export const errorTable = {
     'The model has no file that the runtime can execute.',
     'Serve an ONNX model, or read the weights with the client library.',
   ),
+  MODEL_TOO_NEW: row(
+    422,
+    'The model uses a version of ONNX or of its operators that the runtime of this node does not know.',
+    'Export the model for an older opset or IR version, or update Holdfast.',
+  ),
+  UNSUPPORTED_OPERATOR: row(
+    422,
+    'The model uses an operator that the runtime does not have, or not for these types.',
+    'Export the model with standard ONNX operators.',
+  ),
+  UNSUPPORTED_TYPE: row(
+    422,
+    'The model has an input, an output or weights of a type that cannot be run or carried here.',
+    'Ask for the other outputs, or export the model with tensors of common types.',
+  ),
   INFERENCE_FAILED: row(
     422,
     'The runtime refused the inputs or failed on them.',

@@ -54,12 +54,12 @@ function share({ usedBytes, limitBytes }: NodeStatus['memory']): string {
   return `${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} (${percent}%)`
 }
 
-function modelCells({ model, names, tier, sizeBytes, ratePerS, loading, isLoaded }: ModelView): Cell[] {
+function modelCells({ model, names, tier, sizeBytes, ratePerS, loading, isLoaded, weights }: ModelView): Cell[] {
   const percent =
     loading === null || loading.totalBytes === 0
       ? ''
       : ` ${Math.floor((100 * loading.doneBytes) / loading.totalBytes)}%`
-  const now = loading !== null ? `${loading.state}${percent}` : isLoaded ? 'ready to run' : ''
+  const now = loading !== null ? `${loading.state}${percent}` : isLoaded ? ready(weights) : ''
   return [
     names.join(' ') || shortId(model),
     tier,
@@ -67,4 +67,8 @@ function modelCells({ model, names, tier, sizeBytes, ratePerS, loading, isLoaded
     `${Number(ratePerS.toPrecision(2))}/s`,
     now,
   ]
+}
+
+function ready(weights: ModelView['weights']): string {
+  return weights === 'copied' ? 'ready to run, weights copied by the runtime' : 'ready to run'
 }

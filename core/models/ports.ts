@@ -21,7 +21,7 @@ export interface ModelFacts<S extends ModelSpec = ModelSpec> {
   isPinned(model: ModelId, tier: LocalTier): boolean
   /** Made by the runtime of this node, as it is now. */
   isFormCurrent(form: FormBlob): boolean
-  /** NOT_RUNNABLE; null when the model can run. */
+  /** NOT_RUNNABLE, or what its conversion has failed with; null when the model may run. */
   cannotRun(spec: S): Failure | null
 }
 

@@ -327,9 +327,10 @@ export class Tracks<S extends ModelSpec> {
     this.ports.onIdle(model)
   }
 
-  /** What a new form takes the place of, unless another model has the same blob. */
+  /** What a new form takes the place of, unless another model has the same blob, or it is a file of the model itself. */
   private replacedForm({ spec, form }: ModelRow<S>): Sha256 | null {
-    return form === null || this.ports.table.othersWith(form.sha256, spec.model).length > 0 ? null : form.sha256
+    if (form === null || spec.files.some(({ sha256 }) => sha256 === form.sha256)) return null
+    return this.ports.table.othersWith(form.sha256, spec.model).length > 0 ? null : form.sha256
   }
 
   private opOf(id: OpId): Op<S> {

@@ -5,7 +5,15 @@ import type { Failure } from '../failure.ts'
 import type { Asked, AskedByUser } from './types.ts'
 
 const codesOfRoom: ReadonlySet<ErrorCode> = new Set(['MEMORY_FULL', 'DISK_FULL', 'DISK_FAILED', 'OVERLOADED'])
-const codesOfRequest: ReadonlySet<ErrorCode> = new Set(['INFERENCE_FAILED', 'BAD_REQUEST', 'NOT_RUNNABLE'])
+const codesOfRequest: ReadonlySet<ErrorCode> = new Set([
+  'INFERENCE_FAILED',
+  'BAD_REQUEST',
+  'NOT_RUNNABLE',
+  'MODEL_TOO_NEW',
+  'UNSUPPORTED_OPERATOR',
+  'UNSUPPORTED_TYPE',
+  'BAD_MODEL_FILE',
+])
 
 /** This node cannot serve the request now; it is no fault of the request. Another node may have the room, or the disk. */
 export function isOfRoom({ code }: Failure): boolean {

@@ -3,6 +3,7 @@
 import type { ModelId, NodeId, Tier, Zone } from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
 import type { Loading, ModelCache, ModelDirectory, ModelTable } from '../models/index.ts'
+import type { ModelSignature } from '../ports/index.ts'
 import type { Clock } from '../system/index.ts'
 
 export interface ClusterMember {
@@ -28,6 +29,8 @@ export interface ModelView {
   readonly tier: Tier | null
   readonly sizeBytes: number | null
   readonly isLoaded: boolean
+  /** Of the loaded model: 'copied' when the runtime cannot run it in place on the shared bytes. null when it is not loaded. */
+  readonly weights: ModelSignature['weights'] | null
   /** Requests per second that reach this node. */
   readonly ratePerS: number
   readonly loading: Loading | null
@@ -95,6 +98,7 @@ export class NodeViews {
       tier: table.tierOf(model),
       sizeBytes: row?.spec.sizeBytes ?? null,
       isLoaded: cache.isRunnable(model),
+      weights: cache.signatureOf(model)?.weights ?? null,
       ratePerS: this.ports.ratePerS(model),
       loading: cache.loading(model),
       holders: core.holders(model, clock.nowMs()).map(({ node, tier }) => ({ node, tier })),

@@ -125,6 +125,18 @@ export const optionTable = {
     'Memory that a worker process needs beside the weights: its session, and the tensors of its requests.',
   ),
   'runtime.threads': integer(0, 0, 1024, 'Threads of one inference in a worker; 0 leaves it to the runtime.'),
+  'runtime.conversionsMax': integer(1, 1, 64, 'Models converted for the runtime at one time; others wait.'),
+  'runtime.conversionBytesMax': bytes(
+    2 * GiB,
+    MiB,
+    'Memory of all conversions together, estimated as three times the model; one that needs more runs alone.',
+  ),
+  'runtime.conversionTimeoutMs': integer(
+    600_000,
+    1000,
+    86_400_000,
+    'A conversion that takes longer is given up, until the node starts again.',
+  ),
   'runtime.queuePerModelMax': integer(64, 1, 65_536, 'Requests that may wait for one model; the next one gets 503.'),
   'runtime.queueMax': integer(256, 1, 65_536, 'Requests that may wait or run on this node; the next one gets 503.'),
   'admin.token': secret('Admin token. Prefer admin.tokenFile: a value here is seen in process lists.'),

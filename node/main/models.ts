@@ -73,6 +73,9 @@ function createRuntime({ options, paths, clock, log }: Base, { token }: OpenStor
     storeToken: token,
     workerCount: options['runtime.workerCount'],
     intraOpThreads: options['runtime.threads'],
+    conversionsMax: options['runtime.conversionsMax'],
+    conversionBytesMax: options['runtime.conversionBytesMax'],
+    deriveMsMax: options['runtime.conversionTimeoutMs'],
     queuedMax: options['runtime.queueMax'],
     queuedPerModelMax: options['runtime.queuePerModelMax'],
     onWorkerDied(reason, restartDelayMs) {

@@ -10,6 +10,7 @@ import type { FormBlob } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import { isSha256, type ManifestFile } from '../../origin/index.ts'
 import type { Runtime, StateStore } from '../ports/index.ts'
+import { ConversionFailures } from './conversion-failures.ts'
 import type { HeldSpec } from './model-table.ts'
 
 export interface DerivedFormsPorts {
@@ -35,9 +36,11 @@ export interface DerivedFormsOptions {
 export class DerivedForms {
   private readonly ports: DerivedFormsPorts
   private readonly options: DerivedFormsOptions
+  private readonly failures: ConversionFailures
 
   constructor(ports: DerivedFormsPorts, options: DerivedFormsOptions) {
     this.ports = ports
+    this.failures = new ConversionFailures({ state: ports.state, fingerprint: () => ports.runtime.fingerprint() })
     this.options = options
   }
 
@@ -45,11 +48,13 @@ export class DerivedForms {
   async start(): Promise<void> {
     await rm(this.options.scratchPath, { recursive: true, force: true })
     await mkdir(this.options.scratchPath, { recursive: true })
+    await this.failures.start()
   }
 
-  /** NOT_RUNNABLE, or null. */
+  /** NOT_RUNNABLE, or what its conversion failed with; null when it may run. */
   cannotRun(spec: HeldSpec): HoldfastError | null {
-    if (this.ports.runnableFile(spec) !== null) return null
+    const file = this.ports.runnableFile(spec)
+    if (file !== null) return this.failures.find(spec, file)
     const paths = spec.manifest.files.slice(0, 5).map(({ path }) => path)
     return new HoldfastError('NOT_RUNNABLE', `The model has no ONNX file to run; its files are ${paths.join(', ')}.`)
   }
@@ -72,6 +77,7 @@ export class DerivedForms {
       return { folder, path, sizeBytes }
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
+      await this.failures.note(spec, file, error)
       throw error
     }
   }

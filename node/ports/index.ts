@@ -147,6 +147,10 @@ export interface ModelSignature {
   readonly platform: string
   readonly inputs: readonly TensorSignature[]
   readonly outputs: readonly TensorSignature[]
+  /** Outputs that are no tensors, or of a type without a name here: answers leave them out. */
+  readonly omittedOutputs: readonly string[]
+  /** 'shared': every process runs on the one copy in memory. 'copied': the runtime cannot run the model so, and each has its own. */
+  readonly weights: 'shared' | 'copied'
 }
 
 /** Runs models in worker processes that map the weights from the store of this machine. */
@@ -155,7 +159,10 @@ export interface Runtime {
   stop(): Promise<void>
   /** Names the converter, its version and the CPU: a derived blob is good for exactly one fingerprint. */
   fingerprint(): string
-  /** Converts a model file (a path on disk) to the form that runs in place; writes it to `outputPath`. BAD_MODEL_FILE. */
+  /**
+   * Converts a model file (a path on disk) to the form that is loaded; writes it to `outputPath`. MODEL_TOO_NEW, UNSUPPORTED_OPERATOR,
+   * UNSUPPORTED_TYPE, BAD_MODEL_FILE or NOT_RUNNABLE, with `isPassing` in the details where another try may end otherwise.
+   */
   derive(inputPath: string, outputPath: string, options?: AbortOptions): Promise<void>
   /** Opens `name` at the store and creates a session in every worker. Loading twice is once. */
   load(digest: string, options?: AbortOptions): Promise<ModelSignature>

@@ -4,7 +4,7 @@
  *
  *   request = {version: 1, model: 32-byte digest, name, tenant, deadlineMs | null, inputs: [tensor], outputs: [name] | null,
  *             requestId?}
- *   answer  = {version: 1, outputs: [tensor]}
+ *   answer  = {version: 1, outputs: [tensor], omittedOutputs?: [name]}
  *   tensor  = {name, datatype, shape, data: bytes | [text]}
  */
 
@@ -22,6 +22,12 @@ export interface InferMessage {
   readonly outputs: readonly string[] | null
   /** Of the node that was asked first, for the logs of both. */
   readonly requestId?: string
+}
+
+export interface InferOutputs {
+  readonly outputs: readonly TensorValue[]
+  /** Outputs of the model that no answer can carry; empty when the request named those that it wants. */
+  readonly omittedOutputs: readonly string[]
 }
 
 const version = spokenVersion
@@ -80,15 +86,18 @@ export function decodeInferRequest(bytes: Uint8Array): InferMessage {
   }
 }
 
-export function encodeInferAnswer(outputs: readonly TensorValue[]): Uint8Array {
-  return encodeCbor({ version, outputs })
+export function encodeInferAnswer({ outputs, omittedOutputs }: InferOutputs): Uint8Array {
+  return encodeCbor({ version, outputs, omittedOutputs })
 }
 
-export function decodeInferAnswer(bytes: Uint8Array): TensorValue[] {
+export function decodeInferAnswer(bytes: Uint8Array): InferOutputs {
   const value = decodeCbor(bytes, 'inference answer')
   if (!isPlainMap(value) || !isReadableVersion(value.version))
     throw malformed('inference answer', 'its version is unknown')
-  return tensorsOf(value.outputs)
+  const { omittedOutputs = [] } = value
+  if (!Array.isArray(omittedOutputs) || omittedOutputs.length > tensorsMax || !omittedOutputs.every(isName))
+    throw malformed('inference answer', 'its omitted outputs are no list of names')
+  return { outputs: tensorsOf(value.outputs), omittedOutputs }
 }
 
 function tensorsOf(value: unknown): TensorValue[] {

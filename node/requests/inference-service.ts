@@ -24,7 +24,7 @@ import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache, ResolvedModel } from '../models/index.ts'
 import type { ClusterNetwork, Runtime, TensorValue } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
-import { decodeInferRequest, encodeInferAnswer } from './infer-codec.ts'
+import { decodeInferRequest, encodeInferAnswer, type InferOutputs } from './infer-codec.ts'
 import { type Inference, InferenceWork, type WorkEnd } from './inference-work.ts'
 
 export interface InferenceRequest {
@@ -40,8 +40,7 @@ export interface InferenceRequest {
   readonly signal?: AbortSignal
 }
 
-export interface InferenceAnswer {
-  readonly outputs: readonly TensorValue[]
+export interface InferenceAnswer extends InferOutputs {
   readonly servedBy: NodeId
   readonly servedFrom: ServedFrom
   readonly elapsedMs: number
@@ -73,7 +72,7 @@ type AnswerEffect = Extract<RequestEffect, { kind: 'answer' }>
 
 interface Open {
   readonly work: InferenceWork
-  readonly answered: (answer: AnswerEffect, outputs: readonly TensorValue[]) => void
+  readonly answered: (answer: AnswerEffect, outputs: InferOutputs) => void
   readonly failed: (error: Error) => void
 }
 
@@ -109,7 +108,7 @@ export class InferenceService {
     const begin = (id: RequestId): WorkEnd => ({ kind: 'arrived', request: id, asked })
     return this.counted(
       this.begin({ ...request, model, manifest }, begin, ({ servedBy, servedFrom, elapsedMs, decision }, outputs) => {
-        const answer = { outputs, servedBy, servedFrom, elapsedMs, decision: decision! }
+        const answer = { ...outputs, servedBy, servedFrom, elapsedMs, decision: decision! }
         this.ports.onServed(answer)
         return answer
       }),
@@ -139,14 +138,14 @@ export class InferenceService {
     const asked = { model, name, context }
     const begin = (id: RequestId): WorkEnd => ({ kind: 'sent-here', request: id, from, asked })
     const inference = { model, manifest, name, inputs, outputs, requestId, signal }
-    return this.begin(inference, begin, (_, answer) => encodeInferAnswer(answer))
+    return this.begin(inference, begin, (_, outputs) => encodeInferAnswer(outputs))
   }
 
   /** @param answerOf what to answer with once it is served. */
   private begin<T>(
     inference: Inference,
     eventOf: (id: RequestId) => WorkEnd,
-    answerOf: (answer: AnswerEffect, outputs: readonly TensorValue[]) => T,
+    answerOf: (answer: AnswerEffect, outputs: InferOutputs) => T,
   ): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     this.requestCount += 1
@@ -182,7 +181,7 @@ export class InferenceService {
       case 'answer': {
         const { answered, failed } = this.end(effect.request)
         try {
-          answered(effect, work.outputs)
+          answered(effect, work.answer)
         } catch (error) {
           failed(error as Error)
         }

@@ -6,7 +6,7 @@ import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache } from '../models/index.ts'
 import type { Runtime, TensorValue } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
-import { decodeInferAnswer, encodeInferRequest } from './infer-codec.ts'
+import { decodeInferAnswer, encodeInferRequest, type InferOutputs } from './infer-codec.ts'
 
 export interface InferenceWorkPorts {
   readonly driver: Pick<CoreDriver, 'call'>
@@ -33,12 +33,13 @@ type EffectOf<K extends RequestEffect['kind']> = Extract<RequestEffect, { kind: 
 
 export class InferenceWork {
   /** Of the run, here or at the holder. */
-  outputs: readonly TensorValue[] = []
+  answer: InferOutputs = { outputs: [], omittedOutputs: [] }
   private readonly ports: InferenceWorkPorts
   private readonly request: RequestId
   private readonly asked: Inference
   private hold: Disposable | null = null
   private runtimeDigest = ''
+  private omittedOutputs: readonly string[] = []
   private stopTimer = () => {}
   private stopListening = () => {}
 
@@ -55,7 +56,7 @@ export class InferenceWork {
     try {
       const id = requestId === undefined ? {} : { requestId }
       const payload = encodeInferRequest({ model, name, context, inputs, outputs, ...id })
-      this.outputs = decodeInferAnswer(await this.ports.driver.call(to, 'infer', payload, { signal: limit.signal }))
+      this.answer = decodeInferAnswer(await this.ports.driver.call(to, 'infer', payload, { signal: limit.signal }))
       return { kind: 'holder-answered', request }
     } catch (error) {
       const { message } = error as Error
@@ -70,8 +71,9 @@ export class InferenceWork {
     const { model, manifest } = this.asked
     this.hold = this.ports.cache.hold(model)
     try {
-      const { runtimeDigest, source } = await this.ports.cache.ensureRunnable(model, manifest!, context)
+      const { runtimeDigest, signature, source } = await this.ports.cache.ensureRunnable(model, manifest!, context)
       this.runtimeDigest = runtimeDigest
+      this.omittedOutputs = signature.omittedOutputs
       return { kind: 'brought', request, source }
     } catch (error) {
       // Before the machine hears of it: a request that waits for room holds nothing.
@@ -86,7 +88,8 @@ export class InferenceWork {
     using limit = new TimeLimit(this.ports.clock, deadlineMs, signal)
     const options = { signal: limit.signal, ...(outputs === null ? {} : { outputs }) }
     try {
-      this.outputs = await this.ports.runtime.infer(runtimeDigest, inputs, options)
+      const omittedOutputs = outputs === null ? this.omittedOutputs : []
+      this.answer = { outputs: await this.ports.runtime.infer(runtimeDigest, inputs, options), omittedOutputs }
       return { kind: 'ran', request }
     } catch (error) {
       this.letGo()

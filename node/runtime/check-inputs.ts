@@ -21,6 +21,10 @@ export function checkInputs(
   for (const missing of expected.values())
     throw refuse(`input '${missing.name}' is missing; the model takes ${list(signature.inputs)}`)
   for (const name of outputs ?? []) {
+    if (signature.omittedOutputs.includes(name)) {
+      const message = `Output '${name}' is no tensor that an answer can carry; ask for ${list(signature.outputs)}.`
+      throw new HoldfastError('UNSUPPORTED_TYPE', message)
+    }
     if (!signature.outputs.some((output) => output.name === name)) {
       throw refuse(`the model has no output '${name}'; it gives ${list(signature.outputs)}`)
     }

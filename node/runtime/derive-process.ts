@@ -1,13 +1,16 @@
 /** The process that converts one model and ends. Started by derive.ts, which says what to convert; ends with its parent. */
-import { InferenceSession } from 'onnxruntime-node'
+import { convert } from './convert.ts'
 import type { DeriveAnswer, DeriveRequest } from './protocol.ts'
-import { deriveOptions } from './session-options.ts'
+import { errorOfModel } from './runtime-errors.ts'
 
 process.once('disconnect', () => process.exit(0))
-process.once('message', ({ inputPath, outputPath }: DeriveRequest) => {
-  InferenceSession.create(inputPath, deriveOptions(outputPath)).then(
+process.once('message', (request: DeriveRequest) => {
+  convert(request).then(
     () => answer({ kind: 'derived' }),
-    (error: unknown) => answer({ kind: 'error', message: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => {
+      const { code, message } = errorOfModel(error)
+      answer({ kind: 'error', error: { code, message } })
+    },
   )
 })
 

@@ -8,10 +8,13 @@ import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { deriveOptions } from './session-options.ts'
 
+/** Rises when conversion makes another form of the same model, or takes models that it refused. */
+const converterVersion = 2
+
 export function runtimeFingerprint(): string {
   const hash = createHash('sha256')
     .update(cpuFeatures())
-    .update(JSON.stringify(deriveOptions('')))
+    .update(JSON.stringify([converterVersion, deriveOptions('')]))
   return `onnxruntime-${runtimeVersion()}-${process.arch}-${hash.digest('hex').slice(0, 16)}`
 }
 

@@ -8,6 +8,7 @@ import { HoldfastError } from '../../common/index.ts'
 import type { AbortOptions, ModelSignature, Runtime, TensorValue } from '../ports/index.ts'
 import { orAborted } from './abort.ts'
 import { checkInputs } from './check-inputs.ts'
+import { ConversionLimit } from './conversion-limit.ts'
 import { deriveModel } from './derive.ts'
 import { runtimeFingerprint } from './fingerprint.ts'
 import type { OnnxRuntimeOptions } from './options.ts'
@@ -25,12 +26,14 @@ export class OnnxRuntime implements Runtime {
   readonly #options: OnnxRuntimeOptions
   readonly #pool: WorkerPool
   readonly #models = new Map<string, Model>()
+  readonly #conversions: ConversionLimit
   readonly #stopping = new AbortController()
   #fingerprint: string | null = null
 
   constructor(options: OnnxRuntimeOptions) {
     this.#options = options
     this.#pool = new WorkerPool(options)
+    this.#conversions = new ConversionLimit(options)
   }
 
   start(): Promise<void> {
@@ -52,6 +55,7 @@ export class OnnxRuntime implements Runtime {
     return deriveModel(inputPath, outputPath, {
       clock: this.#options.clock,
       timeoutMs: this.#options.deriveMsMax,
+      limit: this.#conversions,
       signal: AbortSignal.any(signals),
     })
   }

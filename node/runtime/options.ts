@@ -22,6 +22,10 @@ export interface OnnxRuntimeOptions {
   readonly inferenceMsMax: number
   /** A conversion may take this long. VGG-16 (528 MiB) takes 9 s. */
   readonly deriveMsMax: number
+  /** Models that are converted at one time, each in a process of its own, which uses one core. */
+  readonly conversionsMax: number
+  /** Memory of all conversions together, by an estimate from the size of the models; one that needs more runs alone. */
+  readonly conversionBytesMax: number
   /** Wait before the second restart of a worker that keeps dying; the first one is immediate and later waits double. */
   readonly restartDelayMsMin: number
   /** Short enough that a repaired machine is back before anyone looks. */
@@ -42,6 +46,8 @@ export const defaultOnnxRuntimeOptions = {
   queuedPerModelMax: 64,
   inferenceMsMax: 60_000,
   deriveMsMax: 600_000,
+  conversionsMax: 1,
+  conversionBytesMax: 2 ** 31,
   restartDelayMsMin: 100,
   restartDelayMsMax: 10_000,
   stopGraceMs: 5_000,

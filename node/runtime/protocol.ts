@@ -49,6 +49,8 @@ export type WorkerMessage =
 export interface DeriveRequest {
   readonly inputPath: string
   readonly outputPath: string
+  /** False: the model is to be packed as it is, since its conversion ended the process. */
+  readonly mayConvert: boolean
 }
 
-export type DeriveAnswer = { readonly kind: 'derived' } | { readonly kind: 'error'; readonly message: string }
+export type DeriveAnswer = { readonly kind: 'derived' } | { readonly kind: 'error'; readonly error: RemoteError }

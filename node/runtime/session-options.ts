@@ -41,3 +41,8 @@ export function inPlaceOptions(intraOpThreads: number): InferenceSession.Session
     },
   }
 }
+
+/** Runs what cannot be run in place: as ONNX Runtime runs a file by itself, with a copy of the weights in the process. */
+export function copyingOptions(intraOpThreads: number): InferenceSession.SessionOptions {
+  return { graphOptimizationLevel: 'all', intraOpNumThreads: intraOpThreads, logSeverityLevel: errorsOnly }
+}

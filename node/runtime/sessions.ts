@@ -2,13 +2,16 @@
  * The sessions of one worker process. A session reads the weights where the store keeps them, so its lease is held exactly as
  * long: the session is released first, then the lease, or ONNX Runtime would read unmapped memory.
  */
-import { InferenceSession } from 'onnxruntime-node'
-import { assertInvariant, HoldfastError, isHoldfastError } from '../../common/index.ts'
-import type { ModelSignature, TensorSignature, TensorValue } from '../ports/index.ts'
-import { datatypeOfOrt } from './datatypes.ts'
+import type { InferenceSession } from 'onnxruntime-node'
+import { assertInvariant } from '../../common/index.ts'
+import type { ModelSignature, TensorValue } from '../ports/index.ts'
+import { isOrtFormat, openForm } from './open-form.ts'
 import type { OpenWeights, WeightsLease } from './open-weights.ts'
-import { inPlaceOptions } from './session-options.ts'
+import { errorOfModel, errorOfRun } from './runtime-errors.ts'
+import { signatureOf } from './signature.ts'
 import { ortTensorOf, valueOfOrtTensor } from './tensors.ts'
+
+const platform = 'onnxruntime_onnx'
 
 interface LoadedModel {
   readonly session: InferenceSession
@@ -51,7 +54,7 @@ export class Sessions {
       const results = await session.run(feeds, [...names])
       return names.map((name) => valueOfOrtTensor(name, results[name]!))
     } catch (error) {
-      throw new HoldfastError('INFERENCE_FAILED', `The runtime failed: ${textOf(error)}`, { cause: error })
+      throw errorOfRun(error)
     }
   }
 
@@ -70,38 +73,12 @@ export class Sessions {
   async #create(digest: string): Promise<LoadedModel> {
     const lease = await this.#weights.open(digest)
     try {
-      const session = await InferenceSession.create(lease.bytes, inPlaceOptions(this.#intraOpThreads))
-      return { session, lease, signature: signatureOf(session) }
+      const session = await openForm(lease.bytes, this.#intraOpThreads)
+      const weights = isOrtFormat(lease.bytes) ? 'shared' : 'copied'
+      return { session, lease, signature: { platform, ...signatureOf(session), weights } }
     } catch (error) {
       lease.close()
-      if (isHoldfastError(error)) throw error
-      throw new HoldfastError('NOT_RUNNABLE', `The model does not load: ${textOf(error)}`, { cause: error })
+      throw errorOfModel(error)
     }
   }
-}
-
-function signatureOf(session: InferenceSession): ModelSignature {
-  return {
-    platform: 'onnxruntime_onnx',
-    inputs: session.inputMetadata.map(tensorSignatureOf),
-    outputs: session.outputMetadata.map(tensorSignatureOf),
-  }
-}
-
-function tensorSignatureOf(metadata: InferenceSession.ValueMetadata): TensorSignature {
-  const { name } = metadata
-  if (!metadata.isTensor)
-    throw new HoldfastError('NOT_RUNNABLE', `'${name}' of the model is not a tensor but a sequence or map.`)
-  const datatype = datatypeOfOrt(metadata.type)
-  if (datatype === null) {
-    throw new HoldfastError(
-      'NOT_RUNNABLE',
-      `'${name}' of the model is ${metadata.type}, which the protocol has no name for.`,
-    )
-  }
-  return { name, datatype, shape: metadata.shape.map((size) => (typeof size === 'number' ? size : -1)) }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

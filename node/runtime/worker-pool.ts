@@ -7,6 +7,7 @@ import type { ModelSignature, TensorValue } from '../ports/index.ts'
 import { errorOfAbort } from './abort.ts'
 import { intraOpThreadsOf, type OnnxRuntimeOptions } from './options.ts'
 import { RequestQueue } from './request-queue.ts'
+import { withoutPlaces } from './runtime-errors.ts'
 import { WorkerDied, type WorkerProcess } from './worker-process.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
@@ -218,8 +219,8 @@ export class WorkerPool {
 function failureOf(error: WorkerDied, lateAfterMs: number | null): HoldfastError {
   const message =
     lateAfterMs === null
-      ? `the runtime crashed ${attemptsMax} times on this request (${error.message})`
-      : `the inference ran longer than ${lateAfterMs} ms (limit inferenceMsMax) and was ended`
+      ? `The runtime crashed ${attemptsMax} times on this request (${withoutPlaces(error.message)}).`
+      : `The inference ran longer than ${lateAfterMs} ms (limit inferenceMsMax) and was ended.`
   return new HoldfastError('INFERENCE_FAILED', message, { cause: error })
 }
 

@@ -76,6 +76,18 @@ const limits: readonly Limit[] = [
     test: ['test/native/open.test.ts', 'limits and bad names are refused with their code'],
   },
   {
+    what: 'conversions',
+    key: 'runtime.conversionsMax',
+    declared: ['node/runtime/options.ts', 'conversionsMax'],
+    test: ['test/node/runtime/conversion-limit.test.ts', 'conversions wait for their number and their memory'],
+  },
+  {
+    what: 'memory of conversions',
+    key: 'runtime.conversionBytesMax',
+    declared: ['node/runtime/options.ts', 'conversionBytesMax'],
+    test: ['test/node/runtime/conversion-limit.test.ts', 'one that needs more than is allowed runs alone'],
+  },
+  {
     what: 'waiting requests',
     key: 'runtime.queueMax',
     declared: ['node/runtime/options.ts', 'queuedMax'],

@@ -6,7 +6,7 @@ import { contextOf, type ModelCalls, mayForward } from '../../requests/index.ts'
 import { clientGone, type HttpDoor, type NodeHealth, parseModelPath, probe } from '../http/index.ts'
 import { protocolErrorForm } from './error-form.ts'
 import { loadingView } from './loading-view.ts'
-import { formatInferResponse, parseInferRequest } from './v2-json.ts'
+import { formatInferResponse, omittedParameter, parseInferRequest } from './v2-json.ts'
 
 export interface OpenInferencePorts {
   readonly calls: ModelCalls
@@ -72,8 +72,15 @@ async function sendReadiness(
 }
 
 async function metadata(calls: ModelCalls, name: ModelName, headers: Headers): Promise<object> {
-  const { platform, inputs, outputs } = await calls.signature(name, contextOf(headers))
-  return { name: `${name.namespace}/${name.name}`, versions: [name.tag], platform, inputs, outputs }
+  const { platform, inputs, outputs, omittedOutputs } = await calls.signature(name, contextOf(headers))
+  return {
+    name: `${name.namespace}/${name.name}`,
+    versions: [name.tag],
+    platform,
+    inputs,
+    outputs,
+    ...omittedParameter(omittedOutputs),
+  }
 }
 
 async function infer(
@@ -97,5 +104,5 @@ async function infer(
   reply.header('holdfast-elapsed-ms', answer.elapsedMs.toFixed(2))
   reply.header('holdfast-model', `sha256:${answer.model}`)
   const modelName = `${name.namespace}/${name.name}`
-  return reply.send(formatInferResponse({ modelName, modelVersion: name.tag, id, outputs: answer.outputs }))
+  return reply.send(formatInferResponse({ modelName, modelVersion: name.tag, id, ...answer }))
 }

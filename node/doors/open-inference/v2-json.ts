@@ -38,12 +38,15 @@ export interface InferResult {
   readonly modelVersion?: string | undefined
   readonly id?: string | undefined
   readonly outputs: readonly TensorValue[]
+  /** Named in the parameters of the answer. */
+  readonly omittedOutputs?: readonly string[] | undefined
 }
 
 export interface InferResponseJson {
   readonly model_name: string
   readonly model_version?: string
   readonly id?: string
+  readonly parameters?: { readonly omitted_outputs: readonly string[] }
   readonly outputs: readonly {
     readonly name: string
     readonly shape: readonly number[]
@@ -80,6 +83,7 @@ export function formatInferResponse(result: InferResult): InferResponseJson {
     model_name: result.modelName,
     ...(result.modelVersion === undefined ? {} : { model_version: result.modelVersion }),
     ...(result.id === undefined ? {} : { id: result.id }),
+    ...omittedParameter(result.omittedOutputs),
     outputs: result.outputs.map(({ name, shape, datatype, data }) => ({
       name,
       shape,
@@ -87,6 +91,13 @@ export function formatInferResponse(result: InferResult): InferResponseJson {
       data: jsonElements(datatype, data),
     })),
   }
+}
+
+/** Outputs of a model that an answer does not have, so that nobody looks for them in vain. */
+export function omittedParameter(names: readonly string[] = []): {
+  readonly parameters?: { readonly omitted_outputs: readonly string[] }
+} {
+  return names.length === 0 ? {} : { parameters: { omitted_outputs: names } }
 }
 
 function parseTensor(where: string, value: unknown, limits: InferLimits, elementsLeft: number): TensorValue {

@@ -35,6 +35,8 @@ describe('load and infer', () => {
       platform: 'onnxruntime_onnx',
       inputs: [{ name: 'image', datatype: 'FP32', shape: [-1, 3, 32, 32] }],
       outputs: [{ name: 'probabilities', datatype: 'FP32', shape: [-1, 10] }],
+      omittedOutputs: [],
+      weights: 'shared',
     })
     const [one] = await runtime.infer('tiny', [images(tinyImage)])
     const [two] = await runtime.infer('tiny', [images([2, 3, 32, 32])], { outputs: ['probabilities'] })
@@ -69,10 +71,10 @@ describe('load and infer', () => {
     await expect(runtime.load('late')).resolves.toBeDefined()
   })
 
-  test('bytes that are no model are NOT_RUNNABLE, and their lease ends', async () => {
+  test('bytes that are no model are BAD_MODEL_FILE, and their lease ends', async () => {
     const runtime = await start()
     await writeFile(join(fixture.folder, 'noise.ort'), 'this is no flat buffer, whatever its name says')
-    await expect(runtime.load('noise')).rejects.toMatchObject({ code: 'NOT_RUNNABLE' })
+    await expect(runtime.load('noise')).rejects.toMatchObject({ code: 'BAD_MODEL_FILE' })
     expect(await fixture.holders('noise')).toEqual([])
   })
 

@@ -78,6 +78,8 @@ describe('checkInputs', () => {
       { name: 'b', datatype: 'BYTES', shape: [1] },
     ],
     outputs: [{ name: 'c', datatype: 'FP32', shape: [-1] }],
+    omittedOutputs: ['d'],
+    weights: 'shared',
   }
   const a: TensorValue = { name: 'a', datatype: 'FP32', shape: [3, 2], data: new Uint8Array(24) }
   const b: TensorValue = { name: 'b', datatype: 'BYTES', shape: [1], data: ['x'] }

@@ -32,8 +32,16 @@ describe('NodeViews', () => {
       { node: 'b', isSelf: false, zone: 'berlin', models: [{ model: there.id, tier: 'memory', sizeBytes: 1_000_000 }] },
       { node: 'self', isSelf: true, zone: 'home', models: [{ model: here.id, tier: 'memory', sizeBytes: 1_000 }] },
     ])
-    const own = { tier: 'memory', sizeBytes: 1_000, isLoaded: true, ratePerS: 2, loading: null, holders: [] }
-    const other = { tier: null, sizeBytes: null, isLoaded: false, ratePerS: 0, loading: null }
+    const own = {
+      tier: 'memory',
+      sizeBytes: 1_000,
+      isLoaded: true,
+      weights: 'shared',
+      ratePerS: 2,
+      loading: null,
+      holders: [],
+    }
+    const other = { tier: null, sizeBytes: null, isLoaded: false, weights: null, ratePerS: 0, loading: null }
     const shown = [
       { model: here.id, names: ['acme/m:latest', 'acme/m:v2'], ...own },
       { model: there.id, names: [], ...other, holders: [{ node: 'b', tier: 'memory' }] },

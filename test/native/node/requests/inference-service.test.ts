@@ -88,7 +88,7 @@ function holders(answers: Record<string, () => Promise<readonly TensorValue[]>>)
   }
   fixture.driving.network.onCall = async (node, method) => {
     if (method !== 'infer') return new Uint8Array()
-    return encodeInferAnswer(await answers[node]!())
+    return encodeInferAnswer({ outputs: await answers[node]!(), omittedOutputs: [] })
   }
 }
 
@@ -231,7 +231,7 @@ describe('a request', () => {
     holders({ near: async () => [elsewhere] })
     fixture.driving.network.onCall = async (_node, method, payload) => {
       if (method === 'infer') ids.push(decodeInferRequest(payload).requestId)
-      return encodeInferAnswer([elsewhere])
+      return encodeInferAnswer({ outputs: [elsewhere], omittedOutputs: [] })
     }
     await service.infer(request({ requestId: 'trace-7' }))
     await service.infer(request())
@@ -252,7 +252,7 @@ describe('a request', () => {
       deadlines.push(decodeInferRequest(payload).context.deadlineMs)
       clock.advance(100)
       if (node === 'near') return refuse()
-      return encodeInferAnswer([elsewhere])
+      return encodeInferAnswer({ outputs: [elsewhere], omittedOutputs: [] })
     }
     await service.infer(request({ context: { tenant: 'acme', deadlineMs: 5_000.75 } }))
     expect(deadlines).toEqual([5_000, 4_900])
@@ -307,7 +307,7 @@ describe('a request', () => {
     await expect(service.infer(asked)).rejects.toMatchObject({ code: 'TOO_LARGE', details: { tier: 'memory' } })
     fixture.driving.peer('near', [large.id])
     fixture.driving.driver.dispatch({ kind: 'rtt-measured', node: 'near', rttMs: 60_000 })
-    fixture.driving.network.onCall = async () => encodeInferAnswer([elsewhere])
+    fixture.driving.network.onCall = async () => encodeInferAnswer({ outputs: [elsewhere], omittedOutputs: [] })
     expect(await service.infer(asked)).toMatchObject({ servedBy: 'near' })
   })
 
@@ -347,7 +347,9 @@ describe('a forwarded request', () => {
 
   it('is served from what is here', async () => {
     await service.infer(request())
-    expect(Buffer.from(await receive(message()))).toEqual(Buffer.from(encodeInferAnswer([tensor])))
+    expect(Buffer.from(await receive(message()))).toEqual(
+      Buffer.from(encodeInferAnswer({ outputs: [tensor], omittedOutputs: [] })),
+    )
   })
 
   it('is refused, neither fetched nor forwarded again, when the model is not here', async () => {

@@ -45,7 +45,8 @@ export class HttpFixture {
       inference: {
         infer: async (request) => {
           this.requests.push(request)
-          return { outputs: request.inputs, servedBy: 'node-b', servedFrom: 'forwarded', elapsedMs: 1.234, decision }
+          const outputs = { outputs: request.inputs, omittedOutputs: [] }
+          return { ...outputs, servedBy: 'node-b', servedFrom: 'forwarded', elapsedMs: 1.234, decision }
         },
       },
       pulse: async () => (this.alive ? { alive: true, reason: null } : { alive: false, reason: 'the store hangs' }),
@@ -60,6 +61,8 @@ export class HttpFixture {
         platform: 'onnx',
         inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
         outputs: [{ name: 'y', datatype: 'FP32', shape: [1] }],
+        omittedOutputs: [],
+        weights: 'shared',
       }),
       isServable: () => this.servable,
       route: () => decision,

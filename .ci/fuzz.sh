@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # libFuzzer on what comes from outside: the headers of safetensors and GGUF files, and the protocol of the store's socket; then a long
-# run of the property test of the store. FUZZ_SECONDS each (60). Installs clang when it is not there.
+# run of the property test of the store, and the two readers of headers (TypeScript at a push, C++ at an open) against each other.
+# FUZZ_SECONDS each (60). Installs clang when it is not there.
 # Last line: `N passed, N failed`.
 set -u
 cd "$(dirname "$0")/.."
@@ -41,7 +42,7 @@ run() { # NAME COMMAND...
   shift
   if "$@" >"$build/$name.out" 2>&1; then
     passed=$((passed + 1))
-    echo "ok $name: $(grep -aE 'Done |tests passed' "$build/$name.out" | tail -n 1)"
+    echo "ok $name: $(grep -aE 'Done |tests passed|Tests .*passed' "$build/$name.out" | tail -n 1)"
   else
     failed=$((failed + 1))
     tail -n 40 "$build/$name.out"
@@ -51,5 +52,9 @@ run() { # NAME COMMAND...
 run headers "$build/headers_fuzz" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -artifact_prefix="$build/" "$seeds/headers"
 run protocol "$build/protocol_fuzz" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -artifact_prefix="$build/" "$seeds/protocol"
 # An hour's churn of a store at one operation per 70 ms, under the same sanitizers.
+# Both readers, and the verdicts of the safetensors library for the seeds: new mutations each time, and the seed in the title of a failure.
+header_seed=${HOLDFAST_HEADER_SEED:-$(date +%s)}
+run readers env HOLDFAST_HEADER_SEED="$header_seed" HOLDFAST_HEADER_COUNT=$((seconds * 1000)) \
+  node_modules/.bin/vitest run --project native test/native/headers.test.ts
 run churn env HOLDFAST_STEPS=50000 "$build/property_test"
 finish

@@ -70,6 +70,8 @@ export interface Addon {
   viewOf(handle: object, file: number, offsetBytes: number, sizeBytes: number): ArrayBuffer
   waitRange(handle: object, file: number, offsetBytes: number, sizeBytes: number, deadlineMs: number): Promise<void>
   tensorsOf(handle: object, file: number, deadlineMs: number): Promise<TensorInfo[]>
+  /** As open reads them, of the first bytes of a file: the tensors, or how many bytes to come back with. BAD_MODEL_FILE. */
+  readTensors(path: string, start: Uint8Array, fileSizeBytes: number): TensorInfo[] | number
   findTensor(handle: object, name: string): TensorInfo & { file: number }
 }
 

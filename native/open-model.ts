@@ -2,7 +2,7 @@
  * An open model as programs see it: views over the shared memory, made when they are asked for. What still arrives is seen range by
  * range; no view is given over bytes that are not there.
  */
-import { HoldfastError } from '../common/index.ts'
+import { HoldfastError, isHoldfastError } from '../common/index.ts'
 import { type Addon, type RawModel, wrapAsync, wrapSync } from './addon.ts'
 import type { OpenFile, OpenModel, Tensor, TensorInfo, WaitOptions } from './types.ts'
 
@@ -50,14 +50,23 @@ export class NativeModel implements OpenModel {
 
   async waitTensor(name: string, options: WaitOptions = {}): Promise<Tensor> {
     const deadline = deadlineOf(options)
+    let unreadable: unknown
     for (const [index, { path }] of this.files.entries()) {
-      const tensors = await wrapAsync(() => this.addon.tensorsOf(this.open().handle, index, deadline()))
+      const tensors = await wrapAsync(() => this.addon.tensorsOf(this.open().handle, index, deadline())).catch(
+        (error: unknown) => {
+          // The tensor may be in another file.
+          if (!isHoldfastError(error, 'BAD_MODEL_FILE')) throw error
+          unreadable ??= error
+          return []
+        },
+      )
       const found = tensors.find((tensor) => tensor.name === name)
       if (found === undefined) continue
       const { offsetBytes, sizeBytes } = found
       await wrapAsync(() => this.addon.waitRange(this.open().handle, index, offsetBytes, sizeBytes, deadline()))
       return { ...found, path, bytes: this.part(index, offsetBytes, sizeBytes) }
     }
+    if (unreadable !== undefined) throw unreadable
     throw new HoldfastError('UNKNOWN_MODEL', `Model ${this.digest} has no tensor ${name}.`, { details: { name } })
   }
 

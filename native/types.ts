@@ -240,8 +240,8 @@ export interface OpenModel extends Disposable {
   /** UNKNOWN_MODEL when the model has no file of that path. */
   file(path: string): OpenFile
   /**
-   * The tensor of that name in a safetensors or GGUF file. UNKNOWN_MODEL when there is none, BAD_MODEL_FILE, and DEADLINE_EXCEEDED when it
-   * has not arrived: waitTensor waits.
+   * The tensor of that name in a safetensors or GGUF file; one whose header cannot be read is passed over. UNKNOWN_MODEL when there is
+   * none, or BAD_MODEL_FILE of the first file that could not be read; DEADLINE_EXCEEDED when it has not arrived: waitTensor waits.
    */
   tensor(name: string): Tensor
   /** The same, once the tensor's own bytes have arrived. */

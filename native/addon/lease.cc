@@ -60,6 +60,15 @@ Napi::Object TensorOf(Napi::Env env, const TensorEntry& tensor) {
   return object;
 }
 
+Napi::Array ArrayOf(Napi::Env env, const std::vector<TensorEntry>& tensors) {
+  Napi::Array array = Napi::Array::New(env, tensors.size());
+  for (uint32_t i = 0; i < tensors.size(); i++) {
+    const Napi::HandleScope scope(env);
+    array.Set(i, TensorOf(env, tensors[i]));
+  }
+  return array;
+}
+
 // Settles with what `work` gives. The lease, and so the memory, stays until then.
 Napi::Value RunWaiting(Napi::Env env, SharedLease lease, std::function<Outcome(Lease*)> work) {
   if (lease->dispatcher->closed()) {
@@ -152,14 +161,19 @@ Napi::Value TensorsOf(const Napi::CallbackInfo& info) {
     std::vector<TensorEntry> tensors;
     if (status.ok()) tensors = directory->tensors;
     return {std::move(status), [tensors = std::move(tensors)](Napi::Env env) -> Napi::Value {
-              Napi::Array array = Napi::Array::New(env, tensors.size());
-              for (uint32_t i = 0; i < tensors.size(); i++) {
-                const Napi::HandleScope scope(env);
-                array.Set(i, TensorOf(env, tensors[i]));
-              }
-              return array;
+              return ArrayOf(env, tensors);
             }};
   });
+}
+
+Napi::Value ReadTensors(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto start = info[1].As<Napi::Uint8Array>();
+  uint64_t needed_bytes = 0;
+  std::vector<TensorEntry> tensors;
+  ThrowUnlessOk(env, ParseTensors(StringFrom(info[0]), {start.Data(), start.ByteLength(), SizeFrom(info[2])}, {}, &needed_bytes, &tensors));
+  if (needed_bytes > 0) return NumberOf(env, needed_bytes);
+  return ArrayOf(env, tensors);
 }
 
 Napi::Value FindTensor(const Napi::CallbackInfo& info) {

@@ -34,6 +34,8 @@ Napi::Value ViewOf(const Napi::CallbackInfo& info);
 Napi::Value WaitRange(const Napi::CallbackInfo& info);
 // tensorsOf(handle, file, deadlineMs): a promise of name, dtype, shape, offsetBytes, sizeBytes each.
 Napi::Value TensorsOf(const Napi::CallbackInfo& info);
+// readTensors(path, start, fileBytes): what the header in the first bytes of a file lists, or the number of bytes to come back with.
+Napi::Value ReadTensors(const Napi::CallbackInfo& info);
 // findTensor(handle, name): the tensor and the index of its file, if its header is there.
 Napi::Value FindTensor(const Napi::CallbackInfo& info);
 

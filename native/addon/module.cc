@@ -37,6 +37,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("viewOf", Napi::Function::New<ViewOf>(env, "viewOf"));
   exports.Set("waitRange", Napi::Function::New<WaitRange>(env, "waitRange"));
   exports.Set("tensorsOf", Napi::Function::New<TensorsOf>(env, "tensorsOf"));
+  exports.Set("readTensors", Napi::Function::New<ReadTensors>(env, "readTensors"));
   exports.Set("findTensor", Napi::Function::New<FindTensor>(env, "findTensor"));
   return exports;
 }

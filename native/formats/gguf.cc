@@ -127,7 +127,10 @@ class Parser {
     std::string_view key;
     uint32_t type = 0;
     if (!Text(kKeyBytesMax, &key) || !U32(&type)) return false;
-    if (key != "general.alignment") return SkipValue(type, 0);
+    if (!IsUtf8(key)) return Bad("a key is not UTF-8");
+    // Of two pairs with one key the first counts.
+    if (key != "general.alignment" || has_alignment_) return SkipValue(type, 0);
+    has_alignment_ = true;
     if (type != kTypeUint32) return Bad("general.alignment is not a uint32");
     if (!U32(&alignment_bytes_)) return false;
     const bool good = alignment_bytes_ > 0 && (alignment_bytes_ & (alignment_bytes_ - 1)) == 0 && alignment_bytes_ <= kAlignmentMax;
@@ -163,6 +166,7 @@ class Parser {
     uint32_t rank = 0;
     if (!Text(limits_.name_bytes_max, &name) || !U32(&rank)) return false;
     tensor.name = name;
+    if (!IsUtf8(name)) return Bad("a name is not UTF-8");
     if (name.find('\0') != std::string_view::npos) return Bad("a name has a zero byte");
     if (rank > limits_.rank_max) return Bad("the tensor " + Shown(name) + " has " + std::to_string(rank) + " dimensions");
     tensor.shape.resize(rank);
@@ -177,13 +181,15 @@ class Parser {
   // Sizes by type, and for a type of some fork by the distance to the next tensor.
   bool Place(std::vector<Info>* infos, std::vector<TensorEntry>* tensors) {
     const uint64_t data_bytes = (at_ + alignment_bytes_ - 1) / alignment_bytes_ * alignment_bytes_;
-    std::sort(infos->begin(), infos->end(),
+    std::stable_sort(infos->begin(), infos->end(),
               [](const Info& a, const Info& b) { return a.tensor.offset_bytes < b.tensor.offset_bytes; });
-    for (size_t i = 0; i < infos->size(); i++) {
-      Info& info = (*infos)[i];
-      const uint64_t end_bytes = i + 1 < infos->size() ? (*infos)[i + 1].tensor.offset_bytes
-                                                       : bytes_.file_bytes - std::min(bytes_.file_bytes, data_bytes);
-      if (!Size(&info, end_bytes)) return false;
+    // From the last one: the end of a tensor is where the next begins that does not begin with it.
+    uint64_t end_bytes = bytes_.file_bytes - std::min(bytes_.file_bytes, data_bytes);
+    for (size_t i = infos->size(); i-- > 0;) {
+      if (i + 1 < infos->size() && (*infos)[i + 1].tensor.offset_bytes > (*infos)[i].tensor.offset_bytes) {
+        end_bytes = (*infos)[i + 1].tensor.offset_bytes;
+      }
+      if (!Size(&(*infos)[i], end_bytes)) return false;
     }
     for (Info& info : *infos) {
       info.tensor.offset_bytes += data_bytes;
@@ -216,6 +222,7 @@ class Parser {
   const HeaderLimits limits_;
   uint64_t at_ = 0;
   uint32_t alignment_bytes_ = kAlignmentDefault;
+  bool has_alignment_ = false;
   uint64_t needed_bytes_ = 0;
   Status status_;
 };

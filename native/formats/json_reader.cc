@@ -4,9 +4,9 @@ namespace holdfast {
 
 namespace {
 
-// Metadata is flat in every file that exists.
-constexpr int kDepthMax = 32;
-constexpr uint64_t kSizeMax = uint64_t{1} << 53;
+// Nesting below a value that is skipped; serde_json, by which the safetensors library reads, stops at 127 with what is around it.
+constexpr int kDepthMax = 125;
+constexpr uint64_t kSizeMax = (uint64_t{1} << 53) - 1;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -29,6 +29,20 @@ void AppendUtf8(uint32_t point, std::string* value) {
 }
 
 }  // namespace
+
+size_t Utf8CharacterBytes(std::string_view text) {
+  if (text.empty()) return 0;
+  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  const size_t size = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (size > text.size() || (size > 1 && (first < 0xc2 || first > 0xf4))) return 0;
+  for (size_t i = 1; i < size; i++) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f)) return 0;
+  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) return 0;
+  return size;
+}
 
 void JsonReader::SkipSpace() {
   while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) at_++;
@@ -108,19 +122,11 @@ bool JsonReader::Hex4(uint32_t* value) {
   return true;
 }
 
-// Takes one character; refuses overlong forms, surrogates and what lies beyond Unicode.
 bool JsonReader::Utf8(std::string* value) {
-  const auto byte = [this](size_t i) { return static_cast<unsigned char>(text_[at_ + i]); };
-  const unsigned char first = byte(0);
-  const size_t size = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (size > text_.size() - at_ || (size > 1 && (first < 0xc2 || first > 0xf4))) return false;
-  for (size_t i = 1; i < size; i++) {
-    if ((byte(i) & 0xc0) != 0x80) return false;
-  }
-  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f)) return false;
-  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) return false;
-  value->append(text_, at_, size);
-  at_ += size;
+  const size_t size_bytes = Utf8CharacterBytes(text_.substr(at_));
+  if (size_bytes == 0) return false;
+  value->append(text_, at_, size_bytes);
+  at_ += size_bytes;
   return true;
 }
 
@@ -141,7 +147,7 @@ bool JsonReader::Skip() { return SkipValue(0); }
 
 bool JsonReader::SkipValue(int depth) {
   SkipSpace();
-  if (at_ == text_.size() || depth > kDepthMax) return false;
+  if (at_ == text_.size()) return false;
   std::string ignored;
   switch (text_[at_]) {
     case '"':
@@ -162,6 +168,7 @@ bool JsonReader::SkipValue(int depth) {
 }
 
 bool JsonReader::SkipMembers(char close, bool named, int depth) {
+  if (depth > kDepthMax) return false;
   at_++;
   if (Take(close)) return true;
   std::string ignored;

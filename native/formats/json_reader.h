@@ -1,5 +1,5 @@
 // A strict reader of JSON (RFC 8259) over bytes that nobody vouches for: no tree is built, depth is bounded, strings have to be UTF-8.
-// Every call says whether the text went on as asked; after the first false the reader is of no further use.
+// origin/chunking/json-cursor.ts reads the same language; docs/reference/headers.md has it. Every call says whether the text went on as asked; after the first false the reader is of no further use.
 #ifndef HOLDFAST_SRC_JSON_READER_H_
 #define HOLDFAST_SRC_JSON_READER_H_
 
@@ -9,6 +9,9 @@
 
 namespace holdfast {
 
+// Bytes of the character that the text begins with. 0 when it is none: overlong, a surrogate, beyond Unicode, cut off, or no text.
+size_t Utf8CharacterBytes(std::string_view text);
+
 class JsonReader {
  public:
   explicit JsonReader(std::string_view text) : text_(text) {}
@@ -17,12 +20,15 @@ class JsonReader {
   bool Take(char c);
   // The same without skipping `c`.
   bool Peek(char c);
+  // Whether the text goes on with `c`, without white space before it.
+  bool StartsWith(char c) const { return at_ < text_.size() && text_[at_] == c; }
   // A string with its escapes resolved. Strings beyond `bytes_max` are refused.
   bool String(size_t bytes_max, std::string* value);
-  // A whole number without sign, fraction or exponent, at most 2^53.
+  // A whole number without sign, fraction or exponent, below 2^53.
   bool Size(uint64_t* value);
   // Any value.
   bool Skip();
+  bool Null() { SkipSpace(); return SkipWord("null"); }
   // Only white space is left.
   bool AtEnd();
 

@@ -24,27 +24,36 @@ Status ModelTensors::Of(size_t file, uint64_t deadline_ms, const Directory** dir
   {
     MutexLock lock(&mutex_);
     *directory = &directories_[file];
-    if ((*directory)->read) return Status();
+    if ((*directory)->read) return (*directory)->status;
   }
   Directory found;
   Status status = Read(file, deadline_ms, &found);
-  if (!status.ok()) return status;
+  // The bytes of a file do not change: what is wrong with its header stays wrong.
+  if (!status.ok() && !status.Is(code::kBadModelFile)) return status;
+  found.status = status;
+  found.read = true;
   MutexLock lock(&mutex_);
   if (!directories_[file].read) directories_[file] = std::move(found);
-  return Status();
+  return status;
 }
 
 Status ModelTensors::Find(std::string_view name, uint64_t deadline_ms, size_t* file, const TensorEntry** tensor) {
   const auto started = std::chrono::steady_clock::now();
+  Status unreadable;
   for (*file = 0; *file < model_->files().size(); ++*file) {
     const Directory* directory = nullptr;
     Status status = Of(*file, LeftMs(deadline_ms, started), &directory);
+    if (status.Is(code::kBadModelFile)) {
+      if (unreadable.ok()) unreadable = std::move(status);
+      continue;
+    }
     if (!status.ok()) return status;
     const auto found = directory->by_name.find(name);
     if (found == directory->by_name.end()) continue;
     *tensor = &directory->tensors[found->second];
     return Status();
   }
+  if (!unreadable.ok()) return unreadable;
   return Status::Error(code::kUnknownModel, "The model has no tensor " + Shown(name));
 }
 
@@ -69,7 +78,6 @@ Status ModelTensors::Read(size_t index, uint64_t deadline_ms, Directory* directo
     if (step_bytes > needed_bytes && model_->WaitRange(file.blob, 0, step_bytes, 0, &ignored).ok()) needed_bytes = step_bytes;
   }
   for (size_t i = 0; i < directory->tensors.size(); i++) directory->by_name.emplace(directory->tensors[i].name, i);
-  directory->read = true;
   return Status();
 }
 

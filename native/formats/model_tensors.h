@@ -17,6 +17,8 @@ class ModelTensors {
  public:
   struct Directory {
     bool read = false;
+    // BAD_MODEL_FILE when the header cannot be read: then there are no tensors.
+    Status status;
     std::vector<TensorEntry> tensors;
     // Into `tensors`.
     std::unordered_map<std::string_view, size_t> by_name;
@@ -27,7 +29,8 @@ class ModelTensors {
 
   // The tensors of the file, which exists. Once given, a directory stays as it is. From any thread.
   Status Of(size_t file, uint64_t deadline_ms, const Directory** directory);
-  // In the first file that has it. UNKNOWN_MODEL when none has.
+  // In the first file that has it; a file whose header cannot be read is passed over. When none has it: UNKNOWN_MODEL, or BAD_MODEL_FILE
+  // of the first file that could not be read.
   Status Find(std::string_view name, uint64_t deadline_ms, size_t* file, const TensorEntry** tensor);
 
  private:

@@ -2,6 +2,7 @@
 // counted from the end of the header. https://github.com/huggingface/safetensors#format
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
 #include "formats/json_reader.h"
 #include "formats/tensor_directory.h"
@@ -28,8 +29,8 @@ constexpr Dtype kDtypes[] = {
 };
 
 bool IsDtype(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  return !text.empty() && text[0] >= 'A' && text[0] <= 'Z' && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   });
 }
 
@@ -47,11 +48,15 @@ bool ReadSizes(JsonReader* json, size_t count_max, std::vector<uint64_t>* sizes)
 }
 
 Status CheckSize(const TensorEntry& tensor) {
-  uint64_t count = 0;
-  const bool exact = ElementCount(tensor.shape, &count);
+  // As the library multiplies: a zero does not bring back a product that has left 64 bits before it.
+  uint64_t bits = 1;
+  bool fits = true;
+  for (const uint64_t dimension : tensor.shape) fits = fits && !__builtin_mul_overflow(bits, dimension, &bits);
   const auto* known = std::find_if(std::begin(kDtypes), std::end(kDtypes), [&](const Dtype& d) { return d.name == tensor.dtype; });
-  const bool fits = known == std::end(kDtypes) || count * known->bits == tensor.size_bytes * 8;
-  if (exact && fits) return Status();
+  if (known != std::end(kDtypes)) {
+    fits = fits && !__builtin_mul_overflow(bits, known->bits, &bits) && bits % 8 == 0 && bits / 8 == tensor.size_bytes;
+  }
+  if (fits) return Status();
   return BadModelFile("the tensor " + Shown(tensor.name) + " of " + tensor.dtype + " cannot have " +
                       std::to_string(tensor.size_bytes) + " bytes");
 }
@@ -86,6 +91,30 @@ Status ReadTensor(JsonReader* json, uint64_t data_offset_bytes, const HeaderLimi
   return CheckSize(*tensor);
 }
 
+// An object of strings in which no key occurs twice, or null.
+bool ReadMetadata(JsonReader* json) {
+  if (json->Null()) return true;
+  if (!json->Take('{')) return false;
+  std::unordered_set<std::string> keys;
+  std::string key, value;
+  for (bool first = true; !json->Take('}'); first = false) {
+    if ((!first && !json->Take(',')) || !json->String(SIZE_MAX, &key) || !json->Take(':')) return false;
+    if (!keys.insert(key).second || !json->String(SIZE_MAX, &value)) return false;
+  }
+  return true;
+}
+
+// Tensors in file order follow each other without a gap, and the file ends with the last of them.
+Status CheckNoHoles(uint64_t data_offset_bytes, uint64_t file_bytes, const std::vector<TensorEntry>& tensors) {
+  uint64_t end_bytes = data_offset_bytes;
+  for (const TensorEntry& tensor : tensors) {
+    if (tensor.offset_bytes != end_bytes) return BadModelFile("bytes before the tensor " + Shown(tensor.name) + " belong to none");
+    end_bytes += tensor.size_bytes;
+  }
+  if (end_bytes == file_bytes) return Status();
+  return BadModelFile("the tensors end at byte " + std::to_string(end_bytes) + ", the file at " + std::to_string(file_bytes));
+}
+
 }  // namespace
 
 Status ParseSafetensors(const HeaderBytes& bytes, const HeaderLimits& limits, uint64_t* needed_bytes,
@@ -93,7 +122,7 @@ Status ParseSafetensors(const HeaderBytes& bytes, const HeaderLimits& limits, ui
   if (bytes.file_bytes < kLengthBytes) return BadModelFile("the file is shorter than the shortest header");
   uint64_t json_bytes = 0;
   if (bytes.size_bytes >= kLengthBytes) std::memcpy(&json_bytes, bytes.data, sizeof json_bytes);
-  if (json_bytes > limits.header_bytes_max || json_bytes > bytes.file_bytes - kLengthBytes) {
+  if (json_bytes > limits.safetensors_json_bytes_max || json_bytes > bytes.file_bytes - kLengthBytes) {
     return BadModelFile("the header is said to have " + std::to_string(json_bytes) + " bytes");
   }
   const uint64_t header_bytes = kLengthBytes + json_bytes;
@@ -102,15 +131,18 @@ Status ParseSafetensors(const HeaderBytes& bytes, const HeaderLimits& limits, ui
     return Status();
   }
   JsonReader json({reinterpret_cast<const char*>(bytes.data) + kLengthBytes, static_cast<size_t>(json_bytes)});
-  if (!json.Take('{')) return BadModelFile("it is not a JSON object");
+  if (!json.StartsWith('{')) return BadModelFile("it does not begin with '{'");
+  json.Take('{');
   std::vector<TensorEntry> found;
+  bool has_metadata = false;
   for (bool first = true; !json.Take('}'); first = false) {
     TensorEntry tensor;
     if ((!first && !json.Take(',')) || !json.String(limits.name_bytes_max, &tensor.name) || !json.Take(':')) {
       return BadModelFile("it is not JSON, or a name is too long");
     }
     if (tensor.name == kMetadata) {
-      if (!json.Skip()) return BadModelFile("its metadata is not JSON");
+      if (has_metadata || !ReadMetadata(&json)) return BadModelFile("its metadata is not an object of strings, or occurs twice");
+      has_metadata = true;
       continue;
     }
     if (tensor.name.find('\0') != std::string::npos) return BadModelFile("a name has a zero byte");
@@ -121,6 +153,7 @@ Status ParseSafetensors(const HeaderBytes& bytes, const HeaderLimits& limits, ui
   }
   if (!json.AtEnd()) return BadModelFile("something follows the JSON object");
   Status status = CheckTensors(header_bytes, bytes.file_bytes, &found);
+  if (status.ok()) status = CheckNoHoles(header_bytes, bytes.file_bytes, found);
   if (status.ok()) *tensors = std::move(found);
   return status;
 }

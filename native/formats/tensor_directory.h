@@ -22,17 +22,20 @@ struct TensorEntry {
   uint64_t size_bytes = 0;
 };
 
-// The same limits as the chunking of a push (origin/chunking/tensor-table.ts): what could be pushed can be read.
+// The same limits and the same grammar as a push has (origin/chunking/tensor-table.ts, docs/reference/headers.md): what a push lists,
+// open lists.
 struct HeaderLimits {
-  // The safetensors library stops at 100 MB; GGUF files carry vocabularies of some 20 MB.
+  // GGUF files carry vocabularies of some 20 MB.
   uint64_t header_bytes_max = 128 << 20;
+  // The JSON of a safetensors file, as the safetensors library has it.
+  uint64_t safetensors_json_bytes_max = 100000000;
   size_t tensors_max = 500000;
   size_t rank_max = 16;
   size_t name_bytes_max = 1024;
 };
 
 // Numbers beyond are not exact in other readers of the same files.
-inline constexpr uint64_t kExactMax = uint64_t{1} << 53;
+inline constexpr uint64_t kExactMax = (uint64_t{1} << 53) - 1;
 
 struct HeaderBytes {
   const uint8_t* data = nullptr;
@@ -47,7 +50,8 @@ Status ParseSafetensors(const HeaderBytes& bytes, const HeaderLimits& limits, ui
                         std::vector<TensorEntry>* tensors);
 Status ParseGguf(const HeaderBytes& bytes, const HeaderLimits& limits, uint64_t* needed_bytes, std::vector<TensorEntry>* tensors);
 
-// Picks the parser by the name of the file, and by the first bytes for GGUF; a file of another form has no tensors.
+// Picks the parser: safetensors by the name of the file in any case, GGUF by the name or the first bytes. A file of another form has no
+// tensors.
 Status ParseTensors(std::string_view path, const HeaderBytes& bytes, const HeaderLimits& limits, uint64_t* needed_bytes,
                     std::vector<TensorEntry>* tensors);
 
@@ -55,6 +59,7 @@ Status ParseTensors(std::string_view path, const HeaderBytes& bytes, const Heade
 Status BadModelFile(const std::string& why);
 // A name as a message may show it: cut, and without control characters.
 std::string Shown(std::string_view name);
+bool IsUtf8(std::string_view text);
 // False when the product leaves the exact numbers. A zero anywhere makes it zero.
 bool ElementCount(const std::vector<uint64_t>& shape, uint64_t* count);
 // Sorts by place; refuses names that occur twice and tensors that overlap, begin in the header or end beyond the file.

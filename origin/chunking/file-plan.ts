@@ -1,6 +1,6 @@
 /**
- * How one file is cut: reads the header where the format has tensors, and plans. The format follows from the name, as every
- * tool that reads these files has it; a file of any other name is opaque and cut every 8 MiB.
+ * How one file is cut: reads the header where the format has tensors, and plans. A file of another format, or with a header that
+ * cannot be read, is opaque and cut every 8 MiB.
  */
 import { HoldfastError, isHoldfastError } from '../../common/index.ts'
 import type { Tensor } from '../types.ts'
@@ -23,23 +23,26 @@ export const defaultFilePlanOptions: FilePlanOptions = { plan: defaultChunkPlanO
 export interface FilePlan {
   /** Sizes in file order. */
   readonly chunkSizes: readonly number[]
-  /** null when the format has none. */
+  /** null when the format has none, or when its header cannot be read. */
   readonly tensors: readonly Tensor[] | null
+  /** Why the header of a safetensors or GGUF file cannot be read: then it is moved as plain bytes. */
+  readonly unreadable: string | null
 }
 
+const ggufMagic = Buffer.from('GGUF')
 /** First read of a GGUF header: without a vocabulary most are smaller. */
 const firstPrefixBytes = 1024 * 1024
 
-/** BAD_MODEL_FILE, with the path, when the header of a safetensors or GGUF file is malformed. */
+/** BAD_MODEL_FILE, with the path, for a Git LFS pointer: it stands where a file of weights should be. */
 export async function planFile(
   path: string,
   fileSizeBytes: number,
   readAt: ReadAt,
   options: FilePlanOptions = defaultFilePlanOptions,
 ): Promise<FilePlan> {
-  const tensors = await readTensors(path, fileSizeBytes, readAt, options.header)
+  const { tensors, unreadable } = await readTensors(path, fileSizeBytes, readAt, options.header)
   const tensorOffsets = (tensors ?? []).filter((tensor) => tensor.sizeBytes > 0).map((tensor) => tensor.offsetBytes)
-  return { chunkSizes: planChunks({ fileSizeBytes, tensorOffsets }, options.plan), tensors }
+  return { chunkSizes: planChunks({ fileSizeBytes, tensorOffsets }, options.plan), tensors, unreadable }
 }
 
 async function readTensors(
@@ -47,19 +50,35 @@ async function readTensors(
   fileSizeBytes: number,
   readAt: ReadAt,
   limits: HeaderLimits,
-): Promise<Tensor[] | null> {
+): Promise<{ tensors: readonly Tensor[] | null; unreadable: string | null }> {
+  const format = await formatOf(path, fileSizeBytes, readAt)
+  if (format === null) return { tensors: null, unreadable: null }
+  const read = format === 'safetensors' ? readSafetensors : readGguf
   try {
-    if (/\.safetensors$/i.test(path)) return await readSafetensors(fileSizeBytes, readAt, limits)
-    if (/\.gguf$/i.test(path)) return await readGguf(fileSizeBytes, readAt, limits)
-    return null
+    return { tensors: await read(fileSizeBytes, readAt, limits), unreadable: null }
   } catch (error) {
     if (!isHoldfastError(error, 'BAD_MODEL_FILE')) throw error
-    const pointer = Buffer.from(await readAt(0, Math.min(64, fileSizeBytes)))
-      .toString('latin1')
-      .startsWith('version https://git-lfs')
-    const why = pointer ? 'it is a Git LFS pointer, not the file itself; run git lfs pull' : error.message
-    throw new HoldfastError('BAD_MODEL_FILE', `${path}: ${why}.`, { details: { path }, cause: error })
+    await refuseLfsPointer(path, fileSizeBytes, readAt)
+    return { tensors: null, unreadable: error.message }
   }
+}
+
+/** By the name as every tool has it, and a GGUF file under any name by its first bytes. As in native/formats/tensor_directory.cc. */
+async function formatOf(path: string, fileSizeBytes: number, readAt: ReadAt): Promise<'safetensors' | 'gguf' | null> {
+  if (/\.safetensors$/i.test(path)) return 'safetensors'
+  if (/\.gguf$/i.test(path)) return 'gguf'
+  if (fileSizeBytes < ggufMagic.length) return null
+  return ggufMagic.equals(await readAt(0, ggufMagic.length)) ? 'gguf' : null
+}
+
+async function refuseLfsPointer(path: string, fileSizeBytes: number, readAt: ReadAt): Promise<void> {
+  const start = Buffer.from(await readAt(0, Math.min(64, fileSizeBytes))).toString('latin1')
+  if (!start.startsWith('version https://git-lfs')) return
+  throw new HoldfastError(
+    'BAD_MODEL_FILE',
+    `${path} is a Git LFS pointer, not the file itself. Run git lfs pull and push again.`,
+    { details: { path } },
+  )
 }
 
 async function readSafetensors(fileSizeBytes: number, readAt: ReadAt, limits: HeaderLimits): Promise<Tensor[]> {

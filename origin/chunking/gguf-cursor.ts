@@ -1,4 +1,5 @@
 /** Reads the little-endian primitives of GGUF from a prefix of a file, never beyond it. */
+import { isUtf8 } from 'node:buffer'
 import { badModelFile } from './tensor-table.ts'
 
 /** The header goes on beyond the bytes at hand: parse again with at least `sizeBytes`. */
@@ -41,11 +42,14 @@ export class GgufCursor {
     return value
   }
 
-  text(lengthMax: number): string {
+  /** A key or a name. */
+  text(bytesMax: number): string {
     const sizeBytes = this.u64('the length of a string')
-    if (sizeBytes > lengthMax) throw badModelFile(`a string of ${sizeBytes} bytes, at most ${lengthMax} are read`)
+    if (sizeBytes > bytesMax) throw badModelFile(`a string of ${sizeBytes} bytes, at most ${bytesMax} are read`)
     const at = this.take(sizeBytes)
-    return this.bytes.toString('utf8', at, at + sizeBytes)
+    const bytes = this.bytes.subarray(at, at + sizeBytes)
+    if (!isUtf8(bytes)) throw badModelFile('a name is not UTF-8')
+    return bytes.toString('utf8')
   }
 
   skipText(): void {

@@ -70,11 +70,12 @@ function checkStart(cursor: GgufCursor): void {
 
 /** Skips all pairs but the alignment. */
 function readMetadata(cursor: GgufCursor, pairCount: number): number {
-  let alignmentBytes = defaultAlignmentBytes
+  let alignmentBytes: number | null = null
   for (let i = 0; i < pairCount; i++) {
     const key = cursor.text(65535)
     const type = cursor.u32()
-    if (key === 'general.alignment') {
+    // Of two pairs with one key the first counts.
+    if (key === 'general.alignment' && alignmentBytes === null) {
       if (type !== uint32Type) throw badModelFile('general.alignment is not a uint32')
       alignmentBytes = cursor.u32()
       const isPowerOfTwo = alignmentBytes > 0 && (alignmentBytes & (alignmentBytes - 1)) === 0
@@ -84,7 +85,7 @@ function readMetadata(cursor: GgufCursor, pairCount: number): number {
       skipValue(cursor, type, 0)
     }
   }
-  return alignmentBytes
+  return alignmentBytes ?? defaultAlignmentBytes
 }
 
 function skipValue(cursor: GgufCursor, type: number, depth: number): void {
@@ -106,7 +107,8 @@ function skipArray(cursor: GgufCursor, depth: number): void {
 }
 
 function readTensorInfo(cursor: GgufCursor, alignmentBytes: number, limits: HeaderLimits): TensorInfo {
-  const name = cursor.text(limits.nameLengthMax)
+  const name = cursor.text(limits.nameBytesMax)
+  if (name.includes('\0')) throw badModelFile('a name has a zero byte')
   const rank = cursor.u32()
   if (rank > limits.rankMax)
     throw badModelFile(`the tensor ${shown(name)} has ${rank} dimensions, at most ${limits.rankMax}`)
@@ -122,20 +124,27 @@ function readTensorInfo(cursor: GgufCursor, alignmentBytes: number, limits: Head
 
 /** Sizes by type, and for a type of some fork by the distance to the next tensor. */
 function place(infos: readonly TensorInfo[], dataOffsetBytes: number, fileSizeBytes: number): Tensor[] {
-  const names = new Set<string>()
+  const tensors: Tensor[] = []
   const sorted = infos.toSorted((a, b) => a.offsetBytes - b.offsetBytes)
-  return sorted.map((info, index) => {
-    if (names.has(info.name)) throw badModelFile(`the tensor ${shown(info.name)} occurs twice`)
-    names.add(info.name)
-    const nextBytes = sorted[index + 1]?.offsetBytes ?? fileSizeBytes - dataOffsetBytes
-    return {
-      name: info.name,
-      dtype: info.type?.name ?? `ggml-${info.typeNumber}`,
-      shape: info.shape,
-      offsetBytes: dataOffsetBytes + info.offsetBytes,
-      sizeBytes: info.type ? sizeOf(info, info.type) : Math.max(0, nextBytes - info.offsetBytes),
-    }
-  })
+  // From the last one: the end of a tensor is where the next begins that does not begin with it.
+  let endBytes = fileSizeBytes - Math.min(fileSizeBytes, dataOffsetBytes)
+  for (let i = sorted.length - 1; i >= 0; i--) {
+    const { offsetBytes } = sorted[i]!
+    const next = sorted[i + 1]
+    if (next && next.offsetBytes > offsetBytes) endBytes = next.offsetBytes
+    tensors.push(placed(sorted[i]!, dataOffsetBytes, endBytes))
+  }
+  return tensors.reverse()
+}
+
+function placed(info: TensorInfo, dataOffsetBytes: number, endBytes: number): Tensor {
+  return {
+    name: info.name,
+    dtype: info.type?.name ?? `ggml-${info.typeNumber}`,
+    shape: info.shape,
+    offsetBytes: dataOffsetBytes + info.offsetBytes,
+    sizeBytes: info.type ? sizeOf(info, info.type) : Math.max(0, endBytes - info.offsetBytes),
+  }
 }
 
 function sizeOf(info: TensorInfo, type: GgmlType): number {

@@ -2,12 +2,16 @@
  * The header of a safetensors file: 8 bytes of little-endian length, then JSON with dtype, shape and place of each tensor,
  * places counted from the end of the header. https://github.com/huggingface/safetensors#format
  *
- * The header is hostile until checked: everything it says is bounded by the size of the file.
+ * The header is hostile until checked: everything it says is bounded by the size of the file. The grammar is that of the
+ * safetensors library, is written down in docs/reference/headers.md, and is read alike by native/formats/safetensors.cc.
  */
+import { isUtf8 } from 'node:buffer'
 import type { Tensor } from '../types.ts'
-import { badModelFile, checkedTensorTable, elementCount, type HeaderLimits, shown } from './tensor-table.ts'
+import { JsonCursor } from './json-cursor.ts'
+import { badModelFile, checkedTensorTable, type HeaderLimits, shown } from './tensor-table.ts'
 
 const lengthBytes = 8
+const dtypeBytesMax = 32
 
 /** Bits per element. A dtype of a later version of the format is passed on with the size that the header gives. */
 const dtypeBits: Readonly<Record<string, number>> = {
@@ -39,8 +43,10 @@ const dtypeBits: Readonly<Record<string, number>> = {
 export function safetensorsHeaderBytes(start: Uint8Array, fileSizeBytes: number, limits: HeaderLimits): number {
   if (start.length < lengthBytes) throw badModelFile(`the file has ${fileSizeBytes} bytes, the shortest header has 8`)
   const jsonBytes = Buffer.from(start.buffer, start.byteOffset, lengthBytes).readBigUInt64LE()
-  if (jsonBytes > BigInt(limits.headerBytesMax))
-    throw badModelFile(`the header is said to have ${jsonBytes} bytes, at most ${limits.headerBytesMax} are read`)
+  if (jsonBytes > BigInt(limits.safetensorsJsonBytesMax))
+    throw badModelFile(
+      `the header is said to have ${jsonBytes} bytes, at most ${limits.safetensorsJsonBytesMax} are read`,
+    )
   if (Number(jsonBytes) > fileSizeBytes - lengthBytes)
     throw badModelFile(`the header is said to have ${jsonBytes} bytes, the file has ${fileSizeBytes}`)
   return lengthBytes + Number(jsonBytes)
@@ -48,45 +54,113 @@ export function safetensorsHeaderBytes(start: Uint8Array, fileSizeBytes: number,
 
 /** `header`: the whole of it, with the 8 bytes of length. */
 export function parseSafetensors(header: Uint8Array, fileSizeBytes: number, limits: HeaderLimits): Tensor[] {
-  const entries = Object.entries(parseJson(header.subarray(lengthBytes)))
-  if (entries.length > limits.tensorsMax)
-    throw badModelFile(`it lists ${entries.length} tensors, at most ${limits.tensorsMax} are read`)
+  const text = Buffer.from(header.buffer, header.byteOffset + lengthBytes, header.length - lengthBytes)
+  if (!isUtf8(text)) throw badModelFile('it is not UTF-8')
+  const json = new JsonCursor(text)
+  if (!json.startsWith('{')) throw badModelFile("it does not begin with '{'")
+  json.take('{')
   const tensors: Tensor[] = []
-  for (const [name, value] of entries) {
-    if (name !== '__metadata__') tensors.push(parseTensor(name, value, header.length, limits))
+  let hasMetadata = false
+  for (let isFirst = true; !json.take('}'); isFirst = false) {
+    const name = isFirst || json.take(',') ? json.string(limits.nameBytesMax) : null
+    if (name === null || !json.take(':')) throw badModelFile('it is not JSON, or a name is too long')
+    if (name === '__metadata__') {
+      if (hasMetadata || !readMetadata(json))
+        throw badModelFile('its metadata is not an object of strings, or occurs twice')
+      hasMetadata = true
+      continue
+    }
+    if (name.includes('\0')) throw badModelFile('a name has a zero byte')
+    if (tensors.length === limits.tensorsMax) throw badModelFile(`it lists more than ${limits.tensorsMax} tensors`)
+    tensors.push(readTensor(json, name, header.length, limits))
   }
-  return checkedTensorTable(tensors, { dataOffsetBytes: header.length, fileSizeBytes })
+  if (!json.atEnd()) throw badModelFile('something follows the JSON object')
+  const sorted = checkedTensorTable(tensors, { dataOffsetBytes: header.length, fileSizeBytes })
+  checkNoHoles(sorted, header.length, fileSizeBytes)
+  return sorted
 }
 
-function parseJson(bytes: Uint8Array): object {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  } catch (cause) {
-    throw badModelFile('it is not JSON', cause)
+/** An object of strings in which no key occurs twice, or null. */
+function readMetadata(json: JsonCursor): boolean {
+  if (json.null()) return true
+  if (!json.take('{')) return false
+  const keys = new Set<string>()
+  for (let isFirst = true; !json.take('}'); isFirst = false) {
+    const key = isFirst || json.take(',') ? json.string(Number.POSITIVE_INFINITY) : null
+    if (key === null || keys.has(key) || !json.take(':')) return false
+    keys.add(key)
+    if (json.string(Number.POSITIVE_INFINITY) === null) return false
   }
-  throw badModelFile('it is not a JSON object')
+  return true
 }
 
-function parseTensor(name: string, value: unknown, dataOffsetBytes: number, limits: HeaderLimits): Tensor {
-  if (name.length > limits.nameLengthMax || !name.isWellFormed())
-    throw badModelFile(`the tensor name ${shown(name)} is too long or not Unicode`)
-  const { dtype, shape, data_offsets: place } = (value ?? {}) as Record<string, unknown>
-  if (typeof dtype !== 'string' || !/^[A-Za-z0-9_]{1,32}$/.test(dtype))
-    throw badModelFile(`the tensor ${shown(name)} has no valid dtype`)
-  if (!isSizes(shape) || shape.length > limits.rankMax)
-    throw badModelFile(`the tensor ${shown(name)} has no valid shape`)
-  if (!isSizes(place) || place.length !== 2 || place[0]! > place[1]!)
-    throw badModelFile(`the tensor ${shown(name)} has no valid data_offsets`)
+/** The value of one member of the header: {"dtype": ..., "shape": ..., "data_offsets": ...}. */
+function readTensor(json: JsonCursor, name: string, dataOffsetBytes: number, limits: HeaderLimits): Tensor {
+  let dtype: string | null = null
+  let shape: number[] | null = null
+  let place: number[] | null = null
+  if (!json.take('{')) throw badModelFile(`the tensor ${shown(name)} is not an object`)
+  for (let isFirst = true; !json.take('}'); isFirst = false) {
+    const key = isFirst || json.take(',') ? json.string(limits.nameBytesMax) : null
+    let isGood = key !== null && json.take(':')
+    if (isGood && key === 'dtype') {
+      isGood = dtype === null
+      dtype = json.string(dtypeBytesMax)
+      isGood &&= dtype !== null && /^[A-Z][A-Z0-9_]*$/.test(dtype)
+    } else if (isGood && key === 'shape') {
+      isGood = shape === null
+      shape = readSizes(json, limits.rankMax)
+      isGood &&= shape !== null
+    } else if (isGood && key === 'data_offsets') {
+      isGood = place === null
+      place = readSizes(json, 2)
+      isGood &&= place?.length === 2 && place[0]! <= place[1]!
+    } else {
+      isGood &&= json.skip()
+    }
+    if (!isGood) throw badModelFile(`the tensor ${shown(name)} has no valid ${key ? shown(key) : 'form'}`)
+  }
+  if (dtype === null || shape === null || place === null)
+    throw badModelFile(`the tensor ${shown(name)} lacks dtype, shape or data_offsets`)
   const sizeBytes = place[1]! - place[0]!
-  const bits = Object.hasOwn(dtypeBits, dtype) ? dtypeBits[dtype] : undefined
-  const count = elementCount(shape)
-  if (count === null || (bits !== undefined && count * bits !== sizeBytes * 8)) {
+  if (!fits(dtype, shape, sizeBytes))
     throw badModelFile(`the tensor ${shown(name)} of ${dtype} [${shape.join(', ')}] cannot have ${sizeBytes} bytes`)
-  }
   return { name, dtype, shape, offsetBytes: dataOffsetBytes + place[0]!, sizeBytes }
 }
 
-function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0)
+function readSizes(json: JsonCursor, countMax: number): number[] | null {
+  if (!json.take('[')) return null
+  const sizes: number[] = []
+  if (json.take(']')) return sizes
+  for (;;) {
+    const value = sizes.length === countMax ? null : json.size()
+    if (value === null) return null
+    sizes.push(value)
+    if (json.take(']')) return sizes
+    if (!json.take(',')) return null
+  }
+}
+
+/** As the library multiplies: a zero does not bring back a product that has left 64 bits before it. */
+function fits(dtype: string, shape: readonly number[], sizeBytes: number): boolean {
+  let bits = 1n
+  for (const dimension of shape) {
+    bits *= BigInt(dimension)
+    if (bits >= 2n ** 64n) return false
+  }
+  const known = Object.hasOwn(dtypeBits, dtype) ? dtypeBits[dtype] : undefined
+  if (known === undefined) return true
+  bits *= BigInt(known)
+  return bits < 2n ** 64n && bits === BigInt(sizeBytes) * 8n
+}
+
+/** Tensors in file order follow each other without a gap, and the file ends with the last of them. */
+function checkNoHoles(tensors: readonly Tensor[], dataOffsetBytes: number, fileSizeBytes: number): void {
+  let endBytes = dataOffsetBytes
+  for (const { name, offsetBytes, sizeBytes } of tensors) {
+    if (offsetBytes !== endBytes) throw badModelFile(`bytes before the tensor ${shown(name)} belong to none`)
+    endBytes += sizeBytes
+  }
+  if (endBytes !== fileSizeBytes)
+    throw badModelFile(`the tensors end at byte ${endBytes}, the file at ${fileSizeBytes}`)
 }

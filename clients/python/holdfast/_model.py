@@ -2,6 +2,7 @@
 
 import ctypes
 import threading
+import warnings
 from dataclasses import dataclass
 from typing import Tuple
 
@@ -73,12 +74,21 @@ class Model:
         return self.wait_tensors()
 
     def wait_tensors(self, deadline_ms=None):
-        """As `tensors`, with a deadline. Of two tensors with one name the first counts, by order of files."""
+        """As `tensors`, with a deadline. Of two tensors with one name the first counts, by order of files.
+
+        A file whose header cannot be read has no tensors here, and a warning says so."""
         handle = self._open()
         if self._tensors is None:
             found = {}
             for index in range(len(self.files)):
-                for info in self._read_tensors(handle, index, deadline_ms):
+                try:
+                    infos = list(self._read_tensors(handle, index, deadline_ms))
+                except HoldfastError as error:
+                    if error.code != "BAD_MODEL_FILE":
+                        raise
+                    warnings.warn(f"{error.message} Its tensors are left out.", stacklevel=2)
+                    continue
+                for info in infos:
                     found.setdefault(info.name, info)
             self._tensors = found
         return self._tensors

@@ -160,7 +160,10 @@ typedef struct holdfast_tensor {
 HOLDFAST_API int holdfast_tensor_count(const holdfast_model *model, size_t file, int64_t deadline_ms, size_t *count);
 HOLDFAST_API int holdfast_tensor_at(const holdfast_model *model, size_t file, size_t index, int64_t deadline_ms,
                                     holdfast_tensor *tensor);
-/* The tensor of that name in the first file that has it, by order of files. UNKNOWN_MODEL when there is none. */
+/*
+ * The tensor of that name in the first file that has it, by order of files. A file whose header cannot be read is passed over. When there
+ * is none: UNKNOWN_MODEL, or BAD_MODEL_FILE of the first file that could not be read.
+ */
 HOLDFAST_API int holdfast_tensor_find(const holdfast_model *model, const char *name, int64_t deadline_ms, holdfast_tensor *tensor);
 /* Waits for the tensor's bytes alone, and gives their address: a view, not a copy. */
 HOLDFAST_API int holdfast_tensor_data(const holdfast_model *model, const holdfast_tensor *tensor, int64_t deadline_ms,

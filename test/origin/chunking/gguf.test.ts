@@ -44,6 +44,7 @@ describe('a GGUF file', () => {
     const bytes = header.zeros(128 + 3 * 144).build()
     const dataBytes = bytes.length - 128 - 3 * 144
     expect(await plan(bytes)).toEqual({
+      unreadable: null,
       chunkSizes: [dataBytes, 128 + 3 * 144],
       tensors: [
         { name: 'in', dtype: 'F32', shape: [2, 5], offsetBytes: dataBytes, sizeBytes: 40 },
@@ -209,11 +210,13 @@ describe('a GGUF file', () => {
         .zeros(512)
         .build(),
     },
-  ])('is refused when it is $id', async ({ bytes }) => {
-    await expect(plan(bytes)).rejects.toMatchObject({ code: 'BAD_MODEL_FILE', details: { path: 'model.gguf' } })
+  ])('is plain bytes, with the reason, when it is $id', async ({ bytes }) => {
+    const { chunkSizes, tensors, unreadable } = await plan(bytes)
+    expect({ tensors, unreadable }).toEqual({ tensors: null, unreadable: expect.stringMatching(/^Malformed header: /) })
+    expect(chunkSizes.reduce((sum, size) => sum + size, 0)).toBe(bytes.length)
   })
 
-  test('is refused when its header goes on beyond the limit, without reading all of it', async () => {
+  test('is plain bytes when its header goes on beyond the limit, without reading all of it', async () => {
     const sizeBytes = 2 ** 40
     const start = gguf()
       .start({ pairs: 1 })
@@ -226,7 +229,7 @@ describe('a GGUF file', () => {
       readBytes += size
       return Buffer.concat([start], size)
     }
-    await expect(planFile('model.gguf', sizeBytes, readAt)).rejects.toMatchObject({ code: 'BAD_MODEL_FILE' })
+    expect(await planFile('model.gguf', sizeBytes, readAt)).toMatchObject({ tensors: null })
     expect(readBytes).toBeLessThan(defaultHeaderLimits.headerBytesMax)
   })
 })

@@ -95,8 +95,8 @@ export const errorTable = {
   BAD_MANIFEST: row(422, 'A manifest is malformed or hostile.', 'Push the model again with this version of Holdfast.'),
   BAD_MODEL_FILE: row(
     422,
-    'A model file has a malformed header.',
-    'Check that the file is complete; it can be pushed as an opaque file under another name.',
+    'The header of a model file cannot be read, or a Git LFS pointer stands in its place.',
+    'Check that the file is complete. A push moves it as plain bytes; the tensors of other files are not concerned.',
   ),
   BAD_REF: row(422, 'A ref record is malformed or its signature is wrong.', 'Push the tag again.'),
   DIGEST_MISMATCH: row(
@@ -105,10 +105,20 @@ export const errorTable = {
     'Nothing: the sender is dropped and the bytes are fetched elsewhere. `holdfast stat` shows the origin.',
   ),
   FILE_CHANGED: row(409, 'A file changed while it was being pushed.', 'Push again when nothing writes to it.'),
+  FILE_DENIED: row(
+    403,
+    'The operating system does not let this user read or write a file.',
+    'Check the owner and the mode of the path that the message names.',
+  ),
+  FILE_FAILED: row(
+    500,
+    'A file on this machine could not be read or written.',
+    'See the message for the path and the error of the system.',
+  ),
   PATH_CONFLICT: row(
     409,
-    'A file that a pull would write exists with other content.',
-    'Pull into an empty folder or remove the file.',
+    'Something else is where a pull would write: other content, a folder, a link, or a name that the file system does not take.',
+    'Pull into an empty folder or remove what the message names.',
   ),
   REF_CONFLICT: row(409, 'Another push moved the tag first.', 'Push again if the tag should still move.'),
 

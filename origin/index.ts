@@ -1,5 +1,7 @@
 /** The origin: manifests, chunks, stores, push and pull. Runs without the native part. */
 
+export type { FileNote } from './files/file-rules.ts'
+export { findModelFolders, type ModelFolder, type ModelFolders } from './files/model-folders.ts'
 export {
   defaultGraceMs,
   defaultRewriteBelow,
@@ -46,6 +48,7 @@ export type {
   ByteRange,
   GetOptions,
   ListedObject,
+  ListOptions,
   ObjectContent,
   ObjectHead,
   ObjectReader,

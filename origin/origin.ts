@@ -6,6 +6,7 @@
  */
 
 import { HoldfastError, type ModelId, type Sha256 } from '../common/index.ts'
+import { readAhead } from './concurrency.ts'
 import { checkLocations, parseLocations, sliceExtents } from './manifest/locations.ts'
 import { parseManifestOf } from './manifest/manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from './manifest/manifest-limits.ts'
@@ -21,12 +22,15 @@ export interface OriginOptions {
   readonly cachedLocationsMax: number
   /** Requests that one range may cost. A chunk lies in one or two extents; a record that says otherwise is a flood. */
   readonly extentsPerRangeMax: number
+  /** Refs read at one time when all are listed: a request to a bucket takes some 30 ms, whatever it brings. */
+  readonly refsConcurrent: number
 }
 
 export const defaultOriginOptions: OriginOptions = {
   limits: defaultManifestLimits,
   cachedLocationsMax: 64,
   extentsPerRangeMax: 256,
+  refsConcurrent: 32,
 }
 
 export interface ResolvedModel {
@@ -127,18 +131,25 @@ export class Origin {
     }
   }
 
-  /** Every tag of every model, in no particular order. */
+  /** Every tag of every model, in the order of the listing: one listing, and one read per tag, several of them at a time. */
   async *listModels(options: StoreAbortOptions = {}): AsyncGenerator<ListedModel> {
+    const names: ModelName[] = []
     for await (const { key } of this.store.list('refs/', options)) {
       const name = nameOfRefKey(key)
-      if (!name) continue
-      try {
-        const ref = await this.readRef(name, options)
-        if (ref) yield { name, ref }
-      } catch (error) {
-        if (!(error instanceof HoldfastError && ['BAD_REF', 'REQUEST_TOO_LARGE'].includes(error.code))) throw error
-        yield { name, ref: null }
-      }
+      if (name) names.push(name)
+    }
+    const reads = names.map((name) => () => this.listed(name, options))
+    // A ref that was removed since the listing is not there.
+    for await (const model of readAhead(reads, this.options.refsConcurrent)) if (model) yield model
+  }
+
+  private async listed(name: ModelName, options: StoreAbortOptions): Promise<ListedModel | null> {
+    try {
+      const ref = await this.readRef(name, options)
+      return ref && { name, ref }
+    } catch (error) {
+      if (!(error instanceof HoldfastError && ['BAD_REF', 'REQUEST_TOO_LARGE'].includes(error.code))) throw error
+      return { name, ref: null }
     }
   }
 

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
+import { warnOfFiles } from '../file-notes.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface AdoptFlags {
@@ -11,7 +12,8 @@ interface AdoptFlags {
 
 const examples = `
 The files are read once, to be hashed, and stay where and whose they are: gc never deletes them. They must lie in the
-origin's own folder, or anywhere in its bucket. Names that begin with a dot are left out.
+origin's own folder, or anywhere in its bucket. The rules are those of a push: what is left out is told, what could not be pulled
+is refused.
 
 Examples:
   $ holdfast adopt file:///srv/models/plain/bert acme/bert:v1 --origin file:///srv/models
@@ -47,6 +49,7 @@ async function runAdopt(from: string, name: string, flags: AdoptFlags, command: 
     console.log(JSON.stringify({ model: formatModelName(model), origin: origin.url, ...result }))
     return
   }
+  warnOfFiles(result.notes)
   const { files, totalBytes, moved, ref } = result
   console.log(
     `${formatModelName(model)} ${moved ? 'is' : 'was already'} ${formatDigest(result.digest)} (sequence ${ref.sequence})\n` +

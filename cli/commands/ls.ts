@@ -1,5 +1,6 @@
 /** `holdfast ls`: the models of the origin. */
 import { Command } from 'commander'
+import pMap from 'p-map'
 import { formatBytes, formatTable } from '../../common/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import type { ListedModel, Origin } from '../../origin/index.ts'
@@ -9,6 +10,9 @@ interface LsFlags {
   readonly origin?: string
   readonly json?: boolean
 }
+
+/** Manifests read at one time: a request to a bucket takes some 30 ms, whatever it brings. */
+const manifestsConcurrent = 32
 
 interface LsRow {
   readonly model: string
@@ -38,8 +42,8 @@ async function runLs(flags: LsFlags, command: Command): Promise<void> {
   const url = requireOrigin(command, flags.origin)
   const { openOrigin } = await import('../../origin/index.ts')
   const origin = openOrigin(url, { clock: systemClock })
-  const rows: LsRow[] = []
-  for await (const listed of origin.listModels()) rows.push(await describe(origin, listed))
+  const listed = await Array.fromAsync(origin.listModels())
+  const rows = await pMap(listed, (model) => describe(origin, model), { concurrency: manifestsConcurrent })
   rows.sort((a, b) => (a.model < b.model ? -1 : 1))
   if (flags.json) console.log(JSON.stringify(rows))
   else if (rows.length === 0) console.log(`The origin ${url} has no models. Push one with holdfast push.`)

@@ -1,12 +1,13 @@
-/** sha256 of a file on this machine, read in pieces. */
+/** sha256 of a file on this machine, read in pieces. Its path ends in no link. */
 import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Sha256 } from '../../common/index.ts'
 
 const pieceBytes = 4 * 1024 * 1024
 
 export async function hashFile(path: string, signal?: AbortSignal): Promise<Sha256> {
-  const file = await open(path, 'r')
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     const hash = createHash('sha256')
     const { size } = await file.stat()

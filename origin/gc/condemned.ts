@@ -3,8 +3,8 @@
  * waits for exactly those pushes.
  */
 import { HoldfastError } from '../../common/index.ts'
+import { pathProblem } from '../files/file-path.ts'
 import { canonicalBytes } from '../manifest/canonical-json.ts'
-import { pathProblem } from '../manifest/file-path.ts'
 import { HostileJson } from '../manifest/hostile-json.ts'
 import { packFolder } from '../stores/object-key.ts'
 import type { ObjectStore, StoreAbortOptions } from '../stores/object-store.ts'

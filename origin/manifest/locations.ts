@@ -4,9 +4,9 @@
  */
 
 import { HoldfastError, type Sha256 } from '../../common/index.ts'
+import { pathProblem } from '../files/file-path.ts'
 import type { Extent, FileLocation, Locations, Manifest } from '../types.ts'
 import { canonicalBytes } from './canonical-json.ts'
-import { pathProblem } from './file-path.ts'
 import { HostileJson } from './hostile-json.ts'
 import { defaultManifestLimits, type ManifestLimits } from './manifest-limits.ts'
 

@@ -3,8 +3,8 @@
  * it counts chunks and tensors over all files, and remembers what a digest meant when it was first seen.
  */
 import type { Sha256 } from '../../common/index.ts'
+import { pathProblem } from '../files/file-path.ts'
 import type { Chunk, ManifestFile, Tensor } from '../types.ts'
-import { pathProblem } from './file-path.ts'
 import type { HostileJson } from './hostile-json.ts'
 import { chunkBytesMax, type ManifestLimits } from './manifest-limits.ts'
 

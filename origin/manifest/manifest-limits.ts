@@ -1,5 +1,5 @@
 /** What a manifest may ask of whoever reads it: the bounds on its size, each with its reason. */
-import { pathBytesMax } from './file-path.ts'
+import { pathBytesMax } from '../files/file-path.ts'
 
 const MiB = 1024 * 1024
 

@@ -3,10 +3,10 @@
  * its own sha256 is right. What an interrupted pull has left is hashed again and kept as far as it is right.
  */
 import { createHash, webcrypto } from 'node:crypto'
-import { constants, type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { HoldfastError } from '../../common/index.ts'
-import { hashFile } from '../push/file-hash.ts'
+import { constants, type FileHandle, open, rename, unlink } from 'node:fs/promises'
+import { HoldfastError, type Sha256 } from '../../common/index.ts'
+import { hashFile } from '../files/file-hash.ts'
+import { isZero } from '../files/zeros.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 import type { Chunk, ManifestFile } from '../types.ts'
 
@@ -17,7 +17,9 @@ export interface PartialFileOptions {
   /** Chunks of one file that are read at one time; each is up to 8 MiB of memory. */
   readonly chunksConcurrent: number
   readonly signal?: AbortSignal
-  /** Called for every chunk that lies in the file; `kept` when an earlier pull had written it. */
+  /** Makes the folder of the partial file. Another pull that has just finished may have removed it. */
+  readonly makeFolder: () => Promise<void>
+  /** Called for every chunk that lies in the file; `kept` when it was not read for this: an earlier pull, or this file, had it. */
   readonly onChunk: (sizeBytes: number, kept: boolean) => void
 }
 
@@ -28,16 +30,16 @@ export async function fillPartialFile(
   read: ReadChunk,
   options: PartialFileOptions,
 ): Promise<void> {
-  const handle = await openPartial(path)
+  const handle = await openPartial(path, options.makeFolder)
   try {
     const { size: heldBytes } = await handle.stat()
     // Only what is surely garbage goes: another pull may be writing the same verified bytes to the same file.
     if (heldBytes > file.sizeBytes) await handle.truncate(file.sizeBytes)
     const fileHash = createHash('sha256')
-    for await (const { bytes, offsetBytes, kept } of verifiedChunks(handle, heldBytes, file, read, options)) {
-      if (!kept) await writeFully(handle, bytes, offsetBytes)
+    for await (const { bytes, offsetBytes, kept, repeated } of verifiedChunks(handle, heldBytes, file, read, options)) {
+      if (!kept) await writeSparse(handle, bytes, offsetBytes, heldBytes)
       fileHash.update(bytes)
-      options.onChunk(bytes.length, kept)
+      options.onChunk(bytes.length, kept || (repeated ?? false))
     }
     if (fileHash.digest('hex') !== file.sha256) {
       await unlink(path)
@@ -66,16 +68,23 @@ export async function placePartialFile(path: string, target: string, file: Manif
   }
 }
 
-async function openPartial(path: string): Promise<FileHandle> {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
+async function openPartial(path: string, makeFolder: () => Promise<void>): Promise<FileHandle> {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK
   for (;;) {
+    let handle: FileHandle
     try {
-      return await open(path, flags, 0o644)
+      handle = await open(path, flags, 0o644)
     } catch (error) {
-      // The first file, or another pull has just finished and removed the empty folder.
-      if (errnoOf(error) !== 'ENOENT') throw error
-      await mkdir(dirname(path), { recursive: true })
+      if (errnoOf(error) === 'ENOENT') await makeFolder()
+      else if (errnoOf(error) === 'ELOOP') await unlink(path)
+      else throw error
+      continue
     }
+    const entry = await handle.stat()
+    if (entry.isFile() && entry.nlink === 1) return handle
+    // Somebody's own file under a second name, or none at all: it is not written to.
+    await handle.close()
+    if (entry.nlink > 0) await unlink(path)
   }
 }
 
@@ -83,6 +92,53 @@ interface VerifiedChunk {
   readonly bytes: Uint8Array
   readonly offsetBytes: number
   readonly kept: boolean
+  /** Fetched once already, for another place of this file. */
+  readonly repeated?: boolean
+}
+
+/** Content that occurs more than once in a file is fetched once: it is on its way, or lies in the file already. */
+class RepeatedChunks {
+  private readonly handle: FileHandle
+  private readonly repeated: ReadonlySet<Sha256>
+  private readonly loading = new Map<Sha256, Promise<VerifiedChunk>>()
+  private readonly written = new Map<Sha256, number>()
+
+  constructor(handle: FileHandle, chunks: readonly Chunk[]) {
+    this.handle = handle
+    const seen = new Set<Sha256>()
+    this.repeated = new Set(chunks.map(({ sha256 }) => sha256).filter((sha256) => seen.size === seen.add(sha256).size))
+  }
+
+  load(chunk: Chunk, offsetBytes: number, loadNew: () => Promise<VerifiedChunk>): Promise<VerifiedChunk> {
+    if (!this.repeated.has(chunk.sha256)) return loadNew()
+    const before = this.loading.get(chunk.sha256)
+    const loading = before === undefined ? this.again(chunk, offsetBytes, loadNew) : after(before, offsetBytes)
+    if (before === undefined) this.loading.set(chunk.sha256, loading)
+    return loading
+  }
+
+  isWritten(chunk: Chunk, offsetBytes: number): void {
+    if (!this.repeated.has(chunk.sha256)) return
+    this.written.set(chunk.sha256, offsetBytes)
+    // The bytes themselves are let go.
+    this.loading.delete(chunk.sha256)
+  }
+
+  private async again(chunk: Chunk, offsetBytes: number, loadNew: () => Promise<VerifiedChunk>) {
+    const from = this.written.get(chunk.sha256)
+    if (from !== undefined) {
+      const bytes = Buffer.allocUnsafeSlow(chunk.sizeBytes)
+      const { bytesRead } = await this.handle.read(bytes, 0, bytes.length, from)
+      if (bytesRead === bytes.length && (await isChunk(bytes, chunk)))
+        return { bytes, offsetBytes, kept: false, repeated: true }
+    }
+    return loadNew()
+  }
+}
+
+async function after(before: Promise<VerifiedChunk>, offsetBytes: number): Promise<VerifiedChunk> {
+  const { bytes } = await before
+  return { bytes, offsetBytes, kept: false, repeated: true }
 }
 
 /** In file order, reading ahead. */
@@ -94,12 +150,13 @@ async function* verifiedChunks(
   options: PartialFileOptions,
 ): AsyncGenerator<VerifiedChunk> {
   const running: Promise<VerifiedChunk>[] = []
+  const repeats = new RepeatedChunks(handle, file.chunks)
   let nextIndex = 0
   let nextOffsetBytes = 0
   const startOne = () => {
     const chunk = file.chunks[nextIndex]!
     const offsetBytes = nextOffsetBytes
-    const loading = loadChunk(handle, heldBytes, file, chunk, offsetBytes, read)
+    const loading = repeats.load(chunk, offsetBytes, () => loadChunk(handle, heldBytes, file, chunk, offsetBytes, read))
     loading.catch(() => {}) // Reported when its turn comes.
     running.push(loading)
     nextIndex++
@@ -111,7 +168,10 @@ async function* verifiedChunks(
       while (running.length < options.chunksConcurrent && nextIndex < file.chunks.length) startOne()
       const first = running[0]
       if (!first) return
-      yield await first
+      const done = await first
+      yield done
+      // Written now.
+      repeats.isWritten(file.chunks[nextIndex - running.length]!, done.offsetBytes)
       running.shift()
     }
   } finally {
@@ -145,6 +205,27 @@ async function isChunk(bytes: Uint8Array, chunk: Chunk): Promise<boolean> {
   if (bytes.length !== chunk.sizeBytes) return false
   const digest = await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
   return Buffer.from(digest).toString('hex') === chunk.sha256
+}
+
+/** Runs of zeros of this length stay holes of the file: a multiple of what file systems allot. */
+const holeBytes = 64 * 1024
+
+/** Beyond `heldBytes` the file has only what this pull has written, and zeros. */
+async function writeSparse(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  offsetBytes: number,
+  heldBytes: number,
+): Promise<void> {
+  let start = 0
+  for (let at = 0; at < bytes.length; at += holeBytes) {
+    const endBytes = Math.min(at + holeBytes, bytes.length)
+    if (offsetBytes + at < heldBytes || !isZero(bytes.subarray(at, endBytes))) continue
+    await writeFully(handle, bytes.subarray(start, at), offsetBytes + start)
+    // Its last byte is written, so that the file reaches as far; a truncate could cut off what another pull has written.
+    start = endBytes === bytes.length ? endBytes - 1 : endBytes
+  }
+  await writeFully(handle, bytes.subarray(start), offsetBytes + start)
 }
 
 async function writeFully(handle: FileHandle, bytes: Uint8Array, offsetBytes: number): Promise<void> {

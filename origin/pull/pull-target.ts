@@ -2,10 +2,12 @@
  * What stands at the places that a pull will write to: nothing, the same file already, or something else. Looked at before
  * the first byte is fetched, so that a conflict costs nothing and changes nothing.
  */
-import { lstat, mkdir, realpath } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import type { Stats } from 'node:fs'
+import { lstat, mkdir } from 'node:fs/promises'
+import { join, posix } from 'node:path'
 import { HoldfastError } from '../../common/index.ts'
-import { hashFile } from '../push/file-hash.ts'
+import { fileFailure, onFile } from '../files/file-failure.ts'
+import { hashFile } from '../files/file-hash.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 import type { Manifest, ManifestFile } from '../types.ts'
 
@@ -21,14 +23,14 @@ const conflictsShown = 5
 export async function inspectTargets(
   manifest: Manifest,
   destination: string,
-  options: { readonly force: boolean; readonly signal?: AbortSignal },
+  options: { readonly folders: TargetFolders; readonly force: boolean; readonly signal?: AbortSignal },
 ): Promise<PullTargets> {
   const missing: ManifestFile[] = []
   const present: ManifestFile[] = []
   const conflicts: string[] = []
   for (const file of manifest.files) {
     options.signal?.throwIfAborted()
-    const found = await look(join(destination, file.path), file, options.signal)
+    const found = await look(options.folders, destination, file, options.signal)
     if (found === 'same') present.push(file)
     else if (found === 'absent' || (found === 'other' && options.force)) missing.push(file)
     else conflicts.push(file.path)
@@ -41,30 +43,88 @@ export async function inspectTargets(
 export async function checkStillFree(
   destination: string,
   file: ManifestFile,
-  options: { readonly force: boolean },
+  options: { readonly folders: TargetFolders; readonly force: boolean; readonly isOurs: (entry: Stats) => boolean },
 ): Promise<void> {
-  const found = await look(join(destination, file.path), file)
+  const path = join(destination, file.path)
+  const entry = await lstat(path).catch(() => null)
+  // Where a file system takes two names for one, the second file of a model would replace the first.
+  if (entry !== null && options.isOurs(entry))
+    throw new HoldfastError(
+      'PATH_CONFLICT',
+      `${path} is another file of the same model: this file system takes both names for one. Pull to another file system.`,
+      { details: { path } },
+    )
+  const found = await look(options.folders, destination, file)
   if (found === 'blocked' || (found === 'other' && !options.force)) throw conflict([file.path], destination)
 }
 
-/** Makes a folder of the destination. A symlink that stands there must not lead the pull out of its destination. */
-export async function makeTargetFolder(destination: string, folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true })
-  } catch (error) {
-    if (!['EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')) throw error
-    throw conflict([folder], destination)
+/**
+ * The folders of one destination: made and looked at part by part, so that no link below the destination is followed. The
+ * destination itself may be one: where the user's folder lies is the user's business.
+ */
+export class TargetFolders {
+  private readonly destination: string
+  private readonly real = new Set<string>()
+
+  constructor(destination: string) {
+    this.destination = destination
   }
-  const [root, real] = await Promise.all([realpath(destination), realpath(folder)])
-  if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep)) {
-    throw new HoldfastError(
-      'PATH_CONFLICT',
-      `${folder} is a symlink that leads out of ${destination}. Remove it or pull elsewhere.`,
-    )
+
+  /** Makes `folder` ('/'-separated, below the destination). PATH_CONFLICT when a part of it is a file or a link. */
+  async make(folder: string): Promise<void> {
+    for (const path of partsOf(folder)) {
+      if (this.real.has(path)) continue
+      const target = join(this.destination, path)
+      await onFile(target, 'made', async () => {
+        await mkdir(target).catch((error) => {
+          if (errnoOf(error) !== 'EEXIST') throw error
+        })
+        this.check(path, await lstat(target))
+      })
+    }
+  }
+
+  /** As make, of a folder that another pull may have removed since. */
+  async makeAgain(folder: string): Promise<void> {
+    this.real.delete(folder)
+    await this.make(folder)
+  }
+
+  /** False when it is not there. PATH_CONFLICT as above. */
+  async has(folder: string): Promise<boolean> {
+    for (const path of partsOf(folder)) {
+      if (this.real.has(path)) continue
+      const target = join(this.destination, path)
+      try {
+        this.check(path, await lstat(target))
+      } catch (error) {
+        if (errnoOf(error) === 'ENOENT') return false
+        throw fileFailure(error, target, 'read')
+      }
+    }
+    return true
+  }
+
+  private check(path: string, entry: Stats): void {
+    if (!entry.isDirectory()) throw folderConflict(join(this.destination, path), entry.isSymbolicLink())
+    this.real.add(path)
   }
 }
 
-async function look(path: string, file: ManifestFile, signal?: AbortSignal) {
+/** 'a', 'a/b', 'a/b/c' of 'a/b/c'. */
+function partsOf(folder: string): string[] {
+  if (folder === '' || folder === '.') return []
+  return folder.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'))
+}
+
+function folderConflict(path: string, isLink: boolean): HoldfastError {
+  const what = isLink ? 'a symlink, and a pull follows none below its folder' : 'a file where a folder has to be'
+  return new HoldfastError('PATH_CONFLICT', `${path} is ${what}. Remove it or pull elsewhere.`, { details: { path } })
+}
+
+async function look(folders: TargetFolders, destination: string, file: ManifestFile, signal?: AbortSignal) {
+  const path = join(destination, file.path)
+  if (!(await folders.has(posix.dirname(file.path)))) return 'absent'
   try {
     const entry = await lstat(path)
     if (entry.isDirectory()) return 'blocked'
@@ -72,8 +132,7 @@ async function look(path: string, file: ManifestFile, signal?: AbortSignal) {
     return (await hashFile(path, signal)) === file.sha256 ? 'same' : 'other'
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return 'absent'
-    if (errnoOf(error) === 'ENOTDIR') return 'blocked'
-    throw error
+    throw fileFailure(error, path, 'read')
   }
 }
 
@@ -81,7 +140,7 @@ function conflict(paths: readonly string[], destination: string): HoldfastError 
   const more = paths.length > conflictsShown ? ` and ${paths.length - conflictsShown} more` : ''
   return new HoldfastError(
     'PATH_CONFLICT',
-    `In ${destination} stand others in the place of ${paths.slice(0, conflictsShown).join(', ')}${more}. ` +
+    `${destination} already has a different ${paths.slice(0, conflictsShown).join(', ')}${more}. ` +
       'Pull into an empty folder, remove them, or replace files with --force.',
     { details: { paths: paths.slice(0, conflictsShown) } },
   )

@@ -4,16 +4,18 @@
  * A file appears under its name whole or not at all. Files that are there with the right content are kept; what an
  * interrupted pull has fetched lies in `.holdfast-partial/` and is used again; content that occurs twice is fetched once.
  */
-import { type FileHandle, mkdir, open, rmdir } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { constants, type Stats } from 'node:fs'
+import { type FileHandle, lstat, mkdir, open, rmdir } from 'node:fs/promises'
+import { join, posix, resolve } from 'node:path'
 import type { ModelId, Sha256 } from '../../common/index.ts'
 import { mapLimited } from '../concurrency.ts'
+import { onFile } from '../files/file-failure.ts'
 import { manifestSizeBytes } from '../manifest/manifest.ts'
 import type { Origin } from '../origin.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 import type { ManifestFile } from '../types.ts'
 import { fillPartialFile, partialName, placePartialFile, type ReadChunk } from './partial-file.ts'
-import { checkStillFree, inspectTargets, makeTargetFolder } from './pull-target.ts'
+import { checkStillFree, inspectTargets, TargetFolders } from './pull-target.ts'
 
 export const partialFolder = '.holdfast-partial'
 
@@ -62,19 +64,24 @@ export interface PullResult {
   readonly keptBytes: number
 }
 
-/** UNKNOWN_MODEL, PATH_CONFLICT, DIGEST_MISMATCH, ORIGIN_NOT_FOUND and what the origin's store throws. */
+/**
+ * UNKNOWN_MODEL, PATH_CONFLICT, DISK_FULL, FILE_DENIED, FILE_FAILED, DIGEST_MISMATCH, ORIGIN_NOT_FOUND and what the origin's
+ * store throws. After a failure no file of the model is half there; what was fetched is used by the next pull.
+ */
 export async function pull(options: PullOptions): Promise<PullResult> {
   return new Pull(options).run()
 }
 
 class Pull {
   private readonly options: PullOptions
+  /** As the user wrote it: messages name it so. */
   private readonly destination: string
   private readonly signal: { readonly signal?: AbortSignal }
   /** Where content lies in the destination, whole and verified in this run. */
   private readonly placed = new Map<Sha256, string>()
-  /** Folders of the destination that were made or found, and lie in it. */
-  private readonly folders = new Set<string>()
+  private readonly folders: TargetFolders
+  /** Of the files that this pull has placed. */
+  private readonly inodes = new Set<string>()
   private progress: PullProgress = {
     doneBytes: 0,
     totalBytes: 0,
@@ -86,7 +93,8 @@ class Pull {
 
   constructor(options: PullOptions) {
     this.options = options
-    this.destination = resolve(options.destination)
+    this.destination = options.destination
+    this.folders = new TargetFolders(this.destination)
     this.signal = options.signal ? { signal: options.signal } : {}
   }
 
@@ -95,8 +103,10 @@ class Pull {
     const totalBytes = manifestSizeBytes(manifest)
     this.report({ totalBytes, filesTotal: manifest.files.length })
     const force = this.options.force ?? false
-    const { missing, present } = await inspectTargets(manifest, this.destination, { force, ...this.signal })
-    await mkdir(this.destination, { recursive: true })
+    const { folders, destination } = this
+    const { missing, present } = await inspectTargets(manifest, destination, { folders, force, ...this.signal })
+    await onFile(destination, 'made', () => mkdir(destination, { recursive: true }))
+    if (missing.length > 0) await folders.make(partialFolder)
     for (const file of present) this.done(file, join(this.destination, file.path), file.sizeBytes)
     // Small files are latency (a request and an fsync each), large ones are bandwidth and memory.
     const groups = Map.groupBy(missing, (file) => file.sha256).values()
@@ -111,35 +121,46 @@ class Pull {
     await removeIfEmpty(join(this.destination, partialFolder))
     const { fetchedBytes } = this.progress
     const keptBytes = totalBytes - fetchedBytes
-    return { digest, destination: this.destination, files: manifest.files.length, totalBytes, fetchedBytes, keptBytes }
+    return {
+      digest,
+      destination: resolve(destination),
+      files: manifest.files.length,
+      totalBytes,
+      fetchedBytes,
+      keptBytes,
+    }
   }
 
   private async bring(digest: ModelId, file: ManifestFile): Promise<void> {
     this.report({ path: file.path })
     const target = join(this.destination, file.path)
     const partial = join(this.destination, partialFolder, partialName(file))
-    await this.makeFolderOf(target)
+    await this.folders.make(posix.dirname(file.path))
+    await onFile(target, 'written', () => this.fill(digest, file, partial))
+    const force = this.options.force ?? false
+    await checkStillFree(this.destination, file, { folders: this.folders, force, isOurs: this.isOurs })
+    await onFile(target, 'written', async () => {
+      await placePartialFile(partial, target, file)
+      this.inodes.add(inodeOf(await lstat(target)))
+    })
+    this.done(file, target, 0)
+  }
+
+  private readonly isOurs = (entry: Stats): boolean => this.inodes.has(inodeOf(entry))
+
+  private async fill(digest: ModelId, file: ManifestFile, partial: string): Promise<void> {
     const twin = this.placed.get(file.sha256)
     const read = twin === undefined ? this.originReader(digest, file) : await FileReader.open(twin)
     try {
       await fillPartialFile(partial, file, read.readAt, {
         chunksConcurrent: this.options.chunksConcurrent ?? defaultChunksConcurrent,
         ...this.signal,
+        makeFolder: () => this.folders.makeAgain(partialFolder),
         onChunk: (sizeBytes, kept) => this.chunkDone(sizeBytes, kept || twin !== undefined),
       })
     } finally {
       await read.close()
     }
-    await checkStillFree(this.destination, file, { force: this.options.force ?? false })
-    await placePartialFile(partial, target, file)
-    this.done(file, target, 0)
-  }
-
-  private async makeFolderOf(target: string): Promise<void> {
-    const folder = dirname(target)
-    if (this.folders.has(folder)) return
-    await makeTargetFolder(this.destination, folder)
-    this.folders.add(folder)
   }
 
   private originReader(digest: ModelId, file: ManifestFile): ChunkReader {
@@ -181,7 +202,7 @@ class FileReader implements ChunkReader {
   }
 
   static async open(path: string): Promise<FileReader> {
-    return new FileReader(await open(path, 'r'))
+    return new FileReader(await open(path, constants.O_RDONLY | constants.O_NOFOLLOW))
   }
 
   readonly readAt: ReadChunk = async (offsetBytes, sizeBytes) => {
@@ -194,6 +215,8 @@ class FileReader implements ChunkReader {
     await this.handle.close()
   }
 }
+
+const inodeOf = ({ dev, ino }: Stats): string => `${dev}:${ino}`
 
 /** Another pull may be using it, or have parts of other models in it. */
 async function removeIfEmpty(folder: string): Promise<void> {

@@ -9,6 +9,7 @@ import { createHash, type KeyObject, webcrypto } from 'node:crypto'
 import { HoldfastError, type ModelId, type Sha256 } from '../../common/index.ts'
 import { planFile } from '../chunking/file-plan.ts'
 import { readAhead } from '../concurrency.ts'
+import { type FileNote, plainBytesNote } from '../files/file-rules.ts'
 import { buildManifest } from '../manifest/manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from '../manifest/manifest-limits.ts'
 import type { Origin } from '../origin.ts'
@@ -50,9 +51,11 @@ export interface AdoptResult {
   readonly chunks: number
   readonly ref: Ref
   readonly moved: boolean
+  /** What was left out, is not kept, or is adopted as plain bytes. */
+  readonly notes: readonly FileNote[]
 }
 
-/** BAD_ORIGIN_URL, ORIGIN_NOT_FOUND, FILE_CHANGED, REF_CONFLICT, BAD_MODEL_FILE, and what the origin's store throws. */
+/** BAD_ORIGIN_URL, BAD_REQUEST, ORIGIN_NOT_FOUND, FILE_CHANGED, FILE_DENIED, FILE_FAILED, REF_CONFLICT, BAD_MODEL_FILE, and what the origin's store throws. */
 export async function adopt(options: AdoptOptions): Promise<AdoptResult> {
   return new Adoption(options).run()
 }
@@ -63,6 +66,7 @@ class Adoption {
   private readonly limits: ManifestLimits
   private readonly place: AdoptPlace
   private readonly abort: StoreAbortOptions
+  private readonly notes: FileNote[] = []
   private doneBytes = 0
   private totalBytes = 0
 
@@ -76,7 +80,11 @@ class Adoption {
 
   async run(): Promise<AdoptResult> {
     const { store } = this.options.origin
-    const sources = await listAdoptFiles(this.place, { filesMax: this.limits.filesMax, ...this.abort })
+    const { files: sources, notes } = await listAdoptFiles(this.place, {
+      filesMax: this.limits.filesMax,
+      ...this.abort,
+    })
+    this.notes.push(...notes)
     this.totalBytes = sources.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     const refMove = await RefMove.begin(store, this.name, this.abort)
     const marker = await PushMarker.begin(store, this.abort)
@@ -97,7 +105,8 @@ class Adoption {
       const { publisherKey } = this.options
       const { ref, moved } = await publish({ store, encoded, places, refMove, marker, publisherKey }, this.abort)
       const chunks = files.reduce((sum, file) => sum + file.chunks.length, 0)
-      return { digest: encoded.digest, totalBytes: this.totalBytes, files: files.length, chunks, ref, moved }
+      const counts = { totalBytes: this.totalBytes, files: files.length, chunks }
+      return { digest: encoded.digest, ...counts, ref, moved, notes: this.notes }
     } finally {
       await marker.end()
     }
@@ -111,6 +120,7 @@ class Adoption {
       return bytes
     }
     const plan = await planFile(path, sizeBytes, readAt)
+    if (plan.unreadable !== null) this.notes.push(plainBytesNote(path, plan.unreadable))
     const fileHash = createHash('sha256')
     const chunks: Chunk[] = []
     let offsetBytes = 0

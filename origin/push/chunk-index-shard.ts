@@ -3,8 +3,8 @@
  * keys stand once in a table, since a pack holds many chunks: some 90 bytes per chunk.
  */
 import type { Sha256 } from '../../common/index.ts'
+import { pathProblem } from '../files/file-path.ts'
 import { canonicalBytes } from '../manifest/canonical-json.ts'
-import { pathProblem } from '../manifest/file-path.ts'
 import { HostileJson } from '../manifest/hostile-json.ts'
 import { chunkBytesMax } from '../manifest/manifest-limits.ts'
 import { isSha256 } from '../refs/model-name.ts'

@@ -9,6 +9,9 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import type { ModelId, Sha256 } from '../../common/index.ts'
 import { planFile } from '../chunking/file-plan.ts'
+import { type FileNote, plainBytesNote } from '../files/file-rules.ts'
+import { type SourceFile, walkSource } from '../files/source-walk.ts'
+import { chunkDigest } from '../files/zeros.ts'
 import { buildManifest, type EncodedManifest } from '../manifest/manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from '../manifest/manifest-limits.ts'
 import type { Origin } from '../origin.ts'
@@ -21,7 +24,6 @@ import { ChunkIndex } from './chunk-index.ts'
 import { defaultPackOptions, type PackOptions, PackWriter, type StoredPack } from './pack-writer.ts'
 import { PushMarker } from './push-marker.ts'
 import { OpenSourceFile } from './source-file.ts'
-import { type SourceFile, walkSource } from './source-walk.ts'
 
 export interface PushOptions {
   /** A folder, or a single file. */
@@ -69,9 +71,14 @@ export interface PushResult {
   readonly ref: Ref
   /** False when the tag meant this model already. */
   readonly moved: boolean
+  /** What was left out, is not kept, or was moved as plain bytes. */
+  readonly notes: readonly FileNote[]
 }
 
-/** BAD_REQUEST, BAD_MODEL_NAME, BAD_MODEL_FILE, FILE_CHANGED, REF_CONFLICT, and what the origin's store throws. */
+/**
+ * BAD_REQUEST, BAD_MODEL_NAME, BAD_MODEL_FILE, FILE_CHANGED, FILE_DENIED, FILE_FAILED, REF_CONFLICT, and what the origin's store
+ * throws.
+ */
 export async function push(options: PushOptions): Promise<PushResult> {
   return new Push(options).run()
 }
@@ -86,6 +93,7 @@ class Push {
   private packs!: PackWriter
   private readonly extents = new Map<Sha256, Extent>()
   private readonly opened: OpenSourceFile[] = []
+  private readonly notes: FileNote[] = []
   private sinceCheckpointBytes = 0
   private progress: PushProgress
 
@@ -108,7 +116,8 @@ class Push {
 
   async run(): Promise<PushResult> {
     const { origin, source, signal } = this.options
-    const sources = await walkSource(source, { filesMax: this.limits.filesMax, ...this.abort })
+    const { files: sources, notes } = await walkSource(source, { filesMax: this.limits.filesMax, ...this.abort })
+    this.notes.push(...notes)
     const refMove = await RefMove.begin(origin.store, this.name, this.abort)
     this.marker = await PushMarker.begin(origin.store, this.abort)
     this.packs = new PackWriter(
@@ -138,7 +147,8 @@ class Push {
     const { ref, moved } = await publish({ store, encoded, places, refMove, marker, publisherKey }, this.abort)
     const { totalBytes, newBytes, reusedBytes } = this.progress
     const chunks = files.reduce((sum, file) => sum + file.chunks.length, 0)
-    return { digest: encoded.digest, totalBytes, newBytes, reusedBytes, files: files.length, chunks, ref, moved }
+    const counts = { totalBytes, newBytes, reusedBytes, files: files.length, chunks }
+    return { digest: encoded.digest, ...counts, ref, moved, notes: this.notes }
   }
 
   private async packStored({ name, chunks }: StoredPack): Promise<void> {
@@ -179,13 +189,14 @@ class Push {
 
   private async uploadOpened(source: SourceFile, file: OpenSourceFile): Promise<ManifestFile> {
     const plan = await planFile(source.path, source.sizeBytes, file.readAt)
+    if (plan.unreadable !== null) this.notes.push(plainBytesNote(source.path, plan.unreadable))
     const fileHash = createHash('sha256')
     const chunks: Chunk[] = []
     for await (const bytes of file.chunks(plan.chunkSizes)) {
       this.options.signal?.throwIfAborted()
       // On this thread, and not by WebCrypto on another: that copies its input to memory that lives until the next garbage
       // collection, of which the engine knows nothing. Measured: some 40 MB more at the peak of a push to S3.
-      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      const sha256 = chunkDigest(bytes)
       if (plan.chunkSizes.length > 1) fileHash.update(bytes)
       chunks.push({ sha256, sizeBytes: bytes.length })
       await this.uploadChunk(sha256, bytes)

@@ -2,9 +2,11 @@
  * Reads one file of a push once, chunk by chunk, and notices when somebody writes to it meanwhile (FILE_CHANGED).
  * The next chunk is read while the caller works on the current one.
  */
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { constants, type FileHandle, open, stat } from 'node:fs/promises'
 import { HoldfastError } from '../../common/index.ts'
-import type { SourceFile } from './source-walk.ts'
+import { fileFailure, onFile } from '../files/file-failure.ts'
+import type { SourceFile } from '../files/source-walk.ts'
+import { errnoOf } from '../stores/file/errno.ts'
 
 interface FileState {
   readonly size: bigint
@@ -24,16 +26,20 @@ export class OpenSourceFile {
   }
 
   static async open(source: SourceFile): Promise<OpenSourceFile> {
-    const handle = await open(source.absolutePath, 'r').catch((cause: Error) => {
-      throw new HoldfastError('BAD_REQUEST', `${source.path} cannot be read: ${cause.message}.`, { cause })
+    // The path has no links: what is one now, or a pipe that nobody writes to, was put there since.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+    const handle = await open(source.absolutePath, flags).catch((cause: unknown) => {
+      const isGone = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(errnoOf(cause) ?? '')
+      throw isGone ? changedFile(source, cause) : fileFailure(cause, source.userPath, 'read')
     })
-    const before = await handle.stat({ bigint: true })
-    const file = new OpenSourceFile(source, handle, before)
-    if (before.size !== BigInt(source.sizeBytes)) {
+    try {
+      const entry = await onFile(source.userPath, 'read', () => handle.stat({ bigint: true }))
+      if (entry.isFile() && entry.size === BigInt(source.sizeBytes)) return new OpenSourceFile(source, handle, entry)
+      throw changedFile(source)
+    } catch (error) {
       await handle.close()
-      throw file.changed()
+      throw error
     }
-    return file
   }
 
   /** Exactly that many bytes. */
@@ -42,11 +48,13 @@ export class OpenSourceFile {
 
   private async readInto(bytes: Uint8Array, offsetBytes: number): Promise<Uint8Array> {
     const sizeBytes = bytes.length
-    for (let doneBytes = 0; doneBytes < sizeBytes; ) {
-      const { bytesRead } = await this.handle.read(bytes, doneBytes, sizeBytes - doneBytes, offsetBytes + doneBytes)
-      if (bytesRead === 0) throw this.changed()
-      doneBytes += bytesRead
-    }
+    await onFile(this.source.userPath, 'read', async () => {
+      for (let doneBytes = 0; doneBytes < sizeBytes; ) {
+        const { bytesRead } = await this.handle.read(bytes, doneBytes, sizeBytes - doneBytes, offsetBytes + doneBytes)
+        if (bytesRead === 0) throw changedFile(this.source)
+        doneBytes += bytesRead
+      }
+    })
     return bytes
   }
 
@@ -79,25 +87,22 @@ export class OpenSourceFile {
     try {
       now = await stat(this.source.absolutePath, { bigint: true })
     } catch (cause) {
-      throw this.changed(cause)
+      throw changedFile(this.source, cause)
     }
     const { size, mtimeNs, ino } = this.before
-    if (now.size !== size || now.mtimeNs !== mtimeNs || now.ino !== ino) throw this.changed()
+    if (now.size !== size || now.mtimeNs !== mtimeNs || now.ino !== ino) throw changedFile(this.source)
   }
 
   /** checkUnchanged() may still be called afterwards. */
   async close(): Promise<void> {
     await this.handle.close()
   }
+}
 
-  private changed(cause?: unknown): HoldfastError {
-    return new HoldfastError(
-      'FILE_CHANGED',
-      `${this.source.path} changed while it was pushed. Push again when nothing writes to it.`,
-      {
-        details: { path: this.source.path },
-        cause,
-      },
-    )
-  }
+function changedFile({ path, userPath }: SourceFile, cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'FILE_CHANGED',
+    `${userPath} changed while it was pushed. Push again when nothing writes to it.`,
+    { details: { path }, cause },
+  )
 }

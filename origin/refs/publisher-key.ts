@@ -2,11 +2,13 @@
  * The Ed25519 key that signs refs, one per user: a PEM file, mode 0600, made at the first push.
  */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { HoldfastError } from '../../common/index.ts'
+import { onFile } from '../files/file-failure.ts'
 import { errnoOf } from '../stores/file/errno.ts'
+import { unlinkIfThere } from '../stores/file/file-ops.ts'
 
 /** $XDG_CONFIG_HOME/holdfast/publisher.key, or ~/.config/holdfast/publisher.key. */
 export function defaultPublisherKeyPath(
@@ -22,27 +24,31 @@ export function defaultPublisherKeyPath(
 export async function loadPublisherKey(path: string = defaultPublisherKeyPath()): Promise<KeyObject> {
   const existing = await readKey(path)
   if (existing) return existing
+  await onFile(path, 'made', () => makeKey(path))
+  const key = await readKey(path)
+  if (!key) throw new HoldfastError('BAD_CONFIG', `The publisher key ${path} vanished while it was made.`)
+  return key
+}
+
+async function makeKey(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
   const temporary = `${path}.${randomUUID()}.new`
-  const file = await open(temporary, 'wx', 0o600)
   try {
-    await file.writeFile(pem)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  try {
+    const file = await open(temporary, 'wx', 0o600)
+    try {
+      await file.writeFile(pem)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
     // link, unlike rename, does not replace the key that another process has made meanwhile.
     await link(temporary, path)
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error
   } finally {
-    await unlink(temporary)
+    await unlinkIfThere(temporary)
   }
-  const key = await readKey(path)
-  if (!key) throw new HoldfastError('BAD_CONFIG', `The publisher key ${path} vanished while it was made.`)
-  return key
 }
 
 async function readKey(path: string): Promise<KeyObject | null> {

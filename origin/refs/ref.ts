@@ -92,8 +92,21 @@ function hasValidSignature(ref: Ref): boolean {
   const signature = Buffer.from(ref.signature, 'base64')
   if (raw.length !== 32 || signature.length !== 64) return false
   const { signature: _, ...unsigned } = ref
-  const key = createPublicKey({ key: Buffer.concat([spkiHead, raw]), format: 'der', type: 'spki' })
-  return verify(null, canonicalBytes(unsigned), key, signature)
+  return verify(null, canonicalBytes(unsigned), publicKeyOf(ref.publicKey, raw), signature)
+}
+
+/** Most refs of an origin are of few publishers. */
+const publicKeysMax = 256
+const publicKeys = new Map<string, KeyObject>()
+
+function publicKeyOf(text: string, raw: Uint8Array): KeyObject {
+  let key = publicKeys.get(text)
+  if (key === undefined) {
+    key = createPublicKey({ key: Buffer.concat([spkiHead, raw]), format: 'der', type: 'spki' })
+    if (publicKeys.size === publicKeysMax) publicKeys.clear()
+    publicKeys.set(text, key)
+  }
+  return key
 }
 
 function publicKeyText(privateKey: KeyObject): string {

@@ -1,7 +1,7 @@
 /** Keys of origin objects: what they may look like, and the key of each kind of record. */
 
 import { HoldfastError, type ModelId } from '../../common/index.ts'
-import { pathProblem } from '../manifest/file-path.ts'
+import { pathProblem } from '../files/file-path.ts'
 
 /** Where a store may keep what is its own (locks, unfinished writes): no key begins with it. */
 export const reservedFolder = '.holdfast'

@@ -40,6 +40,11 @@ export interface GetOptions extends StoreAbortOptions {
   readonly sizeBytesMax: number
 }
 
+export interface ListOptions extends StoreAbortOptions {
+  /** Also objects whose keys no origin gives (those of other tools, markers of folders), for one that must miss nothing. */
+  readonly foreign?: boolean
+}
+
 /** At most one of the two conditions. */
 export interface PutOptions extends StoreAbortOptions {
   /** Only when there is no such object yet. */
@@ -55,7 +60,7 @@ export interface ObjectReader {
   getRange(key: string, range: ByteRange, options?: StoreAbortOptions): Promise<Uint8Array | null>
   head(key: string, options?: StoreAbortOptions): Promise<ObjectHead | null>
   /** Objects whose key starts with the prefix, in no particular order. The prefix is '' or ends in '/'. */
-  list(prefix: string, options?: StoreAbortOptions): AsyncIterable<ListedObject>
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>
 }
 
 export interface ObjectStore extends ObjectReader {

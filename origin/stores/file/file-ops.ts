@@ -1,4 +1,5 @@
 /** Small file operations that say what they mean when the file is there already, or not there. */
+import type { Stats } from 'node:fs'
 import { type FileHandle, link, open, readdir, stat, unlink } from 'node:fs/promises'
 import { errnoOf } from './errno.ts'
 
@@ -40,18 +41,28 @@ export async function readdirIfThere(folder: string): Promise<string[]> {
   }
 }
 
-export async function modifiedMsOf(path: string): Promise<number | null> {
+export async function statIfThere(path: string): Promise<Stats | null> {
   try {
-    return (await stat(path)).mtimeMs
+    return await stat(path)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null
     throw error
   }
 }
 
-/** Makes the new name survive a power failure, not only the new bytes. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
+export async function modifiedMsOf(path: string): Promise<number | null> {
+  return (await statIfThere(path))?.mtimeMs ?? null
+}
+
+/** Makes the new name survive a power failure, not only the new bytes. A folder that went meanwhile has no names. */
+export async function syncFolderIfThere(folder: string): Promise<void> {
+  let handle: FileHandle
+  try {
+    handle = await open(folder, 'r')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return
+    throw error
+  }
   try {
     await handle.sync()
   } finally {

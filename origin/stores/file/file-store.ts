@@ -2,28 +2,40 @@
  * The embedded origin: objects as plain files below a folder, so that any tool can look at them and copy them.
  *
  * An object is written to a temporary file, synced, and then renamed (or, where none may be there yet, linked) into place;
- * the folder is synced after. Compare-and-swap holds between processes (file-lock.ts). Nothing of this process's own lies
+ * the folder is synced after. A folder goes with the last object in it, so that what was once there costs no listing anything. Compare-and-swap holds between processes (file-lock.ts). Nothing of this process's own lies
  * outside `.holdfast/`, and keys never lead out of the folder, not even through a symlink that lies in it.
  */
 import { createHash, randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, opendir, realpath, rename, stat } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, realpath, rename, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Clock, HoldfastError } from '../../../common/index.ts'
-import { checkKey, reservedFolder } from '../object-key.ts'
+import { pathProblem } from '../../files/file-path.ts'
+import { checkKey, ownFolders, reservedFolder } from '../object-key.ts'
 import type {
   ByteRange,
   GetOptions,
   ListedObject,
+  ListOptions,
   ObjectContent,
   ObjectHead,
   ObjectStore,
   PutOptions,
   StoreAbortOptions,
 } from '../object-store.ts'
+import { removeEmptyFolders, removeStaleFolder } from './empty-folders.ts'
 import { errnoOf } from './errno.ts'
 import { FileLock, type FileLockOptions } from './file-lock.ts'
-import { linkIfAbsent, modifiedMsOf, readdirIfThere, readFully, syncFolder, unlinkIfThere } from './file-ops.ts'
+import {
+  linkIfAbsent,
+  modifiedMsOf,
+  readdirIfThere,
+  readFully,
+  statIfThere,
+  syncFolderIfThere,
+  unlinkIfThere,
+} from './file-ops.ts'
 
 export interface FileStoreOptions {
   /** Makes the folder at the first write when it is not there, though not its parent: a typing error or an unmounted disk
@@ -41,6 +53,8 @@ export class FileStore implements ObjectStore {
   private readonly root: string
   private readonly options: FileStoreOptions
   private mayCreate: boolean
+  /** Where the folder of the origin lies, with links resolved; found once. */
+  private realRoot: string | null = null
 
   constructor(root: string, options: FileStoreOptions) {
     this.root = root
@@ -51,8 +65,7 @@ export class FileStore implements ObjectStore {
   }
 
   async get(key: string, options: GetOptions): Promise<ObjectContent | null> {
-    return this.withFile(key, options.signal, async (file) => {
-      const { size } = await file.stat()
+    return this.withFile(key, options.signal, async (file, { size }) => {
       if (size > options.sizeBytesMax) {
         throw new HoldfastError(
           'REQUEST_TOO_LARGE',
@@ -65,8 +78,7 @@ export class FileStore implements ObjectStore {
   }
 
   async getRange(key: string, range: ByteRange, options: StoreAbortOptions = {}): Promise<Uint8Array | null> {
-    return this.withFile(key, options.signal, async (file) => {
-      const { size } = await file.stat()
+    return this.withFile(key, options.signal, async (file, { size }) => {
       // The size of the object bounds what is allocated, whatever was asked for.
       const sizeBytes = Math.max(0, Math.min(range.sizeBytes, size - range.offsetBytes))
       return readFully(file, range.offsetBytes, sizeBytes)
@@ -74,10 +86,10 @@ export class FileStore implements ObjectStore {
   }
 
   async head(key: string, options: StoreAbortOptions = {}): Promise<ObjectHead | null> {
-    return this.withFile(key, options.signal, async (file) => {
-      const { size, mtimeMs } = await file.stat()
-      return { sizeBytes: size, modifiedMs: mtimeMs }
-    })
+    return this.withFile(key, options.signal, async (_file, { size, mtimeMs }) => ({
+      sizeBytes: size,
+      modifiedMs: mtimeMs,
+    }))
   }
 
   async put(key: string, pieces: readonly Uint8Array[], options: PutOptions = {}): Promise<boolean> {
@@ -85,22 +97,29 @@ export class FileStore implements ObjectStore {
     options.signal?.throwIfAborted()
     return this.guard(async () => {
       const path = join(this.root, key)
-      await this.makeFolder(dirname(path))
-      await this.checkInside(dirname(path))
       const temporary = await this.writeTemporary(pieces, options.signal)
       try {
-        const isDone = await this.place(temporary, path, key, options)
-        if (isDone) await syncFolder(dirname(path))
-        return isDone
+        return await this.placeInFolder(temporary, path, key, options)
       } finally {
         await unlinkIfThere(temporary)
       }
     })
   }
 
-  async *list(prefix: string, options: StoreAbortOptions = {}): AsyncGenerator<ListedObject> {
-    if (prefix !== '') checkKey(prefix.replace(/\/$/, ''))
-    yield* this.walk(prefix.replace(/\/$/, ''), options.signal)
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject> {
+    const folder = prefix.replace(/\/$/, '')
+    if (folder !== '') checkKey(folder)
+    const isThere = await this.guard(async () => {
+      try {
+        await this.checkInside(join(this.root, folder))
+        return true
+      } catch (error) {
+        if (!isAbsence(error)) throw error
+        await this.checkRoot()
+        return false
+      }
+    })
+    if (isThere) yield* this.walk(folder, options)
   }
 
   async delete(key: string, options: StoreAbortOptions = {}): Promise<void> {
@@ -115,6 +134,7 @@ export class FileStore implements ObjectStore {
         throw error
       }
       await unlinkIfThere(path)
+      await removeEmptyFolders(this.root, dirname(key))
     })
   }
 
@@ -133,6 +153,26 @@ export class FileStore implements ObjectStore {
       }
       return swept
     })
+  }
+
+  /** The folder may go, with the last object in it, between its making and the placing: then it is made again. */
+  private async placeInFolder(temporary: string, path: string, key: string, options: PutOptions): Promise<boolean> {
+    const folder = dirname(path)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        // What is to be replaced lies in a folder already.
+        if (options.ifMatch === undefined) await this.makeFolder(folder)
+        await this.checkInside(folder)
+        const isDone = await this.place(temporary, path, key, options)
+        if (isDone) await syncFolderIfThere(folder)
+        return isDone
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw error
+        await this.checkRoot()
+        if (options.ifMatch !== undefined) return false
+        if (attempt === placeAttemptsMax) throw error
+      }
+    }
   }
 
   /** Moves the temporary file to its place when the condition holds. */
@@ -183,7 +223,7 @@ export class FileStore implements ObjectStore {
   private async withFile<T>(
     key: string,
     signal: AbortSignal | undefined,
-    use: (file: FileHandle) => Promise<T | null>,
+    use: (file: FileHandle, entry: Stats) => Promise<T | null>,
   ): Promise<T | null> {
     checkKey(key)
     signal?.throwIfAborted()
@@ -199,33 +239,35 @@ export class FileStore implements ObjectStore {
         return null
       }
       try {
-        return (await file.stat()).isFile() ? await use(file) : null
+        const entry = await file.stat()
+        return entry.isFile() ? await use(file, entry) : null
       } finally {
         await file.close()
       }
     })
   }
 
-  private async *walk(folder: string, signal: AbortSignal | undefined): AsyncGenerator<ListedObject> {
-    signal?.throwIfAborted()
+  private async *walk(folder: string, options: ListOptions): AsyncGenerator<ListedObject> {
+    options.signal?.throwIfAborted()
     const entries = await this.guard(async () => {
       try {
-        const found = []
-        for await (const entry of await opendir(join(this.root, folder))) found.push(entry)
-        return found
+        return await readdir(join(this.root, folder), { withFileTypes: true })
       } catch (error) {
         if (!isAbsence(error)) throw error
         await this.checkRoot()
         return []
       }
     })
+    // Versions before this one left a folder for every push that ever ran, which each listing looked into.
+    const isOwn = folder.includes('/') && ownFolders.includes(folder.split('/')[0]!)
+    if (entries.length === 0 && isOwn) await removeStaleFolder(join(this.root, folder), this.clock)
     for (const entry of entries) {
       const key = folder === '' ? entry.name : `${folder}/${entry.name}`
       if (key === reservedFolder) continue
-      if (entry.isDirectory()) yield* this.walk(key, signal)
-      else if (entry.isFile()) {
-        const head = await this.head(key, signal ? { signal } : {})
-        if (head) yield { key, ...head }
+      if (entry.isDirectory()) yield* this.walk(key, options)
+      else if (entry.isFile() && (options.foreign || pathProblem(key) === null)) {
+        const found = await this.guard(() => statIfThere(join(this.root, key)))
+        if (found) yield { key, sizeBytes: found.size, modifiedMs: found.mtimeMs }
       }
     }
   }
@@ -251,7 +293,9 @@ export class FileStore implements ObjectStore {
   }
 
   private async checkInside(path: string): Promise<void> {
-    const [root, real] = await Promise.all([realpath(this.root), realpath(path)])
+    this.realRoot ??= await realpath(this.root)
+    const root = this.realRoot
+    const real = await realpath(path)
     if (real === root || real.startsWith(root.endsWith(sep) ? root : root + sep)) return
     throw new HoldfastError('ORIGIN_DENIED', `A symlink leads out of the origin ${this.url}: ${path}. Remove it.`)
   }
@@ -281,6 +325,9 @@ export class FileStore implements ObjectStore {
     )
   }
 }
+
+/** Each failure means that another has emptied the folder at that instant. */
+const placeAttemptsMax = 100
 
 const versionOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 

@@ -1,11 +1,12 @@
 /** Reads of one bucket below a prefix: what S3Store inherits, and all that is allowed outside of an origin's prefix. */
 import { HoldfastError } from '../../../common/index.ts'
-import { pathBytesMax, pathProblem } from '../../manifest/file-path.ts'
+import { pathBytesMax, pathProblem } from '../../files/file-path.ts'
 import { checkKey, reservedFolder } from '../object-key.ts'
 import type {
   ByteRange,
   GetOptions,
   ListedObject,
+  ListOptions,
   ObjectContent,
   ObjectHead,
   ObjectReader,
@@ -94,15 +95,16 @@ export class S3Reader implements ObjectReader {
     return null
   }
 
-  async *list(prefix: string, options: StoreAbortOptions = {}): AsyncGenerator<ListedObject> {
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject> {
     if (prefix !== '') checkKey(prefix.replace(/\/$/, ''))
     let token: string | undefined
     do {
       const page = await this.listPage(prefix, token, options)
       for (const { Key, Size, LastModified } of page.Contents ?? []) {
         const key = Key?.startsWith(this.prefix) ? Key.slice(this.prefix.length) : ''
+        if (key === '') continue
         // Folder markers and what other tools name as we never would.
-        if (pathProblem(key) !== null || key.split('/')[0] === reservedFolder) continue
+        if ((!options.foreign && pathProblem(key) !== null) || key.split('/')[0] === reservedFolder) continue
         yield { key, sizeBytes: Size ?? 0, modifiedMs: LastModified?.getTime() ?? 0 }
       }
       const next = page.IsTruncated ? page.NextContinuationToken : undefined

@@ -3,7 +3,7 @@
  * (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL), and else it is AWS. Credentials never stand in a URL: URLs end up in logs.
  */
 import { HoldfastError } from '../../../common/index.ts'
-import { pathProblem } from '../../manifest/file-path.ts'
+import { pathProblem } from '../../files/file-path.ts'
 import { reservedFolder } from '../object-key.ts'
 
 export interface S3Target {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { buildManifest, canonicalBytes, type PullOptions, pull } from '../../../origin/index.ts'
@@ -196,6 +196,70 @@ describe('pull', () => {
     await fixture.store.put(`manifests/${sha256(escaping)}.json`, [escaping])
     await expect(pullIt({ name: `sha256:${sha256(escaping)}` })).rejects.toMatchObject({ code: 'BAD_MANIFEST' })
     expect(await readdir(fixture.folder)).not.toContain('escaped')
+  })
+
+  test('follows no link below its folder, not even to a folder in it, and makes nothing behind one', async () => {
+    await mkdir(fixture.path('elsewhere'))
+    await mkdir(join(out, 'real'), { recursive: true })
+    for (const target of [fixture.path('elsewhere'), 'real']) {
+      await symlink(target, join(out, 'deep'))
+      await expect(pullIt({ force: true })).rejects.toMatchObject({
+        code: 'PATH_CONFLICT',
+        details: { path: join(out, 'deep') },
+      })
+      expect(await readdir(fixture.path('elsewhere'))).toEqual([])
+      await rm(join(out, 'deep'))
+    }
+    await symlink(fixture.path('elsewhere'), join(out, '.holdfast-partial'))
+    await expect(pullIt()).rejects.toMatchObject({ code: 'PATH_CONFLICT' })
+    expect(await readdir(fixture.path('elsewhere'))).toEqual([])
+  })
+
+  test('leaves the other name of a hard-linked file as it is', async () => {
+    const name = partialName((await fixture.origin.resolve('acme/m')).manifest.files[0]!)
+    await mkdir(join(out, '.holdfast-partial'), { recursive: true })
+    await writeFile(fixture.path('mine'), '[]')
+    await link(fixture.path('mine'), join(out, 'config.json'))
+    await writeFile(fixture.path('also mine'), 'xy')
+    await link(fixture.path('also mine'), join(out, '.holdfast-partial', name))
+    await pullIt({ force: true })
+    expect(await tree(out)).toEqual(expectedTree)
+    expect(await readFile(fixture.path('mine'), 'utf8')).toBe('[]')
+    expect(await readFile(fixture.path('also mine'), 'utf8')).toBe('xy')
+  })
+
+  test('fetches a chunk once that a file has many times, and keeps holes', async () => {
+    const source = await fixture.model('sparse', { 'end.bin': '' })
+    const same = noise('same', 8 * kiB * kiB)
+    await writeFile(join(source, 'repeats.bin'), Buffer.concat([same, noise('x', 8 * kiB * kiB), same, same, same]))
+    const handle = await open(join(source, 'sparse.bin'), 'w')
+    await handle.write(noise('middle', 1000), 0, 1000, 50 * kiB * kiB)
+    await handle.truncate(100 * kiB * kiB + 17)
+    await handle.close()
+    await fixture.push(source, 'acme/sparse')
+    let readBytes = 0
+    const getRange = fixture.store.getRange.bind(fixture.store)
+    fixture.store.getRange = (key, range, options) => {
+      if (key.startsWith('objects/')) readBytes += range.sizeBytes
+      return getRange(key, range, options)
+    }
+    const { fetchedBytes } = await pullIt({ name: 'acme/sparse' })
+    expect(await tree(out)).toEqual(await tree(source))
+    // Of repeats.bin two chunks; of sparse.bin the hole, the chunk with the data, and the rest at the end.
+    expect(readBytes).toBe(4 * 8 * kiB * kiB + 4 * kiB * kiB + 17)
+    expect(fetchedBytes).toBe(readBytes)
+    expect((await stat(join(out, 'sparse.bin'))).blocks * 512).toBeLessThan(kiB * kiB)
+  })
+
+  test.each([
+    { id: 'a file', destination: () => fixture.path('m/config.json') },
+    { id: 'below a file', destination: () => fixture.path('m/config.json/out') },
+    { id: 'a name too long for the file system', destination: () => fixture.path('n'.repeat(300)) },
+  ])('says PATH_CONFLICT, with the path, when its folder is $id', async ({ destination }) => {
+    await expect(pullIt({ destination: destination() })).rejects.toMatchObject({
+      code: 'PATH_CONFLICT',
+      message: expect.stringContaining(destination()),
+    })
   })
 
   test('three at once into one folder all succeed', async () => {

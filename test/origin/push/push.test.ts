@@ -238,12 +238,25 @@ describe('push', () => {
     { id: 'a folder without files', files: { '.hidden': 'x' }, code: 'BAD_REQUEST' },
     { id: 'a name with a backslash', files: { 'a\\b': 'x' }, code: 'BAD_REQUEST' },
     { id: 'a name with a newline', files: { 'a\nb': 'x' }, code: 'BAD_REQUEST' },
-    { id: 'a malformed safetensors file', files: { 'model.safetensors': 'x' }, code: 'BAD_MODEL_FILE' },
-    { id: 'a malformed GGUF file', files: { 'model.gguf': 'x' }, code: 'BAD_MODEL_FILE' },
+    {
+      id: 'a Git LFS pointer',
+      files: { 'model.gguf': 'version https://git-lfs.github.com/spec/v1' },
+      code: 'BAD_MODEL_FILE',
+    },
   ])('refuses $id and writes nothing', async ({ files, code }) => {
     const source = await fixture.model('m', files as unknown as Record<string, string>)
     await expect(fixture.push(source, 'acme/m')).rejects.toMatchObject({ code })
     expect(await fixture.objectKeys('')).toEqual([])
+  })
+
+  test('moves a file whose header cannot be read as plain bytes, and says so', async () => {
+    const source = await fixture.model('m', { 'a.safetensors': 'x', 'b.GGUF': 'GGUF of no version', 'c.bin': 'c' })
+    const { notes } = await fixture.push(source, 'acme/m')
+    expect(notes.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+      'plain-bytes a.safetensors',
+      'plain-bytes b.GGUF',
+    ])
+    await readBack('acme/m', 'b.GGUF', Buffer.from('GGUF of no version'))
   })
 
   test('refuses what is not there', async () => {

@@ -10,8 +10,8 @@ export interface TierRow {
   readonly wireNumber: number
   /** What lies in it, for people. */
   readonly holds: string
-  /** State entries say its limit besides what is free: nodes are compared by it. */
-  readonly saysLimit: boolean
+  /** State entries hold its limit besides what is free: nodes are compared by it. */
+  readonly publishesLimit: boolean
   /** Speed of reading from it, until something was measured. */
   readonly latencyMs: number
   readonly bandwidthBytesPerS: number
@@ -20,13 +20,13 @@ export interface TierRow {
 const inPlace = { latencyMs: 0, bandwidthBytesPerS: Number.POSITIVE_INFINITY }
 
 export const tierTable = {
-  device: { isLocal: false, wireNumber: 0, holds: 'weights on an accelerator', saysLimit: true, ...inPlace },
-  memory: { isLocal: true, wireNumber: 1, holds: 'weights in shared memory', saysLimit: true, ...inPlace },
+  device: { isLocal: false, wireNumber: 0, holds: 'weights on an accelerator', publishesLimit: true, ...inPlace },
+  memory: { isLocal: true, wireNumber: 1, holds: 'weights in shared memory', publishesLimit: true, ...inPlace },
   disk: {
     isLocal: true,
     wireNumber: 2,
     holds: 'the disk tier',
-    saysLimit: false,
+    publishesLimit: false,
     // A solid-state disk.
     latencyMs: 1,
     bandwidthBytesPerS: 1_000_000_000,

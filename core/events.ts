@@ -25,7 +25,7 @@ export interface StateBody {
   readonly tiers: Readonly<Record<LocalTier, TierRoom>>
   /** A draining node serves what it has and takes nothing new. */
   readonly draining: boolean
-  /** Pins of the cluster that this node speaks for, sorted by name (pin-book.ts). Absent when there are none. */
+  /** Pins of the cluster that this node speaks for, sorted by name (pin-sourceStats.ts). Absent when there are none. */
   readonly pins?: readonly PinRecord[]
   /** This node says its state again within this time; absent: a minute. Nodes of large clusters speak less often. */
   readonly reannounceMs?: number
@@ -97,21 +97,21 @@ export type Entry<K extends EntryKind = EntryKind> = {
 }[K]
 
 /** An entry with its author's signature, kept to be relayed as it came. The simulator has no envelopes. */
-export interface SealedEntry {
+export interface SignedEntry {
   readonly entry: Entry
   /** Encoded entry, public key and signature; null in the simulator. */
   readonly envelope: Uint8Array | null
 }
 
-export interface DigestItem {
+export interface SummaryItem {
   readonly node: NodeId
   readonly kind: EntryKind
   readonly epoch: number
   readonly sequence: number
 }
 
-/** The nodes a digest speaks of: ids after `after` (null: from the first) up to and with `through` (null: to the last). */
-export interface DigestRange {
+/** The nodes a version summary speaks of: ids after `after` (null: from the first) up to and with `through` (null: to the last). */
+export interface SummaryRange {
   readonly after: NodeId | null
   readonly through: NodeId | null
 }
@@ -144,21 +144,21 @@ export type Event =
   | {
       readonly kind: 'entries'
       readonly from: NodeId
-      readonly entries: readonly SealedEntry[]
+      readonly entries: readonly SignedEntry[]
       readonly nowMs: number
     }
-  /** A peer's digest; the answer is the entries it lacks, and our digest when `wantsDigest`. */
+  /** A peer's version summary; the answer is the entries it lacks, and our version summary when `wantsSummary`. */
   | {
-      readonly kind: 'digest'
+      readonly kind: 'summary'
       readonly from: NodeId
-      readonly items: readonly DigestItem[]
-      /** Absent: the digest speaks of all nodes. Passed on as it came, or a digest in parts looks like one that lacks the rest. */
-      readonly range?: DigestRange
-      /** Instead of a range: the digest speaks of the nodes of these groups (ledger.ts). */
+      readonly items: readonly SummaryItem[]
+      /** Absent: the version summary speaks of all nodes. Passed on as it came, or a version summary in parts looks like one that lacks the rest. */
+      readonly range?: SummaryRange
+      /** Instead of a range: the version summary speaks of the nodes of these groups (ledger.ts). */
       readonly groups?: readonly number[]
       /** Instead of items: the sums of the versions of all groups. */
       readonly sums?: readonly number[]
-      readonly wantsDigest: boolean
+      readonly wantsSummary: boolean
       readonly nowMs: number
     }
   /** Local facts; the core decides when to publish them. */
@@ -200,18 +200,18 @@ export type Event =
 
 export type Effect =
   /** Gossip this entry. It is in the ledger already. */
-  | { readonly kind: 'publish'; readonly sealed: SealedEntry }
+  | { readonly kind: 'publish'; readonly signed: SignedEntry }
   | {
-      readonly kind: 'send-digest'
+      readonly kind: 'send-summary'
       readonly to: NodeId
-      readonly items: readonly DigestItem[]
+      readonly items: readonly SummaryItem[]
       /** One of the two is always set by the core. */
-      readonly range?: DigestRange
+      readonly range?: SummaryRange
       readonly groups?: readonly number[]
       readonly sums?: readonly number[]
-      readonly wantsDigest: boolean
+      readonly wantsSummary: boolean
     }
-  | { readonly kind: 'send-entries'; readonly to: NodeId; readonly entries: readonly SealedEntry[] }
+  | { readonly kind: 'send-entries'; readonly to: NodeId; readonly entries: readonly SignedEntry[] }
   | {
       readonly kind: 'get-chunk'
       readonly model: ModelId
@@ -236,7 +236,7 @@ export type Effect =
     }
 
 /**
- * Seals an entry of this node: encodes and signs it. Synchronous and without effect, so that it may be called inside step().
+ * Encodes and signs an entry of this node. Synchronous and without effect, so that it may be called inside step().
  * The simulator passes the identity.
  */
-export type Seal = (entry: Entry) => SealedEntry
+export type EntrySigner = (entry: Entry) => SignedEntry

@@ -6,7 +6,7 @@ import type { Event } from './events.ts'
  * no more, what is on its way in. Whatever else changes the next tick sees.
  */
 export const fetchNeutralKinds: ReadonlySet<Event['kind']> = new Set([
-  'digest',
+  'summary',
   'demand',
   'local-state',
   'rtt-measured',

@@ -17,7 +17,7 @@ import { type PinReader, PinSet } from './cluster/pin-set.ts'
 import { PlainStorage } from './cluster/plain-storage.ts'
 import { Publisher } from './cluster/publisher.ts'
 import { everything, Reconcile } from './cluster/reconcile.ts'
-import type { DigestItem, Effect, Entry, Event, ResidentModel, Seal, SealedEntry, StateBody } from './events.ts'
+import type { Effect, Entry, EntrySigner, Event, ResidentModel, SignedEntry, StateBody, SummaryItem } from './events.ts'
 import { fetchNeutralKinds } from './fetch-neutral-events.ts'
 import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
 import { FetchPlan } from './transfer/fetch-plan.ts'
@@ -29,13 +29,13 @@ export interface NodeCorePorts {
   readonly self: NodeId
   /** Higher than at every earlier start of this node. */
   readonly epoch: number
-  readonly seal: Seal
+  readonly sign: EntrySigner
   readonly random: Prng
   /** Shared with whoever else asks for demand, such as an eviction policy; a new one by default. */
   readonly demand?: RateDemand
   /** Where the ledger keeps its entries; a table of its own by default. */
   readonly storage?: LedgerStorage
-  /** Counts what this node hears; a new one by default. */
+  /** Counts what this node receives; a new one by default. */
   readonly pace?: GossipPace
 }
 
@@ -52,7 +52,7 @@ export class NodeCore {
   private readonly pace: GossipPace
   private readonly publisher: Publisher
   private readonly reconcile: Reconcile
-  private readonly book: SourceStats
+  private readonly sourceStats: SourceStats
   private readonly fetches: FetchPlan
   private readonly pins: PinSet
   private models: readonly ResidentModel[] = []
@@ -78,21 +78,21 @@ export class NodeCore {
     this.membership = new Membership({ self, interner, ledger }, options.membership)
     this.pace = ports.pace ?? new GossipPace(options.pace)
     this.publisher = new Publisher(
-      { self, epoch: ports.epoch, seal: ports.seal, ledger, pace: this.pace, random: random.child('publisher') },
+      { self, epoch: ports.epoch, sign: ports.sign, ledger, pace: this.pace, random: random.child('publisher') },
       options.publisher,
     )
     this.reconcile = new Reconcile({ self, ledger, random: random.child('reconcile') }, options.reconcile)
-    this.book = new SourceStats(options.sources)
+    this.sourceStats = new SourceStats(options.sources)
     this.pins = new PinSet(options.pins)
-    const { membership, book, demand } = this
+    const { membership, sourceStats, demand } = this
     this.view = new ClusterView(
-      { self, interner, facts: storage.facts, ledger, membership, book, demand },
+      { self, interner, facts: storage.facts, ledger, membership, sourceStats, demand },
       options.view,
     )
     this.fetches = new FetchPlan(
       {
         self,
-        book: this.book,
+        sourceStats: this.sourceStats,
         random: random.child('fetch'),
         peersWith: (model, nowMs) => this.view.usablePeers(model, nowMs),
         mayShare: () => this.mayShare(),
@@ -141,7 +141,7 @@ export class NodeCore {
     return this.ledger.demandOfOthers(model) + this.demand.ratePerS(model, nowMs)
   }
 
-  /** Nodes in the ledger, this one included once it has said something. */
+  /** Nodes in the ledger, this one included once it has published something. */
   get knownNodeCount(): number {
     return this.ledger.count
   }
@@ -187,8 +187,8 @@ export class NodeCore {
   }
 
   /** Versions of all that this node holds: equal on two nodes that believe the same. */
-  ledgerDigest(): DigestItem[] {
-    return this.ledger.digest(everything)
+  ledgerSummary(): SummaryItem[] {
+    return this.ledger.summary(everything)
   }
 
   checkInvariants(): void {
@@ -210,13 +210,13 @@ export class NodeCore {
         this.membership.measured(this.index(event.node), event.rttMs)
         return noEffects
       case 'ban-changed':
-        this.book.setBanned(event.node, event.banned)
+        this.sourceStats.setBanned(event.node, event.banned)
         if (event.banned) this.fetches.peerLost(event.node)
         return noEffects
       case 'entries':
         return this.onEntries(event)
-      case 'digest':
-        return this.reconcile.digest(event)
+      case 'summary':
+        return this.reconcile.summary(event)
       case 'local-state':
         return this.onLocalState(event)
       case 'local-residency':
@@ -272,7 +272,7 @@ export class NodeCore {
     }
     if (nowMs >= this.nextDemandAtMs) {
       this.refreshDemand(nowMs)
-      // No earlier than it may be said again.
+      // No earlier than it may be published again.
       this.nextDemandAtMs = Math.max(nowMs + this.options.demandCheckMs, this.publisher.earliestMs('demand'))
     }
     const connected = () => this.membership.connectedNodes().map((index) => this.interner.id(index))
@@ -306,23 +306,23 @@ export class NodeCore {
     if (entries.length === 1) return this.onEntry(from, entries[0]!, nowMs)
     const effects: Effect[] = []
     // A suspicion counts against the newest state only: after the states of the same batch.
-    for (const sealed of entries) {
-      if (sealed.entry.kind !== 'suspicion') effects.push(...this.onEntry(from, sealed, nowMs))
+    for (const signed of entries) {
+      if (signed.entry.kind !== 'suspicion') effects.push(...this.onEntry(from, signed, nowMs))
     }
-    for (const sealed of entries) {
-      if (sealed.entry.kind === 'suspicion') effects.push(...this.onEntry(from, sealed, nowMs))
+    for (const signed of entries) {
+      if (signed.entry.kind === 'suspicion') effects.push(...this.onEntry(from, signed, nowMs))
     }
     return effects
   }
 
-  private onEntry(from: NodeId, sealed: SealedEntry, nowMs: number): readonly Effect[] {
-    const { entry } = sealed
+  private onEntry(from: NodeId, signed: SignedEntry, nowMs: number): readonly Effect[] {
+    const { entry } = signed
     // Not interned before the ledger takes it: a member may invent ids.
     const isNew = entry.kind === 'state' && !this.knowsState(entry.node)
-    const applied = this.ledger.apply(sealed, nowMs)
-    if (applied === 'own') this.publisher.outbid(entry, nowMs)
+    const applied = this.ledger.apply(signed, nowMs)
+    if (applied === 'own') this.publisher.supersede(entry, nowMs)
     if (applied !== 'applied') return noEffects
-    this.pace.heard(sealed, nowMs)
+    this.pace.received(signed, nowMs)
     if (entry.kind === 'residency' && !this.fetches.isIdle) {
       this.fetchesConcerned ||= this.ledger.lastChanges.some(({ model }) => this.fetches.has(model))
     }
@@ -336,7 +336,7 @@ export class NodeCore {
   }
 
   private onState(entry: Entry<'state'>, joinedBy: NodeId | null, nowMs: number): readonly Effect[] {
-    if (this.pins.heard(this.index(entry.node), entry.body.pins)) this.refreshPins()
+    if (this.pins.receive(this.index(entry.node), entry.body.pins)) this.refreshPins()
     if (joinedBy !== null) return [{ kind: 'note', note: 'joined', node: entry.node, by: joinedBy }]
     if (!this.membership.stateApplied(this.index(entry.node))) return noEffects
     this.refreshSuspicion(nowMs)
@@ -352,11 +352,11 @@ export class NodeCore {
   }
 
   private onLocalState({ body, nowMs }: EventOf<'local-state'>): Effect[] {
-    const said = this.publisher.said('state')
+    const published = this.publisher.lastPublished('state')
     this.publisher.set('state', this.withPins(body))
     this.view.localState(body)
-    const news = said === null ? 'identity' : significanceOf('state', said, body, this.options.significance)
-    if (news !== 'none') this.publisher.announce('state', nowMs, news === 'identity')
+    const change = published === null ? 'identity' : significanceOf('state', published, body, this.options.significance)
+    if (change !== 'none') this.publisher.announce('state', nowMs, change === 'identity')
     return []
   }
 
@@ -424,21 +424,21 @@ export class NodeCore {
   }
 
   private withPins(body: StateBody): StateBody {
-    const pins = this.pins.toSay(this.publisher.said('state')?.pins ?? [])
+    const pins = this.pins.toPublish(this.publisher.lastPublished('state')?.pins ?? [])
     return pins.length === 0 ? body : { ...body, pins }
   }
 
-  /** The next state says what is to be said of pins, whenever it comes. */
+  /** The next state says what is to be published of pins, whenever it comes. */
   private refreshPins(): void {
     const body = this.view.ownState
     if (body !== null) this.publisher.set('state', this.withPins(body))
   }
 
   private refreshSuspicion(nowMs: number): void {
-    const said = this.publisher.said('suspicion')
-    const body = this.membership.body(said)
+    const published = this.publisher.lastPublished('suspicion')
+    const body = this.membership.body(published)
     this.publisher.set('suspicion', body)
-    if (JSON.stringify(body.suspects) === JSON.stringify(said?.suspects ?? [])) this.publisher.retract('suspicion')
+    if (JSON.stringify(body.suspects) === JSON.stringify(published?.suspects ?? [])) this.publisher.retract('suspicion')
     else this.publisher.announce('suspicion', nowMs, false)
   }
 
@@ -449,8 +449,8 @@ export class NodeCore {
       .map(({ model, ratePerS }) => ({ model, ratePerS: Number(ratePerS.toPrecision(3)) }))
       .sort((a, b) => compareIds(a.model, b.model))
     this.publisher.set('demand', { rates })
-    const said = this.publisher.said('demand') ?? { rates: [] }
-    if (significanceOf('demand', said, { rates }, this.options.significance) !== 'none') {
+    const published = this.publisher.lastPublished('demand') ?? { rates: [] }
+    if (significanceOf('demand', published, { rates }, this.options.significance) !== 'none') {
       this.publisher.announce('demand', nowMs, false)
     }
   }
@@ -462,7 +462,7 @@ export class NodeCore {
     if (this.pins.removed(removed)) this.refreshPins()
     return removed.map((index) => {
       const node = this.interner.id(index)
-      this.book.forget(node, nowMs)
+      this.sourceStats.forget(node, nowMs)
       return { kind: 'note', note: 'expired', node, by: this.self }
     })
   }
@@ -474,4 +474,4 @@ export class NodeCore {
 
 const noEffects: readonly Effect[] = []
 
-const toPublish = (sealed: SealedEntry): Effect => ({ kind: 'publish', sealed })
+const toPublish = (signed: SignedEntry): Effect => ({ kind: 'publish', signed })

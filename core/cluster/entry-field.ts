@@ -25,7 +25,7 @@ export interface Field<T> {
   /** To what `check` takes. Undefined where the wire says nothing. */
   decode(wire: PlainMap, name: string, ids: IdPacker): unknown
   /** Is the change worth a message? Absent: the field goes with the next one. */
-  readonly significance?: (said: T, now: T, options: SignificanceOptions) => Significance
+  readonly significance?: (published: T, now: T, options: SignificanceOptions) => Significance
   /** What it changes for an index by model. Undefined where no entry was, or is. */
   readonly diff?: (before: T | undefined, after: T | undefined, index: number) => readonly ModelChange[]
 }
@@ -106,13 +106,13 @@ export const tierRooms: Field<StateBody['tiers']> = {
   encode: (value, _name, wire) => {
     byTier((tier) => {
       wire[`${tier}FreeBytes`] = value[tier].freeBytes
-      if (tierTable[tier].saysLimit) wire[`${tier}LimitBytes`] = value[tier].limitBytes ?? 0
+      if (tierTable[tier].publishesLimit) wire[`${tier}LimitBytes`] = value[tier].limitBytes ?? 0
     })
   },
   decode: (wire) =>
     byTier((tier) => ({
       freeBytes: wire[`${tier}FreeBytes`] ?? 0,
-      limitBytes: tierTable[tier].saysLimit ? (wire[`${tier}LimitBytes`] ?? 0) : null,
+      limitBytes: tierTable[tier].publishesLimit ? (wire[`${tier}LimitBytes`] ?? 0) : null,
     })),
 }
 

@@ -2,7 +2,7 @@
  * The format of entries, as one table: what a body of each kind says, how that is checked and travels, which change of it is worth a
  * message, and what it changes for an index by model. A new field is a line here and one in events.ts.
  *
- * A later version only adds fields and kinds: what is not in the table is ignored, and what an earlier node does not say is absent.
+ * A later version only adds fields and kinds: what is not in the table is ignored, and what an earlier node does not publish is absent.
  */
 import { isLocalTier } from '../../common/index.ts'
 import type { Entry, EntryBodies, EntryKind, PinRecord } from '../events.ts'
@@ -31,7 +31,7 @@ import { ofIdentity, ofQueue, ofRates, ofTiers, type Significance, type Signific
 
 interface KindFormat<B> {
   /** Goes out at once; the others share what is left of the budget (gossip-pace.ts). */
-  readonly isNews: boolean
+  readonly isForeground: boolean
   /** Near enough for a pace, without a pass over the lists. */
   roughBytes(body: B): number
   readonly fields: { readonly [N in keyof B]-?: Field<B[N]> }
@@ -56,7 +56,7 @@ function pinOf(fields: PlainMap, name: string, check: Checker): PinRecord {
 
 export const entryFormat: { readonly [K in EntryKind]: KindFormat<EntryBodies[K]> } = {
   state: {
-    isNews: false,
+    isForeground: false,
     roughBytes: () => 300,
     fields: {
       zone: { ...text(0), significance: ofIdentity },
@@ -72,7 +72,7 @@ export const entryFormat: { readonly [K in EntryKind]: KindFormat<EntryBodies[K]
     },
   },
   residency: {
-    isNews: true,
+    isForeground: true,
     roughBytes: ({ models, fetching }) => 40 * models.length + 33 * (fetching?.length ?? 0),
     fields: {
       models: {
@@ -87,7 +87,7 @@ export const entryFormat: { readonly [K in EntryKind]: KindFormat<EntryBodies[K]
     },
   },
   demand: {
-    isNews: false,
+    isForeground: false,
     roughBytes: ({ rates }) => roughRateBytes * rates.length,
     fields: {
       rates: {
@@ -98,7 +98,7 @@ export const entryFormat: { readonly [K in EntryKind]: KindFormat<EntryBodies[K]
     },
   },
   suspicion: {
-    isNews: true,
+    isForeground: true,
     roughBytes: ({ suspects }) => 40 * suspects.length,
     fields: {
       suspects: columnsOf('suspectsMax', {
@@ -120,16 +120,16 @@ const indexedOf = Object.fromEntries(
   Object.entries(fieldsOf).map(([kind, fields]) => [kind, fields.filter(([, field]) => field.diff !== undefined)]),
 ) as unknown as Readonly<Record<EntryKind, readonly NamedField[]>>
 
-/** Of what was said last and what is so now: the most that a change of any field is worth. */
+/** Of what was published last and what is so now: the most that a change of any field is worth. */
 export function significanceOf<K extends EntryKind>(
   kind: K,
-  said: EntryBodies[K],
+  published: EntryBodies[K],
   now: EntryBodies[K],
   options: SignificanceOptions,
 ): Significance {
   let worth: Significance = 'none'
   for (const [name, field] of fieldsOf[kind]) {
-    const change = field.significance?.(said[name as never], now[name as never], options) ?? 'none'
+    const change = field.significance?.(published[name as never], now[name as never], options) ?? 'none'
     if (change === 'identity') return change
     if (change !== 'none') worth = change
   }

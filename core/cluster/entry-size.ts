@@ -1,8 +1,8 @@
 /**
- * How many bytes an entry or a digest takes on the wire: the encodings of node/net, counted without encoding. The simulator has
+ * How many bytes an entry or a version summary takes on the wire: the encodings of node/net, counted without encoding. The simulator has
  * no envelopes, and what it says of gossip is to be true of the network. test/node/net/entry-size.test.ts compares.
  */
-import type { DigestItem, DigestRange, Entry, SealedEntry } from '../events.ts'
+import type { Entry, SignedEntry, SummaryItem, SummaryRange } from '../events.ts'
 import type { IdPacker } from './entry-field.ts'
 import { encodeBody } from './entry-format.ts'
 
@@ -16,20 +16,20 @@ export function entryBytes(entry: Entry): number {
 }
 
 /** A batch: what one 'send-entries' sends. */
-export function entriesBytes(entries: readonly SealedEntry[]): number {
+export function entriesBytes(entries: readonly SignedEntry[]): number {
   let bytes = 2 + headBytes(entries.length)
   for (const { entry, envelope } of entries)
     bytes += envelope === null ? entryBytes(entry) - 3 : stringBytes(envelope.byteLength)
   return bytes
 }
 
-export function digestBytes(digest: {
-  readonly items: readonly DigestItem[]
-  readonly range?: DigestRange
+export function summaryBytes(summary: {
+  readonly items: readonly SummaryItem[]
+  readonly range?: SummaryRange
   readonly groups?: readonly number[]
   readonly sums?: readonly number[]
 }): number {
-  const { items, range, groups, sums } = digest
+  const { items, range, groups, sums } = summary
   let nodeCount = 0
   let versionsBytes = 0
   for (let at = 0; at < items.length; at += 1) {

@@ -1,19 +1,19 @@
 /**
  * How often a node may speak, so that what every node receives stays within a budget of bytes, whatever the size of the cluster.
  *
- * Everyone hears everything, so the budget is shared by all. News (who holds what, who is suspected) go out at once: they decide
- * where requests go, and they come as often as models move. What they leave of the budget is shared evenly by the background:
- * load, demand, and saying that one is still there. All nodes hear the same news and count the same nodes, so they come to the same
- * shares without talking about it. When the news alone exceed the budget, everyone waits longer between two of them, until they
- * do not.
+ * Every node receives everything, so the budget is shared by all. The foreground (who holds what, who is suspected) goes out at once: it decides
+ * where requests go, and it comes as often as models move. What it leaves of the budget is shared evenly by the background:
+ * load, demand, and a sign that the node is still there. All nodes receive the same foreground and count the same nodes, so they come to the same
+ * shares without talking about it. When the foreground alone exceeds the budget, every node waits longer between two of its entries, until it
+ * does not.
  */
-import type { SealedEntry } from '../events.ts'
+import type { SignedEntry } from '../events.ts'
 import { entryFormat, roughRateBytes } from './entry-format.ts'
 
 export interface GossipPaceOptions {
   /**
-   * Bytes that a node receives by gossip per second, over minutes, repeated copies and framing included: about 20 kB/s with digests and
-   * lists of ids, which a thin line does not notice. News above three quarters of it are delayed, though that makes them no fewer where
+   * Bytes that a node receives by gossip per second, over minutes, repeated copies and framing included: about 20 kB/s with version
+   * summaries and lists of ids, which a thin line does not notice. Foreground above three quarters of it is delayed, though that makes it no less where
    * each node speaks rarely.
    */
   readonly budgetBytesPerS: number
@@ -24,19 +24,19 @@ export interface GossipPaceOptions {
   readonly copies: number
   /** Topic, frame, muxer and encryption around one entry, and its id in the lists of what was seen; per copy. */
   readonly framingBytes: number
-  /** The background keeps this share of the budget in percent, however many news there are, so that demand does not go stale. */
+  /** The background keeps this share of the budget in percent, however much foreground there is, so that demand does not go stale. */
   readonly backgroundPercentMin: number
-  /** The time over which the rate of news is judged. */
+  /** The time over which the rate of the foreground is judged. */
   readonly windowMs: number
   /** Weight of the last window in the rate, in percent: about four windows count. */
   readonly windowWeightPercent: number
-  /** Longest stretch of the intervals between news, as a factor. At half a second between them it is half a minute. */
+  /** Longest stretch of the intervals between foreground entries, as a factor. At half a second between them it is half a minute. */
   readonly stretchMax: number
   /** Longest time between two entries of background. A third of the ledger's longest expiry. */
   readonly intervalMsMax: number
   /** Models in a demand entry: the tail below is not worth its bytes. */
   readonly demandModelsMax: number
-  /** In a large cluster fewer, so many that demand can be said about every `demandPeriodMs`, but not below this. */
+  /** In a large cluster fewer, so many that demand can be published about every `demandPeriodMs`, but not below this. */
   readonly demandModelsMin: number
   readonly demandPeriodMs: number
 }
@@ -55,7 +55,7 @@ export const defaultGossipPaceOptions: GossipPaceOptions = {
   demandPeriodMs: 60_000,
 }
 
-/** Kinds that share what the news leave. */
+/** Kinds that share what the foreground leaves. */
 const backgroundKindCount = 2
 
 export class GossipPace {
@@ -70,20 +70,20 @@ export class GossipPace {
   }
 
   /** An entry that was new to this node, or its own. */
-  heard(sealed: SealedEntry, nowMs: number): void {
-    if (isNewsKind(sealed)) {
-      this.windowBytes += roughBytes(sealed) + this.options.framingBytes
+  received(signed: SignedEntry, nowMs: number): void {
+    if (isForegroundKind(signed)) {
+      this.windowBytes += roughBytes(signed) + this.options.framingBytes
     }
     // Not `elapsed >= window`: the first time there is no window yet.
     if (!(nowMs - this.windowStartMs < this.options.windowMs)) this.turn(nowMs)
   }
 
   /** Many entries in one instant, as if one by one. Others than the first cannot begin a window. */
-  heardAll(first: SealedEntry, newsCount: number, newsBytes: number, nowMs: number): void {
-    this.heard(first, nowMs)
-    const isNews = isNewsKind(first)
-    const restCount = newsCount - (isNews ? 1 : 0)
-    this.windowBytes += newsBytes - (isNews ? roughBytes(first) : 0) + restCount * this.options.framingBytes
+  receivedAll(first: SignedEntry, foregroundCount: number, foregroundBytes: number, nowMs: number): void {
+    this.received(first, nowMs)
+    const isForeground = isForegroundKind(first)
+    const restCount = foregroundCount - (isForeground ? 1 : 0)
+    this.windowBytes += foregroundBytes - (isForeground ? roughBytes(first) : 0) + restCount * this.options.framingBytes
   }
 
   /** Between two residencies or suspicions, as a multiple of the usual interval. */
@@ -131,12 +131,12 @@ export class GossipPace {
   }
 }
 
-export function isNewsKind({ entry }: SealedEntry): boolean {
-  return entryFormat[entry.kind].isNews
+export function isForegroundKind({ entry }: SignedEntry): boolean {
+  return entryFormat[entry.kind].isForeground
 }
 
 /** Near enough for a pace, without a pass over the lists: the head and signature of an envelope, and some bytes per item. */
-export function roughBytes({ entry, envelope }: SealedEntry): number {
+export function roughBytes({ entry, envelope }: SignedEntry): number {
   return envelope?.byteLength ?? roughHeadBytes + entryFormat[entry.kind].roughBytes(entry.body as never)
 }
 

@@ -6,7 +6,7 @@
  * ledger. Nodes are named by their indices in `ids`.
  */
 import type { ModelId, Zone } from '../../common/index.ts'
-import type { EntryKind, SealedEntry } from '../events.ts'
+import type { EntryKind, SignedEntry } from '../events.ts'
 import type { ModelChange } from './body-diff.ts'
 import type { Interner } from './interner.ts'
 import type { ModelNodes } from './model-nodes.ts'
@@ -24,12 +24,12 @@ export interface LedgerStorage {
   /** Xor of the version hashes of all entries, by groups of nodes (version.ts). */
   readonly sums: Int32Array
 
-  sealed(index: number, kind: EntryKind): SealedEntry | null
+  signed(index: number, kind: EntryKind): SignedEntry | null
   has(index: number): boolean
   /** When the last entry of the node was written; meaningful while `has` is true. */
-  heardMs(index: number): number
+  receivedMs(index: number): number
   /** Puts the entry into its place, or empties it. Says what that changed, by model. */
-  write(index: number, kind: EntryKind, sealed: SealedEntry | null, nowMs: number): readonly ModelChange[]
+  write(index: number, kind: EntryKind, signed: SignedEntry | null, nowMs: number): readonly ModelChange[]
 
   /** As the node's state says; null where none is known. */
   zoneOf(index: number): Zone | null

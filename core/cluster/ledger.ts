@@ -11,12 +11,12 @@
 
 import { assertInvariant, type ModelId, type NodeId, type Zone } from '../../common/index.ts'
 import {
-  type DigestItem,
-  type DigestRange,
   type Entry,
   type EntryKind,
   entryKinds,
-  type SealedEntry,
+  type SignedEntry,
+  type SummaryItem,
+  type SummaryRange,
 } from '../events.ts'
 import { hashText } from '../transfer/chunk-home.ts'
 import { type ModelChange, noChanges } from './body-diff.ts'
@@ -96,8 +96,8 @@ export class Ledger {
   }
 
   /** An entry of another node. 'own' when it claims to be by this node: only `applyOwn` writes those. */
-  apply(sealed: SealedEntry, nowMs: number): Applied {
-    const { entry } = sealed
+  apply(signed: SignedEntry, nowMs: number): Applied {
+    const { entry } = signed
     let index = this.interner.lookup(entry.node)
     if (index === this.selfIndex) return 'own'
     if (index === undefined || !this.has(index)) {
@@ -105,23 +105,23 @@ export class Ledger {
       index ??= this.interner.index(entry.node)
     }
     if (!this.isNewer(index, entry)) return 'stale'
-    this.store(index, sealed, nowMs)
+    this.store(index, signed, nowMs)
     return 'applied'
   }
 
-  applyOwn(sealed: SealedEntry, nowMs: number): void {
-    const { entry } = sealed
+  applyOwn(signed: SignedEntry, nowMs: number): void {
+    const { entry } = signed
     assertInvariant(this.interner.index(entry.node) === this.selfIndex, 'an own entry names this node')
     assertInvariant(this.isNewer(this.selfIndex, entry), 'own entries rise in version')
-    this.store(this.selfIndex, sealed, nowMs)
+    this.store(this.selfIndex, signed, nowMs)
   }
 
   get<K extends EntryKind>(kind: K, index: number): Entry<K> | null {
-    return (this.sealed(kind, index)?.entry as Entry<K> | undefined) ?? null
+    return (this.signed(kind, index)?.entry as Entry<K> | undefined) ?? null
   }
 
-  sealed(kind: EntryKind, index: number): SealedEntry | null {
-    return this.storage.sealed(index, kind)
+  signed(kind: EntryKind, index: number): SignedEntry | null {
+    return this.storage.signed(index, kind)
   }
 
   /** As its state says; null where none is known. */
@@ -139,8 +139,8 @@ export class Ledger {
     return this.storage.stateMark(index)
   }
 
-  heardMs(index: number): number {
-    return this.has(index) ? this.storage.heardMs(index) : Number.NEGATIVE_INFINITY
+  receivedMs(index: number): number {
+    return this.has(index) ? this.storage.receivedMs(index) : Number.NEGATIVE_INFINITY
   }
 
   /** Indices of all nodes with at least one entry, in order of their ids. */
@@ -168,8 +168,8 @@ export class Ledger {
   }
 
   /** Versions of all entries of the nodes in the range, in order of node ids. */
-  digest(range: DigestRange): DigestItem[] {
-    const items: DigestItem[] = []
+  summary(range: SummaryRange): SummaryItem[] {
+    const items: SummaryItem[] = []
     for (const { entry } of this.entriesIn(range)) {
       items.push({ node: entry.node, kind: entry.kind, epoch: entry.epoch, sequence: entry.sequence })
     }
@@ -177,18 +177,18 @@ export class Ledger {
   }
 
   /** The same of the nodes of some groups. */
-  digestOfGroups(groups: readonly number[]): DigestItem[] {
+  summaryOfGroups(groups: readonly number[]): SummaryItem[] {
     return [...this.entriesOfGroups(groups)].map(({ entry: { node, kind, epoch, sequence } }) => {
       return { node, kind, epoch, sequence }
     })
   }
 
-  /** The entries in the range that the author of the digest lacks or has in an older version. */
-  missingFrom(items: readonly DigestItem[], range: DigestRange): SealedEntry[] {
+  /** The entries in the range that the author of the summary lacks or has in an older version. */
+  missingFrom(items: readonly SummaryItem[], range: SummaryRange): SignedEntry[] {
     return this.newerThan(items, this.entriesIn(range))
   }
 
-  missingFromGroups(items: readonly DigestItem[], groups: readonly number[]): SealedEntry[] {
+  missingFromGroups(items: readonly SummaryItem[], groups: readonly number[]): SignedEntry[] {
     return this.newerThan(items, this.entriesOfGroups(groups))
   }
 
@@ -198,7 +198,7 @@ export class Ledger {
   }
 
   /** True when the entry that the item names would be applied here. */
-  lacks(item: DigestItem): boolean {
+  lacks(item: SummaryItem): boolean {
     const index = this.interner.lookup(item.node)
     return index === undefined ? this.storage.nodeCount < this.options.nodesMax : this.isNewer(index, item)
   }
@@ -216,7 +216,7 @@ export class Ledger {
     this.nextExpiryAtMs = Number.POSITIVE_INFINITY
     const removed = this.nodes().filter((index) => {
       if (index === this.selfIndex) return false
-      const expiresAtMs = this.storage.heardMs(index) + this.expiryMsOf(index)
+      const expiresAtMs = this.storage.receivedMs(index) + this.expiryMsOf(index)
       if (expiresAtMs > nowMs) this.nextExpiryAtMs = Math.min(this.nextExpiryAtMs, expiresAtMs)
       return expiresAtMs <= nowMs
     })
@@ -237,7 +237,7 @@ export class Ledger {
     const sums = new Int32Array(sumCount)
     for (const index of this.interner.inOrder()) {
       for (const kind of entryKinds) {
-        const entry = this.sealed(kind, index)?.entry
+        const entry = this.signed(kind, index)?.entry
         if (entry === undefined) continue
         count += 1
         assertInvariant(entry.kind === kind, `a ${entry.kind} entry lies in the ${kind} slots`)
@@ -256,47 +256,47 @@ export class Ledger {
     this.storage.checkInvariants()
   }
 
-  private *entriesIn(range: DigestRange): Iterable<SealedEntry> {
+  private *entriesIn(range: SummaryRange): Iterable<SignedEntry> {
     for (const index of this.interner.inOrder()) {
       if (!this.has(index)) continue
       const id = this.interner.id(index)
       if (range.after !== null && compareIds(id, range.after) <= 0) continue
       if (range.through !== null && compareIds(id, range.through) > 0) return
       for (const kind of entryKinds) {
-        const sealed = this.storage.sealed(index, kind)
-        if (sealed !== null) yield sealed
+        const signed = this.storage.signed(index, kind)
+        if (signed !== null) yield signed
       }
     }
   }
 
-  private *entriesOfGroups(groups: readonly number[]): Iterable<SealedEntry> {
+  private *entriesOfGroups(groups: readonly number[]): Iterable<SignedEntry> {
     const { interner } = this
     const wanted = [...new Set(groups)].flatMap((group) => interner.inGroup(group, sumCount))
     for (const index of wanted.sort((a, b) => interner.rank(a) - interner.rank(b))) {
       for (const kind of entryKinds) {
-        const sealed = this.storage.sealed(index, kind)
-        if (sealed !== null) yield sealed
+        const signed = this.storage.signed(index, kind)
+        if (signed !== null) yield signed
       }
     }
   }
 
-  private newerThan(items: readonly DigestItem[], entries: Iterable<SealedEntry>): SealedEntry[] {
-    const theirs = new Map<number, DigestItem>()
+  private newerThan(items: readonly SummaryItem[], entries: Iterable<SignedEntry>): SignedEntry[] {
+    const theirs = new Map<number, SummaryItem>()
     for (const item of items) {
       const index = this.interner.lookup(item.node)
       if (index !== undefined) theirs.set(index * entryKinds.length + kindNumbers[item.kind], item)
     }
-    const missing: SealedEntry[] = []
-    for (const sealed of entries) {
-      const { entry } = sealed
+    const missing: SignedEntry[] = []
+    for (const signed of entries) {
+      const { entry } = signed
       const item = theirs.get(this.interner.lookup(entry.node)! * entryKinds.length + kindNumbers[entry.kind])
-      if (item === undefined || compareVersions(entry, item) > 0) missing.push(sealed)
+      if (item === undefined || compareVersions(entry, item) > 0) missing.push(signed)
     }
     return missing
   }
 
-  private isNewer(index: number, entry: DigestItem): boolean {
-    const held = this.sealed(entry.kind, index)
+  private isNewer(index: number, entry: SummaryItem): boolean {
+    const held = this.signed(entry.kind, index)
     if (held !== null) return compareVersions(entry, held.entry) > 0
     const tombstone = this.tombstones.get(index)
     if (tombstone === undefined) return true
@@ -306,8 +306,8 @@ export class Ledger {
     return compareVersions(entry, floor ?? newest(tombstone.floor)) > 0
   }
 
-  private store(index: number, sealed: SealedEntry, nowMs: number): void {
-    this.changes = this.storage.write(index, sealed.entry.kind, sealed, nowMs)
+  private store(index: number, signed: SignedEntry, nowMs: number): void {
+    this.changes = this.storage.write(index, signed.entry.kind, signed, nowMs)
     if (this.tombstones.size === 0) return
     const tombstone = this.tombstones.get(index)
     if (tombstone !== undefined) tombstone.revived = true
@@ -317,18 +317,18 @@ export class Ledger {
     const floor = new Map(this.tombstones.get(index)?.floor)
     const tombstoneMs = Math.max(this.options.tombstoneMs, announcementsLostMax * this.expiryMsOf(index))
     for (const kind of entryKinds) {
-      const sealed = this.sealed(kind, index)
-      if (sealed === null) continue
-      floor.set(kind, { epoch: sealed.entry.epoch, sequence: sealed.entry.sequence })
+      const signed = this.signed(kind, index)
+      if (signed === null) continue
+      floor.set(kind, { epoch: signed.entry.epoch, sequence: signed.entry.sequence })
       this.changes = this.storage.write(index, kind, null, nowMs)
     }
     this.tombstones.set(index, { floor, forgetAtMs: nowMs + tombstoneMs, revived: false })
   }
 
   private expiryMsOf(index: number): number {
-    const saidMs = this.get('state', index)?.body.reannounceMs ?? 0
+    const reannounceMs = this.get('state', index)?.body.reannounceMs ?? 0
     const { expiryMs, expiryMsMax } = this.options
-    return Math.max(expiryMs, Math.min(announcementsLostMax * saidMs, expiryMsMax))
+    return Math.max(expiryMs, Math.min(announcementsLostMax * reannounceMs, expiryMsMax))
   }
 }
 

@@ -32,7 +32,7 @@ export class Membership {
   private readonly rttMs = new Map<number, number>()
   private changes = 0
   /** By suspect, then by author: what the suspicion entries in the ledger say. Small, since most of the time nobody is suspected. */
-  private readonly heard = new Map<NodeId, Map<number, Version>>()
+  private readonly received = new Map<NodeId, Map<number, Version>>()
 
   constructor(
     ports: { self: NodeId; interner: Interner; ledger: Ledger },
@@ -94,14 +94,14 @@ export class Membership {
     const suspected: NodeId[] = []
     for (const suspect of entry.body.suspects) {
       // Kept for unknown nodes too: their state may come after the suspicion.
-      const byAuthor = this.heard.get(suspect.node) ?? new Map<number, Version>()
+      const byAuthor = this.received.get(suspect.node) ?? new Map<number, Version>()
       byAuthor.set(author, { epoch: suspect.epoch, sequence: suspect.sequence })
-      this.heard.set(suspect.node, byAuthor)
+      this.received.set(suspect.node, byAuthor)
       if (!before.has(suspect.node) && this.counts(this.interner.lookup(suspect.node), suspect)) {
         suspected.push(suspect.node)
       }
     }
-    const against = this.heard.get(this.self)?.get(author)
+    const against = this.received.get(this.self)?.get(author)
     return { suspected, self: against !== undefined && this.counts(this.interner.lookup(this.self), against) }
   }
 
@@ -111,7 +111,7 @@ export class Membership {
     let changed = false
     for (const index of indices) {
       changed = this.own.delete(index) || changed
-      this.heard.delete(this.interner.id(index))
+      this.received.delete(this.interner.id(index))
       this.avoidUntilMs.delete(index)
       this.rttMs.delete(index)
       this.forgetAuthor(index)
@@ -139,14 +139,14 @@ export class Membership {
 
   isSuspected(index: number, nowMs: number): boolean {
     // Most of the time nobody is, and every holder of every model is asked about.
-    if (this.avoidUntilMs.size === 0 && this.own.size === 0 && this.heard.size === 0) return false
+    if (this.avoidUntilMs.size === 0 && this.own.size === 0 && this.received.size === 0) return false
     if ((this.avoidUntilMs.get(index) ?? Number.NEGATIVE_INFINITY) > nowMs) return true
     const own = this.own.get(index)
     return (own !== undefined && this.counts(index, own)) || this.isSuspectedByOthers(index)
   }
 
   private isSuspectedByOthers(index: number): boolean {
-    const byAuthor = this.heard.size === 0 ? undefined : this.heard.get(this.interner.id(index))
+    const byAuthor = this.received.size === 0 ? undefined : this.received.get(this.interner.id(index))
     if (byAuthor === undefined) return false
     for (const version of byAuthor.values()) if (this.counts(index, version)) return true
     return false
@@ -155,7 +155,7 @@ export class Membership {
   /** Other nodes whose suspicion of this one counts now, in order of ids. */
   suspectedBy(index: number): NodeId[] {
     const authors: NodeId[] = []
-    for (const [author, version] of this.heard.get(this.interner.id(index)) ?? []) {
+    for (const [author, version] of this.received.get(this.interner.id(index)) ?? []) {
       if (this.counts(index, version)) authors.push(this.interner.id(author))
     }
     return authors.sort(compareIds)
@@ -165,12 +165,12 @@ export class Membership {
     return this.rttMs.get(index) ?? null
   }
 
-  /** What to publish, given what we said last: that stays said while it holds, or all voices would fall silent together. */
-  body(said: SuspicionBody | null): SuspicionBody {
+  /** What to publish, given what we published last: that stays published while it holds, or all voices would fall silent together. */
+  body(published: SuspicionBody | null): SuspicionBody {
     const suspects = [...this.own]
       .map(([index, version]) => ({ node: this.interner.id(index), ...version }))
       .filter((suspect) => {
-        const before = said?.suspects.find((one) => one.node === suspect.node)
+        const before = published?.suspects.find((one) => one.node === suspect.node)
         if (before !== undefined && compareVersions(before, suspect) === 0) return true
         return this.suspectedBy(this.interner.index(suspect.node)).length < this.options.voicesMax
       })
@@ -195,14 +195,14 @@ export class Membership {
 
   private suspectsOf(author: number): Set<NodeId> {
     const suspects = new Set<NodeId>()
-    for (const [suspect, byAuthor] of this.heard) if (byAuthor.has(author)) suspects.add(suspect)
+    for (const [suspect, byAuthor] of this.received) if (byAuthor.has(author)) suspects.add(suspect)
     return suspects
   }
 
   private forgetAuthor(author: number): void {
-    for (const [suspect, byAuthor] of this.heard) {
+    for (const [suspect, byAuthor] of this.received) {
       byAuthor.delete(author)
-      if (byAuthor.size === 0) this.heard.delete(suspect)
+      if (byAuthor.size === 0) this.received.delete(suspect)
     }
   }
 }

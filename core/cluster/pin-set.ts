@@ -4,15 +4,15 @@
  * The pins are a map from name to record in which the last change wins (time, then author). Every node keeps all of it and
  * persists it, so a pin outlives the node that it was made on; a removed pin stays as a record of no replicas, so that nobody
  * who was away brings it back. Records travel in the state entries of few nodes: a node says what fewer than `voicesMax` others
- * say, as with suspicions, and takes over when they fall silent. Only a change made here is announced at once; what was heard is
- * said with the next state that there is reason for, so that a pin costs one message and not one per node.
+ * say, as with suspicions, and takes over when they fall silent. Only a change made here is announced at once; what was received is
+ * published with the next state that there is reason for, so that a pin costs one message and not one per node.
  */
 import type { NodeId } from '../../common/index.ts'
 import type { PinRecord } from '../events.ts'
 import { compareIds } from './interner.ts'
 
 export interface PinSetOptions {
-  /** Others that say a record, from which on this node need not: three may be lost at once without harm. */
+  /** With so many others that publish a record this node need not: three may be lost at once without harm. */
   readonly voicesMax: number
   /** Pins of the cluster, removed ones included. Each is about 150 bytes in the state entries of some nodes. */
   readonly pinsMax: number
@@ -28,7 +28,7 @@ export type PinReader = Pick<PinSet, 'all' | 'active' | 'version'>
 export class PinSet {
   private readonly options: PinSetOptions
   private readonly records = new Map<string, PinRecord>()
-  /** What others say, by their index; those without pins are not here. */
+  /** What others publish, by their index; those without pins are not here. */
   private readonly voices = new Map<number, readonly PinRecord[]>()
   private changes = 0
 
@@ -64,7 +64,7 @@ export class PinSet {
   }
 
   /** A state entry of another node, which may speak for pins. True when anything is different from now on. */
-  heard(author: number, records: readonly PinRecord[] | undefined): boolean {
+  receive(author: number, records: readonly PinRecord[] | undefined): boolean {
     if (records === undefined) return this.voices.delete(author)
     if (this.voices.get(author) === records) return false
     this.voices.set(author, records)
@@ -88,10 +88,10 @@ export class PinSet {
     }
   }
 
-  /** What to say next, given what this node said last: it goes on with that, or all voices would fall silent together. */
-  toSay(said: readonly PinRecord[]): PinRecord[] {
+  /** What to publish next, given what this node published last: it goes on with that, or all voices would fall silent together. */
+  toPublish(published: readonly PinRecord[]): PinRecord[] {
     if (this.records.size === 0) return []
-    return this.all().filter((record) => said.includes(record) || this.voicesOf(record) < this.options.voicesMax)
+    return this.all().filter((record) => published.includes(record) || this.voicesOf(record) < this.options.voicesMax)
   }
 
   private voicesOf(record: PinRecord): number {

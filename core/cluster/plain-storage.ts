@@ -1,7 +1,7 @@
 /** The storage of one ledger alone: a table with a row per node, written in place, and an index of the models that are asked for. */
 
 import type { ModelId, NodeId, Zone } from '../../common/index.ts'
-import type { Entry, EntryKind, SealedEntry } from '../events.ts'
+import type { Entry, EntryKind, SignedEntry } from '../events.ts'
 import { type Holder, type ModelChange, toMicro } from './body-diff.ts'
 import { diffEntries } from './entry-format.ts'
 import { Interner } from './interner.ts'
@@ -14,9 +14,9 @@ import { markOf } from './state-marks.ts'
 import { sumCount, versionHash } from './version.ts'
 
 interface Row {
-  readonly entries: Partial<Record<EntryKind, SealedEntry>>
+  readonly entries: Partial<Record<EntryKind, SignedEntry>>
   entryCount: number
-  heardMs: number
+  receivedMs: number
 }
 
 export class PlainStorage implements LedgerStorage {
@@ -43,7 +43,7 @@ export class PlainStorage implements LedgerStorage {
     return this.models.size
   }
 
-  sealed(index: number, kind: EntryKind): SealedEntry | null {
+  signed(index: number, kind: EntryKind): SignedEntry | null {
     return this.rows[index]?.entries[kind] ?? null
   }
 
@@ -51,26 +51,26 @@ export class PlainStorage implements LedgerStorage {
     return (this.rows[index]?.entryCount ?? 0) > 0
   }
 
-  heardMs(index: number): number {
-    return this.rows[index]?.heardMs ?? Number.NEGATIVE_INFINITY
+  receivedMs(index: number): number {
+    return this.rows[index]?.receivedMs ?? Number.NEGATIVE_INFINITY
   }
 
-  write(index: number, kind: EntryKind, sealed: SealedEntry | null, nowMs: number): readonly ModelChange[] {
+  write(index: number, kind: EntryKind, signed: SignedEntry | null, nowMs: number): readonly ModelChange[] {
     const row = this.rowOf(index)
     const held = row.entries[kind]
-    const added = Number(sealed !== null) - Number(held !== undefined)
-    if (sealed === null) delete row.entries[kind]
+    const added = Number(signed !== null) - Number(held !== undefined)
+    if (signed === null) delete row.entries[kind]
     else {
-      row.entries[kind] = sealed
-      row.heardMs = nowMs
+      row.entries[kind] = signed
+      row.receivedMs = nowMs
     }
     this.nodeCount += Number(row.entryCount + added > 0) - Number(row.entryCount > 0)
     row.entryCount += added
     this.entryCount += added
     this.revision += 1
     const hash = this.ids.hash(index)
-    for (const one of [held, sealed]) if (one != null) this.sums[hash % sumCount]! ^= versionHash(hash, kind, one.entry)
-    const changes = diffEntries(held?.entry ?? null, sealed?.entry ?? null, index)
+    for (const one of [held, signed]) if (one != null) this.sums[hash % sumCount]! ^= versionHash(hash, kind, one.entry)
+    const changes = diffEntries(held?.entry ?? null, signed?.entry ?? null, index)
     if (changes.length > 0) this.models.follow(index, index === this.selfIndex, changes)
     return changes
   }
@@ -109,7 +109,7 @@ export class PlainStorage implements LedgerStorage {
 
   private rowOf(index: number): Row {
     while (this.rows.length <= index) {
-      this.rows.push({ entries: {}, entryCount: 0, heardMs: Number.NEGATIVE_INFINITY })
+      this.rows.push({ entries: {}, entryCount: 0, receivedMs: Number.NEGATIVE_INFINITY })
     }
     return this.rows[index]!
   }

@@ -1,6 +1,6 @@
 /**
  * When to publish which own entry. A change makes its kind due after a short delay, in which further changes join it, and no
- * earlier than a minimum interval after the last message of that kind; state is said again before others would expire us. In a
+ * earlier than a minimum interval after the last message of that kind; state is published again before others would expire us. In a
  * large or busy cluster the intervals are longer: gossip-pace.ts says how long.
  *
  * Delays carry a jitter from the node's generator, so that nodes that started together do not speak in step. All kinds count on
@@ -8,7 +8,14 @@
  */
 
 import { assertInvariant, type NodeId, type Prng } from '../../common/index.ts'
-import { type Entry, type EntryBodies, type EntryKind, entryKinds, type Seal, type SealedEntry } from '../events.ts'
+import {
+  type Entry,
+  type EntryBodies,
+  type EntryKind,
+  type EntrySigner,
+  entryKinds,
+  type SignedEntry,
+} from '../events.ts'
 import { entryFormat } from './entry-format.ts'
 import { type GossipPace, roughBytes } from './gossip-pace.ts'
 import type { Ledger } from './ledger.ts'
@@ -17,12 +24,12 @@ import { compareVersions, type Version } from './version.ts'
 export interface PublisherOptions {
   /** Least time between two entries of a kind, however small the cluster. */
   readonly intervalMs: Readonly<Record<EntryKind, number>>
-  /** The same for urgent news: a refutation, a new address. A node that suspects us all the time makes us publish no more often than this. */
+  /** The same for urgent changes: a refutation, a new address. A node that suspects us all the time makes us publish no more often than this. */
   readonly urgentIntervalMs: number
   /** How long a change waits for others to join it. */
   readonly coalesceMs: Readonly<Record<EntryKind, number>>
   /**
-   * State is said again after this long without news, in a large cluster later, and then the state says so. A third of the ledger's
+   * State is published again after this long without a change, in a large cluster later, and then the state says so. A third of the ledger's
    * expiry, so that two lost messages are harmless.
    */
   readonly reannounceMs: number
@@ -40,18 +47,18 @@ export const defaultPublisherOptions: PublisherOptions = {
 }
 
 interface Slot {
-  /** What the next entry will say; null until the kind was set once. */
+  /** Body of the next entry; null until the kind was set once. */
   body: EntryBodies[EntryKind] | null
-  said: EntryBodies[EntryKind] | null
-  saidAtMs: number
-  saidBytes: number
-  /** Infinity: nothing to say. */
+  published: EntryBodies[EntryKind] | null
+  publishedAtMs: number
+  publishedBytes: number
+  /** Infinity: nothing to publish. */
   dueAtMs: number
 }
 
 export class Publisher {
   private readonly self: NodeId
-  private readonly seal: Seal
+  private readonly sign: EntrySigner
   private readonly ledger: Ledger
   private readonly pace: GossipPace
   private readonly random: Prng
@@ -68,21 +75,21 @@ export class Publisher {
   private dueAtMs = Number.POSITIVE_INFINITY
 
   constructor(
-    ports: { self: NodeId; epoch: number; seal: Seal; ledger: Ledger; pace: GossipPace; random: Prng },
+    ports: { self: NodeId; epoch: number; sign: EntrySigner; ledger: Ledger; pace: GossipPace; random: Prng },
     options: PublisherOptions = defaultPublisherOptions,
   ) {
     this.self = ports.self
     this.epoch = ports.epoch
-    this.seal = ports.seal
+    this.sign = ports.sign
     this.ledger = ports.ledger
     this.pace = ports.pace
     this.random = ports.random
     this.options = options
   }
 
-  /** What the last published entry of the kind said. */
-  said<K extends EntryKind>(kind: K): EntryBodies[K] | null {
-    return this.slots[kind].said as EntryBodies[K] | null
+  /** The body that was published last of the kind. */
+  lastPublished<K extends EntryKind>(kind: K): EntryBodies[K] | null {
+    return this.slots[kind].published as EntryBodies[K] | null
   }
 
   /** The body to publish next time, due or not. */
@@ -90,32 +97,32 @@ export class Publisher {
     this.slots[kind].body = body
   }
 
-  /** The kind has news: due after its coalescing delay, or with `urgent` as soon as the urgent interval allows. */
+  /** The kind has a change pending: due after its coalescing delay, or with `urgent` as soon as the urgent interval allows. */
   announce(kind: EntryKind, nowMs: number, urgent: boolean): void {
     const slot = this.slots[kind]
     if (slot.body === null) return
     const waitMs = urgent ? 0 : this.coalesceMs(kind)
-    if (slot.saidAtMs === Number.NEGATIVE_INFINITY && !urgent) this.drawPhase(kind, slot, nowMs)
+    if (slot.publishedAtMs === Number.NEGATIVE_INFINITY && !urgent) this.drawPhase(kind, slot, nowMs)
     const intervalMs = urgent ? this.options.urgentIntervalMs : this.jittered(this.intervalMs(kind))
-    const earliestMs = slot.saidAtMs + intervalMs
+    const earliestMs = slot.publishedAtMs + intervalMs
     this.setDue(slot, Math.min(slot.dueAtMs, Math.max(nowMs + waitMs, earliestMs)))
   }
 
-  /** Nodes of a large cluster that started together would say their first demand together, and every later one. */
+  /** Nodes of a large cluster that started together would publish their first demand together, and every later one. */
   private drawPhase(kind: EntryKind, slot: Slot, nowMs: number): void {
-    if (entryFormat[kind].isNews) return
+    if (entryFormat[kind].isForeground) return
     const pacedMs = Math.floor(this.pace.backgroundMs(firstBytes, this.ledger.count))
-    slot.saidAtMs = nowMs - this.intervalMs(kind) + (pacedMs < 1 ? 0 : this.random.int(pacedMs))
+    slot.publishedAtMs = nowMs - this.intervalMs(kind) + (pacedMs < 1 ? 0 : this.random.int(pacedMs))
   }
 
-  /** When `flush` has something to do next; Infinity when nothing is to be said. */
+  /** When `flush` has something to do next; Infinity when nothing is pending. */
   get nextDueMs(): number {
     return this.dueAtMs
   }
 
-  /** When the kind may be said again at the earliest, without urgency. */
+  /** When the kind may be published again at the earliest, without urgency. */
   earliestMs(kind: EntryKind): number {
-    return this.slots[kind].saidAtMs + this.intervalMs(kind) * (1 - this.options.jitterPercent / 100)
+    return this.slots[kind].publishedAtMs + this.intervalMs(kind) * (1 - this.options.jitterPercent / 100)
   }
 
   /** Without any wait: there will be no later. */
@@ -123,13 +130,13 @@ export class Publisher {
     this.setDue(this.slots[kind], nowMs)
   }
 
-  /** The news are none any more. */
+  /** Nothing of the kind is pending any more. */
   retract(kind: EntryKind): void {
     this.slots[kind].dueAtMs = Number.POSITIVE_INFINITY
   }
 
   /** An entry by us that is newer than ours came back: an earlier life, or lost state. Speak above it. */
-  outbid(version: Version, nowMs: number): void {
+  supersede(version: Version, nowMs: number): void {
     if (compareVersions(version, { epoch: this.epoch, sequence: this.sequence }) <= 0) return
     if (version.epoch > this.epoch) {
       this.epoch = version.epoch + 1
@@ -140,35 +147,35 @@ export class Publisher {
     for (const kind of entryKinds) this.announce(kind, nowMs, true)
   }
 
-  /** Seals what is due and puts it into the ledger. */
-  flush(nowMs: number): readonly SealedEntry[] {
+  /** Signs what is due and puts it into the ledger. */
+  flush(nowMs: number): readonly SignedEntry[] {
     if (nowMs < this.dueAtMs) return nothing
-    const published: SealedEntry[] = []
+    const published: SignedEntry[] = []
     this.dueAtMs = Number.POSITIVE_INFINITY
     for (const kind of ['state', 'residency', 'suspicion', 'demand'] as const) {
       const slot = this.slots[kind]
-      if (slot.body !== null && slot.dueAtMs <= nowMs) published.push(this.say(kind, slot, nowMs))
+      if (slot.body !== null && slot.dueAtMs <= nowMs) published.push(this.publish(kind, slot, nowMs))
       this.dueAtMs = Math.min(this.dueAtMs, slot.dueAtMs)
     }
     return published
   }
 
-  private say(kind: EntryKind, slot: Slot, nowMs: number): SealedEntry {
+  private publish(kind: EntryKind, slot: Slot, nowMs: number): SignedEntry {
     this.sequence += 1
     const version = { epoch: this.epoch, sequence: this.sequence }
     const reannounceMs = kind === 'state' ? this.reannounceMs() : Number.POSITIVE_INFINITY
     // Said only where it is longer than what everyone takes for granted.
     const promise = kind === 'state' && reannounceMs > this.options.reannounceMs ? { reannounceMs } : {}
     const entry = { kind, node: this.self, ...version, body: { ...slot.body, ...promise } } as Entry
-    const sealed = this.seal(entry)
-    assertInvariant(sealed.entry.sequence === this.sequence, 'sealing keeps the entry')
-    this.ledger.applyOwn(sealed, nowMs)
-    this.pace.heard(sealed, nowMs)
-    slot.said = slot.body
-    slot.saidAtMs = nowMs
-    slot.saidBytes = roughBytes(sealed)
+    const signed = this.sign(entry)
+    assertInvariant(signed.entry.sequence === this.sequence, 'signing keeps the entry')
+    this.ledger.applyOwn(signed, nowMs)
+    this.pace.received(signed, nowMs)
+    slot.published = slot.body
+    slot.publishedAtMs = nowMs
+    slot.publishedBytes = roughBytes(signed)
     slot.dueAtMs = nowMs + (kind === 'state' ? this.jittered(reannounceMs) : reannounceMs)
-    return sealed
+    return signed
   }
 
   private setDue(slot: Slot, dueAtMs: number): void {
@@ -177,17 +184,17 @@ export class Publisher {
   }
 
   private reannounceMs(): number {
-    const paced = this.pace.backgroundMs(this.slots.state.saidBytes, this.ledger.count)
+    const paced = this.pace.backgroundMs(this.slots.state.publishedBytes, this.ledger.count)
     return Math.round(Math.max(this.options.reannounceMs, paced))
   }
 
   private intervalMs(kind: EntryKind): number {
     const leastMs = this.options.intervalMs[kind]
-    if (entryFormat[kind].isNews) return leastMs * this.pace.stretch
-    return Math.max(leastMs, this.pace.backgroundMs(this.slots[kind].saidBytes, this.ledger.count))
+    if (entryFormat[kind].isForeground) return leastMs * this.pace.stretch
+    return Math.max(leastMs, this.pace.backgroundMs(this.slots[kind].publishedBytes, this.ledger.count))
   }
 
-  /** Neighbours of a lost node notice together: drawn from the whole delay, few of them speak before they hear the others. */
+  /** Neighbours of a lost node notice together: drawn from the whole delay, few of them speak before they receive what the others publish. */
   private coalesceMs(kind: EntryKind): number {
     const delayMs = this.options.coalesceMs[kind]
     return kind === 'suspicion' ? this.random.int(delayMs + 1) : this.jittered(delayMs)
@@ -200,11 +207,11 @@ export class Publisher {
   }
 }
 
-/** A demand of ten models, before one was said. */
+/** A demand of ten models, before one was published. */
 const firstBytes = 600
-const nothing: readonly SealedEntry[] = []
+const nothing: readonly SignedEntry[] = []
 
 function emptySlot(): Slot {
-  const never = { saidAtMs: Number.NEGATIVE_INFINITY, dueAtMs: Number.POSITIVE_INFINITY }
-  return { body: null, said: null, saidBytes: 0, ...never }
+  const never = { publishedAtMs: Number.NEGATIVE_INFINITY, dueAtMs: Number.POSITIVE_INFINITY }
+  return { body: null, published: null, publishedBytes: 0, ...never }
 }

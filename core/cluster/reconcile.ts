@@ -7,15 +7,15 @@
  *
  *   asker                                    asked
  *     | -- sums ------------------------------> |    nothing when they are equal
- *     | <--------- digest of groups that differ |    and the entries of groups of which the asker has nothing
+ *     | <--------- summary of groups that differ |    and the entries of groups of which the asker has nothing
  *     | -- entries the asked one lacks -------> |
- *     | -- digest, where entries are lacking -> |
+ *     | -- summary, where entries are lacking -> |
  *     | <---------------- entries that it lacks |
  *
- * A small ledger is sent as a digest at once. Sums stand in a digest of no nodes, which says nothing to a node that knows no sums.
+ * A small ledger is sent as a summary at once. Sums stand in a summary of no nodes, which says nothing to a node that knows no sums.
  */
 import type { NodeId, Prng } from '../../common/index.ts'
-import type { DigestRange, Effect, Event, SealedEntry } from '../events.ts'
+import type { Effect, Event, SignedEntry, SummaryRange } from '../events.ts'
 import { compareIds } from './interner.ts'
 import type { Ledger } from './ledger.ts'
 import { sumCount } from './version.ts'
@@ -28,25 +28,25 @@ export interface ReconcileOptions {
    * first few there is nothing left to learn. Three, so that one that knows little itself does no harm.
    */
   readonly asksOnConnectMax: number
-  /** Nodes that one digest speaks of: four items each, about 60 kB encoded, well below the limit of a message. */
-  readonly nodesPerDigestMax: number
+  /** Nodes that one summary speaks of: four items each, about 60 kB encoded, well below the limit of a message. */
+  readonly nodesPerSummaryMax: number
   /** Entries that one answer carries. */
   readonly entriesPerMessageMax: number
-  /** Up to this many entries a digest of all is sent at once: it is as short as the sums. */
+  /** Up to this many entries a summary of all is sent at once: it is as short as the sums. */
   readonly plainEntriesMax: number
 }
 
 export const defaultReconcileOptions: ReconcileOptions = {
   periodMs: 10_000,
   asksOnConnectMax: 3,
-  nodesPerDigestMax: 1_000,
+  nodesPerSummaryMax: 1_000,
   entriesPerMessageMax: 256,
   plainEntriesMax: 24,
 }
 
-export const everything: DigestRange = { after: null, through: null }
+export const everything: SummaryRange = { after: null, through: null }
 
-type DigestEvent = Extract<Event, { kind: 'digest' }>
+type SummaryEvent = Extract<Event, { kind: 'summary' }>
 
 export class Reconcile {
   private readonly self: NodeId
@@ -94,19 +94,19 @@ export class Reconcile {
     return peers.length === 0 ? [] : [this.ask(peers[this.random.int(peers.length)]!)]
   }
 
-  digest({ from, items, range, groups, sums, wantsDigest }: Omit<DigestEvent, 'kind' | 'nowMs'>): Effect[] {
+  summary({ from, items, range, groups, sums, wantsSummary }: Omit<SummaryEvent, 'kind' | 'nowMs'>): Effect[] {
     if (sums !== undefined) return this.compare(from, sums)
     const missing =
       groups === undefined
         ? this.ledger.missingFrom(items, range ?? everything)
         : this.ledger.missingFromGroups(items, groups)
     const effects = this.sendEntries(from, missing)
-    if (!wantsDigest) return effects
+    if (!wantsSummary) return effects
     const lacking = items.filter((item) => this.ledger.lacks(item))
     if (lacking.length === 0) return effects
     if (groups === undefined) {
       const own = range ?? everything
-      return [...effects, this.sendDigest(from, { items: this.ledger.digest(own), range: own, wantsDigest: false })]
+      return [...effects, this.sendSummary(from, { items: this.ledger.summary(own), range: own, wantsSummary: false })]
     }
     const wanted = [...new Set(lacking.map((item) => this.ledger.groupOf(item.node)))].sort((a, b) => a - b)
     return [...effects, ...this.sendGroups(from, wanted, false)]
@@ -114,10 +114,10 @@ export class Reconcile {
 
   private ask(to: NodeId): Effect {
     if (this.ledger.size <= this.options.plainEntriesMax) {
-      return this.sendDigest(to, { items: this.ledger.digest(everything), range: everything, wantsDigest: true })
+      return this.sendSummary(to, { items: this.ledger.summary(everything), range: everything, wantsSummary: true })
     }
     const nobody = { after: this.self, through: this.self }
-    return this.sendDigest(to, { items: [], range: nobody, sums: [...this.ledger.sums()], wantsDigest: true })
+    return this.sendSummary(to, { items: [], range: nobody, sums: [...this.ledger.sums()], wantsSummary: true })
   }
 
   private compare(from: NodeId, theirs: readonly number[]): Effect[] {
@@ -134,20 +134,20 @@ export class Reconcile {
     return differing.length === 0 ? effects : [...effects, ...this.sendGroups(from, differing, true)]
   }
 
-  private sendGroups(to: NodeId, groups: readonly number[], wantsDigest: boolean): Effect[] {
+  private sendGroups(to: NodeId, groups: readonly number[], wantsSummary: boolean): Effect[] {
     const nodesPerGroup = Math.max(1, this.ledger.count / sumCount)
-    const groupsMax = Math.max(1, Math.floor(this.options.nodesPerDigestMax / nodesPerGroup))
+    const groupsMax = Math.max(1, Math.floor(this.options.nodesPerSummaryMax / nodesPerGroup))
     return parts(groups, groupsMax).map((part) => {
-      const digest = { items: this.ledger.digestOfGroups(part), groups: part, wantsDigest }
-      return this.sendDigest(to, digest)
+      const summary = { items: this.ledger.summaryOfGroups(part), groups: part, wantsSummary }
+      return this.sendSummary(to, summary)
     })
   }
 
-  private sendDigest(to: NodeId, digest: Omit<DigestEvent, 'kind' | 'from' | 'nowMs'>): Effect {
-    return { kind: 'send-digest', to, ...digest }
+  private sendSummary(to: NodeId, summary: Omit<SummaryEvent, 'kind' | 'from' | 'nowMs'>): Effect {
+    return { kind: 'send-summary', to, ...summary }
   }
 
-  private sendEntries(to: NodeId, entries: readonly SealedEntry[]): Effect[] {
+  private sendEntries(to: NodeId, entries: readonly SignedEntry[]): Effect[] {
     return parts(entries, this.options.entriesPerMessageMax).map((part) => ({
       kind: 'send-entries',
       to,

@@ -1,6 +1,6 @@
 /**
- * Is a change of what we say about ourselves worth a message? Every message costs about 3 ms of CPU at each receiver, so load
- * that wobbles is not news; what others need to reach us always is. Which of these judges a field stands in entry-format.ts.
+ * Is a change of the own state worth a message? Every message costs about 3 ms of CPU at each receiver, so load
+ * that wobbles is no such change; what others need to reach us always is. Which of these judges a field stands in entry-format.ts.
  */
 
 import { type LocalTier, localTiers, tierTable } from '../../common/index.ts'
@@ -18,34 +18,43 @@ export interface SignificanceOptions {
 export const defaultSignificanceOptions: SignificanceOptions = { queueMs: 5, changePercent: 20 }
 
 /** What others need to reach this node and to judge it at all: any change counts. */
-export function ofIdentity(said: unknown, now: unknown): Significance {
-  return said === now || JSON.stringify(said) === JSON.stringify(now) ? 'none' : 'identity'
+export function ofIdentity(published: unknown, now: unknown): Significance {
+  return published === now || JSON.stringify(published) === JSON.stringify(now) ? 'none' : 'identity'
 }
 
-export function ofQueue(said: number, now: number, options: SignificanceOptions): Significance {
-  const stepMs = Math.max(options.queueMs, (options.changePercent / 100) * Math.max(said, now))
-  return Math.abs(said - now) > stepMs ? 'load' : 'none'
+export function ofQueue(published: number, now: number, options: SignificanceOptions): Significance {
+  const stepMs = Math.max(options.queueMs, (options.changePercent / 100) * Math.max(published, now))
+  return Math.abs(published - now) > stepMs ? 'load' : 'none'
 }
 
-export function ofTiers(said: StateBody['tiers'], now: StateBody['tiers'], options: SignificanceOptions): Significance {
-  if (localTiers.some((tier) => said[tier].limitBytes !== now[tier].limitBytes)) return 'identity'
+export function ofTiers(
+  published: StateBody['tiers'],
+  now: StateBody['tiers'],
+  options: SignificanceOptions,
+): Significance {
+  if (localTiers.some((tier) => published[tier].limitBytes !== now[tier].limitBytes)) return 'identity'
   const share = options.changePercent / 100
-  return localTiers.some((tier) => hasMoved(tier, said[tier].freeBytes, now[tier], share)) ? 'load' : 'none'
+  return localTiers.some((tier) => hasMoved(tier, published[tier].freeBytes, now[tier], share)) ? 'load' : 'none'
 }
 
 /** A share of the limit where others compare nodes by it, else of what is free. */
-function hasMoved(tier: LocalTier, saidBytes: number, { freeBytes, limitBytes }: TierRoom, share: number): boolean {
-  const wholeBytes = tierTable[tier].saysLimit ? (limitBytes ?? 0) : Math.max(saidBytes, freeBytes)
-  return Math.abs(saidBytes - freeBytes) > share * wholeBytes
+function hasMoved(
+  tier: LocalTier,
+  publishedBytes: number,
+  { freeBytes, limitBytes }: TierRoom,
+  share: number,
+): boolean {
+  const wholeBytes = tierTable[tier].publishesLimit ? (limitBytes ?? 0) : Math.max(publishedBytes, freeBytes)
+  return Math.abs(publishedBytes - freeBytes) > share * wholeBytes
 }
 
-/** By the sum of all changes: a model that enters or leaves the tail of the list is not news. */
+/** By the sum of all changes: a model that enters or leaves the tail of the list is no such change. */
 export function ofRates(
-  said: DemandBody['rates'],
+  published: DemandBody['rates'],
   now: DemandBody['rates'],
   options: SignificanceOptions,
 ): Significance {
-  const before = new Map(said.map(({ model, ratePerS }) => [model, ratePerS]))
+  const before = new Map(published.map(({ model, ratePerS }) => [model, ratePerS]))
   let [change, total] = [0, 0]
   for (const { model, ratePerS } of now) {
     change += Math.abs(ratePerS - (before.get(model) ?? 0))
@@ -53,6 +62,6 @@ export function ofRates(
     before.delete(model)
   }
   for (const ratePerS of before.values()) change += ratePerS
-  const saidTotal = said.reduce((sum, { ratePerS }) => sum + ratePerS, 0)
-  return change > (options.changePercent / 100) * Math.max(total, saidTotal) ? 'load' : 'none'
+  const publishedTotal = published.reduce((sum, { ratePerS }) => sum + ratePerS, 0)
+  return change > (options.changePercent / 100) * Math.max(total, publishedTotal) ? 'load' : 'none'
 }

@@ -69,7 +69,7 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
     this.turn.begin(event.nowMs)
     this.handle(event)
     this.settle()
-    const models = this.presence.news()
+    const models = this.presence.pending()
     if (models !== null) this.turn.emit({ kind: 'residency', models })
     if (this.isRoomFreed) this.turn.emit({ kind: 'room-freed' })
     this.isRoomFreed = false

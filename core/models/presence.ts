@@ -12,7 +12,7 @@ export class Presence<S extends ModelSpec> {
   private readonly table: ModelTable<S>
   /** Null before the cluster was told anything. */
   private told: readonly ResidentModel[] | null = null
-  private isNews = false
+  private isPending = false
 
   constructor(ports: ModelMachinePorts<S>) {
     this.ports = ports
@@ -23,7 +23,7 @@ export class Presence<S extends ModelSpec> {
   /** Tells the policies in which tiers the model is now, and with how many bytes. */
   note(row: ModelRow<S>, nowMs: number): void {
     const { model } = row.spec
-    this.isNews = true
+    this.isPending = true
     for (const tier of localTiers) {
       const sizeBytes = this.table.bytesIn(row, tier)
       if (sizeBytes === 0) this.feeds[tier].remove(model, 'dropped', nowMs)
@@ -40,7 +40,7 @@ export class Presence<S extends ModelSpec> {
   forgetIfGone({ spec: { model, files } }: ModelRow<S>): void {
     if (localTiers.some((tier) => this.feeds[tier].has(model))) return
     if (files.some((blob) => this.table.isKnownToStore(blob))) return
-    this.isNews = true
+    this.isPending = true
     this.table.remove(model)
   }
 
@@ -55,18 +55,18 @@ export class Presence<S extends ModelSpec> {
   }
 
   /** The residency, when the cluster was told another one last; else null. */
-  news(): readonly ResidentModel[] | null {
-    if (!this.isNews) return null
-    this.isNews = false
+  pending(): readonly ResidentModel[] | null {
+    if (!this.isPending) return null
+    this.isPending = false
     const models = this.residency()
     if (this.told !== null && isSame(models, this.told)) return null
     this.told = models
     return models
   }
 
-  /** Something has moved: the next look at the news is a thorough one. */
+  /** Something has moved: the next look at what is pending is a thorough one. */
   mayHaveChanged(): void {
-    this.isNews = true
+    this.isPending = true
   }
 
   /** @param isQuiet no work is under way at all. */

@@ -43,7 +43,7 @@ export class KnownRefs<R> {
     return known !== undefined && known.ref.publicKey !== ref.publicKey
   }
 
-  /** Keeps the newer of what is known and what was heard. True when that is what was heard. */
+  /** Keeps the newer of what is known and what was received. True when that is what was received. */
   learn(name: string, ref: RefFacts<R>, isFromOrigin: boolean, nowMs: number): boolean {
     const known = this.refs.get(name)
     const isNewer =

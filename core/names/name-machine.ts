@@ -99,7 +99,7 @@ export class NameMachine<R = unknown> {
         for (const { node, ref } of event.refs) this.learnFromPeer(event.name, node, ref, nowMs)
         this.endLookup(event.name, nowMs)
         return
-      case 'heard-ref':
+      case 'ref-received':
         this.learnFromPeer(event.name, event.node, event.ref, nowMs)
         return
       case 'manifest':

@@ -1,4 +1,4 @@
-/** What the machine of names hears and asks for. */
+/** Events and effects of the machine of names. */
 
 import { defaultRefFreshMs, type ModelId, type NodeId } from '../../common/index.ts'
 import type { Failure } from '../failure.ts'
@@ -10,7 +10,7 @@ export type NameWant = number
 /**
  * Where a manifest is looked for, in this order: what this node keeps; nodes that are believed to have the model, the nearest first,
  * because manifests are small but the origin may be far or away; the origin; other peers, because a node that has just loaded a model
- * may answer for its tag before others have heard that it is a holder.
+ * may answer for its tag before others know that it is a holder.
  */
 export const manifestPlaces = ['here', 'holders', 'origin', 'others'] as const
 export type ManifestPlace = (typeof manifestPlaces)[number]
@@ -34,7 +34,7 @@ export type NameEvent<R> = { readonly nowMs: number } /** Kept from an earlier r
       readonly refs: readonly { readonly node: NodeId; readonly ref: RefFacts<R> }[]
     }
   /** A peer tells of a ref without having been asked. */
-  | { readonly kind: 'heard-ref'; readonly name: string; readonly node: NodeId; readonly ref: RefFacts<R> }
+  | { readonly kind: 'ref-received'; readonly name: string; readonly node: NodeId; readonly ref: RefFacts<R> }
   | {
       readonly kind: 'manifest'
       readonly model: ModelId

@@ -163,9 +163,9 @@ export class ReplicationRound {
   private lookUpPins(): RoundEffect[] {
     const { core, pins } = this.ports
     const names = pins.namesToLookUp()
-    const isNews = core.pinned.version !== this.seenPinsVersion
+    const isChanged = core.pinned.version !== this.seenPinsVersion
     this.seenPinsVersion = core.pinned.version
-    return isNews || names.length > 0 ? [{ kind: 'look-up-pins', names }] : []
+    return isChanged || names.length > 0 ? [{ kind: 'look-up-pins', names }] : []
   }
 
   private onBrought(

@@ -54,7 +54,7 @@ export interface ChooseSourceView {
   readonly peers: readonly PeerSource[]
   /** Other nodes might want the same and share what each took from the origin. */
   readonly mayShare: boolean
-  readonly book: SourceStats
+  readonly sourceStats: SourceStats
   readonly random: RandomInt
   readonly nowMs: number
 }
@@ -68,7 +68,9 @@ export function chooseSource(view: ChooseSourceView, options: ChooseSourceOption
     // The crowd's first holders are asked by all of it; the other fetchers have most chunks by then.
     const fetchers = peers.filter((peer) => !peer.complete)
     if (fetchers.length > 0) return askFetcher(view, fetchers, options)
-    const failing = complete.every((peer) => view.book.failingForMs(peer.key, view.nowMs) >= options.originHelpsAfterMs)
+    const failing = complete.every(
+      (peer) => view.sourceStats.failingForMs(peer.key, view.nowMs) >= options.originHelpsAfterMs,
+    )
     return failing ? chooseOrigin(view, false, options) : null
   }
   if (peers.length > 0) return chooseAmongFetchers(view, peers, options)
@@ -135,37 +137,37 @@ function choosePeer(
 }
 
 /** Our own pauses decide when a failing peer is tried again and when it is given up, so it is never left out here. */
-function candidateOf(view: Pick<ChooseSourceView, 'book'>, peer: PeerSource): SourceCandidate {
+function candidateOf(view: Pick<ChooseSourceView, 'sourceStats'>, peer: PeerSource): SourceCandidate {
   return {
     node: peer.key,
     rttMs: peer.rttMs,
     sameZone: peer.sameZone,
-    bandwidthBytesPerS: view.book.bandwidthBytesPerS(peer.key),
-    inFlight: view.book.flights(peer.key),
-    failures: Math.min(view.book.failuresInARow(peer.key), defaultRankSourcesOptions.failuresMax - 1),
+    bandwidthBytesPerS: view.sourceStats.bandwidthBytesPerS(peer.key),
+    inFlight: view.sourceStats.flights(peer.key),
+    failures: Math.min(view.sourceStats.failuresInARow(peer.key), defaultRankSourcesOptions.failuresMax - 1),
   }
 }
 
 function chooseOrigin(view: ChooseSourceView, sparing: boolean, options: ChooseSourceOptions): SourceKey | null {
-  const { book, fetch, nowMs } = view
-  if (!originMayHave(view) || book.isPaused(originKey, nowMs) || view.state.flights.has(originKey)) return null
-  if (book.flights(originKey) >= options.flightsAtOriginMax) return null
+  const { sourceStats, fetch, nowMs } = view
+  if (!originMayHave(view) || sourceStats.isPaused(originKey, nowMs) || view.state.flights.has(originKey)) return null
+  if (sourceStats.flights(originKey) >= options.flightsAtOriginMax) return null
   const early = sparing && nowMs < fetch.startedAtMs + options.headStartMs
   return early && fetch.flightCount > 0 ? null : originKey
 }
 
 /** Time until the chunk would be here, after all that we asked of the peer before. */
-export function expectedMs(view: Pick<ChooseSourceView, 'book' | 'state'>, peer: PeerSource): number {
-  const speed = view.book.estimate(peer.key, peer)
-  const bytes = view.book.flightBytes(peer.key) + view.state.chunk.sizeBytes
+export function expectedMs(view: Pick<ChooseSourceView, 'sourceStats' | 'state'>, peer: PeerSource): number {
+  const speed = view.sourceStats.estimate(peer.key, peer)
+  const bytes = view.sourceStats.flightBytes(peer.key) + view.state.chunk.sizeBytes
   return speed.latencyMs + (bytes * 1_000) / speed.bandwidthBytesPerS
 }
 
 function isFree(view: ChooseSourceView, key: SourceKey, options: ChooseSourceOptions): boolean {
   return (
     !view.state.flights.has(key) &&
-    !view.book.isPaused(key, view.nowMs) &&
-    view.book.flights(key) < options.flightsPerPeerMax
+    !view.sourceStats.isPaused(key, view.nowMs) &&
+    view.sourceStats.flights(key) < options.flightsPerPeerMax
   )
 }
 

@@ -65,7 +65,7 @@ export const defaultFetchPlanOptions: FetchPlanOptions = {
 
 export interface FetchPlanPorts {
   readonly self: NodeId
-  readonly book: SourceStats
+  readonly sourceStats: SourceStats
   readonly random: Prng
   /** Peers that have the model or fetch it and may be used now, in order of ids. */
   readonly peersWith: (model: ModelId, nowMs: number) => PeerSource[]
@@ -122,7 +122,7 @@ export class FetchPlan {
     const fetch = this.fetches.get(event.model)
     const state = fetch?.chunks.get(event.chunk)
     if (fetch === undefined || state === undefined) return
-    this.ports.book.delivered(key, event.sizeBytes, event.elapsedMs)
+    this.ports.sourceStats.delivered(key, event.sizeBytes, event.elapsedMs)
     this.land(fetch, state, key)
     // Bytes that were verified are welcome even from a flight that was given up.
     if (!state.done) fetch.finish(state, key)
@@ -146,12 +146,12 @@ export class FetchPlan {
         this.missing(fetch, state, key, nowMs)
         break
       case 'refused':
-        if (this.ports.book.pause(key, nowMs)) fetch.strike(key, this.options.refusalsMax, nowMs)
+        if (this.ports.sourceStats.pause(key, nowMs)) fetch.strike(key, this.options.refusalsMax, nowMs)
         break
       case 'timeout':
       case 'closed':
       case 'unavailable':
-        if (this.ports.book.pause(key, nowMs)) {
+        if (this.ports.sourceStats.pause(key, nowMs)) {
           fetch.strike(key, key === originKey ? this.options.originStrikesMax : this.options.strikesMax, nowMs)
         }
         break
@@ -167,8 +167,8 @@ export class FetchPlan {
   }
 
   peerBack(node: NodeId, nowMs: number): void {
-    this.ports.book.resume(node)
-    if (this.ports.book.isDistrusted(node, nowMs)) return
+    this.ports.sourceStats.resume(node)
+    if (this.ports.sourceStats.isDistrusted(node, nowMs)) return
     for (const fetch of this.fetches.values()) fetch.forgive(node)
   }
 
@@ -240,7 +240,7 @@ export class FetchPlan {
     }
     assertInvariant(total === this.flightCount, `${total} flights counted, ${this.flightCount} kept`)
     assertInvariant(total <= this.options.flightsMax, 'the node keeps to its limit of flights')
-    for (const [key, kept] of this.ports.book.allFlights()) {
+    for (const [key, kept] of this.ports.sourceStats.allFlights()) {
       const counted = flights.get(key) ?? { flights: 0, flightBytes: 0 }
       assertInvariant(
         counted.flights === kept.flights,
@@ -280,7 +280,7 @@ export class FetchPlan {
   private launch(fetch: Fetch, state: ChunkState, key: SourceKey, nowMs: number): Effect {
     fetch.launch(state, key, nowMs)
     this.flightCount += 1
-    this.ports.book.started(key, state.chunk.sizeBytes)
+    this.ports.sourceStats.started(key, state.chunk.sizeBytes)
     const context = fetch.context(nowMs)
     return { kind: 'get-chunk', model: fetch.model, chunk: state.chunk, source: sourceOf(key), context }
   }
@@ -288,7 +288,7 @@ export class FetchPlan {
   private land(fetch: Fetch, state: ChunkState, key: SourceKey): boolean {
     if (!fetch.land(state, key)) return false
     this.flightCount -= 1
-    this.ports.book.ended(key, state.chunk.sizeBytes)
+    this.ports.sourceStats.ended(key, state.chunk.sizeBytes)
     return true
   }
 
@@ -308,8 +308,8 @@ export class FetchPlan {
   private distrust(node: NodeId, nowMs: number): Effect[] {
     this.peerLost(node)
     for (const fetch of this.fetches.values()) fetch.giveUpForGood(node)
-    if (this.ports.book.isDistrusted(node, nowMs)) return []
-    this.ports.book.distrust(node, nowMs)
+    if (this.ports.sourceStats.isDistrusted(node, nowMs)) return []
+    this.ports.sourceStats.distrust(node, nowMs)
     return [{ kind: 'distrust', node, reason: 'wrong-chunk' }]
   }
 
@@ -340,9 +340,9 @@ export class FetchPlan {
 
   private view(fetch: Fetch, state: ChunkState, peers: readonly PeerSource[], nowMs: number): ChooseSourceView {
     const { self } = this
-    const { book, random } = this.ports
+    const { sourceStats, random } = this.ports
     const mayShare = this.ports.mayShare()
-    return { self, fetch, state, peers, mayShare, book, random: (bound) => random.int(bound), nowMs }
+    return { self, fetch, state, peers, mayShare, sourceStats, random: (bound) => random.int(bound), nowMs }
   }
 
   private shuffled<T>(items: readonly T[]): T[] {

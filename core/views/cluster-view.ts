@@ -99,7 +99,7 @@ export interface ClusterViewPorts {
   readonly facts: NodeFacts
   readonly ledger: Ledger
   readonly membership: Membership
-  readonly book: SourceStats
+  readonly sourceStats: SourceStats
   readonly demand: RateDemand
 }
 
@@ -117,7 +117,7 @@ export class ClusterView {
     this.ports = ports
     this.options = options
     this.selfIndex = ports.interner.index(ports.self)
-    const { ledger, interner, facts, book, demand } = ports
+    const { ledger, interner, facts, sourceStats, demand } = ports
     const common = {
       ledger,
       interner,
@@ -126,13 +126,16 @@ export class ClusterView {
       isAvoided: (index: number, nowMs: number) => this.isAvoided(index, nowMs),
       isSameZone: (index: number) => this.isSameZone(index),
       speedOf: (index: number) => this.speed(index),
-      revision: () => this.zoneChanges + ledger.revision + book.revision + ports.membership.revision,
+      revision: () => this.zoneChanges + ledger.revision + sourceStats.revision + ports.membership.revision,
     }
     this.placement = new PlacementViewBuilder(
       {
         ...common,
         demand,
-        elsewhere: new RemoteCopies({ ...common, facts, book, disk: options.tiers[slowestTier] }, options.elsewhere),
+        elsewhere: new RemoteCopies(
+          { ...common, facts, sourceStats, disk: options.tiers[slowestTier] },
+          options.elsewhere,
+        ),
         zoneDemand: new ZoneDemand(common, options.zoneDemand),
         places: new ReplicaPlaces({ ...common, ownState: () => this.state }),
       },
@@ -219,8 +222,8 @@ export class ClusterView {
 
   /** Requests that a source already has come before a new one. */
   private withFlights(key: string, peer: { rttMs: number | null; sameZone: boolean } | null): SpeedEstimate {
-    const { latencyMs, bandwidthBytesPerS } = this.ports.book.estimate(key, peer)
-    const waitMs = (this.ports.book.flightBytes(key) * 1000) / bandwidthBytesPerS
+    const { latencyMs, bandwidthBytesPerS } = this.ports.sourceStats.estimate(key, peer)
+    const waitMs = (this.ports.sourceStats.flightBytes(key) * 1000) / bandwidthBytesPerS
     return { latencyMs: latencyMs + waitMs, bandwidthBytesPerS }
   }
 
@@ -318,7 +321,7 @@ export class ClusterView {
   }
 
   members(nowMs: number): MemberView[] {
-    const { ledger, membership, interner, book } = this.ports
+    const { ledger, membership, interner, sourceStats } = this.ports
     return ledger.nodes().map((index) => {
       const entry = ledger.get('state', index)
       const isSelf = index === this.selfIndex
@@ -333,8 +336,8 @@ export class ClusterView {
         residency: ledger.get('residency', index)?.body ?? null,
         suspected: !isSelf && this.isAvoided(index, nowMs),
         suspectedBy: membership.suspectedBy(index),
-        distrusted: book.isDistrusted(node, nowMs),
-        ageMs: isSelf ? 0 : nowMs - ledger.heardMs(index),
+        distrusted: sourceStats.isDistrusted(node, nowMs),
+        ageMs: isSelf ? 0 : nowMs - ledger.receivedMs(index),
         rttMs: isSelf ? 0 : membership.rttMsOf(index),
       }
     })
@@ -343,13 +346,13 @@ export class ClusterView {
   /** Round trip and bandwidth to a node: measured where it was, a guess by zone where not. */
   private speed(index: number): SpeedEstimate {
     const peer = { rttMs: this.ports.membership.rttMsOf(index), sameZone: this.isSameZone(index) }
-    return this.ports.book.estimate(this.ports.interner.id(index), peer)
+    return this.ports.sourceStats.estimate(this.ports.interner.id(index), peer)
   }
 
   /** The first half of the speed. */
   private latencyMs(index: number): number {
-    const { membership, book, interner } = this.ports
-    return book.latencyMs(interner.id(index), membership.rttMsOf(index), this.isSameZone(index))
+    const { membership, sourceStats, interner } = this.ports
+    return sourceStats.latencyMs(interner.id(index), membership.rttMsOf(index), this.isSameZone(index))
   }
 
   private isSameZone(index: number): boolean {
@@ -364,7 +367,7 @@ export class ClusterView {
 
   private isAvoided(index: number, nowMs: number): boolean {
     const node = this.ports.interner.id(index)
-    return this.ports.membership.isSuspected(index, nowMs) || this.ports.book.isDistrusted(node, nowMs)
+    return this.ports.membership.isSuspected(index, nowMs) || this.ports.sourceStats.isDistrusted(node, nowMs)
   }
 }
 

@@ -35,7 +35,7 @@ export interface ElsewherePorts {
   readonly interner: Interner
   readonly facts: NodeFacts
   readonly ledger: Ledger
-  readonly book: SourceStats
+  readonly sourceStats: SourceStats
   readonly selfIndex: number
   /** Of this node's own disk, which others are taken to be like. */
   readonly disk: SpeedEstimate
@@ -88,7 +88,7 @@ export class RemoteCopies {
   }
 
   private look({ model, sizeBytes, initMs, originAllowed }: ModelFacts, nowMs: number): ElsewhereView {
-    const { ledger, book, selfIndex, interner } = this.ports
+    const { ledger, sourceStats, selfIndex, interner } = this.ports
     const near = noneYet()
     const far = noneYet()
     const modelHash = hashText(model)
@@ -129,7 +129,7 @@ export class RemoteCopies {
       if (flag !== 0) ((flag & isNear) !== 0 ? near : far).arrivingCount += 1
     }
     const originMs = originAllowed
-      ? transferMs(sizeBytes, { source: 'origin', ...book.estimate(originKey, null) })
+      ? transferMs(sizeBytes, { source: 'origin', ...sourceStats.estimate(originKey, null) })
       : Number.POSITIVE_INFINITY
     return { near, far, originMs, isPrimaryHolder, isZonePrimary, isMemoryPrimary }
   }

@@ -14,7 +14,7 @@ import type { Clock, Log } from '../system/index.ts'
 import type { AdminDirectory } from './ports.ts'
 
 export interface InvalidatorPorts {
-  readonly directory: Pick<AdminDirectory, 'knownRef' | 'refresh' | 'hear'>
+  readonly directory: Pick<AdminDirectory, 'knownRef' | 'refresh' | 'receiveRef'>
   /** Nodes to tell. */
   readonly peers: () => NodeId[]
   readonly call: (node: NodeId, method: string, payload: Uint8Array, options: AbortOptions) => Promise<Uint8Array>
@@ -64,7 +64,7 @@ export class Invalidator {
   serve(): void {
     this.ports.handle(method, async (from, payload) => {
       const { name, ref } = decode(payload)
-      if (ref !== null) await this.ports.directory.hear(from, name, Buffer.from(ref))
+      if (ref !== null) await this.ports.directory.receiveRef(from, name, Buffer.from(ref))
       const { manifest, sequence } = await this.here(name)
       this.ports.log.info({ name: formatModelName(name), from, model: manifest, sequence }, 'a name was invalidated')
       return Buffer.from(JSON.stringify({ model: manifest, sequence }))

@@ -13,7 +13,7 @@ export interface AdminDirectory {
   /** Looks the tag up again, however fresh it is. */
   refresh(name: ModelName): Promise<Ref>
   /** A peer says what the tag means; checked like everything a peer says. */
-  hear(node: NodeId, name: ModelName, refBytes: Uint8Array): Promise<void>
+  receiveRef(node: NodeId, name: ModelName, refBytes: Uint8Array): Promise<void>
 }
 
 /** The tiers of this node. */

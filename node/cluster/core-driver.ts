@@ -13,33 +13,33 @@ import {
   TimeLimit,
 } from '../../common/index.ts'
 import type {
-  DigestItem,
-  DigestRange,
   Effect,
   EntryKind,
   Event,
   FetchChunk,
   NodeCore,
-  SealedEntry,
+  SignedEntry,
+  SummaryItem,
+  SummaryRange,
 } from '../../core/index.ts'
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { ConnectionManager } from './connection-manager.ts'
 
-export interface Digest {
-  readonly items: readonly DigestItem[]
-  readonly range?: DigestRange
+export interface VersionSummary {
+  readonly items: readonly SummaryItem[]
+  readonly range?: SummaryRange
   readonly groups?: readonly number[]
   readonly sums?: readonly number[]
-  readonly wantsDigest: boolean
+  readonly wantsSummary: boolean
 }
 
 /** Encodes, decodes and checks what travels; a decoder throws PEER_PROTOCOL on anything malformed or badly signed. */
 export interface EntryCodec {
-  encodeEntries(entries: readonly SealedEntry[]): Uint8Array
-  decodeEntries(bytes: Uint8Array): SealedEntry[]
-  encodeDigest(digest: Digest): Uint8Array
-  decodeDigest(bytes: Uint8Array): Digest
+  encodeEntries(entries: readonly SignedEntry[]): Uint8Array
+  decodeEntries(bytes: Uint8Array): SignedEntry[]
+  encodeVersionSummary(summary: VersionSummary): Uint8Array
+  decodeVersionSummary(bytes: Uint8Array): VersionSummary
 }
 
 export interface CoreDriverPorts {
@@ -56,7 +56,7 @@ export interface CoreDriverOptions {
   readonly tickMs: number
   /** Round trips change slowly; a ping costs one small message. */
   readonly pingPeriodMs: number
-  /** A call of the protocol itself (digest, entries, ping) that takes longer has failed. */
+  /** A call of the protocol itself (version summary, entries, ping) that takes longer has failed. */
   readonly callTimeoutMs: number
 }
 
@@ -86,8 +86,8 @@ export class CoreDriver {
   private readonly stops: (() => void)[] = []
   private readonly noticeListeners: ((notice: ClusterNotice) => void)[] = []
   /** The newest own entry of each kind that was published. */
-  private readonly said = new Map<EntryKind, SealedEntry>()
-  private readonly saidListeners = new Set<() => void>()
+  private readonly published = new Map<EntryKind, SignedEntry>()
+  private readonly publishListeners = new Set<() => void>()
   private isDraining = false
   private isStopped = false
 
@@ -113,8 +113,8 @@ export class CoreDriver {
   start(): void {
     const { network, clock } = this.ports
     network.handle('digest', async (from, payload) => {
-      const digest = this.ports.codec.decodeDigest(payload)
-      this.dispatch({ kind: 'digest', from, ...digest })
+      const summary = this.ports.codec.decodeVersionSummary(payload)
+      this.dispatch({ kind: 'summary', from, ...summary })
       return new Uint8Array()
     })
     network.handle('entries', async (from, payload) => {
@@ -201,31 +201,31 @@ export class CoreDriver {
     options: { signal: AbortSignal },
   ): Promise<number> {
     const { network, codec } = this.ports
-    const sealed = await this.whenSaid(kind, isWanted, options.signal)
-    if (sealed === null) return 0
-    const message = codec.encodeEntries([sealed])
+    const signed = await this.whenPublished(kind, isWanted, options.signal)
+    if (signed === null) return 0
+    const message = codec.encodeEntries([signed])
     const calls = network.peers().map((node) => this.call(node, 'entries', message, options))
     const results = await Promise.allSettled(calls)
     return results.filter(({ status }) => status === 'fulfilled').length
   }
 
-  private whenSaid(
+  private whenPublished(
     kind: EntryKind,
     isWanted: (body: object) => boolean,
     signal: AbortSignal,
-  ): Promise<SealedEntry | null> {
-    const { promise, resolve } = Promise.withResolvers<SealedEntry | null>()
+  ): Promise<SignedEntry | null> {
+    const { promise, resolve } = Promise.withResolvers<SignedEntry | null>()
     const look = () => {
-      const sealed = this.said.get(kind)
-      if (sealed !== undefined && isWanted(sealed.entry.body)) resolve(sealed)
+      const signed = this.published.get(kind)
+      if (signed !== undefined && isWanted(signed.entry.body)) resolve(signed)
     }
     const giveUp = () => resolve(null)
-    this.saidListeners.add(look)
+    this.publishListeners.add(look)
     signal.addEventListener('abort', giveUp, { once: true })
     if (signal.aborted) giveUp()
     look()
     return promise.finally(() => {
-      this.saidListeners.delete(look)
+      this.publishListeners.delete(look)
       signal.removeEventListener('abort', giveUp)
     })
   }
@@ -233,15 +233,15 @@ export class CoreDriver {
   private execute(effect: Effect): void {
     switch (effect.kind) {
       case 'publish':
-        this.said.set(effect.sealed.entry.kind, effect.sealed)
-        for (const listener of this.saidListeners) listener()
+        this.published.set(effect.signed.entry.kind, effect.signed)
+        for (const listener of this.publishListeners) listener()
         this.inBackground(
           'gossip',
-          this.ports.network.broadcast(effect.sealed.entry.kind, this.ports.codec.encodeEntries([effect.sealed])),
+          this.ports.network.broadcast(effect.signed.entry.kind, this.ports.codec.encodeEntries([effect.signed])),
         )
         return
-      case 'send-digest':
-        this.inBackground('digest', this.send(effect.to, 'digest', this.ports.codec.encodeDigest(effect)))
+      case 'send-summary':
+        this.inBackground('summary', this.send(effect.to, 'digest', this.ports.codec.encodeVersionSummary(effect)))
         return
       case 'send-entries':
         this.inBackground('entries', this.send(effect.to, 'entries', this.ports.codec.encodeEntries(effect.entries)))
@@ -280,7 +280,7 @@ export class CoreDriver {
     return true
   }
 
-  private decodeGossip(from: NodeId, message: Uint8Array): SealedEntry[] | null {
+  private decodeGossip(from: NodeId, message: Uint8Array): SignedEntry[] | null {
     try {
       return this.ports.codec.decodeEntries(message)
     } catch (error) {

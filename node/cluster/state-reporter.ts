@@ -1,4 +1,4 @@
-/** Tells the protocol core what the node is and how it does: addresses, queue, free memory. The core decides what is news. */
+/** Tells the protocol core what the node is and how it does: addresses, queue, free memory. The core decides what to publish. */
 
 import { byTier, freeBytesOf, type LocalTier, type TierState } from '../../common/index.ts'
 import { localStatePeriodMs, type StateBody } from '../../core/index.ts'

@@ -37,7 +37,7 @@ export interface HandoverPorts {
   readonly driver: Pick<CoreDriver, 'call'>
   readonly network: Pick<ClusterNetwork, 'handle'>
   readonly cache: Pick<ModelCache, 'residency' | 'ensureHeld' | 'hold'>
-  readonly directory: Pick<ModelDirectory, 'resolveDigest' | 'knownNames' | 'knownRef' | 'hear'>
+  readonly directory: Pick<ModelDirectory, 'resolveDigest' | 'knownNames' | 'knownRef' | 'receiveRef'>
   readonly store: Pick<Store, 'stats'>
   readonly isPinned: (model: ModelId) => boolean
   readonly isDraining: () => boolean
@@ -97,12 +97,12 @@ export class Handover {
   serve(): void {
     this.ports.network.handle('take', async (from, payload) => {
       const { model, refs } = decodeTake(payload)
-      await this.hear(from, refs)
+      await this.receiveRef(from, refs)
       await this.take(from, model)
       return encodeCbor({ version })
     })
     this.ports.network.handle('names', async (from, payload) => {
-      await this.hear(from, decodeNames(payload))
+      await this.receiveRef(from, decodeNames(payload))
       return encodeCbor({ version })
     })
   }
@@ -191,8 +191,8 @@ export class Handover {
   }
 
   /** Ends when what is believed of it is on the disk. */
-  private async hear(from: NodeId, refs: readonly NamedRef[]): Promise<void> {
-    for (const { name, ref } of refs) await this.ports.directory.hear(from, parseModelName(name), ref)
+  private async receiveRef(from: NodeId, refs: readonly NamedRef[]): Promise<void> {
+    for (const { name, ref } of refs) await this.ports.directory.receiveRef(from, parseModelName(name), ref)
   }
 
   private take(from: NodeId, model: ModelId): Promise<void> {

@@ -8,12 +8,12 @@ import { ConnectionManager, CoreDriver, nextEpoch } from '../cluster/index.ts'
 import { bulkHostOf, listenAddressesOf, type NodeOptions } from '../config/index.ts'
 import {
   ClusterKeyring,
+  createEntrySigner,
   createLibp2pNetwork,
-  createSeal,
-  decodeDigest,
   decodeEntries,
-  encodeDigest,
+  decodeVersionSummary,
   encodeEntries,
+  encodeVersionSummary,
   loadClusterKeys,
   loadIdentity,
 } from '../net/index.ts'
@@ -58,14 +58,14 @@ export async function createCluster({ options, paths, state, clock, log }: Base)
     {
       self: network.self,
       epoch: await nextEpoch(state, clock),
-      seal: createSeal(network),
+      sign: createEntrySigner(network),
       random: createPrng(seedOf(network.self)),
       demand,
     },
     // The store reads verified chunks of open fills.
     { ...defaultNodeCoreOptions, sharesPartialModels: true },
   )
-  const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
+  const codec = { encodeEntries, decodeEntries, encodeVersionSummary, decodeVersionSummary }
   const mesh = new ConnectionManager({ core, network, clock, log })
   const driver = new CoreDriver({ core, network, codec, mesh, clock, log })
 

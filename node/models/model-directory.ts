@@ -151,11 +151,11 @@ export class ModelDirectory {
   }
 
   /** A peer tells of a ref without having been asked; it is checked, and taken only when it is newer. */
-  async hear(node: NodeId, name: ModelName, bytes: Uint8Array): Promise<void> {
+  async receiveRef(node: NodeId, name: ModelName, bytes: Uint8Array): Promise<void> {
     const ref = this.checked(node, name, bytes)
     if (ref === null) return
     const text = formatModelName(name)
-    this.queue.dispatch({ kind: 'heard-ref', name: text, node, ref })
+    this.queue.dispatch({ kind: 'ref-received', name: text, node, ref })
     await this.saves.get(text)
   }
 

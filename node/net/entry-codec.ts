@@ -14,10 +14,10 @@ import {
   decodeBody,
   type Entry,
   type EntryKind,
+  type EntrySigner,
   encodeBody,
   entryKinds,
-  type Seal,
-  type SealedEntry,
+  type SignedEntry,
 } from '../../core/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from './cbor.ts'
@@ -37,13 +37,13 @@ const envelopeVersion = 1
 const batchVersion = 1
 const domain = new TextEncoder().encode('holdfast/1 entry\0')
 
-/** Seals entries of the node whose identity the network holds. */
-export function createSeal(
+/** Signs entries of the node whose identity the network holds. */
+export function createEntrySigner(
   network: Pick<ClusterNetwork, 'self' | 'sign'>,
   limits: EnvelopeLimits = defaultEnvelopeLimits,
-): Seal {
+): EntrySigner {
   return (entry) => {
-    if (entry.node !== network.self) throw new Error(`an entry of ${entry.node} cannot be sealed by ${network.self}`)
+    if (entry.node !== network.self) throw new Error(`an entry of ${entry.node} cannot be signed by ${network.self}`)
     const body = encodeCbor({
       kind: entry.kind,
       node: packNodes([entry.node]),
@@ -66,7 +66,7 @@ export function createSeal(
 }
 
 /** PEER_PROTOCOL unless the form is right and the signature is the author's. Null for an envelope or a kind of a later version. */
-export function openEnvelope(envelope: Uint8Array, limits: EnvelopeLimits = defaultEnvelopeLimits): SealedEntry | null {
+export function openEnvelope(envelope: Uint8Array, limits: EnvelopeLimits = defaultEnvelopeLimits): SignedEntry | null {
   if (envelope.byteLength > limits.envelopeBytes) throw malformed('entry', `it takes ${envelope.byteLength} bytes`)
   const parts = decodeCbor(envelope, 'entry')
   if (!Array.isArray(parts) || !isCount(parts[0])) throw malformed('entry', 'it has no version')
@@ -86,7 +86,7 @@ export function openEnvelope(envelope: Uint8Array, limits: EnvelopeLimits = defa
   return { entry: entryOf(node, value.kind, value), envelope: Uint8Array.from(envelope) }
 }
 
-export function encodeEntries(entries: readonly SealedEntry[]): Uint8Array {
+export function encodeEntries(entries: readonly SignedEntry[]): Uint8Array {
   return encodeCbor([
     batchVersion,
     entries.map(({ entry, envelope }) => {
@@ -97,7 +97,7 @@ export function encodeEntries(entries: readonly SealedEntry[]): Uint8Array {
 }
 
 /** All entries of a message, or PEER_PROTOCOL when one of them is malformed; those of a later version are left out. */
-export function decodeEntries(message: Uint8Array, limits: EnvelopeLimits = defaultEnvelopeLimits): SealedEntry[] {
+export function decodeEntries(message: Uint8Array, limits: EnvelopeLimits = defaultEnvelopeLimits): SignedEntry[] {
   const parts = decodeCbor(message, 'entries')
   if (!Array.isArray(parts) || !isCount(parts[0])) throw malformed('entries', 'they have no version')
   if (parts[0] > batchVersion) return []
@@ -107,8 +107,8 @@ export function decodeEntries(message: Uint8Array, limits: EnvelopeLimits = defa
   }
   return envelopes.flatMap((envelope: unknown) => {
     if (!isBytes(envelope)) throw malformed('entries', 'one is no byte string')
-    const sealed = openEnvelope(envelope, limits)
-    return sealed === null ? [] : [sealed]
+    const signed = openEnvelope(envelope, limits)
+    return signed === null ? [] : [signed]
   })
 }
 

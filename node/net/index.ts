@@ -2,7 +2,7 @@ export { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from 
 export { ClusterKey } from './cluster-key.ts'
 export { ClusterKeyring, clusterKeysMax, parseClusterKeys, readClusterKeys } from './cluster-keyring.ts'
 export {
-  createSeal,
+  createEntrySigner,
   decodeEntries,
   defaultEnvelopeLimits,
   type EnvelopeLimits,
@@ -20,9 +20,9 @@ export {
 export { type ClusterKeyOptions, loadClusterKeys } from './load-cluster-key.ts'
 export { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode, signatureBytes, verifyByNode } from './node-id.ts'
 export {
-  type Digest,
-  type DigestLimits,
-  decodeDigest,
-  defaultDigestLimits,
-  encodeDigest,
+  decodeVersionSummary,
+  defaultVersionSummaryLimits,
+  encodeVersionSummary,
+  type VersionSummary,
+  type VersionSummaryLimits,
 } from './version-summary-codec.ts'

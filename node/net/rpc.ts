@@ -19,7 +19,7 @@ import { checkPayload, frameOverheadBytes, RpcServer } from './rpc-server.ts'
 import { StreamPool, type StreamPoolOptions } from './stream-pool.ts'
 
 export interface RpcOptions extends StreamPoolOptions {
-  /** Payload of a request. A digest of 10,000 nodes takes 2 MB. */
+  /** Payload of a request. A version summary of 10,000 nodes takes 2 MB. */
   readonly requestBytes: number
   /** Payload of an answer. */
   readonly answerBytes: number

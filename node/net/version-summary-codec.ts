@@ -7,81 +7,84 @@
  *
  *   {..., sums: 4 bytes each, big-endian}
  *
- * A digest of some groups answers sums, so that its reader knows the form: each node once, with a bit for each kind that it has.
+ * A summary of some groups answers sums, so that its reader knows the form: each node once, with a bit for each kind that it has.
  *
  *   {version: 1, groups: bytes, nodes: 32-byte keys, kinds: bytes of bits, epochs: [...], sequences: [...], wantsDigest}
  */
 
-import { type DigestItem, type DigestRange, entryKinds, sumCount } from '../../core/index.ts'
+import { entryKinds, type SummaryItem, type SummaryRange, sumCount } from '../../core/index.ts'
 import { isReadableVersion, spokenVersion } from '../system/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isPlainMap, malformed, type PlainMap } from './cbor.ts'
 import { counts, packNodes, unpackNodes } from './entry-ids.ts'
 import { publicKeyBytes } from './node-id.ts'
 
-export interface Digest {
-  readonly items: readonly DigestItem[]
-  readonly range?: DigestRange
+export interface VersionSummary {
+  readonly items: readonly SummaryItem[]
+  readonly range?: SummaryRange
   readonly groups?: readonly number[]
   readonly sums?: readonly number[]
-  readonly wantsDigest: boolean
+  readonly wantsSummary: boolean
 }
 
-export interface DigestLimits {
+export interface VersionSummaryLimits {
   readonly items: number
 }
 
 const sumBytes = 4
 
 /** Four kinds of 10,000 nodes, which is the largest cluster aimed at. */
-export const defaultDigestLimits: DigestLimits = { items: 40_000 }
+export const defaultVersionSummaryLimits: VersionSummaryLimits = { items: 40_000 }
 
-export function encodeDigest(digest: Digest): Uint8Array {
-  const { items, range, sums } = digest
-  if (digest.groups !== undefined) return encodeGroups(digest, digest.groups)
+export function encodeVersionSummary(summary: VersionSummary): Uint8Array {
+  const { items, range, sums } = summary
+  if (summary.groups !== undefined) return encodeGroups(summary, summary.groups)
   return encodeCbor({
     version: spokenVersion,
     nodes: packNodes(items.map((item) => item.node)),
     kinds: Uint8Array.from(items, (item) => entryKinds.indexOf(item.kind)),
     epochs: items.map((item) => item.epoch),
     sequences: items.map((item) => item.sequence),
-    wantsDigest: digest.wantsDigest,
+    wantsDigest: summary.wantsSummary,
     ...(range === undefined ? {} : { range: [packEnd(range.after), packEnd(range.through)] }),
     ...(sums === undefined ? {} : { sums: packSums(sums) }),
   })
 }
 
 /** PEER_PROTOCOL unless the form is right. Kinds of a later version are left out. */
-export function decodeDigest(message: Uint8Array, limits: DigestLimits = defaultDigestLimits): Digest {
-  const value = decodeCbor(message, 'digest')
+export function decodeVersionSummary(
+  message: Uint8Array,
+  limits: VersionSummaryLimits = defaultVersionSummaryLimits,
+): VersionSummary {
+  const value = decodeCbor(message, 'version summary')
   if (!isPlainMap(value) || !isReadableVersion(value.version) || typeof value.wantsDigest !== 'boolean') {
-    throw malformed('digest', 'it has another form')
+    throw malformed('version summary', 'it has another form')
   }
   if (isBytes(value.nodes) && value.nodes.byteLength > limits.items * publicKeyBytes) {
-    throw malformed('digest', `it has more than ${limits.items} items`)
+    throw malformed('version summary', `it has more than ${limits.items} items`)
   }
   if (value.groups !== undefined) return decodeGroups(value, value.groups, value.wantsDigest)
   const nodes = unpackNodes(value.nodes)
   const kinds = value.kinds
-  if (!isBytes(kinds, nodes.length)) throw malformed('digest', 'its columns differ in length')
+  if (!isBytes(kinds, nodes.length)) throw malformed('version summary', 'its columns differ in length')
   const epochs = counts(value.epochs, nodes.length)
   const sequences = counts(value.sequences, nodes.length)
-  const items = nodes.flatMap((node, index): DigestItem[] => {
+  const items = nodes.flatMap((node, index): SummaryItem[] => {
     const kind = entryKinds[kinds[index] as number]
     return kind === undefined
       ? []
       : [{ node, kind, epoch: epochs[index] as number, sequence: sequences[index] as number }]
   })
-  const { wantsDigest } = value
+  const { wantsDigest: wantsSummary } = value
   return {
     items,
     ...(value.range === undefined ? {} : { range: decodeRange(value.range) }),
     ...(value.sums === undefined ? {} : { sums: unpackSums(value.sums) }),
-    wantsDigest,
+    wantsSummary,
   }
 }
 
 /** Items of a node stand together, as the ledger gives them. */
-function encodeGroups({ items, wantsDigest }: Digest, groups: readonly number[]): Uint8Array {
+function encodeGroups({ items, wantsSummary }: VersionSummary, groups: readonly number[]): Uint8Array {
   const nodes: string[] = []
   const bits: number[] = []
   for (const { node, kind } of items) {
@@ -98,26 +101,26 @@ function encodeGroups({ items, wantsDigest }: Digest, groups: readonly number[])
     kinds: Uint8Array.from(bits),
     epochs: items.map((item) => item.epoch),
     sequences: items.map((item) => item.sequence),
-    wantsDigest,
+    wantsDigest: wantsSummary,
   })
 }
 
-function decodeGroups(value: PlainMap, groups: unknown, wantsDigest: boolean): Digest {
-  if (!isBytes(groups)) throw malformed('digest', 'its groups are no bytes')
+function decodeGroups(value: PlainMap, groups: unknown, wantsSummary: boolean): VersionSummary {
+  if (!isBytes(groups)) throw malformed('version summary', 'its groups are no bytes')
   const nodes = unpackNodes(value.nodes)
   const bits = value.kinds
-  if (!isBytes(bits, nodes.length)) throw malformed('digest', 'its columns differ in length')
+  if (!isBytes(bits, nodes.length)) throw malformed('version summary', 'its columns differ in length')
   // Bits of kinds of a later version count too: their versions stand in the columns, and are left out.
   const places = nodes.flatMap((node, at) =>
     Array.from({ length: 8 }, (_, kind) => ({ node, kind })).filter(({ kind }) => (bits[at]! & (1 << kind)) !== 0),
   )
   const epochs = counts(value.epochs, places.length)
   const sequences = counts(value.sequences, places.length)
-  const items = places.flatMap(({ node, kind }, at): DigestItem[] => {
+  const items = places.flatMap(({ node, kind }, at): SummaryItem[] => {
     const known = entryKinds[kind]
     return known === undefined ? [] : [{ node, kind: known, epoch: epochs[at]!, sequence: sequences[at]! }]
   })
-  return { items, groups: [...groups], wantsDigest }
+  return { items, groups: [...groups], wantsSummary }
 }
 
 function packSums(sums: readonly number[]): Uint8Array {
@@ -127,7 +130,8 @@ function packSums(sums: readonly number[]): Uint8Array {
 }
 
 function unpackSums(value: unknown): number[] {
-  if (!isBytes(value, sumBytes * sumCount)) throw malformed('digest', `its sums are not ${sumCount} of 4 bytes`)
+  if (!isBytes(value, sumBytes * sumCount))
+    throw malformed('version summary', `its sums are not ${sumCount} of 4 bytes`)
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   return Array.from({ length: sumCount }, (_, at) => bytes.readInt32BE(sumBytes * at))
 }
@@ -136,14 +140,14 @@ function packEnd(node: string | null): Uint8Array | null {
   return node === null ? null : packNodes([node])
 }
 
-function decodeRange(value: unknown): DigestRange {
-  if (!Array.isArray(value) || value.length !== 2) throw malformed('digest', 'its range has no two ends')
+function decodeRange(value: unknown): SummaryRange {
+  if (!Array.isArray(value) || value.length !== 2) throw malformed('version summary', 'its range has no two ends')
   return { after: decodeEnd(value[0]), through: decodeEnd(value[1]) }
 }
 
 function decodeEnd(value: unknown): string | null {
   if (value === null) return null
   const [node, ...rest] = unpackNodes(value)
-  if (node === undefined || rest.length > 0) throw malformed('digest', 'an end of its range is no node')
+  if (node === undefined || rest.length > 0) throw malformed('version summary', 'an end of its range is no node')
   return node
 }

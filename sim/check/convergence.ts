@@ -1,24 +1,24 @@
 /** All know what all have: in a cluster that is whole and had quiet time. */
-import { compareVersions, type DigestItem } from '../../core/index.ts'
+import { compareVersions, type SummaryItem } from '../../core/index.ts'
 import type { Cluster } from '../cluster.ts'
 
 /** The newest entries anywhere, by kind and node. */
-export type Published = ReadonlyMap<string, DigestItem>
+export type Published = ReadonlyMap<string, SummaryItem>
 
 /**
  * Of nodes that are up: what others know of one that is gone they forget, each in its time. What a node said in an earlier life
  * counts no more once it has said who it is now.
  */
 export function publishedNow(cluster: Cluster): Published {
-  const newest = new Map<string, DigestItem>()
+  const newest = new Map<string, SummaryItem>()
   const up = cluster.nodes.filter((node) => node.up)
   const ids = new Set(up.map(({ id }) => id))
-  for (const item of up.flatMap((node) => node.core.ledgerDigest())) {
+  for (const item of up.flatMap((node) => node.core.ledgerSummary())) {
     if (!ids.has(item.node)) continue
     const held = newest.get(keyOf(item))
     if (held === undefined || compareVersions(item, held) > 0) newest.set(keyOf(item), item)
   }
-  const isOfNow = ({ node, epoch }: DigestItem) => epoch === newest.get(`state ${node}`)?.epoch
+  const isOfNow = ({ node, epoch }: SummaryItem) => epoch === newest.get(`state ${node}`)?.epoch
   return new Map([...newest].filter(([, item]) => isOfNow(item)))
 }
 
@@ -27,7 +27,7 @@ export function checkConvergence(cluster: Cluster, published: Published): string
   const faults: string[] = []
   const up = cluster.nodes.filter((node) => node.up)
   for (const node of up) {
-    const held = new Map(node.core.ledgerDigest().map((item) => [keyOf(item), item]))
+    const held = new Map(node.core.ledgerSummary().map((item) => [keyOf(item), item]))
     for (const [key, item] of published) {
       const own = held.get(key)
       if (own === undefined || compareVersions(own, item) < 0) faults.push(`${node.id} lacks an entry: ${key}`)
@@ -51,6 +51,6 @@ function said(models: readonly { readonly model: string; readonly tier: string }
   return models.map(({ model, tier }) => `${model} ${tier}`).join()
 }
 
-function keyOf(item: DigestItem): string {
+function keyOf(item: SummaryItem): string {
   return `${item.kind} ${item.node}`
 }

@@ -64,7 +64,7 @@ export interface RunTotals {
   readonly handedOverBytes: number
   /** Model bytes by the kind of way: within a site, between sites of a zone, between zones, from the origin. */
   readonly bytesByLink: { readonly site: number; readonly zone: number; readonly far: number; readonly origin: number }
-  /** Received by all nodes, as encoded, duplicates and digests included. */
+  /** Received by all nodes, as encoded, duplicates and version summaries included. */
   readonly gossipBytes: number
   readonly gossipBytesPerNodeS: number
   /** Bytes that came and were thrown away: wrong, or of a flight given up. */

@@ -3,7 +3,7 @@
  * after, they know when all have said it. The pages of one ledger serve all; who cannot take them is told entry by entry.
  */
 import type { NodeId } from '../../common/index.ts'
-import type { Event, SealedEntry, Timeless } from '../../core/index.ts'
+import type { Event, SignedEntry, Timeless } from '../../core/index.ts'
 import { FormedEntries, type SharedLedgers } from '../shared-ledger/index.ts'
 import type { EventLog } from '../world/event-log.ts'
 import type { EventQueue } from '../world/event-queue.ts'
@@ -17,7 +17,7 @@ export interface FormingNode {
   readonly up: boolean
   readonly storage: { shareSearch(formed: FormedEntries): void }
   /** False: it has to be told, entry by entry. */
-  adopt(formed: FormedEntries): boolean
+  applyShared(formed: FormedEntries): boolean
   step(event: Timeless<Event>): void
 }
 
@@ -31,7 +31,7 @@ interface FormingWorld {
 export class Forming {
   private readonly world: FormingWorld
   private readonly isFormed: boolean
-  private said: SealedEntry[] = []
+  private published: SignedEntry[] = []
 
   /** @param isFormed false: nodes start like any others, and nothing is taken here. */
   constructor(world: FormingWorld, isFormed: boolean) {
@@ -40,23 +40,24 @@ export class Forming {
   }
 
   /** True when the entry was taken, and will be told to all. */
-  take(sealed: SealedEntry): boolean {
+  take(signed: SignedEntry): boolean {
     const { queue } = this.world
     if (!this.isFormed || queue.nowMs >= formingMs) return false
-    if (this.said.length === 0) queue.schedule(queue.nowMs === 0 ? 0 : formingMs - queue.nowMs, () => this.tellAll())
-    this.said.push(sealed)
+    if (this.published.length === 0)
+      queue.schedule(queue.nowMs === 0 ? 0 : formingMs - queue.nowMs, () => this.tellAll())
+    this.published.push(signed)
     return true
   }
 
   private tellAll(): void {
-    const entries = this.said
-    this.said = []
+    const entries = this.published
+    this.published = []
     const { nodes, ledgers, log } = this.world
     // The log names the node that joined.
     const formed = log === null ? new FormedEntries(entries, ledgers) : null
     for (const node of nodes) {
       if (!node.up) continue
-      const isTaken = formed !== null && node.adopt(formed)
+      const isTaken = formed !== null && node.applyShared(formed)
       node.step({ kind: 'entries', from: node.id, entries: isTaken ? [] : entries })
       if (!isTaken && formed !== null) node.storage.shareSearch(formed)
     }

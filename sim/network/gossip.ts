@@ -170,8 +170,8 @@ export class SimGossip {
     const { mesh } = this.ports.graph
     for (let at = 0; at < tree.nodes.length; at += 1) {
       const node = tree.nodes[at]!
-      const saidBytes = isLarge ? mesh[node]!.length * idontwantBytes : 0
-      this.receivedBytes[node]! += copies[at]! * (bytes + frameBytes) + saidBytes + eachBytes
+      const publishedBytes = isLarge ? mesh[node]!.length * idontwantBytes : 0
+      this.receivedBytes[node]! += copies[at]! * (bytes + frameBytes) + publishedBytes + eachBytes
     }
   }
 }

@@ -23,7 +23,7 @@ export interface NetworkOptions {
   /** One-way latency within a zone and between zones: the least, and the span drawn per pair. */
   readonly nearMs: readonly [number, number]
   readonly farMs: readonly [number, number]
-  /** Share of gossip, digest and entry messages that get lost, in percent. */
+  /** Share of gossip, version summary and entry messages that get lost, in percent. */
   readonly lossPercent: number
   readonly connections: ConnectionGraphOptions
   readonly mesh: GossipMeshOptions
@@ -59,7 +59,7 @@ const jitterPercent = 20
 export class Network {
   readonly connections: ConnectionGraph
   readonly gossipMesh: SimGossip
-  /** By node: digests and entries that were sent to it by calls. */
+  /** By node: version summaries and entries that were sent to it by calls. */
   readonly callBytes: Float64Array
   /** May change during a run: faults do it. */
   lossPercent: number
@@ -161,7 +161,7 @@ export class Network {
     this.gossipMesh.publish(from, message, this.lossPercent, deliver)
   }
 
-  /** What a node has received since the start: gossip with all its copies, digests and entries. */
+  /** What a node has received since the start: gossip with all its copies, version summaries and entries. */
   receivedBytes(node: number): number {
     return this.gossipMesh.receivedBytes[node]! + this.callBytes[node]!
   }

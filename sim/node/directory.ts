@@ -87,7 +87,7 @@ export class Directory {
 
   /** Another node tells what the name means, without having been asked. */
   hear(node: NodeId, name: string, ref: Ref): void {
-    this.queue.dispatch({ kind: 'heard-ref', node, name, ref })
+    this.queue.dispatch({ kind: 'ref-received', node, name, ref })
   }
 
   /** What the name means as far as it is known, however long ago it was looked up. */

@@ -2,7 +2,6 @@
 
 import { byTier, localTiers, type NodeId } from '../../common/index.ts'
 import {
-  digestBytes,
   type Effect,
   type Entry,
   type Event,
@@ -10,8 +9,9 @@ import {
   entryBytes,
   type Interner,
   type ResidentModel,
-  type SealedEntry,
+  type SignedEntry,
   type StateBody,
+  summaryBytes,
   type TierRoom,
   type Timeless,
 } from '../../core/index.ts'
@@ -39,10 +39,10 @@ export interface SpeakingNode {
   note(text: string): void
 }
 
-/** Another node, as one that hears. */
-export interface HearingNode {
+/** Another node, as one that receives entries. */
+export interface ReceivingNode {
   readonly index: number
-  hear(from: NodeId, entries: readonly SealedEntry[]): void
+  receive(from: NodeId, entries: readonly SignedEntry[]): void
   step(event: Timeless<Event>): void
 }
 
@@ -53,9 +53,9 @@ export interface MessengerWorld {
   readonly network: Network
   readonly interner: Interner
   readonly ids: readonly NodeId[]
-  readonly nodes: readonly HearingNode[]
+  readonly nodes: readonly ReceivingNode[]
   /** Tells first words to all at once, where the cluster is formed from the start. */
-  readonly forming: { take(sealed: SealedEntry): boolean }
+  readonly forming: { take(signed: SignedEntry): boolean }
   readonly control: { readonly delayMs: number }
   readonly log: EventLog | null
 }
@@ -123,33 +123,33 @@ export class Messenger {
     this.node.step({ kind: 'local-state', body: this.toldState })
   }
 
-  publish(sealed: SealedEntry): void {
+  publish(signed: SignedEntry): void {
     const { network, nodes, ids, control, forming, scenario } = this.world
-    const { kind, epoch, sequence } = sealed.entry
+    const { kind, epoch, sequence } = signed.entry
     if (this.world.log !== null) this.node.note(`publish ${kind} ${epoch}/${sequence}`)
-    if (scenario.gossip.instant) this.tellAll(sealed)
-    else if (forming.take(sealed)) this.heldSinceMs = null
+    if (scenario.gossip.instant) this.tellAll(signed)
+    else if (forming.take(signed)) this.heldSinceMs = null
     else {
-      const entries = [sealed]
-      const deliver = (to: number, via: number) => nodes[to]!.hear(ids[via]!, entries)
-      this.delayed(control.delayMs, () => network.gossip(this.node.index, deliver, this.messageOf(sealed.entry)))
+      const entries = [signed]
+      const deliver = (to: number, via: number) => nodes[to]!.receive(ids[via]!, entries)
+      this.delayed(control.delayMs, () => network.gossip(this.node.index, deliver, this.messageOf(signed.entry)))
     }
   }
 
-  sendDigest({ kind: _, to, ...digest }: EffectOf<'send-digest'>): void {
-    this.send(to, { kind: 'digest', from: this.node.id, ...digest }, digestBytes(digest))
+  sendSummary({ kind: _, to, ...summary }: EffectOf<'send-summary'>): void {
+    this.send(to, { kind: 'summary', from: this.node.id, ...summary }, summaryBytes(summary))
   }
 
   sendEntries({ to, entries }: EffectOf<'send-entries'>): void {
     this.send(to, { kind: 'entries', from: this.node.id, entries }, entriesBytes(entries))
   }
 
-  private tellAll(sealed: SealedEntry): void {
+  private tellAll(signed: SignedEntry): void {
     const { nodes, network } = this.world
-    const entries = [sealed]
+    const entries = [signed]
     for (const other of nodes) {
       if (other.index === this.node.index || !network.linked(this.node.index, other.index)) continue
-      other.hear(this.node.id, entries)
+      other.receive(this.node.id, entries)
     }
   }
 

@@ -7,13 +7,13 @@ import type { ChunkPeer, ChunksWorld } from './chunk-mover.ts'
 import type { DirectoryPeer, DirectoryWorld } from './directory.ts'
 import type { ForwardingWorld } from './forwarding.ts'
 import type { LeaveWorld, TakingNode } from './leave.ts'
-import type { HearingNode, MessengerWorld } from './messenger.ts'
+import type { MessengerWorld, ReceivingNode } from './messenger.ts'
 import type { ModelsWorld } from './models.ts'
 import type { ReplicationWorld } from './replication.ts'
 import type { RequestsWorld } from './requests-world.ts'
 
 /** A node as the parts of other nodes know it. */
-export interface OtherNode extends ChunkPeer, DirectoryPeer, HearingNode, TakingNode {}
+export interface OtherNode extends ChunkPeer, DirectoryPeer, ReceivingNode, TakingNode {}
 
 export interface World
   extends ChunksWorld,

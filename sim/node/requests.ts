@@ -201,7 +201,7 @@ export class SimRequests {
     const request = this.open.get(id)!
     switch (effect.kind) {
       case 'forward':
-        this.forwarding.forward(effect, request.model, (end) => this.queue.dispatch(this.heard(id, request, end)))
+        this.forwarding.forward(effect, request.model, (end) => this.queue.dispatch(this.endOf(id, request, end)))
         return
       case 'bring':
         this.bring(id, request)
@@ -221,7 +221,7 @@ export class SimRequests {
   }
 
   /** @param end how long it waited for a worker there, or why it was not served. */
-  private heard(id: RequestId, request: OpenRequest, end: number | Failure): RequestEvent {
+  private endOf(id: RequestId, request: OpenRequest, end: number | Failure): RequestEvent {
     const { nowMs } = this
     if (typeof end !== 'number') return { kind: 'holder-failed', nowMs, request: id, failure: end }
     request.queueMs = end

@@ -18,6 +18,7 @@ import {
   type CopyNodeFacts,
   type CopyWorth,
   type Effect,
+  type EntrySigner,
   type Event,
   type Failure,
   type FetchChunk,
@@ -25,8 +26,7 @@ import {
   localStatePeriodMs,
   NodeCore,
   type ResidentModel,
-  type Seal,
-  type SealedEntry,
+  type SignedEntry,
   type Timeless,
 } from '../../core/index.ts'
 import { createEvictionPolicy, type EvictionPolicy } from '../../placement/index.ts'
@@ -48,7 +48,7 @@ import { Workers } from './workers.ts'
 /** A core is asked no more often than this whether something is due. */
 const tickMsMin = 10
 
-const seal: Seal = (entry) => ({ entry, envelope: null })
+const sign: EntrySigner = (entry) => ({ entry, envelope: null })
 
 export class SimNode {
   /** What a node forgets when it crashes. */
@@ -299,7 +299,7 @@ export class SimNode {
   }
 
   /** Gossip: most of all events of a large cluster, so that they do not take the way through the queue. */
-  hear(from: NodeId, entries: readonly SealedEntry[]): void {
+  receive(from: NodeId, entries: readonly SignedEntry[]): void {
     if (!this.up) return
     if (this.isStepping) {
       this.step({ kind: 'entries', from, entries })
@@ -312,9 +312,9 @@ export class SimNode {
   }
 
   /** What all nodes say at once goes into the storage past the core. False: it has to be told, entry by entry. */
-  adopt(formed: FormedEntries): boolean {
+  applyShared(formed: FormedEntries): boolean {
     const { nowMs } = this.world.queue
-    const isTaken = this.core.fetchingModels().length === 0 && this.storage.adopt(formed, nowMs)
+    const isTaken = this.core.fetchingModels().length === 0 && this.storage.applyShared(formed, nowMs)
     if (isTaken) formed.tell(this.pace, this.id, nowMs)
     else this.storage.forgetModels()
     return isTaken
@@ -363,10 +363,10 @@ export class SimNode {
   private execute(effect: Effect): void {
     switch (effect.kind) {
       case 'publish':
-        this.messenger.publish(effect.sealed)
+        this.messenger.publish(effect.signed)
         return
-      case 'send-digest':
-        this.messenger.sendDigest(effect)
+      case 'send-summary':
+        this.messenger.sendSummary(effect)
         return
       case 'send-entries':
         this.messenger.sendEntries(effect)
@@ -446,6 +446,6 @@ export class SimNode {
     this.storage = new SharedStorage(self, ledgers, core.ledger)
     this.pace = new GossipPace(core.pace)
     const { storage, pace } = this
-    return new NodeCore({ self, epoch: epoch + 1, seal, random, demand, storage, pace }, core)
+    return new NodeCore({ self, epoch: epoch + 1, sign, random, demand, storage, pace }, core)
   }
 }

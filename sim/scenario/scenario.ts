@@ -189,7 +189,7 @@ const policyFields = {
 }
 
 const gossipFields = {
-  /** Share of gossip, digest and entry messages that get lost. */
+  /** Share of gossip, version summary and entry messages that get lost. */
   lossPercent: number(0, { max: 100 }),
   /** Every entry arrives so much later: how much staleness costs. */
   extraDelayMs: number(0),

@@ -6,10 +6,10 @@ import type { NodeId } from '../../common/index.ts'
 import {
   compareVersions,
   type GossipPace,
-  isNewsKind,
+  isForegroundKind,
   kindNumbers,
   roughBytes,
-  type SealedEntry,
+  type SignedEntry,
 } from '../../core/index.ts'
 import { type LedgerPage, pageNumberOf } from './ledger-pages.ts'
 import { PageSearch } from './page-search.ts'
@@ -18,7 +18,7 @@ import type { SharedLedgers } from './shared-ledgers.ts'
 interface Placed {
   readonly index: number
   readonly kindNumber: number
-  readonly sealed: SealedEntry
+  readonly signed: SignedEntry
 }
 
 /** What becomes of one page. */
@@ -34,11 +34,11 @@ export interface PageTurn {
 }
 
 export class FormedEntries {
-  private readonly entries: readonly SealedEntry[]
+  private readonly entries: readonly SignedEntry[]
   /** None is a suspicion or speaks of pins: taking them means nothing to the core beyond what the ledger believes. */
   readonly isPlain: boolean
-  private readonly newsCount: number
-  private readonly newsBytes: number
+  private readonly foregroundCount: number
+  private readonly foregroundBytes: number
   private readonly shared: SharedLedgers
   private readonly placedByPage = new Map<number, Placed[]>()
   private readonly turnByPage = new Map<number, PageTurn>()
@@ -46,20 +46,20 @@ export class FormedEntries {
   private readonly endByPage = new Map<number, LedgerPage>()
   private readonly searches: PageSearch[] = []
 
-  constructor(entries: readonly SealedEntry[], shared: SharedLedgers) {
+  constructor(entries: readonly SignedEntry[], shared: SharedLedgers) {
     this.entries = entries
     this.shared = shared
     this.isPlain = entries.every(({ entry }) => {
       return entry.kind !== 'suspicion' && (entry.kind !== 'state' || entry.body.pins === undefined)
     })
-    const news = entries.filter(isNewsKind)
-    this.newsCount = news.length
-    this.newsBytes = news.reduce((sum, sealed) => sum + roughBytes(sealed), 0)
-    for (const sealed of entries) {
-      const index = shared.ids.index(sealed.entry.node)
-      const pageNumber = this.pageOf(sealed.entry.node)
+    const foreground = entries.filter(isForegroundKind)
+    this.foregroundCount = foreground.length
+    this.foregroundBytes = foreground.reduce((sum, signed) => sum + roughBytes(signed), 0)
+    for (const signed of entries) {
+      const index = shared.ids.index(signed.entry.node)
+      const pageNumber = this.pageOf(signed.entry.node)
       const placed = this.placedByPage.get(pageNumber) ?? []
-      placed.push({ index, kindNumber: kindNumbers[sealed.entry.kind], sealed })
+      placed.push({ index, kindNumber: kindNumbers[signed.entry.kind], signed })
       this.placedByPage.set(pageNumber, placed)
     }
   }
@@ -93,11 +93,11 @@ export class FormedEntries {
   tell(pace: GossipPace, self: NodeId, nowMs: number): void {
     const others = this.entries.find(({ entry }) => entry.node !== self)
     if (others === undefined) return
-    const own = (this.placedByPage.get(this.pageOf(self)) ?? []).filter(({ sealed }) => {
-      return sealed.entry.node === self && isNewsKind(sealed)
+    const own = (this.placedByPage.get(this.pageOf(self)) ?? []).filter(({ signed }) => {
+      return signed.entry.node === self && isForegroundKind(signed)
     })
-    const ownBytes = own.reduce((sum, { sealed }) => sum + roughBytes(sealed), 0)
-    pace.heardAll(others, this.newsCount - own.length, this.newsBytes - ownBytes, nowMs)
+    const ownBytes = own.reduce((sum, { signed }) => sum + roughBytes(signed), 0)
+    pace.receivedAll(others, this.foregroundCount - own.length, this.foregroundBytes - ownBytes, nowMs)
   }
 
   private pageOf(node: NodeId): number {
@@ -113,15 +113,15 @@ export class FormedEntries {
     const indices: number[] = []
     const hashChanges: number[] = []
     let [page, newEntryCount, newNodeCount] = [start, 0, 0]
-    for (const { index, kindNumber, sealed } of placed) {
+    for (const { index, kindNumber, signed } of placed) {
       if (index === selfIndex) continue
       const held = page?.at(index, kindNumber) ?? null
       // A newer state may refute a suspicion, or say no more what it said of pins: the core has to look at it.
-      if (held !== null && (sealed.entry.kind === 'state' || compareVersions(sealed.entry, held.entry) <= 0))
+      if (held !== null && (signed.entry.kind === 'state' || compareVersions(signed.entry, held.entry) <= 0))
         return null
       if (held === null) newEntryCount += 1
       if (page?.hasNode(index) !== true) newNodeCount += 1
-      const step = this.shared.pages.write(page, index, kindNumber, this.shared.ids.hash(index), sealed)
+      const step = this.shared.pages.write(page, index, kindNumber, this.shared.ids.hash(index), signed)
       page = step.next
       indices.push(index)
       hashChanges.push(step.hashChange)

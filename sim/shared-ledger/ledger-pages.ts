@@ -19,7 +19,7 @@ import {
   kindNumbers,
   type ModelChange,
   markOf,
-  type SealedEntry,
+  type SignedEntry,
   toMicro,
   versionHash,
 } from '../../core/index.ts'
@@ -36,7 +36,7 @@ const slotCount = nodesPerPage * kindCount
 const knownPagesMax = 96
 
 export class LedgerPage {
-  readonly slots: readonly (SealedEntry | null)[]
+  readonly slots: readonly (SignedEntry | null)[]
   /** Xor of the version hashes of all entries. */
   readonly hash: number
   step: PageStep | null = null
@@ -46,12 +46,12 @@ export class LedgerPage {
   private fetching: readonly Fetcher[] | null = null
   private demand: ReadonlyMap<ModelId, readonly Wanter[]> | null = null
 
-  constructor(slots: readonly (SealedEntry | null)[], hash: number) {
+  constructor(slots: readonly (SignedEntry | null)[], hash: number) {
     this.slots = slots
     this.hash = hash
   }
 
-  at(index: number, kindNumber: number): SealedEntry | null {
+  at(index: number, kindNumber: number): SignedEntry | null {
     return this.slots[slotOf(index, kindNumber)]!
   }
 
@@ -62,7 +62,7 @@ export class LedgerPage {
   }
 
   isLike(other: LedgerPage): boolean {
-    return this.hash === other.hash && this.slots.every((sealed, at) => sealed === other.slots[at])
+    return this.hash === other.hash && this.slots.every((signed, at) => signed === other.slots[at])
   }
 
   /** What the states on this page say, for those who look through all nodes. */
@@ -145,7 +145,7 @@ export interface StateColumns {
   readonly marks: readonly number[]
 }
 
-function columnsOf(slots: readonly (SealedEntry | null)[]): StateColumns {
+function columnsOf(slots: readonly (SignedEntry | null)[]): StateColumns {
   const [zones, queuesMs, marks]: [(Zone | null)[], number[], number[]] = [[], [], []]
   for (let local = 0; local < nodesPerPage; local += 1) {
     const entry = slots[slotOf(local, kindNumbers.state)]?.entry
@@ -176,7 +176,7 @@ interface Wanter {
 
 export interface PageStep {
   readonly slot: number
-  readonly sealed: SealedEntry | null
+  readonly signed: SignedEntry | null
   readonly next: LedgerPage
   /** Xor of the version hashes of what went and what came. */
   readonly hashChange: number
@@ -193,16 +193,16 @@ export class LedgerPages {
     index: number,
     kindNumber: number,
     nodeHash: number,
-    sealed: SealedEntry | null,
+    signed: SignedEntry | null,
   ): PageStep {
     const slot = slotOf(index, kindNumber)
-    if (page?.step != null && page.step.sealed === sealed && page.step.slot === slot) return page.step
-    const from = page ?? new LedgerPage(new Array<SealedEntry | null>(slotCount).fill(null), 0)
+    if (page?.step != null && page.step.signed === signed && page.step.slot === slot) return page.step
+    const from = page ?? new LedgerPage(new Array<SignedEntry | null>(slotCount).fill(null), 0)
     const held = from.slots[slot]!
-    const hashChange = hashOf(held, nodeHash) ^ hashOf(sealed, nodeHash)
-    const changes = diffEntries(held?.entry ?? null, sealed?.entry ?? null, index)
-    const next = this.copy(from, index, kindNumber, sealed, hashChange)
-    const step = { slot, sealed, next, hashChange, changes }
+    const hashChange = hashOf(held, nodeHash) ^ hashOf(signed, nodeHash)
+    const changes = diffEntries(held?.entry ?? null, signed?.entry ?? null, index)
+    const next = this.copy(from, index, kindNumber, signed, hashChange)
+    const step = { slot, signed, next, hashChange, changes }
     if (page !== null) page.step = step
     return step
   }
@@ -211,7 +211,7 @@ export class LedgerPages {
     from: LedgerPage,
     index: number,
     kindNumber: number,
-    sealed: SealedEntry | null,
+    signed: SignedEntry | null,
     hashChange: number,
   ): LedgerPage {
     const slot = slotOf(index, kindNumber)
@@ -220,14 +220,14 @@ export class LedgerPages {
     this.known[pageNumber] ??= new Map()
     const known = this.known[pageNumber]
     const equal = known.get(hash)
-    if (equal !== undefined && isStep(from.slots, slot, sealed, equal.slots)) {
+    if (equal !== undefined && isStep(from.slots, slot, signed, equal.slots)) {
       // Found again: the last to be forgotten.
       known.delete(hash)
       known.set(hash, equal)
       return equal
     }
     const slots = from.slots.slice()
-    slots[slot] = sealed
+    slots[slot] = signed
     const page = new LedgerPage(slots, hash)
     page.follows(from, kindNumber)
     known.delete(hash)
@@ -246,16 +246,16 @@ function forgetFirst(known: Map<number, LedgerPage>): void {
   }
 }
 
-function hashOf(sealed: SealedEntry | null, nodeHash: number): number {
-  return sealed === null ? 0 : versionHash(nodeHash, sealed.entry.kind, sealed.entry)
+function hashOf(signed: SignedEntry | null, nodeHash: number): number {
+  return signed === null ? 0 : versionHash(nodeHash, signed.entry.kind, signed.entry)
 }
 
 function isStep(
-  from: readonly (SealedEntry | null)[],
+  from: readonly (SignedEntry | null)[],
   slot: number,
-  sealed: SealedEntry | null,
-  to: readonly (SealedEntry | null)[],
+  signed: SignedEntry | null,
+  to: readonly (SignedEntry | null)[],
 ): boolean {
-  for (let at = 0; at < slotCount; at += 1) if (to[at] !== (at === slot ? sealed : from[at])) return false
+  for (let at = 0; at < slotCount; at += 1) if (to[at] !== (at === slot ? signed : from[at])) return false
   return true
 }

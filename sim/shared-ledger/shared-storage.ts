@@ -11,7 +11,7 @@ import {
   type ModelChange,
   type ModelNodes,
   type NodeFacts,
-  type SealedEntry,
+  type SignedEntry,
   type StorageOptions,
   sumCount,
 } from '../../core/index.ts'
@@ -32,7 +32,7 @@ export class SharedStorage implements LedgerStorage {
   private readonly selfIndex: number
   private readonly pages: (LedgerPage | null)[] = []
   /** By node index; meaningful where the node has an entry. */
-  private heardAtMs = new Float64Array(0)
+  private receivedAtMs = new Float64Array(0)
   private readonly models: SharedModelIndex
 
   constructor(self: NodeId, shared: SharedLedgers, options: StorageOptions) {
@@ -54,7 +54,7 @@ export class SharedStorage implements LedgerStorage {
     return this.pages[pageNumberOf(index)] ?? null
   }
 
-  sealed(index: number, kind: EntryKind): SealedEntry | null {
+  signed(index: number, kind: EntryKind): SignedEntry | null {
     return this.pageAt(index)?.at(index, kindNumbers[kind]) ?? null
   }
 
@@ -62,11 +62,11 @@ export class SharedStorage implements LedgerStorage {
     return this.pageAt(index)?.hasNode(index) ?? false
   }
 
-  heardMs(index: number): number {
-    return this.heardAtMs[index] ?? Number.NEGATIVE_INFINITY
+  receivedMs(index: number): number {
+    return this.receivedAtMs[index] ?? Number.NEGATIVE_INFINITY
   }
 
-  write(index: number, kind: EntryKind, sealed: SealedEntry | null, nowMs: number): readonly ModelChange[] {
+  write(index: number, kind: EntryKind, signed: SignedEntry | null, nowMs: number): readonly ModelChange[] {
     const pageNumber = pageNumberOf(index)
     while (this.pages.length <= pageNumber) this.pages.push(null)
     const page = this.pages[pageNumber]!
@@ -74,16 +74,16 @@ export class SharedStorage implements LedgerStorage {
     const hadNode = page?.hasNode(index) === true
     const hadEntry = page !== null && page.at(index, kindNumber) !== null
     const nodeHash = this.ids.hash(index)
-    const step = this.shared.pages.write(page, index, kindNumber, nodeHash, sealed)
+    const step = this.shared.pages.write(page, index, kindNumber, nodeHash, signed)
     this.pages[pageNumber] = step.next
     this.sums[nodeHash % sumCount]! ^= step.hashChange
     this.revision += 1
-    this.entryCount += Number(sealed !== null) - Number(hadEntry)
-    if (sealed === null) this.nodeCount -= Number(hadNode && !step.next.hasNode(index))
+    this.entryCount += Number(signed !== null) - Number(hadEntry)
+    if (signed === null) this.nodeCount -= Number(hadNode && !step.next.hasNode(index))
     else {
       this.nodeCount += Number(!hadNode)
-      if (this.heardAtMs.length <= index) this.growHeard(index)
-      this.heardAtMs[index] = nowMs
+      if (this.receivedAtMs.length <= index) this.growReceived(index)
+      this.receivedAtMs[index] = nowMs
     }
     if (step.changes.length > 0) this.models.follow(index, step.changes)
     return step.changes
@@ -124,10 +124,10 @@ export class SharedStorage implements LedgerStorage {
   }
 
   /** Takes what all nodes say at once. False: nothing was taken, and the core has to be told entry by entry. */
-  adopt(formed: FormedEntries, nowMs: number): boolean {
+  applyShared(formed: FormedEntries, nowMs: number): boolean {
     const turns = formed.isPlain ? formed.turns((at) => this.pages[at] ?? null, this.selfIndex) : null
     if (turns === null) return false
-    if (this.heardAtMs.length < this.ids.count) this.growHeard(this.ids.count - 1)
+    if (this.receivedAtMs.length < this.ids.count) this.growReceived(this.ids.count - 1)
     for (const { pageNumber, end, indices, hashChanges, newEntryCount, newNodeCount } of turns) {
       while (this.pages.length <= pageNumber) this.pages.push(null)
       this.pages[pageNumber] = end
@@ -135,7 +135,7 @@ export class SharedStorage implements LedgerStorage {
       this.nodeCount += newNodeCount
       for (let at = 0; at < indices.length; at += 1) {
         this.sums[this.ids.hash(indices[at]!) % sumCount]! ^= hashChanges[at]!
-        this.heardAtMs[indices[at]!] = nowMs
+        this.receivedAtMs[indices[at]!] = nowMs
       }
     }
     this.revision += 1
@@ -154,9 +154,9 @@ export class SharedStorage implements LedgerStorage {
   }
 
   /** To the size of the cluster as far as it is known, so that ten thousand ledgers do not each double their way there. */
-  private growHeard(index: number): void {
+  private growReceived(index: number): void {
     const grown = new Float64Array(Math.max(index + 1, this.ids.count, Math.min(2 * index, 64)))
-    grown.set(this.heardAtMs)
-    this.heardAtMs = grown
+    grown.set(this.receivedAtMs)
+    this.receivedAtMs = grown
   }
 }

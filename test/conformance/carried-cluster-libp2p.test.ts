@@ -8,12 +8,12 @@ import { ConnectionManager } from '../../node/cluster/connection-manager.ts'
 import { CoreDriver } from '../../node/cluster/core-driver.ts'
 import {
   ClusterKey,
+  createEntrySigner,
   createLibp2pNetwork,
-  createSeal,
-  decodeDigest,
   decodeEntries,
-  encodeDigest,
+  decodeVersionSummary,
   encodeEntries,
+  encodeVersionSummary,
   Identity,
 } from '../../node/net/index.ts'
 import type { BulkTransport } from '../../node/ports/index.ts'
@@ -24,7 +24,7 @@ import { fetchBytes } from '../support/chunk-buffer.ts'
 import { until } from '../support/until.ts'
 import { type CarriedCluster, testCarriedCluster } from './carried-cluster.suite.ts'
 
-const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
+const codec = { encodeEntries, decodeEntries, encodeVersionSummary, decodeVersionSummary }
 const context = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
 const chunkBytes = 100_000
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -79,8 +79,8 @@ class CarriedByLibp2p {
     this.held.clear()
     const network = await createLibp2pNetwork({ identity, clusterKey, clock: systemClock })
     const random = createPrng(this.epoch).child(this.id)
-    const seal = createSeal(network)
-    this.core = new NodeCore({ self: this.id, epoch: this.epoch, seal, random })
+    const sign = createEntrySigner(network)
+    this.core = new NodeCore({ self: this.id, epoch: this.epoch, sign, random })
     const { core } = this
     const [clock, log] = [systemClock, silentLog]
     const mesh = new ConnectionManager({ core, network, clock, log })

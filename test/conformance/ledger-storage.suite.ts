@@ -8,7 +8,7 @@ import type { LedgerStorage } from '../../core/cluster/ledger-storage.ts'
 import { compareIds } from '../../core/cluster/order.ts'
 import { markOf } from '../../core/cluster/state-marks.ts'
 import { sumCount, versionHash } from '../../core/cluster/version.ts'
-import { type Entry, type EntryKind, entryKinds, type SealedEntry } from '../../core/events.ts'
+import { type Entry, type EntryKind, entryKinds, type SignedEntry } from '../../core/events.ts'
 import { digest, entryOf, resident, stateBody } from '../core/fixture.ts'
 
 const self = 'n03'
@@ -16,7 +16,7 @@ const nodes = Array.from({ length: 40 }, (_, at) => `n${String(at).padStart(2, '
 const models = ['m0', 'm1', 'm2', 'm3'].map(digest)
 const someModels = fc.uniqueArray(fc.constantFrom(...models)).map((some) => some.toSorted())
 
-const anyEntry: fc.Arbitrary<SealedEntry> = fc
+const anyEntry: fc.Arbitrary<SignedEntry> = fc
   .record({
     node: fc.constantFrom(...nodes),
     kind: fc.constantFrom(...entryKinds),
@@ -44,16 +44,16 @@ const anyAct = fc.record({
 
 /** What was written, by node and kind, and when. */
 class Written {
-  private readonly entries = new Map<string, SealedEntry>()
-  readonly heardMs = new Map<NodeId, number>()
+  private readonly entries = new Map<string, SignedEntry>()
+  readonly receivedMs = new Map<NodeId, number>()
   revision = 0
 
-  set({ node, kind }: Entry, sealed: SealedEntry | null, nowMs: number): void {
+  set({ node, kind }: Entry, signed: SignedEntry | null, nowMs: number): void {
     this.revision += 1
-    if (sealed === null) this.entries.delete(`${node} ${kind}`)
+    if (signed === null) this.entries.delete(`${node} ${kind}`)
     else {
-      this.entries.set(`${node} ${kind}`, sealed)
-      this.heardMs.set(node, nowMs)
+      this.entries.set(`${node} ${kind}`, signed)
+      this.receivedMs.set(node, nowMs)
     }
   }
 
@@ -61,12 +61,12 @@ class Written {
     return (this.entries.get(`${node} ${kind}`)?.entry as Entry<K> | undefined) ?? null
   }
 
-  sealed(node: NodeId, kind: EntryKind): SealedEntry | null {
+  signed(node: NodeId, kind: EntryKind): SignedEntry | null {
     return this.entries.get(`${node} ${kind}`) ?? null
   }
 
   has(node: NodeId): boolean {
-    return entryKinds.some((kind) => this.sealed(node, kind) !== null)
+    return entryKinds.some((kind) => this.signed(node, kind) !== null)
   }
 
   /** What a storage has to say, but for the versions of questions by model. */
@@ -82,9 +82,9 @@ class Written {
       revision: this.revision,
       sums: [...sums],
       nodes: nodes.map((node) => ({
-        sealed: entryKinds.map((kind) => this.sealed(node, kind)),
+        signed: entryKinds.map((kind) => this.signed(node, kind)),
         has: this.has(node),
-        heardMs: this.has(node) ? this.heardMs.get(node) : null,
+        receivedMs: this.has(node) ? this.receivedMs.get(node) : null,
         zone: this.get(node, 'state')?.body.zone ?? null,
         queueMs: this.get(node, 'state')?.body.queueMs ?? 0,
         mark: markOf(this.get(node, 'state')?.body ?? null),
@@ -118,9 +118,9 @@ function factsOf(storage: LedgerStorage): unknown {
     nodes: nodes.map((node) => {
       const index = storage.ids.index(node)
       return {
-        sealed: entryKinds.map((kind) => storage.sealed(index, kind)),
+        signed: entryKinds.map((kind) => storage.signed(index, kind)),
         has: storage.has(index),
-        heardMs: storage.has(index) ? storage.heardMs(index) : null,
+        receivedMs: storage.has(index) ? storage.receivedMs(index) : null,
         zone: storage.zoneOf(index),
         queueMs: storage.queueMs(index),
         mark: storage.stateMark(index),
@@ -159,9 +159,9 @@ export function testLedgerStorage(
           const storage = create(self, modelsMax)
           const written = new Written()
           for (const [nowMs, { entry, removes, asks, sweeps }] of acts.entries()) {
-            const sealed = removes ? null : entry
-            written.set(entry.entry, sealed, nowMs)
-            storage.write(storage.ids.index(entry.entry.node), entry.entry.kind, sealed, nowMs)
+            const signed = removes ? null : entry
+            written.set(entry.entry, signed, nowMs)
+            storage.write(storage.ids.index(entry.entry.node), entry.entry.kind, signed, nowMs)
             if (sweeps) storage.sweep()
             if (asks) expect(byModelOf(storage)).toEqual(written.byModel())
             storage.checkInvariants()
@@ -177,7 +177,7 @@ export function testLedgerStorage(
       const storage = create(self, indexedModelsMax)
       const index = storage.ids.index('n07')
       const [one, two] = models.toSorted()
-      const write = (sealed: SealedEntry) => storage.write(index, sealed.entry.kind, sealed, 0)
+      const write = (signed: SignedEntry) => storage.write(index, signed.entry.kind, signed, 0)
       const residency = (held: string[], fetching: string[]) =>
         write(entryOf('residency', 'n07', { models: held.map((model) => resident(model)), fetching }))
       expect(write(entryOf('state', 'n07', stateBody()))).toEqual([])
@@ -195,8 +195,8 @@ export function testLedgerStorage(
     test('hands out what it believes of a model for good: a change makes another', () => {
       const storage = create(self, indexedModelsMax)
       const write = (node: NodeId, held: string[]) => {
-        const sealed = entryOf('residency', node, { models: held.map((model) => resident(model)) })
-        storage.write(storage.ids.index(node), 'residency', sealed, 0)
+        const signed = entryOf('residency', node, { models: held.map((model) => resident(model)) })
+        storage.write(storage.ids.index(node), 'residency', signed, 0)
       }
       const model = models[0]!
       for (const node of ['n30', 'n09', 'n20']) write(node, [model])

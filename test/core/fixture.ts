@@ -13,7 +13,7 @@ import type {
   Event,
   FetchChunk,
   ResidentModel,
-  SealedEntry,
+  SignedEntry,
   StateBody,
 } from '../../core/events.ts'
 import { NodeCore, type NodeCorePorts } from '../../core/index.ts'
@@ -50,7 +50,7 @@ export const chunksOf = (name: string, count: number, sizeBytes = 1_000_000): Fe
     sizeBytes,
   }))
 
-export const seal = (entry: Entry): SealedEntry => ({ entry, envelope: null })
+export const sign = (entry: Entry): SignedEntry => ({ entry, envelope: null })
 
 export const resident = (model: ModelId, over: Partial<ResidentModel> = {}): ResidentModel => ({
   model,
@@ -66,10 +66,10 @@ export function entryOf<K extends EntryKind>(
   node: NodeId,
   body: EntryBodies[K],
   version: { epoch?: number; sequence?: number } = {},
-): SealedEntry {
+): SignedEntry {
   sequence += 1
   const entry = { kind, node, epoch: version.epoch ?? 1, sequence: version.sequence ?? sequence, body } as Entry
-  return seal(entry)
+  return sign(entry)
 }
 
 export class CoreFixture {
@@ -81,7 +81,7 @@ export class CoreFixture {
   ) {
     const random = createPrng(options.seed ?? 1)
     this.core = new NodeCore(
-      { self: options.self ?? 'self', epoch: 1, seal, random, ...options.ports },
+      { self: options.self ?? 'self', epoch: 1, sign, random, ...options.ports },
       { ...defaultNodeCoreOptions, ...options.core },
     )
   }

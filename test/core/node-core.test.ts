@@ -5,9 +5,9 @@ import type { Effect } from '../../core/events.ts'
 import { CoreFixture, chunksOf, digest, type EffectOf, entryOf, only, resident, stateBody } from './fixture.ts'
 
 const model = digest('model')
-const kindsOf = (published: EffectOf<'publish'>[]) => published.map((effect) => effect.sealed.entry.kind)
+const kindsOf = (published: EffectOf<'publish'>[]) => published.map((effect) => effect.signed.entry.kind)
 const versionOf = (published: EffectOf<'publish'>) => {
-  const { epoch, sequence } = published.sealed.entry
+  const { epoch, sequence } = published.signed.entry
   return { epoch, sequence }
 }
 
@@ -18,7 +18,7 @@ describe('publishing', () => {
     node.step({ kind: 'local-residency', models: [resident(model)] })
     node.step({ kind: 'local-residency', models: [] })
     const published = only(node.pass(250), 'publish')
-    expect(published.map((effect) => effect.sealed.entry.body)).toEqual([{ models: [] }])
+    expect(published.map((effect) => effect.signed.entry.body)).toEqual([{ models: [] }])
   })
 
   test('load that wobbles is not news; a queue that grows is, but not more often than every few seconds', () => {
@@ -61,9 +61,9 @@ describe('publishing', () => {
       effects.push(...here.pass(100))
     }
     effects.push(...here.pass(10_000))
-    const published = only(effects, 'publish').filter((effect) => effect.sealed.entry.kind === 'demand')
+    const published = only(effects, 'publish').filter((effect) => effect.signed.entry.kind === 'demand')
     expect(published.length).toBeGreaterThan(0)
-    there.step({ kind: 'entries', from: 'here', entries: published.map((effect) => effect.sealed) })
+    there.step({ kind: 'entries', from: 'here', entries: published.map((effect) => effect.signed) })
     const wanted = digest('m1')
     expect(there.core.demandOf(wanted, there.nowMs)).toBe(0)
     const ratePerS = here.core.demandOf(wanted, here.nowMs)
@@ -99,7 +99,7 @@ describe('suspicion', () => {
     expect(suspected(node)).toEqual([true])
     const published = [...only(effects, 'publish'), ...only(node.pass(300), 'publish')]
     expect(kindsOf(published)).toEqual(['suspicion'])
-    expect(published[0]!.sealed.entry.body).toMatchObject({ suspects: [{ node: 'a' }] })
+    expect(published[0]!.signed.entry.body).toMatchObject({ suspects: [{ node: 'a' }] })
   })
 
   test('a spare connection that is closed says nothing about the node, and the node is known to be gone from it', () => {
@@ -125,7 +125,7 @@ describe('suspicion', () => {
     node.pass(1_000)
     const effects = node.step({ kind: 'peer-up', node: 'a' })
     expect(suspected(node)).toEqual([false])
-    const bodies = only([...effects, ...node.pass(1_000)], 'publish').map((effect) => effect.sealed.entry.body)
+    const bodies = only([...effects, ...node.pass(1_000)], 'publish').map((effect) => effect.signed.entry.body)
     expect(bodies).toEqual([{ suspects: [] }])
   })
 
@@ -215,32 +215,32 @@ describe('reconciliation', () => {
     b.step({ kind: 'entries', from: 'y', entries: [entryOf('state', 'y', stateBody())] })
     expect(b.step({ kind: 'peer-up', node: 'a' })).toEqual([])
     const waiting = a.step({ kind: 'peer-up', node: 'b' }).map((effect) => ({ from: 'a', effect }))
-    expect(waiting.map(({ effect }) => effect.kind)).toEqual(['send-digest'])
+    expect(waiting.map(({ effect }) => effect.kind)).toEqual(['send-summary'])
     for (let message = waiting.shift(); message !== undefined; message = waiting.shift()) {
       const { from, effect } = message
       const [to, here] = from === 'a' ? [b, 'b'] : [a, 'a']
       const answers =
-        effect.kind === 'send-digest'
+        effect.kind === 'send-summary'
           ? to.step({
-              kind: 'digest',
+              kind: 'summary',
               from,
               items: effect.items,
               range: effect.range!,
-              wantsDigest: effect.wantsDigest,
+              wantsSummary: effect.wantsSummary,
             })
           : effect.kind === 'send-entries'
             ? to.step({ kind: 'entries', from, entries: effect.entries })
             : []
       waiting.push(...answers.map((answer) => ({ from: here, effect: answer })))
     }
-    expect(a.core.ledgerDigest()).toEqual(b.core.ledgerDigest())
-    expect(a.core.ledgerDigest().length).toBe(4)
+    expect(a.core.ledgerSummary()).toEqual(b.core.ledgerSummary())
+    expect(a.core.ledgerSummary().length).toBe(4)
   })
 
   test('then one random peer is asked per period', () => {
     const node = new CoreFixture()
     for (const peer of ['a', 'b', 'c']) node.peer(peer, [])
-    const asked = only(node.pass(100_000), 'send-digest')
+    const asked = only(node.pass(100_000), 'send-summary')
     expect(asked.length).toBeGreaterThanOrEqual(9)
     expect(asked.length).toBeLessThanOrEqual(10)
     expect(new Set(asked.map((effect) => effect.to)).size).toBeGreaterThan(1)

@@ -11,12 +11,12 @@ import { ConnectionManager } from '../../node/cluster/connection-manager.ts'
 import { CoreDriver } from '../../node/cluster/core-driver.ts'
 import {
   type ClusterKey,
+  createEntrySigner,
   createLibp2pNetwork,
-  createSeal,
-  decodeDigest,
   decodeEntries,
-  encodeDigest,
+  decodeVersionSummary,
   encodeEntries,
+  encodeVersionSummary,
   loadIdentity,
 } from '../../node/net/index.ts'
 import { systemClock } from '../../node/system/clock.ts'
@@ -58,11 +58,11 @@ async function startLiar(options: {
   const core = new NodeCore({
     self: network.self,
     epoch: 1,
-    seal: createSeal(network),
+    sign: createEntrySigner(network),
     random: createPrng(1),
     demand: new RateDemand(),
   })
-  const codec = { encodeEntries, decodeEntries, encodeDigest, decodeDigest }
+  const codec = { encodeEntries, decodeEntries, encodeVersionSummary, decodeVersionSummary }
   const ports = { core, network, clock: systemClock, log: silentLog }
   const driver = new CoreDriver({ ...ports, codec, mesh: new ConnectionManager(ports) })
   let asked = 0

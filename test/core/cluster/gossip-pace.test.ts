@@ -1,13 +1,13 @@
 /** What a node may say, so that what all receive stays within the budget. */
 import { describe, expect, test } from 'vitest'
 import { defaultGossipPaceOptions, GossipPace, roughBytes } from '../../../core/cluster/gossip-pace.ts'
-import type { SealedEntry } from '../../../core/events.ts'
+import type { SignedEntry } from '../../../core/events.ts'
 import { digest, entryOf, resident, stateBody } from '../fixture.ts'
 
 const { budgetBytesPerS, copies, framingBytes, stretchMax, intervalMsMax, backgroundPercentMin } =
   defaultGossipPaceOptions
 const stateBytes = 450
-const residency = (modelCount: number): SealedEntry => {
+const residency = (modelCount: number): SignedEntry => {
   const models = Array.from({ length: modelCount }, (_, at) => resident(digest(`m${at}`)))
   return entryOf('residency', 'a', { models: models.toSorted((a, b) => (a.model < b.model ? -1 : 1)) })
 }
@@ -16,11 +16,11 @@ const residency = (modelCount: number): SealedEntry => {
 function hearing(
   ratePerS: number,
   durationS: number,
-  sealed = residency(10),
+  signed = residency(10),
   pace = new GossipPace(),
   startMs = 0,
 ): GossipPace {
-  for (let at = 0; at <= durationS * ratePerS; at += 1) pace.heard(sealed, startMs + (at * 1_000) / ratePerS)
+  for (let at = 0; at <= durationS * ratePerS; at += 1) pace.received(signed, startMs + (at * 1_000) / ratePerS)
   return pace
 }
 
@@ -46,8 +46,8 @@ describe('the background', () => {
   test('comes back when the news end', () => {
     const pace = hearing(50, 120)
     const busyMs = pace.backgroundMs(stateBytes, 100)
-    pace.heard(residency(0), 240_000)
-    pace.heard(residency(0), 300_000)
+    pace.received(residency(0), 240_000)
+    pace.received(residency(0), 300_000)
     expect(pace.backgroundMs(stateBytes, 100)).toBeLessThan(0.5 * busyMs)
   })
 })
@@ -67,11 +67,11 @@ describe('news', () => {
   test('settle where all who change as fast as they may just fill it', () => {
     // A hundred nodes that have news all the time: each speaks as often as its interval allows.
     const pace = new GossipPace()
-    const sealed = residency(10)
+    const signed = residency(10)
     let [bytes, nowMs] = [0, 0]
     for (; nowMs < 600_000; nowMs += (500 * pace.stretch) / 100) {
-      pace.heard(sealed, nowMs)
-      if (nowMs > 300_000) bytes += (roughBytes(sealed) + framingBytes) * copies
+      pace.received(signed, nowMs)
+      if (nowMs > 300_000) bytes += (roughBytes(signed) + framingBytes) * copies
     }
     const share = bytes / 300 / budgetBytesPerS
     expect(share).toBeGreaterThan(0.6)

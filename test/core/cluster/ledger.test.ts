@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { defaultLedgerOptions, Ledger } from '../../../core/cluster/ledger.ts'
 import { PlainStorage } from '../../../core/cluster/plain-storage.ts'
 import { sumCount } from '../../../core/cluster/version.ts'
-import type { EntryKind, SealedEntry } from '../../../core/events.ts'
+import type { EntryKind, SignedEntry } from '../../../core/events.ts'
 import { digest, entryOf, resident, stateBody } from '../fixture.ts'
 
 const all = { after: null, through: null }
@@ -18,7 +18,7 @@ const bodies = {
   demand: { rates: [] },
   suspicion: { suspects: [] },
 }
-const anEntry = (node: string, epoch: number, sequence: number, kind: EntryKind = 'state'): SealedEntry =>
+const anEntry = (node: string, epoch: number, sequence: number, kind: EntryKind = 'state'): SignedEntry =>
   entryOf(kind, node, bodies[kind] as never, { epoch, sequence })
 
 describe('last writer wins', () => {
@@ -54,10 +54,10 @@ describe('last writer wins', () => {
         const sent = entries.map(([[node, epoch, sequence], of]) => anEntry(node, epoch, sequence, of))
         const shuffled = [...sent, ...sent.slice(0, 5)].sort(() => (draws.next().value! % 2 === 0 ? -1 : 1))
         const [one, two] = [create(), create()]
-        for (const sealed of sent) one.apply(sealed, 0)
-        for (const sealed of shuffled) two.apply(sealed, 0)
-        for (const sealed of two.missingFrom(one.digest(all), all)) one.apply(sealed, 0)
-        expect(one.digest(all)).toEqual(two.digest(all))
+        for (const signed of sent) one.apply(signed, 0)
+        for (const signed of shuffled) two.apply(signed, 0)
+        for (const signed of two.missingFrom(one.summary(all), all)) one.apply(signed, 0)
+        expect(one.summary(all)).toEqual(two.summary(all))
         one.checkInvariants()
         two.checkInvariants()
       }),
@@ -97,14 +97,14 @@ describe('digests in parts', () => {
           const groups = Array.from({ length: sumCount }, (_, group) => group)
           const parts = [groups.slice(0, first), groups.slice(first)]
           for (const part of parts) {
-            const items = ledger.digestOfGroups(part)
+            const items = ledger.summaryOfGroups(part)
             expect(items.every((item) => part.includes(ledger.groupOf(item.node)))).toBe(true)
             expect(ledger.missingFromGroups(items, part)).toEqual([])
-            for (const sealed of ledger.missingFromGroups([], part)) empty.apply(sealed, 0)
+            for (const signed of ledger.missingFromGroups([], part)) empty.apply(signed, 0)
           }
-          expect(empty.digest(all)).toEqual(ledger.digest(all))
+          expect(empty.summary(all)).toEqual(ledger.summary(all))
           expect(empty.sums()).toEqual(ledger.sums())
-          expect(parts.flatMap((part) => ledger.digestOfGroups(part)).length).toBe(ledger.size)
+          expect(parts.flatMap((part) => ledger.summaryOfGroups(part)).length).toBe(ledger.size)
         },
       ),
     )

@@ -39,40 +39,40 @@ describe('pins of the cluster', () => {
   })
 
   it('a removed pin stays removed when somebody who was away says the old record', () => {
-    const book = new PinSet()
-    book.put([pin('x', 10)])
-    book.put([pin('x', 11, 'a', 0)])
-    book.heard(5, [pin('x', 10)])
-    expect(book.active()).toEqual([])
-    expect(book.all()).toMatchObject([{ name: 'x', replicaCount: 0 }])
+    const pins = new PinSet()
+    pins.put([pin('x', 10)])
+    pins.put([pin('x', 11, 'a', 0)])
+    pins.receive(5, [pin('x', 10)])
+    expect(pins.active()).toEqual([])
+    expect(pins.all()).toMatchObject([{ name: 'x', replicaCount: 0 }])
   })
 
   it('a removed pin is forgotten after a month, a pin never', () => {
-    const book = new PinSet()
-    book.put([pin('gone', 0, 'a', 0), pin('kept', 0)])
-    book.prune(defaultPinSetOptions.removedKeptMs - 1)
-    expect(book.all()).toHaveLength(2)
-    book.prune(defaultPinSetOptions.removedKeptMs)
-    expect(book.all()).toMatchObject([{ name: 'kept' }])
+    const pins = new PinSet()
+    pins.put([pin('gone', 0, 'a', 0), pin('kept', 0)])
+    pins.prune(defaultPinSetOptions.removedKeptMs - 1)
+    expect(pins.all()).toHaveLength(2)
+    pins.prune(defaultPinSetOptions.removedKeptMs)
+    expect(pins.all()).toMatchObject([{ name: 'kept' }])
   })
 
   it('is said by few: those who began go on, others only while fewer than three do', () => {
     const record = pin('x', 1)
-    const book = new PinSet()
-    for (const author of [1, 2]) book.heard(author, [record])
-    expect(book.toSay([])).toEqual([record])
-    book.heard(3, [{ ...record }])
-    expect(book.toSay([])).toEqual([])
-    expect(book.toSay(book.all())).toEqual([record])
-    book.removed([2])
-    expect(book.toSay([])).toEqual([record])
+    const pins = new PinSet()
+    for (const author of [1, 2]) pins.receive(author, [record])
+    expect(pins.toPublish([])).toEqual([record])
+    pins.receive(3, [{ ...record }])
+    expect(pins.toPublish([])).toEqual([])
+    expect(pins.toPublish(pins.all())).toEqual([record])
+    pins.removed([2])
+    expect(pins.toPublish([])).toEqual([record])
   })
 
   it('voices of an older record do not count', () => {
-    const book = new PinSet()
-    for (const author of [1, 2, 3]) book.heard(author, [pin('x', 1)])
-    book.put([pin('x', 2)])
-    expect(book.toSay([])).toMatchObject([{ changedMs: 2 }])
+    const pins = new PinSet()
+    for (const author of [1, 2, 3]) pins.receive(author, [pin('x', 1)])
+    pins.put([pin('x', 2)])
+    expect(pins.toPublish([])).toMatchObject([{ changedMs: 2 }])
   })
 
   it('a change counts after the record that it replaces, whatever the clocks say', () => {
@@ -84,11 +84,11 @@ describe('pins of the cluster', () => {
   })
 
   it('no more than the limit are kept, however many a member invents', () => {
-    const book = new PinSet({ ...defaultPinSetOptions, pinsMax: 2 })
-    book.heard(
+    const pins = new PinSet({ ...defaultPinSetOptions, pinsMax: 2 })
+    pins.receive(
       1,
       ['a', 'b', 'c', 'd'].map((name) => pin(name, 1)),
     )
-    expect(book.all().map(({ name }) => name)).toEqual(['a', 'b'])
+    expect(pins.all().map(({ name }) => name)).toEqual(['a', 'b'])
   })
 })

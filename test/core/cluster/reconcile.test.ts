@@ -1,7 +1,7 @@
 /** Two nodes whose ledgers differ exchange messages until both know the same, and say little when they know the same already. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Effect, SealedEntry } from '../../../core/events.ts'
+import type { Effect, SignedEntry } from '../../../core/events.ts'
 import { CoreFixture, type EffectOf, entryOf, only, stateBody } from '../fixture.ts'
 
 const nodes = Array.from({ length: 60 }, (_, at) => `n${String(at).padStart(2, '0')}`)
@@ -11,18 +11,18 @@ function exchange(
   a: CoreFixture,
   b: CoreFixture,
   first: readonly Effect[],
-): (EffectOf<'send-digest'> | EffectOf<'send-entries'>)[] {
-  const sent: (EffectOf<'send-digest'> | EffectOf<'send-entries'>)[] = []
+): (EffectOf<'send-summary'> | EffectOf<'send-entries'>)[] {
+  const sent: (EffectOf<'send-summary'> | EffectOf<'send-entries'>)[] = []
   const under = first.map((effect) => ({ effect, here: a, there: b, from: 'a' }))
   for (let next = under.shift(); next !== undefined; next = under.shift()) {
     const { effect, here, there, from } = next
-    if (effect.kind !== 'send-digest' && effect.kind !== 'send-entries') continue
+    if (effect.kind !== 'send-summary' && effect.kind !== 'send-entries') continue
     sent.push(effect)
     expect(sent.length, 'an exchange ends').toBeLessThan(50)
     const answer =
       effect.kind === 'send-entries'
         ? there.step({ kind: 'entries', from, entries: effect.entries })
-        : there.step({ ...effect, kind: 'digest', from })
+        : there.step({ ...effect, kind: 'summary', from })
     const back = from === 'a' ? 'b' : 'a'
     under.push(...answer.map((one) => ({ effect: one, here: there, there: here, from: back })))
   }
@@ -33,8 +33,8 @@ const pair = () => {
   const [a, b] = [new CoreFixture({ self: 'a' }), new CoreFixture({ self: 'b' })]
   return { a, b }
 }
-const tell = (node: CoreFixture, entries: readonly SealedEntry[]) => node.step({ kind: 'entries', from: 'x', entries })
-const versions = (node: CoreFixture) => node.core.ledgerDigest()
+const tell = (node: CoreFixture, entries: readonly SignedEntry[]) => node.step({ kind: 'entries', from: 'x', entries })
+const versions = (node: CoreFixture) => node.core.ledgerSummary()
 const anyLedger = fc.dictionary(fc.constantFrom(...nodes), fc.integer({ min: 1, max: 3 }), { minKeys: 0, maxKeys: 60 })
 const entriesOf = (ledger: Record<string, number>) =>
   Object.entries(ledger).map(([node, sequence]) => entryOf('state', node, stateBody(), { epoch: 1, sequence }))
@@ -62,10 +62,10 @@ describe('in a large cluster', () => {
     const { a, b } = pair()
     for (const node of [a, b]) tell(node, known)
     const sent = exchange(a, b, a.step({ kind: 'peer-up', node: 'b' }))
-    expect(only(sent, 'send-digest').map(({ items, sums }) => [items.length, sums?.length])).toEqual([[0, 256]])
+    expect(only(sent, 'send-summary').map(({ items, sums }) => [items.length, sums?.length])).toEqual([[0, 256]])
   })
 
-  test('one lost entry costs the digest of its group, and the entry', () => {
+  test('one lost entry costs the summary of its group, and the entry', () => {
     const { a, b } = pair()
     for (const node of [a, b]) tell(node, known)
     tell(b, [entryOf('state', nodes[7]!, stateBody(), { epoch: 1, sequence: 6 })])
@@ -73,7 +73,7 @@ describe('in a large cluster', () => {
     expect(only(sent, 'send-entries').map(({ entries }) => entries.map(({ entry }) => entry.node))).toEqual([
       [nodes[7]],
     ])
-    for (const { items } of only(sent, 'send-digest')) expect(items.length).toBeLessThan(6)
+    for (const { items } of only(sent, 'send-summary')) expect(items.length).toBeLessThan(6)
     expect(versions(a)).toEqual(versions(b))
   })
 
@@ -82,14 +82,14 @@ describe('in a large cluster', () => {
     tell(a, known)
     const sent = exchange(a, b, a.step({ kind: 'peer-up', node: 'b' }))
     expect(versions(b)).toEqual(versions(a))
-    expect(only(sent, 'send-digest').flatMap(({ items }) => items).length).toBeLessThanOrEqual(known.length)
+    expect(only(sent, 'send-summary').flatMap(({ items }) => items).length).toBeLessThanOrEqual(known.length)
   })
 })
 
 test('a node that is connected with many at once asks the first few', () => {
   const { a } = pair()
-  const asked = nodes.flatMap((node) => only(a.step({ kind: 'peer-up', node }), 'send-digest').map(({ to }) => to))
+  const asked = nodes.flatMap((node) => only(a.step({ kind: 'peer-up', node }), 'send-summary').map(({ to }) => to))
   expect(asked).toEqual(nodes.slice(0, 3))
   a.pass(20_000)
-  expect(only(a.step({ kind: 'peer-up', node: 'z' }), 'send-digest').map(({ to }) => to)).toEqual(['z'])
+  expect(only(a.step({ kind: 'peer-up', node: 'z' }), 'send-summary').map(({ to }) => to)).toEqual(['z'])
 })

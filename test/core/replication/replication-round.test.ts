@@ -11,7 +11,7 @@ import {
   type Timeless,
 } from '../../../core/index.ts'
 import { localModels } from '../../../core/views/local-models.ts'
-import { digest, seal, stateBody } from '../fixture.ts'
+import { digest, sign, stateBody } from '../fixture.ts'
 
 const MB = 1_000_000
 const x = digest('x')
@@ -21,7 +21,7 @@ class Node {
   nowMs = 1_000
   isReady = true
   hasModel = false
-  readonly core = new NodeCore({ self: 'self', epoch: 1, seal, random: createPrng(1) })
+  readonly core = new NodeCore({ self: 'self', epoch: 1, sign, random: createPrng(1) })
   readonly pins = new PinProtection(() => this.core.pinned)
   readonly round: ReplicationRound
 

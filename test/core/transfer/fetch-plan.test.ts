@@ -44,7 +44,7 @@ describe('where chunks are asked for', () => {
     node.peer('a', [])
     const effects = node.fetch(model, chunksOf('m', 10))
     expect(only(effects, 'get-chunk').map((effect) => nameOf(effect.source))).toEqual(['origin'])
-    expect(only(effects, 'publish').map((effect) => effect.sealed.entry.body)).toEqual([
+    expect(only(effects, 'publish').map((effect) => effect.signed.entry.body)).toEqual([
       { models: [], fetching: [model] },
     ])
     expect(only(node.pass(400), 'get-chunk').length).toBe(defaultFetchPlanOptions.flightsAtOriginMax - 1)

@@ -16,7 +16,7 @@ import {
   type PlacementView,
   planPlacement,
 } from '../../../placement/index.ts'
-import { digest, seal, stateBody } from '../fixture.ts'
+import { digest, sign, stateBody } from '../fixture.ts'
 
 export interface ClusterNodeOptions {
   readonly name: string
@@ -52,7 +52,7 @@ export class PlacementCluster {
     this.sizes = new Map(Object.entries(sizes).map(([name, sizeBytes]) => [model(name), sizeBytes]))
     this.nodes = nodes.map((node, at) => ({
       ...node,
-      core: new NodeCore({ self: node.name, epoch: 1, seal, random: createPrng(at) }),
+      core: new NodeCore({ self: node.name, epoch: 1, sign, random: createPrng(at) }),
       policy: createEvictionPolicy('holdfast'),
       memory: new PlacementMemory(this.options),
       held: new Set<ModelId>(),
@@ -196,7 +196,7 @@ export class PlacementCluster {
       if (effect.kind !== 'publish') continue
       for (const other of this.nodes) {
         if (other === node || !other.up) continue
-        other.core.step({ kind: 'entries', from: node.name, entries: [effect.sealed], nowMs: this.nowMs })
+        other.core.step({ kind: 'entries', from: node.name, entries: [effect.signed], nowMs: this.nowMs })
       }
     }
   }

@@ -13,7 +13,7 @@ export class FakeDirectory implements AdminDirectory {
   /** Name -> digest. */
   readonly tags = new Map<string, ModelId>()
   readonly sequences = new Map<string, number>()
-  readonly heard: string[] = []
+  readonly received: string[] = []
 
   async resolve(name: ModelName): Promise<ResolvedModel> {
     const ref = await this.refresh(name)
@@ -35,8 +35,8 @@ export class FakeDirectory implements AdminDirectory {
     return ref
   }
 
-  async hear(node: string, name: ModelName): Promise<void> {
-    this.heard.push(`${node} ${formatModelName(name)}`)
+  async receiveRef(node: string, name: ModelName): Promise<void> {
+    this.received.push(`${node} ${formatModelName(name)}`)
   }
 }
 

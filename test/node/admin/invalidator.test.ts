@@ -67,7 +67,7 @@ describe('an invalidation', () => {
       nodes: ['n2', 'n3'].map((node) => ({ node, model: digestOf('a'), error: null })),
     })
     for (const node of ['n2', 'n3']) {
-      expect(sides.get(node)).toMatchObject({ invalidated: ['acme/x:v1'], directory: { heard: ['n1 acme/x:v1'] } })
+      expect(sides.get(node)).toMatchObject({ invalidated: ['acme/x:v1'], directory: { received: ['n1 acme/x:v1'] } })
     }
     expect(sides.get('n1')!.invalidated).toEqual(['acme/x:v1'])
   })

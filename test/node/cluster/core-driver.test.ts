@@ -105,7 +105,7 @@ describe('gossip', () => {
 })
 
 describe('calls of peers', () => {
-  it('are answered: a digest with the entries that the peer lacks', async () => {
+  it('are answered: a version summary with the entries that the peer lacks', async () => {
     const fixture = new DriverFixture()
     fixture.driver.start()
     fixture.peer('b', [])
@@ -114,8 +114,8 @@ describe('calls of peers', () => {
       sent.push(`${method} to ${node}`)
       return new Uint8Array()
     }
-    const digest = jsonCodec.encodeDigest({ items: [], wantsDigest: true })
-    expect(await fixture.network.receive('c', 'digest', digest)).toHaveLength(0)
+    const summary = jsonCodec.encodeVersionSummary({ items: [], wantsSummary: true })
+    expect(await fixture.network.receive('c', 'digest', summary)).toHaveLength(0)
     await turn()
     expect(sent).toContain('entries to c')
     await expect(fixture.network.receive('c', 'entries', Buffer.from('{'))).rejects.toMatchObject({

@@ -3,20 +3,20 @@
 import { HoldfastError } from '../../../common/errors.ts'
 import { createPrng } from '../../../common/prng.ts'
 import type { ModelId, NodeId } from '../../../common/types.ts'
-import type { SealedEntry } from '../../../core/events.ts'
+import type { SignedEntry } from '../../../core/events.ts'
 import { NodeCore } from '../../../core/index.ts'
-import { CoreDriver, type Digest } from '../../../node/cluster/core-driver.ts'
+import { CoreDriver, type VersionSummary } from '../../../node/cluster/core-driver.ts'
 import { type Log, silentLog } from '../../../node/system/log.ts'
-import { entryOf, resident, seal, stateBody } from '../../core/fixture.ts'
+import { entryOf, resident, sign, stateBody } from '../../core/fixture.ts'
 import { FakeNetwork } from '../../support/fake-network.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 /** JSON in the place of CBOR: what is malformed throws as the real codec does. */
 export const jsonCodec = {
-  encodeEntries: (entries: readonly SealedEntry[]) => Buffer.from(JSON.stringify(entries)),
-  decodeEntries: (bytes: Uint8Array) => parse(bytes) as SealedEntry[],
-  encodeDigest: (digest: Digest) => Buffer.from(JSON.stringify(digest)),
-  decodeDigest: (bytes: Uint8Array) => parse(bytes) as Digest,
+  encodeEntries: (entries: readonly SignedEntry[]) => Buffer.from(JSON.stringify(entries)),
+  decodeEntries: (bytes: Uint8Array) => parse(bytes) as SignedEntry[],
+  encodeVersionSummary: (summary: VersionSummary) => Buffer.from(JSON.stringify(summary)),
+  decodeVersionSummary: (bytes: Uint8Array) => parse(bytes) as VersionSummary,
 }
 
 function parse(bytes: Uint8Array): unknown {
@@ -34,7 +34,7 @@ export class DriverFixture {
   readonly driver: CoreDriver
 
   constructor(log: Log = silentLog) {
-    this.core = new NodeCore({ self: this.network.self, epoch: 1, seal, random: createPrng(1) })
+    this.core = new NodeCore({ self: this.network.self, epoch: 1, sign, random: createPrng(1) })
     const { core, network, clock } = this
     const mesh = { connect: async () => {}, isSpare: () => false }
     this.driver = new CoreDriver({ core, network, clock, log, codec: jsonCodec, mesh })

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Entry } from '../../../core/events.ts'
 import { decodeCbor, encodeCbor } from '../../../node/net/cbor.ts'
 import {
-  createSeal,
+  createEntrySigner,
   decodeEntries,
   defaultEnvelopeLimits,
   encodeEntries,
@@ -18,7 +18,8 @@ beforeAll(async () => {
   other = await Identity.generate()
 })
 
-const sealerOf = (identity: Identity) => createSeal({ self: identity.node, sign: (bytes) => identity.sign(bytes) })
+const signerOf = (identity: Identity) =>
+  createEntrySigner({ self: identity.node, sign: (bytes) => identity.sign(bytes) })
 const model = (byte: number) => byte.toString(16).padStart(2, '0').repeat(32)
 const count = fc.maxSafeNat()
 const modelId = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex'))
@@ -66,12 +67,12 @@ const demandOf = (identity: Identity) =>
   entryBy(identity, { kind: 'demand', epoch: 1, sequence: 2, body: { rates: [{ model: model(7), ratePerS: 2.5 }] } })
 
 describe('an envelope', () => {
-  test('brings back the entry that was sealed', () => {
+  test('brings back the entry that was signed', () => {
     fc.assert(
       fc.property(anyEntry, (fields) => {
         const entry = entryBy(author, fields)
-        const sealed = sealerOf(author)(entry)
-        expect(openEnvelope(sealed.envelope as Uint8Array)).toEqual(sealed)
+        const signed = signerOf(author)(entry)
+        expect(openEnvelope(signed.envelope as Uint8Array)).toEqual(signed)
       }),
       { numRuns: 200 },
     )
@@ -84,12 +85,12 @@ describe('an envelope', () => {
       sequence: 4,
       body: { suspects: [{ node: other.node, epoch: 2 ** 53 - 1, sequence: 0 }] },
     })
-    const { envelope } = sealerOf(author)(entry)
+    const { envelope } = signerOf(author)(entry)
     expect(openEnvelope(envelope as Uint8Array)?.entry).toEqual(entry)
   })
 
   test('changed in any byte is refused', () => {
-    const envelope = sealerOf(author)(demandOf(author)).envelope as Uint8Array
+    const envelope = signerOf(author)(demandOf(author)).envelope as Uint8Array
     for (let position = 0; position < envelope.byteLength; position++) {
       const changed = Uint8Array.from(envelope)
       changed[position] = (changed[position] as number) ^ 1
@@ -100,7 +101,7 @@ describe('an envelope', () => {
   })
 
   test('signed by another node than its author is refused', () => {
-    const envelope = sealerOf(author)(demandOf(author)).envelope as Uint8Array
+    const envelope = signerOf(author)(demandOf(author)).envelope as Uint8Array
     const [version, body] = decodeCbor(envelope, 'envelope') as [number, Uint8Array]
     const domain = new TextEncoder().encode('holdfast/1 entry\0')
     const forged = encodeCbor([version, body, other.sign(Buffer.concat([domain, body]))])
@@ -109,7 +110,7 @@ describe('an envelope', () => {
 
   test('of a later version is left out, not an error', () => {
     expect(openEnvelope(encodeCbor([2, 'whatever']))).toBeNull()
-    const good = sealerOf(author)(demandOf(author))
+    const good = signerOf(author)(demandOf(author))
     const batch = encodeCbor([1, [encodeCbor([2, 'new']), good.envelope]])
     expect(decodeEntries(batch)).toEqual([good])
   })
@@ -117,13 +118,13 @@ describe('an envelope', () => {
   test('with a body that the entry check refuses is PEER_PROTOCOL', () => {
     const twice = [model(7), model(7)].map((id) => ({ model: id, ratePerS: 1 }))
     const entry = entryBy(author, { kind: 'demand', epoch: 1, sequence: 2, body: { rates: twice } })
-    const { envelope } = sealerOf(author)(entry)
+    const { envelope } = signerOf(author)(entry)
     expect(() => openEnvelope(envelope as Uint8Array)).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
   })
 
   test('with fields that this version does not know is opened without them', () => {
     const entry = demandOf(author)
-    const envelope = sealerOf(author)(entry).envelope as Uint8Array
+    const envelope = signerOf(author)(entry).envelope as Uint8Array
     const [version, body] = decodeCbor(envelope, 'envelope') as [number, Uint8Array]
     const later = encodeCbor({ ...(decodeCbor(body, 'body') as object), later: 'more' })
     const signature = author.sign(Buffer.concat([new TextEncoder().encode('holdfast/1 entry\0'), later]))
@@ -131,7 +132,7 @@ describe('an envelope', () => {
   })
 
   /** The body of an entry, changed and signed again by its author, as a later version might make it. */
-  function resealed(envelope: Uint8Array, change: (body: Record<string, unknown>) => object): Uint8Array {
+  function signedAgain(envelope: Uint8Array, change: (body: Record<string, unknown>) => object): Uint8Array {
     const [version, body] = decodeCbor(envelope, 'envelope') as [number, Uint8Array]
     const later = encodeCbor(change(decodeCbor(body, 'body') as Record<string, unknown>))
     const signature = author.sign(Buffer.concat([new TextEncoder().encode('holdfast/1 entry\0'), later]))
@@ -139,31 +140,31 @@ describe('an envelope', () => {
   }
 
   test('of a kind that this version does not know is left out of its batch, and so are tiers of a residency', () => {
-    const good = sealerOf(author)(demandOf(author))
-    const future = resealed(good.envelope!, (body) => ({ ...body, kind: 'weather', body: { wind: 3 } }))
+    const good = signerOf(author)(demandOf(author))
+    const future = signedAgain(good.envelope!, (body) => ({ ...body, kind: 'weather', body: { wind: 3 } }))
     expect(openEnvelope(future)).toBeNull()
     expect(decodeEntries(encodeCbor([1, [future, good.envelope]]))).toEqual([good])
-    expect(() => openEnvelope(resealed(good.envelope!, (body) => ({ ...body, kind: 7 })))).toThrow(
+    expect(() => openEnvelope(signedAgain(good.envelope!, (body) => ({ ...body, kind: 7 })))).toThrow(
       /its kind is no text/,
     )
     const models = [3, 7].map((id) => ({ model: model(id), tier: 'disk' as const, sizeBytes: 10 }))
     const entry = entryBy(author, { kind: 'residency', epoch: 1, sequence: 1, body: { models } })
-    const newTier = resealed(sealerOf(author)(entry).envelope!, (body) => ({
+    const newTier = signedAgain(signerOf(author)(entry).envelope!, (body) => ({
       ...body,
       body: { ...(body.body as object), tiers: Uint8Array.of(200, 2) },
     }))
     expect(openEnvelope(newTier)?.entry.body).toEqual({ models: [models[1]] })
   })
 
-  test('cannot be sealed for another node', () => {
-    expect(() => sealerOf(author)(demandOf(other))).toThrow(/cannot be sealed/)
+  test('cannot be signed for another node', () => {
+    expect(() => signerOf(author)(demandOf(other))).toThrow(/cannot be signed/)
   })
 
   test('above the size limit is neither made nor opened', () => {
     const limits = { ...defaultEnvelopeLimits, envelopeBytes: 100 }
-    const seal = createSeal({ self: author.node, sign: (bytes) => author.sign(bytes) }, limits)
-    expect(() => seal(demandOf(author))).toThrow(expect.objectContaining({ code: 'REQUEST_TOO_LARGE' }))
-    const envelope = sealerOf(author)(demandOf(author)).envelope as Uint8Array
+    const sign = createEntrySigner({ self: author.node, sign: (bytes) => author.sign(bytes) }, limits)
+    expect(() => sign(demandOf(author))).toThrow(expect.objectContaining({ code: 'REQUEST_TOO_LARGE' }))
+    const envelope = signerOf(author)(demandOf(author)).envelope as Uint8Array
     expect(() => openEnvelope(envelope, limits)).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
   })
 
@@ -174,13 +175,13 @@ describe('an envelope', () => {
       sizeBytes: 100_000_000,
     }))
     const entry = entryBy(author, { kind: 'residency', epoch: 1, sequence: 1, body: { models } })
-    expect(sealerOf(author)(entry).envelope?.byteLength).toBeLessThan(45_000)
+    expect(signerOf(author)(entry).envelope?.byteLength).toBeLessThan(45_000)
   })
 })
 
 describe('a batch', () => {
   test('brings back its entries in order', () => {
-    const entries = [sealerOf(author)(demandOf(author)), sealerOf(other)(demandOf(other))]
+    const entries = [signerOf(author)(demandOf(author)), signerOf(other)(demandOf(other))]
     expect(decodeEntries(encodeEntries(entries))).toEqual(entries)
   })
 
@@ -209,8 +210,8 @@ describe('a batch', () => {
 
   test('with too many entries is PEER_PROTOCOL', () => {
     const limits = { ...defaultEnvelopeLimits, entriesPerBatch: 1 }
-    const sealed = sealerOf(author)(demandOf(author))
-    expect(() => decodeEntries(encodeEntries([sealed, sealed]), limits)).toThrow(
+    const signed = signerOf(author)(demandOf(author))
+    expect(() => decodeEntries(encodeEntries([signed, signed]), limits)).toThrow(
       expect.objectContaining({ code: 'PEER_PROTOCOL' }),
     )
   })

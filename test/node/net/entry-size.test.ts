@@ -2,19 +2,19 @@
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { byTier } from '../../../common/tiers.ts'
-import { digestBytes, entriesBytes, entryBytes } from '../../../core/cluster/entry-size.ts'
+import { entriesBytes, entryBytes, summaryBytes } from '../../../core/cluster/entry-size.ts'
 import { sumCount } from '../../../core/cluster/version.ts'
-import { type Entry, entryKinds, type SealedEntry } from '../../../core/events.ts'
-import { createSeal, encodeDigest, encodeEntries, Identity } from '../../../node/net/index.ts'
+import { type Entry, entryKinds, type SignedEntry } from '../../../core/events.ts'
+import { createEntrySigner, encodeEntries, encodeVersionSummary, Identity } from '../../../node/net/index.ts'
 import { digest, resident, stateBody } from '../../core/fixture.ts'
 
 let author: Identity
 let nodes: string[]
-let seal: (entry: Entry) => SealedEntry
+let sign: (entry: Entry) => SignedEntry
 beforeAll(async () => {
   author = await Identity.generate()
   nodes = await Promise.all(Array.from({ length: 4 }, async () => (await Identity.generate()).node))
-  seal = createSeal({ self: author.node, sign: (bytes) => author.sign(bytes) })
+  sign = createEntrySigner({ self: author.node, sign: (bytes) => author.sign(bytes) })
 })
 
 const models = Array.from({ length: 300 }, (_, at) => digest(`m${at}`)).toSorted()
@@ -45,17 +45,17 @@ test('of any entry, but for floats that happen to be short', () => {
   fc.assert(
     fc.property(anyBody, count, count, ({ kind, body }, epoch, sequence) => {
       const entry = { kind, node: author.node, epoch, sequence, body } as Entry
-      const sealed = seal(entry)
+      const signed = sign(entry)
       const short = kind === 'demand' ? 2 * (body as { rates: unknown[] }).rates.length : 0
-      const encoded = encodeEntries([sealed]).byteLength
+      const encoded = encodeEntries([signed]).byteLength
       expect(entryBytes(entry)).toBeGreaterThanOrEqual(encoded)
       expect(entryBytes(entry)).toBeLessThanOrEqual(encoded + short)
-      expect(entriesBytes([sealed, sealed])).toBe(encodeEntries([sealed, sealed]).byteLength)
+      expect(entriesBytes([signed, signed])).toBe(encodeEntries([signed, signed]).byteLength)
     }),
   )
 })
 
-test('of any digest', () => {
+test('of any version summary', () => {
   const item = fc.record({ node: fc.nat(3), kind: fc.constantFrom(...entryKinds), epoch: count, sequence: count })
   const forms = fc.constantFrom(
     () => ({}),
@@ -64,10 +64,10 @@ test('of any digest', () => {
     () => ({ groups: [1, 2, 3] }),
   )
   fc.assert(
-    fc.property(fc.array(item, { maxLength: 60 }), forms, fc.boolean(), (drawn, form, wantsDigest) => {
+    fc.property(fc.array(item, { maxLength: 60 }), forms, fc.boolean(), (drawn, form, wantsSummary) => {
       const items = drawn.map((one) => ({ ...one, node: nodes[one.node]! }))
-      const sent = { items, ...form(), wantsDigest }
-      expect(digestBytes(sent)).toBe(encodeDigest(sent).byteLength)
+      const sent = { items, ...form(), wantsSummary }
+      expect(summaryBytes(sent)).toBe(encodeVersionSummary(sent).byteLength)
     }),
   )
 })

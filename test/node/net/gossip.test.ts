@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { isHoldfastError } from '../../../common/errors.ts'
 import type { Entry } from '../../../core/events.ts'
 import { decodeCbor, encodeCbor } from '../../../node/net/cbor.ts'
-import { createSeal, decodeEntries, encodeEntries } from '../../../node/net/index.ts'
+import { createEntrySigner, decodeEntries, encodeEntries } from '../../../node/net/index.ts'
 import { addressOf, connect, type TestNode, TestNodes } from './nodes.ts'
 
 const nodes = new TestNodes()
@@ -25,7 +25,8 @@ const demandOf = (node: TestNode, sequence: number): Entry => ({
   sequence,
   body: { rates: [] },
 })
-const sealed = (node: TestNode, sequence: number) => encodeEntries([createSeal(node.network)(demandOf(node, sequence))])
+const signed = (node: TestNode, sequence: number) =>
+  encodeEntries([createEntrySigner(node.network)(demandOf(node, sequence))])
 
 async function chain(): Promise<[TestNode, TestNode, TestNode]> {
   const [a, b, c] = await Promise.all([nodes.start({ judge }), nodes.start({ judge }), nodes.start({ judge })])
@@ -36,7 +37,7 @@ async function chain(): Promise<[TestNode, TestNode, TestNode]> {
 
 test('an entry reaches all three nodes with its author and signature', async () => {
   const [a, b, c] = await chain()
-  await a.network.broadcast('demand', sealed(a, 1))
+  await a.network.broadcast('demand', signed(a, 1))
   for (const node of [b, c]) {
     const { message } = await node.messages.first()
     expect(decodeEntries(message).map(({ entry }) => entry)).toEqual([demandOf(a, 1)])
@@ -48,7 +49,7 @@ describe('is neither delivered nor relayed:', () => {
   async function heardAfter(bad: (a: TestNode, c: TestNode) => Uint8Array): Promise<void> {
     const [a, b, c] = await chain()
     await a.network.broadcast('demand', bad(a, c))
-    const good = sealed(a, 2)
+    const good = signed(a, 2)
     await a.network.broadcast('demand', good)
     await c.messages.first()
     expect(b.messages.items.map(({ message }) => message)).toEqual([good])
@@ -57,13 +58,15 @@ describe('is neither delivered nor relayed:', () => {
 
   test('an entry in the name of another node', () =>
     heardAfter((a, c) => {
-      const envelope = createSeal({ self: c.network.self, sign: (bytes) => a.network.sign(bytes) })(demandOf(c, 1))
+      const envelope = createEntrySigner({ self: c.network.self, sign: (bytes) => a.network.sign(bytes) })(
+        demandOf(c, 1),
+      )
       return encodeEntries([envelope])
     }))
 
   test('an entry that was changed after it was signed', () =>
     heardAfter((a) => {
-      const { entry, envelope } = createSeal(a.network)(demandOf(a, 1))
+      const { entry, envelope } = createEntrySigner(a.network)(demandOf(a, 1))
       const [version, body, signature] = decodeCbor(envelope as Uint8Array, 'envelope') as [
         number,
         Uint8Array,

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { sumCount } from '../../../core/cluster/version.ts'
-import { type DigestItem, entryKinds } from '../../../core/events.ts'
-import { encodeCbor } from '../../../node/net/cbor.ts'
-import { decodeDigest, encodeDigest, Identity } from '../../../node/net/index.ts'
+import { entryKinds, type SummaryItem } from '../../../core/events.ts'
+import { decodeCbor, encodeCbor } from '../../../node/net/cbor.ts'
+import { decodeVersionSummary, encodeVersionSummary, Identity } from '../../../node/net/index.ts'
 
 let nodes: string[]
 beforeAll(async () => {
@@ -17,29 +17,41 @@ const anyItem = fc.record({
   sequence: fc.maxSafeNat(),
 })
 
-test('a digest comes back as it was, with and without a range', () => {
+test('a summary comes back as it was, with and without a range', () => {
   fc.assert(
-    fc.property(fc.array(anyItem, { maxLength: 20 }), fc.boolean(), (items, wantsDigest) => {
-      expect(decodeDigest(encodeDigest({ items, wantsDigest }))).toEqual({ items, wantsDigest })
+    fc.property(fc.array(anyItem, { maxLength: 20 }), fc.boolean(), (items, wantsSummary) => {
+      expect(decodeVersionSummary(encodeVersionSummary({ items, wantsSummary }))).toEqual({ items, wantsSummary })
       for (const range of [
         { after: null, through: null },
         { after: nodes[0] as string, through: nodes[1] as string },
       ]) {
-        expect(decodeDigest(encodeDigest({ items, range, wantsDigest }))).toEqual({ items, range, wantsDigest })
+        expect(decodeVersionSummary(encodeVersionSummary({ items, range, wantsSummary }))).toEqual({
+          items,
+          range,
+          wantsSummary,
+        })
       }
     }),
   )
 })
 
-test('sums come back as they were, in a digest that says nothing to a node that knows no sums', () => {
+test('is read by nodes that know the field by its name on the wire', () => {
+  for (const form of [{}, { groups: [1] }]) {
+    expect(decodeCbor(encodeVersionSummary({ items: [], ...form, wantsSummary: true }), 'x')).toMatchObject({
+      wantsDigest: true,
+    })
+  }
+})
+
+test('sums come back as they were, in a summary that says nothing to a node that knows no sums', () => {
   const range = { after: nodes[0] as string, through: nodes[0] as string }
   const sums = Array.from({ length: sumCount }, (_, at) => (at % 3 === 0 ? 0 : (at * 0x9e3779b1) | 0))
-  const bytes = encodeDigest({ items: [], range, sums, wantsDigest: true })
-  expect(decodeDigest(bytes)).toEqual({ items: [], range, sums, wantsDigest: true })
+  const bytes = encodeVersionSummary({ items: [], range, sums, wantsSummary: true })
+  expect(decodeVersionSummary(bytes)).toEqual({ items: [], range, sums, wantsSummary: true })
   expect(bytes.byteLength).toBeLessThan(1_250)
 })
 
-test('a digest of groups comes back as it was, each node once on the wire', () => {
+test('a summary of groups comes back as it was, each node once on the wire', () => {
   const byNode = fc
     .uniqueArray(anyItem, { selector: ({ node, kind }) => `${node} ${kind}` })
     .map((items) =>
@@ -49,28 +61,32 @@ test('a digest of groups comes back as it was, each node once on the wire', () =
     )
   const anyGroups = fc.array(fc.integer({ min: 0, max: sumCount - 1 }))
   fc.assert(
-    fc.property(byNode, anyGroups, fc.boolean(), (items, groups, wantsDigest) => {
-      expect(decodeDigest(encodeDigest({ items, groups, wantsDigest }))).toEqual({ items, groups, wantsDigest })
+    fc.property(byNode, anyGroups, fc.boolean(), (items, groups, wantsSummary) => {
+      expect(decodeVersionSummary(encodeVersionSummary({ items, groups, wantsSummary }))).toEqual({
+        items,
+        groups,
+        wantsSummary,
+      })
     }),
   )
   const [node] = nodes as [string]
   const items = entryKinds.map((kind) => ({ node, kind, epoch: 1_790_000_000, sequence: 70 }))
-  expect(encodeDigest({ items, groups: [3], wantsDigest: true }).byteLength).toBeLessThan(150)
+  expect(encodeVersionSummary({ items, groups: [3], wantsSummary: true }).byteLength).toBeLessThan(150)
 })
 
-test('whatever bytes come, a digest or PEER_PROTOCOL', () => {
-  const items: DigestItem[] = [{ node: nodes[0] as string, kind: 'state', epoch: 1, sequence: 1 }]
+test('whatever bytes come, a summary or PEER_PROTOCOL', () => {
+  const items: SummaryItem[] = [{ node: nodes[0] as string, kind: 'state', epoch: 1, sequence: 1 }]
   const good = [
-    encodeDigest({ items, groups: [1, 2], wantsDigest: true }),
-    encodeDigest({ items, sums: Array.from({ length: sumCount }, () => 1), wantsDigest: true }),
-    encodeDigest({ items, wantsDigest: false }),
+    encodeVersionSummary({ items, groups: [1, 2], wantsSummary: true }),
+    encodeVersionSummary({ items, sums: Array.from({ length: sumCount }, () => 1), wantsSummary: true }),
+    encodeVersionSummary({ items, wantsSummary: false }),
   ]
   fc.assert(
     fc.property(fc.constantFrom(...good), fc.array(fc.tuple(fc.nat(), fc.nat(255))), (bytes, edits) => {
       const hostile = Uint8Array.from(bytes)
       for (const [at, byte] of edits) hostile[at % hostile.length] = byte
       try {
-        decodeDigest(hostile)
+        decodeVersionSummary(hostile)
       } catch (error) {
         expect(error).toMatchObject({ code: 'PEER_PROTOCOL' })
       }
@@ -79,10 +95,10 @@ test('whatever bytes come, a digest or PEER_PROTOCOL', () => {
   )
 })
 
-test('a digest above the item limit is PEER_PROTOCOL before its ids are read', () => {
-  const item: DigestItem = { node: nodes[0] as string, kind: 'state', epoch: 1, sequence: 1 }
-  const bytes = encodeDigest({ items: [item, item], wantsDigest: false })
-  expect(() => decodeDigest(bytes, { items: 1 })).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
+test('a summary above the item limit is PEER_PROTOCOL before its ids are read', () => {
+  const item: SummaryItem = { node: nodes[0] as string, kind: 'state', epoch: 1, sequence: 1 }
+  const bytes = encodeVersionSummary({ items: [item, item], wantsSummary: false })
+  expect(() => decodeVersionSummary(bytes, { items: 1 })).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
 })
 
 test.each([
@@ -116,7 +132,7 @@ test.each([
     id: 'one-ended range',
     value: { nodes: new Uint8Array(0), kinds: new Uint8Array(0), epochs: [], sequences: [], range: [null] },
   },
-])('a malformed digest is PEER_PROTOCOL: $id', ({ value }) => {
+])('a malformed summary is PEER_PROTOCOL: $id', ({ value }) => {
   const bytes = encodeCbor(Array.isArray(value) ? value : { version: 1, wantsDigest: true, ...value })
-  expect(() => decodeDigest(bytes)).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
+  expect(() => decodeVersionSummary(bytes)).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
 })

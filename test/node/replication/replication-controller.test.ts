@@ -7,13 +7,13 @@ import {
   type LocalCopy,
   NodeCore,
   type ReplicationRoundOptions,
-  type SealedEntry,
+  type SignedEntry,
 } from '../../../core/index.ts'
 import type { ResolvedModel } from '../../../node/models/model-directory.ts'
 import { ClusterPins } from '../../../node/replication/cluster-pins.ts'
 import { ReplicationController } from '../../../node/replication/replication-controller.ts'
 import { silentLog } from '../../../node/system/log.ts'
-import { digest, entryOf, resident, seal, stateBody } from '../../core/fixture.ts'
+import { digest, entryOf, resident, sign, stateBody } from '../../core/fixture.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { MemoryState } from '../../support/memory-state.ts'
 
@@ -38,7 +38,7 @@ class World {
   constructor(state: MemoryState, options: Partial<ReplicationRoundOptions> = {}) {
     const { clock } = this
     this.state = state
-    this.core = new NodeCore({ self: 'self', epoch: 1, seal, random: createPrng(1) })
+    this.core = new NodeCore({ self: 'self', epoch: 1, sign, random: createPrng(1) })
     const driver = { dispatch: (event: object) => void this.core.step({ ...event, nowMs: clock.nowMs() } as never) }
     const directory = {
       resolve: async (name: string) => this.resolved(this.tags.get(name)),
@@ -76,7 +76,7 @@ class World {
     this.held.set(model, { model, ...copy })
   }
 
-  hear(...entries: SealedEntry[]): void {
+  receive(...entries: SignedEntry[]): void {
     this.core.step({ kind: 'entries', from: 'peer', entries, nowMs: this.clock.nowMs() })
   }
 
@@ -130,12 +130,12 @@ describe('a pin with replicas', () => {
 
   it('that another node takes back protects nothing from the moment that it is heard, before the next round', async () => {
     const record = { name: 'acme/x:v1', replicaCount: 1, tier: 'memory' as const, changedMs: 5, by: 'peer' }
-    world.hear(entryOf('state', 'peer', stateBody({ pins: [record] })))
+    world.receive(entryOf('state', 'peer', stateBody({ pins: [record] })))
     world.hold(x)
     world.tags.set('acme/x:v1', x)
     world.replication.start()
     const before = world.board.isPinned(x, 'memory')
-    world.hear(
+    world.receive(
       entryOf('state', 'peer', stateBody({ pins: [{ ...record, replicaCount: 0, changedMs: 6 }] }), { sequence: 2 }),
     )
     expect([before, world.board.isPinned(x, 'memory'), world.board.list()]).toEqual([true, false, []])
@@ -143,7 +143,7 @@ describe('a pin with replicas', () => {
 
   it('that another node made is kept over a restart, and protected before anything is known of the others', async () => {
     const record = { name: 'acme/x:v1', replicaCount: 2, tier: 'memory' as const, changedMs: 5, by: 'peer' }
-    world.hear(entryOf('state', 'peer', stateBody({ pins: [record] })))
+    world.receive(entryOf('state', 'peer', stateBody({ pins: [record] })))
     world.replication.round()
     await settle()
     const again = new World(world.state)
@@ -199,14 +199,14 @@ describe('a pin with replicas', () => {
     const pins = Array.from({ length: 192 }, (_, at) => {
       return { name: `acme/m${1_000 + at}:v1`, replicaCount: 1, tier: 'disk' as const, changedMs: 1, by: 'peer' }
     })
-    world.hear(entryOf('state', 'peer', stateBody({ pins })))
+    world.receive(entryOf('state', 'peer', stateBody({ pins })))
     await expect(world.board.pin('acme/x:v1', 'disk', 1)).rejects.toMatchObject({ code: 'OVERLOADED' })
   })
 })
 
 describe('a model that is asked for here and held far away', () => {
   const far = () => {
-    world.hear(
+    world.receive(
       entryOf('state', 'peer', stateBody({ zone: 'tokyo' })),
       entryOf('residency', 'peer', { models: [resident(x)] }),
     )

@@ -22,13 +22,13 @@ describe('Forming', () => {
         cluster.runUntil(atMs)
         return cluster.nodes.map(({ core, models }) => {
           core.checkInvariants()
-          return { members: core.members(atMs), digest: core.ledgerDigest(), ready: [...models.ready.keys()] }
+          return { members: core.members(atMs), summary: core.ledgerSummary(), ready: [...models.ready.keys()] }
         })
       })
     }
-    const adopted = run()
-    expect(adopted[0]![0]!.digest.length).toBeGreaterThanOrEqual(50)
+    const applied = run()
+    expect(applied[0]![0]!.summary.length).toBeGreaterThanOrEqual(50)
     // A log tells who joined, so that there each entry is delivered.
-    expect(adopted).toEqual(run(new EventLog()))
+    expect(applied).toEqual(run(new EventLog()))
   })
 })

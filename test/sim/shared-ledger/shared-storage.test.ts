@@ -6,17 +6,17 @@ import { GossipPace } from '../../../core/cluster/gossip-pace.ts'
 import type { Interner } from '../../../core/cluster/interner.ts'
 import { defaultLedgerOptions, Ledger } from '../../../core/cluster/ledger.ts'
 import { PlainStorage } from '../../../core/cluster/plain-storage.ts'
-import type { SealedEntry } from '../../../core/events.ts'
+import type { SignedEntry } from '../../../core/events.ts'
 import { NodeCore } from '../../../core/index.ts'
 import { FormedEntries, SharedLedgers, SharedStorage } from '../../../sim/shared-ledger/index.ts'
-import { digest, entryOf, resident, seal, stateBody } from '../../core/fixture.ts'
+import { digest, entryOf, resident, sign, stateBody } from '../../core/fixture.ts'
 
 const all = { after: null, through: null }
 const nodes = Array.from({ length: 20 }, (_, at) => `n${String(at).padStart(2, '0')}`)
 const models = ['m0', 'm1', 'm2', 'm3'].map(digest)
 const anyModels = fc.uniqueArray(fc.constantFrom(...models)).map((some) => some.toSorted())
 
-const anyEntry: fc.Arbitrary<SealedEntry> = fc
+const anyEntry: fc.Arbitrary<SignedEntry> = fc
   .record({
     node: fc.constantFrom(...nodes),
     kind: fc.constantFrom('state', 'residency', 'demand', 'suspicion'),
@@ -45,7 +45,7 @@ const anyEntry: fc.Arbitrary<SealedEntry> = fc
 /** What a ledger answers, in a form that can be compared between interners. */
 function answers(ledger: Ledger, interner: Interner): unknown {
   return {
-    digest: ledger.digest(all),
+    summary: ledger.summary(all),
     sums: [...ledger.sums()],
     holders: models.map((model) => {
       const { holders, residents } = ledger.nodesWith(model)
@@ -154,7 +154,7 @@ describe('what all nodes say at once', () => {
         self,
         storage,
         pace,
-        core: new NodeCore({ self, epoch: 1, seal, random: createPrng(at), storage, pace }),
+        core: new NodeCore({ self, epoch: 1, sign, random: createPrng(at), storage, pace }),
       }
     })
     return { shared, made }
@@ -164,11 +164,11 @@ describe('what all nodes say at once', () => {
     const [formed, told] = [create(), create()]
     const entries = new FormedEntries(said, formed.shared)
     for (const [at, { storage, core }] of formed.made.entries()) {
-      expect(storage.adopt(entries, 5)).toBe(true)
+      expect(storage.applyShared(entries, 5)).toBe(true)
       core.checkInvariants()
       const other = told.made[at]!
       other.core.step({ kind: 'entries', from: 'x', entries: said, nowMs: 5 })
-      expect(core.ledgerDigest()).toEqual(other.core.ledgerDigest())
+      expect(core.ledgerSummary()).toEqual(other.core.ledgerSummary())
       expect([...storage.sums]).toEqual([...other.storage.sums])
       expect(core.holders(models[0]!, 5)).toEqual(other.core.holders(models[0]!, 5))
     }
@@ -191,9 +191,9 @@ describe('what all nodes say at once', () => {
     const { shared, made } = create()
     const { storage, core } = made[0]!
     core.step({ kind: 'entries', from: 'x', entries: said, nowMs: 5 })
-    const before = core.ledgerDigest()
-    expect(storage.adopt(new FormedEntries([news], shared), 6)).toBe(false)
-    expect(core.ledgerDigest()).toEqual(before)
+    const before = core.ledgerSummary()
+    expect(storage.applyShared(new FormedEntries([news], shared), 6)).toBe(false)
+    expect(core.ledgerSummary()).toEqual(before)
     core.checkInvariants()
   })
 })

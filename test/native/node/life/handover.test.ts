@@ -38,7 +38,7 @@ function handoverOf(over: Partial<HandoverPorts> = {}, takesMax = 2): Handover {
         },
         knownNames: () => [],
         knownRef: () => null,
-        hear: async (from, name, ref) => {
+        receiveRef: async (from, name, ref) => {
           heard.push([from, formatModelName(name), Buffer.from(ref).toString()])
         },
       },

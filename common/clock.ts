@@ -1,6 +1,7 @@
 /**
- * Time as everything is given it that waits or measures; the system's own is in node/system. Every implementation passes
- * test/conformance/clock.suite.ts.
+ * Time as everything is given it that waits or measures; the system's own is in node/system.
+ *
+ * Suite: test/conformance/clock.suite.ts
  */
 export interface Clock {
   /** Monotonic milliseconds; the zero means nothing. */

@@ -41,6 +41,11 @@ export interface NodeCorePorts {
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
 
+/**
+ * The protocol of a node. What carries it between nodes, in the daemon and in the simulator, brings about the same.
+ *
+ * Suite: test/conformance/carried-cluster.suite.ts
+ */
 export class NodeCore {
   private readonly view: ClusterView
   private readonly self: NodeId

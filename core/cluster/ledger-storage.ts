@@ -4,6 +4,8 @@
  *
  * A storage judges nothing: which entry is newer, who is silent for too long and what a removed node may say again are decided by the
  * ledger. Nodes are named by their indices in `ids`.
+ *
+ * Suite: test/conformance/ledger-storage.suite.ts
  */
 import type { ModelId, Zone } from '../../common/index.ts'
 import type { EntryKind, SignedEntry } from '../events.ts'

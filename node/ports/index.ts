@@ -1,6 +1,6 @@
 /**
- * The ports of the daemon: what it needs of the world, in 3 to 6 methods each. Real adapters live in node/net, node/state and
- * node/runtime.
+ * The ports of the daemon: what it needs of the world, in 3 to 6 methods each. Real adapters live in node/net, node/transfer, node/state
+ * and node/runtime. A port names the suite that its implementations pass, the fakes of unit tests included.
  *
  * Every wait takes an AbortSignal. "Not there" is null, never an error.
  */
@@ -11,8 +11,9 @@ export interface AbortOptions {
 }
 
 /**
- * Identity, discovery, gossip and small calls. Every peer seen here holds the cluster key and has proved its node id. The adapter
- * passes test/conformance/cluster-network.suite.ts.
+ * Identity, discovery, gossip and small calls. Every peer seen here holds the cluster key and has proved its node id.
+ *
+ * Suite: test/conformance/cluster-network.suite.ts
  */
 export interface ClusterNetwork {
   readonly self: NodeId
@@ -81,6 +82,8 @@ export interface ChunkSink {
 /**
  * Moves chunks between nodes over connections that are encrypted and bound to both libp2p identities and to the cluster key.
  * The bytes are not verified here: the sink hashes them before they are stored or served.
+ *
+ * Suite: test/conformance/bulk-transport.suite.ts
  */
 export interface BulkTransport {
   /** host:port that other nodes connect to. Known after start(). */
@@ -101,7 +104,9 @@ export type ServeChunk = (from: NodeId, request: ChunkRequest) => Promise<Uint8A
 
 /**
  * What must survive a restart: small records by key, each write durable when its promise resolves. A value that was got is the
- * caller's own. Every implementation passes test/conformance/state-store.suite.ts.
+ * caller's own.
+ *
+ * Suite: test/conformance/state-store.suite.ts
  */
 export interface StateStore {
   get(key: string): Promise<unknown>
@@ -153,7 +158,15 @@ export interface ModelSignature {
   readonly weights: 'shared' | 'copied'
 }
 
-/** Runs models in worker processes that map the weights from the store of this machine. */
+/**
+ * Runs models in worker processes that map the weights from the store of this machine.
+ *
+ * Errors: infer() UNKNOWN_MODEL of what is not loaded, INFERENCE_FAILED, OVERLOADED; derive() SYSTEM when it cannot read the file,
+ * BAD_MODEL_FILE, NOT_RUNNABLE; load() UNKNOWN_MODEL, NOT_RUNNABLE; each of them SHUTTING_DOWN after stop(), and DEADLINE_EXCEEDED, or the
+ * reason of the signal where that is a HoldfastError.
+ *
+ * Suite: test/conformance/runtime.suite.ts
+ */
 export interface Runtime {
   start(): Promise<void>
   stop(): Promise<void>

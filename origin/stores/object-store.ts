@@ -1,5 +1,5 @@
 /**
- * What the origin needs of a store of objects. test/conformance/object-store.test.ts holds every implementation to this.
+ * What the origin needs of a store of objects.
  *
  * Keys are relative, '/'-separated and normalised (object-key.ts); any other is BAD_REQUEST, before anything is touched.
  * An object appears whole or not at all, and a reader sees the one or the other of two writes, never a mixture.
@@ -63,6 +63,7 @@ export interface ObjectReader {
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>
 }
 
+/** Suite: test/conformance/object-store.suite.ts */
 export interface ObjectStore extends ObjectReader {
   /** All of the bucket that the origin is a prefix of, by the bucket's own keys; null where the origin is all there is. */
   readonly bucket: ObjectReader | null

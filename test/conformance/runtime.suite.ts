@@ -177,6 +177,8 @@ export function testRuntime(name: string, createFixture: () => Promise<RuntimeFi
       await another.stop()
       await expect(another.infer(digest, fixture.inputs)).rejects.toMatchObject(code('SHUTTING_DOWN'))
       await expect(another.load(await fixture.model())).rejects.toMatchObject(code('SHUTTING_DOWN'))
+      const deriving = another.derive(fixture.modelPath, join(fixture.folder, 'too-late'))
+      await expect(deriving).rejects.toMatchObject(code('SHUTTING_DOWN'))
     })
   })
 }

@@ -44,6 +44,7 @@ export class FakeRuntime implements Runtime {
   }
 
   async derive(inputPath: string, outputPath: string, { signal }: AbortOptions = {}): Promise<void> {
+    if (this.isStopped) throw shuttingDown()
     this.derived.push(inputPath)
     const bytes = await readFile(inputPath).catch((cause) => {
       throw new HoldfastError('SYSTEM', `Cannot read the model file ${inputPath}.`, { cause })

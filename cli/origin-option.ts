@@ -1,5 +1,6 @@
 /** The options that all commands of the origin share. */
 import { type Command, Option } from 'commander'
+import { defaultNamespace, withNamespace } from '../common/index.ts'
 
 export function originOption(): Option {
   return new Option('--origin <url>', 'where models are kept: s3://bucket/prefix or file:///directory').env(
@@ -9,6 +10,14 @@ export function originOption(): Option {
 
 export function jsonOption(): Option {
   return new Option('--json', 'print one JSON value on stdout, and no progress')
+}
+
+/**
+ * The argument <name>, in full. The namespace that nodes complete names with is their option models.defaultNamespace; commands that speak
+ * to the origin itself are told by the same variable of the environment.
+ */
+export function fullName(text: string): string {
+  return withNamespace(text, process.env.HOLDFAST_MODELS_DEFAULT_NAMESPACE ?? defaultNamespace)
 }
 
 /** The origin of the option or the environment; without one it is a usage error, exit code 2. */

@@ -23,7 +23,7 @@ export const errorTable = {
   BAD_MODEL_NAME: row(
     400,
     'A model name is not `namespace/name[:tag]`.',
-    'Use lower-case letters, digits, `.`, `_` and `-`, as in `acme/resnet50:v3`.',
+    'Use letters, digits, `.`, `_` and `-`, as in `acme/resnet50:v3`.',
   ),
   BAD_REQUEST: row(400, 'A request body or parameter has the wrong form.', 'Correct the field that the message names.'),
   REQUEST_TOO_LARGE: row(

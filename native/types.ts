@@ -19,6 +19,8 @@ export interface StoreOptions {
   readonly connectionsMax: number
   /** Leases that one connection may hold. */
   readonly leasesPerConnectionMax: number
+  /** Namespace of names that clients write without one. None: such names name nothing. */
+  readonly defaultNamespace?: string
   /** sha256 of a token that opens everything, for the processes that the daemon starts itself. */
   readonly ownTokenDigest?: Sha256
   /**

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
 import { warnOfFiles } from '../file-notes.ts'
-import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface AdoptFlags {
   readonly origin?: string
@@ -23,7 +23,7 @@ export function adoptCommand(): Command {
   return new Command('adopt')
     .description('make a model of plain files that lie in the origin already, without an upload')
     .argument('<url>', 'folder or file: s3://bucket/path or file:///path')
-    .argument('<name>', 'namespace/name[:tag], tag "latest" when left out')
+    .argument('<name>', 'namespace/name[:tag], tag "latest" when left out', fullName)
     .addOption(originOption())
     .addOption(jsonOption())
     .addHelpText('after', examples)

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
-import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface PullFlags {
   readonly origin?: string
@@ -20,7 +20,7 @@ Examples:
 export function pullCommand(): Command {
   return new Command('pull')
     .description('download a model from the origin into a folder')
-    .argument('<name>', 'namespace/name[:tag] or sha256:<digest>')
+    .argument('<name>', 'namespace/name[:tag] or sha256:<digest>', fullName)
     .argument('[folder]', 'where the files go; the last part of the name when left out')
     .addOption(originOption())
     .addOption(jsonOption())

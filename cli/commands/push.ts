@@ -4,7 +4,7 @@ import { formatBytes } from '../../common/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
 import type { PushResult } from '../../origin/index.ts'
 import { warnOfFiles } from '../file-notes.ts'
-import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 import { type PushAllFlags, pushAll } from '../push-all.ts'
 import { progressTo } from '../push-progress.ts'
 
@@ -31,7 +31,7 @@ export function pushCommand(): Command {
   return new Command('push')
     .description('upload a model, or all models of a folder, to the origin')
     .argument('[source]', 'folder or file')
-    .argument('[name]', 'namespace/name[:tag], tag "latest" when left out')
+    .argument('[name]', 'namespace/name[:tag], tag "latest" when left out', fullName)
     .option('--all <dir>', 'push every folder in DIR as a model, instead of one')
     .option('--namespace <namespace>', 'namespace of the models of --all')
     .option('--tag <tag>', 'tag of the models of --all; "latest" when left out')

@@ -1,7 +1,7 @@
 /** `holdfast rm`: removes a tag from the origin. The bytes stay until gc. */
 import { Command } from 'commander'
 import { systemClock } from '../../node/system/index.ts'
-import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface RmFlags {
   readonly origin?: string
@@ -18,7 +18,7 @@ Example:
 export function rmCommand(): Command {
   return new Command('rm')
     .description('remove a tag from the origin; its bytes stay until gc')
-    .argument('<name>', 'namespace/name[:tag], tag "latest" when left out')
+    .argument('<name>', 'namespace/name[:tag], tag "latest" when left out', fullName)
     .addOption(originOption())
     .addOption(jsonOption())
     .addHelpText('after', examples)

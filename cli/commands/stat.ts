@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { formatBytes, formatTable, type ModelId } from '../../common/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import type { Manifest, ManifestSummary, Origin } from '../../origin/index.ts'
-import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 
 interface StatFlags {
   readonly origin?: string
@@ -24,7 +24,7 @@ Examples:
 export function statCommand(): Command {
   return new Command('stat')
     .description('show the files, chunks and tensors of a model, and what it shares with others')
-    .argument('<name>', 'namespace/name[:tag] or sha256:<digest>')
+    .argument('<name>', 'namespace/name[:tag] or sha256:<digest>', fullName)
     .addOption(originOption())
     .addOption(jsonOption())
     .addHelpText('after', examples)

@@ -5,7 +5,7 @@ import { exitCodeOfError, formatBytes } from '../../common/index.ts'
 import type { ScrubView } from '../../node/admin/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
-import { originOption, requireOrigin } from '../origin-option.ts'
+import { fullName, originOption, requireOrigin } from '../origin-option.ts'
 
 interface VerifyFlags extends NodeFlags {
   readonly origin?: string
@@ -28,7 +28,7 @@ Examples:
 export function verifyCommand(): Command {
   const command = new Command('verify')
     .description('hash a model of the origin, or all of them, or what a node has on disk')
-    .argument('[name]', 'namespace/name[:tag] or sha256:<digest>; all models when left out')
+    .argument('[name]', 'namespace/name[:tag] or sha256:<digest>; all models when left out', fullName)
     .addOption(originOption())
     .option('--node', 'the disk of a running node instead of the origin')
   return addNodeOptions(command).addHelpText('after', examples).action(runVerify)

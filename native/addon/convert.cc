@@ -124,6 +124,8 @@ StoreOptions StoreOptionsFrom(const Napi::Value& value) {
   options.server.socket_path = StringFrom(object.Get("socketPath"));
   options.server.connections_max = static_cast<uint32_t>(SizeFrom(object.Get("connectionsMax")));
   options.server.leases_per_connection_max = static_cast<uint32_t>(SizeFrom(object.Get("leasesPerConnectionMax")));
+  const Napi::Value name_space = object.Get("defaultNamespace");
+  if (name_space.IsString()) options.server.default_namespace = StringFrom(name_space);
   const Napi::Value own_token = object.Get("ownTokenDigest");
   if (own_token.IsString()) options.server.own_token = std::make_shared<const Digest>(DigestFrom(own_token));
   const Napi::Value access = object.Get("accessRules");

@@ -279,6 +279,12 @@ std::string WithTag(std::string_view name) {
   return text;
 }
 
+std::string WithNamespace(std::string_view name, std::string_view name_space) {
+  std::string text(name);
+  const bool flat = name.find('/') == std::string_view::npos && !name.starts_with(kDigestPrefix);
+  return flat && !name_space.empty() ? std::string(name_space) + "/" + text : text;
+}
+
 std::unique_ptr<Catalog> Catalog::Create() { return std::make_unique<StoreTableImpl>(); }
 
 }  // namespace holdfast

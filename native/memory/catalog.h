@@ -67,6 +67,8 @@ struct SegmentState {
 
 // `namespace/name` is `namespace/name:latest`.
 std::string WithTag(std::string_view name);
+// A name without a namespace gets this one. Digests and full names stay, and an empty namespace completes nothing.
+std::string WithNamespace(std::string_view name, std::string_view name_space);
 
 class Catalog {
  public:

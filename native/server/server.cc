@@ -332,6 +332,8 @@ class ServerImpl final : public Server {
     if (!HasGoodNames(miss)) {
       return connection.Send(ErrorFrame(request, code::kBadModelName, "A name has 1 to 512, a tenant at most 128 visible ASCII characters"));
     }
+    // Before the rules are asked: they speak of names in full.
+    miss.name = WithNamespace(miss.name, options_.default_namespace);
     if (!Admission::MayOpen(connection, miss.name, *table_)) return connection.Send(Unauthorized(request));
     miss.tenant = Admission::TenantOf(connection, std::move(miss.tenant));
     if (connection.leases.size() + connection.waiting.size() >= options_.leases_per_connection_max) {

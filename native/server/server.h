@@ -28,6 +28,8 @@ struct ServerOptions {
   std::function<StoreCounters()> counters;
   // sha256 of a token that opens everything, for the processes that the daemon starts itself. Null: none.
   std::shared_ptr<const Digest> own_token;
+  // Namespace of names that clients write without one. Empty: such names name nothing.
+  std::string default_namespace;
   // The first rules; nobody is served before they hold.
   std::vector<AccessRule> access;
 };

@@ -6,6 +6,7 @@
 import {
   defaultHandOverMs,
   defaultLastRequestsMs,
+  defaultNamespace,
   defaultRefFreshMs,
   defaultReplicationIntervalMs,
   evictionPolicyNames,
@@ -67,6 +68,10 @@ export const optionTable = {
   'node.name': text('', 'Name for people, in logs and tables. Default: the end of the node id.'),
   'origin.url': text('', 'Origin that models are pulled from, as in file:///srv/origin. Empty: peers only.'),
   'origin.timeoutMs': integer(30_000, 100, 3_600_000, 'A read from the origin that takes longer has failed.'),
+  'models.defaultNamespace': text(
+    defaultNamespace,
+    'Namespace of names that are written without one: resnet50 is library/resnet50. Empty: such names are refused.',
+  ),
   'refs.freshMs': integer(
     defaultRefFreshMs,
     0,

@@ -2,7 +2,7 @@
  * The rules between options, each alone fine. An error keeps the node from starting; a warning is something that works and is
  * most likely not what was meant.
  */
-import { HoldfastError } from '../../common/index.ts'
+import { HoldfastError, isModelNamePart, modelNamePartLengthMax } from '../../common/index.ts'
 import { bulkHostOf, isLoopbackHost, isWildcardHost, reachesBeyondLoopback } from './listening.ts'
 import type { NodeOptions } from './options.ts'
 
@@ -16,7 +16,7 @@ export interface Finding {
 }
 
 export function findingsOf(options: NodeOptions): Finding[] {
-  return [...secretRules(options), ...addressRules(options), ...tierRules(options)]
+  return [...secretRules(options), ...addressRules(options), ...tierRules(options), ...nameRules(options)]
 }
 
 /** BAD_CONFIG with all errors at once. Returns the warnings. */
@@ -99,6 +99,17 @@ function tierRules(options: NodeOptions): Finding[] {
     )
   }
   return findings
+}
+
+function nameRules(options: NodeOptions): Finding[] {
+  const namespace = options['models.defaultNamespace']
+  if (namespace === '' || (isModelNamePart(namespace) && namespace.length <= modelNamePartLengthMax)) return []
+  return [
+    error(
+      `models.defaultNamespace ${JSON.stringify(namespace)} is not a namespace: use at most ${modelNamePartLengthMax} letters, digits, ` +
+        "'.', '_' and '-', a letter, digit or '_' first.",
+    ),
+  ]
 }
 
 const error = (message: string): Finding => ({ level: 'error', message })

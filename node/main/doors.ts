@@ -27,6 +27,7 @@ export interface HttpNeeds {
 export function createHttpServer({ options, clock, log }: Base, needs: HttpNeeds): HttpServer {
   const { health, admin } = needs
   const { calls, views } = needs.requests
+  const defaultNamespace = options['models.defaultNamespace']
   return new HttpServer(
     { clock, log },
     {
@@ -37,10 +38,11 @@ export function createHttpServer({ options, clock, log }: Base, needs: HttpNeeds
     },
     [
       healthDoor(health),
-      openInferenceDoor({ calls, health, version }),
+      openInferenceDoor({ calls, health, defaultNamespace, version }),
       adminDoor({
         admin,
         calls,
+        defaultNamespace,
         cluster: () => ({ self: needs.cluster.network.self, version, members: views.members() }),
         models: () => views.models(),
         paths: async (reference) => {

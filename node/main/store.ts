@@ -31,6 +31,7 @@ export async function openStore({ options, paths }: Base, parts: Parts): Promise
       diskLimitBytes: options['disk.limitBytes'],
       connectionsMax: options['store.connectionsMax'],
       leasesPerConnectionMax: options['store.leasesPerConnectionMax'],
+      defaultNamespace: options['models.defaultNamespace'],
       ownTokenDigest: createHash('sha256').update(token).digest('hex'),
       accessRules: accessFile === '' ? [] : await readStoreAccess(accessFile),
     },

@@ -1,20 +1,25 @@
 /**
  * Model names: `namespace/name[:tag]`, or `sha256:<digest>` for a manifest itself.
  *
- * The charset is strict because a name becomes part of object keys, URLs, file paths and gossip: every part starts with a
- * letter or digit, so that neither '..' nor a hidden file nor an option of a command can be spelled with it.
+ * The charset is that of the Hugging Face hub and of OCI tags, and strict because a name becomes part of object keys, URLs, file paths
+ * and gossip. Names differ by case; keyPartOf keeps them apart where file systems do not.
  */
 
-import { HoldfastError, type ModelId, type Sha256 } from '../../common/index.ts'
+import {
+  HoldfastError,
+  isModelNamePart,
+  type ModelId,
+  modelNamePartLengthMax,
+  type Sha256,
+} from '../../common/index.ts'
 import type { ModelName } from '../types.ts'
 
-/** Longest namespace or name. A key of an S3 object has 1024 bytes, of which three parts and a prefix must fit. */
-export const modelNamePartLengthMax = 96
-/** Longest tag, as in the OCI distribution specification less its underscore start. */
+/** Longest tag, as in the OCI distribution specification. */
 export const tagLengthMax = 128
+/** Of a part as keyPartOf writes it. File names have 255 bytes, and folder origins add to them while they write. */
+export const keyPartLengthMax = 192
 export const defaultTag = 'latest'
 
-const partPattern = /^[a-z0-9][a-z0-9._-]*$/
 const sha256Pattern = /^[0-9a-f]{64}$/
 
 export type ModelReference =
@@ -51,6 +56,20 @@ export function formatModelName(name: ModelName): string {
   return `${name.namespace}/${name.name}:${name.tag}`
 }
 
+/**
+ * A part of a name in an object key: capitals as `!` and the small letter, as Go's module proxies write them. Two names are two keys also in
+ * a folder of a file system that does not tell capitals from small letters, and names without capitals stand as they are.
+ */
+export function keyPartOf(part: string): string {
+  return part.replaceAll(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`)
+}
+
+/** The reverse of keyPartOf; null for what it cannot have written. */
+export function partOfKey(keyPart: string): string | null {
+  const part = keyPart.replaceAll(/!([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  return keyPartOf(part) === keyPart ? part : null
+}
+
 export function formatDigest(digest: ModelId): string {
   return `sha256:${digest}`
 }
@@ -58,15 +77,21 @@ export function formatDigest(digest: ModelId): string {
 function checkPart(text: string, part: string, value: string, lengthMax: number): void {
   if (value === '') throw badName(text, `the ${part} is empty`)
   if (value.length > lengthMax) throw badName(text, `the ${part} has ${value.length} characters, at most ${lengthMax}`)
-  if (!partPattern.test(value)) throw badName(text, `the ${part} ${JSON.stringify(value)} has other characters`)
+  const keyLength = keyPartOf(value).length
+  if (keyLength > keyPartLengthMax)
+    throw badName(
+      text,
+      `the ${part} takes ${keyLength} characters, capitals counted twice, at most ${keyPartLengthMax}`,
+    )
+  if (!isModelNamePart(value)) throw badName(text, `the ${part} ${JSON.stringify(value)} has other characters`)
 }
 
 function badName(text: string, why: string): HoldfastError {
   const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text
   return new HoldfastError(
     'BAD_MODEL_NAME',
-    `${JSON.stringify(shown)} is not a model name: ${why}. Write namespace/name[:tag] with lower-case letters, digits, '.', '_' ` +
-      `and '-', each part starting with a letter or digit, as in acme/resnet50:v3.`,
+    `${JSON.stringify(shown)} is not a model name: ${why}. Write namespace/name[:tag] with letters, digits, '.', '_' and '-', ` +
+      `each part starting with a letter, digit or '_', as in acme/resnet50:v3.`,
     { details: { name: shown } },
   )
 }

@@ -7,7 +7,7 @@ import type { ModelId } from '../../common/index.ts'
 import { canonicalBytes } from '../manifest/canonical-json.ts'
 import { HostileJson } from '../manifest/hostile-json.ts'
 import type { ModelName, Ref } from '../types.ts'
-import { parseModelName } from './model-name.ts'
+import { keyPartOf, parseModelName, partOfKey } from './model-name.ts'
 
 export const refSchema = 'holdfast.ref.v1'
 /** A ref is some 400 bytes; more is not one. */
@@ -68,20 +68,25 @@ export function salvageSequence(bytes: Uint8Array): number {
 }
 
 export function refKey(name: ModelName): string {
-  return `refs/${name.namespace}/${name.name}/${name.tag}`
+  return `refs/${keyTailOf(name)}`
 }
 
 /** The last sequence of a tag that was removed: one that comes back goes on above it, or nodes that remember would refuse it. */
 export function removedKey(name: ModelName): string {
-  return `removed/${name.namespace}/${name.name}/${name.tag}`
+  return `removed/${keyTailOf(name)}`
+}
+
+function keyTailOf({ namespace, name, tag }: ModelName): string {
+  return `${keyPartOf(namespace)}/${keyPartOf(name)}/${keyPartOf(tag)}`
 }
 
 /** The name behind a key below refs/, or null when the key is not of a ref. */
 export function nameOfRefKey(key: string): ModelName | null {
-  const parts = key.split('/')
-  if (parts.length !== 4 || parts[0] !== 'refs') return null
+  const [folder, ...keyParts] = key.split('/')
+  const parts = keyParts.map(partOfKey)
+  if (parts.length !== 3 || folder !== 'refs' || parts.includes(null)) return null
   try {
-    return parseModelName(`${parts[1]}/${parts[2]}:${parts[3]}`)
+    return parseModelName(`${parts[0]}/${parts[1]}:${parts[2]}`)
   } catch {
     return null // Somebody's own file in the origin; it is not ours to complain about.
   }

@@ -13,7 +13,7 @@ export function adminDoor(ports: AdminDoorPorts): HttpDoor {
     prefix: '/v1',
     errorForm: ownErrorForm,
     register: (scope) => {
-      registerAdminRoutes(scope, ports.admin)
+      registerAdminRoutes(scope, ports.admin, ports.defaultNamespace)
       registerViewRoutes(scope, ports)
     },
   }

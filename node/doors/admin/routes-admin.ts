@@ -4,13 +4,14 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { fastestTier, HoldfastError, isLocalTier, type LocalTier } from '../../../common/index.ts'
+import { fastestTier, HoldfastError, isLocalTier, type LocalTier, withNamespace } from '../../../common/index.ts'
 import { parseModelName, parseModelReference } from '../../../origin/index.ts'
 import type { Admin } from '../../admin/index.ts'
 
 type Named = { Params: { '*': string }; Body: unknown }
 
-export function registerAdminRoutes(scope: FastifyInstance, admin: Admin): void {
+export function registerAdminRoutes(scope: FastifyInstance, admin: Admin, defaultNamespace: string): void {
+  const fullName = (params: Named['Params']) => withNamespace(params['*'], defaultNamespace)
   const changing = {
     onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
       reply.header('www-authenticate', 'Bearer')
@@ -28,24 +29,24 @@ export function registerAdminRoutes(scope: FastifyInstance, admin: Admin): void 
   scope.get('/pins', async () => admin.pinned())
   scope.put<Named>('/pins/*', changing, async ({ params, body }) => {
     const { tier, replicas } = fieldsOf(body, ['tier', 'replicas'])
-    return admin.pin(parseModelReference(params['*']), tierOf(tier), replicasOf(replicas))
+    return admin.pin(parseModelReference(fullName(params)), tierOf(tier), replicasOf(replicas))
   })
   scope.delete<Named>('/pins/*', changing, async ({ params }) => {
-    return { name: params['*'], unpinned: await admin.unpin(parseModelReference(params['*'])) }
+    return { name: params['*'], unpinned: await admin.unpin(parseModelReference(fullName(params))) }
   })
 
   scope.get('/prefetch', async () => ({ prefetches: admin.prefetches.list() }))
   scope.post<Named>('/prefetch/*', changing, async ({ params, body }, reply) => {
-    const reference = parseModelReference(params['*'])
+    const reference = parseModelReference(fullName(params))
     return reply.code(202).send(await admin.prefetches.begin(reference, tierOf(fieldsOf(body, ['tier']).tier)))
   })
 
   scope.post<Named>('/evict/*', changing, async ({ params, body }) => {
     const { disk = false } = fieldsOf(body, ['disk'])
     if (typeof disk !== 'boolean') throw new HoldfastError('BAD_REQUEST', '`disk` has to be true or false.')
-    return admin.evict(parseModelReference(params['*']), { disk })
+    return admin.evict(parseModelReference(fullName(params)), { disk })
   })
-  scope.post<Named>('/invalidate/*', changing, async ({ params }) => admin.invalidate(parseModelName(params['*'])))
+  scope.post<Named>('/invalidate/*', changing, async ({ params }) => admin.invalidate(parseModelName(fullName(params))))
 
   scope.get('/verify', async () => ({ scrub: admin.scrubber.last() }))
   scope.post('/verify', changing, async (_request, reply) => reply.code(202).send({ scrub: admin.scrubber.begin() }))

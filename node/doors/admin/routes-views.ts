@@ -1,13 +1,15 @@
 /** Our own views: who is in the cluster, which models are where, how a request would be routed and why. */
 import type { FastifyInstance } from 'fastify'
-import type { NodeId } from '../../../common/index.ts'
+import { type NodeId, withNamespace } from '../../../common/index.ts'
 import { formatModelName, type ModelReference, parseModelReference } from '../../../origin/index.ts'
 import type { ClusterMember, ModelView } from '../../admin/index.ts'
 import type { ModelPaths } from '../../models/index.ts'
 import { contextOf, type ModelCalls } from '../../requests/index.ts'
-import { parseModelPath } from '../http/index.ts'
+import { parseModelPath, restOfPath } from '../http/index.ts'
 
 export interface ViewPorts {
+  /** Of names that are written without one. */
+  readonly defaultNamespace: string
   readonly calls: Pick<ModelCalls, 'route'>
   readonly cluster: () => {
     readonly self: NodeId
@@ -24,11 +26,13 @@ type Named = { Params: { '*': string } }
 export function registerViewRoutes(scope: FastifyInstance, ports: ViewPorts): void {
   scope.get('/cluster', async () => ports.cluster())
   scope.get('/models', async () => ({ models: ports.models() }))
-  scope.get<Named>('/route/*', async ({ params, headers }) => {
-    const { name } = parseModelPath(params['*'])
+  scope.get<Named>('/route/*', async ({ url, headers }) => {
+    const { name } = parseModelPath(restOfPath(url, 2), undefined, ports.defaultNamespace)
     const { model, refAgeMs, decision } = await ports.calls.route(name, contextOf(headers))
     const ageMs = Number.isFinite(refAgeMs) ? Math.round(refAgeMs) : null
     return { name: formatModelName(name), model, refAgeMs: ageMs, decision }
   })
-  scope.get<Named>('/paths/*', async ({ params }) => ports.paths(parseModelReference(params['*'])))
+  scope.get<Named>('/paths/*', async ({ params }) =>
+    ports.paths(parseModelReference(withNamespace(params['*'], ports.defaultNamespace))),
+  )
 }

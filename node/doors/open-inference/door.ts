@@ -3,7 +3,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HoldfastError } from '../../../common/index.ts'
 import { formatModelName, type ModelName } from '../../../origin/index.ts'
 import { contextOf, type ModelCalls, mayForward } from '../../requests/index.ts'
-import { clientGone, type HttpDoor, type NodeHealth, parseModelPath, probe } from '../http/index.ts'
+import {
+  clientGone,
+  type HttpDoor,
+  type ModelPath,
+  type NodeHealth,
+  parseModelPath,
+  probe,
+  restOfPath,
+} from '../http/index.ts'
 import { protocolErrorForm } from './error-form.ts'
 import { loadingView } from './loading-view.ts'
 import { formatInferResponse, omittedParameter, parseInferRequest } from './v2-json.ts'
@@ -11,23 +19,23 @@ import { formatInferResponse, omittedParameter, parseInferRequest } from './v2-j
 export interface OpenInferencePorts {
   readonly calls: ModelCalls
   readonly health: NodeHealth
+  /** Of names that are written without one. */
+  readonly defaultNamespace: string
   /** Of this software. */
   readonly version: string
 }
 
-type Named = { Params: { '*': string } }
-
 const serverName = 'holdfast'
 const verbs: ReadonlySet<string> = new Set(['ready', 'infer'])
 
-export function openInferenceDoor({ calls, health, version }: OpenInferencePorts): HttpDoor {
+export function openInferenceDoor({ calls, health, defaultNamespace, version }: OpenInferencePorts): HttpDoor {
   return {
     prefix: '/v2',
     errorForm: protocolErrorForm(calls),
     register: (scope) => {
       scope.get('', async () => ({ name: serverName, version, extensions: [] }))
       registerHealthRoutes(scope, health)
-      registerModelRoutes(scope, calls)
+      registerModelRoutes(scope, calls, (url) => parseModelPath(restOfPath(url, 2), verbs, defaultNamespace))
     },
   }
 }
@@ -43,17 +51,17 @@ function registerHealthRoutes(scope: FastifyInstance, health: NodeHealth): void 
   })
 }
 
-function registerModelRoutes(scope: FastifyInstance, calls: ModelCalls): void {
-  scope.get<Named>('/models/*', async ({ params, headers }, reply) => {
-    const { name, verb } = parseModelPath(params['*'], verbs)
+function registerModelRoutes(scope: FastifyInstance, calls: ModelCalls, pathOf: (url: string) => ModelPath): void {
+  scope.get('/models/*', async ({ url, headers }, reply) => {
+    const { name, spelled, verb } = pathOf(url)
     if (verb === 'ready') return sendReadiness(calls, name, headers, reply)
-    if (verb === '') return metadata(calls, name, headers)
+    if (verb === '') return metadata(calls, name, spelled, headers)
     throw new HoldfastError('BAD_REQUEST', `${verb} is asked for by POST.`)
   })
-  scope.post<Named>('/models/*', async (request, reply) => {
-    const { name, verb } = parseModelPath(request.params['*'], verbs)
+  scope.post('/models/*', async (request, reply) => {
+    const { name, spelled, verb } = pathOf(request.url)
     if (verb !== 'infer') throw new HoldfastError('UNKNOWN_ROUTE', `POST .../${verb} is not part of the protocol.`)
-    return infer(calls, name, request, reply)
+    return infer(calls, name, spelled, request, reply)
   })
 }
 
@@ -71,10 +79,10 @@ async function sendReadiness(
     .send({ name: formatModelName(name), ready, ...(loading === null ? {} : { loading: loadingView(loading) }) })
 }
 
-async function metadata(calls: ModelCalls, name: ModelName, headers: Headers): Promise<object> {
+async function metadata(calls: ModelCalls, name: ModelName, spelled: string, headers: Headers): Promise<object> {
   const { platform, inputs, outputs, omittedOutputs } = await calls.signature(name, contextOf(headers))
   return {
-    name: `${name.namespace}/${name.name}`,
+    name: spelled,
     versions: [name.tag],
     platform,
     inputs,
@@ -86,6 +94,7 @@ async function metadata(calls: ModelCalls, name: ModelName, headers: Headers): P
 async function infer(
   calls: ModelCalls,
   name: ModelName,
+  spelled: string,
   { id: requestId, headers, body }: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -103,6 +112,5 @@ async function infer(
   reply.header('holdfast-served-from', answer.servedFrom)
   reply.header('holdfast-elapsed-ms', answer.elapsedMs.toFixed(2))
   reply.header('holdfast-model', `sha256:${answer.model}`)
-  const modelName = `${name.namespace}/${name.name}`
-  return reply.send(formatInferResponse({ modelName, modelVersion: name.tag, id, ...answer }))
+  return reply.send(formatInferResponse({ modelName: spelled, modelVersion: name.tag, id, ...answer }))
 }

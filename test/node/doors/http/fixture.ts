@@ -66,6 +66,7 @@ export class HttpFixture {
       }),
       isServable: () => this.servable,
       route: () => decision,
+      defaultNamespace: 'library',
       cluster: () => ({ self: 'node-a', version: '1.2.3', members: [] }),
       models: () => [],
       loading: () => ({ model: model.id, state: 'fetching', doneBytes: 1, totalBytes: 2, bytesPerS: null }),
@@ -80,7 +81,7 @@ export class HttpFixture {
     const calls = new ModelCalls(this.ports)
     this.app = createHttpApp({ log }, { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000, ...options }, [
       healthDoor(this.ports),
-      openInferenceDoor({ calls, health: this.ports, version: '1.2.3' }),
+      openInferenceDoor({ calls, health: this.ports, defaultNamespace: 'library', version: '1.2.3' }),
       adminDoor({ ...this.ports, calls, admin: {} as Admin }),
       metricsDoor(new Registry()),
     ])

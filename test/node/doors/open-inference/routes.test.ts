@@ -180,7 +180,7 @@ describe('what is refused', () => {
       status: 413,
       code: 'REQUEST_TOO_LARGE',
     },
-    { id: 'a bad name', send: (f) => f.post('/v2/models/ACME%2Fm/infer', body), status: 400, code: 'BAD_MODEL_NAME' },
+    { id: 'a bad name', send: (f) => f.post('/v2/models/a%20b%2Fm/infer', body), status: 400, code: 'BAD_MODEL_NAME' },
     { id: 'an unknown model', send: (f) => f.post('/v2/models/a%2Fb/infer', body), status: 404, code: 'UNKNOWN_MODEL' },
     { id: 'a verb by GET', send: (f) => f.get(infer), status: 400, code: 'BAD_REQUEST' },
     { id: 'a path that ends nowhere', send: (f) => f.get('/v2/nothing'), status: 404, code: 'UNKNOWN_ROUTE' },
@@ -236,7 +236,7 @@ describe('what is refused', () => {
 
   it.each([
     { id: 'an unknown model', url: '/v1/route/a/b', status: 404, code: 'UNKNOWN_MODEL' },
-    { id: 'a bad name', url: '/v1/route/b', status: 400, code: 'BAD_MODEL_NAME' },
+    { id: 'a bad name', url: '/v1/route/.b', status: 400, code: 'BAD_MODEL_NAME' },
     { id: 'a path that ends nowhere', url: '/v1/nothing?x=1', status: 404, code: 'UNKNOWN_ROUTE' },
     { id: 'the root', url: '/', status: 404, code: 'UNKNOWN_ROUTE' },
   ])('is $id on our own routes, in our own form', async ({ url, status, code }) => {

@@ -121,8 +121,22 @@ export const optionTable = {
   ),
   'http.host': text('127.0.0.1', 'Host of the HTTP interface.'),
   'http.port': integer(8080, 0, 65_535, 'Port of the HTTP interface; 0 takes a free one.'),
-  'http.bodyLimitBytes': bytes(64 * MiB, 1024, 'Largest request body.'),
+  'http.bodyLimitBytes': bytes(64 * MiB, 1024, 'Largest request body, after decompression.'),
   'http.requestsMax': integer(1024, 1, 65_536, 'Requests that are answered at one time; the next one gets 503.'),
+  'inference.tensorsMax': integer(1024, 1, 1024, 'Inputs of a request, and outputs that it names.'),
+  'inference.dimensionsMax': integer(32, 1, 32, 'Dimensions of one tensor of a request.'),
+  'inference.elementsMax': integer(
+    16 * MiB,
+    1,
+    1024 * MiB,
+    'Elements of all tensors that a request has as JSON. Tensors in bytes are bounded by http.bodyLimitBytes alone.',
+  ),
+  'inference.nameLengthMax': integer(1024, 1, 1024, 'Characters of ids and of names of tensors.'),
+  'inference.jsonLimitBytes': bytes(
+    MiB,
+    1024,
+    'JSON of a request that is no tensor data: names, shapes and parameters.',
+  ),
   'runtime.workerCount': integer(1, 1, 64, 'Worker processes that run models.'),
   'runtime.workerBytes': bytes(
     96 * MiB,

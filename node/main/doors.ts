@@ -1,9 +1,10 @@
 /** The doors of the node: protocols over HTTP, and the store's socket. Starts nothing. */
 import { type Admin, resolveReference } from '../admin/index.ts'
+import type { NodeOptions } from '../config/index.ts'
 import { adminDoor } from '../doors/admin/index.ts'
 import { HttpServer, healthDoor, type NodeHealth } from '../doors/http/index.ts'
 import { metricsDoor, type NodeMetrics } from '../doors/metrics/index.ts'
-import { openInferenceDoor } from '../doors/open-inference/index.ts'
+import { type InferLimits, openInferenceDoor } from '../doors/open-inference/index.ts'
 import { SocketOpenHandler } from '../doors/store-socket/index.ts'
 import { modelPaths } from '../models/index.ts'
 import { version } from '../system/index.ts'
@@ -38,7 +39,7 @@ export function createHttpServer({ options, clock, log }: Base, needs: HttpNeeds
     },
     [
       healthDoor(health),
-      openInferenceDoor({ calls, health, defaultNamespace, version }),
+      openInferenceDoor({ calls, health, defaultNamespace, version }, inferLimits(options)),
       adminDoor({
         admin,
         calls,
@@ -53,6 +54,16 @@ export function createHttpServer({ options, clock, log }: Base, needs: HttpNeeds
       metricsDoor(needs.metrics.registry),
     ],
   )
+}
+
+function inferLimits(options: NodeOptions): InferLimits {
+  return {
+    tensorsMax: options['inference.tensorsMax'],
+    dimensionsMax: options['inference.dimensionsMax'],
+    elementsMax: options['inference.elementsMax'],
+    nameLengthMax: options['inference.nameLengthMax'],
+    jsonLimitBytes: options['inference.jsonLimitBytes'],
+  }
 }
 
 export function createSocketDoor(

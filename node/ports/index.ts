@@ -129,6 +129,7 @@ export type Datatype =
   | 'INT32'
   | 'INT64'
   | 'FP16'
+  | 'BF16'
   | 'FP32'
   | 'FP64'
   | 'BYTES'
@@ -137,14 +138,14 @@ export interface TensorValue {
   readonly name: string
   readonly datatype: Datatype
   readonly shape: readonly number[]
-  /** Little-endian elements; strings for BYTES. */
-  readonly data: Uint8Array | readonly string[]
+  /** Little-endian elements in row-major order. Of BYTES each element is its length in 4 bytes, and then so many. */
+  readonly data: Uint8Array
 }
 
 export interface TensorSignature {
   readonly name: string
   readonly datatype: Datatype
-  /** -1 where any size fits. */
+  /** -1 where any size fits; [] for a scalar, and for a tensor of which the model does not say how many dimensions it has. */
   readonly shape: readonly number[]
 }
 

@@ -42,13 +42,16 @@ const datatypes: ReadonlySet<string> = new Set<Datatype>([
   'INT32',
   'INT64',
   'FP16',
+  'BF16',
   'FP32',
   'FP64',
   'BYTES',
 ])
 const tensorsMax = 1024
 const dimensionsMax = 32
+/** Of models, tenants and requests. */
 const nameLengthMax = 512
+const tensorNameLengthMax = 1024
 
 export function encodeInferRequest(message: InferMessage): Uint8Array {
   const { deadlineMs, tenant } = message.context
@@ -72,7 +75,7 @@ export function decodeInferRequest(bytes: Uint8Array): InferMessage {
   if (!isBytes(model, 32) || !isName(name) || !isName(tenant))
     throw malformed('inference request', 'a field is missing')
   if (deadlineMs !== null && !isCount(deadlineMs)) throw malformed('inference request', 'its deadline is no number')
-  if (outputs !== null && !(Array.isArray(outputs) && outputs.length <= tensorsMax && outputs.every(isName))) {
+  if (outputs !== null && !(Array.isArray(outputs) && outputs.length <= tensorsMax && outputs.every(isTensorName))) {
     throw malformed('inference request', 'its outputs are no list of names')
   }
   if (requestId !== undefined && !isName(requestId)) throw malformed('inference request', 'its id is no short text')
@@ -95,7 +98,7 @@ export function decodeInferAnswer(bytes: Uint8Array): InferOutputs {
   if (!isPlainMap(value) || !isReadableVersion(value.version))
     throw malformed('inference answer', 'its version is unknown')
   const { omittedOutputs = [] } = value
-  if (!Array.isArray(omittedOutputs) || omittedOutputs.length > tensorsMax || !omittedOutputs.every(isName))
+  if (!Array.isArray(omittedOutputs) || omittedOutputs.length > tensorsMax || !omittedOutputs.every(isTensorName))
     throw malformed('inference answer', 'its omitted outputs are no list of names')
   return { outputs: tensorsOf(value.outputs), omittedOutputs }
 }
@@ -103,22 +106,21 @@ export function decodeInferAnswer(bytes: Uint8Array): InferOutputs {
 function tensorsOf(value: unknown): TensorValue[] {
   if (!Array.isArray(value) || value.length > tensorsMax) throw malformed('tensors', 'they are no list')
   return value.map((tensor: unknown) => {
-    if (!isPlainMap(tensor) || !isName(tensor.name)) throw malformed('tensor', 'it has no name')
+    if (!isPlainMap(tensor) || !isName(tensor.name, tensorNameLengthMax)) throw malformed('tensor', 'it has no name')
     const { name, datatype, shape, data } = tensor
     if (typeof datatype !== 'string' || !datatypes.has(datatype)) throw malformed('tensor', 'its datatype is unknown')
     if (!Array.isArray(shape) || shape.length > dimensionsMax || !shape.every(isCount)) {
       throw malformed('tensor', 'its shape is no list of sizes')
     }
-    const isText = datatype === 'BYTES'
-    if (isText ? !isTexts(data) : !isBytes(data)) throw malformed('tensor', 'its data has another form')
-    return { name, datatype: datatype as Datatype, shape, data: data as Uint8Array | readonly string[] }
+    if (!isBytes(data)) throw malformed('tensor', 'its data are no bytes')
+    return { name, datatype: datatype as Datatype, shape, data }
   })
 }
 
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= nameLengthMax
+function isName(value: unknown, lengthMax = nameLengthMax): value is string {
+  return typeof value === 'string' && value.length <= lengthMax
 }
 
-function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+function isTensorName(value: unknown): value is string {
+  return isName(value, tensorNameLengthMax)
 }

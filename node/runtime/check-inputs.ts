@@ -35,22 +35,21 @@ function checkTensor(wanted: TensorSignature, given: TensorValue): void {
   if (given.datatype !== wanted.datatype) {
     throw refuse(`input '${wanted.name}' must be ${wanted.datatype}, not ${given.datatype}`)
   }
+  // A model that does not say how many dimensions an input has takes any; the runtime checks a scalar by itself.
   const fits =
-    given.shape.length === wanted.shape.length &&
-    given.shape.every((size, axis) => wanted.shape[axis] === -1 || wanted.shape[axis] === size)
+    wanted.shape.length === 0 ||
+    (given.shape.length === wanted.shape.length &&
+      given.shape.every((size, axis) => wanted.shape[axis] === -1 || wanted.shape[axis] === size))
   if (!fits)
     throw refuse(`input '${wanted.name}' must have shape ${shapeText(wanted.shape)}, not ${shapeText(given.shape)}`)
   const count = elementCount(given.shape)
   if (Number.isNaN(count)) throw refuse(`input '${wanted.name}' has the impossible shape ${shapeText(given.shape)}`)
   const sizeBytes = datatypeTable[given.datatype].sizeBytes
-  const isText = !(given.data instanceof Uint8Array)
-  const actual = given.data.length
-  const wantedLength = sizeBytes === 0 ? count : count * sizeBytes
-  if (isText !== (sizeBytes === 0) || actual !== wantedLength) {
-    const unit = sizeBytes === 0 ? 'strings' : 'bytes'
-    throw refuse(
-      `input '${wanted.name}' of shape ${shapeText(given.shape)} needs ${wantedLength} ${unit} of data, not ${actual}`,
-    )
+  // The elements of BYTES are counted where they are decoded, in the worker process.
+  const { byteLength } = given.data
+  if (sizeBytes > 0 && byteLength !== count * sizeBytes) {
+    const shape = shapeText(given.shape)
+    throw refuse(`input '${wanted.name}' of shape ${shape} needs ${count * sizeBytes} bytes of data, not ${byteLength}`)
   }
 }
 

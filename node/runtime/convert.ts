@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { copyFile, open, readFile, rm } from 'node:fs/promises'
 import { InferenceSession } from 'onnxruntime-node'
 import { HoldfastError, isHoldfastError } from '../../common/index.ts'
+import { withFloatsForBf16 } from './bf16-model.ts'
 import { externalFilesOf, withoutInitializedInputs } from './onnx-graph.ts'
 import { isOrtFormat, openForm } from './open-form.ts'
 import { packModel } from './packed-form.ts'
@@ -15,8 +16,23 @@ import { interfaceOf, signatureOf } from './signature.ts'
 
 const identifierEnd = 8
 
+/** Of the library, where an input or output has the element type 16 of ONNX. */
+const unknownBf16 = 'Unsupported data type: 16'
+
 /** What the runtime throws, or UNSUPPORTED_TYPE, BAD_MODEL_FILE, NOT_RUNNABLE. */
-export async function convert({ inputPath, outputPath, mayConvert }: DeriveRequest): Promise<void> {
+export async function convert(request: DeriveRequest): Promise<void> {
+  try {
+    await convertAsItIs(request)
+  } catch (error) {
+    const { inputPath } = request
+    const isBf16 = error instanceof Error && error.message.includes(unknownBf16)
+    const pieces = isBf16 ? withFloatsForBf16(await readFile(inputPath)) : null
+    if (pieces === null) throw error
+    await withChangedModel(inputPath, pieces, (changedPath) => convertAsItIs({ ...request, inputPath: changedPath }))
+  }
+}
+
+async function convertAsItIs({ inputPath, outputPath, mayConvert }: DeriveRequest): Promise<void> {
   if (isOrtFormat(await headOf(inputPath))) return takeOver(inputPath, outputPath)
   if (mayConvert && (await convertInPlace(inputPath, outputPath))) return
   await rm(outputPath, { force: true })
@@ -44,19 +60,29 @@ async function convertInPlace(inputPath: string, outputPath: string): Promise<bo
 async function convertRepaired(inputPath: string, outputPath: string, wanted: string): Promise<boolean> {
   const pieces = withoutInitializedInputs(await readFile(inputPath))
   if (pieces === null) return false
-  // Beside the model, where its other files are, and under a name that none of them has.
-  const repairedPath = `${inputPath}.${randomUUID()}`
-  try {
-    const repaired = await open(repairedPath, 'wx')
-    try {
-      for (const piece of pieces) await repaired.write(piece)
-    } finally {
-      await repaired.close()
-    }
+  return withChangedModel(inputPath, pieces, async (repairedPath) => {
     const found = await ask(InferenceSession.create(repairedPath, deriveOptions(outputPath)))
     return found === wanted && (await opensAs(outputPath, wanted))
+  })
+}
+
+async function withChangedModel<T>(
+  inputPath: string,
+  pieces: readonly Uint8Array[],
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  // Beside the model, where its other files are, and under a name that none of them has.
+  const path = `${inputPath}.${randomUUID()}`
+  try {
+    const changed = await open(path, 'wx')
+    try {
+      for (const piece of pieces) await changed.write(piece)
+    } finally {
+      await changed.close()
+    }
+    return await use(path)
   } finally {
-    await rm(repairedPath, { force: true })
+    await rm(path, { force: true })
   }
 }
 

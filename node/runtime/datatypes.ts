@@ -13,13 +13,14 @@ export type OrtType =
   | 'int32'
   | 'int64'
   | 'float16'
+  | 'bfloat16'
   | 'float32'
   | 'float64'
   | 'string'
 
 interface DatatypeRow {
   readonly ort: OrtType
-  /** Of one element; 0 for BYTES, whose elements are strings. */
+  /** Of one element; 0 for BYTES, whose elements have lengths of their own. */
   readonly sizeBytes: 0 | 1 | 2 | 4 | 8
 }
 
@@ -34,6 +35,7 @@ export const datatypeTable = {
   INT32: { ort: 'int32', sizeBytes: 4 },
   INT64: { ort: 'int64', sizeBytes: 8 },
   FP16: { ort: 'float16', sizeBytes: 2 },
+  BF16: { ort: 'bfloat16', sizeBytes: 2 },
   FP32: { ort: 'float32', sizeBytes: 4 },
   FP64: { ort: 'float64', sizeBytes: 8 },
   BYTES: { ort: 'string', sizeBytes: 0 },
@@ -43,7 +45,7 @@ export function isDatatype(text: unknown): text is Datatype {
   return typeof text === 'string' && Object.hasOwn(datatypeTable, text)
 }
 
-/** null for the types that the protocol has no word for: bfloat16, 4-bit integers, 8-bit floats. */
+/** null for the types that the protocol has no word for: 4-bit integers, 8-bit floats. */
 export function datatypeOfOrt(type: string): Datatype | null {
   for (const [datatype, row] of Object.entries(datatypeTable)) if (row.ort === type) return datatype as Datatype
   return null

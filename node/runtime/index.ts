@@ -13,6 +13,8 @@ export type CreateOnnxRuntimeOptions = Partial<OnnxRuntimeOptions> & Pick<OnnxRu
 export function createOnnxRuntime(options: CreateOnnxRuntimeOptions): Runtime {
   return new OnnxRuntime({ ...defaultOnnxRuntimeOptions, ...options })
 }
+export { bf16OfNumber, floatsOfBf16 } from './bf16.ts'
+export { byteElements, ElementsWriter, encodeElements } from './byte-elements.ts'
 export { datatypeOfOrt, datatypeTable, elementCount, isDatatype } from './datatypes.ts'
 export { deriveModel } from './derive.ts'
 export { inPlaceOptions } from './session-options.ts'

@@ -4,7 +4,8 @@
  */
 import type { InferenceSession } from 'onnxruntime-node'
 import { assertInvariant } from '../../common/index.ts'
-import type { ModelSignature, TensorValue } from '../ports/index.ts'
+import type { ModelSignature, TensorSignature, TensorValue } from '../ports/index.ts'
+import { innerName } from './bf16-names.ts'
 import { isOrtFormat, openForm } from './open-form.ts'
 import type { OpenWeights, WeightsLease } from './open-weights.ts'
 import { errorOfModel, errorOfRun } from './runtime-errors.ts'
@@ -49,10 +50,10 @@ export class Sessions {
     assertInvariant(loading !== undefined, `the pool loads ${digest} before it sends work for it`)
     const { session, signature } = await loading
     try {
-      const feeds = Object.fromEntries(inputs.map((input) => [input.name, ortTensorOf(input)]))
-      const names = outputs ?? signature.outputs.map(({ name }) => name)
-      const results = await session.run(feeds, [...names])
-      return names.map((name) => valueOfOrtTensor(name, results[name]!))
+      const feeds = Object.fromEntries(inputs.map((input) => [innerName(input), ortTensorOf(input)]))
+      const wanted = wantedOutputs(signature, outputs)
+      const results = await session.run(feeds, wanted.map(innerName))
+      return wanted.map((output) => valueOfOrtTensor(output.name, results[innerName(output)]!, output.datatype))
     } catch (error) {
       throw errorOfRun(error)
     }
@@ -81,4 +82,10 @@ export class Sessions {
       throw errorOfModel(error)
     }
   }
+}
+
+/** Those that were asked for, in that order; all of them when nothing was. */
+function wantedOutputs(signature: ModelSignature, names: readonly string[] | undefined): readonly TensorSignature[] {
+  if (names === undefined) return signature.outputs
+  return names.map((name) => signature.outputs.find((output) => output.name === name)!)
 }

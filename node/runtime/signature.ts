@@ -2,6 +2,7 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import { HoldfastError } from '../../common/index.ts'
 import type { TensorSignature } from '../ports/index.ts'
+import { nameOfBf16 } from './bf16-names.ts'
 import { datatypeOfOrt } from './datatypes.ts'
 
 export interface SessionSignature {
@@ -32,9 +33,15 @@ export function interfaceOf({ inputMetadata, outputMetadata }: InferenceSession)
 }
 
 function tensorSignatureOf(metadata: InferenceSession.ValueMetadata): TensorSignature | null {
-  const datatype = metadata.isTensor ? datatypeOfOrt(metadata.type) : null
+  const bf16 = nameOfBf16(metadata.name)
+  const plain = metadata.isTensor ? datatypeOfOrt(metadata.type) : null
+  const datatype = bf16 === null ? plain : 'BF16'
   if (!metadata.isTensor || datatype === null) return null
-  return { name: metadata.name, datatype, shape: metadata.shape.map((size) => (typeof size === 'number' ? size : -1)) }
+  return {
+    name: bf16 ?? metadata.name,
+    datatype,
+    shape: metadata.shape.map((size) => (typeof size === 'number' ? size : -1)),
+  }
 }
 
 function refuseInput(metadata: InferenceSession.ValueMetadata): never {

@@ -1,7 +1,11 @@
-/** Tensors of the port and of ONNX Runtime, in the worker processes. Shares memory with its argument where alignment allows. */
+/** Tensors of the protocol and of ONNX Runtime, in the worker processes. Shares memory with its argument where alignment allows. */
+import { isUtf8 } from 'node:buffer'
 import { Tensor } from 'onnxruntime-node'
+import { HoldfastError } from '../../common/index.ts'
 import type { Datatype, TensorValue } from '../ports/index.ts'
-import { datatypeOfOrt, datatypeTable } from './datatypes.ts'
+import { bf16OfFloats, floatsOfBf16 } from './bf16.ts'
+import { byteElements, encodeElements } from './byte-elements.ts'
+import { datatypeOfOrt, datatypeTable, elementCount } from './datatypes.ts'
 
 const viewOf = {
   BOOL: Uint8Array,
@@ -16,13 +20,16 @@ const viewOf = {
   FP16: Uint16Array,
   FP32: Float32Array,
   FP64: Float64Array,
-} as const satisfies Record<Exclude<Datatype, 'BYTES'>, unknown>
+} as const satisfies Record<Exclude<Datatype, 'BYTES' | 'BF16'>, unknown>
 
+/** INFERENCE_FAILED for text that the runtime would not get as it is. */
 export function ortTensorOf(value: TensorValue): Tensor {
   const dims = [...value.shape]
-  if (value.datatype === 'BYTES') return new Tensor('string', value.data as string[], dims)
+  if (value.datatype === 'BYTES') return new Tensor('string', textsOf(value), dims)
+  // The library has no word for BF16: see bf16-model.ts.
+  if (value.datatype === 'BF16') return new Tensor('float32', floatsOfBf16(value.data), dims)
   const sizeBytes = datatypeTable[value.datatype].sizeBytes
-  const bytes = aligned(value.data as Uint8Array, sizeBytes)
+  const bytes = aligned(value.data, sizeBytes)
   const data = new viewOf[value.datatype](bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / sizeBytes)
   const tensor = new Tensor(datatypeTable[value.datatype].ort, data as never, dims)
   // Where there is a Float16Array the library wraps FP16 data in one, whose length its native part then takes for 0
@@ -31,14 +38,36 @@ export function ortTensorOf(value: TensorValue): Tensor {
   return tensor
 }
 
-export function valueOfOrtTensor(name: string, tensor: Tensor): TensorValue {
-  const datatype = datatypeOfOrt(tensor.type)
+/** `datatype`: BF16 where the model has that, and the library makes floats of it. */
+export function valueOfOrtTensor(name: string, tensor: Tensor, datatype = datatypeOfOrt(tensor.type)): TensorValue {
   if (datatype === null)
     throw new TypeError(`output '${name}' has the type ${tensor.type}, which has no name in the protocol`)
   const shape = [...tensor.dims]
-  if (tensor.type === 'string') return { name, datatype, shape, data: tensor.data as string[] }
+  if (tensor.type === 'string') return { name, datatype, shape, data: encodeElements(tensor.data as string[]) }
+  if (datatype === 'BF16') return { name, datatype, shape, data: bf16OfFloats(tensor.data as Float32Array) }
   const { buffer, byteOffset, byteLength } = tensor.data as Float32Array
   return { name, datatype, shape, data: new Uint8Array(buffer, byteOffset, byteLength) }
+}
+
+/** The library ends a text at its first NUL and replaces bytes that are no UTF-8: better refused than changed. */
+function textsOf({ name, shape, data }: TensorValue): string[] {
+  const texts: string[] = []
+  for (const element of byteElements(data)) {
+    if (element === null) throw refuse(`element ${texts.length} of input '${name}' ends behind its data`)
+    if (element.includes(0))
+      throw refuse(`element ${texts.length} of input '${name}' has a NUL, at which the runtime ends a text`)
+    if (!isUtf8(element))
+      throw refuse(`element ${texts.length} of input '${name}' is not UTF-8, and the runtime takes text alone`)
+    texts.push(Buffer.from(element.buffer, element.byteOffset, element.byteLength).toString('utf8'))
+  }
+  const count = elementCount(shape)
+  if (texts.length !== count)
+    throw refuse(`input '${name}' of shape [${shape}] needs ${count} strings of data, not ${texts.length}`)
+  return texts
+}
+
+function refuse(why: string): HoldfastError {
+  return new HoldfastError('INFERENCE_FAILED', `${why.charAt(0).toUpperCase()}${why.slice(1)}.`)
 }
 
 /** A message's bytes lie wherever they happened to be in it; typed arrays want multiples of their element. */

@@ -63,6 +63,9 @@ function toHoldfastError(error: unknown): HoldfastError | null {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new HoldfastError('BAD_REQUEST', 'Send the body as JSON, with the header `content-type: application/json`.')
   }
+  if (code?.startsWith('Z_') || code?.startsWith('ERR__ERROR_FORMAT') || code === 'ERR_BROTLI_INVALID') {
+    return new HoldfastError('BAD_REQUEST', `The body is not what its content encoding says: ${message}.`)
+  }
   // fastify's own complaints about a request: malformed JSON, a wrong content type, an invalid path.
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new HoldfastError('BAD_REQUEST', message)

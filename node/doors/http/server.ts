@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { HoldfastError } from '../../../common/index.ts'
 import type { Clock, Log } from '../../system/index.ts'
+import { codeContents } from './content-coding.ts'
 import type { HttpDoor } from './door.ts'
 import { type ErrorForm, errorReply, ownErrorForm } from './errors.ts'
 import { isForeignPage } from './foreign-page.ts'
@@ -92,6 +93,7 @@ export function createHttpApp(
     }
   })
   if (options.requestsMax !== undefined) boundRequests(app, options.requestsMax)
+  codeContents(app, options.bodyLimitBytes)
   app.addHook('onSend', async (request, reply) => {
     reply.header('holdfast-request-id', request.id)
   })

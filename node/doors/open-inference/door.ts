@@ -1,20 +1,14 @@
-/** Open Inference Protocol V2 (JSON) below /v2: health, model metadata, readiness and inference, at any node for any model. */
+/** Open Inference Protocol V2 below /v2: health, model metadata, readiness and inference, at any node for any model. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HoldfastError } from '../../../common/index.ts'
-import { formatModelName, type ModelName } from '../../../origin/index.ts'
-import { contextOf, type ModelCalls, mayForward } from '../../requests/index.ts'
-import {
-  clientGone,
-  type HttpDoor,
-  type ModelPath,
-  type NodeHealth,
-  parseModelPath,
-  probe,
-  restOfPath,
-} from '../http/index.ts'
+import { formatModelName } from '../../../origin/index.ts'
+import { contextOf, type ModelCalls } from '../../requests/index.ts'
+import { type HttpDoor, type ModelPath, type NodeHealth, parseModelPath, probe, restOfPath } from '../http/index.ts'
 import { protocolErrorForm } from './error-form.ts'
+import { omittedParameter } from './infer-answer.ts'
+import { defaultInferLimits, type InferLimits } from './infer-limits.ts'
+import { infer } from './infer-route.ts'
 import { loadingView } from './loading-view.ts'
-import { formatInferResponse, omittedParameter, parseInferRequest } from './v2-json.ts'
 
 export interface OpenInferencePorts {
   readonly calls: ModelCalls
@@ -26,16 +20,24 @@ export interface OpenInferencePorts {
 }
 
 const serverName = 'holdfast'
+const extensions = ['binary_tensor_data']
 const verbs: ReadonlySet<string> = new Set(['ready', 'infer'])
 
-export function openInferenceDoor({ calls, health, defaultNamespace, version }: OpenInferencePorts): HttpDoor {
+export function openInferenceDoor(
+  { calls, health, defaultNamespace, version }: OpenInferencePorts,
+  limits: InferLimits = defaultInferLimits,
+): HttpDoor {
   return {
     prefix: '/v2',
     errorForm: protocolErrorForm(calls),
     register: (scope) => {
-      scope.get('', async () => ({ name: serverName, version, extensions: [] }))
+      // Bodies are taken apart by the route, whatever they say they are: a JSON parser would hold the event loop.
+      scope.removeAllContentTypeParsers()
+      scope.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => body)
+      scope.get('', async () => ({ name: serverName, version, extensions }))
       registerHealthRoutes(scope, health)
-      registerModelRoutes(scope, calls, (url) => parseModelPath(restOfPath(url, 2), verbs, defaultNamespace))
+      const pathOf = (url: string) => parseModelPath(restOfPath(url, 2), verbs, defaultNamespace)
+      registerModelRoutes(scope, { calls, limits, pathOf })
     },
   }
 }
@@ -51,17 +53,24 @@ function registerHealthRoutes(scope: FastifyInstance, health: NodeHealth): void 
   })
 }
 
-function registerModelRoutes(scope: FastifyInstance, calls: ModelCalls, pathOf: (url: string) => ModelPath): void {
+interface ModelRoutes {
+  readonly calls: ModelCalls
+  readonly limits: InferLimits
+  readonly pathOf: (url: string) => ModelPath
+}
+
+function registerModelRoutes(scope: FastifyInstance, { calls, limits, pathOf }: ModelRoutes): void {
   scope.get('/models/*', async ({ url, headers }, reply) => {
-    const { name, spelled, verb } = pathOf(url)
-    if (verb === 'ready') return sendReadiness(calls, name, headers, reply)
-    if (verb === '') return metadata(calls, name, spelled, headers)
-    throw new HoldfastError('BAD_REQUEST', `${verb} is asked for by POST.`)
+    const path = pathOf(url)
+    if (path.verb === 'ready') return sendReadiness(calls, path, headers, reply)
+    if (path.verb === '') return metadata(calls, path, headers)
+    throw new HoldfastError('BAD_REQUEST', `${path.verb} is asked for by POST.`)
   })
   scope.post('/models/*', async (request, reply) => {
-    const { name, spelled, verb } = pathOf(request.url)
-    if (verb !== 'infer') throw new HoldfastError('UNKNOWN_ROUTE', `POST .../${verb} is not part of the protocol.`)
-    return infer(calls, name, spelled, request, reply)
+    const path = pathOf(request.url)
+    if (path.verb !== 'infer')
+      throw new HoldfastError('UNKNOWN_ROUTE', `POST .../${path.verb} is not part of the protocol.`)
+    return infer({ calls, limits }, path, request, reply)
   })
 }
 
@@ -69,7 +78,7 @@ type Headers = FastifyRequest['headers']
 
 async function sendReadiness(
   calls: ModelCalls,
-  name: ModelName,
+  { name }: ModelPath,
   headers: Headers,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -79,38 +88,7 @@ async function sendReadiness(
     .send({ name: formatModelName(name), ready, ...(loading === null ? {} : { loading: loadingView(loading) }) })
 }
 
-async function metadata(calls: ModelCalls, name: ModelName, spelled: string, headers: Headers): Promise<object> {
+async function metadata(calls: ModelCalls, { name, spelled }: ModelPath, headers: Headers): Promise<object> {
   const { platform, inputs, outputs, omittedOutputs } = await calls.signature(name, contextOf(headers))
-  return {
-    name: spelled,
-    versions: [name.tag],
-    platform,
-    inputs,
-    outputs,
-    ...omittedParameter(omittedOutputs),
-  }
-}
-
-async function infer(
-  calls: ModelCalls,
-  name: ModelName,
-  spelled: string,
-  { id: requestId, headers, body }: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const { id, inputs, outputs = null } = parseInferRequest(body)
-  const answer = await calls.infer({
-    name,
-    inputs,
-    outputs,
-    context: contextOf(headers),
-    mayForward: mayForward(headers),
-    requestId,
-    signal: clientGone(reply),
-  })
-  reply.header('holdfast-served-by', answer.servedBy)
-  reply.header('holdfast-served-from', answer.servedFrom)
-  reply.header('holdfast-elapsed-ms', answer.elapsedMs.toFixed(2))
-  reply.header('holdfast-model', `sha256:${answer.model}`)
-  return reply.send(formatInferResponse({ modelName: spelled, modelVersion: name.tag, id, ...answer }))
+  return { name: spelled, versions: [name.tag], platform, inputs, outputs, ...omittedParameter(omittedOutputs) }
 }

@@ -1,1 +1,2 @@
 export { openInferenceDoor } from './door.ts'
+export type { InferLimits } from './infer-limits.ts'

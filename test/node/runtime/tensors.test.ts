@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Datatype, ModelSignature, Runtime, TensorValue } from '../../../node/ports/index.ts'
+import { encodeElements } from '../../../node/runtime/byte-elements.ts'
 import { checkInputs } from '../../../node/runtime/check-inputs.ts'
 import { datatypeTable } from '../../../node/runtime/datatypes.ts'
 import { createRuntimeFixture, type RuntimeFixture } from './fixture.ts'
@@ -23,6 +24,7 @@ const elementTypes: Record<Datatype, number> = {
   FP64: 11,
   UINT32: 12,
   UINT64: 13,
+  BF16: 16,
 }
 const datatypes = Object.keys(elementTypes) as Datatype[]
 
@@ -50,7 +52,8 @@ describe('every datatype', () => {
   test('passes through the runtime without a change of its bits', async () => {
     await runtime.load('identity')
     const inputs = datatypes.map((datatype): TensorValue => {
-      if (datatype === 'BYTES') return { name: datatype, datatype, shape: [3], data: ['', 'ä', '\u{1f40c}'] }
+      if (datatype === 'BYTES')
+        return { name: datatype, datatype, shape: [3], data: encodeElements(['', 'ä', '\u{1f40c}']) }
       const size = datatypeTable[datatype].sizeBytes
       // An odd offset, as in a message that was not laid out for us.
       const data = new Uint8Array(3 * size + 1)
@@ -82,7 +85,7 @@ describe('checkInputs', () => {
     weights: 'shared',
   }
   const a: TensorValue = { name: 'a', datatype: 'FP32', shape: [3, 2], data: new Uint8Array(24) }
-  const b: TensorValue = { name: 'b', datatype: 'BYTES', shape: [1], data: ['x'] }
+  const b: TensorValue = { name: 'b', datatype: 'BYTES', shape: [1], data: encodeElements(['x']) }
 
   test('accepts what fits', () => {
     expect(() => checkInputs(signature, [b, a], ['c'])).not.toThrow()
@@ -105,8 +108,6 @@ describe('checkInputs', () => {
     { id: 'another rank', inputs: [{ ...a, shape: [6] }, b], message: "input 'a' must have shape [any,2], not [6]" },
     { id: 'another size', inputs: [{ ...a, shape: [2, 3] }, b], message: 'not [2,3]' },
     { id: 'too few bytes', inputs: [{ ...a, data: new Uint8Array(23) }, b], message: 'needs 24 bytes of data, not 23' },
-    { id: 'text for numbers', inputs: [{ ...a, data: ['x'] }, b], message: 'needs 24 bytes of data' },
-    { id: 'bytes for text', inputs: [a, { ...b, data: new Uint8Array(1) }], message: 'needs 1 strings' },
     { id: 'a negative size', inputs: [{ ...a, shape: [-1, 2] }, b], message: 'impossible shape' },
     { id: 'a size beyond counting', inputs: [{ ...a, shape: [2 ** 53, 2] }, b], message: 'impossible shape' },
   ])('refuses $id by name', ({ inputs, message }) => {

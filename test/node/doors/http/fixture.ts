@@ -91,7 +91,7 @@ export class HttpFixture {
     return this.app.inject({ method: 'GET', url, headers: { host: 'localhost:8080', ...headers } })
   }
 
-  post(url: string, payload: string | object, headers: Record<string, string> = {}) {
+  post(url: string, payload: string | Buffer | object, headers: Record<string, string> = {}) {
     const content = { 'content-type': 'application/json', host: 'localhost:8080' }
     return this.app.inject({ method: 'POST', url, payload, headers: { ...content, ...headers } })
   }

@@ -13,7 +13,11 @@ const fails = (code: 'MEMORY_FULL' | 'UNKNOWN_MODEL', message = 'no') => ({
 describe('the Open Inference Protocol', () => {
   it('says what the server is, that it lives, and whether it is ready', async () => {
     await using fixture = new HttpFixture()
-    expect((await fixture.get('/v2')).json()).toEqual({ name: 'holdfast', version: '1.2.3', extensions: [] })
+    expect((await fixture.get('/v2')).json()).toEqual({
+      name: 'holdfast',
+      version: '1.2.3',
+      extensions: ['binary_tensor_data'],
+    })
     expect((await fixture.get('/v2/health/live')).json()).toEqual({ live: true })
     expect((await fixture.get('/v2/health/ready')).statusCode).toBe(200)
     fixture.ready = false
@@ -67,6 +71,56 @@ describe('the Open Inference Protocol', () => {
       })
     },
   )
+
+  it.each([
+    'application/json',
+    'application/json; charset=utf-8',
+    'application/json;charset="UTF-8"',
+    'text/json',
+    'application/vnd.api+json',
+    'application/octet-stream',
+    '',
+  ])('takes a body of the type "%s"', async (type) => {
+    await using fixture = new HttpFixture()
+    const headers = { host: 'localhost', ...(type === '' ? {} : { 'content-type': type }) }
+    const payload = Buffer.from(JSON.stringify(body))
+    const reply = await fixture.app.inject({ method: 'POST', url: infer, payload, headers })
+    expect([reply.statusCode, reply.json().outputs]).toEqual([200, body.inputs])
+  })
+
+  it('takes tensors in bytes, and answers in bytes to those who ask for it', async () => {
+    await using fixture = new HttpFixture()
+    const { data: _, ...tensor } = body.inputs[0]!
+    const inputs = [{ ...tensor, parameters: { binary_data_size: 8 } }]
+    const json = JSON.stringify({ inputs, parameters: { binary_data_output: true } })
+    const floats = Buffer.from(new Float32Array([1, 2]).buffer)
+    const headers = {
+      'content-type': 'application/octet-stream',
+      'inference-header-content-length': String(json.length),
+    }
+    const reply = await fixture.post(infer, Buffer.concat([Buffer.from(json), floats]), headers)
+    expect(reply.headers['content-type']).toBe('application/octet-stream')
+    const length = Number(reply.headers['inference-header-content-length'])
+    expect(JSON.parse(reply.rawPayload.toString('utf8', 0, length))).toMatchObject({
+      model_name: 'acme/m',
+      outputs: inputs,
+    })
+    expect(reply.rawPayload.subarray(length)).toEqual(floats)
+    expect(reply.headers['content-length']).toBe(String(length + 8))
+    const raw = await fixture.post(infer, floats, { ...headers, 'inference-header-content-length': '0' })
+    expect(fixture.requests.at(-1)!.inputs).toEqual([{ name: 'x', datatype: 'FP32', shape: [1, 2], data: floats }])
+    expect(raw.rawPayload.subarray(Number(raw.headers['inference-header-content-length']))).toEqual(floats)
+  })
+
+  it('answers to the name that the caller wrote, also without a namespace', async () => {
+    const resolve = async () => ({ digest: model.id, manifest: model.manifest, ref: null, ageMs: 0 })
+    await using fixture = new HttpFixture({ resolve })
+    const reply = await fixture.post('/v2/models/resnet/versions/1/infer', body)
+    expect(reply.json()).toMatchObject({ model_name: 'resnet', model_version: '1' })
+    expect(fixture.requests[0]!.name).toBe('library/resnet:1')
+    expect((await fixture.get('/v2/models/resnet/ready')).json()).toMatchObject({ name: 'library/resnet:latest' })
+    expect((await fixture.get('/v2/models/resnet')).json()).toMatchObject({ name: 'resnet', versions: ['latest'] })
+  })
 
   it('keeps a request here that asks for it, and takes no deadline for endless', async () => {
     await using fixture = new HttpFixture()

@@ -28,7 +28,8 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
     load: async () => (await import('./sim.ts')).simBench,
   },
   field: {
-    measures: 'models and folders as people have them: threads of many sessions',
+    measures:
+      'models and folders as people have them: threads of many sessions; push and ls of an origin of many models',
     load: async () => (await import('./field.ts')).fieldBench,
   },
 }

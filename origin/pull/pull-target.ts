@@ -3,8 +3,8 @@
  * the first byte is fetched, so that a conflict costs nothing and changes nothing.
  */
 import type { Stats } from 'node:fs'
-import { lstat, mkdir } from 'node:fs/promises'
-import { join, posix } from 'node:path'
+import { lstat, mkdir, stat } from 'node:fs/promises'
+import { dirname, join, posix } from 'node:path'
 import { HoldfastError } from '../../common/index.ts'
 import { fileFailure, onFile } from '../files/file-failure.ts'
 import { hashFile } from '../files/file-hash.ts'
@@ -108,6 +108,22 @@ export class TargetFolders {
   private check(path: string, entry: Stats): void {
     if (!entry.isDirectory()) throw folderConflict(join(this.destination, path), entry.isSymbolicLink())
     this.real.add(path)
+  }
+}
+
+/** Folder by folder, since a recursive mkdir says ENOENT of a file system that is read-only. A link to a folder is one here. */
+export async function makeDestination(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const isFolder = await stat(path).then(
+      (entry) => entry.isDirectory(),
+      () => false,
+    )
+    if (isFolder) return
+    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeDestination(dirname(path))
+    await makeDestination(path)
   }
 }
 

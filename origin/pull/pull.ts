@@ -5,7 +5,7 @@
  * interrupted pull has fetched lies in `.holdfast-partial/` and is used again; content that occurs twice is fetched once.
  */
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, rmdir } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rmdir } from 'node:fs/promises'
 import { join, posix, resolve } from 'node:path'
 import type { ModelId, Sha256 } from '../../common/index.ts'
 import { mapLimited } from '../concurrency.ts'
@@ -15,7 +15,7 @@ import type { Origin } from '../origin.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 import type { ManifestFile } from '../types.ts'
 import { fillPartialFile, partialName, placePartialFile, type ReadChunk } from './partial-file.ts'
-import { checkStillFree, inspectTargets, TargetFolders } from './pull-target.ts'
+import { checkStillFree, inspectTargets, makeDestination, TargetFolders } from './pull-target.ts'
 
 export const partialFolder = '.holdfast-partial'
 
@@ -105,7 +105,7 @@ class Pull {
     const force = this.options.force ?? false
     const { folders, destination } = this
     const { missing, present } = await inspectTargets(manifest, destination, { folders, force, ...this.signal })
-    await onFile(destination, 'made', () => mkdir(destination, { recursive: true }))
+    await onFile(destination, 'made', () => makeDestination(destination))
     if (missing.length > 0) await folders.make(partialFolder)
     for (const file of present) this.done(file, join(this.destination, file.path), file.sizeBytes)
     // Small files are latency (a request and an fsync each), large ones are bandwidth and memory.

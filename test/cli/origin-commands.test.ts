@@ -93,6 +93,43 @@ describe('the commands of the origin', () => {
     expect(pulled).toMatchObject({ digest: pushed.digest, fetchedBytes: 8000, files: 2 })
   })
 
+  test('push all models of a folder, tell which failed, and exit with 1 then', async () => {
+    const warnings: string[] = []
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => warnings.push(String(text)) > 0)
+    const all = await fixture.model('all', {
+      'Bert-Base/a.bin': 'a',
+      'gpt/b.bin': 'b',
+      'gpt/.hidden': 'x',
+      'bad name/c.bin': 'c',
+      'broken/a\\b': 'x',
+      'models--hub--tiny/refs/main': 'r1',
+      'models--hub--tiny/snapshots/r1/config.json': '{}',
+      'readme.md': 'x',
+    })
+    const flags = ['push', '--all', all, '--namespace', 'acme', '--tag', 'v1', ...atOrigin()]
+    const result = JSON.parse(await run(...flags, '--json'))
+    expect(result).toMatchObject({ pushed: 3, failed: 2, notTried: 0, leftOut: ['readme.md'] })
+    const outcomes = result.models.map((m: { model: string; error: { code: string } | null }) => [
+      m.model,
+      m.error?.code,
+    ])
+    expect(outcomes).toEqual([
+      ['acme/bert-base', undefined],
+      ['acme/bad name', 'BAD_MODEL_NAME'],
+      ['acme/broken', 'BAD_REQUEST'],
+      ['acme/gpt', undefined],
+      ['acme/tiny', undefined],
+    ])
+    expect(process.exitCode).toBe(1)
+    process.exitCode = 0
+    expect(await run(...flags)).toMatch(/acme\/gpt: was already there\n.*3 of 5 models pushed, 2 failed$/s)
+    expect(warnings.join('')).toMatch(/warning: acme\/gpt: \.hidden is left out/)
+    process.exitCode = 0
+    expect(await run('ls', ...atOrigin())).toMatch(/acme\/bert-base:v1.*acme\/gpt:v1.*acme\/tiny:v1/s)
+    await expect(run('push', '--all', all, ...atOrigin(), '--json')).resolves.toContain('"BAD_MODEL_NAME"')
+    process.exitCode = 0
+  })
+
   test('take the origin from HOLDFAST_ORIGIN, and the option before it', async () => {
     await fixture.push(await fixture.model('m', { a: 'x' }), 'acme/m')
     vi.stubEnv('HOLDFAST_ORIGIN', fixture.store.url)

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../node/system/index.ts'
 import { FileStore } from '../../origin/index.ts'
+import { CountingObjectStore } from '../support/counting-object-store.ts'
 import { testObjectStore } from './object-store.suite.ts'
+
+testObjectStore('memory', async () => {
+  const store = new CountingObjectStore()
+  return { store, sameStoreElsewhere: new CountingObjectStore(store), stop: async () => {} }
+})
 
 testObjectStore('file', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-store-'))

@@ -30,6 +30,10 @@ export class SmallDisk implements Disposable {
     execFileSync('mount', ['-o', `remount,${readOnly ? 'ro' : 'rw'}`, this.path])
   }
 
+  resize(sizeBytes: number): void {
+    execFileSync('mount', ['-o', `remount,size=${sizeBytes}`, this.path])
+  }
+
   [Symbol.dispose](): void {
     if (this.reason === null) execFileSync('umount', ['--lazy', this.path])
   }

@@ -27,7 +27,35 @@ function ports(): EvictionViewPorts {
 const shown = (neededBytes: number | null) =>
   evictionView('memory', ports(), neededBytes).models.map(({ model, place, reason }) => [model[0], place, reason])
 
+/** Questions that a plan over so many models asks. */
+function questionsOf(modelCount: number): number {
+  const policy = createEvictionPolicy('holdfast')
+  const models = Array.from({ length: modelCount }, (_, index) => digestOf(`model ${index}`))
+  for (const model of models) policy.onInsert({ model, sizeBytes: 100, missCostMs: 1_000 }, 0)
+  let questions = 0
+  const asked = <T>(answer: T): T => {
+    questions++
+    return answer
+  }
+  const counted = {
+    ...ports(),
+    policy,
+    models: () => models,
+    namesOf: () => asked([]),
+    isPinned: (model: string) => asked(model === models[0]),
+    isInUse: (model: string) => asked(model === models[1]),
+    usedBytes: () => asked(100 * modelCount),
+    limitBytes: () => asked(100 * modelCount),
+  }
+  expect(evictionView('memory', counted, null).models).toHaveLength(modelCount)
+  return questions
+}
+
 describe('the plan', () => {
+  it('of 3,000 models asks as much per model as one of 100', () => {
+    expect(questionsOf(3000) / 3000).toBeLessThanOrEqual((questionsOf(100) / 100) * 1.05)
+  })
+
   it('without a size names all that may go, in their order, and why the others stay', () => {
     expect(shown(null)).toEqual([
       ['c', 1, 'least-value'],

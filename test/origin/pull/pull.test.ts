@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { buildManifest, canonicalBytes, type PullOptions, pull } from '../../../origin/index.ts'
 import { buildLocations } from '../../../origin/manifest/locations.ts'
 import { partialName } from '../../../origin/pull/partial-file.ts'
+import { SmallDisk } from '../../support/small-disk.ts'
 import { noise, OriginFixture, sha256 } from '../fixture.ts'
 
 const kiB = 1024
@@ -259,6 +260,29 @@ describe('pull', () => {
     await expect(pullIt({ destination: destination() })).rejects.toMatchObject({
       code: 'PATH_CONFLICT',
       message: expect.stringContaining(destination()),
+    })
+  })
+
+  test('says DISK_FULL, with the path, when its disk is full, and goes on from there when it is not', async ({
+    skip,
+  }) => {
+    using disk = SmallDisk.mount(fixture.path('small'), 16 * kiB * kiB)
+    if (disk.reason !== null) return skip(disk.reason)
+    const destination = join(disk.path, 'out')
+    const full = pullIt({ destination })
+    await expect(full).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      details: { path: join(destination, 'deep/er/weights.bin'), errno: 'ENOSPC' },
+    })
+    expect(await readdir(join(destination, 'deep/er'))).toEqual([])
+    disk.resize(64 * kiB * kiB)
+    const { keptBytes } = await pullIt({ destination })
+    expect(keptBytes).toBeGreaterThan(8 * kiB * kiB)
+    expect(await tree(destination)).toEqual(expectedTree)
+    disk.setReadOnly(true)
+    await expect(pullIt({ destination: join(disk.path, 'other') })).rejects.toMatchObject({
+      code: 'FILE_DENIED',
+      details: { path: join(disk.path, 'other'), errno: 'EROFS' },
     })
   })
 

@@ -1,7 +1,7 @@
 /** The node in its cluster: identity, network, bulk transport, and the protocol core with its driver. Starts nothing. */
 import { createHash } from 'node:crypto'
 import { createPrng, type NodeId } from '../../common/index.ts'
-import { defaultNodeCoreOptions, type HolderView, NodeCore } from '../../core/index.ts'
+import { defaultNodeCoreOptions, type HolderView, NodeCore, nearestHolders, nearestPeers } from '../../core/index.ts'
 import { RateDemand } from '../../placement/index.ts'
 import { BanList } from '../admin/index.ts'
 import { ConnectionManager, CoreDriver, nextEpoch } from '../cluster/index.ts'
@@ -78,17 +78,8 @@ export async function createCluster({ options, paths, state, clock, log }: Base)
     core,
     mesh,
     driver,
-    usableHolders: (model) =>
-      core
-        .holders(model, clock.nowMs())
-        .filter(({ suspected }) => !suspected)
-        .sort((a, b) => a.rttMs - b.rttMs),
-    nearestPeers: () =>
-      core
-        .members(clock.nowMs())
-        .filter(({ isSelf, connected, suspected }) => !isSelf && connected && !suspected)
-        .sort((a, b) => (a.rttMs ?? Number.POSITIVE_INFINITY) - (b.rttMs ?? Number.POSITIVE_INFINITY))
-        .map(({ node }) => node),
+    usableHolders: (model) => nearestHolders(core, model, clock.nowMs()),
+    nearestPeers: () => nearestPeers(core, clock.nowMs()),
   }
 }
 

@@ -14,6 +14,8 @@ import {
   NameMachine,
   type NameWant,
   type NodeCore,
+  nearestHolders,
+  nearestPeers,
   type RefFacts,
   StepQueue,
   type Timeless,
@@ -235,25 +237,14 @@ export class Directory {
     })
   }
 
-  /** Connected nodes that can be used, the nearest first. */
   private peers(): number[] {
     const { queue, interner } = this.world
-    const members = this.node.core.members(queue.nowMs)
-    const usable = members.filter(({ isSelf, connected, suspected }) => !isSelf && connected && !suspected)
-    return this.nearest(usable.map(({ node }) => interner.index(node)))
+    return nearestPeers(this.node.core, queue.nowMs).map((node) => interner.index(node))
   }
 
-  /** That are believed to have the model and can be used, the nearest first. */
   private holders(model: ModelId): number[] {
     const { queue, interner } = this.world
-    const usable = this.node.core.holders(model, queue.nowMs).filter(({ suspected }) => !suspected)
-    return this.nearest(usable.map(({ node }) => interner.index(node)))
-  }
-
-  private nearest(nodes: readonly number[]): number[] {
-    const { topology } = this.world
-    const { index } = this.node
-    return [...nodes].sort((a, b) => topology.oneWayMs(index, a) - topology.oneWayMs(index, b) || a - b)
+    return nearestHolders(this.node.core, model, queue.nowMs).map(({ node }) => interner.index(node))
   }
 
   private modelOf(id: string): SimModel {

@@ -61,9 +61,16 @@ export async function pause(clock: Clock, delayMs: number, signal?: AbortSignal)
   }
 }
 
-/** The context as it is after so much of its time has gone. DEADLINE_EXCEEDED when nothing is left. */
+/** The context as it is after so much of its time has gone; null when nothing is left. */
+export function timeLeft(context: RequestContext, elapsedMs: number): RequestContext | null {
+  if (elapsedMs === 0) return context
+  const deadlineMs = context.deadlineMs - elapsedMs
+  return deadlineMs > 0 ? { ...context, deadlineMs } : null
+}
+
+/** The same. DEADLINE_EXCEEDED when nothing is left. */
 export function remaining(context: RequestContext, elapsedMs: number): RequestContext {
-  const leftMs = context.deadlineMs - elapsedMs
-  if (leftMs > 0) return { ...context, deadlineMs: leftMs }
+  const left = timeLeft(context, elapsedMs)
+  if (left !== null) return left
   throw new HoldfastError('DEADLINE_EXCEEDED', `The deadline of ${context.deadlineMs} ms has passed; allow more time.`)
 }

@@ -4,7 +4,7 @@
  */
 
 import type { ModelId, NodeId } from '../../common/index.ts'
-import type { Effect, Event, FetchChunk, Interner, Timeless } from '../../core/index.ts'
+import type { ChunkSource, Effect, Event, FetchChunk, Interner, Timeless } from '../../core/index.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { KeptConnections } from '../network/kept-connections.ts'
 import type { Network } from '../network/network.ts'
@@ -19,7 +19,7 @@ import type { OriginAnswer, SimOrigin } from '../world/sim-origin.ts'
 type GetChunk = Extract<Effect, { kind: 'get-chunk' }>
 
 /** What a server of chunks answers; wrong bytes arrive like right ones. */
-type Served = 'right' | 'wrong' | 'missing' | 'refused' | 'closed' | 'unavailable'
+export type Served = 'right' | 'wrong' | 'missing' | 'refused' | 'closed' | 'unavailable'
 
 /** The node whose bytes they are. */
 export interface ChunksNode {
@@ -28,6 +28,7 @@ export interface ChunksNode {
   readonly epoch: number
   readonly up: boolean
   step(event: Timeless<Event>): void
+  callFailed(node: NodeId): void
 }
 
 /** Another node, as one that is asked for chunks. */
@@ -57,6 +58,8 @@ export class ChunkMover {
   byzantine = false
   /** By model a byte per chunk: whether it is here. */
   readonly stored = new Map<SimModel, Uint8Array>()
+  /** The same of interrupted fetches. */
+  private readonly parts = new Map<SimModel, Uint8Array>()
   private readonly world: ChunksWorld
   private readonly node: ChunksNode
   private readonly uploadsMax: number
@@ -70,8 +73,26 @@ export class ChunkMover {
     this.uploadsMax = world.topology.nodeSpec(node.index).uploadsMax
   }
 
+  /** With what an interrupted fetch has left. */
   begin(model: SimModel): void {
-    this.stored.set(model, new Uint8Array(model.chunkCount))
+    this.stored.set(model, this.parts.get(model) ?? new Uint8Array(model.chunkCount))
+    this.parts.delete(model)
+  }
+
+  /** The fetch has ended too soon: what came stays on the disk, and is not served. */
+  interrupt(model: SimModel): void {
+    const held = this.stored.get(model)
+    if (held !== undefined) this.parts.set(model, held)
+    this.stored.delete(model)
+  }
+
+  /** The disk needs the room of what an interrupted fetch has left. */
+  giveUp(model: SimModel): void {
+    this.parts.delete(model)
+  }
+
+  isHere(model: SimModel, index: number): boolean {
+    return this.stored.get(model)?.[index] === isHeld
   }
 
   drop(model: SimModel): void {
@@ -84,8 +105,11 @@ export class ChunkMover {
 
   /** Of a fetch that is under way. */
   lackingBytes(model: SimModel): number {
-    const held = this.stored.get(model)
-    return model.chunks.reduce((sum, { sizeBytes }, at) => sum + (held?.[at] === isHeld ? 0 : sizeBytes), 0)
+    return this.lacking(model).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  }
+
+  lacking(model: SimModel): readonly FetchChunk[] {
+    return model.chunks.filter(({ index }) => !this.isHere(model, index))
   }
 
   lackingCount(model: SimModel): number {
@@ -101,33 +125,46 @@ export class ChunkMover {
     this.world.connections.drop(this.node.index)
   }
 
-  get(effect: GetChunk): void {
-    const { model, chunk, source } = effect
-    const { queue, metrics, origin, interner, topology, connections } = this.world
+  get({ model: id, chunk, source }: GetChunk): void {
+    const { queue, metrics, interner, byId, log } = this.world
     const { node } = this
+    const model = byId.get(id)!
     const startedMs = queue.nowMs
     const { epoch } = node
-    const server = source.kind === 'peer' ? interner.index(source.node) : null
-    const end = (served: Served): void => {
-      const hasArrived = served === 'right' || served === 'wrong'
-      const held = node.epoch === epoch && node.up ? this.stored.get(this.world.byId.get(model)!) : undefined
-      const isKept = served === 'right' && held !== undefined && held[chunk.index] !== isHeld
-      if (isKept) {
-        held[chunk.index] = isHeld
+    this.bring(model, chunk, source, (served) => {
+      const isAlive = node.epoch === epoch && node.up
+      const server = source.kind === 'peer' ? interner.index(source.node) : null
+      if (served === 'right' && isAlive && this.keep(model, chunk.index)) {
         metrics.received(node.index, server, chunk.sizeBytes, queue.nowMs)
-      } else if (hasArrived) metrics.bytesOfRun.wasted += chunk.sizeBytes
-      if (node.epoch !== epoch || !node.up) return
+      } else if (served === 'right' || served === 'wrong') metrics.bytesOfRun.wasted += chunk.sizeBytes
+      if (!isAlive) return
       if (served === 'right') {
         const elapsedMs = queue.nowMs - startedMs
-        node.step({ kind: 'chunk-done', model, chunk: chunk.sha256, source, sizeBytes: chunk.sizeBytes, elapsedMs })
+        const { sizeBytes } = chunk
+        node.step({ kind: 'chunk-done', model: id, chunk: chunk.sha256, source, sizeBytes, elapsedMs })
         return
       }
       const failure = served === 'wrong' ? 'mismatch' : served
-      this.world.log?.add(queue.nowMs, `${node.id} chunk ${chunk.sha256.slice(0, 8)}: ${failure}`)
-      node.step({ kind: 'chunk-failed', model, chunk: chunk.sha256, source, failure })
-    }
-    if (server === null) {
-      this.whenLocated(this.world.byId.get(model)!, (isThere) => {
+      log?.add(queue.nowMs, `${node.id} chunk ${chunk.sha256.slice(0, 8)}: ${failure}`)
+      if (failure === 'closed' && source.kind === 'peer') node.callFailed(source.node)
+      node.step({ kind: 'chunk-failed', model: id, chunk: chunk.sha256, source, failure })
+    })
+  }
+
+  /** False when nobody waits for it any more, or it is here already. */
+  keep(model: SimModel, index: number): boolean {
+    const held = this.stored.get(model)
+    if (held === undefined || held[index] === isHeld) return false
+    held[index] = isHeld
+    return true
+  }
+
+  /** Asks the source for a chunk, whatever becomes of this node meanwhile. */
+  bring(model: SimModel, chunk: FetchChunk, source: ChunkSource, end: (served: Served) => void): void {
+    const { queue, origin, interner, topology, connections } = this.world
+    const { node } = this
+    if (source.kind === 'origin') {
+      this.whenLocated(model, (isThere) => {
         if (!isThere) end('unavailable')
         else {
           const answered = (answer: OriginAnswer): void => end(answer === 'arrived' ? 'right' : answer)
@@ -136,6 +173,7 @@ export class ChunkMover {
       })
       return
     }
+    const server = interner.index(source.node)
     if (!this.world.network.linked(node.index, server)) {
       queue.schedule(this.world.scenario.network.callTimeoutMs, () => end('closed'))
       return
@@ -147,12 +185,12 @@ export class ChunkMover {
       end(served)
     }
     queue.schedule(openMs + oneWayMs, () => {
-      this.world.nodes[server]!.chunks.serve(this.world.byId.get(model)!, chunk, node.index, answered)
+      this.world.nodes[server]!.chunks.serve(model, chunk, node.index, answered)
     })
   }
 
-  private laneOf(model: ModelId): number {
-    return this.world.scenario.network.sideBySide ? this.world.byId.get(model)!.index : 0
+  private laneOf({ index }: SimModel): number {
+    return this.world.scenario.network.sideBySide ? index : 0
   }
 
   /** The manifest and the record of locations, read at once by the first who wants bytes of the model from the origin. */
@@ -189,7 +227,7 @@ export class ChunkMover {
   serve(model: SimModel, chunk: FetchChunk, to: number, end: (served: Served) => void): void {
     const { queue, topology, transport, scenario } = this.world
     const { node } = this
-    const isHere = this.byzantine || this.stored.get(model)?.[chunk.index] === isHeld
+    const isHere = this.byzantine || this.isHere(model, chunk.index)
     if (!node.up || !isHere || this.uploads >= this.uploadsMax) {
       const answer = !node.up ? 'closed' : isHere ? 'refused' : 'missing'
       queue.schedule(node.up ? topology.oneWayMs(node.index, to) : scenario.network.callTimeoutMs, () => end(answer))
@@ -202,6 +240,6 @@ export class ChunkMover {
       if (node.epoch === epoch && node.up) this.uploads -= 1
       end(arrived ? content : 'closed')
     }
-    transport.send(node.index, to, chunk.sizeBytes, arrive, this.laneOf(model.id))
+    transport.send(node.index, to, chunk.sizeBytes, arrive, this.laneOf(model))
   }
 }

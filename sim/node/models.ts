@@ -29,7 +29,13 @@ import type { SimStore } from './sim-store.ts'
 /** What the models ask of their node. */
 export interface ModelsNode {
   readonly store: SimStore
-  readonly chunks: { begin(model: SimModel): void; fill(model: SimModel): void; drop(model: SimModel): void }
+  readonly chunks: {
+    begin(model: SimModel): void
+    fill(model: SimModel): void
+    drop(model: SimModel): void
+    interrupt(model: SimModel): void
+    lacking(model: SimModel): readonly FetchChunk[]
+  }
   policy(tier: LocalTier): EvictionPolicy
   worth(model: SimModel, tier: LocalTier): CopyWorth
   /** How long reading them from the disk takes now. */
@@ -53,6 +59,8 @@ export interface ModelsWorld {
 interface Copy {
   /** Until then requests for it run or wait for a worker here. */
   busyUntilMs: number
+  /** Until then such that hold nothing, whose end nobody tells. */
+  unheldUntilMs: number
 }
 
 type EffectOf<K extends ModelEffect['kind']> = Extract<ModelEffect, { kind: K }>
@@ -148,15 +156,18 @@ export class SimModels {
     this.queue.dispatch({ kind: 'unhold', model: model.id })
   }
 
-  busy({ index }: SimModel, untilMs: number): void {
+  busy({ index }: SimModel, untilMs: number, isHeld: boolean): void {
     const copy = this.ready.get(index)!
     if (untilMs > copy.busyUntilMs) copy.busyUntilMs = untilMs
+    if (!isHeld && untilMs > copy.unheldUntilMs) copy.unheldUntilMs = untilMs
   }
 
-  /** When the next of the requests that run or wait for a worker ends. */
+  /** When the next of the requests ends that run or wait for a worker and hold nothing. */
   nextIdleMs(nowMs: number): number {
     let nextMs = Number.POSITIVE_INFINITY
-    for (const { busyUntilMs } of this.ready.values()) if (busyUntilMs > nowMs) nextMs = Math.min(nextMs, busyUntilMs)
+    for (const { unheldUntilMs } of this.ready.values()) {
+      if (unheldUntilMs > nowMs) nextMs = Math.min(nextMs, unheldUntilMs)
+    }
     return nextMs
   }
 
@@ -176,7 +187,7 @@ export class SimModels {
     const fetch = this.fetches.get(model)
     if (fetch === undefined) return
     this.fetches.delete(model)
-    this.node.store.giveBack(fetch.blobs)
+    this.node.store.interrupt(fetch.blobs)
     this.dropChunks(model)
     this.queue.dispatch({ kind: 'failed', op: fetch.op, failure })
   }
@@ -279,7 +290,9 @@ export class SimModels {
       return
     }
     node.chunks.begin(model)
-    node.fetch(model.id, model.chunks, effect.context)
+    const lacking = node.chunks.lacking(model)
+    if (lacking.length === 0) this.fetched(model, 0, 0)
+    else node.fetch(model.id, lacking, effect.context)
   }
 
   private promote({ op, blobs }: EffectOf<'promote'>): void {
@@ -318,7 +331,7 @@ export class SimModels {
     const model = this.modelOf(id)
     const deriveMs = form === null && model.mayForward ? model.deriveMs : 0
     this.after(deriveMs + model.initMs, () => {
-      this.ready.set(model.index, { busyUntilMs: 0 })
+      this.ready.set(model.index, { busyUntilMs: 0, unheldUntilMs: 0 })
       this.queue.dispatch({ kind: 'loaded', op })
     })
   }
@@ -338,8 +351,11 @@ export class SimModels {
 
   /** Chunks of a model are served to others as long as its files are here. */
   private dropChunks(model: SimModel): void {
-    const isHere = model.specs.asIs.files.some(({ sha256 }) => this.node.store.isHeld(sha256))
-    if (!isHere && !this.fetches.has(model)) this.node.chunks.drop(model)
+    const { store, chunks } = this.node
+    const { files } = model.specs.asIs
+    if (this.fetches.has(model) || files.some(({ sha256 }) => store.isHeld(sha256))) return
+    if (files.some(({ sha256 }) => store.hasPart(sha256))) chunks.interrupt(model)
+    else chunks.drop(model)
   }
 
   private after(delayMs: number, run: () => void): void {
@@ -362,7 +378,8 @@ function createMachine({ byId, queue }: ModelsWorld, node: ModelsNode, ready: Re
     facts: {
       freeBytes: (tier) => store.tiers[tier].freeBytes,
       limitBytes: (tier) => store.tiers[tier].limitBytes,
-      hasHiddenRoom: byTier(() => false),
+      // The parts of interrupted fetches.
+      hasHiddenRoom: byTier((tier) => tier === 'disk'),
       isLeased: () => false,
       queuedCount: (id) => ((ready.get(byId.get(id)!.index)?.busyUntilMs ?? 0) > queue.nowMs ? 1 : 0),
       isPinned: (id, tier) => node.isPinned(byId.get(id)!, tier),

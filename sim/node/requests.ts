@@ -3,7 +3,7 @@
  * request begins and ends to run is known at once, so that it counts as served when it begins, and costs no event on the short way.
  */
 
-import type { ModelId, NodeId, Prng, RequestContext, Source } from '../../common/index.ts'
+import { type ModelId, type NodeId, type Prng, type RequestContext, type Source, timeLeft } from '../../common/index.ts'
 import {
   type Asked,
   defaultRequestMachineOptions,
@@ -48,7 +48,7 @@ export interface RequestsNode {
   /** `end` is told from where the model came, or why it is not ready, unless the node crashes before. */
   makeReady(model: SimModel, end: (outcome: Source | Failure) => void): void
   /** Requests for the model run or wait for a worker until then. */
-  busy(model: SimModel, untilMs: number): void
+  busy(model: SimModel, untilMs: number, isHeld: boolean): void
   /** Still to come of a fetch that is under way. */
   missingBytes(model: SimModel): number | null
   later(delayMs: number, run: () => void): void
@@ -57,6 +57,8 @@ export interface RequestsNode {
 }
 
 interface OpenRequest {
+  readonly name: SimModel
+  /** What the name means; the name itself until that is known. */
   model: SimModel
   /** Of a user: when it first asked. */
   readonly arrivedMs: number
@@ -115,13 +117,11 @@ export class SimRequests {
     const { node } = this
     const model = node.directory === null ? name : node.directory.answerNow(name)
     if (model !== null && this.machine.startsAtOnce(this.world.asked[model.index]!, nowMs)) {
-      this.occupy(model, nowMs, 'memory')
+      this.occupy(model, nowMs, 'memory', false)
       this.world.metrics.served(node.index, model.index, nowMs, 0, 0, 'memory')
       return
     }
-    const id = this.take(model ?? name, nowMs, null)
-    if (model !== null) this.ask(id, model)
-    else node.directory!.resolve(name, (found) => this.resolved(id, found))
+    this.begin(name, nowMs)
   }
 
   /** A request that another node sends here. @returns what the other knows it by. */
@@ -165,10 +165,17 @@ export class SimRequests {
     return this.world.queue.nowMs
   }
 
-  private take(model: SimModel, arrivedMs: number, reply: Reply | null): RequestId {
+  private begin(name: SimModel, arrivedMs: number): void {
+    const id = this.take(name, arrivedMs, null)
+    if (this.node.directory === null) this.ask(id, name, this.world.asked[name.index]!.context)
+    else this.lookUp(id, name, this.node.directory)
+  }
+
+  private take(name: SimModel, arrivedMs: number, reply: Reply | null): RequestId {
     this.requestCount += 1
     const request: OpenRequest = {
-      model,
+      name,
+      model: name,
       arrivedMs,
       reply,
       source: 'memory',
@@ -180,19 +187,36 @@ export class SimRequests {
     return this.requestCount
   }
 
-  private resolved(id: RequestId, model: SimModel | null): void {
-    const request = this.open.get(id)!
-    if (model === null) {
+  /** That takes of the user's time. */
+  private lookUp(id: RequestId, name: SimModel, directory: NameResolver): void {
+    const askedMs = this.nowMs
+    const { context } = this.world.asked[name.index]!
+    let isLookingUp = true
+    const giveUp = (why: RequestFailure): void => {
+      isLookingUp = false
+      this.world.metrics.failed(this.open.get(id)!.arrivedMs, why, false)
       this.open.delete(id)
-      this.world.metrics.failed(request.arrivedMs, 'no-source', false)
-      return
     }
-    request.model = model
-    this.ask(id, model)
+    directory.resolve(name, (model) => {
+      if (!isLookingUp) return
+      const left = timeLeft(context, this.nowMs - askedMs)
+      if (model === null || left === null) {
+        giveUp(model === null ? 'no-source' : 'deadline')
+        return
+      }
+      isLookingUp = false
+      this.open.get(id)!.model = model
+      this.ask(id, model, left)
+    })
+    if (!isLookingUp || context.deadlineMs === Number.POSITIVE_INFINITY) return
+    this.node.later(context.deadlineMs, () => {
+      if (isLookingUp) giveUp('deadline')
+    })
   }
 
-  private ask(id: RequestId, model: SimModel): void {
-    const asked = this.world.asked[model.index]!
+  private ask(id: RequestId, model: SimModel, context: RequestContext): void {
+    const given = this.world.asked[model.index]!
+    const asked = given.context === context ? given : { ...given, context }
     this.queue.dispatch({ kind: 'arrived', nowMs: this.nowMs, request: id, asked })
   }
 
@@ -252,8 +276,7 @@ export class SimRequests {
     const waitMs = node.workers.waitMs(nowMs)
     const isLate = waitMs + model.executeMs > deadlineMs
     // What does not even begin in time leaves the queue; what does not end in time is only answered too late.
-    if (waitMs < deadlineMs) this.occupy(model, arrivedMs, reply === null && !isLate ? source : null)
-    this.letGo(request)
+    if (waitMs < deadlineMs) this.occupy(model, arrivedMs, reply === null && !isLate ? source : null, true)
     if (isLate) {
       this.later(deadlineMs, () => ({ kind: 'run-failed', nowMs: this.nowMs, request: id, failure: tooLate }))
       return
@@ -267,15 +290,16 @@ export class SimRequests {
   }
 
   /** @param from null: the run does not count as served here. */
-  private occupy(model: SimModel, arrivedMs: number, from: ServedFrom | null): void {
+  private occupy(model: SimModel, arrivedMs: number, from: ServedFrom | null, isHeld: boolean): void {
     const { workers } = this.node
     const beginMs = workers.run(this.nowMs, model, arrivedMs, from)
-    this.node.busy(model, beginMs + model.executeMs)
+    this.node.busy(model, beginMs + model.executeMs, isHeld)
   }
 
   private answer(id: RequestId, request: OpenRequest, from: ServedFrom): void {
     const { model, arrivedMs, reply, queueMs } = request
     this.open.delete(id)
+    this.letGo(request)
     if (reply !== null) {
       reply.answered(queueMs)
       return
@@ -292,7 +316,7 @@ export class SimRequests {
     const { node } = this
     this.letGo(request)
     if (reply === null && codesToAskAgain.has(failure.code) && !node.draining) {
-      this.askAgain(id, model, arrivedMs)
+      this.askAgain(id, request)
       return
     }
     this.open.delete(id)
@@ -310,10 +334,10 @@ export class SimRequests {
   }
 
   /** To the user it is the same request: it began when the user first asked. */
-  private askAgain(id: RequestId, model: SimModel, arrivedMs: number): void {
+  private askAgain(id: RequestId, { name, arrivedMs }: OpenRequest): void {
     this.node.later(askAgainMs, () => {
       this.open.delete(id)
-      this.ask(this.take(model, arrivedMs, null), model)
+      this.begin(name, arrivedMs)
     })
   }
 

@@ -31,7 +31,7 @@ import {
 } from '../../core/index.ts'
 import { createEvictionPolicy, type EvictionPolicy } from '../../placement/index.ts'
 import { type FormedEntries, SharedStorage } from '../shared-ledger/index.ts'
-import type { SimModel } from '../world/models.ts'
+import { modelOfFile, type SimModel } from '../world/models.ts'
 import { Asked, ToldDemand } from './asked.ts'
 import { ChunkMover } from './chunk-mover.ts'
 import { copyWorth } from './copy-worth.ts'
@@ -101,7 +101,10 @@ export class SimNode {
     const spec = world.topology.nodeSpec(index)
     const limits: Partial<Record<LocalTier, number>> = { memory: spec.memoryBytes, disk: spec.diskBytes }
     // A tier of which scenarios do not speak is empty.
-    this.store = new SimStore(byTier((tier) => limits[tier] ?? 0))
+    this.store = new SimStore(
+      byTier((tier) => limits[tier] ?? 0),
+      (file) => this.chunks.giveUp(world.byId.get(modelOfFile(file))!),
+    )
     this.memory = this.store.tiers.memory
     this.disk = spec.diskBytes === 0 ? null : this.store.tiers.disk
     this.chunks = new ChunkMover(world, this)
@@ -218,8 +221,8 @@ export class SimNode {
   }
 
   /** Requests for the model run or wait for a worker until then. */
-  busy(model: SimModel, untilMs: number): void {
-    this.models.busy(model, untilMs)
+  busy(model: SimModel, untilMs: number, isHeld: boolean): void {
+    this.models.busy(model, untilMs, isHeld)
   }
 
   /** Still to come of a fetch that is under way. */
@@ -404,7 +407,7 @@ export class SimNode {
     return createEvictionPolicy('random', { seed: this.random.child(`evict ${name}`).seed })
   }
 
-  /** Requests that run hold their models: the next that ends may make room. */
+  /** Requests that hold nothing tell nobody when they end: the next that does may make room. */
   private lookWhenIdle(): void {
     const { nowMs } = this.world.queue
     const atMs = this.models.nextIdleMs(nowMs)

@@ -28,9 +28,13 @@ export class SimTier {
 export class SimStore {
   readonly tiers: Readonly<Record<LocalTier, SimTier>>
   private readonly blobs = new Map<Sha256, StoredBlob>()
+  /** Bytes on disk of interrupted fetches, the oldest first: for the next try, and given up when others need the room. */
+  private readonly parts = new Map<Sha256, number>()
+  private readonly onGivenUp: (sha256: Sha256) => void
 
-  constructor(limitBytes: Readonly<Record<LocalTier, number>>) {
+  constructor(limitBytes: Readonly<Record<LocalTier, number>>, onGivenUp: (sha256: Sha256) => void = () => {}) {
     this.tiers = byTier((tier) => new SimTier(limitBytes[tier]))
+    this.onGivenUp = onGivenUp
   }
 
   blob(sha256: Sha256): BlobPlaces | null {
@@ -46,10 +50,16 @@ export class SimStore {
     return blob !== undefined && localTiers.some((tier) => blob.isIn[tier])
   }
 
-  /** Takes the room of all of them, or none. */
+  /** What an interrupted fetch left of it is on the disk. */
+  hasPart(sha256: Sha256): boolean {
+    return this.parts.has(sha256)
+  }
+
+  /** Takes the room of all of them, or none. What is left of them on the disk is taken over. */
   reserve(refs: readonly BlobRef[], tier: LocalTier): boolean {
     let neededBytes = 0
     for (const { sha256, sizeBytes } of refs) if (!this.occupies(sha256, tier)) neededBytes += sizeBytes
+    if (tier === 'disk' && this.parts.size > 0) this.makeRoom(refs, neededBytes)
     if (neededBytes > this.tiers[tier].freeBytes) return false
     this.tiers[tier].usedBytes += neededBytes
     for (const ref of refs) if (!this.occupies(ref.sha256, tier)) this.known(ref).isComing[tier] = true
@@ -68,10 +78,10 @@ export class SimStore {
     }
   }
 
-  /** The bytes of what was reserved will not come. */
-  giveBack(refs: readonly BlobRef[]): void {
+  /** The bytes of what was reserved will not come now. What came to the disk stays. */
+  interrupt(refs: readonly BlobRef[]): void {
     for (const { sha256 } of refs) {
-      for (const tier of localTiers) if (this.blobs.get(sha256)?.isComing[tier] === true) this.free(sha256, tier)
+      for (const tier of localTiers) if (this.blobs.get(sha256)?.isComing[tier] === true) this.stop(sha256, tier)
     }
   }
 
@@ -79,11 +89,12 @@ export class SimStore {
     if (this.isIn(sha256, tier)) this.free(sha256, tier)
   }
 
-  /** Power is lost. What lies whole on a disk stays. */
+  /** Power is lost. What lies on a disk stays. */
   crash(): void {
     for (const [sha256, blob] of this.blobs) {
       for (const tier of localTiers) {
-        if (blob.isComing[tier] || (tier !== 'disk' && blob.isIn[tier])) this.free(sha256, tier)
+        if (blob.isComing[tier]) this.stop(sha256, tier)
+        else if (tier !== 'disk' && blob.isIn[tier]) this.free(sha256, tier)
       }
     }
   }
@@ -92,6 +103,7 @@ export class SimStore {
     for (const tier of localTiers) {
       let bytes = 0
       for (const [sha256, { sizeBytes }] of this.blobs) if (this.occupies(sha256, tier)) bytes += sizeBytes
+      if (tier === 'disk') for (const partBytes of this.parts.values()) bytes += partBytes
       const { usedBytes } = this.tiers[tier]
       assertInvariant(bytes === usedBytes, `the ${tier} tier has ${bytes} bytes, not ${usedBytes}`)
     }
@@ -108,6 +120,37 @@ export class SimStore {
     const blob = { sizeBytes, isIn: byTier(() => false), isComing: byTier(() => false) }
     this.blobs.set(sha256, blob)
     return blob
+  }
+
+  private stop(sha256: Sha256, tier: LocalTier): void {
+    const { sizeBytes } = this.blobs.get(sha256)!
+    this.free(sha256, tier)
+    if (tier !== 'disk') return
+    this.parts.set(sha256, sizeBytes)
+    this.tiers.disk.usedBytes += sizeBytes
+  }
+
+  /** What stays too little is not touched, but for parts of what is wanted itself: those are of no use without the rest. */
+  private makeRoom(refs: readonly BlobRef[], neededBytes: number): void {
+    const { disk } = this.tiers
+    const own = refs.filter(({ sha256 }) => this.parts.has(sha256))
+    for (const { sha256 } of own) this.removePart(sha256)
+    let hiddenBytes = 0
+    for (const partBytes of this.parts.values()) hiddenBytes += partBytes
+    if (neededBytes > disk.freeBytes + hiddenBytes) {
+      for (const { sha256 } of own) this.onGivenUp(sha256)
+      return
+    }
+    for (const sha256 of this.parts.keys()) {
+      if (neededBytes <= disk.freeBytes) return
+      this.removePart(sha256)
+      this.onGivenUp(sha256)
+    }
+  }
+
+  private removePart(sha256: Sha256): void {
+    this.tiers.disk.usedBytes -= this.parts.get(sha256)!
+    this.parts.delete(sha256)
   }
 
   private free(sha256: Sha256, tier: LocalTier): void {

@@ -76,8 +76,15 @@ export interface SimModelSpecs {
   readonly form: FormBlob
 }
 
+const filePrefix = 'file '
+
+/** Of which the blob is the file. */
+export function modelOfFile(blob: Sha256): ModelId {
+  return blob.slice(filePrefix.length)
+}
+
 function specsOf(model: ModelId, sizeBytes: number): SimModelSpecs {
-  const asIs: ModelSpec = { model, files: [{ sha256: `file ${model}`, sizeBytes }], sizeBytes, runs: 'files' }
+  const asIs: ModelSpec = { model, files: [{ sha256: `${filePrefix}${model}`, sizeBytes }], sizeBytes, runs: 'files' }
   const form = { sha256: `form ${model}`, sizeBytes, fingerprint: 'sim' }
   return { asIs, derived: { ...asIs, runs: 'form' }, form }
 }

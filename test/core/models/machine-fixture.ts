@@ -59,7 +59,7 @@ export class MachineFixture {
       facts: {
         freeBytes: (tier) => store.tiers[tier].freeBytes,
         limitBytes: (tier) => store.tiers[tier].limitBytes,
-        hasHiddenRoom: { memory: false, disk: false },
+        hasHiddenRoom: { memory: false, disk: true },
         isLeased: ({ model }) => this.leased.has(model),
         queuedCount: (model) => (this.queued.has(model) ? 1 : 0),
         isPinned: () => false,
@@ -217,7 +217,7 @@ export class MachineFixture {
         for (const { sha256 } of blobs) this.moving.set(sha256, this.moving.get(sha256)! - 1)
         // Others may be at work on the same blob: for them it still comes, if it is not here now.
         if (failure === null) this.store.settle(blobs.filter(({ sha256 }) => this.store.blob(sha256) !== null))
-        else this.store.giveBack(blobs.filter(({ sha256 }) => this.moving.get(sha256) === 0))
+        else this.store.interrupt(blobs.filter(({ sha256 }) => this.moving.get(sha256) === 0))
         this.queue.dispatch(failure === null ? moved : { kind: 'failed', op, failure })
       },
     })

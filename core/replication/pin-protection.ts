@@ -21,9 +21,21 @@ export class PinProtection {
   private readonly names = new Map<string, PinnedName>()
   private pins: readonly PinnedModel[] = []
   private prunedVersion = 0
+  private readonly lookingUp = new Set<string>()
 
   constructor(pinned: () => PinReader) {
     this.pinned = pinned
+  }
+
+  /** False while the name is being looked up already. */
+  beginLookUp(name: string): boolean {
+    if (this.lookingUp.has(name)) return false
+    this.lookingUp.add(name)
+    return true
+  }
+
+  endLookUp(name: string): void {
+    this.lookingUp.delete(name)
   }
 
   /** What a pin's name means now. True when that is something else than before. */

@@ -26,8 +26,8 @@ export type RoundEvent = { readonly nowMs: number } & (
   | { readonly kind: 'due'; readonly turn: number }
   /** Comes every `pinsLookMs`: pins may have been changed elsewhere. */
   | { readonly kind: 'look' }
-  /** What a pin means has changed. */
-  | { readonly kind: 'changed' }
+  /** The pinned name was looked up, and means something else than before; null: somebody wants a round now. */
+  | { readonly kind: 'changed'; readonly name: string | null }
   | { readonly kind: 'brought'; readonly decision: PlacementDecision; readonly failure: Failure | null }
   | { readonly kind: 'left'; readonly decision: PlacementDecision; readonly isGone: boolean }
 )
@@ -112,7 +112,7 @@ export class ReplicationRound {
       case 'look':
         return this.ports.core.pinned.version === this.seenPinsVersion ? none : this.round(nowMs)
       case 'changed':
-        return this.round(nowMs)
+        return this.round(nowMs, event.name)
       case 'brought':
         return this.onBrought(event.decision, event.failure, nowMs)
       case 'left':
@@ -143,11 +143,12 @@ export class ReplicationRound {
     return replication ? decisions : decisions.filter(({ kind, name }) => kind === 'keep' || name !== undefined)
   }
 
-  private round(nowMs: number): readonly RoundEffect[] {
+  /** @param lookedUp a name of which it is known what it means now. */
+  private round(nowMs: number, lookedUp: string | null = null): readonly RoundEffect[] {
     if (!this.ports.isReady()) return none
     const decisions = this.plan(nowMs)
     this.memory.noteRound(decisions)
-    const effects: RoundEffect[] = this.lookUpPins()
+    const effects: RoundEffect[] = this.lookUpPins(lookedUp)
     for (const decision of decisions) {
       const { kind, model } = decision
       if (model === null) continue
@@ -160,9 +161,9 @@ export class ReplicationRound {
     return effects
   }
 
-  private lookUpPins(): RoundEffect[] {
+  private lookUpPins(lookedUp: string | null): RoundEffect[] {
     const { core, pins } = this.ports
-    const names = pins.namesToLookUp()
+    const names = pins.namesToLookUp().filter((name) => name !== lookedUp)
     const isChanged = core.pinned.version !== this.seenPinsVersion
     this.seenPinsVersion = core.pinned.version
     return isChanged || names.length > 0 ? [{ kind: 'look-up-pins', names }] : []

@@ -53,9 +53,8 @@ export class ClusterPins {
   private readonly options: ClusterPinsOptions
   readonly protection: PinProtection
   private readonly resolved = new Map<string, ResolvedModel>()
-  private readonly looking = new Set<string>()
   private savedVersion = 0
-  private onResolved: () => void = () => undefined
+  private onResolved: (name: string) => void = () => undefined
 
   constructor(ports: ClusterPinsPorts, options: Partial<ClusterPinsOptions> = {}) {
     this.ports = ports
@@ -104,7 +103,7 @@ export class ClusterPins {
   }
 
   /** Called when a name means something else than before. */
-  listen(onResolved: () => void): void {
+  listen(onResolved: (name: string) => void): void {
     this.onResolved = onResolved
   }
 
@@ -161,8 +160,7 @@ export class ClusterPins {
   }
 
   private async resolve(name: string): Promise<void> {
-    if (this.looking.has(name)) return
-    this.looking.add(name)
+    if (!this.protection.beginLookUp(name)) return
     const { directory, log } = this.ports
     try {
       const resolved = await directory.resolve(name)
@@ -171,13 +169,13 @@ export class ClusterPins {
       this.resolved.set(name, resolved)
       if (!isNew) return
       if (before !== null) log.info({ name, model: resolved.digest, before }, 'a tag that the cluster pins has moved')
-      this.onResolved()
+      this.onResolved(name)
     } catch (error) {
       const { message } = error as Error
       this.protection.noteFailure(name, message)
       log.warn({ name, error: message }, 'the name of a pin could not be looked up')
     } finally {
-      this.looking.delete(name)
+      this.protection.endLookUp(name)
     }
   }
 }

@@ -60,7 +60,7 @@ export class ReplicationController {
 
   start(): void {
     const { pins, clock } = this.ports
-    pins.listen(() => this.round())
+    pins.listen((name) => this.queue.dispatch({ kind: 'changed', name }))
     this.stops.push(clock.every(this.options.pinsLookMs, () => this.queue.dispatch({ kind: 'look' })))
     this.queue.dispatch({ kind: 'start' })
   }
@@ -78,7 +78,7 @@ export class ReplicationController {
 
   /** Decides at once, besides the rounds that come by themselves. */
   round(): void {
-    this.queue.dispatch({ kind: 'changed' })
+    this.queue.dispatch({ kind: 'changed', name: null })
   }
 
   /** Waits for copies under way. */

@@ -37,7 +37,7 @@ export interface ReplicationNode {
   readonly models: { readonly machine: ModelMachine }
   readonly copyNode: CopyNodeFacts
   /** Null where requests need no names. */
-  readonly directory: Pick<Directory, 'known' | 'names' | 'resolve'> | null
+  readonly directory: Pick<Directory, 'known' | 'names' | 'resolve' | 'resolveDigest'> | null
   holds(model: SimModel): boolean
   bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void
   release(model: SimModel, tier: LocalTier, reason: string, end: (isGone: boolean) => void): void
@@ -56,6 +56,8 @@ export interface ReplicationWorld {
   /** Quiet: placement moves nothing more. */
   readonly control: { readonly isQuiet: boolean }
 }
+
+const noManifest: Failure = { code: 'UNKNOWN_MODEL', message: 'nobody who can be reached has the manifest' }
 
 export class SimReplication {
   readonly pins: PinProtection
@@ -123,7 +125,19 @@ export class SimReplication {
     }
   }
 
+  /** Of a model whose name is pinned the manifest was looked up with the name. */
   private bring(decision: PlacementDecision, model: SimModel): void {
+    const { directory } = this.node
+    if (directory === null || decision.name !== undefined) this.bringFiles(decision, model)
+    else {
+      directory.resolveDigest(model, (found) => {
+        if (found !== null) this.bringFiles(decision, model)
+        else this.queue.dispatch({ kind: 'brought', decision, failure: noManifest })
+      })
+    }
+  }
+
+  private bringFiles(decision: PlacementDecision, model: SimModel): void {
     const { metrics, queue } = this.world
     const isNew = !this.node.holds(model)
     this.node.bring(model, decision.tier, (failure) => {
@@ -136,12 +150,17 @@ export class SimReplication {
   private lookUp(name: string): void {
     const { directory } = this.node
     if (directory === null) this.noteMeaning(name, this.knownName(name))
-    else directory.resolve(this.world.byId.get(name)!, (model) => this.noteMeaning(name, model?.id ?? null))
+    else if (this.pins.beginLookUp(name)) {
+      directory.resolve(this.world.byId.get(name)!, (model) => {
+        this.pins.endLookUp(name)
+        this.noteMeaning(name, model?.id ?? null)
+      })
+    }
   }
 
   private noteMeaning(name: string, model: ModelId | null): void {
     if (model === null) this.pins.noteFailure(name, 'nobody who can be reached knows the name')
-    else if (this.pins.noteMeaning(name, model)) this.queue.dispatch({ kind: 'changed' })
+    else if (this.pins.noteMeaning(name, model)) this.queue.dispatch({ kind: 'changed', name })
   }
 
   private knownName(name: string): ModelId | null {

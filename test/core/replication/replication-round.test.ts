@@ -113,23 +113,23 @@ describe('a pin', () => {
   it('is brought once, protected when it came, and tried again when it did not come', () => {
     const node = new Node()
     node.pin()
-    const bring = node.step({ kind: 'changed' }).find((effect) => effect.kind === 'bring')!
+    const bring = node.step({ kind: 'changed', name: null }).find((effect) => effect.kind === 'bring')!
     expect(bring).toMatchObject({ model: x, decision: { reason: 'replica-missing', name: 'acme/x:v1' } })
-    expect(node.kinds({ kind: 'changed' })).toEqual(['look-up-pins'])
+    expect(node.kinds({ kind: 'changed', name: null })).toEqual(['look-up-pins'])
     const failure = { code: 'MEMORY_FULL', message: 'no room' } as const
     expect(node.step({ kind: 'brought', decision: bring.decision, failure })).toEqual([])
     expect(node.pins.errorOf('acme/x:v1')).toBe('no room')
-    expect(node.kinds({ kind: 'changed' })).toEqual(['look-up-pins', 'acted', 'bring'])
+    expect(node.kinds({ kind: 'changed', name: null })).toEqual(['look-up-pins', 'acted', 'bring'])
     node.hasModel = true
     node.step({ kind: 'brought', decision: bring.decision, failure: null })
     expect([node.pins.errorOf('acme/x:v1'), node.pins.kept()]).toEqual([null, [x]])
-    expect(node.kinds({ kind: 'changed' })).toEqual(['look-up-pins'])
+    expect(node.kinds({ kind: 'changed', name: null })).toEqual(['look-up-pins'])
   })
 
   it('is kept though nothing is replicated for demand', () => {
     const node = new Node({ replication: false })
     node.pin()
-    expect(node.kinds({ kind: 'changed' })).toEqual(['look-up-pins', 'acted', 'bring'])
+    expect(node.kinds({ kind: 'changed', name: null })).toEqual(['look-up-pins', 'acted', 'bring'])
   })
 })
 

@@ -1,0 +1,155 @@
+/** The native store, the disk and the runtime of one daemon: room is the simulated node's, and work takes the time that the scenario says. */
+import { byTier, HoldfastError, type LocalTier, type Sha256 } from '../../common/index.ts'
+import type { FormBlob } from '../../core/index.ts'
+import type { BlobSpec, Fill, Store } from '../../native/index.ts'
+import type { DerivedForms } from '../../node/models/index.ts'
+import type { Runtime } from '../../node/ports/index.ts'
+import type { Cluster, SimModel } from '../../sim/index.ts'
+import { DiskReads } from '../../sim/node/disk-reads.ts'
+
+type SimNode = Cluster['nodes'][number]
+
+const rightByte = 1
+
+export class DaemonStore {
+  private readonly cluster: Cluster
+  private readonly node: SimNode
+  private readonly reads: DiskReads
+  private readonly queuedCounts = new Map<Sha256, number>()
+
+  constructor(cluster: Cluster, node: SimNode) {
+    this.cluster = cluster
+    this.node = node
+    this.reads = new DiskReads({
+      readMs: (sizeBytes) => node.readMs(sizeBytes),
+      later: (delayMs, run) => node.later(delayMs, run),
+    })
+  }
+
+  get store(): Store {
+    const { node } = this
+    const { store } = node
+    return {
+      beginFill: (blob: BlobSpec, into: Readonly<Record<LocalTier, boolean>>) => this.beginFill(blob, into),
+      promote: (sha256: Sha256) => this.promote(sha256),
+      dropMemory: (sha256: Sha256) => this.drop(sha256, 'memory'),
+      dropDisk: async (sha256: Sha256) => this.drop(sha256, 'disk'),
+      blob: (sha256: Sha256) => store.blob(sha256) as ReturnType<Store['blob']>,
+      stats: () => ({ tiers: store.tiers }),
+      publish: () => {},
+      unpublish: () => {},
+    } as unknown as Store
+  }
+
+  get forms(): DerivedForms {
+    const forms = {
+      isCurrent: () => true,
+      cannotRun: () => null,
+      make: async ({ model }: { model: string }) => {
+        const { deriveMs, sizeBytes } = this.cluster.byId.get(model)!
+        await this.wait(deriveMs)
+        return { folder: '', path: model, sizeBytes }
+      },
+      keep: async (model: string): Promise<FormBlob> => {
+        const { form } = this.cluster.byId.get(model)!.specs
+        if (!this.node.store.reserve([form], 'disk')) throw full('disk')
+        this.node.store.settle([form])
+        return form
+      },
+      discard: async () => {},
+    }
+    return forms as unknown as DerivedForms
+  }
+
+  get runtime(): Runtime {
+    const runtime = {
+      load: async (form: Sha256) => {
+        await this.wait(this.modelOf(form).initMs)
+        return { platform: 'sim', inputs: [], outputs: [] }
+      },
+      unload: async () => {},
+      queued: (form: Sha256) => this.queuedCounts.get(form) ?? 0,
+      infer: (form: Sha256, _inputs: unknown, { signal }: { signal: AbortSignal }) => this.infer(form, signal),
+    }
+    return runtime as unknown as Runtime
+  }
+
+  /** The one worker that is free first. */
+  private async infer(form: Sha256, signal: AbortSignal): Promise<[]> {
+    const { node, cluster, queuedCounts } = this
+    const { nowMs } = cluster.queue
+    const model = this.modelOf(form)
+    const runMs = node.workers.waitMs(nowMs) + model.executeMs
+    node.workers.run(nowMs, model, nowMs, null)
+    queuedCounts.set(form, (queuedCounts.get(form) ?? 0) + 1)
+    const late = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(new HoldfastError('DEADLINE_EXCEEDED', 'too late')))
+    })
+    const run = this.wait(runMs).then(() => {
+      queuedCounts.set(form, queuedCounts.get(form)! - 1)
+    })
+    await Promise.race([run, late])
+    return []
+  }
+
+  private beginFill({ sha256, sizeBytes }: BlobSpec, into: Readonly<Record<LocalTier, boolean>>): Fill {
+    const { store, chunks } = this.node
+    const blobs = [{ sha256, sizeBytes }]
+    const model = this.modelOf(sha256)
+    const tier = into.memory ? 'memory' : 'disk'
+    if (!store.reserve(blobs, tier)) throw full(tier)
+    if (into.memory && into.disk) store.reserve(blobs, 'disk')
+    chunks.begin(model)
+    return {
+      sha256,
+      recover: async () => model.chunks.flatMap(({ index }) => (chunks.isHere(model, index) ? [index] : [])),
+      putChunk: async (index, bytes) => {
+        if (bytes[0] !== rightByte) throw new HoldfastError('DIGEST_MISMATCH', 'other bytes')
+        chunks.keep(model, index)
+      },
+      finish: async () => store.settle(blobs),
+      abort: async () => {
+        store.interrupt(blobs)
+        this.forgetChunks(model)
+      },
+    }
+  }
+
+  private promote(sha256: Sha256): Promise<void> {
+    const { store } = this.node
+    const { sizeBytes } = this.modelOf(sha256)
+    const blobs = [{ sha256, sizeBytes }]
+    if (!store.reserve(blobs, 'memory')) return Promise.reject(full('memory'))
+    return new Promise((resolve) => {
+      this.reads.read(sizeBytes, () => {
+        store.settle(blobs)
+        resolve()
+      })
+    })
+  }
+
+  private drop(sha256: Sha256, tier: LocalTier): boolean {
+    this.node.store.drop(sha256, tier)
+    this.forgetChunks(this.modelOf(sha256))
+    return true
+  }
+
+  forgetChunks(model: SimModel): void {
+    const { store, chunks } = this.node
+    const { files } = model.specs.asIs
+    if (files.some(({ sha256 }) => store.isHeld(sha256))) return
+    if (files.some(({ sha256 }) => store.hasPart(sha256))) chunks.interrupt(model)
+    else chunks.drop(model)
+  }
+
+  private wait(delayMs: number): Promise<void> {
+    return delayMs === 0 ? Promise.resolve() : new Promise((resolve) => this.node.later(delayMs, resolve))
+  }
+
+  private modelOf(blob: Sha256): SimModel {
+    return this.cluster.byId.get(blob.slice(blob.indexOf(' ') + 1))!
+  }
+}
+
+const codes = byTier((tier) => (tier === 'disk' ? 'DISK_FULL' : 'MEMORY_FULL'))
+const full = (tier: LocalTier) => new HoldfastError(codes[tier], 'there is no room')

@@ -1,0 +1,31 @@
+/** Simulated models and names in the form in which a daemon knows them. */
+import { generateKeyPairSync } from 'node:crypto'
+import type { ModelId } from '../../common/index.ts'
+import type { FetchChunk, RefFacts } from '../../core/index.ts'
+import { type Manifest, type ModelName, type Ref, signRef } from '../../origin/index.ts'
+import type { SimModel } from '../../sim/index.ts'
+
+const { privateKey } = generateKeyPairSync('ed25519')
+const manifests = new WeakMap<SimModel, Manifest>()
+
+/** One file, whose blob is the one that the simulated node keeps. */
+export function manifestOf(model: SimModel): Manifest {
+  const known = manifests.get(model)
+  if (known !== undefined) return known
+  const { sizeBytes, specs } = model
+  const { sha256 } = specs.asIs.files[0]!
+  const chunks = model.chunks.map((chunk: FetchChunk) => ({ sha256: chunk.sha256, sizeBytes: chunk.sizeBytes }))
+  const files = [{ path: 'model.onnx', sha256, sizeBytes, chunks }]
+  const manifest: Manifest = { schema: 'holdfast.manifest.v1', files, annotations: { model: model.id } }
+  manifests.set(model, manifest)
+  return manifest
+}
+
+/** Names of the simulated world are ids of models. */
+export function nameOf(id: ModelId): ModelName {
+  return { namespace: 'sim', name: id, tag: 'latest' }
+}
+
+export function refOf(name: ModelName, { manifest, sequence }: RefFacts<null>): Ref {
+  return signRef({ name, manifest, sequence }, privateKey)
+}

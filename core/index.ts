@@ -38,6 +38,7 @@ export {
   HandoverMachine,
   type HandoverMachineOptions,
   type TakeId,
+  takeContext,
 } from './life/handover-machine.ts'
 export {
   defaultLeaveOptions,
@@ -75,6 +76,7 @@ export {
   type ReplicationRoundPorts,
   type RoundEffect,
   type RoundEvent,
+  replicationContext,
 } from './replication/replication-round.ts'
 export { LoadProfile } from './requests/load-profile.ts'
 export type { LoadTimes } from './requests/load-times.ts'

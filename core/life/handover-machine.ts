@@ -6,7 +6,7 @@
  * that nobody can name are lost.
  */
 
-import { type ModelId, type NodeId, slowestTier } from '../../common/index.ts'
+import { type ModelId, type NodeId, type RequestContext, slowestTier } from '../../common/index.ts'
 import { type HandoverModel, type HandoverStep, type HandoverTaker, planHandover } from '../../placement/index.ts'
 import { compareIds } from '../cluster/order.ts'
 import type { Failure } from '../failure.ts'
@@ -110,6 +110,9 @@ interface Taking {
   readonly from: NodeId
   readonly model: ModelId
 }
+
+/** No request waits for what is taken over. */
+export const takeContext: RequestContext = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY }
 
 const none: readonly HandoverEffect[] = []
 const noMoreTime: Failure = { code: 'DEADLINE_EXCEEDED', message: 'there was no more time to hand it on.' }

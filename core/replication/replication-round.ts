@@ -5,7 +5,7 @@
  * A pin is looked up and protected here too, whether or not demand is replicated: pins are an operator's word.
  */
 
-import { defaultReplicationIntervalMs, type ModelId, type Prng } from '../../common/index.ts'
+import { defaultReplicationIntervalMs, type ModelId, type Prng, type RequestContext } from '../../common/index.ts'
 import {
   defaultPlacementOptions,
   type PlacementDecision,
@@ -80,6 +80,13 @@ export const defaultReplicationRoundOptions: ReplicationRoundOptions = {
   jitterPercent: 25,
   pinsLookMs: 1_000,
   placement: defaultPlacementOptions,
+}
+
+/** No request waits for what a round brings. */
+export const replicationContext: RequestContext = {
+  tenant: 'operator',
+  deadlineMs: Number.POSITIVE_INFINITY,
+  purpose: 'placement',
 }
 
 const none: readonly RoundEffect[] = []

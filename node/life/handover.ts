@@ -23,6 +23,7 @@ import {
   StepQueue,
   type TakeId,
   type Timeless,
+  takeContext,
 } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import { encodeRef, type Manifest, manifestSizeBytes, parseModelName } from '../../origin/index.ts'
@@ -65,7 +66,6 @@ interface Question {
 
 const version = spokenVersion
 const digestBytes = 32
-const context = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY }
 
 export class Handover {
   private readonly ports: HandoverPorts
@@ -226,7 +226,7 @@ export class Handover {
     this.questions.delete(take)
     log.info({ from, model, neededBytes: sizeBytes }, 'taking over the last copy of a model')
     cache
-      .ensureHeld(model, manifest!, context)
+      .ensureHeld(model, manifest!, takeContext)
       .catch((error: Error) => log.warn({ from, model, error: error.message }, 'a last copy was not taken over'))
       .finally(() => this.queue.dispatch({ kind: 'take-ended', take }))
     answer.resolve()

@@ -1,7 +1,7 @@
 /** Which models this node has: pins of its operator and of the cluster, and the replication that carries out what placement/ decides. */
 
 import { createPrng, isHoldfastError } from '../../common/index.ts'
-import { defaultReplicationRoundOptions, diskMs } from '../../core/index.ts'
+import { defaultReplicationRoundOptions, diskMs, replicationContext } from '../../core/index.ts'
 import { type ModelReference, parseModelReference } from '../../origin/index.ts'
 import { defaultPlacementOptions } from '../../placement/index.ts'
 import { NodePins, resolveReference } from '../admin/index.ts'
@@ -15,9 +15,6 @@ import { type Cluster, seedOf } from './cluster.ts'
 import type { Models } from './models.ts'
 import type { PinChecks } from './pin-checks.ts'
 import type { OpenStore } from './store.ts'
-
-/** No request waits for what placement brings. */
-const context = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY, purpose: 'placement' } as const
 
 export interface Pins {
   readonly nodePins: NodePins
@@ -94,7 +91,7 @@ export function createReplication({ options, clock, log }: Base, needs: Replicat
       names: () => directory.knownNames().map(({ name, ref }) => ({ name, model: ref.manifest })),
       resolveDigest: (model) => directory.resolveDigest(model),
       cache: {
-        bring: (resolved, tier) => tiers.bring(resolved, tier, context),
+        bring: (resolved, tier) => tiers.bring(resolved, tier, replicationContext),
         leave: (model, tier) => tiers.leave(model, tier),
       },
       isReady: () => readiness.isReady,

@@ -3,7 +3,7 @@
  * their way. Made for a node that leaves or is asked, and gone with its life.
  */
 
-import type { LocalTier, ModelId, NodeId } from '../../common/index.ts'
+import type { LocalTier, ModelId, NodeId, RequestContext } from '../../common/index.ts'
 import {
   type Failure,
   type HandoverEffect,
@@ -20,6 +20,7 @@ import {
   StepQueue,
   type TakeId,
   type Timeless,
+  takeContext,
 } from '../../core/index.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { EventQueue } from '../world/event-queue.ts'
@@ -50,7 +51,7 @@ export interface LeavingNode extends Caller {
   /** Nothing of the model leaves while it is held. */
   hold(model: SimModel): void
   unhold(model: SimModel): void
-  bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void
+  bring(model: SimModel, tier: LocalTier, context: RequestContext, end: (failure: Failure | null) => void): void
   step(event: { readonly kind: 'stopping' }): void
   note(text: string): void
 }
@@ -224,7 +225,7 @@ export class SimLeave {
         const { take, model, sizeBytes } = effect
         world.metrics.handedOverBytes += sizeBytes
         this.answer(take, null)
-        node.bring(this.modelOf(model), 'disk', () => this.handover.dispatch({ kind: 'take-ended', take }))
+        node.bring(this.modelOf(model), 'disk', takeContext, () => this.handover.dispatch({ kind: 'take-ended', take }))
       }
     }
   }

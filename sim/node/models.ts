@@ -66,7 +66,6 @@ interface Copy {
 type EffectOf<K extends ModelEffect['kind']> = Extract<ModelEffect, { kind: K }>
 
 const forRequest: RequestContext = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
-const forPlacement: RequestContext = { ...forRequest, purpose: 'placement' }
 const full = byTier((tier): Failure => {
   return { code: tier === 'disk' ? 'DISK_FULL' : 'MEMORY_FULL', message: `the ${tier} has no room` }
 })
@@ -130,9 +129,9 @@ export class SimModels {
   }
 
   /** A copy for later. A node without a disk has models in memory alone. */
-  bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void {
+  bring(model: SimModel, tier: LocalTier, context: RequestContext, end: (failure: Failure | null) => void): void {
     const goal = tier === 'disk' && this.node.store.tiers.disk.limitBytes > 0 ? 'disk' : 'ready'
-    this.want(model, goal, forPlacement, (outcome) => end(typeof outcome === 'string' ? null : outcome))
+    this.want(model, goal, context, (outcome) => end(typeof outcome === 'string' ? null : outcome))
   }
 
   /** On the disk of the node, whole. */

@@ -1,6 +1,13 @@
 /** Carries out the rounds of replication of one life of a simulated node: the machine is the daemon's, brings and sheds are the world's. */
 
-import { byTier, type LocalTier, type ModelId, type NodeId, type Prng } from '../../common/index.ts'
+import {
+  byTier,
+  type LocalTier,
+  type ModelId,
+  type NodeId,
+  type Prng,
+  type RequestContext,
+} from '../../common/index.ts'
 import {
   type CopyNodeFacts,
   defaultReplicationRoundOptions,
@@ -15,6 +22,7 @@ import {
   type ReplicationRoundOptions,
   type RoundEffect,
   type RoundEvent,
+  replicationContext,
   StepQueue,
   type Timeless,
 } from '../../core/index.ts'
@@ -39,7 +47,7 @@ export interface ReplicationNode {
   /** Null where requests need no names. */
   readonly directory: Pick<Directory, 'known' | 'names' | 'resolve' | 'resolveDigest'> | null
   holds(model: SimModel): boolean
-  bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void
+  bring(model: SimModel, tier: LocalTier, context: RequestContext, end: (failure: Failure | null) => void): void
   release(model: SimModel, tier: LocalTier, reason: string, end: (isGone: boolean) => void): void
   diskMs(sizeBytes: number): number
   later(delayMs: number, run: () => void): void
@@ -125,10 +133,11 @@ export class SimReplication {
     }
   }
 
-  /** Of a model whose name is pinned the manifest was looked up with the name. */
+  /** The manifest is looked up; that of a pinned name was looked up with it. */
   private bring(decision: PlacementDecision, model: SimModel): void {
     const { directory } = this.node
-    if (directory === null || decision.name !== undefined) this.bringFiles(decision, model)
+    const isKnown = decision.name !== undefined && this.pins.meaning(decision.name) !== null
+    if (directory === null || isKnown) this.bringFiles(decision, model)
     else {
       directory.resolveDigest(model, (found) => {
         if (found !== null) this.bringFiles(decision, model)
@@ -140,7 +149,7 @@ export class SimReplication {
   private bringFiles(decision: PlacementDecision, model: SimModel): void {
     const { metrics, queue } = this.world
     const isNew = !this.node.holds(model)
-    this.node.bring(model, decision.tier, (failure) => {
+    this.node.bring(model, decision.tier, replicationContext, (failure) => {
       if (failure === null && isNew && metrics.isCounted(queue.nowMs)) metrics.replicatedBytes += model.sizeBytes
       this.queue.dispatch({ kind: 'brought', decision, failure })
     })

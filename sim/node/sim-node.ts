@@ -231,8 +231,8 @@ export class SimNode {
   }
 
   /** A copy for later, in this tier; `end` is told of it unless the node crashes before. */
-  bring(model: SimModel, tier: LocalTier, end: (failure: Failure | null) => void): void {
-    this.models.bring(model, tier, end)
+  bring(model: SimModel, tier: LocalTier, context: RequestContext, end: (failure: Failure | null) => void): void {
+    this.models.bring(model, tier, context, end)
   }
 
   /** By the pins of the cluster, which know of models by their ids. */

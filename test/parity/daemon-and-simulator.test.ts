@@ -34,7 +34,10 @@ const played = [
       'place=origin',
       'sequence: 2',
       'begin step=stop',
-      'handover handed',
+      'handover ask-take',
+      'handover take ',
+      'handover tell-names',
+      'handover handed-on',
     ],
   },
 ]

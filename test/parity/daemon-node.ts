@@ -3,7 +3,13 @@
  * world is simulated: the network, the origin, the disk, the runtime and the time.
  */
 import type { LocalTier, ModelId } from '../../common/index.ts'
-import { defaultReplicationRoundOptions, diskMs, nearestHolders, nearestPeers } from '../../core/index.ts'
+import {
+  defaultReplicationRoundOptions,
+  diskMs,
+  nearestHolders,
+  nearestPeers,
+  replicationContext,
+} from '../../core/index.ts'
 import { adminCache } from '../../node/admin/index.ts'
 import { CoreDriver } from '../../node/cluster/index.ts'
 import { Drain, Handover } from '../../node/life/index.ts'
@@ -21,7 +27,6 @@ import { manifestOf, nameOf } from './manifests.ts'
 
 type SimNode = Cluster['nodes'][number]
 
-const forPlacement = { tenant: 'operator', deadlineMs: Number.POSITIVE_INFINITY, purpose: 'placement' } as const
 const isRunnable = () => true
 
 export interface DaemonNeeds {
@@ -127,7 +132,7 @@ export function createDaemon(needs: DaemonNeeds) {
       names: () => directory.knownNames().map(({ name, ref }) => ({ name, model: ref.manifest })),
       resolveDigest: (model) => directory.resolveDigest(model),
       cache: {
-        bring: (resolved, tier) => tiers.bring(resolved, tier, forPlacement),
+        bring: (resolved, tier) => tiers.bring(resolved, tier, replicationContext),
         leave: (model, tier) => tiers.leave(model, tier),
       },
       isReady: () => !node.draining && !cluster.control.isQuiet,

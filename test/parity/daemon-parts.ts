@@ -38,7 +38,7 @@ export function replaceParts(cluster: Cluster, node: SimNode, places: DaemonPlac
   const step: SimNode['step'] = (event) => driver.dispatch(event)
   Object.assign(node, {
     step,
-    hear: (from: string, entries: Parameters<SimNode['hear']>[1]) => step({ kind: 'entries', from, entries }),
+    receive: (from: string, entries: Parameters<SimNode['receive']>[1]) => step({ kind: 'entries', from, entries }),
     requests: requestsOf(cluster, node, daemon),
     models: modelsOf(cluster, node, daemon),
     replication: { pins: daemon.clusterPins.protection, start: () => daemon.replication.start() },

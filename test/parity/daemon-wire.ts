@@ -33,7 +33,12 @@ export class DaemonWire {
   /** What is encoded for others comes to them as it is. */
   get codec(): DriverPorts['codec'] {
     const asItIs = <T>(value: T) => value
-    const codec = { encodeEntries: asItIs, decodeEntries: asItIs, encodeDigest: asItIs, decodeDigest: asItIs }
+    const codec = {
+      encodeEntries: asItIs,
+      decodeEntries: asItIs,
+      encodeVersionSummary: asItIs,
+      decodeVersionSummary: asItIs,
+    }
     return codec as unknown as DriverPorts['codec']
   }
 
@@ -149,10 +154,11 @@ export class DaemonWire {
     return promise
   }
 
-  /** Digests and entries go the way of all messages between cores, which may lose them. */
+  /** Summaries and entries go the way of all messages between cores, which may lose them. */
   private isGossip(to: NodeId, method: string, payload: unknown): boolean {
     const { messenger } = this.node
-    if (method === 'digest') messenger.sendDigest({ ...(payload as EffectOf<'send-digest'>), kind: 'send-digest', to })
+    if (method === 'digest')
+      messenger.sendSummary({ ...(payload as EffectOf<'send-summary'>), kind: 'send-summary', to })
     else if (method === 'entries') {
       messenger.sendEntries({ kind: 'send-entries', to, entries: payload as EffectOf<'send-entries'>['entries'] })
     } else return false

@@ -47,7 +47,7 @@ function usedIn(fixture: MachineFixture, held: ReadonlySet<number>): string[] {
   })
 }
 
-it('answers every want once, breaks no limit, and lets nothing go that is used', { timeout: 60_000 }, () => {
+it('answers every want once, breaks no limit, and lets nothing go that is used', () => {
   const steps = fc.array(step, { minLength: 10, maxLength: 60 })
   const limits = fc.record({ memory: fc.integer({ min: 4, max: 9 }), disk: fc.integer({ min: 0, max: 14 }) })
   fc.assert(

@@ -409,10 +409,12 @@ export class NodeCore {
     if (this.announced.size === 0 && this.fetching.length === 0) return
     const running = this.fetches.models()
     const next = running.filter((model) => this.announced.has(model))
-    for (const model of this.announced) if (!next.includes(model)) this.announced.delete(model)
-    if (next.join() === this.fetching.join()) return
+    for (const model of this.announced) if (!this.fetches.has(model)) this.announced.delete(model)
+    const { fetching } = this
+    if (next.length === fetching.length && next.every((model, at) => model === fetching[at])) return
     // A beginning is urgent, the crowd is under way. An end waits for the residency that follows it.
-    const begins = next.some((model) => !this.fetching.includes(model))
+    const known = new Set(fetching)
+    const begins = next.some((model) => !known.has(model))
     this.fetching = next
     this.refreshResidency(nowMs, begins)
   }

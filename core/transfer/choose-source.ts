@@ -12,8 +12,10 @@
 import type { RandomInt } from '../../common/index.ts'
 import { defaultRankSourcesOptions, rankSources, type SourceCandidate } from '../../placement/index.ts'
 import { homeOf, type Member } from './chunk-home.ts'
-import type { ChunkState, Fetch } from './fetch.ts'
+import type { ChunkState } from './chunk-state.ts'
+import type { Fetch } from './fetch.ts'
 import { originKey, type SourceKey, type SourceStats } from './source-stats.ts'
+import { anySource, type GroupOf } from './wanted-chunks.ts'
 
 export interface PeerSource extends Member {
   readonly rttMs: number | null
@@ -91,9 +93,38 @@ export function chooseSecondSource(view: ChooseSourceView, options: ChooseSource
   return askFetcher(view, fetchers, options)
 }
 
+/** How chunks of which no source is known to lack them are told apart, and a text that changes with it. */
+export function groupsOf(
+  { self, fetch, peers }: Pick<ChooseSourceView, 'self' | 'fetch' | 'peers'>,
+  { notYetMax }: ChooseSourceOptions,
+): { readonly signature: string; readonly groupOf: GroupOf } {
+  const usable = peers.filter(({ key }) => !fetch.givenUp.has(key))
+  if (usable.some(({ complete }) => complete)) return { signature: 'holders', groupOf: () => anySource }
+  if (usable.length === 0) return { signature: 'origin', groupOf: () => originKey }
+  if (!fetch.originAllowed || fetch.givenUp.has(originKey)) return { signature: 'fetchers', groupOf: () => anySource }
+  const members = [self, ...usable]
+  const groupOf: GroupOf = ({ chunkHash, notYetCount }) => {
+    const home = notYetCount >= notYetMax ? self.key : homeOf(chunkHash, members)
+    return home === self.key ? originKey : home
+  }
+  return { signature: `homes ${usable.map(({ key }) => key).join(' ')}`, groupOf }
+}
+
+/** False when the source cannot be asked of any chunk now. */
+export function isOpen(
+  { fetch, sourceStats, nowMs }: Pick<ChooseSourceView, 'fetch' | 'sourceStats' | 'nowMs'>,
+  key: SourceKey,
+  options: ChooseSourceOptions,
+): boolean {
+  const isOrigin = key === originKey
+  if (fetch.givenUp.has(key) || (isOrigin && !fetch.originAllowed) || sourceStats.isPaused(key, nowMs)) return false
+  return sourceStats.flights(key) < (isOrigin ? options.flightsAtOriginMax : options.flightsPerPeerMax)
+}
+
 /** Nobody could be asked for this chunk, not even later. */
-export function isHopeless(view: Pick<ChooseSourceView, 'fetch' | 'state' | 'peers'>): boolean {
-  return !originMayHave(view) && !view.peers.some((peer) => mayHave(view, peer.key))
+export function isHopeless(state: ChunkState, of: Pick<ChooseSourceView, 'fetch' | 'peers'>): boolean {
+  const view = { state, fetch: of.fetch }
+  return !originMayHave(view) && !of.peers.some((peer) => mayHave(view, peer.key))
 }
 
 function chooseAmongFetchers(

@@ -16,11 +16,14 @@ import {
   chooseSource,
   defaultChooseSourceOptions,
   expectedMs,
+  groupsOf,
   isHopeless,
+  isOpen,
   type PeerSource,
 } from './choose-source.ts'
 import { hashText, type Member } from './chunk-home.ts'
-import { type ChunkState, Fetch } from './fetch.ts'
+import type { ChunkState } from './chunk-state.ts'
+import { Fetch } from './fetch.ts'
 import { keyOf, originKey, type SourceKey, type SourceStats, sourceOf } from './source-stats.ts'
 
 export interface FetchPlanOptions extends ChooseSourceOptions {
@@ -113,7 +116,7 @@ export class FetchPlan {
     // so that what one took from the origin is what the others lack.
     const known = this.ports.peersWith(event.model, event.nowMs).some((peer) => peer.complete)
     fetch.add(event.chunks)
-    if (!known) fetch.reorder(this.shuffled([...fetch.wanted]))
+    if (!known) fetch.reorder(this.shuffled(fetch.wanted.inOrder()))
     this.fetches.set(event.model, fetch)
   }
 
@@ -140,7 +143,7 @@ export class FetchPlan {
     switch (failure) {
       case 'mismatch':
         state.originMismatches += 1
-        if (state.originMismatches >= this.options.originMismatchesMax) state.barred.add(key)
+        if (state.originMismatches >= this.options.originMismatchesMax) bar(fetch, state, key)
         break
       case 'missing':
         this.missing(fetch, state, key, nowMs)
@@ -162,7 +165,7 @@ export class FetchPlan {
   /** The node is gone for now: what it was asked for is asked of others. */
   peerLost(node: NodeId): void {
     for (const fetch of this.fetches.values()) {
-      for (const state of fetch.chunks.values()) this.land(fetch, state, node)
+      for (const state of inPlace(fetch.flying)) this.land(fetch, state, node)
     }
   }
 
@@ -187,27 +190,27 @@ export class FetchPlan {
   /** Ends what is over and asks for what can be asked for now. Call it after everything else in a step. */
   plan(nowMs: number): Effect[] {
     const effects: Effect[] = []
-    const active: { fetch: Fetch; peers: PeerSource[] }[] = []
+    const active: Active[] = []
     for (const fetch of [...this.fetches.values()]) {
       if (fetch.remaining === 0) {
         this.drop(fetch)
         effects.push({ kind: 'fetch-complete', model: fetch.model, bytesBySource: { ...fetch.bytesBySource } })
       } else {
         fetch.forgiveOlder(this.options.forgivenMs, nowMs)
-        active.push({ fetch, peers: this.ports.peersWith(fetch.model, nowMs) })
+        active.push(new Active(fetch, () => this.ports.peersWith(fetch.model, nowMs)))
       }
     }
     // One chunk per fetch and round, so that a large model does not starve a small one.
     let launching = active
     while (launching.length > 0 && this.flightCount < this.options.flightsMax) {
-      launching = launching.filter(({ fetch, peers }) => {
+      launching = launching.filter((one) => {
         if (this.flightCount >= this.options.flightsMax) return false
-        const effect = this.launchNext(fetch, peers, nowMs) ?? this.launchAgain(fetch, peers, nowMs)
+        const effect = this.launchNext(one, nowMs) ?? this.launchAgain(one, nowMs)
         if (effect !== null) effects.push(effect)
         return effect !== null && this.flightCount < this.options.flightsMax
       })
     }
-    for (const { fetch, peers } of active) effects.push(...this.endHopeless(fetch, peers, nowMs))
+    for (const one of active) effects.push(...this.endHopeless(one, nowMs))
     return effects
   }
 
@@ -250,27 +253,37 @@ export class FetchPlan {
     }
   }
 
-  private launchNext(fetch: Fetch, peers: readonly PeerSource[], nowMs: number): Effect | null {
-    if (fetch.flightCount >= this.options.flightsPerFetchMax) return null
-    for (const sha256 of fetch.wanted) {
-      const state = fetch.chunks.get(sha256)!
-      const key = chooseSource(this.view(fetch, state, peers, nowMs), this.options)
+  private launchNext(one: Active, nowMs: number): Effect | null {
+    const { fetch } = one
+    const { options } = this
+    if (fetch.wanted.size === 0 || fetch.flightCount >= options.flightsPerFetchMax) return null
+    const { sourceStats } = this.ports
+    const isOpenNow = (key: SourceKey) => isOpen({ fetch, sourceStats, nowMs }, key, options)
+    const { peers } = one
+    if (!isOpenNow(originKey) && !peers.some(({ key }) => isOpenNow(key))) return null
+    const { signature, groupOf } = groupsOf({ self: this.self, fetch, peers }, options)
+    fetch.wanted.regroup(signature, groupOf)
+    for (const state of fetch.wanted.candidates(isOpenNow, nowMs)) {
+      const key = chooseSource(this.view(fetch, state, peers, nowMs), options)
       if (key !== null) return this.launch(fetch, state, key, nowMs)
     }
     return null
   }
 
   /** Nothing is left to ask for: ask a second source for a chunk that takes too long. */
-  private launchAgain(fetch: Fetch, peers: readonly PeerSource[], nowMs: number): Effect | null {
+  private launchAgain(one: Active, nowMs: number): Effect | null {
+    const { fetch } = one
     if (fetch.wanted.size > 0 || fetch.flightCount >= this.options.flightsPerFetchMax) return null
-    for (const state of fetch.chunks.values()) {
+    for (const state of inPlace(fetch.flying)) {
       // A chunk may be done while a second flight of it is still under way.
       if (state.done || state.flights.size !== 1) continue
       const [key, startedAtMs] = [...state.flights][0]!
+      if (nowMs - startedAtMs < this.options.slowMsMin) continue
+      const { peers } = one
       const view = this.view(fetch, state, peers, nowMs)
       const peer = peers.find((candidate) => candidate.key === key)
       const expected = peer === undefined ? 0 : expectedMs(view, peer)
-      if (nowMs - startedAtMs < Math.max(this.options.slowMsMin, expected * this.options.slowFactor)) continue
+      if (nowMs - startedAtMs < expected * this.options.slowFactor) continue
       const again = chooseSecondSource(view, this.options)
       if (again !== null) return this.launch(fetch, state, again, nowMs)
     }
@@ -295,13 +308,15 @@ export class FetchPlan {
   private missing(fetch: Fetch, state: ChunkState, key: SourceKey, nowMs: number): void {
     const peer = this.ports.peersWith(fetch.model, nowMs).find((candidate) => candidate.key === key)
     if (peer !== undefined && !peer.complete) {
-      state.notYetCount += 1
-      state.askAgainAtMs = nowMs + this.options.notYetWaitMs * state.notYetCount
+      fetch.wanted.change(state, () => {
+        state.notYetCount += 1
+        state.askAgainAtMs = nowMs + this.options.notYetWaitMs * state.notYetCount
+      })
       // Someone who never delivers anything is no source, however politely it answers.
       fetch.strike(key, this.options.refusalsMax, nowMs)
       return
     }
-    state.barred.add(key)
+    bar(fetch, state, key)
     if (key !== originKey) fetch.strike(key, this.options.strikesMax, nowMs)
   }
 
@@ -313,13 +328,10 @@ export class FetchPlan {
     return [{ kind: 'distrust', node, reason: 'wrong-chunk' }]
   }
 
-  private endHopeless(fetch: Fetch, peers: readonly PeerSource[], nowMs: number): Effect[] {
-    const stuck =
-      fetch.flightCount === 0
-        ? [...fetch.wanted]
-            .map((sha256) => fetch.chunks.get(sha256)!)
-            .find((state) => isHopeless({ fetch, state, peers }))
-        : undefined
+  private endHopeless(one: Active, nowMs: number): Effect[] {
+    const { fetch } = one
+    const hasHope = fetch.flightCount > 0 || (fetch.wanted.areAlike && isOriginUsable(fetch))
+    const stuck = hasHope ? undefined : fetch.wanted.distinct().find((state) => isHopeless(state, one))
     if (stuck === undefined) {
       fetch.hopelessSinceMs = null
       return []
@@ -332,7 +344,7 @@ export class FetchPlan {
   }
 
   private drop(fetch: Fetch): void {
-    for (const state of fetch.chunks.values()) {
+    for (const state of [...fetch.flying]) {
       for (const key of [...state.flights.keys()]) this.land(fetch, state, key)
     }
     this.fetches.delete(fetch.model)
@@ -353,6 +365,35 @@ export class FetchPlan {
     }
     return order
   }
+}
+
+/** A fetch that is under way, with its peers once they are needed: most steps need those of few fetches. */
+class Active {
+  readonly fetch: Fetch
+  private readonly look: () => PeerSource[]
+  private found: PeerSource[] | null = null
+
+  constructor(fetch: Fetch, look: () => PeerSource[]) {
+    this.fetch = fetch
+    this.look = look
+  }
+
+  get peers(): readonly PeerSource[] {
+    this.found ??= this.look()
+    return this.found
+  }
+}
+
+function bar(fetch: Fetch, state: ChunkState, key: SourceKey): void {
+  fetch.wanted.change(state, () => state.barred.add(key))
+}
+
+function isOriginUsable({ originAllowed, givenUp }: Fetch): boolean {
+  return originAllowed && !givenUp.has(originKey)
+}
+
+function inPlace(states: Iterable<ChunkState>): ChunkState[] {
+  return [...states].sort((a, b) => a.place - b.place)
 }
 
 function describeStuck(fetch: Fetch, stuck: ChunkState): string {

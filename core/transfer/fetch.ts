@@ -11,29 +11,17 @@
 import { assertInvariant, type ModelId, type RequestContext, type Sha256 } from '../../common/index.ts'
 import type { FetchChunk } from '../events.ts'
 import { hashText } from './chunk-home.ts'
+import type { ChunkState } from './chunk-state.ts'
 import { originKey, type SourceKey } from './source-stats.ts'
-
-export interface ChunkState {
-  readonly chunk: FetchChunk
-  readonly chunkHash: number
-  done: boolean
-  /** Start of each flight, by source. */
-  readonly flights: Map<SourceKey, number>
-  /** Sources that do not have it, or not the right bytes. */
-  readonly barred: Set<SourceKey>
-  /** Times that a node which is fetching the model itself did not have it yet, and until when to wait before asking again. */
-  notYetCount: number
-  askAgainAtMs: number
-  /** Wrong bytes from the origin. */
-  originMismatches: number
-}
+import { WantedChunks } from './wanted-chunks.ts'
 
 export class Fetch {
   readonly model: ModelId
   readonly startedAtMs: number
   readonly chunks = new Map<Sha256, ChunkState>()
-  /** In the order in which to ask. */
-  readonly wanted = new Set<Sha256>()
+  readonly wanted = new WantedChunks()
+  /** Chunks that fly, the done ones of which a second flight is still under way included. */
+  readonly flying = new Set<ChunkState>()
   /** Sources that failed too often for this fetch, and when they did so for the last time; Infinity: for good. */
   readonly givenUp = new Map<SourceKey, number>()
   readonly bytesBySource = { peer: 0, origin: 0 }
@@ -70,32 +58,35 @@ export class Fetch {
   add(chunks: readonly FetchChunk[]): void {
     for (const chunk of chunks) {
       if (this.chunks.has(chunk.sha256)) continue
-      this.chunks.set(chunk.sha256, {
+      const state: ChunkState = {
         chunk,
         chunkHash: hashText(chunk.sha256),
+        place: this.chunks.size,
         done: false,
         flights: new Map(),
         barred: new Set(),
         notYetCount: 0,
         askAgainAtMs: Number.NEGATIVE_INFINITY,
         originMismatches: 0,
-      })
-      this.wanted.add(chunk.sha256)
+      }
+      this.chunks.set(chunk.sha256, state)
+      this.wanted.add(state)
       this.remaining += 1
     }
   }
 
   /** Sets the order in which to ask: the wanted chunks, each once. */
-  reorder(order: readonly Sha256[]): void {
+  reorder(order: readonly ChunkState[]): void {
     assertInvariant(order.length === this.wanted.size, 'reordering keeps the wanted chunks')
-    this.wanted.clear()
-    for (const sha256 of order) this.wanted.add(sha256)
+    for (const state of order) this.wanted.delete(state)
+    for (const state of order) this.wanted.add(state)
   }
 
   launch(state: ChunkState, key: SourceKey, nowMs: number): void {
     assertInvariant(!state.done && !state.flights.has(key), 'a chunk flies once per source, and never when done')
     state.flights.set(key, nowMs)
-    this.wanted.delete(state.chunk.sha256)
+    this.flying.add(state)
+    this.wanted.delete(state)
     this.flightCount += 1
   }
 
@@ -103,14 +94,16 @@ export class Fetch {
   land(state: ChunkState, key: SourceKey): boolean {
     if (!state.flights.delete(key)) return false
     this.flightCount -= 1
-    if (!state.done && state.flights.size === 0) this.wanted.add(state.chunk.sha256)
+    if (state.flights.size > 0) return true
+    this.flying.delete(state)
+    if (!state.done) this.wanted.add(state)
     return true
   }
 
   finish(state: ChunkState, key: SourceKey): void {
     assertInvariant(!state.done, 'a chunk is done once')
     state.done = true
-    this.wanted.delete(state.chunk.sha256)
+    this.wanted.delete(state)
     this.remaining -= 1
     // What was under way when the source was given up has come after all: it works.
     if (this.givenUp.get(key) !== Number.POSITIVE_INFINITY) this.forgive(key)

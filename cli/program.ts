@@ -22,6 +22,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     ls: async () => (await import('./commands/ls.ts')).lsCommand(),
     stat: async () => (await import('./commands/stat.ts')).statCommand(),
     verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
+    tag: async () => (await import('./commands/tag.ts')).tagCommand(),
     rm: async () => (await import('./commands/rm.ts')).rmCommand(),
     gc: async () => (await import('./commands/gc.ts')).gcCommand(),
   },

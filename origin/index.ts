@@ -4,6 +4,7 @@ export type { FileNote } from './files/file-rules.ts'
 export { findModelFolders, type ModelFolder, type ModelFolders } from './files/model-folders.ts'
 export {
   defaultGraceMs,
+  defaultKeepRevisions,
   defaultRewriteBelow,
   type GcOptions,
   type GcResult,
@@ -28,7 +29,9 @@ export { type PullOptions, type PullProgress, type PullResult, pull } from './pu
 export { type BadPlace, describeBad, type VerifyOptions, type VerifyResult, verify } from './pull/verify.ts'
 export { type AdoptOptions, type AdoptProgress, type AdoptResult, adopt } from './push/adopt.ts'
 export { defaultHeartbeatOptions, type HeartbeatOptions } from './push/heartbeat.ts'
+export { type MoveTagOptions, type MoveTagResult, moveTag } from './push/move-tag.ts'
 export { type PushOptions, type PushProgress, type PushResult, push } from './push/push.ts'
+export { type RollbackOptions, rollBack } from './push/roll-back.ts'
 export { type ManifestSummary, sharedBytes, summarizeManifest } from './push/sharing.ts'
 export {
   defaultTag,
@@ -41,7 +44,9 @@ export {
 } from './refs/model-name.ts'
 export { defaultPublisherKeyPath, loadPublisherKey } from './refs/publisher-key.ts'
 export { encodeRef, parseRef, signRef } from './refs/ref.ts'
+export { type Revision, readHistory } from './refs/ref-history.ts'
 export { removeRef } from './refs/remove-ref.ts'
+export { hasManifest, listTagsOf, refMovedMs } from './refs/tags.ts'
 export type { FileStoreOptions } from './stores/file/file-store.ts'
 export { FileStore } from './stores/file/file-store.ts'
 export type {

@@ -64,15 +64,20 @@ export class Origin {
   /** UNKNOWN_MODEL when there is no such tag, BAD_REF, BAD_MANIFEST, DIGEST_MISMATCH. */
   async resolve(name: ModelName | string, options: StoreAbortOptions = {}): Promise<ResolvedModel> {
     const parsed = typeof name === 'string' ? parseModelName(name) : name
-    const ref = await this.readRef(parsed, options)
-    if (!ref) {
-      throw new HoldfastError(
-        'UNKNOWN_MODEL',
-        `The origin ${this.url} has no model ${formatModelName(parsed)}. See what it has with holdfast ls --origin ${this.url}.`,
-        { details: { model: formatModelName(parsed) } },
-      )
-    }
+    const ref = await this.resolveRef(parsed, options)
     return { ref, manifest: await this.readManifest(ref.manifest, options) }
+  }
+
+  /** As readRef; UNKNOWN_MODEL when there is no such tag. */
+  async resolveRef(name: ModelName, options: StoreAbortOptions = {}): Promise<Ref> {
+    const ref = await this.readRef(name, options)
+    if (ref) return ref
+    const model = formatModelName(name)
+    throw new HoldfastError(
+      'UNKNOWN_MODEL',
+      `The origin ${this.url} has no model ${model}. See what it has with holdfast ls --origin ${this.url}.`,
+      { details: { model } },
+    )
   }
 
   /** As resolve, of what a user may write: `sha256:<digest>` needs no ref. */

@@ -8,6 +8,7 @@
  *   objects/<...>                    the bytes
  *   pushes/<id>/<...>                what a push tells while it runs
  *   removed/<namespace>/<name>/<tag> the last sequence of a removed ref
+ *   history/<namespace>/<name>/<tag> the refs of a tag before this one, a bounded number
  *   gc/<...>                         the lock of gc, and what it will delete
  */
 import type { ModelId, Sha256 } from '../common/index.ts'

@@ -1,7 +1,7 @@
 /**
  * gc: deletes what no ref reaches, and rewrites packs that are mostly dead. Safe beside pushes, pulls and its own death:
  *
- *   1  mark                 refs -> locations -> the bytes in use
+ *   1  mark                 refs, and the latest of their histories -> locations -> the bytes in use
  *   2  compact              live bytes of mostly dead packs go to new packs, locations follow
  *   3  hide                 dead packs leave the index and the records of dead pushes: a push that begins now cannot find them
  *   4  who may know them    pushes alive after step 3 may have found them before; each dead pack waits for these
@@ -39,6 +39,8 @@ export interface GcOptions {
   readonly rewriteBelow?: number
   /** Larger packs are not rewritten: their live bytes are held in memory. */
   readonly rewriteBytesMax?: number
+  /** Earlier revisions of each tag that stay whole, so that the tag can be rolled back to them. */
+  readonly keepRevisions?: number
   readonly heartbeat?: HeartbeatOptions
   /** Requests at one time. */
   readonly concurrent?: number
@@ -49,6 +51,7 @@ export interface GcOptions {
 export const defaultGraceMs = 24 * 3600 * 1000
 export const defaultUnfinishedMs = 6 * 3600 * 1000
 export const defaultRewriteBelow = 0.5
+export const defaultKeepRevisions = 1
 const defaultRewriteBytesMax = 256 * 1024 * 1024
 const defaultConcurrent = 8
 const swapAttemptsMax = 100
@@ -58,6 +61,8 @@ export type GcStep = 'mark' | 'compact' | 'hide' | 'mark again' | 'delete'
 export interface GcResult {
   readonly dryRun: boolean
   readonly models: number
+  /** Models that stay only because a tag can be rolled back to them. */
+  readonly earlierRevisions: number
   /** Bytes of the store that are free now (or would be), less what was copied. */
   readonly freedBytes: number
   readonly packsDeleted: number
@@ -173,10 +178,12 @@ class Gc {
     const dryRun = this.options.dryRun ?? false
     const sparseBytes = dryRun ? sumBytes(packs.filter(({ key }) => sparse.some((pack) => pack.key === key))) : 0
     const keptBytes = sparse.reduce((sum, { ranges }) => sum + usedBytes(ranges), 0)
+    const named = [...marked.models.values()].filter((names) => names.length > 0).length
     const copiedBytes = dryRun ? keptBytes : compaction.copiedBytes
     return {
       dryRun,
-      models: marked.models.size,
+      models: named,
+      earlierRevisions: marked.models.size - named,
       freedBytes: sumBytes(dead) + sumBytes(records) + sparseBytes - copiedBytes,
       packsDeleted: dead.length,
       packsRewritten: sparse.length,
@@ -193,7 +200,8 @@ class Gc {
 
   private mark(step: GcStep): Promise<Marked> {
     this.options.onProgress?.(step)
-    return mark(this.origin, { ...this.abort, recordsConcurrent: this.concurrent })
+    const keepRevisions = this.options.keepRevisions ?? defaultKeepRevisions
+    return mark(this.origin, { ...this.abort, recordsConcurrent: this.concurrent, keepRevisions })
   }
 
   private async compact(packs: readonly SparsePack[]): Promise<Compaction> {

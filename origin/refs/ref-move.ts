@@ -8,6 +8,8 @@ import type { ObjectStore, ObjectVersion, StoreAbortOptions } from '../stores/ob
 import type { ModelName, Ref } from '../types.ts'
 import { formatModelName } from './model-name.ts'
 import { encodeRef, parseRef, refBytesMax, refKey, removedKey, salvageSequence, signRef } from './ref.ts'
+import { rememberRef } from './ref-history.ts'
+import { refMovedMs } from './tags.ts'
 
 interface RefState {
   readonly version: ObjectVersion | null
@@ -41,6 +43,7 @@ export class RefMove {
     if (now.ref?.manifest === manifest) return { ref: now.ref, moved: false }
     if (now.version !== this.start.version) throw this.conflict()
     const ref = signRef({ name: this.name, manifest, sequence: now.sequence + 1 }, await loadKey())
+    await this.remember(now.ref, options)
     const condition = now.version === null ? { ifNoneMatch: '*' as const } : { ifMatch: now.version }
     if (await this.store.put(refKey(this.name), [encodeRef(ref)], { ...options, ...condition }))
       return { ref, moved: true }
@@ -49,11 +52,16 @@ export class RefMove {
     throw this.conflict()
   }
 
+  private async remember(ref: Ref | null, options: StoreAbortOptions): Promise<void> {
+    const movedMs = ref && (await refMovedMs(this.store, this.name, options))
+    if (ref && movedMs !== null) await rememberRef(this.store, this.name, { ref, movedMs }, options)
+  }
+
   private conflict(): HoldfastError {
     const name = formatModelName(this.name)
     return new HoldfastError(
       'REF_CONFLICT',
-      `Another push moved ${name} while this one ran. Push again if the tag should still move.`,
+      `Somebody else moved ${name} meanwhile. Do it again if the tag should still move.`,
       {
         details: { model: name },
       },

@@ -29,4 +29,5 @@ export const ownFolders: readonly string[] = [
   'pushes',
   'gc',
   'removed',
+  'history',
 ]

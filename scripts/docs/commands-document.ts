@@ -8,6 +8,7 @@ import { optionKeys } from '../../node/config/index.ts'
 const notRun: Readonly<Record<string, string>> = {
   'holdfast demo --model ./my-model.onnx': 'generates models of hundreds of megabytes and runs until it is stopped',
   'holdfast bench smoke --json | jq .results': 'takes minutes; test/bench runs it with --tiny',
+  'holdfast tag --rollback acme/resnet50:stable --origin file:///srv/models': 'the tag meant nothing else before',
   'holdfast pull sha256:9f86d0... --origin file:///srv/models': 'the digest is shortened',
   'holdfast node --origin-url file:///srv/models --memory-limit-bytes 8GiB': 'a node runs here already',
   'holdfast adopt s3://weights/llama acme/llama:v1 --origin s3://weights/holdfast': 'it takes a bucket',

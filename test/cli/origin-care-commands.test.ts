@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { adoptCommand } from '../../cli/commands/adopt.ts'
 import { gcCommand } from '../../cli/commands/gc.ts'
 import { rmCommand } from '../../cli/commands/rm.ts'
+import { tagCommand } from '../../cli/commands/tag.ts'
 import { verifyCommand } from '../../cli/commands/verify.ts'
 import { noise, OriginFixture } from '../origin/fixture.ts'
 
@@ -31,7 +32,7 @@ afterEach(async () => {
 async function run(...args: string[]): Promise<string> {
   printed.length = 0
   const program = new Command('holdfast')
-  for (const command of [adoptCommand(), verifyCommand(), rmCommand(), gcCommand()]) {
+  for (const command of [adoptCommand(), verifyCommand(), rmCommand(), gcCommand(), tagCommand()]) {
     program.addCommand(command.exitOverride().configureOutput({ writeErr: () => {}, writeOut: (t) => printed.push(t) }))
   }
   await program.exitOverride().parseAsync([...args, '--origin', fixture.store.url], { from: 'user' })
@@ -60,6 +61,37 @@ describe('the commands that look after an origin', () => {
     expect(await run('verify', 'acme/m:v1')).toContain(`bad: acme/m:v1: a, 100000 bytes from 0 (in ${pack})`)
     expect(process.exitCode).toBe(1)
     expect(JSON.parse(await run('verify', '--json')).bad).toMatchObject([{ code: 'DIGEST_MISMATCH', path: 'a' }])
+  })
+
+  test('tag moves a tag, lists its history and rolls it back', async () => {
+    await fixture.push(await fixture.model('one', { a: 'one' }), 'acme/m:v1')
+    await fixture.push(await fixture.model('two', { a: 'two' }), 'acme/m:v2')
+    expect(await run('tag', 'acme/m:stable', 'acme/m:v1')).toMatch(/^acme\/m:stable is sha256:\w{64} \(sequence 1\)$/)
+    expect(await run('tag', 'acme/m:stable', 'acme/m:v2')).toMatch(/\(sequence 2\); it was \w{12}$/)
+    expect(await run('tag', 'acme/m:stable', 'acme/m:v2')).toMatch(/ was already .*\(sequence 2\)$/)
+    const listed = JSON.parse(await run('tag', '--list', 'acme/m', '--json')) as { model: string; sequence: number }[]
+    expect(listed.map(({ model, sequence }) => `${model} ${sequence}`)).toEqual([
+      'acme/m:stable 2',
+      'acme/m:stable 1',
+      'acme/m:v1 1',
+      'acme/m:v2 1',
+    ])
+    expect(await run('tag', '--list', 'acme/m:stable')).toMatch(
+      /^acme\/m:stable\t2\t\w{12}\t\d{4}-\d\d-\d\dT[\d:.]+Z\tcurrent\nacme\/m:stable\t1\t.*\tearlier$/,
+    )
+    const back = JSON.parse(await run('tag', '--rollback', 'acme/m:stable', '--json'))
+    expect(back).toMatchObject({ model: 'acme/m:stable', moved: true, ref: { sequence: 3 }, before: { sequence: 2 } })
+    expect(await run('tag', '--rollback', 'acme/m:stable', '--to', '2')).toContain('(sequence 4)')
+  })
+
+  test.each([
+    ['acme/m'],
+    ['acme/m', 'acme/n', '--list'],
+    ['acme/m', '--list', '--rollback'],
+    ['acme/m', 'acme/n', '--to', '2'],
+    ['acme/m', '--rollback', '--to', '0'],
+  ])('tag %s %s %s %s is a wrong usage', async (...args) => {
+    await expect(run('tag', ...args)).rejects.toMatchObject({ name: 'CommanderError' })
   })
 
   test('adopt makes a model in place', async () => {

@@ -1,7 +1,17 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../node/system/index.ts'
-import { FileStore, gc, type ObjectStore, Origin, pull, push, removeRef } from '../../../origin/index.ts'
+import {
+  FileStore,
+  gc,
+  moveTag,
+  type ObjectStore,
+  Origin,
+  pull,
+  push,
+  removeRef,
+  rollBack,
+} from '../../../origin/index.ts'
 import { packOfRecord, pushIdOf } from '../../../origin/push/push-marker.ts'
 import { isThorough } from '../../support/thorough.ts'
 import { noise, OriginFixture } from '../fixture.ts'
@@ -166,6 +176,8 @@ test('whatever pushes, removals and gcs do to each other, every ref can be pulle
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), model: content }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('roll back' as const), model: content }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('tag' as const), model: content, from: content }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('gc' as const) }) },
   )
   const lanes = fc.array(fc.array(action, { minLength: 1, maxLength: 4 }), { minLength: 2, maxLength: 3 })
@@ -182,6 +194,12 @@ test('whatever pushes, removals and gcs do to each other, every ref can be pulle
         const runLane = async (actions: (typeof plans)[number]) => {
           for (const [step, act] of actions.entries()) {
             if (act.kind === 'gc') await tolerate(gc({ origin: origin(), ...now }), ['GC_RUNNING'])
+            else if (act.kind === 'roll back')
+              await tolerate(
+                rollBack({ origin: origin(), name: name(`m${act.model}`), publisherKey: world.publisherKey }),
+                notMoved,
+              )
+            else if (act.kind === 'tag') await tolerate(copyTag(origin(), act, world), notMoved)
             else if (act.kind === 'remove')
               await tolerate(removeRef(origin(), name(`m${act.model}`)), ['UNKNOWN_MODEL'])
             else {
@@ -215,6 +233,14 @@ test('whatever pushes, removals and gcs do to each other, every ref can be pulle
     { numRuns: Number(process.env.HOLDFAST_GC_RUNS ?? (isThorough ? 50 : 5)) },
   )
 })
+
+/** A tag that cannot move stays where it is, and says why. */
+const notMoved = ['REF_CONFLICT', 'UNKNOWN_MODEL', 'BAD_REQUEST', 'ORIGIN_NOT_FOUND']
+
+async function copyTag(origin: Origin, act: { model: number; from: number }, world: OriginFixture): Promise<void> {
+  const { manifest } = await origin.resolveRef(name(`m${act.from}`))
+  await moveTag({ origin, name: name(`m${act.model}`), manifest, publisherKey: world.publisherKey })
+}
 
 async function tolerate(work: Promise<unknown>, codes: readonly string[]): Promise<void> {
   try {

@@ -6,7 +6,9 @@
 import { createPrng, type Prng } from '../common/index.ts'
 import { type AskedByUser, defaultNodeCoreOptions, type LoadTimes, type NodeCoreOptions } from '../core/index.ts'
 import { couldServe } from './check/could-serve.ts'
+import type { Overload } from './check/overload.ts'
 import { Metrics } from './metrics/metrics.ts'
+import { OfferedBytes } from './metrics/offered-bytes.ts'
 import { PeerGraph } from './network/connections.ts'
 import { Forming } from './network/forming.ts'
 import { KeptConnections } from './network/kept-connections.ts'
@@ -53,6 +55,9 @@ export class Cluster implements World {
   readonly ledgers = new SharedLedgers()
   readonly interner = this.ledgers.ids
   readonly metrics: Metrics
+  readonly offered: OfferedBytes
+  /** Found when the run is over. */
+  readonly overloads: Overload[] = []
   readonly log: EventLog | null
   readonly forming: Forming
   readonly connections: KeptConnections
@@ -93,6 +98,7 @@ export class Cluster implements World {
     this.asked = this.models.map((model) => askedOf(model, scenario.requests.deadlineMs))
     this.times = timesOf(this.byId)
     this.metrics = createMetrics(scenario, topology, this.models.length)
+    this.offered = new OfferedBytes(nodes, this.ids.length)
     const { bytesPerS: originBytesPerS, perNodeBytesPerS: originPerNodeBytesPerS } = scenario.origin
     this.transport = new Transport({
       queue,
@@ -137,6 +143,11 @@ export class Cluster implements World {
       this.request(this.nodes[nodes[this.nextRequest]!]!, this.models[models[this.nextRequest]!]!)
     }
     this.queue.runUntil(endMs)
+  }
+
+  /** Requests so far. */
+  get arrivedCount(): number {
+    return this.nextRequest
   }
 
   run(durationMs: number): void {

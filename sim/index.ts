@@ -1,6 +1,7 @@
 /** The simulator: the decisions of placement/ and the protocol of node/core on a virtual clock and network. */
 export { checkAll } from './check/checkers.ts'
 export { checkConvergence, type Published, publishedNow } from './check/convergence.ts'
+export type { Overload } from './check/overload.ts'
 export { Cluster, type ClusterOptions } from './cluster.ts'
 export type * from './metrics/run-result.ts'
 export { type City, cities } from './network/cities.ts'

@@ -2,8 +2,9 @@
  * Runs a scenario to its end: requests and events, then quiet time in which all is made whole, with checkers on the way and at the
  * end. The result is plain data, and the same for the same scenario, inputs and seed.
  */
-import { always, atEnd } from './check/checkers.ts'
+import { always, atEnd, atEndOfOverload } from './check/checkers.ts'
 import { checkConvergence, publishedNow } from './check/convergence.ts'
+import { measureOverload } from './check/measure-overload.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
 import { buildResult } from './metrics/build-result.ts'
 import type { RunResult } from './metrics/run-result.ts'
@@ -63,7 +64,8 @@ function settle(cluster: Cluster): void {
   const published = publishedNow(cluster)
   cluster.run(quietMs / 3)
   check(cluster, always)
-  check(cluster, atEnd)
+  cluster.overloads.push(...measureOverload(cluster))
+  check(cluster, cluster.overloads.length === 0 ? atEnd : atEndOfOverload)
   if (quietMs > 0) check(cluster, { convergence: () => checkConvergence(cluster, published) })
 }
 

@@ -42,7 +42,7 @@ async function runSimCompare(files: readonly string[], flags: CompareFlags): Pro
   const { contendersOf } = await import('../simulate/contenders.ts')
   const { InputReader } = await import('../simulate/read-inputs.ts')
   const { runSeeds } = await import('../simulate/run-seeds.ts')
-  const { findingLines, sayFindings } = await import('../simulate/say-findings.ts')
+  const { findingLines, overloadLines, sayFindings, sayOverloads } = await import('../simulate/say-findings.ts')
   const { folderName, writeReport } = await import('../simulate/write-report.ts')
   const { compareCells, compareCsv, compared, comparePage } = await import('../../sim/report/index.ts')
   const { set, ...common } = flags
@@ -61,8 +61,9 @@ async function runSimCompare(files: readonly string[], flags: CompareFlags): Pro
   const command = ['holdfast sim compare', ...files.map(quoted), ...typed, ...own].join(' ')
   const directory = flags.out ?? `./${folderName(name)}-compare`
   const findings = findingLines(contenders)
+  const overloads = overloadLines(contenders)
   const seeds = results[0]!.map((result) => result.seed)
-  const table = { seeds, contenders: compared(contenders), findings, command }
+  const table = { seeds, contenders: compared(contenders), findings, overloads, command }
   writeReport(directory, {
     'compare.html': comparePage({
       title: `Comparison: ${given.map(({ scenario }) => scenario.name).join(', ')}`,
@@ -81,5 +82,6 @@ async function runSimCompare(files: readonly string[], flags: CompareFlags): Pro
     console.log(formatTable(head, rows))
     console.log(`report: ${report}`)
   }
+  sayOverloads(overloads)
   sayFindings(findings, command)
 }

@@ -17,7 +17,9 @@ output each time. The directory then has report.html (plots and a map, one file 
 everything, timeline.csv, nodes.csv and models/deciles.csv.
 
 Checkers watch the run: capacity, leases, pinned models, conservation of bytes, convergence, requests without an answer. When one
-finds something, it is printed with the command that repeats the run, and the exit code is 1.
+finds something, it is printed with the command that repeats the run, and the exit code is 1. So it is when the cluster is
+too small: when requests offer more than links carry, workers run or the origin sends in the whole time. What is then left undone is
+no fault of a checker.
 
 Examples:
   $ holdfast sim run scenario.yaml
@@ -37,7 +39,7 @@ export function simRunCommand(): Command {
 async function runSimRun(file: string, flags: RunFlags): Promise<void> {
   const { readScenario } = await import('../simulate/read-scenario.ts')
   const { headlineRows, reportFiles, runCommand, runOnce } = await import('../simulate/run-once.ts')
-  const { findingLines, sayFindings } = await import('../simulate/say-findings.ts')
+  const { findingLines, overloadLines, sayFindings, sayOverloads } = await import('../simulate/say-findings.ts')
   const { folderName, writeReport } = await import('../simulate/write-report.ts')
   const given = await readScenario(file, flags)
   const { scenario } = given
@@ -48,13 +50,15 @@ async function runSimRun(file: string, flags: RunFlags): Promise<void> {
   const command = runCommand(given, flags)
   writeReport(directory, await reportFiles(given, result, command))
   const report = join(directory, 'report.html')
-  const { totals, findings } = result
+  const { totals, findings, overloads } = result
   if (isQuiet) {
-    printJson({ scenario: scenario.name, seed: scenario.seed, totals, findings, report, command })
+    printJson({ scenario: scenario.name, seed: scenario.seed, totals, findings, overloads, report, command })
   } else {
     const { formatTable } = await import('../../common/index.ts')
     console.log(formatTable([`${scenario.name}, seed ${scenario.seed}`, ''], headlineRows(result)))
     console.log(`report: ${report}`)
   }
-  sayFindings(findingLines([{ name: scenario.name, results: [result] }]), command)
+  const runs = [{ name: scenario.name, results: [result] }]
+  sayOverloads(overloadLines(runs))
+  sayFindings(findingLines(runs), command)
 }

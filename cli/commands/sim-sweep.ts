@@ -44,7 +44,7 @@ async function runSimSweep(file: string, flags: SweepFlags): Promise<void> {
   const { gridOf } = await import('../simulate/sweep-grid.ts')
   const { InputReader } = await import('../simulate/read-inputs.ts')
   const { runSeeds } = await import('../simulate/run-seeds.ts')
-  const { findingLines, sayFindings } = await import('../simulate/say-findings.ts')
+  const { findingLines, overloadLines, sayFindings, sayOverloads } = await import('../simulate/say-findings.ts')
   const { folderName, writeReport } = await import('../simulate/write-report.ts')
   const { sweepCsv, sweepPage, sweepRows, sweepTable } = await import('../../sim/report/index.ts')
   const given = await readScenario(file, flags)
@@ -65,14 +65,20 @@ async function runSimSweep(file: string, flags: SweepFlags): Promise<void> {
   const command = ['holdfast sim sweep', quoted(file), ...typedFlags({ ...flags, seed: String(seed) }), ...own].join(
     ' ',
   )
-  const findings = findingLines(
-    cells.map((cell) => ({
-      name: `memory ${cell.memory}, ${cell.policy}, ${cell.nodeCount} nodes`,
-      results: cell.results,
-    })),
-  )
+  const runs = cells.map((cell) => ({
+    name: `memory ${cell.memory}, ${cell.policy}, ${cell.nodeCount} nodes`,
+    results: cell.results,
+  }))
+  const findings = findingLines(runs)
+  const overloads = overloadLines(runs)
   const directory = flags.out ?? `./${folderName(name)}-sweep`
-  const table = { seeds: results[0]!.map((result) => result.seed), settings: sweepRows(cells), findings, command }
+  const table = {
+    seeds: results[0]!.map((result) => result.seed),
+    settings: sweepRows(cells),
+    findings,
+    overloads,
+    command,
+  }
   writeReport(directory, {
     'sweep.html': sweepPage({ title: `Sweep: ${name}`, cells, command }),
     'sweep.json': `${JSON.stringify(table)}\n`,
@@ -87,5 +93,6 @@ async function runSimSweep(file: string, flags: SweepFlags): Promise<void> {
     console.log(formatTable(head, rows))
     console.log(`report: ${report}`)
   }
+  sayOverloads(overloads)
   sayFindings(findings, command)
 }

@@ -77,10 +77,13 @@ export async function findCapacity(
   }
 }
 
-/** A model that fits nowhere would make every other figure look good; a run with findings says nothing. */
+/** A model that fits nowhere would make every other figure look good; a run with findings says nothing, and what is too small is no answer. */
 function judged(results: readonly RunResult[], target: Target): { value: number; isMet: boolean } {
   const value = summaryOf(results)[target.figure].mean
-  const isSound = results.every(({ totals, findings }) => totals.failedBy['too-large'] === 0 && findings.length === 0)
+  const isSound = results.every(
+    ({ totals, findings, overloads }) =>
+      totals.failedBy['too-large'] === 0 && findings.length === 0 && overloads.length === 0,
+  )
   return { value, isMet: isSound && meets(target, value) }
 }
 

@@ -113,7 +113,7 @@ export class WantedChunks {
     const rank = this.rankOf(state)
     const source = this.groupOf(state)
     if (state.barred.size > 0) this.apart.add(state, rank)
-    // The origin is asked whoever said that he does not have it yet.
+    // What other nodes do not have yet says nothing of the origin.
     else if (source !== originKey && state.askAgainAtMs > Number.NEGATIVE_INFINITY) {
       this.waiting.add(state, rank)
       const at = firstAt(this.due.length, (place) => this.due[place]!.askAgainAtMs > state.askAgainAtMs)

@@ -26,6 +26,12 @@ export const atEnd = {
   replicas: checkReplicas,
 } as const satisfies Record<string, Checker>
 
+/** Of a cluster that is too small: what has not ended is explained by that. */
+export const atEndOfOverload = {
+  requests: checkFailures,
+  replicas: checkReplicas,
+} as const satisfies Record<string, Checker>
+
 /** All, for a cluster that had quiet time and knows at least what was published until `published`. */
 export function checkAll(cluster: Cluster, published: Published): string[] {
   const checkers = [...Object.values(always), ...Object.values(atEnd)]
@@ -123,10 +129,13 @@ export function checkFetchesEnded(cluster: Cluster): string[] {
 }
 
 export function checkRequests(cluster: Cluster): string[] {
-  const { metrics, nodes } = cluster
-  const openCount = nodes.reduce((count, node) => count + node.requests.openCount, 0)
+  const openCount = cluster.nodes.reduce((count, node) => count + node.requests.openCount, 0)
+  const faults = checkFailures(cluster)
+  return openCount > 0 ? [`${openCount} requests were never answered`, ...faults] : faults
+}
+
+function checkFailures({ metrics }: Cluster): string[] {
   const faults: string[] = []
-  if (openCount > 0) faults.push(`${openCount} requests were never answered`)
   if (metrics.wronglyFailedCount > 0)
     faults.push(`${metrics.wronglyFailedCount} requests failed that some node could have served`)
   if (metrics.rejectedCount > 0)

@@ -38,6 +38,7 @@ export function buildResult(cluster: Cluster): RunResult {
     origin: { latitude: topology.originPlace.latitude, longitude: topology.originPlace.longitude },
     events: metrics.events,
     findings: metrics.findings,
+    overloads: cluster.overloads,
     eventCount: cluster.queue.ranCount,
   }
 }

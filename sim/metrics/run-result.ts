@@ -10,6 +10,8 @@
  * model, and is 0 for a model that is ready where the request enters. The wait for a worker is reported apart (`queueDelay`).
  */
 
+import type { Overload } from '../check/overload.ts'
+
 export const runResultSchema = 'holdfast.run.v1'
 
 /** Where a request found its model. 'disk': on this node, read and started; 'forwarded': run by a holder; 'peer' and 'origin': fetched,
@@ -154,6 +156,8 @@ export interface RunResult {
   readonly origin: { readonly latitude: number; readonly longitude: number }
   readonly events: readonly MarkedEvent[]
   readonly findings: readonly Finding[]
+  /** The parts of the cluster that are too small for what was asked; the worst first. */
+  readonly overloads: readonly Overload[]
   /** Events of the virtual clock, for speed. */
   readonly eventCount: number
 }

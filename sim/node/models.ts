@@ -47,6 +47,8 @@ export interface ModelsNode {
   onResidency(models: readonly ResidentModel[]): void
   onEvicted(model: SimModel, tier: LocalTier, reason: string): void
   onRoomFreed(): void
+  /** A request wants a model that is not here, for the first time since it last was. */
+  onWanted(model: SimModel): void
 }
 
 export interface ModelsWorld {
@@ -81,6 +83,8 @@ export class SimModels {
   private readonly wants = new Map<WantId, (outcome: Source | Failure) => void>()
   private readonly releases = new Map<WantId, (isGone: boolean) => void>()
   private readonly fetches = new Map<SimModel, EffectOf<'fetch'>>()
+  /** By the model's index: requests want it, and it has not come yet. */
+  private readonly wanted = new Set<number>()
   private lastWant: WantId = 0
   /** Work done now takes no time: its result was there before the run began. */
   private isBefore = false
@@ -124,8 +128,12 @@ export class SimModels {
   }
 
   makeReady(model: SimModel, end: (outcome: Source | Failure) => void): void {
-    if (this.ready.has(model.index)) end('memory')
-    else this.want(model, 'ready', forRequest, end)
+    if (this.ready.has(model.index)) {
+      end('memory')
+      return
+    }
+    if (!this.isBefore) this.noteWanted(model)
+    this.want(model, 'ready', forRequest, end)
   }
 
   /** A copy for later. A node without a disk has models in memory alone. */
@@ -197,6 +205,13 @@ export class SimModels {
     this.ready.clear()
     this.node.store.crash()
     for (const { spec } of this.machine.table.all()) this.dropChunks(this.modelOf(spec.model))
+  }
+
+  /** Until it is here somebody wants it, whatever becomes of one request. */
+  private noteWanted(model: SimModel): void {
+    if (this.isHere(model) || this.wanted.has(model.index)) return
+    this.wanted.add(model.index)
+    this.node.onWanted(model)
   }
 
   private want(
@@ -330,6 +345,7 @@ export class SimModels {
     const model = this.modelOf(id)
     const deriveMs = form === null && model.mayForward ? model.deriveMs : 0
     this.after(deriveMs + model.initMs, () => {
+      this.wanted.delete(model.index)
       this.ready.set(model.index, { busyUntilMs: 0, unheldUntilMs: 0 })
       this.queue.dispatch({ kind: 'loaded', op })
     })

@@ -15,6 +15,8 @@ export interface RequestsWorld {
   readonly asked: readonly AskedByUser[]
   /** What the scenario says, on every node. */
   readonly times: LoadTimes
+  /** Of models that requests want where they are not. */
+  readonly offered: { wanted(node: number, model: SimModel): void }
   /** The origin, or a holder that the node knows of, was there for so long that a request had to be served. */
   couldServe(node: number, model: SimModel): boolean
 }

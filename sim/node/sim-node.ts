@@ -278,6 +278,10 @@ export class SimNode {
     metrics.evicted(this.index, `${tier}: ${reason}`, queue.nowMs)
   }
 
+  onWanted(model: SimModel): void {
+    this.world.offered.wanted(this.index, model)
+  }
+
   /** Once for all that comes free in one instant. */
   onRoomFreed(): void {
     if (this.isRetrying) return

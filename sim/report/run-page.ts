@@ -49,6 +49,7 @@ export function runPage({ result, scenarioText, command }: RunPage): string {
     subtitle: subtitleOf(result),
     parts: [
       result.about === '' ? '' : paragraph(result.about),
+      ...result.overloads.map(({ problem }) => `<p class="finding">${escapeText(problem)}</p>`),
       findingsPart(findings),
       cards(headline(result)),
       plots([decilePlot(result), servedPlot(result), delayPlot(result), bytesPlot(result)]),

@@ -62,6 +62,11 @@ export const errorTable = {
     'The runtime refused the inputs or failed on them.',
     'Compare the inputs with the model metadata.',
   ),
+  ANSWER_TOO_LARGE: row(
+    422,
+    'The outputs of a model are larger than the limit.',
+    'Ask for fewer outputs or a smaller batch, or raise `http.answerLimitBytes`.',
+  ),
   DEADLINE_EXCEEDED: row(
     504,
     'The deadline passed before the work was done.',

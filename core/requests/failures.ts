@@ -7,6 +7,7 @@ import type { Asked, AskedByUser } from './types.ts'
 const codesOfRoom: ReadonlySet<ErrorCode> = new Set(['MEMORY_FULL', 'DISK_FULL', 'DISK_FAILED', 'OVERLOADED'])
 const codesOfRequest: ReadonlySet<ErrorCode> = new Set([
   'INFERENCE_FAILED',
+  'ANSWER_TOO_LARGE',
   'BAD_REQUEST',
   'NOT_RUNNABLE',
   'MODEL_TOO_NEW',

@@ -122,6 +122,11 @@ export const optionTable = {
   'http.host': text('127.0.0.1', 'Host of the HTTP interface.'),
   'http.port': integer(8080, 0, 65_535, 'Port of the HTTP interface; 0 takes a free one.'),
   'http.bodyLimitBytes': bytes(64 * MiB, 1024, 'Largest request body, after decompression.'),
+  'http.answerLimitBytes': bytes(
+    128 * MiB,
+    1024,
+    'Largest answer of a model, as bytes of its tensors, whether it is sent as bytes or as JSON.',
+  ),
   'http.requestsMax': integer(1024, 1, 65_536, 'Requests that are answered at one time; the next one gets 503.'),
   'inference.tensorsMax': integer(1024, 1, 1024, 'Inputs of a request, and outputs that it names.'),
   'inference.dimensionsMax': integer(32, 1, 32, 'Dimensions of one tensor of a request.'),

@@ -91,9 +91,17 @@ function networkOptions(options: NodeOptions): Parameters<typeof createLibp2pNet
       connectionsMax: options['cluster.connectionsMax'],
     },
     bootstrap: { addresses: options['cluster.bootstrap'] },
-    // A forwarded request and its answer travel as calls.
-    rpc: { requestBytes: options['http.bodyLimitBytes'], answerBytes: options['http.bodyLimitBytes'] },
+    // A forwarded request and its answer travel as calls, tensors as bytes; text of two characters may be a number of eight bytes.
+    rpc: {
+      requestBytes: callBytes(Math.max(options['http.bodyLimitBytes'], 8 * options['inference.elementsMax'])),
+      answerBytes: callBytes(options['http.answerLimitBytes']),
+    },
   }
+}
+
+/** Names and shapes come on top of tensors; a frame's length has 28 bits. */
+function callBytes(tensorBytes: number): number {
+  return Math.min(tensorBytes + 2 ** 20, 2 ** 28 - 2 ** 16)
 }
 
 /** Different on every node, so that random choices of different nodes are independent. */

@@ -75,6 +75,7 @@ function createRuntime({ options, paths, clock, log }: Base, { token }: OpenStor
     intraOpThreads: options['runtime.threads'],
     conversionsMax: options['runtime.conversionsMax'],
     conversionBytesMax: options['runtime.conversionBytesMax'],
+    answerBytesMax: options['http.answerLimitBytes'],
     deriveMsMax: options['runtime.conversionTimeoutMs'],
     queuedMax: options['runtime.queueMax'],
     queuedPerModelMax: options['runtime.queuePerModelMax'],

@@ -20,6 +20,8 @@ export interface OnnxRuntimeOptions {
   readonly queuedPerModelMax: number
   /** One inference may compute this long before its worker counts as hung and is killed. Far beyond any model for one request. */
   readonly inferenceMsMax: number
+  /** Bytes of the tensors of one answer; what is larger does not leave the worker. */
+  readonly answerBytesMax: number
   /** A conversion may take this long. VGG-16 (528 MiB) takes 9 s. */
   readonly deriveMsMax: number
   /** Models that are converted at one time, each in a process of its own, which uses one core. */
@@ -45,6 +47,7 @@ export const defaultOnnxRuntimeOptions = {
   queuedMax: 256,
   queuedPerModelMax: 64,
   inferenceMsMax: 60_000,
+  answerBytesMax: 128 * 2 ** 20,
   deriveMsMax: 600_000,
   conversionsMax: 1,
   conversionBytesMax: 2 ** 31,

@@ -12,6 +12,7 @@ export interface WorkerSettings {
   /** Goes by the environment, not by the arguments. */
   readonly storeToken: string
   readonly intraOpThreads: number
+  readonly answerBytesMax: number
 }
 
 export type WorkerRequest =

@@ -3,11 +3,12 @@
  * long: the session is released first, then the lease, or ONNX Runtime would read unmapped memory.
  */
 import type { InferenceSession } from 'onnxruntime-node'
-import { assertInvariant } from '../../common/index.ts'
+import { assertInvariant, HoldfastError } from '../../common/index.ts'
 import type { ModelSignature, TensorSignature, TensorValue } from '../ports/index.ts'
 import { innerName } from './bf16-names.ts'
 import { isOrtFormat, openForm } from './open-form.ts'
 import type { OpenWeights, WeightsLease } from './open-weights.ts'
+import type { WorkerSettings } from './protocol.ts'
 import { errorOfModel, errorOfRun } from './runtime-errors.ts'
 import { signatureOf } from './signature.ts'
 import { ortTensorOf, valueOfOrtTensor } from './tensors.ts'
@@ -20,14 +21,16 @@ interface LoadedModel {
   readonly signature: ModelSignature
 }
 
+type SessionsOptions = Pick<WorkerSettings, 'intraOpThreads' | 'answerBytesMax'>
+
 export class Sessions {
   readonly #weights: OpenWeights
-  readonly #intraOpThreads: number
+  readonly #options: SessionsOptions
   readonly #models = new Map<string, Promise<LoadedModel>>()
 
-  constructor(weights: OpenWeights, options: { readonly intraOpThreads: number }) {
+  constructor(weights: OpenWeights, options: SessionsOptions) {
     this.#weights = weights
-    this.#intraOpThreads = options.intraOpThreads
+    this.#options = options
   }
 
   /** Loading twice is once. */
@@ -53,7 +56,9 @@ export class Sessions {
       const feeds = Object.fromEntries(inputs.map((input) => [innerName(input), ortTensorOf(input)]))
       const wanted = wantedOutputs(signature, outputs)
       const results = await session.run(feeds, wanted.map(innerName))
-      return wanted.map((output) => valueOfOrtTensor(output.name, results[innerName(output)]!, output.datatype))
+      const answer = wanted.map((output) => valueOfOrtTensor(output.name, results[innerName(output)]!, output.datatype))
+      checkSize(answer, this.#options.answerBytesMax)
+      return answer
     } catch (error) {
       throw errorOfRun(error)
     }
@@ -74,7 +79,7 @@ export class Sessions {
   async #create(digest: string): Promise<LoadedModel> {
     const lease = await this.#weights.open(digest)
     try {
-      const session = await openForm(lease.bytes, this.#intraOpThreads)
+      const session = await openForm(lease.bytes, this.#options.intraOpThreads)
       const weights = isOrtFormat(lease.bytes) ? 'shared' : 'copied'
       return { session, lease, signature: { platform, ...signatureOf(session), weights } }
     } catch (error) {
@@ -82,6 +87,14 @@ export class Sessions {
       throw errorOfModel(error)
     }
   }
+}
+
+/** Here, where nothing else has the tensors yet. */
+function checkSize(answer: readonly TensorValue[], limitBytes: number): void {
+  const sizeBytes = answer.reduce((sum, { data }) => sum + data.byteLength, 0)
+  if (sizeBytes <= limitBytes) return
+  const message = `The outputs have ${sizeBytes} bytes; ${limitBytes} are allowed (http.answerLimitBytes).`
+  throw new HoldfastError('ANSWER_TOO_LARGE', message)
 }
 
 /** Those that were asked for, in that order; all of them when nothing was. */

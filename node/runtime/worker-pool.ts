@@ -42,7 +42,9 @@ export class WorkerPool {
     this.#options = options
     this.#queue = new RequestQueue(options)
     const { clock, weightsModule, socketPath, storeToken, restartDelayMsMin, restartDelayMsMax, onWorkerDied } = options
-    const settings = { weightsModule, weightsSource: socketPath, storeToken, intraOpThreads: intraOpThreadsOf(options) }
+    const intraOpThreads = intraOpThreadsOf(options)
+    const { answerBytesMax } = options
+    const settings = { weightsModule, weightsSource: socketPath, storeToken, intraOpThreads, answerBytesMax }
     this.#slots = Array.from(
       { length: options.workerCount },
       () =>

@@ -112,6 +112,12 @@ const limits: readonly Limit[] = [
     test: ['test/node/doors/http/limits.test.ts', 'answers so many at one time, refuses the next'],
   },
   {
+    what: 'the answer of a model',
+    key: 'http.answerLimitBytes',
+    declared: ['node/runtime/options.ts', 'answerBytesMax'],
+    test: ['test/node/runtime/tensors.test.ts', 'an answer of exactly the limit passes'],
+  },
+  {
     what: 'elements of a request',
     key: 'inference.elementsMax',
     declared: ['node/doors/open-inference/infer-limits.ts', 'elementsMax'],

@@ -166,3 +166,15 @@ test('the package entry connects again after the store restarted', async () => {
   before.close()
   await first[Symbol.asyncDispose]()
 })
+
+test('a name without a namespace is completed before the rules are asked', async () => {
+  const rule = { tenant: '', uids: [process.getuid!()], tokenDigests: [], models: ['library/*'], mayList: false }
+  await using fixture = new StoreFixture({ defaultNamespace: 'library', accessRules: [rule] })
+  const digest = await fixture.publish('library/resnet:latest', [bytesOf(10, 1)])
+  await fixture.publish('resnet/x', [bytesOf(10, 2)])
+  const client = await connectStore(fixture.options.socketPath)
+  using model = await client.open('resnet')
+  expect(model.digest).toBe(digest)
+  await expect(client.open('resnet/x')).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+  client.close()
+})

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Datatype, ModelSignature, Runtime, TensorValue } from '../../../node/ports/index.ts'
+import { withFloatsForBf16 } from '../../../node/runtime/bf16-model.ts'
 import { encodeElements } from '../../../node/runtime/byte-elements.ts'
 import { checkInputs } from '../../../node/runtime/check-inputs.ts'
 import { datatypeTable } from '../../../node/runtime/datatypes.ts'
@@ -71,6 +72,78 @@ describe('every datatype', () => {
     const some = await runtime.infer('identity', inputs, { outputs: ['INT8_out', 'BYTES_out'] })
     expect(some.map(({ name }) => name)).toEqual(['INT8_out', 'BYTES_out'])
   })
+})
+
+describe('what the runtime would change is refused', () => {
+  let fixture: RuntimeFixture
+  let runtime: Runtime
+  const text = (elements: readonly (string | Uint8Array)[], shape = [elements.length]): TensorValue => {
+    return { name: 'text', datatype: 'BYTES', shape, data: encodeElements(elements) }
+  }
+
+  beforeAll(async () => {
+    fixture = await createRuntimeFixture()
+    runtime = await fixture.start({ answerBytesMax: 64 })
+    const folder = join(fixture.folder, 'texts')
+    await mkdir(folder)
+    await writeFile(join(folder, 'model.onnx'), identityModel([{ name: 'text', elementType: elementTypes.BYTES }]))
+    await runtime.derive(join(folder, 'model.onnx'), join(fixture.folder, 'texts.ort'))
+    await runtime.load('texts')
+  })
+
+  afterAll(() => fixture.stop())
+
+  test.each([
+    { id: 'a text with a NUL', value: text(['a', 'b\0c']), says: "Element 1 of input 'text' has a NUL" },
+    { id: 'bytes that are no text', value: text([Buffer.from([0xff, 0xd8])]), says: 'is not UTF-8' },
+    { id: 'fewer texts than the shape', value: text(['a'], [2]), says: 'needs 2 strings of data, not 1' },
+    {
+      id: 'a text that ends behind the data',
+      value: { ...text(['ab']), data: encodeElements(['ab']).subarray(0, 5) },
+      says: 'ends behind its data',
+    },
+  ])('$id', async ({ value, says }) => {
+    await expect(runtime.infer('texts', [value])).rejects.toMatchObject({
+      code: 'INFERENCE_FAILED',
+      message: expect.stringContaining(says),
+    })
+  })
+
+  test('an answer of exactly the limit passes, and one byte more is ANSWER_TOO_LARGE', async () => {
+    const [output] = await runtime.infer('texts', [text(['x'.repeat(60)])])
+    expect(output!.data).toEqual(encodeElements(['x'.repeat(60)]))
+    await expect(runtime.infer('texts', [text(['x'.repeat(61)])])).rejects.toMatchObject({
+      code: 'ANSWER_TOO_LARGE',
+      message: expect.stringContaining('http.answerLimitBytes'),
+    })
+  })
+})
+
+test('BF16 inputs and outputs of a model get casts, and other models stay as they are', () => {
+  const identity = (elementType: number) => identityModel([{ name: 'x', elementType }])
+  const changed = Buffer.concat(withFloatsForBf16(identity(elementTypes.BF16))!)
+  expect(changed.toString('latin1').match(/holdfast\.bf16:x(?:_out)?/g)).toEqual([
+    'holdfast.bf16:x',
+    'holdfast.bf16:x',
+    'holdfast.bf16:x_out',
+    'holdfast.bf16:x_out',
+  ])
+  expect(withFloatsForBf16(changed)).toBeNull()
+  expect(withFloatsForBf16(identity(elementTypes.FP32))).toBeNull()
+})
+
+test('a tensor of which the model does not say its dimensions takes any', () => {
+  const signature = {
+    platform: 'p',
+    inputs: [{ name: 'x', datatype: 'INT8' as const, shape: [] }],
+    outputs: [],
+    omittedOutputs: [],
+    weights: 'shared' as const,
+  }
+  for (const shape of [[], [3], [1, 1, 2]]) {
+    const data = new Uint8Array(shape.reduce((count, size) => count * size, 1))
+    expect(() => checkInputs(signature, [{ name: 'x', datatype: 'INT8', shape, data }], undefined)).not.toThrow()
+  }
 })
 
 describe('checkInputs', () => {

@@ -41,7 +41,7 @@ export function lsCommand(): Command {
 async function runLs(flags: LsFlags, command: Command): Promise<void> {
   const url = requireOrigin(command, flags.origin)
   const { openOrigin } = await import('../../origin/index.ts')
-  const origin = openOrigin(url, { clock: systemClock })
+  const origin = openOrigin(url, { clock: systemClock, blocking: true })
   const listed = await Array.fromAsync(origin.listModels())
   const rows = await pMap(listed, (model) => describe(origin, model), { concurrency: manifestsConcurrent })
   rows.sort((a, b) => (a.model < b.model ? -1 : 1))

@@ -12,13 +12,15 @@ export interface OpenStoreOptions {
   readonly clock: Clock
   /** Whether the first write may make the folder of a file: origin (its parent must be there). Readers leave it false. */
   readonly create?: boolean
+  /** Whether a file: origin is read in place, which is quicker where nothing else waits for this process: `holdfast ls`. */
+  readonly blocking?: boolean
 }
 
 export interface OpenOriginOptions extends OpenStoreOptions, Partial<OriginOptions> {}
 
 export function openOrigin(url: string, options: OpenOriginOptions): Origin {
-  const { clock, create = false, ...originOptions } = options
-  return new Origin(openObjectStore(url, { clock, create }), originOptions)
+  const { clock, create = false, blocking = false, ...originOptions } = options
+  return new Origin(openObjectStore(url, { clock, create, blocking }), originOptions)
 }
 
 export function openObjectStore(url: string, options: OpenStoreOptions): ObjectStore {

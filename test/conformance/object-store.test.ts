@@ -11,11 +11,13 @@ testObjectStore('memory', async () => {
   return { store, sameStoreElsewhere: new CountingObjectStore(store), stop: async () => {} }
 })
 
-testObjectStore('file', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-store-'))
-  return {
-    store: new FileStore(folder, { clock: systemClock }),
-    sameStoreElsewhere: new FileStore(folder, { clock: systemClock }),
-    stop: () => rm(folder, { recursive: true, force: true }),
-  }
-})
+for (const blocking of [false, true]) {
+  testObjectStore(blocking ? 'file, read in place' : 'file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-store-'))
+    return {
+      store: new FileStore(folder, { clock: systemClock, blocking }),
+      sameStoreElsewhere: new FileStore(folder, { clock: systemClock, blocking }),
+      stop: () => rm(folder, { recursive: true, force: true }),
+    }
+  })
+}

@@ -6,8 +6,7 @@
  * outside `.holdfast/`, and keys never lead out of the folder, not even through a symlink that lies in it.
  */
 import { createHash, randomUUID } from 'node:crypto'
-import type { Stats } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, realpath, rename, stat } from 'node:fs/promises'
+import { mkdir, open, rename, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Clock, HoldfastError } from '../../../common/index.ts'
@@ -27,21 +26,16 @@ import type {
 import { removeEmptyFolders, removeStaleFolder } from './empty-folders.ts'
 import { errnoOf } from './errno.ts'
 import { FileLock, type FileLockOptions } from './file-lock.ts'
-import {
-  linkIfAbsent,
-  modifiedMsOf,
-  readdirIfThere,
-  readFully,
-  statIfThere,
-  syncFolderIfThere,
-  unlinkIfThere,
-} from './file-ops.ts'
+import { linkIfAbsent, modifiedMsOf, readdirIfThere, syncFolderIfThere, unlinkIfThere } from './file-ops.ts'
+import { blockingReads, type FileReads, type PickRange, poolReads } from './file-reads.ts'
 
 export interface FileStoreOptions {
   /** Makes the folder at the first write when it is not there, though not its parent: a typing error or an unmounted disk
    * shall not become a new origin somewhere else. */
   readonly create?: boolean
   readonly clock: Clock
+  /** Reads in place (file-reads.ts): only where nothing else waits for this process. */
+  readonly blocking?: boolean
   readonly lock?: FileLockOptions
 }
 
@@ -52,6 +46,7 @@ export class FileStore implements ObjectStore {
   readonly clock: Clock
   private readonly root: string
   private readonly options: FileStoreOptions
+  private readonly reads: FileReads
   private mayCreate: boolean
   /** Where the folder of the origin lies, with links resolved; found once. */
   private realRoot: string | null = null
@@ -61,35 +56,33 @@ export class FileStore implements ObjectStore {
     this.url = pathToFileURL(root).href
     this.options = options
     this.clock = options.clock
+    this.reads = options.blocking ? blockingReads : poolReads
     this.mayCreate = options.create ?? false
   }
 
   async get(key: string, options: GetOptions): Promise<ObjectContent | null> {
-    return this.withFile(key, options.signal, async (file, { size }) => {
-      if (size > options.sizeBytesMax) {
-        throw new HoldfastError(
-          'REQUEST_TOO_LARGE',
-          `${key} in ${this.url} has ${size} bytes, at most ${options.sizeBytesMax} are read.`,
-        )
-      }
-      const bytes = await readFully(file, 0, size)
-      return { bytes, version: versionOf(bytes) }
+    const found = await this.read(key, options.signal, (sizeBytes) => {
+      if (sizeBytes <= options.sizeBytesMax) return { offsetBytes: 0, sizeBytes }
+      throw new HoldfastError(
+        'REQUEST_TOO_LARGE',
+        `${key} in ${this.url} has ${sizeBytes} bytes, at most ${options.sizeBytesMax} are read.`,
+      )
     })
+    return found && { bytes: found.bytes, version: versionOf(found.bytes) }
   }
 
   async getRange(key: string, range: ByteRange, options: StoreAbortOptions = {}): Promise<Uint8Array | null> {
-    return this.withFile(key, options.signal, async (file, { size }) => {
+    const found = await this.read(key, options.signal, (sizeBytes) => ({
+      offsetBytes: range.offsetBytes,
       // The size of the object bounds what is allocated, whatever was asked for.
-      const sizeBytes = Math.max(0, Math.min(range.sizeBytes, size - range.offsetBytes))
-      return readFully(file, range.offsetBytes, sizeBytes)
-    })
+      sizeBytes: Math.max(0, Math.min(range.sizeBytes, sizeBytes - range.offsetBytes)),
+    }))
+    return found?.bytes ?? null
   }
 
   async head(key: string, options: StoreAbortOptions = {}): Promise<ObjectHead | null> {
-    return this.withFile(key, options.signal, async (_file, { size, mtimeMs }) => ({
-      sizeBytes: size,
-      modifiedMs: mtimeMs,
-    }))
+    const found = await this.read(key, options.signal, () => ({ offsetBytes: 0, sizeBytes: 0 }))
+    return found && { sizeBytes: found.entry.size, modifiedMs: found.entry.mtimeMs }
   }
 
   async put(key: string, pieces: readonly Uint8Array[], options: PutOptions = {}): Promise<boolean> {
@@ -220,29 +213,18 @@ export class FileStore implements ObjectStore {
     return path
   }
 
-  private async withFile<T>(
-    key: string,
-    signal: AbortSignal | undefined,
-    use: (file: FileHandle, entry: Stats) => Promise<T | null>,
-  ): Promise<T | null> {
+  private async read(key: string, signal: AbortSignal | undefined, pick: PickRange) {
     checkKey(key)
     signal?.throwIfAborted()
     return this.guard(async () => {
-      let file: FileHandle
       try {
         const path = join(this.root, key)
         await this.checkInside(path)
-        file = await open(path, 'r')
+        return await this.reads.read(path, pick)
       } catch (error) {
         if (!isAbsence(error)) throw error
         await this.checkRoot()
         return null
-      }
-      try {
-        const entry = await file.stat()
-        return entry.isFile() ? await use(file, entry) : null
-      } finally {
-        await file.close()
       }
     })
   }
@@ -251,7 +233,7 @@ export class FileStore implements ObjectStore {
     options.signal?.throwIfAborted()
     const entries = await this.guard(async () => {
       try {
-        return await readdir(join(this.root, folder), { withFileTypes: true })
+        return await this.reads.readdir(join(this.root, folder))
       } catch (error) {
         if (!isAbsence(error)) throw error
         await this.checkRoot()
@@ -266,7 +248,7 @@ export class FileStore implements ObjectStore {
       if (key === reservedFolder) continue
       if (entry.isDirectory()) yield* this.walk(key, options)
       else if (entry.isFile() && (options.foreign || pathProblem(key) === null)) {
-        const found = await this.guard(() => statIfThere(join(this.root, key)))
+        const found = await this.guard(() => this.reads.statIfThere(join(this.root, key)))
         if (found) yield { key, sizeBytes: found.size, modifiedMs: found.mtimeMs }
       }
     }
@@ -293,9 +275,9 @@ export class FileStore implements ObjectStore {
   }
 
   private async checkInside(path: string): Promise<void> {
-    this.realRoot ??= await realpath(this.root)
+    this.realRoot ??= await this.reads.realpath(this.root)
     const root = this.realRoot
-    const real = await realpath(path)
+    const real = await this.reads.realpath(path)
     if (real === root || real.startsWith(root.endsWith(sep) ? root : root + sep)) return
     throw new HoldfastError('ORIGIN_DENIED', `A symlink leads out of the origin ${this.url}: ${path}. Remove it.`)
   }

@@ -55,6 +55,6 @@ run protocol "$build/protocol_fuzz" -max_total_time="$seconds" -max_len=4096 -rs
 # Both readers, and the verdicts of the safetensors library for the seeds: new mutations each time, and the seed in the title of a failure.
 header_seed=${HOLDFAST_HEADER_SEED:-$(date +%s)}
 run readers env HOLDFAST_HEADER_SEED="$header_seed" HOLDFAST_HEADER_COUNT=$((seconds * 1000)) \
-  node_modules/.bin/vitest run --project native test/native/headers.test.ts
+  npx vitest run --project native test/native/headers.test.ts
 run churn env HOLDFAST_STEPS=50000 "$build/property_test"
 finish

@@ -20,7 +20,7 @@ const failures: Readonly<Record<string, Failure>> = {
   EEXIST: ['PATH_CONFLICT', 'something else has this name', 'Remove it, or use another folder'],
   ELOOP: ['PATH_CONFLICT', 'its links lead in a circle, or to where a link may not be', 'Remove the link'],
   ENAMETOOLONG: ['PATH_CONFLICT', 'its name is too long for the file system', 'Use a folder with a shorter path'],
-  ENOENT: ['FILE_FAILED', 'it is not there any more', 'See that nothing else changes the folder, and try again'],
+  ENOENT: ['FILE_FAILED', 'there is no such file or folder', 'Check the path; something may have removed it meanwhile'],
   EMFILE: ['FILE_FAILED', 'this process has too many files open', 'Raise the limit with ulimit -n'],
   ENFILE: ['FILE_FAILED', 'this machine has too many files open', 'Close programs, or raise fs.file-max'],
   EIO: ['FILE_FAILED', 'the disk has failed to read or write', 'Check the disk, and copy what it still gives'],

@@ -22,7 +22,8 @@ const notOnWindows = /[<>:"|?*]|[. ]$/
 
 /** Null when the file of this path is taken; `path` may also be that of a folder. */
 export function leftOut(path: string): FileNote | null {
-  const part = path.split('/').find((name) => name.startsWith('.'))
+  // '.' and '..' are no names: checkName refuses them.
+  const part = path.split('/').find((name) => name.startsWith('.') && !['.', '..'].includes(name))
   if (part !== undefined) {
     const why = downloadState.includes(part)
       ? `${path} is left out: a download tool keeps its state there.`

@@ -7,7 +7,7 @@ it('prints exactly one JSON object with the rows that this machine can measure',
   expect(code, stderr).toBe(0)
   const { results } = JSON.parse(stdout) as { results: { id: string; value: number; unit: string }[] }
   expect(results.map(({ id }) => id)).toEqual(
-    expect.arrayContaining(['sessions_threads_per_core', 'big_answer_stall_ms']),
+    expect.arrayContaining(['sessions_threads_per_core', 'big_answer_stall_ms', 'push_cpu_ratio/12', 'ls_seconds/12']),
   )
   for (const { id, value } of results) expect(Number.isFinite(value), id).toBe(true)
 })

@@ -29,7 +29,7 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
   },
   field: {
     measures:
-      'models and folders as people have them: threads of many sessions, large answers; push and ls of a large origin',
+      'models and folders as people have them: models refused, threads of sessions, large answers; push and ls of a large origin',
     load: async () => (await import('./field.ts')).fieldBench,
   },
 }

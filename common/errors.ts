@@ -182,6 +182,11 @@ export const errorTable = {
     'The store socket has reached one of its limits.',
     'Close unused models, or raise the limit that the message names.',
   ),
+  OUT_OF_DESCRIPTORS: row(
+    503,
+    'The process has as many open files and segments as the system allows it.',
+    'Raise its limit of open files (`LimitNOFILE=`, `ulimit -n`), or let it hold fewer models.',
+  ),
   SYSTEM: row(500, 'The operating system refused a call.', 'See the message for the call and its error.'),
 
   // Cluster
@@ -249,4 +254,10 @@ export function isErrorCode(text: string): text is ErrorCode {
 /** A broken invariant is a defect of Holdfast, not of its input: it throws in production too. */
 export function assertInvariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`broken invariant: ${message}`)
+}
+
+/** An error of the operating system: this process, or all together, may open no more files. Nothing is wrong with what was opened. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return code === 'EMFILE' || code === 'ENFILE'
 }

@@ -11,6 +11,8 @@ import type { BlobRef, ModelEffect, ModelSpec, WantId } from './types.ts'
 
 /** Why a model leaves: room is needed, or it is released by an operator or by placement. */
 export type LeavingReason =
+  /** The session ends for another one; the bytes stay. */
+  | { readonly by: 'session'; readonly reason: string }
   | { readonly by: 'room'; readonly reason: string }
   | { readonly by: 'release'; readonly want: WantId }
 
@@ -32,6 +34,8 @@ export interface LeavingsPorts<S extends ModelSpec> {
   noteTiers(row: ModelRow<S>): void
   /** Nothing of the model is here and nobody works on it: the table need not know it. */
   forgetIfGone(row: ModelRow<S>): void
+  /** The session of the model has ended. */
+  onUnloaded(model: ModelId): void
   /** @param isGone false when some of it came into use meanwhile; that part stays. */
   onEnd(leaving: Leaving<S>, isGone: boolean, failure: Failure | null): void
 }
@@ -70,13 +74,15 @@ export class Leavings<S extends ModelSpec> {
     }
     const { form } = row
     row.session = 'none'
-    this.ports.emit({ kind: 'unload', model, form })
+    this.ports.emit({ kind: 'unload', model, form, isSessionOnly: why.by === 'session' })
   }
 
   unloaded(model: ModelId, failure: Failure | null): void {
     const leaving = this.running.get(model)
     if (leaving === undefined || leaving.dropping !== null) return
-    if (failure === null) this.drop(leaving, 'memory')
+    this.ports.onUnloaded(model)
+    if (leaving.why.by === 'session') this.end(leaving, failure === null, failure)
+    else if (failure === null) this.drop(leaving, 'memory')
     else this.end(leaving, false, failure)
   }
 

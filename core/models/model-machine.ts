@@ -6,6 +6,7 @@
  * is fetched for one of them, and the other waits. Nothing with a hold, a lease, queued work or work under way is evicted.
  */
 import { type LocalTier, localTiers, type ModelId } from '../../common/index.ts'
+import type { SessionPlan } from '../../placement/index.ts'
 import type { ResidentModel } from '../events.ts'
 import type { Failure } from '../failure.ts'
 import { type Leaving, Leavings } from './leaving.ts'
@@ -13,6 +14,7 @@ import type { ModelRow, ModelTable } from './model-table.ts'
 import type { ModelMachinePorts } from './ports.ts'
 import { Presence } from './presence.ts'
 import { Rooms } from './rooms.ts'
+import { SessionRoom } from './session-room.ts'
 import type { RoomOutcome } from './tier-allocator.ts'
 import { Tracks } from './tracks.ts'
 import { Turn } from './turn.ts'
@@ -28,6 +30,7 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
   private readonly rooms: Rooms<S>
   private readonly leavings: Leavings<S>
   private readonly tracks: Tracks<S>
+  private readonly sessions: SessionRoom
   private readonly uses = new UseCounts()
   private isRoomFreed = false
 
@@ -52,7 +55,14 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
       emit: (effect) => turn.emit(effect),
       noteTiers: (row) => presence.note(row, turn.nowMs),
       forgetIfGone: (row) => this.forgetIfGone(row),
+      onUnloaded: (model) => this.sessions.ended(model),
       onEnd: (leaving, isGone, failure) => this.onLeft(leaving, isGone, failure),
+    })
+    this.sessions = new SessionRoom({
+      limits: () => facts.sessionLimits,
+      ratePerS: (model, nowMs) => ports.policy('memory').expectedRatePerS?.(model, nowMs) ?? null,
+      mayEnd: (model) => table.get(model)?.session === 'loaded' && !isHeld(model) && facts.queuedCount(model) === 0,
+      isEnding: (model) => (table.get(model)?.session ?? 'none') === 'none',
     })
     this.tracks = new Tracks({
       table,
@@ -60,6 +70,8 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
       turn,
       presence,
       rooms: this.rooms,
+      sessions: this.sessions,
+      endSessions: (victims) => this.endSessions(victims),
       isMoving: (row) => this.leavings.concerns(row),
       onIdle: (model) => this.onIdle(model),
     })
@@ -122,6 +134,7 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
         break
       case 'hold':
         this.uses.hold(event.model)
+        this.sessions.noteUse(event.model, event.nowMs)
         break
       case 'unhold':
         if (this.uses.unhold(event.model)) this.onIdle(event.model)
@@ -191,6 +204,10 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
   private onLeft({ row, tier, why }: Leaving<S>, isGone: boolean, failure: Failure | null): void {
     const { model } = row.spec
     this.tracks.mayGoOn()
+    if (why.by === 'session') {
+      this.turn.emit({ kind: 'session-ended', model, reason: why.reason, failure })
+      return
+    }
     this.presence.mayHaveChanged()
     if (why.by === 'release') {
       this.isRoomFreed ||= isGone
@@ -200,6 +217,13 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
     if (isGone) this.turn.emit({ kind: 'evicted', model, tier, reason: why.reason })
     if (failure !== null) this.turn.emit({ kind: 'eviction-failed', model, tier, failure })
     this.rooms.left(tier)
+  }
+
+  private endSessions(victims: SessionPlan['victims']): void {
+    for (const { model, reason } of victims) {
+      const row = this.table.get(model)
+      if (row !== null && !this.leavings.has(model)) this.leavings.begin(row, 'memory', { by: 'session', reason })
+    }
   }
 
   /** Somebody uses the model no more. */

@@ -1,6 +1,6 @@
 /** What the machine of a node's models needs of its adapter. */
 import type { LocalTier, ModelId } from '../../common/index.ts'
-import type { EvictionPolicy } from '../../placement/index.ts'
+import type { EvictionPolicy, SessionLimits } from '../../placement/index.ts'
 import type { ResidentModel } from '../events.ts'
 import type { Failure } from '../failure.ts'
 import type { CopyWorth } from '../views/placement-view-builder.ts'
@@ -19,6 +19,8 @@ export interface ModelFacts<S extends ModelSpec = ModelSpec> {
   queuedCount(model: ModelId): number
   /** Wanted in this tier: not evicted from there to make room. */
   isPinned(model: ModelId, tier: LocalTier): boolean
+  /** Of the loaded sessions of the runtime. */
+  readonly sessionLimits: SessionLimits
   /** Made by the runtime of this node, as it is now. */
   isFormCurrent(form: FormBlob): boolean
   /** NOT_RUNNABLE, or what its conversion has failed with; null when the model may run. */

@@ -3,6 +3,7 @@
  * asks for its room, and looks again when the step has ended.
  */
 import { assertInvariant, type LocalTier, type ModelId, type Sha256, type Source } from '../../common/index.ts'
+import type { SessionPlan } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
 import { Fetches } from './fetches.ts'
 import type { ModelRow, ModelTable } from './model-table.ts'
@@ -10,6 +11,7 @@ import { isLost, type Look, nextStep, type Step } from './next-step.ts'
 import type { ModelFacts } from './ports.ts'
 import type { Presence } from './presence.ts'
 import type { Rooms } from './rooms.ts'
+import type { SessionRoom } from './session-room.ts'
 import type { RoomAsk } from './tier-allocator.ts'
 import type { Op, Track } from './track.ts'
 import type { Turn } from './turn.ts'
@@ -24,6 +26,9 @@ export interface TracksPorts<S extends ModelSpec> {
   readonly turn: Turn
   readonly presence: Presence<S>
   readonly rooms: Rooms<S>
+  readonly sessions: SessionRoom
+  /** Begins to end sessions that nobody uses. */
+  endSessions(victims: SessionPlan['victims']): void
   /** The model, or one with which it shares blobs, is on its way out. */
   isMoving(row: ModelRow<S>): boolean
   /** Nobody works on the model any more, or one fewer. */
@@ -101,7 +106,7 @@ export class Tracks<S extends ModelSpec> {
         break
       case 'loaded':
         op.track.row.session = 'loaded'
-        this.end(op, 'memory')
+        this.onLoaded(op, event.privateBytes)
         break
       case 'failed':
         this.fail(op, event.failure)
@@ -210,10 +215,32 @@ export class Tracks<S extends ModelSpec> {
 
   private load(track: Track<S>): void {
     const { row } = track
+    const { sessions, rooms, turn } = this.ports
+    const { model } = row.spec
+    const { victims, fits, mustWait } = sessions.planNext(turn.nowMs)
+    if (!fits) {
+      rooms.noteRefusal('memory', model)
+      this.finish(track, { failure: sessions.full() })
+      return
+    }
+    if (mustWait) {
+      this.ports.endSessions(victims)
+      this.blocked.add(track)
+      return
+    }
+    sessions.begin(model, turn.nowMs)
     const { id: op } = this.create('load', track, 'memory', [])
     row.session = 'loading'
     const form = row.spec.runs === 'form' ? row.form : null
-    this.ports.turn.emit({ kind: 'load', op, model: row.spec.model, form })
+    turn.emit({ kind: 'load', op, model, form })
+  }
+
+  /** Only now it is known how much memory the session takes. */
+  private onLoaded(op: Op<S>, privateBytes: number): void {
+    const { sessions, turn } = this.ports
+    sessions.loaded(op.track.row.spec.model, privateBytes, turn.nowMs)
+    this.ports.endSessions(sessions.planExcess(turn.nowMs).victims)
+    this.end(op, 'memory')
   }
 
   private create(kind: Op<S>['kind'], track: Track<S>, tier: LocalTier, blobs: readonly BlobRef[]): Op<S> {
@@ -282,7 +309,10 @@ export class Tracks<S extends ModelSpec> {
     const { track, joined, kind } = op
     const { row } = track
     this.close(op)
-    if (kind === 'load') row.session = 'none'
+    if (kind === 'load') {
+      row.session = 'none'
+      this.ports.sessions.ended(row.spec.model)
+    }
     if (kind === 'keep-form') this.ports.turn.emit({ kind: 'discard-form', op: op.id })
     for (const one of [track, ...joined]) {
       const mayRetry = failure.code === 'DISK_FAILED' && !one.hasRetried && isLost(row, one.goal, this.look)

@@ -59,7 +59,8 @@ export type ModelEvent<S extends ModelSpec = ModelSpec> = {
   | { readonly kind: 'form-kept'; readonly op: OpId; readonly form: FormBlob }
   | { readonly kind: 'promoted'; readonly op: OpId }
   | { readonly kind: 'adopted'; readonly op: OpId }
-  | { readonly kind: 'loaded'; readonly op: OpId }
+  /** `privateBytes`: memory that the session takes besides the shared bytes, in all workers together. */
+  | { readonly kind: 'loaded'; readonly op: OpId; readonly privateBytes: number }
   | { readonly kind: 'failed'; readonly op: OpId; readonly failure: Failure }
   | { readonly kind: 'unloaded'; readonly model: ModelId; readonly failure: Failure | null }
   /** `isGone` is false when a part came into use meanwhile and stayed. */
@@ -96,8 +97,13 @@ export type ModelEffect =
     }
   /** loaded or failed. `form` null: the files run as they lie in memory. */
   | { readonly kind: 'load'; readonly op: OpId; readonly model: ModelId; readonly form: FormBlob | null }
-  /** unloaded: its session has ended and nobody can open it any more. */
-  | { readonly kind: 'unload'; readonly model: ModelId; readonly form: FormBlob | null }
+  /** unloaded: its session has ended, and unless `isSessionOnly` nobody can open it any more. */
+  | {
+      readonly kind: 'unload'
+      readonly model: ModelId
+      readonly form: FormBlob | null
+      readonly isSessionOnly: boolean
+    }
   /** dropped. */
   | { readonly kind: 'drop'; readonly model: ModelId; readonly tier: LocalTier; readonly blobs: readonly Sha256[] }
   /** For clients that open the files: they may, they may no more. No answer. */
@@ -110,6 +116,13 @@ export type ModelEffect =
   | { readonly kind: 'brought-again'; readonly model: ModelId; readonly failure: Failure }
   | { readonly kind: 'evicted'; readonly model: ModelId; readonly tier: LocalTier; readonly reason: string }
   | { readonly kind: 'eviction-failed'; readonly model: ModelId; readonly tier: LocalTier; readonly failure: Failure }
+  /** The session has ended for others; its bytes are where they were. */
+  | {
+      readonly kind: 'session-ended'
+      readonly model: ModelId
+      readonly reason: string
+      readonly failure: Failure | null
+    }
   | {
       readonly kind: 'released'
       readonly want: WantId

@@ -4,7 +4,13 @@ import type { RouteChoice } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
 import type { Asked, AskedByUser } from './types.ts'
 
-const codesOfRoom: ReadonlySet<ErrorCode> = new Set(['MEMORY_FULL', 'DISK_FULL', 'DISK_FAILED', 'OVERLOADED'])
+const codesOfRoom: ReadonlySet<ErrorCode> = new Set([
+  'MEMORY_FULL',
+  'DISK_FULL',
+  'DISK_FAILED',
+  'OVERLOADED',
+  'OUT_OF_DESCRIPTORS',
+])
 const codesOfRequest: ReadonlySet<ErrorCode> = new Set([
   'INFERENCE_FAILED',
   'ANSWER_TOO_LARGE',

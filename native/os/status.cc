@@ -1,5 +1,6 @@
 #include "os/status.h"
 
+#include <cerrno>
 #include <system_error>
 
 namespace holdfast {
@@ -12,7 +13,8 @@ Status Status::Error(std::string_view code, std::string message) {
 }
 
 Status Status::Errno(std::string_view code, const std::string& what, int error) {
-  Status status = Error(code, what + ": " + std::generic_category().message(error));
+  const bool out = error == EMFILE || error == ENFILE;
+  Status status = Error(out ? code::kOutOfDescriptors : code, what + ": " + std::generic_category().message(error));
   return status.With("errno", static_cast<uint64_t>(error));
 }
 

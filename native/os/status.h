@@ -22,6 +22,7 @@ inline constexpr std::string_view kDiskFailed = "DISK_FAILED";
 inline constexpr std::string_view kDiskFull = "DISK_FULL";
 inline constexpr std::string_view kMemoryFull = "MEMORY_FULL";
 inline constexpr std::string_view kNoSource = "NO_SOURCE";
+inline constexpr std::string_view kOutOfDescriptors = "OUT_OF_DESCRIPTORS";
 inline constexpr std::string_view kShuttingDown = "SHUTTING_DOWN";
 inline constexpr std::string_view kStoreBusy = "STORE_BUSY";
 inline constexpr std::string_view kStoreProtocol = "STORE_PROTOCOL";
@@ -38,7 +39,8 @@ class [[nodiscard]] Status {
   Status() = default;
 
   static Status Error(std::string_view code, std::string message);
-  // An error of a system call; `what` says which call on what, `error` is its errno.
+  // An error of a system call; `what` says which call on what, `error` is its errno. Of too many open files the code is always
+  // OUT_OF_DESCRIPTORS: nothing is wrong with what was to be opened.
   static Status Errno(std::string_view code, const std::string& what, int error);
 
   // Adds a number that travels with the error, such as neededBytes.

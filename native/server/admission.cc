@@ -11,6 +11,7 @@ constexpr std::string_view kDigestPrefix = "sha256:";
 bool Admission::Admit(Connection* connection) const {
   const Digest* token = connection->token ? &*connection->token : nullptr;
   const bool own = token != nullptr && own_token_ != nullptr && *token == *own_token_;
+  connection->is_own = own;
   connection->rule = own || policy_->is_open() ? &everything_ : policy_->Admit(connection->peer().uid, token);
   return connection->rule != nullptr;
 }

@@ -51,6 +51,8 @@ class Connection {
   std::optional<Digest> token;
   // Null: nothing is allowed. Valid until the rules change.
   const AccessRule* rule = nullptr;
+  // It has shown the node's own token: a worker of the node itself.
+  bool is_own = false;
   uint32_t epoll_events = 0;
   std::unordered_set<uint64_t> leases;
   // The client's number of an open that waits for the daemon, and ours.

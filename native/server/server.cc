@@ -336,7 +336,8 @@ class ServerImpl final : public Server {
     miss.name = WithNamespace(miss.name, options_.default_namespace);
     if (!Admission::MayOpen(connection, miss.name, *table_)) return connection.Send(Unauthorized(request));
     miss.tenant = Admission::TenantOf(connection, std::move(miss.tenant));
-    if (connection.leases.size() + connection.waiting.size() >= options_.leases_per_connection_max) {
+    // The node's own workers run whatever models the node decides to load: the limit is for clients.
+    if (!connection.is_own && connection.leases.size() + connection.waiting.size() >= options_.leases_per_connection_max) {
       return connection.Send(ErrorFrame(request, code::kStoreBusy, "The connection has " + std::to_string(options_.leases_per_connection_max) +
                                                                        " models open or waiting, its limit (leasesPerConnectionMax)"));
     }

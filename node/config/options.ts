@@ -149,6 +149,23 @@ export const optionTable = {
     'Memory that a worker process needs beside the weights: its session, and the tensors of its requests.',
   ),
   'runtime.threads': integer(0, 0, 1024, 'Threads of one inference in a worker; 0 leaves it to the runtime.'),
+  'runtime.sessionsMax': integer(
+    512,
+    1,
+    65_536,
+    'Models loaded in the workers at one time; the least valuable ends for another.',
+  ),
+  'runtime.sessionBytesMax': bytes(
+    2 * GiB,
+    MiB,
+    'Memory of the workers for loaded models besides the shared bytes; one model that needs more is loaded alone.',
+  ),
+  'runtime.threadsPerCoreMax': integer(
+    4,
+    1,
+    64,
+    'Threads of all workers for each core. Sessions share them; at the limit a session runs on the thread of its worker.',
+  ),
   'runtime.conversionsMax': integer(1, 1, 64, 'Models converted for the runtime at one time; others wait.'),
   'runtime.conversionBytesMax': bytes(
     2 * GiB,

@@ -37,7 +37,7 @@ export interface CacheNeeds extends Pick<Names, 'origin'> {
 }
 
 export function createCache(
-  { clock, log }: Base,
+  { options, clock, log }: Base,
   { core, driver, bulk }: Cluster,
   { store, leases }: OpenStore,
   { origin, runtime, table, derivedForms, policies, profile, pinned, events }: CacheNeeds,
@@ -71,6 +71,7 @@ export function createCache(
     diskPolicy: policies.disk,
     worth: (model, tier) => copyWorth(value, model, tier),
     isPinned: (model, tier) => pinned.isPinned(model, tier),
+    sessionLimits: { sessionsMax: options['runtime.sessionsMax'], privateBytesMax: options['runtime.sessionBytesMax'] },
     clock,
     log,
     onResidency: (models) => driver.dispatch({ kind: 'local-residency', models }),

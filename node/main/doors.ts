@@ -1,4 +1,6 @@
 /** The doors of the node: protocols over HTTP, and the store's socket. Starts nothing. */
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { type Admin, resolveReference } from '../admin/index.ts'
 import type { NodeOptions } from '../config/index.ts'
 import { adminDoor } from '../doors/admin/index.ts'
@@ -7,7 +9,7 @@ import { metricsDoor, type NodeMetrics } from '../doors/metrics/index.ts'
 import { type InferLimits, openInferenceDoor } from '../doors/open-inference/index.ts'
 import { SocketOpenHandler } from '../doors/store-socket/index.ts'
 import { modelPaths } from '../models/index.ts'
-import { version } from '../system/index.ts'
+import { packageRoot, version } from '../system/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import type { Models } from './models.ts'
@@ -25,7 +27,7 @@ export interface HttpNeeds {
 }
 
 /** A new protocol over HTTP is one more line in this list; one with a server of its own is a part beside this. */
-export function createHttpServer({ options, clock, log }: Base, needs: HttpNeeds): HttpServer {
+export function createHttpServer({ options, paths, clock, log }: Base, needs: HttpNeeds): HttpServer {
   const { health, admin } = needs
   const { calls, views } = needs.requests
   const defaultNamespace = options['models.defaultNamespace']
@@ -36,6 +38,7 @@ export function createHttpServer({ options, clock, log }: Base, needs: HttpNeeds
       port: options['http.port'],
       bodyLimitBytes: options['http.bodyLimitBytes'],
       requestsMax: options['http.requestsMax'],
+      folders: [paths.dataPath, dirname(paths.socketPath), packageRoot, ...originFolders(options['origin.url'])],
     },
     [
       healthDoor(health),
@@ -64,6 +67,11 @@ function inferLimits(options: NodeOptions): InferLimits {
     nameLengthMax: options['inference.nameLengthMax'],
     jsonLimitBytes: options['inference.jsonLimitBytes'],
   }
+}
+
+/** An origin in a folder of this machine; the URL of another is its users' to know. */
+function originFolders(url: string): string[] {
+  return url.startsWith('file:') ? [fileURLToPath(url)] : []
 }
 
 export function createSocketDoor(

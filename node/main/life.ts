@@ -12,6 +12,7 @@ import {
   ServiceManager,
   takeServiceEnvironment,
 } from '../life/index.ts'
+import { descriptorWatch } from '../system/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import type { Models } from './models.ts'
@@ -36,7 +37,7 @@ export function createStatus({ options, clock, log }: Base, { network }: Cluster
     { notify: notifyService, isAlive: async () => (await liveness.check()).alive, clock, log },
     takeServiceEnvironment(process.env, process.pid),
   )
-  return { joining, readiness: new Readiness(joining), liveness, service }
+  return { joining, readiness: new Readiness(joining, descriptorWatch(clock)), liveness, service }
 }
 
 export interface Leaving {

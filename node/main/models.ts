@@ -73,6 +73,7 @@ function createRuntime({ options, paths, clock, log }: Base, { token }: OpenStor
     storeToken: token,
     workerCount: options['runtime.workerCount'],
     intraOpThreads: options['runtime.threads'],
+    threadsPerCoreMax: options['runtime.threadsPerCoreMax'],
     conversionsMax: options['runtime.conversionsMax'],
     conversionBytesMax: options['runtime.conversionBytesMax'],
     answerBytesMax: options['http.answerLimitBytes'],

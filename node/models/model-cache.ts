@@ -28,7 +28,7 @@ import {
 } from '../../core/index.ts'
 import type { AdoptedBlob, Store } from '../../native/index.ts'
 import type { Manifest } from '../../origin/index.ts'
-import type { EvictionPolicy } from '../../placement/index.ts'
+import type { EvictionPolicy, SessionLimits } from '../../placement/index.ts'
 import type { ModelSignature, Runtime } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { BlobFetcher, FetchOutcome } from '../transfer/index.ts'
@@ -52,6 +52,8 @@ export interface ModelCachePorts {
   readonly worth: (model: ModelId, tier: LocalTier) => CopyWorth
   /** An operator wants the model in this tier: it is not evicted from there to make room. */
   readonly isPinned?: (model: ModelId, tier: LocalTier) => boolean
+  /** Of the loaded sessions of the runtime. */
+  readonly sessionLimits: SessionLimits
   readonly clock: Clock
   readonly log: Log
   readonly onResidency: (models: readonly ResidentModel[]) => void
@@ -313,7 +315,9 @@ export class ModelCache {
     if (row !== null) this.ports.store.publish({ digest: model, files: row.spec.manifest.files }, [])
   }
 
-  private report(effect: Extract<ModelEffect, { kind: 'brought-again' | 'evicted' | 'eviction-failed' }>): void {
+  private report(
+    effect: Extract<ModelEffect, { kind: 'brought-again' | 'evicted' | 'eviction-failed' | 'session-ended' }>,
+  ): void {
     const { log, onEvicted } = this.ports
     const { model } = effect
     switch (effect.kind) {
@@ -323,6 +327,10 @@ export class ModelCache {
       case 'evicted':
         log.info({ model, tier: effect.tier, reason: effect.reason }, 'evicted')
         onEvicted(effect.tier, model, effect.reason)
+        return
+      case 'session-ended':
+        if (effect.failure === null) log.info({ model, reason: effect.reason }, 'a session has ended for another')
+        else log.error({ model, error: errorOf(effect.failure).stack }, 'a session did not end')
         return
       case 'eviction-failed':
         log.error({ model, tier: effect.tier, error: errorOf(effect.failure).stack }, 'an eviction failed')
@@ -370,6 +378,7 @@ function createMachine(ports: ModelCachePorts, sessions: Sessions): ModelMachine
       isLeased: (spec) => isLeased(spec, store),
       queuedCount: (model) => sessions.queued(model),
       isPinned: (model, tier) => ports.isPinned?.(model, tier) ?? false,
+      sessionLimits: ports.sessionLimits,
       isFormCurrent: (form) => derivedForms.isCurrent(form),
       cannotRun: (spec) => {
         const error = derivedForms.cannotRun(spec)

@@ -92,15 +92,15 @@ export class ModelWork {
 
   async load({ op, model, form }: EffectOf<'load'>): Promise<void> {
     this.ports.progress.note(model, 'loading')
-    if ((await this.orFailed(op, this.ports.sessions.load(model, form!))) !== null)
-      this.ports.dispatch({ kind: 'loaded', op })
+    const session = await this.orFailed(op, this.ports.sessions.load(model, form!))
+    if (session !== null) this.ports.dispatch({ kind: 'loaded', op, privateBytes: session.signature.privateBytes })
   }
 
-  async unload({ model, form }: EffectOf<'unload'>): Promise<void> {
+  async unload({ model, form, isSessionOnly }: EffectOf<'unload'>): Promise<void> {
     const { sessions, store, leases, dispatch } = this.ports
     try {
       await sessions.unload(model)
-      store.unpublish(model)
+      if (!isSessionOnly) store.unpublish(model)
       // The runtime's own lease ends a moment after the session.
       if (form !== null && !sessions.isInUse(form.sha256)) await leases.untilFree(form.sha256)
       dispatch({ kind: 'unloaded', model, failure: null })

@@ -157,6 +157,8 @@ export interface ModelSignature {
   readonly omittedOutputs: readonly string[]
   /** 'shared': every process runs on the one copy in memory. 'copied': the runtime cannot run the model so, and each has its own. */
   readonly weights: 'shared' | 'copied'
+  /** Memory that the sessions take besides the shared bytes, in all workers together, as measured when they were loaded. */
+  readonly privateBytes: number
 }
 
 /**

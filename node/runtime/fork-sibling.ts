@@ -3,6 +3,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** Without the thread that waits for a debugger's signal, where this engine knows how. */
+const signalThreadFlag = ['--disable-sigusr1'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag))
+
 export function forkSibling(
   name: string,
   args: readonly string[] = [],
@@ -10,10 +13,11 @@ export function forkSibling(
 ): ChildProcess {
   const path = fileURLToPath(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url))
   return fork(path, args, {
-    env: { ...process.env, ...environment },
+    // A worker has little use for the engine's own pools, which have a thread for each of four cores by default.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1', ...environment },
     serialization: 'advanced',
     // Flags of this process, a debugger's port or a test runner's loader, are not for its children.
-    execArgv: [],
+    execArgv: ['--v8-pool-size=1', ...signalThreadFlag],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
 }

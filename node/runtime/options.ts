@@ -1,6 +1,7 @@
 /** What can be set about the runtime, each with its default and the reason for it. */
 import { availableParallelism } from 'node:os'
 import type { Clock } from '../../common/index.ts'
+import type { ThreadBudget } from './session-threads.ts'
 
 export interface OnnxRuntimeOptions {
   readonly clock: Clock
@@ -14,6 +15,8 @@ export interface OnnxRuntimeOptions {
   readonly workerCount: number
   /** Threads of one session; 0 shares the machine's cores among the workers. */
   readonly intraOpThreads: number
+  /** Of all workers: beyond it, sessions have no threads of their own. */
+  readonly threadsPerCoreMax: number
   /** Requests that may wait in total. 256 of a 0.6 MB image are 150 MB. */
   readonly queuedMax: number
   /** Requests that may wait for one model: a quarter, so that four busy models still share. */
@@ -44,6 +47,7 @@ export const defaultOnnxRuntimeOptions = {
   storeToken: '',
   workerCount: 1,
   intraOpThreads: 0,
+  threadsPerCoreMax: 4,
   queuedMax: 256,
   queuedPerModelMax: 64,
   inferenceMsMax: 60_000,
@@ -57,8 +61,16 @@ export const defaultOnnxRuntimeOptions = {
   onWorkerDied: () => {},
 } satisfies Omit<OnnxRuntimeOptions, 'clock' | 'socketPath'>
 
-/** What a session is told, at least 1. */
-export function intraOpThreadsOf(options: Pick<OnnxRuntimeOptions, 'intraOpThreads' | 'workerCount'>): number {
-  if (options.intraOpThreads > 0) return options.intraOpThreads
-  return Math.max(1, Math.floor(availableParallelism() / options.workerCount))
+/** Threads that a worker process has without a session: its own, the engine's, the library's and the store client's. */
+const workerThreads = 7
+
+/** Shares the cores among the workers, and the threads that there may be. */
+export function threadBudgetOf(
+  options: Pick<OnnxRuntimeOptions, 'intraOpThreads' | 'workerCount' | 'threadsPerCoreMax'>,
+): ThreadBudget {
+  const { intraOpThreads, workerCount, threadsPerCoreMax } = options
+  const cores = availableParallelism()
+  const wanted = intraOpThreads > 0 ? intraOpThreads : Math.max(1, Math.floor(cores / workerCount))
+  const poolThreadsMax = Math.floor((threadsPerCoreMax * cores) / workerCount) - workerThreads
+  return { wanted, poolThreadsMax: Math.max(0, poolThreadsMax) }
 }

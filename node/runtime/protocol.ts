@@ -11,7 +11,9 @@ export interface WorkerSettings {
   readonly weightsSource: string
   /** Goes by the environment, not by the arguments. */
   readonly storeToken: string
-  readonly intraOpThreads: number
+  /** Of a session, and of all pools of the worker. */
+  readonly wanted: number
+  readonly poolThreadsMax: number
   readonly answerBytesMax: number
 }
 

@@ -8,24 +8,32 @@ import type { ModelSignature, TensorSignature, TensorValue } from '../ports/inde
 import { innerName } from './bf16-names.ts'
 import { isOrtFormat, openForm } from './open-form.ts'
 import type { OpenWeights, WeightsLease } from './open-weights.ts'
+import { privateMemoryBytes } from './private-memory.ts'
 import type { WorkerSettings } from './protocol.ts'
 import { errorOfModel, errorOfRun } from './runtime-errors.ts'
+import { intraOpThreadsFor, type ThreadBudget } from './session-threads.ts'
 import { signatureOf } from './signature.ts'
 import { ortTensorOf, valueOfOrtTensor } from './tensors.ts'
 
 const platform = 'onnxruntime_onnx'
 
+/** Of the smallest session. What the process has free already is used first, so that a measurement may find less. */
+const sessionBytesMin = 256 * 1024
+
 interface LoadedModel {
   readonly session: InferenceSession
   readonly lease: WeightsLease
   readonly signature: ModelSignature
+  /** Threads of its own, which end with it. */
+  readonly poolThreads: number
 }
 
-type SessionsOptions = Pick<WorkerSettings, 'intraOpThreads' | 'answerBytesMax'>
+type SessionsOptions = ThreadBudget & Pick<WorkerSettings, 'answerBytesMax'>
 
 export class Sessions {
   readonly #weights: OpenWeights
   readonly #options: SessionsOptions
+  #poolThreads = 0
   readonly #models = new Map<string, Promise<LoadedModel>>()
 
   constructor(weights: OpenWeights, options: SessionsOptions) {
@@ -68,21 +76,31 @@ export class Sessions {
     const loading = this.#models.get(digest)
     if (loading === undefined) return
     this.#models.delete(digest)
-    const { session, lease } = await loading
+    const { session, lease, poolThreads } = await loading
     try {
       await session.release()
     } finally {
+      this.#poolThreads -= poolThreads
       lease.close()
     }
   }
 
   async #create(digest: string): Promise<LoadedModel> {
     const lease = await this.#weights.open(digest)
+    const threads = intraOpThreadsFor(lease.bytes.length, this.#poolThreads, this.#options)
+    const poolThreads = threads - 1
+    this.#poolThreads += poolThreads
     try {
-      const session = await openForm(lease.bytes, this.#options.intraOpThreads)
+      const beforeBytes = privateMemoryBytes()
+      const session = await openForm(lease.bytes, threads)
       const weights = isOrtFormat(lease.bytes) ? 'shared' : 'copied'
-      return { session, lease, signature: { platform, ...signatureOf(session), weights } }
+      const leastBytes = sessionBytesMin + (weights === 'copied' ? lease.bytes.length : 0)
+      const grownBytes = privateMemoryBytes() - beforeBytes
+      const privateBytes = grownBytes > leastBytes ? grownBytes : leastBytes
+      const signature = { platform, ...signatureOf(session), weights, privateBytes } as const
+      return { session, lease, poolThreads, signature }
     } catch (error) {
+      this.#poolThreads -= poolThreads
       lease.close()
       throw errorOfModel(error)
     }

@@ -5,7 +5,7 @@
 import { type Clock, HoldfastError } from '../../common/index.ts'
 import type { ModelSignature, TensorValue } from '../ports/index.ts'
 import { errorOfAbort } from './abort.ts'
-import { intraOpThreadsOf, type OnnxRuntimeOptions } from './options.ts'
+import { type OnnxRuntimeOptions, threadBudgetOf } from './options.ts'
 import { RequestQueue } from './request-queue.ts'
 import { withoutPlaces } from './runtime-errors.ts'
 import { WorkerDied, type WorkerProcess } from './worker-process.ts'
@@ -42,9 +42,9 @@ export class WorkerPool {
     this.#options = options
     this.#queue = new RequestQueue(options)
     const { clock, weightsModule, socketPath, storeToken, restartDelayMsMin, restartDelayMsMax, onWorkerDied } = options
-    const intraOpThreads = intraOpThreadsOf(options)
     const { answerBytesMax } = options
-    const settings = { weightsModule, weightsSource: socketPath, storeToken, intraOpThreads, answerBytesMax }
+    const told = { weightsModule, weightsSource: socketPath, storeToken, answerBytesMax }
+    const settings = { ...told, ...threadBudgetOf(options) }
     this.#slots = Array.from(
       { length: options.workerCount },
       () =>
@@ -96,7 +96,7 @@ export class WorkerPool {
         throw refused.reason
       }
       const loaded = loads.find((load) => load.status === 'fulfilled')
-      if (loaded !== undefined) return loaded.value
+      if (loaded !== undefined) return { ...loaded.value, privateBytes: sumOf(loads) }
     }
     throw new HoldfastError('NOT_RUNNABLE', `The runtime crashed ${attemptsMax} times while it loaded the model.`)
   }
@@ -216,6 +216,11 @@ export class WorkerPool {
     for (const resolve of this.#drainWaiters.get(digest) ?? []) resolve()
     this.#drainWaiters.delete(digest)
   }
+}
+
+/** Of the workers that loaded the model; one that died has no memory. */
+function sumOf(loads: readonly PromiseSettledResult<ModelSignature>[]): number {
+  return loads.reduce((sum, load) => sum + (load.status === 'fulfilled' ? load.value.privateBytes : 0), 0)
 }
 
 function failureOf(error: WorkerDied, lateAfterMs: number | null): HoldfastError {

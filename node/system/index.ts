@@ -1,6 +1,7 @@
 export type { Clock } from '../../common/index.ts'
 export { systemClock } from './clock.ts'
 export { passCrashPoint } from './crash-point.ts'
+export { type DescriptorUse, descriptorWatch } from './descriptors.ts'
 export { keepAlive } from './keep-alive.ts'
 export { type Log, silentLog } from './log.ts'
 export { makeFolder } from './make-folder.ts'

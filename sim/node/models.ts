@@ -347,7 +347,7 @@ export class SimModels {
     this.after(deriveMs + model.initMs, () => {
       this.wanted.delete(model.index)
       this.ready.set(model.index, { busyUntilMs: 0, unheldUntilMs: 0 })
-      this.queue.dispatch({ kind: 'loaded', op })
+      this.queue.dispatch({ kind: 'loaded', op, privateBytes: 0 })
     })
   }
 
@@ -400,6 +400,8 @@ function createMachine({ byId, queue }: ModelsWorld, node: ModelsNode, ready: Re
       isPinned: (id, tier) => node.isPinned(byId.get(id)!, tier),
       isFormCurrent: () => true,
       cannotRun: () => null,
+      // A simulated runtime has no memory of its own.
+      sessionLimits: { sessionsMax: Number.POSITIVE_INFINITY, privateBytesMax: Number.POSITIVE_INFINITY },
     },
   })
 }

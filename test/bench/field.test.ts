@@ -10,4 +10,7 @@ it('prints exactly one JSON object with the rows that this machine can measure',
     expect.arrayContaining(['sessions_threads_per_core', 'big_answer_stall_ms', 'push_cpu_ratio/12', 'ls_seconds/12']),
   )
   for (const { id, value } of results) expect(Number.isFinite(value), id).toBe(true)
+  const refused = results.find(({ id }) => id === 'onnx_suite_refused')
+  if (refused === undefined) expect(stderr).toContain('python3-onnx')
+  else expect(refused.value, stderr).toBe(0)
 })

@@ -76,6 +76,24 @@ const limits: readonly Limit[] = [
     test: ['test/native/open.test.ts', 'limits and bad names are refused with their code'],
   },
   {
+    what: 'loaded models',
+    key: 'runtime.sessionsMax',
+    declared: ['placement/eviction/plan-session-evictions.ts', 'sessionsMax'],
+    test: ['test/core/models/session-room.test.ts', 'ends the session that is worth least for a third'],
+  },
+  {
+    what: 'private memory of loaded models',
+    key: 'runtime.sessionBytesMax',
+    declared: ['placement/eviction/plan-session-evictions.ts', 'privateBytesMax'],
+    test: ['test/core/models/session-room.test.ts', 'ends what is beyond the private memory'],
+  },
+  {
+    what: 'threads of workers',
+    key: 'runtime.threadsPerCoreMax',
+    declared: ['node/runtime/options.ts', 'threadsPerCoreMax'],
+    test: ['test/node/runtime/session-threads.test.ts', 'pools of all sessions stay below the threads of the worker'],
+  },
+  {
     what: 'conversions',
     key: 'runtime.conversionsMax',
     declared: ['node/runtime/options.ts', 'conversionsMax'],

@@ -1,4 +1,5 @@
 /** Opening models through the addon, both sides in one process. */
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { open } from '../../clients/node/index.ts'
 import { connectStore } from '../../native/index.ts'
@@ -150,6 +151,16 @@ test('limits and bad names are refused with their code', async () => {
   await expect(again.open('')).rejects.toMatchObject({ code: 'BAD_MODEL_NAME' })
   await expect(again.open('a'.repeat(600))).rejects.toMatchObject({ code: 'BAD_MODEL_NAME' })
   again.close()
+})
+
+test('the limit of leases is for clients, not for the workers of the node itself', async () => {
+  const token = 'of-the-node'
+  const ownTokenDigest = createHash('sha256').update(token).digest('hex')
+  await using fixture = new StoreFixture({ leasesPerConnectionMax: 1, ownTokenDigest })
+  await fixture.publish('acme/x', [bytesOf(10, 1)])
+  const worker = await connectStore(fixture.options.socketPath, { token })
+  await Promise.all([worker.open('acme/x'), worker.open('acme/x'), worker.open('acme/x')])
+  worker.close()
 })
 
 test('the package entry connects again after the store restarted', async () => {

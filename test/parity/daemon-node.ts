@@ -187,6 +187,7 @@ function createModels({ node }: DaemonNeeds, { clock, driver, wire, store, forms
   })
   const worth = { core, table, node: node.copyNode, isRunnable, clock }
   const cache = new ModelCache({
+    sessionLimits: { sessionsMax: Number.POSITIVE_INFINITY, privateBytesMax: Number.POSITIVE_INFINITY },
     store,
     table,
     fetcher,

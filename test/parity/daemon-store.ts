@@ -65,7 +65,8 @@ export class DaemonStore {
     const runtime = {
       load: async (form: Sha256) => {
         await this.wait(this.modelOf(form).initMs)
-        return { platform: 'sim', inputs: [], outputs: [] }
+        const weights = 'shared' as const
+        return { platform: 'sim', inputs: [], outputs: [], omittedOutputs: [], weights, privateBytes: 0 }
       },
       unload: async () => {},
       queued: (form: Sha256) => this.queuedCounts.get(form) ?? 0,

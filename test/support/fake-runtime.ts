@@ -114,7 +114,14 @@ export class FakeRuntime implements Runtime {
   private startLoading(digest: string): Model {
     const loading = this.onLoad(digest).then(() => {
       this.loadedDigests.add(digest)
-      return { platform: 'fake', inputs: [], outputs: [], omittedOutputs: [], weights: 'shared' as const }
+      return {
+        platform: 'fake',
+        inputs: [],
+        outputs: [],
+        omittedOutputs: [],
+        weights: 'shared' as const,
+        privateBytes: 0,
+      }
     })
     const model: Model = { loading, waiters: 0, isWanted: false, running: 0, closing: null }
     this.models.set(digest, model)

@@ -1,5 +1,12 @@
 /** Errors over HTTP: status and headers are the same at every door; the body has the form of the door's protocol. */
-import { type ErrorCode, type ErrorDetails, errorTable, HoldfastError } from '../../../common/index.ts'
+import {
+  type ErrorCode,
+  type ErrorDetails,
+  errorTable,
+  HoldfastError,
+  isOutOfDescriptors,
+} from '../../../common/index.ts'
+import type { HideFolders } from './without-folders.ts'
 
 /** Seconds after which a request that met a passing shortage may try again. */
 const retryAfterS = 1
@@ -10,6 +17,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'SHUTTING_DOWN',
   'NO_SOURCE',
   'ORIGIN_UNAVAILABLE',
+  'OUT_OF_DESCRIPTORS',
 ])
 
 /** An error as callers are told of it. */
@@ -36,13 +44,23 @@ export interface ErrorReply {
   readonly body: object
 }
 
-export function errorReply(error: unknown, form: ErrorForm): ErrorReply {
+/** @param hide takes from texts what is of this machine. */
+export function errorReply(error: unknown, form: ErrorForm, hide: HideFolders = (text) => text): ErrorReply {
   const known = toHoldfastError(error)
-  const refusal = { ...(known?.toJSON() ?? internal), cause: error }
+  const { message, details, ...rest } = known?.toJSON() ?? internal
+  const refusal = { ...rest, message: hide(message), details: hidden(details, hide), cause: error }
   const { body, ...timing } = form(refusal)
   const headers: Record<string, string> = { 'holdfast-error': refusal.code }
   if (known !== null && passing.has(known.code)) headers['retry-after'] = String(timing.retryAfterS ?? retryAfterS)
   return { status: known === null ? 500 : errorTable[known.code].status, headers, body }
+}
+
+function hidden(details: ErrorDetails, hide: HideFolders): ErrorDetails {
+  const told = Object.entries(details).map(([key, value]) => {
+    if (typeof value === 'string') return [key, hide(value)]
+    return [key, Array.isArray(value) ? value.map((text: string) => hide(text)) : value]
+  })
+  return Object.fromEntries(told) as ErrorDetails
 }
 
 const internal = {
@@ -56,6 +74,8 @@ const internal = {
 function toHoldfastError(error: unknown): HoldfastError | null {
   if (error instanceof HoldfastError) return error
   if (!(error instanceof Error)) return null
+  if (isOutOfDescriptors(error))
+    return new HoldfastError('OUT_OF_DESCRIPTORS', 'The node can open no more files; raise its limit of open files.')
   const { code, statusCode, message } = error as Error & { code?: string; statusCode?: number }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new HoldfastError('REQUEST_TOO_LARGE', 'The request body is larger than http.bodyLimitBytes.')

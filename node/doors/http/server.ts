@@ -11,6 +11,7 @@ import type { HttpDoor } from './door.ts'
 import { type ErrorForm, errorReply, ownErrorForm } from './errors.ts'
 import { isForeignPage } from './foreign-page.ts'
 import { boundRequests } from './request-bound.ts'
+import { type HideFolders, hideFolders } from './without-folders.ts'
 
 export interface HttpServerPorts {
   readonly clock: Clock
@@ -21,6 +22,8 @@ export interface HttpServerOptions {
   readonly host: string
   readonly port: number
   readonly bodyLimitBytes: number
+  /** Of this node: errors do not name what lies below them, but for its last name. */
+  readonly folders?: readonly string[]
   /** http.requestsMax; without it there is no bound. */
   readonly requestsMax?: number
   /** Connections that are still busy this long after stop() began are cut off. */
@@ -28,6 +31,12 @@ export interface HttpServerOptions {
 }
 
 const defaultCloseMs = 2_000
+
+/** What goes to the log, and what callers may read. */
+interface ErrorAnswers {
+  readonly log: Log
+  readonly hide: HideFolders
+}
 
 export class HttpServer {
   private readonly ports: HttpServerPorts
@@ -77,6 +86,7 @@ export function createHttpApp(
   options: HttpServerOptions,
   doors: readonly HttpDoor[],
 ): FastifyInstance {
+  const answers = { log, hide: hideFolders(options.folders ?? []) }
   const formFor = (url: string) =>
     doors.find(({ prefix }) => prefix !== '' && url.startsWith(prefix))?.errorForm ?? ownErrorForm
   const app = fastify({
@@ -85,7 +95,7 @@ export function createHttpApp(
     genReqId: ({ headers }) => requestIdOf(headers['holdfast-request-id']),
     forceCloseConnections: 'idle',
     // What the framework refuses before any door is found: a path that is not percent-encoded right, say.
-    frameworkErrors: (error, request, reply) => void sendError(log, formFor(request.url), error, request, reply),
+    frameworkErrors: (error, request, reply) => void sendError(answers, formFor(request.url), error, request, reply),
   })
   app.addHook('onRequest', async (request) => {
     if (isForeignPage(request.headers, options.host)) {
@@ -102,11 +112,11 @@ export function createHttpApp(
     const elapsedMs = Math.round(reply.elapsedTime)
     log.debug({ requestId, method, url, status: reply.statusCode, elapsedMs }, 'request answered')
   })
-  setErrorForm(app, log, ownErrorForm, { answersUnknownPaths: true })
+  setErrorForm(app, answers, ownErrorForm, { answersUnknownPaths: true })
   for (const { prefix, errorForm, register } of doors) {
     app.register(
       async (scope) => {
-        setErrorForm(scope, log, errorForm, { answersUnknownPaths: prefix !== '' })
+        setErrorForm(scope, answers, errorForm, { answersUnknownPaths: prefix !== '' })
         register(scope)
       },
       { prefix },
@@ -117,15 +127,15 @@ export function createHttpApp(
 
 function setErrorForm(
   scope: FastifyInstance,
-  log: Log,
+  answers: ErrorAnswers,
   form: ErrorForm,
   { answersUnknownPaths }: { readonly answersUnknownPaths: boolean },
 ): void {
-  scope.setErrorHandler((error, request, reply) => sendError(log, form, error, request, reply))
+  scope.setErrorHandler((error, request, reply) => sendError(answers, form, error, request, reply))
   if (!answersUnknownPaths) return
   scope.setNotFoundHandler((request, reply) => {
     const error = new HoldfastError('UNKNOWN_ROUTE', `There is no ${request.method} ${request.url.split('?')[0]}.`)
-    return sendError(log, form, error, request, reply)
+    return sendError(answers, form, error, request, reply)
   })
 }
 
@@ -135,13 +145,13 @@ function requestIdOf(header: string | string[] | undefined): string {
 }
 
 function sendError(
-  log: Log,
+  { log, hide }: ErrorAnswers,
   form: ErrorForm,
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const { status, headers, body } = errorReply(error, form)
+  const { status, headers, body } = errorReply(error, form, hide)
   const facts = { requestId: request.id, url: request.url, status, error: messageOf(error) }
   if (status === 500) log.error({ ...facts, stack: error instanceof Error ? error.stack : null }, 'request failed')
   else log.debug(facts, 'request refused')

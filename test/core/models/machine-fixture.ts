@@ -9,6 +9,7 @@ import { ModelTable } from '../../../core/models/model-table.ts'
 import type { BlobRef, Goal, ModelEffect, ModelEvent, ModelSpec, OpId } from '../../../core/models/types.ts'
 import { StepQueue, type Timeless } from '../../../core/queue.ts'
 import { LruPolicy } from '../../../placement/eviction/lru.ts'
+import type { SessionLimits } from '../../../placement/index.ts'
 import { SimStore } from '../../../sim/node/sim-store.ts'
 
 export const anyone = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
@@ -29,6 +30,8 @@ export function specOf(model: ModelId, blobs: readonly string[], runs: ModelSpec
   return { model, files, sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), runs }
 }
 
+const unlimited: SessionLimits = { sessionsMax: Number.POSITIVE_INFINITY, privateBytesMax: Number.POSITIVE_INFINITY }
+
 export class MachineFixture {
   readonly store: SimStore
   readonly machine: ModelMachine
@@ -40,6 +43,8 @@ export class MachineFixture {
   readonly leased = new Set<ModelId>()
   readonly queued = new Set<ModelId>()
   readonly policies = byTier(() => new LruPolicy())
+  /** Of every session that is loaded. */
+  privateBytes = 0
   /** Every step, for what has to hold always. */
   onStep: () => void = () => {}
   private readonly queue: StepQueue<Timeless<ModelEvent>, ModelEffect>
@@ -48,7 +53,7 @@ export class MachineFixture {
   private wantCount = 0
   private nowMs = 0
 
-  constructor(limitBytes: Readonly<Record<LocalTier, number>>) {
+  constructor(limitBytes: Readonly<Record<LocalTier, number>>, sessionLimits: SessionLimits = unlimited) {
     this.store = new SimStore(limitBytes)
     const { store } = this
     this.machine = new ModelMachine({
@@ -65,6 +70,7 @@ export class MachineFixture {
         isPinned: () => false,
         isFormCurrent: () => true,
         cannotRun: () => null,
+        sessionLimits,
       },
     })
     this.queue = new StepQueue(
@@ -155,7 +161,11 @@ export class MachineFixture {
         this.move(effect.op, `adopt ${effect.model}`, effect.blobs, ['memory'], { kind: 'adopted', op: effect.op })
         return
       case 'load':
-        this.begin(`load ${effect.model}`, effect.op, () => ({ kind: 'loaded', op: effect.op }))
+        this.begin(`load ${effect.model}`, effect.op, () => ({
+          kind: 'loaded',
+          op: effect.op,
+          privateBytes: this.privateBytes,
+        }))
         return
       case 'unload': {
         const { model } = effect

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { Readiness } from '../../../node/life/readiness.ts'
 
 describe('Readiness', () => {
@@ -17,4 +17,13 @@ describe('Readiness', () => {
     expect([readiness.isReady, readiness.isDraining]).toEqual([false, true])
     expect(readiness.whyNotReady()).toBe('the node is draining; send requests to another')
   })
+})
+
+test('a node that can open no more files is not ready, and says so', () => {
+  let open = 10
+  const readiness = new Readiness({ done: true }, () => ({ open, limit: 100 }))
+  readiness.serve()
+  expect(readiness.isReady).toBe(true)
+  open = 95
+  expect(readiness.whyNotReady()).toContain('OUT_OF_DESCRIPTORS')
 })

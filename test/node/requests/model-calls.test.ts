@@ -24,7 +24,14 @@ function callsWith(over: Partial<ModelCallsPorts>) {
       clock.advance(40)
       return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 7 }
     },
-    signature: async () => ({ platform: 'onnx', inputs: [], outputs: [], omittedOutputs: [], weights: 'shared' }),
+    signature: async () => ({
+      platform: 'onnx',
+      inputs: [],
+      outputs: [],
+      omittedOutputs: [],
+      weights: 'shared',
+      privateBytes: 0,
+    }),
     isServable: () => true,
     route: (_resolved, { deadlineMs }) => ({
       kind: 'local',

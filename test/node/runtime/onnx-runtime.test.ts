@@ -37,6 +37,7 @@ describe('load and infer', () => {
       outputs: [{ name: 'probabilities', datatype: 'FP32', shape: [-1, 10] }],
       omittedOutputs: [],
       weights: 'shared',
+      privateBytes: expect.any(Number),
     })
     const [one] = await runtime.infer('tiny', [images(tinyImage)])
     const [two] = await runtime.infer('tiny', [images([2, 3, 32, 32])], { outputs: ['probabilities'] })

@@ -139,6 +139,7 @@ test('a tensor of which the model does not say its dimensions takes any', () => 
     outputs: [],
     omittedOutputs: [],
     weights: 'shared' as const,
+    privateBytes: 0,
   }
   for (const shape of [[], [3], [1, 1, 2]]) {
     const data = new Uint8Array(shape.reduce((count, size) => count * size, 1))
@@ -156,6 +157,7 @@ describe('checkInputs', () => {
     outputs: [{ name: 'c', datatype: 'FP32', shape: [-1] }],
     omittedOutputs: ['d'],
     weights: 'shared',
+    privateBytes: 0,
   }
   const a: TensorValue = { name: 'a', datatype: 'FP32', shape: [3, 2], data: new Uint8Array(24) }
   const b: TensorValue = { name: 'b', datatype: 'BYTES', shape: [1], data: encodeElements(['x']) }

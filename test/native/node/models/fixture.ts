@@ -190,6 +190,7 @@ export class CacheFixture {
       memoryPolicy: this.memoryPolicy,
       diskPolicy: this.diskPolicy,
       worth: () => ({ missCostMs: 1, othersLossMsPerS: 0 }),
+      sessionLimits: { sessionsMax: 512, privateBytesMax: 2 ** 31 },
       clock,
       log: silentLog,
       onResidency: (models) => this.residencies.push(models),

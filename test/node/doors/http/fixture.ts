@@ -63,6 +63,7 @@ export class HttpFixture {
         outputs: [{ name: 'y', datatype: 'FP32', shape: [1] }],
         omittedOutputs: [],
         weights: 'shared',
+        privateBytes: 0,
       }),
       isServable: () => this.servable,
       route: () => decision,

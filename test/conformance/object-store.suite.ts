@@ -153,6 +153,23 @@ export function testObjectStore(name: string, createFixture: () => Promise<Objec
       for await (const { key, sizeBytes } of store.list('refs/')) expect(sizeBytes).toBe(key.length)
     })
 
+    test('loses no object of a folder that others empty and fill at the same time', async () => {
+      const views = [store, fixture.sameStoreElsewhere]
+      await Promise.all(
+        Array.from({ length: 8 }, async (_, writer) => {
+          for (let round = 0; round < 12; round++) {
+            const key = `pushes/x/${writer}`
+            const view = views[round % 2]!
+            expect(await view.put(key, [bytes(`${round}`)], round % 3 === 0 ? { ifNoneMatch: '*' } : {})).toBe(true)
+            expect(text((await view.get(key, small))?.bytes)).toBe(`${round}`)
+            await view.delete(key)
+          }
+          await store.put(`pushes/x/${writer}`, [bytes('last')])
+        }),
+      )
+      expect(await keysBelow('pushes/')).toHaveLength(8)
+    })
+
     test.each(badKeys)('refuses a key that is $id', async ({ key }) => {
       const attempts: (() => Promise<unknown>)[] = [
         () => store.get(key, small),

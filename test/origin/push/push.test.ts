@@ -1,7 +1,9 @@
-import { appendFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { PushProgress } from '../../../origin/index.ts'
+import { systemClock } from '../../../node/system/index.ts'
+import { FileStore, Origin, type PushProgress, push } from '../../../origin/index.ts'
+import { SmallDisk } from '../../support/small-disk.ts'
 import { GgufBytes } from '../chunking/gguf-bytes.ts'
 import { noise, OriginFixture, safetensors, sha256, type TestTensor } from '../fixture.ts'
 
@@ -257,6 +259,21 @@ describe('push', () => {
       'plain-bytes b.GGUF',
     ])
     await readBack('acme/m', 'b.GGUF', Buffer.from('GGUF of no version'))
+  })
+
+  test('says DISK_FULL when the disk of the origin is, and leaves nothing half-written', async ({ skip }) => {
+    using disk = SmallDisk.mount(fixture.path('small'), 12 * kiB * kiB)
+    if (disk.reason !== null) return skip(disk.reason)
+    const store = new FileStore(join(disk.path, 'origin'), { clock: systemClock, create: true })
+    const source = await fixture.model('m', { a: noise('a', 20 * kiB * kiB) })
+    const options = { source, name: 'acme/m', origin: new Origin(store), publisherKey: fixture.publisherKey }
+    await expect(push(options)).rejects.toMatchObject({ code: 'DISK_FULL' })
+    expect(await readdir(join(disk.path, 'origin/.holdfast/tmp'))).toEqual([])
+    const keys = []
+    for await (const { key } of store.list('')) keys.push(key.split('/')[0])
+    expect(new Set(keys).isSubsetOf(new Set(['objects', 'pushes']))).toBe(true)
+    disk.resize(64 * kiB * kiB)
+    expect(await push(options)).toMatchObject({ moved: true })
   })
 
   test('refuses what is not there', async () => {

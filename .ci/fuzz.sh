@@ -30,7 +30,7 @@ mkdir "$seeds/headers" "$seeds/protocol"
 json='{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"__metadata__":{"x":"y"}}'
 printf '\x02'"\\x$(printf %02x ${#json})"'\0\0\0\0\0\0\0%s0123456789abcdef' "$json" >"$seeds/headers/safetensors"
 printf '\x03GGUF\x03\0\0\0\x01\0\0\0\0\0\0\0\x00\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0a\x01\0\0\0\x04\0\0\0\0\0\0\0\x00\0\0\0\0\0\0\0\0\0\0\0' >"$seeds/headers/gguf"
-# open, close, status, list, auth, adopt: length, then type, form, 0, request, body.
+# open, close, status, list, auth, reattach: length, then type, form, 0, request, body.
 printf '\x02\x20\0\x03\x01\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x06\0acme/x\0\0\x01\0\0\0' >"$seeds/protocol/open"
 printf '\x02\x10\0\x05\x01\0\0\0\0\0\0\x01\0\0\0\0\0\0\0' >"$seeds/protocol/close"
 printf '\x02\x08\0\x0a\x01\0\0\x02\0\0\0' >"$seeds/protocol/status"

@@ -31,7 +31,7 @@ export interface NodeCorePorts {
   readonly epoch: number
   readonly sign: EntrySigner
   readonly random: Prng
-  /** Shared with whoever else asks for demand, such as an eviction policy; a new one by default. */
+  /** Shared with others that ask for demand, such as an eviction policy; a new one by default. */
   readonly demand?: RateDemand
   /** Where the ledger keeps its entries; a table of its own by default. */
   readonly storage?: LedgerStorage
@@ -380,7 +380,7 @@ export class NodeCore {
       const message = `the node is stopping and fetches no more: ask another node for model ${event.model}.`
       return [{ kind: 'fetch-failed', model: event.model, code: 'SHUTTING_DOWN', message }]
     }
-    // A copy that placement makes is announced whoever has the model: others who weigh the same copy should know of it.
+    // A copy that placement makes is announced to all, whatever holds the model: others that weigh the same copy should know of it.
     const isCold =
       event.context.purpose === 'placement' ||
       !this.view.usablePeers(event.model, event.nowMs).some((peer) => peer.complete)

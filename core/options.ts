@@ -27,7 +27,7 @@ export interface NodeCoreOptions {
   readonly pins: PinSetOptions
   /**
    * This node serves the verified chunks of models that are still on their way in. Then it says what it fetches, and a crowd that
-   * wants one cold model costs the origin about two copies instead of one per node. Off unless the adapter can: whoever is asked
+   * wants one cold model costs the origin about two copies instead of one per node. Off unless the adapter can: a node that is asked
    * for such chunks and never has them only costs others time.
    */
   readonly sharesPartialModels: boolean

@@ -45,7 +45,7 @@ export interface AccessRule {
 }
 
 /** What became of a segment that a client handed back: in memory now, or why not. */
-export interface AdoptedBlob {
+export interface ReattachedBlob {
   readonly sha256: Sha256
   readonly sizeBytes: number
   readonly error: Error | null
@@ -105,7 +105,7 @@ export interface OpenMiss {
   readonly deadlineMs: number
   readonly pid: number
   readonly uid: number
-  /** Not empty: the client had this model of a store that has gone, and brings its segments (Store.adopt). */
+  /** Not empty: the client had this model of a store that has gone, and brings its segments (Store.reattach). */
   readonly heldDigest: string
   readonly heldBytes: number
   /** The client may open certain names only, so it has to be checked that the name means the digest that it says. */
@@ -186,7 +186,7 @@ export interface Store {
    * Takes over what the client of a waiting open brought of the wanted blobs. The memory is reserved before this returns, MEMORY_FULL when
    * it is not there; each segment is hashed, and counts only when nobody can change it any more and it is that blob.
    */
-  adopt(requestId: number, wanted: readonly Sha256[]): Promise<AdoptedBlob[]>
+  reattach(requestId: number, wanted: readonly Sha256[]): Promise<ReattachedBlob[]>
   /** From now on. No rules: everybody who can connect may open everything. Clients that no rule fits any more are disconnected. */
   setAccess(rules: readonly AccessRule[]): void
 

@@ -36,7 +36,7 @@ export class PinSet {
     this.options = options
   }
 
-  /** Rises with every change, for whoever keeps a copy. */
+  /** Rises with every change, for those that keep a copy. */
   get version(): number {
     return this.changes
   }

@@ -18,7 +18,7 @@ export type Step =
   | { readonly kind: 'fail'; readonly failure: Failure }
   | { readonly kind: 'fetch'; readonly blobs: readonly BlobRef[]; readonly into: LocalTier }
   | { readonly kind: 'promote'; readonly blobs: readonly BlobRef[] }
-  | { readonly kind: 'adopt'; readonly blobs: readonly BlobRef[] }
+  | { readonly kind: 'reattach'; readonly blobs: readonly BlobRef[] }
   | { readonly kind: 'derive' }
   | { readonly kind: 'load' }
 
@@ -41,8 +41,8 @@ export function nextStep<S extends ModelSpec>(
       return toMemory(row, source, look)
     case 'ready':
       return toReady(row, source, look)
-    case 'adopt':
-      return source === null ? { kind: 'adopt', blobs: notInMemory(row.spec.files, look) } : { kind: 'done', source }
+    case 'reattach':
+      return source === null ? { kind: 'reattach', blobs: notInMemory(row.spec.files, look) } : { kind: 'done', source }
   }
 }
 
@@ -57,7 +57,7 @@ export function absentFiles<S extends ModelSpec>(
 
 /** What failed to be read from the disk is not there any more: it can be had again. */
 export function isLost<S extends ModelSpec>(row: ModelRow<S>, goal: Goal, look: Look<S>): boolean {
-  if (goal === 'adopt') return false
+  if (goal === 'reattach') return false
   if (goal !== 'ready' || row.spec.runs === 'files') {
     return absentFiles(row, goal === 'disk' ? 'disk' : 'memory', look).length > 0
   }

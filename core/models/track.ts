@@ -22,7 +22,7 @@ export interface Op<S extends ModelSpec> {
   readonly id: OpId
   readonly track: Track<S>
   /** A form that was made becomes one to be kept. */
-  kind: 'fetch' | 'promote' | 'derive' | 'keep-form' | 'adopt' | 'load'
+  kind: 'fetch' | 'promote' | 'derive' | 'keep-form' | 'reattach' | 'load'
   readonly blobs: readonly BlobRef[]
   /** The tier whose line it stands in, or keeps from others. */
   readonly tier: LocalTier

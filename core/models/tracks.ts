@@ -67,7 +67,7 @@ export class Tracks<S extends ModelSpec> {
     const row = this.ports.table.add(spec)
     const tracks = this.tracks.get(spec.model) ?? []
     // What a client kept is taken from that client.
-    const known = goal === 'adopt' ? undefined : tracks.find((track) => track.goal === goal)
+    const known = goal === 'reattach' ? undefined : tracks.find((track) => track.goal === goal)
     if (known !== undefined) {
       known.wants.push(want)
       return
@@ -101,7 +101,7 @@ export class Tracks<S extends ModelSpec> {
       case 'promoted':
         this.end(op, 'disk')
         break
-      case 'adopted':
+      case 'reattached':
         this.end(op, 'memory')
         break
       case 'loaded':
@@ -173,8 +173,8 @@ export class Tracks<S extends ModelSpec> {
       case 'promote':
         this.promote(track, step.blobs)
         break
-      case 'adopt':
-        this.ask(this.create('adopt', track, 'memory', step.blobs))
+      case 'reattach':
+        this.ask(this.create('reattach', track, 'memory', step.blobs))
         break
       case 'derive':
         // Conversion makes a file about as large as the model: without room for that there is no point in beginning.
@@ -278,7 +278,7 @@ export class Tracks<S extends ModelSpec> {
       case 'keep-form':
         turn.emit({ kind, op, model, replaces: this.replacedForm(track.row) })
         break
-      case 'adopt':
+      case 'reattach':
         turn.emit({ kind, op, model, want: track.wants[0]!, blobs: files })
         break
       case 'load':

@@ -25,7 +25,7 @@ export interface ModelSpec {
 }
 
 /** A goal for a model: files on disk, files in memory, ready to run, or taking back the memory that a client kept. */
-export type Goal = 'disk' | 'memory' | 'ready' | 'adopt'
+export type Goal = 'disk' | 'memory' | 'ready' | 'reattach'
 
 /** Given by the adapter, never twice in the life of a machine. */
 export type WantId = number
@@ -58,7 +58,7 @@ export type ModelEvent<S extends ModelSpec = ModelSpec> = {
   | { readonly kind: 'form-made'; readonly op: OpId; readonly sizeBytes: number }
   | { readonly kind: 'form-kept'; readonly op: OpId; readonly form: FormBlob }
   | { readonly kind: 'promoted'; readonly op: OpId }
-  | { readonly kind: 'adopted'; readonly op: OpId }
+  | { readonly kind: 'reattached'; readonly op: OpId }
   /** `privateBytes`: memory that the session takes besides the shared bytes, in all workers together. */
   | { readonly kind: 'loaded'; readonly op: OpId; readonly privateBytes: number }
   | { readonly kind: 'failed'; readonly op: OpId; readonly failure: Failure }
@@ -87,9 +87,9 @@ export type ModelEffect =
   | { readonly kind: 'keep-form'; readonly op: OpId; readonly model: ModelId; readonly replaces: Sha256 | null }
   /** The form that was made finds no room. No answer. */
   | { readonly kind: 'discard-form'; readonly op: OpId }
-  /** room-taken, then adopted or failed. */
+  /** room-taken, then reattached or failed. */
   | {
-      readonly kind: 'adopt'
+      readonly kind: 'reattach'
       readonly op: OpId
       readonly model: ModelId
       readonly want: WantId

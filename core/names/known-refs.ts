@@ -1,5 +1,5 @@
 /**
- * What the names that a node has met mean. A name never goes back to an older sequence, whoever says so, and only the origin can tell that
+ * What the names that a node has met mean. A name never goes back to an older sequence, from any source, and only the origin can tell that
  * it has a new publisher: a peer could have made up both key and sequence.
  */
 

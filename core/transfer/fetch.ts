@@ -44,7 +44,7 @@ export class Fetch {
     this.deadlineAtMs = nowMs + context.deadlineMs
   }
 
-  /** The fetch goes on for whoever waits longest, on the account of who asked first. */
+  /** The fetch goes on for the one that waits longest, on the account of who asked first. */
   join(context: RequestContext, originAllowed: boolean, nowMs: number): void {
     this.deadlineAtMs = Math.max(this.deadlineAtMs, nowMs + context.deadlineMs)
     this.originAllowed ||= originAllowed

@@ -120,7 +120,7 @@ Napi::Value ClientWrap::Open(const Napi::CallbackInfo& info) {
   request.deadline_ms = DeadlineFrom(info[2]);
   request.arriving = info[3].ToBoolean();
   if (dispatcher_->closed()) {
-    return Rejected(env, Status::Error(code::kStoreUnreachable, "The client is closed; connect again"));
+    return Rejected(env, Status::Error(code::kStoreUnreachable, "The client is closed; connect again."));
   }
   // A hit is answered inside this call, on this thread: handing it through the event loop would cost more than the open itself.
   auto opening = std::make_shared<Opening>();
@@ -147,7 +147,7 @@ Napi::Value ClientWrap::List(const Napi::CallbackInfo& info) {
   const std::string after = StringFrom(info[0]);
   const uint64_t deadline_ms = DeadlineFrom(info[1]);
   if (dispatcher_->closed()) {
-    return Rejected(info.Env(), Status::Error(code::kStoreUnreachable, "The client is closed; connect again"));
+    return Rejected(info.Env(), Status::Error(code::kStoreUnreachable, "The client is closed; connect again."));
   }
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), dispatcher_);
   const Napi::Promise promise = pending->promise();
@@ -167,7 +167,7 @@ Napi::Value ClientWrap::List(const Napi::CallbackInfo& info) {
 Napi::Value ClientWrap::GetStatus(const Napi::CallbackInfo& info) {
   const uint64_t deadline_ms = DeadlineFrom(info[0]);
   if (dispatcher_->closed()) {
-    return Rejected(info.Env(), Status::Error(code::kStoreUnreachable, "The client is closed; connect again"));
+    return Rejected(info.Env(), Status::Error(code::kStoreUnreachable, "The client is closed; connect again."));
   }
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), dispatcher_);
   const Napi::Promise promise = pending->promise();

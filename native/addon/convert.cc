@@ -160,11 +160,11 @@ Napi::Object BlobStateOf(Napi::Env env, const BlobState& state) {
   return object;
 }
 
-Napi::Object AdoptedOf(Napi::Env env, const Adopted& adopted) {
+Napi::Object ReattachedOf(Napi::Env env, const Reattached& reattached) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("sha256", adopted.sha256.ToHex());
-  object.Set("sizeBytes", NumberOf(env, adopted.size_bytes));
-  object.Set("error", adopted.status.ok() ? env.Null() : Napi::Value(ErrorOf(env, adopted.status).Value()));
+  object.Set("sha256", reattached.sha256.ToHex());
+  object.Set("sizeBytes", NumberOf(env, reattached.size_bytes));
+  object.Set("error", reattached.status.ok() ? env.Null() : Napi::Value(ErrorOf(env, reattached.status).Value()));
   return object;
 }
 

@@ -35,7 +35,7 @@ Napi::Number NumberOf(Napi::Env env, uint64_t value);
 Napi::Number DeadlineOf(Napi::Env env, uint64_t deadline_ms);
 uint64_t DeadlineFrom(const Napi::Value& value);
 Napi::Object BlobStateOf(Napi::Env env, const BlobState& state);
-Napi::Object AdoptedOf(Napi::Env env, const Adopted& adopted);
+Napi::Object ReattachedOf(Napi::Env env, const Reattached& reattached);
 Napi::Object CountersOf(Napi::Env env, const StoreCounters& counters);
 Napi::Object StatsOf(Napi::Env env, const StoreStats& stats);
 

@@ -107,11 +107,11 @@ Napi::Promise Rejected(Napi::Env env, const Status& status) {
 
 Napi::Promise RunOnPool(Napi::Env env, const std::shared_ptr<Dispatcher>& dispatcher, ThreadPool* pool,
                         std::function<Outcome()> work, const std::vector<Napi::Object>& kept) {
-  if (dispatcher->closed()) return Rejected(env, Status::Error(code::kShuttingDown, "The store is closed"));
+  if (dispatcher->closed()) return Rejected(env, Status::Error(code::kShuttingDown, "The store is closed."));
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(env, dispatcher, kept);
   const Napi::Promise promise = pending->promise();
   if (!pool->Submit([pending, work = std::move(work)] { pending->Settle(work()); })) {
-    pending->Settle({Status::Error(code::kShuttingDown, "The store is closing"), nullptr});
+    pending->Settle({Status::Error(code::kShuttingDown, "The store is closing."), nullptr});
   }
   return promise;
 }

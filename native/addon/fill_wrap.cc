@@ -48,7 +48,7 @@ Napi::Value FillWrap::Recover(const Napi::CallbackInfo& info) {
 Napi::Value FillWrap::PutChunk(const Napi::CallbackInfo& info) {
   const uint32_t index = static_cast<uint32_t>(std::min<uint64_t>(SizeFrom(info[0]), UINT32_MAX));
   if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-    throw ErrorOf(info.Env(), Status::Error(code::kBadRequest, "A Uint8Array was expected"));
+    throw ErrorOf(info.Env(), Status::Error(code::kBadRequest, "A Uint8Array was expected."));
   }
   const Napi::Uint8Array bytes = info[1].As<Napi::Uint8Array>();
   const uint8_t* data = bytes.Data();

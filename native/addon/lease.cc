@@ -20,14 +20,14 @@ std::atomic<int> waiter_count = 0;
 
 SharedLease LeaseOf(const Napi::Value& value) {
   const SharedLease& lease = *value.As<Napi::External<SharedLease>>().Data();
-  if (lease->model == nullptr) throw ErrorOf(value.Env(), Status::Error(code::kBadRequest, "The model is closed"));
+  if (lease->model == nullptr) throw ErrorOf(value.Env(), Status::Error(code::kBadRequest, "The model is closed."));
   return lease;
 }
 
 const OpenedFile& FileOf(const Lease& lease, const Napi::Value& index) {
   const uint64_t number = SizeFrom(index);
   if (number < lease.model->files().size()) return lease.model->files()[number];
-  throw ErrorOf(index.Env(), Status::Error(code::kBadRequest, "The model has no file of this index"));
+  throw ErrorOf(index.Env(), Status::Error(code::kBadRequest, "The model has no file of this index."));
 }
 
 Napi::Value BufferOf(Napi::Env env, const uint8_t* data, uint64_t size_bytes, const SharedLease& lease) {
@@ -43,7 +43,7 @@ Napi::Value BufferOf(Napi::Env env, const uint8_t* data, uint64_t size_bytes, co
   if (status != napi_ok) {
     delete kept;
     throw ErrorOf(env, Status::Error(code::kTooLarge, "This version of Node cannot hold " + std::to_string(size_bytes) +
-                                                          " bytes in one ArrayBuffer; use Node 22 or later"));
+                                                          " bytes in one ArrayBuffer; use Node 22 or later."));
   }
   return Napi::Value(env, buffer);
 }
@@ -72,11 +72,11 @@ Napi::Array ArrayOf(Napi::Env env, const std::vector<TensorEntry>& tensors) {
 // Settles with what `work` gives. The lease, and so the memory, stays until then.
 Napi::Value RunWaiting(Napi::Env env, SharedLease lease, std::function<Outcome(Lease*)> work) {
   if (lease->dispatcher->closed()) {
-    return Rejected(env, Status::Error(code::kStoreUnreachable, "The client is closed; connect again"));
+    return Rejected(env, Status::Error(code::kStoreUnreachable, "The client is closed; connect again."));
   }
   if (waiter_count.fetch_add(1) >= kWaitersMax) {
     waiter_count--;
-    return Rejected(env, Status::Error(code::kStoreBusy, "This process waits for 256 ranges already; wait for fewer at once"));
+    return Rejected(env, Status::Error(code::kStoreBusy, "This process waits for 256 ranges already; wait for fewer at once."));
   }
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(env, lease->dispatcher);
   const Napi::Promise promise = pending->promise();
@@ -89,7 +89,7 @@ Napi::Value RunWaiting(Napi::Env env, SharedLease lease, std::function<Outcome(L
     }).detach();
   } catch (const std::system_error&) {
     waiter_count--;
-    pending->Settle({Status::Error(code::kSystem, "The process cannot start another thread"), nullptr});
+    pending->Settle({Status::Error(code::kSystem, "The process cannot start another thread."), nullptr});
   }
   return promise;
 }

@@ -73,13 +73,13 @@ Outcome ReadRange(Store* store, const Digest& digest, uint64_t offset_bytes, uin
   BlobState state;
   if (!store->FindBlob(digest, &state) && !store->FindFilling(digest, &state.size_bytes)) return {Status(), null};
   if (offset_bytes > state.size_bytes || size_bytes > state.size_bytes - offset_bytes) {
-    return {Status::Error(code::kBadRequest, "The range ends beyond the blob"), nullptr};
+    return {Status::Error(code::kBadRequest, "The range ends beyond the blob."), nullptr};
   }
   struct Free {
     void operator()(uint8_t* data) const { std::free(data); }
   };
   std::shared_ptr<uint8_t> data(static_cast<uint8_t*>(std::malloc(size_bytes + 1)), Free());
-  if (data == nullptr) return {Status::Error(code::kSystem, "No memory for the range; ask for a smaller one"), nullptr};
+  if (data == nullptr) return {Status::Error(code::kSystem, "No memory for the range; ask for a smaller one."), nullptr};
   bool found = false;
   Status status = store->Read(digest, offset_bytes, size_bytes, data.get(), &found);
   if (!status.ok() || !found) return {std::move(status), null};
@@ -124,7 +124,7 @@ Napi::Value ImportFile(const Napi::CallbackInfo& info, const Context& context) {
 Napi::Value Promote(const Napi::CallbackInfo& info, const Context& context) {
   const Digest digest = DigestFrom(info[0]);
   if (context->dispatcher->closed()) {
-    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed"));
+    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed."));
   }
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context->dispatcher);
   const Napi::Promise promise = pending->promise();
@@ -169,17 +169,17 @@ Napi::Value VerifyDisk(const Napi::CallbackInfo& info, const Context& context) {
 }
 
 Napi::Value Publish(const Napi::CallbackInfo& info, const Context& context) {
-  ThrowUnlessOk(info.Env(), context->store->table()->Publish(ModelFrom(info[0]), StringsFrom(info[1])));
+  ThrowUnlessOk(info.Env(), context->store->catalog()->Publish(ModelFrom(info[0]), StringsFrom(info[1])));
   return info.Env().Undefined();
 }
 
 Napi::Value Unpublish(const Napi::CallbackInfo& info, const Context& context) {
-  context->store->table()->Unpublish(StringFrom(info[0]));
+  context->store->catalog()->Unpublish(StringFrom(info[0]));
   return info.Env().Undefined();
 }
 
 Napi::Value RemoveName(const Napi::CallbackInfo& info, const Context& context) {
-  context->store->table()->RemoveName(StringFrom(info[0]));
+  context->store->catalog()->RemoveName(StringFrom(info[0]));
   return info.Env().Undefined();
 }
 
@@ -195,20 +195,20 @@ Napi::Value RefuseOpen(const Napi::CallbackInfo& info, const Context& context) {
   return info.Env().Undefined();
 }
 
-Napi::Value Adopt(const Napi::CallbackInfo& info, const Context& context) {
+Napi::Value Reattach(const Napi::CallbackInfo& info, const Context& context) {
   const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
   std::vector<Digest> wanted;
   const Napi::Array blobs = info[1].As<Napi::Array>();
   for (uint32_t i = 0; i < blobs.Length(); i++) wanted.push_back(DigestFrom(blobs.Get(i)));
   if (context->dispatcher->closed()) {
-    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed"));
+    return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed."));
   }
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context->dispatcher);
   const Napi::Promise promise = pending->promise();
-  const Status status = context->store->Adopt(request_id, wanted, [pending](std::vector<Adopted> adopted) {
-    pending->Settle({Status(), [adopted = std::move(adopted)](Napi::Env env) -> Napi::Value {
-                       Napi::Array array = Napi::Array::New(env, adopted.size());
-                       for (uint32_t i = 0; i < adopted.size(); i++) array.Set(i, AdoptedOf(env, adopted[i]));
+  const Status status = context->store->Reattach(request_id, wanted, [pending](std::vector<Reattached> reattached) {
+    pending->Settle({Status(), [reattached = std::move(reattached)](Napi::Env env) -> Napi::Value {
+                       Napi::Array array = Napi::Array::New(env, reattached.size());
+                       for (uint32_t i = 0; i < reattached.size(); i++) array.Set(i, ReattachedOf(env, reattached[i]));
                        return array;
                      }});
   });
@@ -263,7 +263,7 @@ Napi::Function StoreWrap::Define(Napi::Env env) {
                          InstanceMethod<&StoreWrap::Call<RemoveName>>("removeName"),
                          InstanceMethod<&StoreWrap::Call<AnswerOpen>>("answerOpen"),
                          InstanceMethod<&StoreWrap::Call<RefuseOpen>>("refuseOpen"),
-                         InstanceMethod<&StoreWrap::Call<Adopt>>("adopt"),
+                         InstanceMethod<&StoreWrap::Call<Reattach>>("reattach"),
                          InstanceMethod<&StoreWrap::Call<SetAccess>>("setAccess"),
                          InstanceMethod<&StoreWrap::Call<Blobs>>("blobs"),
                          InstanceMethod<&StoreWrap::Call<Blob>>("blob"),

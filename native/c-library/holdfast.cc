@@ -80,7 +80,7 @@ uint64_t DeadlineOf(int64_t deadline_ms) {
 
 Status NoFile(const holdfast_model* model, size_t index) {
   return Status::Error(code::kBadRequest, "The model has " + std::to_string(model->digests.size()) + " files, not one of index " +
-                                              std::to_string(index));
+                                              std::to_string(index) + ".");
 }
 
 // Waits for a call that calls back, on whatever thread.
@@ -137,7 +137,7 @@ Status MapPrivate(const holdfast_model* model, size_t index, int64_t deadline_ms
   if (file.size_bytes > 0) {
     const int fd = model->model->blob_fd(file.blob);
     map = mmap(nullptr, file.size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
-    if (map == MAP_FAILED) return Status::Errno(code::kSystem, "mmap of a private copy", errno);
+    if (map == MAP_FAILED) return Status::Errno(code::kSystem, "Cannot map a private copy", errno);
     // Without a descriptor it is small, or one of very many: then it is a copy.
     if (fd < 0) std::memcpy(map, shared, file.size_bytes);
   }
@@ -197,7 +197,7 @@ int holdfast_status(holdfast_connection* connection, int64_t deadline_ms, holdfa
 int holdfast_open(holdfast_connection* connection, const char* name, uint32_t flags, int64_t deadline_ms, holdfast_model** model) {
   return Guarded([&] {
     if (name == nullptr || (flags & ~HOLDFAST_OPEN_COMPLETE) != 0) {
-      return Status::Error(code::kBadRequest, "holdfast_open needs a name and knows no other flag than HOLDFAST_OPEN_COMPLETE");
+      return Status::Error(code::kBadRequest, "holdfast_open needs a name and knows no other flag than HOLDFAST_OPEN_COMPLETE.");
     }
     OpenRequest request;
     request.name = name;
@@ -241,7 +241,7 @@ int holdfast_file_at(const holdfast_model* model, size_t index, holdfast_file* f
 int holdfast_file_find(const holdfast_model* model, const char* path, size_t* index) {
   return Guarded([&] {
     const auto found = model->by_path.find(path);
-    if (found == model->by_path.end()) return Status::Error(code::kUnknownModel, std::string("The model has no file ") + path);
+    if (found == model->by_path.end()) return Status::Error(code::kUnknownModel, std::string("The model has no file ") + path + ".");
     *index = found->second;
     return Status();
   });
@@ -301,7 +301,7 @@ int holdfast_tensor_at(const holdfast_model* model, size_t file, size_t index, i
     Status status = DirectoryOf(model, file, deadline_ms, &directory);
     if (!status.ok()) return status;
     if (index >= directory->tensors.size()) {
-      return Status::Error(code::kBadRequest, "The file has " + std::to_string(directory->tensors.size()) + " tensors");
+      return Status::Error(code::kBadRequest, "The file has " + std::to_string(directory->tensors.size()) + " tensors.");
     }
     *tensor = TensorOf(directory->tensors[index], file);
     return status;

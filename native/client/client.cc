@@ -1,4 +1,4 @@
-// Invariants: pending_ holds every open that has not been answered; whoever takes an entry out calls its `done`. An answer to a
+// Invariants: pending_ holds every open that has not been answered; the thread that takes an entry out calls its `done`. An answer to a
 // request that is not pending any more (its deadline passed while the answer was on its way) is assembled all the same and
 // then dropped, which ends its lease. Frames are received under receiving_, which is taken before mutex_.
 //
@@ -51,7 +51,7 @@ int Receive(int fd, std::vector<uint8_t>* buffer, size_t* size_bytes, std::vecto
 Status ErrorOf(FrameReader* frame) {
   const std::string code(frame->Str());
   const std::string message(frame->Str());
-  if (!frame->AtEnd() || code.empty()) return Status::Error(code::kStoreProtocol, "The store sent a malformed error");
+  if (!frame->AtEnd() || code.empty()) return Status::Error(code::kStoreProtocol, "The store sent a malformed error.");
   return Status::Error(code, message);
 }
 
@@ -71,17 +71,17 @@ class ClientImpl final : public Client {
     if (frame.ok() && frame.type() == FrameType::kError) return ErrorOf(&frame);
     const uint16_t version = frame.U16();
     if (!frame.ok() || frame.type() != FrameType::kWelcome || version < kOldestVersion || version > kNewestVersion) {
-      return Status::Error(code::kStoreProtocol, "The store did not answer the greeting as versions 1 and 2 do");
+      return Status::Error(code::kStoreProtocol, "The store did not answer the greeting as versions 1 and 2 do.");
     }
     link_->set_version(version);
     if (token.empty() || version < 2) return Status();
-    if (token.size() > kTokenBytesMax) return Status::Error(code::kUnauthorized, "A token has at most 512 characters");
+    if (token.size() > kTokenBytesMax) return Status::Error(code::kUnauthorized, "A token has at most 512 characters.");
     status = Exchange(FrameWriter(FrameType::kAuth, 0).Str(token).Take(), timeout_ms, &size_bytes);
     if (!status.ok()) return status;
     FrameReader answer(buffer_.data(), size_bytes);
     if (answer.ok() && answer.type() == FrameType::kError) return ErrorOf(&answer);
     if (answer.ok() && answer.type() == FrameType::kAccepted) return Status();
-    return Status::Error(code::kStoreProtocol, "The store did not answer the token");
+    return Status::Error(code::kStoreProtocol, "The store did not answer the token.");
   }
 
   void Start() {
@@ -91,15 +91,15 @@ class ClientImpl final : public Client {
 
   void Open(OpenRequest request, OnOpened done) override {
     if (request.name.size() > kNameBytesMax || request.tenant.size() > kTenantBytesMax) {
-      return done(Status::Error(code::kBadModelName, "A name has at most 512, a tenant at most 128 characters"), nullptr);
+      return done(Status::Error(code::kBadModelName, "A name has at most 512, a tenant at most 128 characters."), nullptr);
     }
-    const bool adopts = !request.held.empty() && link_->version() >= 2;
+    const bool reattaches = !request.held.empty() && link_->version() >= 2;
     const uint64_t deadline_us = request.deadline_ms < kDeadlineMsMax ? request.deadline_ms * 1000 : UINT64_MAX;
     // Also without any time left: what is there is there.
     const uint64_t patience_us = request.caller_waits ? std::clamp(deadline_us, kHitWaitUs, kCallerWaitUs) : kHitWaitUs;
     std::vector<UniqueFd> fds;
-    for (size_t i = 0; adopts && i < request.held.size(); i++) fds.push_back(std::move(request.held[i].fd));
-    Ask([&](uint32_t number) { return adopts ? AdoptFrame(request, number) : OpenFrame(request, number); }, std::move(fds),
+    for (size_t i = 0; reattaches && i < request.held.size(); i++) fds.push_back(std::move(request.held[i].fd));
+    Ask([&](uint32_t number) { return reattaches ? ReattachFrame(request, number) : OpenFrame(request, number); }, std::move(fds),
         request.deadline_ms,
         [done = std::move(done)](Status status, FrameReader*, std::unique_ptr<OpenedModel> model) {
           done(std::move(status), std::move(model));
@@ -152,8 +152,8 @@ class ClientImpl final : public Client {
     std::optional<Clock::time_point> deadline;
   };
 
-  static Status Gone() { return Status::Error(code::kStoreUnreachable, "The connection to the store has ended"); }
-  static Status Malformed() { return Status::Error(code::kStoreProtocol, "The store sent a malformed answer"); }
+  static Status Gone() { return Status::Error(code::kStoreUnreachable, "The connection to the store has ended."); }
+  static Status Malformed() { return Status::Error(code::kStoreProtocol, "The store sent a malformed answer."); }
 
   // Sends a frame and waits for the next one, which is left in buffer_. Before the client's thread runs.
   Status Exchange(std::string bytes, int timeout_ms, size_t* size_bytes) REQUIRES(receiving_) {
@@ -163,11 +163,11 @@ class ClientImpl final : public Client {
     do {
       ready = poll(&waited, 1, timeout_ms);
     } while (ready < 0 && errno == EINTR);
-    if (ready == 0) return Status::Error(code::kStoreUnreachable, "The store did not answer the greeting in time");
+    if (ready == 0) return Status::Error(code::kStoreUnreachable, "The store did not answer the greeting in time.");
     std::vector<UniqueFd> fds;
     const int error = Receive(link_->socket(), &buffer_, size_bytes, &fds);
     if (error != 0) return Status::Errno(code::kStoreUnreachable, "The store did not answer the greeting", error);
-    if (*size_bytes == 0) return Status::Error(code::kStoreUnreachable, "The store closed the connection");
+    if (*size_bytes == 0) return Status::Error(code::kStoreUnreachable, "The store closed the connection.");
     return Status();
   }
 
@@ -182,8 +182,8 @@ class ClientImpl final : public Client {
     return writer.Take();
   }
 
-  std::string AdoptFrame(const OpenRequest& request, uint32_t number) const {
-    FrameWriter writer(FrameType::kAdopt, number);
+  std::string ReattachFrame(const OpenRequest& request, uint32_t number) const {
+    FrameWriter writer(FrameType::kReattach, number);
     WriteOpen(request, link_->version(), &writer);
     writer.Str(request.digest).U32(static_cast<uint32_t>(request.held.size()));
     for (const HeldSegment& held : request.held) writer.U64(held.size_bytes).Raw(held.sha256.bytes.data(), held.sha256.bytes.size());
@@ -192,7 +192,7 @@ class ClientImpl final : public Client {
 
   void AskNew(FrameType type, const std::string& text, uint64_t deadline_ms, std::function<void(Status, FrameReader*)> done) {
     if (link_->version() < 2) {
-      return done(Status::Error(code::kStoreProtocol, "The store is of an earlier version and cannot answer this"), nullptr);
+      return done(Status::Error(code::kStoreProtocol, "The store is of an earlier version and cannot answer this."), nullptr);
     }
     const bool lists = type == FrameType::kList;
     Ask([&](uint32_t number) { return lists ? FrameWriter(type, number).Str(text).Take() : FrameWriter(type, number).Take(); }, {},
@@ -305,7 +305,7 @@ class ClientImpl final : public Client {
     if (frame.ok() && frame.type() == FrameType::kModel) return OnModel(&frame, std::move(fds));
     const bool answers = frame.type() == FrameType::kCounters || frame.type() == FrameType::kNames;
     if (!frame.ok() || (frame.type() != FrameType::kError && !answers)) {
-      return Status::Error(code::kStoreProtocol, "The store sent a frame of unknown form");
+      return Status::Error(code::kStoreProtocol, "The store sent a frame of unknown form.");
     }
     if (answers) {
       Answer(frame.request(), Status(), &frame, nullptr);
@@ -375,7 +375,7 @@ class ClientImpl final : public Client {
     }
     for (auto& [request, done] : expired) {
       link_->Send(FrameWriter(FrameType::kCancel, request).Take());
-      done(Status::Error(code::kDeadlineExceeded, "The model did not arrive before the deadline; prefetch it or allow more time"),
+      done(Status::Error(code::kDeadlineExceeded, "The model did not arrive before the deadline; prefetch it or allow more time."),
            nullptr, nullptr);
     }
   }
@@ -426,7 +426,7 @@ Status Client::Connect(const std::string& socket_path, const std::string& token,
   Status status = ConnectTo(socket_path, &socket);
   if (!status.ok()) return status;
   UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake.valid()) return Status::Errno(code::kSystem, "eventfd", errno);
+  if (!wake.valid()) return Status::Errno(code::kSystem, "Cannot create an eventfd", errno);
   auto link = std::make_shared<ClientLink>(std::move(socket), std::move(wake));
   auto connected = std::make_shared<ClientImpl>(std::move(link), std::move(on_end));
   status = connected->Greet(token, timeout_ms);

@@ -42,7 +42,7 @@ Status FindSocket(std::string* path) {
   const std::string own = "/tmp/holdfast-" + std::to_string(getuid());
   if (IsOwnFolder(own) && found(own + "/store.sock")) return Status();
   return Status::Error(code::kStoreUnreachable, "No store socket at " + tried + " or " + own +
-                                                    "/store.sock: start `holdfast node`, or set HOLDFAST_SOCKET");
+                                                    "/store.sock: start `holdfast node`, or set HOLDFAST_SOCKET.");
 }
 
 }  // namespace holdfast

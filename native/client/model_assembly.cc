@@ -1,6 +1,6 @@
 // Invariants: files and blobs arrive in order, without gaps. Every descriptor is mapped at once, and closed unless it is kept, so that a
 // model of any number of files needs few of them. A blob is mapped only when its seals promise that it can neither shrink (a read
-// would die of SIGBUS) nor be written (by whoever else holds it), or when the store says that it exports it as a read-only file, for which
+// would die of SIGBUS) nor be written (by another holder), or when the store says that it exports it as a read-only file, for which
 // its operator answers; one that still arrives comes with a ready page, and its address
 // leaves this file only for ranges that the page has marked.
 #include "client/model_assembly.h"
@@ -23,7 +23,7 @@ namespace holdfast {
 namespace {
 
 Status Broken(const std::string& what) {
-  return Status::Error(code::kStoreProtocol, "The store sent " + what);
+  return Status::Error(code::kStoreProtocol, "The store sent " + what + ".");
 }
 
 // Further off than this is as good as never, and would overflow the clock.
@@ -81,7 +81,7 @@ bool IsSealed(int fd) {
 
 Status MapBlob(UniqueFd fd, bool exported, const UniqueFd* ready_page, Blob* blob) {
   struct stat info;
-  if (fstat(fd.get(), &info) != 0) return Status::Errno(code::kSystem, "fstat of a segment", errno);
+  if (fstat(fd.get(), &info) != 0) return Status::Errno(code::kSystem, "Cannot stat a segment", errno);
   const bool sealed = IsSealed(fd.get());
   if (!sealed && !(exported && IsExported(fd.get(), info))) return Broken("a descriptor that is not a sealed segment");
   if (info.st_size == 0) return Status();
@@ -91,7 +91,7 @@ Status MapBlob(UniqueFd fd, bool exported, const UniqueFd* ready_page, Blob* blo
     if (!status.ok()) return status;
   }
   void* map = mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
-  if (map == MAP_FAILED) return Status::Errno(code::kSystem, "mmap of a segment", errno);
+  if (map == MAP_FAILED) return Status::Errno(code::kSystem, "Cannot map a segment", errno);
   blob->data = static_cast<const uint8_t*>(map);
   blob->size_bytes = size_bytes;
   // A store that comes back takes sealed segments only.
@@ -127,7 +127,7 @@ class ModelAssembly::Lease final : public OpenedModel {
                    const uint8_t** data) const override {
     const Blob& blob = blobs_[index];
     if (offset_bytes > blob.size_bytes || size_bytes > blob.size_bytes - offset_bytes) {
-      return Status::Error(code::kBadRequest, "The range ends beyond the file, which has " + std::to_string(blob.size_bytes) + " bytes");
+      return Status::Error(code::kBadRequest, "The range ends beyond the file, which has " + std::to_string(blob.size_bytes) + " bytes.");
     }
     if (blob.ready != nullptr && size_bytes > 0) {
       ReadyView::Deadline deadline;

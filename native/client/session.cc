@@ -1,5 +1,5 @@
 // Invariants: client_ is the latest connection; an older one has ended. models_ holds every model that was opened here and not closed;
-// a model takes itself out under mutex_ before it unmaps, so that whoever finds it there under the lock may use it. The thread of the
+// a model takes itself out under mutex_ before it unmaps, so that a thread that finds it there under the lock may use it. The thread of the
 // session exists from Connect to Close and only works after a connection has ended with models open.
 //
 // Lock order: connecting_, then mutex_.
@@ -161,7 +161,7 @@ class SessionImpl final : public Session {
   }
 
  private:
-  static Status Closed() { return Status::Error(code::kStoreUnreachable, "The connection was closed; connect again"); }
+  static Status Closed() { return Status::Error(code::kStoreUnreachable, "The connection was closed; connect again."); }
 
   // The connection, made anew when it has ended.
   Status Reconnect(std::shared_ptr<Client>* client) {

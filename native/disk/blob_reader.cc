@@ -59,8 +59,8 @@ Status BlobReader::ReadDirect(uint64_t offset_bytes, uint8_t* target, uint64_t s
     if (got < 0 && (errno == EINVAL || errno == EOPNOTSUPP)) may_be_direct_ = false;
     // A part of a page: the rest is no longer aligned.
     if ((got < 0 && !may_be_direct_) || (got >= 0 && static_cast<uint64_t>(got) % PageBytes() != 0)) return Status();
-    if (got < 0) return DiskError("read from the disk tier", errno);
-    if (got == 0) return Status::Error(code::kDiskFailed, "A file of the disk tier is shorter than it was");
+    if (got < 0) return DiskError("Cannot read from the disk tier", errno);
+    if (got == 0) return Status::Error(code::kDiskFailed, "A file of the disk tier is shorter than it was.");
     *read_bytes += static_cast<uint64_t>(got);
   }
   return Status();

@@ -60,7 +60,7 @@ class DiskTierImpl final : public DiskTier {
   }
 
   Status OpenBlob(const Digest& digest, UniqueFd* fd, uint64_t* size_bytes) override {
-    if (!Find(digest, size_bytes)) return Status::Error(code::kDiskFailed, "The disk tier does not hold this blob");
+    if (!Find(digest, size_bytes)) return Status::Error(code::kDiskFailed, "The disk tier does not hold this blob.");
     UniqueFd opened(open(PathOf(digest).c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info;
     if (opened.valid() && fstat(opened.get(), &info) == 0 && static_cast<uint64_t>(info.st_size) == *size_bytes) {
@@ -103,8 +103,8 @@ class DiskTierImpl final : public DiskTier {
     for (const auto& [digest, size_bytes] : blobs_) sum_bytes += CostOf(size_bytes);
     for (const auto& [name, entry] : partials_) sum_bytes += CostOf(entry.size_bytes);
     if (sum_bytes == used_bytes_) return Status();
-    return Status::Error(code::kSystem, "broken invariant: disk used " + std::to_string(used_bytes_) +
-                                            ", sum of files " + std::to_string(sum_bytes));
+    return Status::Error(code::kSystem, "Broken invariant: disk used " + std::to_string(used_bytes_) +
+                                            ", sum of files " + std::to_string(sum_bytes) + ".");
   }
 
   // For PartialBlobImpl.
@@ -211,14 +211,14 @@ class DiskTierImpl final : public DiskTier {
     MutexLock lock(&mutex_);
     if (cost_bytes < size_bytes || cost_bytes > limit_bytes_) {
       return Status::Error(code::kTooLarge, std::to_string(size_bytes) + " bytes can never fit into disk.limitBytes = " +
-                                                std::to_string(limit_bytes_) + "; raise it")
+                                                std::to_string(limit_bytes_) + "; raise it.")
           .With("neededBytes", cost_bytes)
           .With("freeBytes", limit_bytes_ > used_bytes_ ? limit_bytes_ - used_bytes_ : 0);
     }
     const auto found = partials_.find(name);
     const bool left_over = found != partials_.end();
     if (left_over && found->second.active) {
-      return Status::Error(code::kBadRequest, "This blob is being written already");
+      return Status::Error(code::kBadRequest, "This blob is being written already.");
     }
     if (left_over) {
       *existed = found->second.size_bytes == size_bytes;
@@ -229,7 +229,7 @@ class DiskTierImpl final : public DiskTier {
       if (left_over) (void)Counted(RemoveFile(PartialPath(name), CrashPoint::kPartialGivenUp));
       const uint64_t free_bytes = limit_bytes_ > used_bytes_ ? limit_bytes_ - used_bytes_ : 0;
       return Status::Error(code::kDiskFull, "disk.limitBytes leaves " + std::to_string(free_bytes) + " of the " +
-                                                std::to_string(cost_bytes) + " bytes needed; drop other blobs first")
+                                                std::to_string(cost_bytes) + " bytes needed; drop other blobs first.")
           .With("neededBytes", cost_bytes)
           .With("freeBytes", free_bytes);
     }

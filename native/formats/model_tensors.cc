@@ -54,7 +54,7 @@ Status ModelTensors::Find(std::string_view name, uint64_t deadline_ms, size_t* f
     return Status();
   }
   if (!unreadable.ok()) return unreadable;
-  return Status::Error(code::kUnknownModel, "The model has no tensor " + Shown(name));
+  return Status::Error(code::kUnknownModel, "The model has no tensor " + Shown(name) + ".");
 }
 
 Status ModelTensors::Read(size_t index, uint64_t deadline_ms, Directory* directory) const {

@@ -23,7 +23,7 @@ bool EndsWith(std::string_view path, std::string_view end) {
 
 }  // namespace
 
-Status BadModelFile(const std::string& why) { return Status::Error(code::kBadModelFile, "malformed header: " + why); }
+Status BadModelFile(const std::string& why) { return Status::Error(code::kBadModelFile, "Malformed header: " + why + "."); }
 
 std::string Shown(std::string_view name) {
   std::string text = "\"";

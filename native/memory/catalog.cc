@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "os/mutex.h"
-#include "memory/ready_board.h"
+#include "memory/ready_bitmap.h"
 
 namespace holdfast {
 
@@ -21,7 +21,7 @@ constexpr size_t kDigestBytesMax = 128;
 constexpr std::string_view kDigestPrefix = "sha256:";
 constexpr std::string_view kDefaultTag = ":latest";
 
-class StoreTableImpl final : public Catalog {
+class CatalogImpl final : public Catalog {
  public:
   void AddArriving(const Digest& digest, std::shared_ptr<Segment> segment, std::shared_ptr<ReadyBitmap> ready) override {
     MutexLock lock(&mutex_);
@@ -70,7 +70,7 @@ class StoreTableImpl final : public Catalog {
 
   Status Publish(Model model, const std::vector<std::string>& names) override {
     if (model.digest.empty() || model.digest.size() > kDigestBytesMax || model.files.size() > kFilesMax) {
-      return Status::Error(code::kBadRequest, "A catalog entry needs a digest of at most 128 bytes and at most 1048576 files");
+      return Status::Error(code::kBadRequest, "A catalog entry needs a digest of at most 128 bytes and at most 1048576 files.");
     }
     Status status = IndexBlobs(&model);
     if (!status.ok()) return status;
@@ -202,13 +202,13 @@ class StoreTableImpl final : public Catalog {
     }
     for (const auto& [slot, counted] : counts) {
       if (counted == slot->leases) continue;
-      return Status::Error(code::kSystem, "broken invariant: a segment of " + std::to_string(slot->blob.segment->size_bytes()) +
+      return Status::Error(code::kSystem, "Broken invariant: a segment of " + std::to_string(slot->blob.segment->size_bytes()) +
                                               " bytes has " + std::to_string(slot->leases) + " leases, counted " +
-                                              std::to_string(counted));
+                                              std::to_string(counted) + ".");
     }
     for (const auto& [digest, slot] : slots_) {
       if (slot->blob.ready == nullptr && !slot->blob.segment->sealed()) {
-        return Status::Error(code::kSystem, "broken invariant: segment " + digest.ToHex() + " is complete but not sealed");
+        return Status::Error(code::kSystem, "Broken invariant: segment " + digest.ToHex() + " is complete but not sealed.");
       }
     }
     return Status();
@@ -237,10 +237,10 @@ class StoreTableImpl final : public Catalog {
     model->blobs.clear();
     for (ModelFile& file : model->files) {
       if (file.path.empty() || file.path.size() > kPathBytesMax) {
-        return Status::Error(code::kBadRequest, "A file path is empty or longer than 4096 bytes");
+        return Status::Error(code::kBadRequest, "A file path is empty or longer than 4096 bytes.");
       }
       if (sizes.emplace(file.sha256, file.size_bytes).first->second != file.size_bytes) {
-        return Status::Error(code::kBadRequest, "Two files give blob " + file.sha256.ToHex() + " different sizes");
+        return Status::Error(code::kBadRequest, "Two files give blob " + file.sha256.ToHex() + " different sizes.");
       }
       const auto [entry, added] = indices.emplace(file.sha256, static_cast<uint32_t>(model->blobs.size()));
       if (added) model->blobs.push_back(file.sha256);
@@ -285,6 +285,6 @@ std::string WithNamespace(std::string_view name, std::string_view name_space) {
   return flat && !name_space.empty() ? std::string(name_space) + "/" + text : text;
 }
 
-std::unique_ptr<Catalog> Catalog::Create() { return std::make_unique<StoreTableImpl>(); }
+std::unique_ptr<Catalog> Catalog::Create() { return std::make_unique<CatalogImpl>(); }
 
 }  // namespace holdfast

@@ -1,6 +1,6 @@
 // What is in memory, what it is called, and who maps it. No system calls: every answer is immediate.
-#ifndef HOLDFAST_STORE_TABLE_H_
-#define HOLDFAST_STORE_TABLE_H_
+#ifndef HOLDFAST_CATALOG_H_
+#define HOLDFAST_CATALOG_H_
 
 #include <sys/types.h>
 
@@ -77,7 +77,7 @@ class Catalog {
 
   // A blob on its way into memory, which may be opened by those who can wait. Nothing happens when the blob is there or arrives already.
   virtual void AddArriving(const Digest& digest, std::shared_ptr<Segment> segment, std::shared_ptr<ReadyBitmap> ready) = 0;
-  // It will not come: leases on it stay, and see the failure on the board.
+  // It will not come: leases on it stay, and see the failure in the bitmap.
   virtual void RemoveArriving(const Digest& digest, const std::shared_ptr<Segment>& segment) = 0;
   // A sealed segment; the end of its arriving, if it was added so.
   virtual void AddSegment(const Digest& digest, std::shared_ptr<Segment> segment) = 0;
@@ -97,7 +97,7 @@ class Catalog {
   // Published models with every blob complete in memory, by digest, and the names of these.
   virtual void ListComplete(std::map<std::string, std::shared_ptr<const Model>>* models,
                             std::map<std::string, std::string>* names) const = 0;
-  // Called after each change of what ListComplete says, without a lock. Set once, before anybody else uses the table.
+  // Called after each change of what ListComplete says, without a lock. Set once, before anybody else uses the catalog.
   virtual void SetOnChange(std::function<void()> on_change) = 0;
 
   // Opens `namespace/name[:tag]` or `sha256:<digest>`. False when that is no published model with every blob in memory or, if that is
@@ -112,10 +112,10 @@ class Catalog {
   virtual bool FindState(const Digest& digest, SegmentState* state) const = 0;
   virtual size_t segment_count() const = 0;
   virtual size_t lease_count() const = 0;
-  // Counts the leases of every segment again, those included that the table has let go.
+  // Counts the leases of every segment again, those included that the catalog has let go.
   virtual Status CheckInvariants() const = 0;
 };
 
 }  // namespace holdfast
 
-#endif  // HOLDFAST_STORE_TABLE_H_
+#endif  // HOLDFAST_CATALOG_H_

@@ -1,7 +1,7 @@
 // Invariants: a name under blobs/ stands for complete, verified bytes. A folder under digests/ appears whole, by a rename, and only
 // while every blob of its model has a name; the links of a name are taken away before the folder that they lead to.
 //
-// The trees are made anew from the table after each of its changes, under the lock here: whichever thread comes last has seen all.
+// The trees are made anew from the catalog after each of its changes, under the lock here: whichever thread comes last has seen all.
 #include "memory/export_folder.h"
 
 #include <fcntl.h>
@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 constexpr const char* kMark = "/.holdfast-export";
 
 Status BadFolder(const std::string& path, const std::string& what) {
-  return Status::Error(code::kBadConfig, "memory.export: " + path + " " + what);
+  return Status::Error(code::kBadConfig, "memory.export: " + path + " " + what + ".");
 }
 
 Status Failure(const std::string& what) { return Status::Errno(code::kSystem, what, errno); }
@@ -56,7 +56,7 @@ fs::path UpFrom(const fs::path& path) {
 Status CheckFolder(const std::string& path, int fd, uint64_t limit_bytes) {
   struct stat info;
   struct statfs system;
-  if (fstat(fd, &info) != 0 || fstatfs(fd, &system) != 0) return Failure("stat of " + path);
+  if (fstat(fd, &info) != 0 || fstatfs(fd, &system) != 0) return Failure("Cannot stat " + path);
   if (system.f_type != TMPFS_MAGIC) {
     return BadFolder(path, "is not on a tmpfs: weights would be written to a disk; take a folder like /dev/shm/holdfast, or mount one");
   }
@@ -89,7 +89,7 @@ Status ExportFolder::Open(const std::string& path, uint64_t limit_bytes, std::sh
     return BadFolder(path, "holds files that are not Holdfast's; give the node an empty folder");
   }
   UniqueFd marked(open(mark.c_str(), O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444));
-  if (!marked.valid()) return Failure("open " + mark);
+  if (!marked.valid()) return Failure("Cannot open " + mark);
   std::shared_ptr<ExportFolder> opened(new ExportFolder(fs::canonical(path, error).string(), std::move(lock)));
   status = opened->Clear();
   if (status.ok()) *folder = std::move(opened);
@@ -100,27 +100,27 @@ Status ExportFolder::Clear() const {
   std::error_code error;
   for (const char* name : {"/models", "/digests", "/blobs"}) {
     fs::remove_all(path_ + name, error);
-    if (error) return Status::Errno(code::kSystem, "emptying " + path_ + name, error.value());
-    if (mkdir((path_ + name).c_str(), 0755) != 0) return Failure("mkdir " + path_ + name);
+    if (error) return Status::Errno(code::kSystem, "Cannot empty " + path_ + name, error.value());
+    if (mkdir((path_ + name).c_str(), 0755) != 0) return Failure("Cannot make folder " + path_ + name);
   }
   return Status();
 }
 
 Status ExportFolder::NewFile(UniqueFd* fd) const {
   fd->Reset(open(path_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0400));
-  return fd->valid() ? Status() : Failure("a file without a name in " + path_);
+  return fd->valid() ? Status() : Failure("Cannot make a file without a name in " + path_);
 }
 
 Status ExportFolder::Place(const Digest& digest, int fd) {
   const std::string path = BlobPath(digest);
   const std::string self = "/proc/self/fd/" + std::to_string(fd);
   MutexLock lock(&mutex_);
-  if (closed_) return Status::Error(code::kShuttingDown, "The store is closing");
+  if (closed_) return Status::Error(code::kShuttingDown, "The store is closing.");
   // Whatever the mask of the process says.
-  if (fchmod(fd, 0444) != 0) return Failure("chmod of an exported segment");
+  if (fchmod(fd, 0444) != 0) return Failure("Cannot set the mode of an exported segment");
   // One that has been evicted and is still being read.
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return Failure("unlink " + path);
-  if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) return Failure("link " + path);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return Failure("Cannot remove " + path);
+  if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) return Failure("Cannot link " + path);
   return Status();
 }
 
@@ -132,12 +132,12 @@ void ExportFolder::Remove(const Digest& digest, int fd) {
   if (mine.st_dev == named.st_dev && mine.st_ino == named.st_ino) unlink(path.c_str());
 }
 
-void ExportFolder::ShowModels(const Catalog& table) {
+void ExportFolder::ShowModels(const Catalog& catalog) {
   MutexLock lock(&mutex_);
   if (closed_) return;
   std::map<std::string, std::shared_ptr<const Model>> models;
   std::map<std::string, std::string> names;
-  table.ListComplete(&models, &names);
+  catalog.ListComplete(&models, &names);
   for (auto shown = shown_names_.begin(); shown != shown_names_.end();) {
     if (names.contains(shown->first)) {
       ++shown;
@@ -165,8 +165,8 @@ void ExportFolder::ShowModels(const Catalog& table) {
   }
 }
 
-std::string ExportFolder::PathOf(const std::string& model, const Catalog& table) {
-  ShowModels(table);
+std::string ExportFolder::PathOf(const std::string& model, const Catalog& catalog) {
+  ShowModels(catalog);
   MutexLock lock(&mutex_);
   return shown_models_.contains(model) ? path_ + "/digests/" + model : std::string();
 }

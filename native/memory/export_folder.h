@@ -39,9 +39,9 @@ class ExportFolder {
   void Remove(const Digest& digest, int fd);
 
   // Makes the trees those of the models that are complete now.
-  void ShowModels(const Catalog& table);
+  void ShowModels(const Catalog& catalog);
   // The folder of a model, as it is now; empty when it is not complete in memory.
-  std::string PathOf(const std::string& model, const Catalog& table);
+  std::string PathOf(const std::string& model, const Catalog& catalog);
 
   // Removes all and takes nothing more. A program that has mapped or opened a file keeps it.
   void Close();

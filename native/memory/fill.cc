@@ -15,7 +15,7 @@
 
 #include "os/mutex.h"
 #include "os/sha256.h"
-#include "memory/ready_board.h"
+#include "memory/ready_bitmap.h"
 
 namespace holdfast {
 
@@ -45,7 +45,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     missing_ = present_ ? 0 : spec_.chunks.size();
   }
 
-  ~FillImpl() override { Abort(/*keep_partial=*/true, Status::Error(code::kShuttingDown, "The store let go of the fetch")); }
+  ~FillImpl() override { Abort(/*keep_partial=*/true, Status::Error(code::kShuttingDown, "The store let go of the fetch.")); }
 
   const Digest& digest() const override { return spec_.digest; }
 
@@ -54,7 +54,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     if (!use.ok()) return Ended();
     std::vector<uint8_t> buffer;
     for (uint32_t i = 0; i < spec_.chunks.size(); i++) {
-      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing");
+      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing.");
       if (present_ || IsDone(i)) {
         indices->push_back(i);
         continue;
@@ -77,12 +77,12 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     if (!use.ok()) return Ended();
     if (index >= spec_.chunks.size()) {
       return Status::Error(code::kBadRequest, "Chunk " + std::to_string(index) + " does not exist; the blob has " +
-                                                  std::to_string(spec_.chunks.size()));
+                                                  std::to_string(spec_.chunks.size()) + ".");
     }
     const ChunkSpec& chunk = spec_.chunks[index];
     if (size_bytes != chunk.size_bytes || Sha256::Of(data, size_bytes) != chunk.digest) {
       return Status::Error(code::kDigestMismatch, "The bytes are not chunk " + std::to_string(index) + " of blob " +
-                                                      spec_.digest.ToHex() + "; fetch it elsewhere");
+                                                      spec_.digest.ToHex() + "; fetch it elsewhere.");
     }
     return Place(index, data, /*to_disk=*/true);
   }
@@ -105,7 +105,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       MutexLock lock(&mutex_);
       if (ending_) return Ended();
       if (missing_ > 0) {
-        return Status::Error(code::kBadRequest, std::to_string(missing_) + " chunks are missing");
+        return Status::Error(code::kBadRequest, std::to_string(missing_) + " chunks are missing.");
       }
       ending_ = true;
       while (users_ > 0 || hashing_) changed_.Wait(&mutex_);
@@ -166,7 +166,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     bool ok_ = false;
   };
 
-  static Status Ended() { return Status::Error(code::kBadRequest, "The fill has ended"); }
+  static Status Ended() { return Status::Error(code::kBadRequest, "The fill has ended."); }
 
   bool IsDone(uint32_t index) {
     MutexLock lock(&mutex_);
@@ -284,7 +284,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       index = hashed_;
     }
     for (; index < spec_.chunks.size(); index++) {
-      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing");
+      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing.");
       Status status = HashChunk(index, &buffer);
       if (!status.ok()) return status;
     }
@@ -294,7 +294,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   Status Compare(const Digest& actual) const {
     if (actual == spec_.digest) return Status();
     return Status::Error(code::kDigestMismatch, "The chunks are right but together they are " + actual.ToHex() +
-                                                    ", not blob " + spec_.digest.ToHex() + "; the manifest is wrong");
+                                                    ", not blob " + spec_.digest.ToHex() + "; the manifest is wrong.");
   }
 
   // `status` is why there is no sealed segment.
@@ -304,7 +304,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     partial_.reset();
     on_end_(std::move(sealed));
     on_end_ = nullptr;
-    // After the table knows: who wakes up and opens again meets the new state.
+    // After the catalog knows: a client that wakes up and opens again meets the new state.
     if (ready_ != nullptr && complete) ready_->Complete();
     if (ready_ != nullptr && !complete) ready_->Fail(status);
     ready_.reset();
@@ -341,13 +341,13 @@ Status ValidateBlobSpec(const BlobSpec& spec) {
   uint64_t sum_bytes = 0;
   for (const ChunkSpec& chunk : spec.chunks) {
     if (chunk.size_bytes == 0 || chunk.size_bytes > kChunkBytesMax || chunk.size_bytes > kSizeBytesMax - sum_bytes) {
-      return Status::Error(code::kBadRequest, "A chunk is empty, larger than 64 MiB, or the blob larger than any file");
+      return Status::Error(code::kBadRequest, "A chunk is empty, larger than 64 MiB, or the blob larger than any file.");
     }
     sum_bytes += chunk.size_bytes;
   }
   if (sum_bytes == spec.size_bytes) return Status();
   return Status::Error(code::kBadRequest, "The chunks sum to " + std::to_string(sum_bytes) + " bytes, the blob has " +
-                                              std::to_string(spec.size_bytes));
+                                              std::to_string(spec.size_bytes) + ".");
 }
 
 std::shared_ptr<Fill> Fill::Create(BlobSpec spec, FillTargets targets, ThreadPool* pool, OnEnd on_end) {

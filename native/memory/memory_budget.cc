@@ -22,14 +22,14 @@ class MemoryBudgetImpl final : public MemoryBudget {
     const uint64_t free_bytes = limit_bytes_ - used_bytes_;
     if (needed_bytes < size_bytes || needed_bytes > limit_bytes_) {
       return Status::Error(code::kTooLarge, std::to_string(size_bytes) + " bytes can never fit into memory.limitBytes = " +
-                                                std::to_string(limit_bytes_) + "; raise it")
+                                                std::to_string(limit_bytes_) + "; raise it.")
           .With("neededBytes", needed_bytes)
           .With("freeBytes", free_bytes);
     }
     if (needed_bytes > free_bytes) {
       return Status::Error(code::kMemoryFull, "memory.limitBytes leaves " + std::to_string(free_bytes) + " of the " +
                                                   std::to_string(needed_bytes) +
-                                                  " bytes needed; drop other segments first")
+                                                  " bytes needed; drop other segments first.")
           .With("neededBytes", needed_bytes)
           .With("freeBytes", free_bytes);
     }
@@ -51,9 +51,9 @@ class MemoryBudgetImpl final : public MemoryBudget {
     uint64_t sum_bytes = 0;
     for (const auto& [id, bytes] : live_) sum_bytes += bytes;
     if (sum_bytes == used_bytes_ && used_bytes_ <= limit_bytes_) return Status();
-    return Status::Error(code::kSystem, "broken invariant: memory used " + std::to_string(used_bytes_) +
+    return Status::Error(code::kSystem, "Broken invariant: memory used " + std::to_string(used_bytes_) +
                                             ", sum of reservations " + std::to_string(sum_bytes) + ", limit " +
-                                            std::to_string(limit_bytes_));
+                                            std::to_string(limit_bytes_) + ".");
   }
 
  private:

@@ -11,7 +11,7 @@
 #include "disk/blob_reader.h"
 #include "memory/segment.h"
 #include "os/unique_fd.h"
-#include "memory/ready_board.h"
+#include "memory/ready_bitmap.h"
 
 namespace holdfast {
 
@@ -49,7 +49,7 @@ void Promoter::Promote(const Digest& digest, Done done) {
   auto read = std::make_shared<Read>();
   read->digest = digest;
   Status status;
-  if (table_->FindSegment(digest) != nullptr) return End(read, status);
+  if (catalog_->FindSegment(digest) != nullptr) return End(read, status);
   status = Begin(digest, read.get());
   if (!status.ok()) return End(read, status);
   const uint64_t slices = std::max<uint64_t>(1, (read->size_bytes + kSliceBytes - 1) / kSliceBytes);
@@ -57,7 +57,7 @@ void Promoter::Promote(const Digest& digest, Done done) {
   read->readers = readers;
   for (int i = 0; i < readers; i++) {
     if (pool_->Submit([this, read] { RunSlices(read); })) continue;
-    Fail(read.get(), Status::Error(code::kShuttingDown, "The store is closing"));
+    Fail(read.get(), Status::Error(code::kShuttingDown, "The store is closing."));
     Leave(read);
   }
 }
@@ -69,7 +69,7 @@ void Promoter::Fail(Read* read, Status status) {
 }
 
 Status Promoter::Begin(const Digest& digest, Read* read) {
-  if (disk_ == nullptr) return Status::Error(code::kDiskFailed, "The disk tier is off, so there is nothing to promote");
+  if (disk_ == nullptr) return Status::Error(code::kDiskFailed, "The disk tier is off, so there is nothing to promote.");
   UniqueFd fd;
   Status status = disk_->OpenBlob(digest, &fd, &read->size_bytes);
   MemoryReservation reservation;
@@ -81,7 +81,7 @@ Status Promoter::Begin(const Digest& digest, Read* read) {
   std::vector<uint64_t> ends;
   for (uint64_t at = 0; at < read->size_bytes; at += kSliceBytes) ends.push_back(std::min(at + kSliceBytes, read->size_bytes));
   status = ReadyBitmap::Create("holdfast-ready:" + digest.ToHex(), ends, &read->ready);
-  if (status.ok()) table_->AddArriving(digest, read->segment, read->ready);
+  if (status.ok()) catalog_->AddArriving(digest, read->segment, read->ready);
   return status;
 }
 
@@ -89,7 +89,7 @@ void Promoter::RunSlices(const std::shared_ptr<Read>& read) {
   while (!read->failed) {
     const uint64_t offset_bytes = read->next_bytes.fetch_add(kSliceBytes);
     if (offset_bytes >= read->size_bytes) break;
-    Status status = pool_->stopping() ? Status::Error(code::kShuttingDown, "The store is closing")
+    Status status = pool_->stopping() ? Status::Error(code::kShuttingDown, "The store is closing.")
                                       : ReadSlice(read.get(), offset_bytes);
     if (!status.ok()) Fail(read.get(), std::move(status));
   }
@@ -105,7 +105,7 @@ void Promoter::Leave(const std::shared_ptr<Read>& read) {
   }
   if (status.ok()) status = read->segment->Seal();
   if (status.ok()) {
-    table_->AddSegment(read->digest, read->segment);
+    catalog_->AddSegment(read->digest, read->segment);
     if (read->ready != nullptr) read->ready->Complete();
   }
   End(read, status);
@@ -123,7 +123,7 @@ Status Promoter::ReadSlice(Read* read, uint64_t offset_bytes) {
 void Promoter::End(const std::shared_ptr<Read>& read, Status status) {
   // Gives the memory of a failed read back before anybody hears of it.
   if (!status.ok() && read->ready != nullptr) {
-    table_->RemoveArriving(read->digest, read->segment);
+    catalog_->RemoveArriving(read->digest, read->segment);
     read->ready->Fail(status);
   }
   read->segment.reset();

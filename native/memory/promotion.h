@@ -24,9 +24,9 @@ class Promoter {
   using Done = std::function<void(Status)>;
 
   // `folder`: where segments are exported; null when they are not.
-  Promoter(std::shared_ptr<DiskTier> disk, std::shared_ptr<MemoryBudget> budget, std::shared_ptr<ExportFolder> folder, Catalog* table,
+  Promoter(std::shared_ptr<DiskTier> disk, std::shared_ptr<MemoryBudget> budget, std::shared_ptr<ExportFolder> folder, Catalog* catalog,
            ThreadPool* pool)
-      : disk_(std::move(disk)), budget_(std::move(budget)), folder_(std::move(folder)), table_(table), pool_(pool) {}
+      : disk_(std::move(disk)), budget_(std::move(budget)), folder_(std::move(folder)), catalog_(catalog), pool_(pool) {}
 
   // Joins a running read of the same blob. `done` is called once, on a thread of the pool or inside this call.
   void Promote(const Digest& digest, Done done);
@@ -44,7 +44,7 @@ class Promoter {
   const std::shared_ptr<DiskTier> disk_;
   const std::shared_ptr<MemoryBudget> budget_;
   const std::shared_ptr<ExportFolder> folder_;
-  Catalog* const table_;
+  Catalog* const catalog_;
   ThreadPool* const pool_;
   Mutex mutex_;
   // The waiters of each running read.

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLook{50};
 
-Status Broken(const std::string& what) { return Status::Error(code::kStoreProtocol, "The store sent " + what); }
+Status Broken(const std::string& what) { return Status::Error(code::kStoreProtocol, "The store sent " + what + "."); }
 
 std::string TextOf(const char* text, size_t size_max) { return std::string(text, strnlen(text, size_max)); }
 
@@ -35,14 +35,14 @@ void FutexWait(const std::atomic<uint32_t>* word, uint32_t seen, ReadyView::Cloc
 
 Status ReadyView::Map(int fd, uint64_t size_bytes, std::unique_ptr<ReadyView>* view) {
   struct stat info;
-  if (fstat(fd, &info) != 0) return Status::Errno(code::kSystem, "fstat of a ready page", errno);
+  if (fstat(fd, &info) != 0) return Status::Errno(code::kSystem, "Cannot stat a ready page", errno);
   const int seals = fcntl(fd, F_GET_SEALS);
   if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || info.st_size < static_cast<off_t>(sizeof(ReadyHeader))) {
     return Broken("a ready page that is none");
   }
   const size_t map_bytes = static_cast<size_t>(info.st_size);
   void* map = mmap(nullptr, map_bytes, PROT_READ, MAP_SHARED, fd, 0);
-  if (map == MAP_FAILED) return Status::Errno(code::kSystem, "mmap of a ready page", errno);
+  if (map == MAP_FAILED) return Status::Errno(code::kSystem, "Cannot map a ready page", errno);
   std::unique_ptr<ReadyView> made(new ReadyView(static_cast<const uint8_t*>(map), map_bytes));
   Status status = made->Check(size_bytes);
   if (status.ok()) *view = std::move(made);
@@ -104,13 +104,13 @@ Status ReadyView::Wait(uint64_t offset_bytes, uint64_t size_bytes, Deadline dead
     if (IsReady(offset_bytes, size_bytes)) return Status();
     if (header().state.load(std::memory_order_acquire) == kFailed) return Failure();
     if (ended()) {
-      return Status::Error(code::kStoreUnreachable, "The store ended before these bytes arrived; open the model again");
+      return Status::Error(code::kStoreUnreachable, "The store ended before these bytes arrived; open the model again.");
     }
     Clock::duration patience = kLook;
     if (deadline) {
       const Clock::duration left = *deadline - Clock::now();
       if (left <= Clock::duration::zero()) {
-        return Status::Error(code::kDeadlineExceeded, "The bytes did not arrive before the deadline; allow more time");
+        return Status::Error(code::kDeadlineExceeded, "The bytes did not arrive before the deadline; allow more time.");
       }
       patience = std::min(patience, left);
     }

@@ -1,7 +1,7 @@
 // Takes back segments of a store that has gone from the clients that still map them. A client may hand over anything: a segment counts
 // only when nobody can change it any more and its sha256 is that of the blob.
-#ifndef HOLDFAST_SRC_ADOPTION_H_
-#define HOLDFAST_SRC_ADOPTION_H_
+#ifndef HOLDFAST_SRC_REATTACHMENT_H_
+#define HOLDFAST_SRC_REATTACHMENT_H_
 
 #include <functional>
 #include <memory>
@@ -16,13 +16,13 @@
 
 namespace holdfast {
 
-class Adoption {
+class Reattachment {
  public:
-  Adoption(std::shared_ptr<MemoryBudget> budget, Catalog* table, ThreadPool* pool)
-      : budget_(std::move(budget)), table_(table), pool_(pool) {}
+  Reattachment(std::shared_ptr<MemoryBudget> budget, Catalog* catalog, ThreadPool* pool)
+      : budget_(std::move(budget)), catalog_(catalog), pool_(pool) {}
 
-  // As Store::Adopt.
-  Status Run(std::vector<HeldSegment> held, const std::vector<Digest>& wanted, std::function<void(std::vector<Adopted>)> done);
+  // As Store::Reattach.
+  Status Run(std::vector<HeldSegment> held, const std::vector<Digest>& wanted, std::function<void(std::vector<Reattached>)> done);
 
  private:
   struct Candidate {
@@ -35,10 +35,10 @@ class Adoption {
   Status Check(Candidate* candidate) const;
 
   const std::shared_ptr<MemoryBudget> budget_;
-  Catalog* const table_;
+  Catalog* const catalog_;
   ThreadPool* const pool_;
 };
 
 }  // namespace holdfast
 
-#endif  // HOLDFAST_SRC_ADOPTION_H_
+#endif  // HOLDFAST_SRC_REATTACHMENT_H_

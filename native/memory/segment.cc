@@ -4,12 +4,12 @@
 //   Allocate pages of a range, without bytes
 //   Prepare  the same, and mapped
 //   Seal     unmapped, writing descriptor closed       seals + WRITE SEAL, or SEAL alone while a reader keeps a page busy
-//   Adopt    a sealed one of a store that has gone: from here on like one that was sealed here
+//   Reattach a sealed one of a store that has gone: from here on like one that was sealed here
 //
 // An exported one is a file without a name until Seal gives it one; it has no seals, and the folder's header says what that means.
 //
 // Invariants: the descriptor that can write never leaves this file. Before any descriptor can leave, the seals make every
-// further writable mapping and every write() fail, also for whoever reopens the file through /proc as root. map_ is the only
+// further writable mapping and every write() fail, also for root that reopens the file through /proc. map_ is the only
 // writable mapping and is not inherited by a fork.
 //
 // Pages are allocated by range as chunks arrive, not all at once when the fill begins: the limit is reserved up front, but
@@ -52,13 +52,13 @@ class SegmentImpl final : public Segment {
 
   Status Init(const std::string& label) {
     write_fd_.Reset(memfd_create(label.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (!write_fd_.valid()) return Failure("memfd_create");
+    if (!write_fd_.valid()) return Failure("Cannot create a memfd");
     const int fd = write_fd_.get();
-    if (fchmod(fd, 0400) != 0) return Failure("fchmod of a memfd");
+    if (fchmod(fd, 0400) != 0) return Failure("Cannot set the mode of a memfd");
     Status status = MapWritable();
     if (!status.ok()) return status;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
-      return Failure("F_SEAL_FUTURE_WRITE (Linux 5.1 or later is needed)");
+      return Failure("Cannot seal a segment against future writers (Linux 5.1 or later is needed)");
     }
     return OpenReadOnly(fd);
   }
@@ -72,15 +72,15 @@ class SegmentImpl final : public Segment {
     return status;
   }
 
-  Status InitAdopted(UniqueFd fd) {
+  Status InitReattached(UniqueFd fd) {
     struct stat info;
     struct statfs system;
-    if (fstat(fd.get(), &info) != 0 || fstatfs(fd.get(), &system) != 0) return Failure("stat of a segment that is handed back");
+    if (fstat(fd.get(), &info) != 0 || fstatfs(fd.get(), &system) != 0) return Failure("Cannot stat a segment that is handed back");
     constexpr int kNeeded = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
     const int seals = fcntl(fd.get(), F_GET_SEALS);
     const bool fits = S_ISREG(info.st_mode) && info.st_size >= 0 && static_cast<uint64_t>(info.st_size) == size_bytes_;
     if (!fits || system.f_type != TMPFS_MAGIC || seals < 0 || (seals & kNeeded) != kNeeded) {
-      return Status::Error(code::kBadRequest, "A segment that is handed back is not a sealed memfd of its blob's size");
+      return Status::Error(code::kBadRequest, "A segment that is handed back is not a sealed memfd of its blob's size.");
     }
     // Of our own, so that nobody shares its flags and position.
     Status status = OpenReadOnly(fd.get());
@@ -107,7 +107,7 @@ class SegmentImpl final : public Segment {
       Status status = folder_->Place(digest_, write_fd_.get());
       if (!status.ok()) return status;
     } else if (!AddLastSeals(write_fd_.get())) {
-      return Failure("F_SEAL_WRITE");
+      return Failure("Cannot seal a segment");
     }
     write_fd_.Reset();
     sealed_ = true;
@@ -120,12 +120,12 @@ class SegmentImpl final : public Segment {
 
   Status Read(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) const override {
     if (offset_bytes > size_bytes_ || size_bytes > size_bytes_ - offset_bytes) {
-      return Status::Error(code::kBadRequest, "The range ends beyond the blob");
+      return Status::Error(code::kBadRequest, "The range ends beyond the blob.");
     }
     while (size_bytes > 0) {
       const ssize_t got = pread(read_fd_.get(), target, size_bytes, static_cast<off_t>(offset_bytes));
       if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return Failure("pread of a segment");
+      if (got <= 0) return Failure("Cannot read a segment");
       target += got;
       offset_bytes += static_cast<uint64_t>(got);
       size_bytes -= static_cast<uint64_t>(got);
@@ -145,18 +145,18 @@ class SegmentImpl final : public Segment {
   }
 
   Status MapWritable() {
-    if (ftruncate(write_fd_.get(), static_cast<off_t>(size_bytes_)) != 0) return Failure("ftruncate of a segment");
+    if (ftruncate(write_fd_.get(), static_cast<off_t>(size_bytes_)) != 0) return Failure("Cannot set the size of a segment");
     if (size_bytes_ == 0) return Status();
     void* map = mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, write_fd_.get(), 0);
-    if (map == MAP_FAILED) return Failure("mmap of a segment");
+    if (map == MAP_FAILED) return Failure("Cannot map a segment");
     map_ = static_cast<uint8_t*>(map);
-    return madvise(map_, size_bytes_, MADV_DONTFORK) == 0 ? Status() : Failure("madvise(MADV_DONTFORK)");
+    return madvise(map_, size_bytes_, MADV_DONTFORK) == 0 ? Status() : Failure("Cannot keep a segment out of forks");
   }
 
   Status OpenReadOnly(int fd) {
     const std::string path = "/proc/self/fd/" + std::to_string(fd);
     read_fd_.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    return read_fd_.valid() ? Status() : Failure("read-only reopen of a segment through /proc");
+    return read_fd_.valid() ? Status() : Failure("Cannot reopen a segment read-only through /proc");
   }
 
   void Unmap() {
@@ -184,10 +184,10 @@ Status Segment::Prepare(uint64_t offset_bytes, uint64_t size_bytes) {
   return status;
 }
 
-Status Segment::Adopt(UniqueFd fd, uint64_t size_bytes, MemoryReservation reservation, std::shared_ptr<Segment>* segment) {
-  auto adopted = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));
-  Status status = adopted->InitAdopted(std::move(fd));
-  if (status.ok()) *segment = std::move(adopted);
+Status Segment::Reattach(UniqueFd fd, uint64_t size_bytes, MemoryReservation reservation, std::shared_ptr<Segment>* segment) {
+  auto reattached = std::make_shared<SegmentImpl>(size_bytes, std::move(reservation));
+  Status status = reattached->InitReattached(std::move(fd));
+  if (status.ok()) *segment = std::move(reattached);
   return status;
 }
 

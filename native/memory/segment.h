@@ -24,9 +24,9 @@ class Segment {
   // memfd.
   static Status CreateFor(const Digest& digest, uint64_t size_bytes, MemoryReservation reservation,
                           std::shared_ptr<ExportFolder> folder, std::shared_ptr<Segment>* segment);
-  // Takes back a segment of a store that has gone, from whoever held it. BAD_REQUEST unless it is a memfd of exactly that size that
+  // Takes back a segment of a store that has gone, from the process that held it. BAD_REQUEST unless it is a memfd of exactly that size that
   // nobody can change any more. What it contains is for the caller to check: it will not change after this.
-  static Status Adopt(UniqueFd fd, uint64_t size_bytes, MemoryReservation reservation, std::shared_ptr<Segment>* segment);
+  static Status Reattach(UniqueFd fd, uint64_t size_bytes, MemoryReservation reservation, std::shared_ptr<Segment>* segment);
   virtual ~Segment() = default;
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
@@ -35,7 +35,7 @@ class Segment {
   // Allocates the pages of a range. MEMORY_FULL when the machine has none: without this call a write would die of SIGBUS then. Ranges may
   // overlap and be allocated by several threads.
   virtual Status Allocate(uint64_t offset_bytes, uint64_t size_bytes) = 0;
-  // Allocates a range and maps its pages in one go, for whoever writes to it by the processor.
+  // Allocates a range and maps its pages in one go, for writers that use the processor.
   Status Prepare(uint64_t offset_bytes, uint64_t size_bytes);
   // The mapping to fill; null when sealed or empty.
   virtual uint8_t* writable() = 0;

@@ -19,7 +19,7 @@
 #include "os/mutex.h"
 #include "os/sha256.h"
 #include "memory/promotion.h"
-#include "memory/ready_board.h"
+#include "memory/ready_bitmap.h"
 
 namespace holdfast {
 
@@ -37,7 +37,7 @@ int ThreadCount(int asked) {
 }
 
 struct Shared {
-  std::unique_ptr<Catalog> table = Catalog::Create();
+  std::unique_ptr<Catalog> catalog = Catalog::Create();
   Mutex mutex;
   // Null until the fill is made.
   std::unordered_map<Digest, std::weak_ptr<Fill>, DigestHash> filling GUARDED_BY(mutex);
@@ -66,27 +66,27 @@ class StoreImpl final : public Store {
     }
     if (!status.ok()) return status;
     if (export_ != nullptr) {
-      shared_->table->SetOnChange([folder = export_, table = shared_->table.get()] { folder->ShowModels(*table); });
+      shared_->catalog->SetOnChange([folder = export_, catalog = shared_->catalog.get()] { folder->ShowModels(*catalog); });
     }
-    promoter_ = std::make_unique<Promoter>(disk_, budget_, export_, shared_->table.get(), pool_.get());
-    adoption_ = std::make_unique<Adoption>(budget_, shared_->table.get(), pool_.get());
+    promoter_ = std::make_unique<Promoter>(disk_, budget_, export_, shared_->catalog.get(), pool_.get());
+    reattachment_ = std::make_unique<Reattachment>(budget_, shared_->catalog.get(), pool_.get());
     ServerOptions server = options.server;
     server.counters = [this] { return Counters(); };
-    return Server::Start(server, shared_->table.get(), listener, &server_);
+    return Server::Start(server, shared_->catalog.get(), listener, &server_);
   }
 
   ThreadPool* pool() override { return pool_.get(); }
   Server* server() override { return server_.get(); }
-  Catalog* table() override { return shared_->table.get(); }
+  Catalog* catalog() override { return shared_->catalog.get(); }
 
   Status BeginFill(BlobSpec spec, bool memory, bool disk, std::shared_ptr<Fill>* fill) override {
     Status status = ValidateBlobSpec(spec);
     if (!status.ok()) return status;
-    if (!memory && !disk) return Status::Error(code::kBadRequest, "A fill needs memory, disk or both");
+    if (!memory && !disk) return Status::Error(code::kBadRequest, "A fill needs memory, disk or both.");
     {
       MutexLock lock(&shared_->mutex);
       if (!shared_->filling.try_emplace(spec.digest).second) {
-        return Status::Error(code::kBadRequest, "Blob " + spec.digest.ToHex() + " is being filled already; join that fill");
+        return Status::Error(code::kBadRequest, "Blob " + spec.digest.ToHex() + " is being filled already; join that fill.");
       }
     }
     FillTargets targets;
@@ -97,7 +97,7 @@ class StoreImpl final : public Store {
     }
     const Digest digest = spec.digest;
     const std::shared_ptr<Segment> segment = targets.segment;
-    if (targets.ready != nullptr) shared_->table->AddArriving(digest, segment, targets.ready);
+    if (targets.ready != nullptr) shared_->catalog->AddArriving(digest, segment, targets.ready);
     *fill = Fill::Create(std::move(spec), std::move(targets), pool_.get(),
                          [shared = shared_, digest, filled = std::weak_ptr<Segment>(segment)](std::shared_ptr<Segment> sealed) {
                            EndFilling(shared.get(), digest, filled.lock(), std::move(sealed));
@@ -108,18 +108,18 @@ class StoreImpl final : public Store {
   }
 
   Status ImportFile(const std::string& path, Digest* digest, uint64_t* size_bytes) override {
-    if (disk_ == nullptr) return Status::Error(code::kDiskFull, "The disk tier is off; a file cannot be imported");
+    if (disk_ == nullptr) return Status::Error(code::kDiskFull, "The disk tier is off; a file cannot be imported.");
     UniqueFd source(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info;
-    if (!source.valid() || fstat(source.get(), &info) != 0) return Status::Errno(code::kDiskFailed, "open " + path, errno);
-    if (!S_ISREG(info.st_mode)) return Status::Error(code::kBadRequest, path + " is not a regular file");
+    if (!source.valid() || fstat(source.get(), &info) != 0) return Status::Errno(code::kDiskFailed, "Cannot open " + path, errno);
+    if (!S_ISREG(info.st_mode)) return Status::Error(code::kBadRequest, path + " is not a regular file.");
     *size_bytes = static_cast<uint64_t>(info.st_size);
     std::unique_ptr<PartialBlob> target;
     Status status = disk_->BeginImport(*size_bytes, &target);
     Sha256 hash;
     std::vector<uint8_t> buffer(kCopyBytes);
     for (uint64_t at = 0; status.ok() && at < *size_bytes; at += kCopyBytes) {
-      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing");
+      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing.");
       const size_t part = static_cast<size_t>(std::min<uint64_t>(kCopyBytes, *size_bytes - at));
       status = ReadFully(source.get(), at, buffer.data(), part);
       if (!status.ok()) break;
@@ -149,13 +149,13 @@ class StoreImpl final : public Store {
     return *found ? Status() : ReadWhole(digest, offset_bytes, size_bytes, target, found);
   }
 
-  Status Adopt(uint32_t request_id, const std::vector<Digest>& wanted, std::function<void(std::vector<Adopted>)> done) override {
-    return adoption_->Run(server_->TakeHeld(request_id), wanted, std::move(done));
+  Status Reattach(uint32_t request_id, const std::vector<Digest>& wanted, std::function<void(std::vector<Reattached>)> done) override {
+    return reattachment_->Run(server_->TakeHeld(request_id), wanted, std::move(done));
   }
 
   bool DropMemory(const Digest& digest) override {
     std::shared_ptr<Segment> segment;
-    return shared_->table->TakeSegment(digest, &segment) == DropResult::kDropped;
+    return shared_->catalog->TakeSegment(digest, &segment) == DropResult::kDropped;
   }
 
   bool DropDisk(const Digest& digest) override { return disk_ != nullptr && disk_->Remove(digest); }
@@ -165,7 +165,7 @@ class StoreImpl final : public Store {
   }
 
   std::string ExportedPathOf(const std::string& model) const override {
-    return export_ == nullptr ? std::string() : export_->PathOf(model, *shared_->table);
+    return export_ == nullptr ? std::string() : export_->PathOf(model, *shared_->catalog);
   }
 
   Status VerifyDisk(const Digest& digest, bool* good) override {
@@ -178,7 +178,7 @@ class StoreImpl final : public Store {
     Sha256 hash;
     std::vector<uint8_t> buffer(kCopyBytes);
     for (uint64_t at = 0; at < size_bytes; at += kCopyBytes) {
-      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing");
+      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing.");
       const size_t part = static_cast<size_t>(std::min<uint64_t>(kCopyBytes, size_bytes - at));
       Status status = ReadFully(fd.get(), at, buffer.data(), part);
       if (!status.ok()) return status;
@@ -208,25 +208,25 @@ class StoreImpl final : public Store {
       stats.disk_limit_bytes = disk_->limit_bytes();
       stats.disk_failures = disk_->failure_count();
     }
-    stats.segments = shared_->table->segment_count();
-    stats.leases = shared_->table->lease_count();
+    stats.segments = shared_->catalog->segment_count();
+    stats.leases = shared_->catalog->lease_count();
     stats.server = server_->stats();
     return stats;
   }
 
   Status CheckInvariants() const override {
     Status status = budget_->CheckInvariants();
-    if (status.ok()) status = shared_->table->CheckInvariants();
+    if (status.ok()) status = shared_->catalog->CheckInvariants();
     if (status.ok() && disk_ != nullptr) status = disk_->CheckInvariants();
     if (!status.ok()) return status;
     uint64_t segments_bytes = 0;
-    for (const SegmentState& state : shared_->table->ListSegments()) {
+    for (const SegmentState& state : shared_->catalog->ListSegments()) {
       segments_bytes += MemoryBudget::PageRounded(state.size_bytes);
     }
     // More is used while blobs are being filled, promoted or read.
     if (segments_bytes <= budget_->used_bytes()) return Status();
-    return Status::Error(code::kSystem, "broken invariant: segments have " + std::to_string(segments_bytes) +
-                                            " bytes, reserved are " + std::to_string(budget_->used_bytes()));
+    return Status::Error(code::kSystem, "Broken invariant: segments have " + std::to_string(segments_bytes) +
+                                            " bytes, reserved are " + std::to_string(budget_->used_bytes()) + ".");
   }
 
   void Close() override {
@@ -253,15 +253,15 @@ class StoreImpl final : public Store {
       counters.disk_used_bytes = disk_->used_bytes();
       counters.disk_limit_bytes = disk_->limit_bytes();
     }
-    counters.segments = shared_->table->segment_count();
-    counters.leases = shared_->table->lease_count();
+    counters.segments = shared_->catalog->segment_count();
+    counters.leases = shared_->catalog->lease_count();
     return counters;
   }
 
   // From a blob that is complete.
   Status ReadWhole(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) {
     *found = true;
-    const std::shared_ptr<Segment> segment = shared_->table->FindSegment(digest);
+    const std::shared_ptr<Segment> segment = shared_->catalog->FindSegment(digest);
     if (segment != nullptr) return segment->Read(offset_bytes, size_bytes, target);
     *found = disk_ != nullptr && disk_->Find(digest, nullptr);
     if (!*found) return Status();
@@ -270,7 +270,7 @@ class StoreImpl final : public Store {
     Status status = disk_->OpenBlob(digest, &fd, &blob_bytes);
     if (!status.ok()) return status;
     if (offset_bytes > blob_bytes || size_bytes > blob_bytes - offset_bytes) {
-      return Status::Error(code::kBadRequest, "The range ends beyond the blob");
+      return Status::Error(code::kBadRequest, "The range ends beyond the blob.");
     }
     return ReadFully(fd.get(), offset_bytes, target, size_bytes);
   }
@@ -279,18 +279,18 @@ class StoreImpl final : public Store {
   static void EndFilling(Shared* shared, const Digest& digest, const std::shared_ptr<Segment>& filled,
                          std::shared_ptr<Segment> sealed) {
     if (sealed != nullptr) {
-      shared->table->AddSegment(digest, std::move(sealed));
+      shared->catalog->AddSegment(digest, std::move(sealed));
     } else if (filled != nullptr) {
-      shared->table->RemoveArriving(digest, filled);
+      shared->catalog->RemoveArriving(digest, filled);
     }
     MutexLock lock(&shared->mutex);
     shared->filling.erase(digest);
   }
 
   Status MakeTargets(const BlobSpec& spec, bool memory, bool disk, FillTargets* targets) {
-    const bool to_memory = memory && shared_->table->FindSegment(spec.digest) == nullptr;
+    const bool to_memory = memory && shared_->catalog->FindSegment(spec.digest) == nullptr;
     const bool to_disk = disk && disk_ != nullptr && !disk_->Find(spec.digest, nullptr);
-    if (disk && disk_ == nullptr && !memory) return Status::Error(code::kDiskFull, "The disk tier is off");
+    if (disk && disk_ == nullptr && !memory) return Status::Error(code::kDiskFull, "The disk tier is off.");
     if (to_memory) {
       MemoryReservation reservation;
       Status status = budget_->Reserve(spec.size_bytes, &reservation);
@@ -327,14 +327,14 @@ class StoreImpl final : public Store {
   // Before those whose work runs on it: it goes last, but Stop has ended its threads by then.
   const std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Promoter> promoter_;
-  std::unique_ptr<Adoption> adoption_;
+  std::unique_ptr<Reattachment> reattachment_;
   std::unique_ptr<Server> server_;
 };
 
 std::vector<BlobState> StoreImpl::ListBlobs() const {
   std::vector<BlobState> states;
   std::unordered_set<Digest, DigestHash> seen;
-  for (const SegmentState& segment : shared_->table->ListSegments()) {
+  for (const SegmentState& segment : shared_->catalog->ListSegments()) {
     const bool on_disk = disk_ != nullptr && disk_->Find(segment.digest, nullptr);
     states.push_back({segment.digest, segment.size_bytes, true, on_disk, segment.leases});
     seen.insert(segment.digest);
@@ -350,7 +350,7 @@ bool StoreImpl::FindBlob(const Digest& digest, BlobState* state) const {
   SegmentState segment;
   state->sha256 = digest;
   state->on_disk = disk_ != nullptr && disk_->Find(digest, &state->size_bytes);
-  state->in_memory = shared_->table->FindState(digest, &segment);
+  state->in_memory = shared_->catalog->FindState(digest, &segment);
   if (state->in_memory) state->size_bytes = segment.size_bytes;
   state->leases = segment.leases;
   return state->on_disk || state->in_memory;

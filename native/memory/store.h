@@ -50,7 +50,7 @@ struct StoreStats {
   ServerStats server;
 };
 
-struct Adopted {
+struct Reattached {
   Digest sha256;
   uint64_t size_bytes = 0;
   Status status;
@@ -66,7 +66,7 @@ class Store {
   // Calls that may wait (marked so) belong on a thread of this pool.
   virtual ThreadPool* pool() = 0;
   virtual Server* server() = 0;
-  virtual Catalog* table() = 0;
+  virtual Catalog* catalog() = 0;
 
   // BAD_REQUEST while another fill of the same blob is open.
   virtual Status BeginFill(BlobSpec spec, bool memory, bool disk, std::shared_ptr<Fill>* fill) = 0;
@@ -79,7 +79,7 @@ class Store {
   // Takes over what the client of a waiting open brought of the wanted blobs. Reserves at once (MEMORY_FULL, and then nothing is taken);
   // `done` is called on a thread of the pool or inside this call, when each has been hashed, with those that are in memory now and why
   // others are not.
-  virtual Status Adopt(uint32_t request_id, const std::vector<Digest>& wanted, std::function<void(std::vector<Adopted>)> done) = 0;
+  virtual Status Reattach(uint32_t request_id, const std::vector<Digest>& wanted, std::function<void(std::vector<Reattached>)> done) = 0;
   // False, and nothing happens, while a lease maps the segment, and when there is none.
   virtual bool DropMemory(const Digest& digest) = 0;
   // Waits.

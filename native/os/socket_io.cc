@@ -14,7 +14,7 @@ Status AddressOf(const std::string& path, sockaddr_un* address) {
   address->sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address->sun_path) {
     return Status::Error(code::kBadConfig, "The socket path " + path + " must have 1 to " +
-                                               std::to_string(sizeof address->sun_path - 1) + " bytes");
+                                               std::to_string(sizeof address->sun_path - 1) + " bytes.");
   }
   std::memcpy(address->sun_path, path.data(), path.size());
   return Status();
@@ -82,9 +82,9 @@ Status ConnectTo(const std::string& path, UniqueFd* fd) {
   Status status = AddressOf(path, &address);
   if (!status.ok()) return status;
   UniqueFd connected = NewSocket();
-  if (!connected.valid()) return Status::Errno(code::kSystem, "socket", errno);
+  if (!connected.valid()) return Status::Errno(code::kSystem, "Cannot create a socket", errno);
   const int error = ConnectSocket(connected.get(), address);
-  if (error == EAGAIN) return Status::Error(code::kStoreBusy, "The store at " + path + " has too many clients in its queue");
+  if (error == EAGAIN) return Status::Error(code::kStoreBusy, "The store at " + path + " has too many clients in its queue.");
   if (error != 0) return Status::Errno(code::kStoreUnreachable, "Cannot connect to the store at " + path, error);
   *fd = std::move(connected);
   return Status();

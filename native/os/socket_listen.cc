@@ -25,18 +25,18 @@ Status ListenOn(const std::string& path, UniqueFd* fd) {
   UniqueFd probe = NewSocket();
   const int probed = ConnectSocket(probe.get(), address);
   if (probed == 0 || probed == EAGAIN) {
-    return Status::Error(code::kBadConfig, "Another node listens on " + path + "; give each node its own socket path");
+    return Status::Error(code::kBadConfig, "Another node listens on " + path + "; give each node its own socket path.");
   }
   struct stat info;
   const bool is_socket = lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
   if (probed == ECONNREFUSED && is_socket) unlink(path.c_str());
   UniqueFd listening = NewSocket();
-  if (!listening.valid()) return Status::Errno(code::kSystem, "socket", errno);
+  if (!listening.valid()) return Status::Errno(code::kSystem, "Cannot create a socket", errno);
   // Linux makes the file with the mode of the unbound socket, less the umask: never wider than 0660, not even for a moment.
   if (fchmod(listening.get(), 0660) != 0 ||
       bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       chmod(path.c_str(), 0660) != 0 || listen(listening.get(), kBacklog) != 0) {
-    return Status::Errno(code::kSystem, "listen on " + path, errno);
+    return Status::Errno(code::kSystem, "Cannot listen on " + path, errno);
   }
   *fd = std::move(listening);
   return Status();

@@ -14,7 +14,7 @@ Status Status::Error(std::string_view code, std::string message) {
 
 Status Status::Errno(std::string_view code, const std::string& what, int error) {
   const bool out = error == EMFILE || error == ENFILE;
-  Status status = Error(out ? code::kOutOfDescriptors : code, what + ": " + std::generic_category().message(error));
+  Status status = Error(out ? code::kOutOfDescriptors : code, what + ": " + std::generic_category().message(error) + ".");
   return status.With("errno", static_cast<uint64_t>(error));
 }
 

@@ -26,7 +26,7 @@ class UniqueFd {
   bool valid() const { return fd_ >= 0; }
   int Release() { return std::exchange(fd_, -1); }
   void Reset(int fd = -1) {
-    // Linux closes the descriptor even when close() reports EINTR or a write error; whoever needs durability syncs before.
+    // Linux closes the descriptor even when close() reports EINTR or a write error; callers that need durability sync before.
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;
   }

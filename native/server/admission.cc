@@ -16,7 +16,7 @@ bool Admission::Admit(Connection* connection) const {
   return connection->rule != nullptr;
 }
 
-bool Admission::MayOpen(const Connection& connection, std::string_view name, const Catalog& table) {
+bool Admission::MayOpen(const Connection& connection, std::string_view name, const Catalog& catalog) {
   if (connection.rule == nullptr) return false;
   const AccessRule& rule = *connection.rule;
   if (AccessPolicy::MayOpenAll(rule)) return true;
@@ -24,7 +24,7 @@ bool Admission::MayOpen(const Connection& connection, std::string_view name, con
   // A digest is no way around the names: one of them has to be allowed.
   const std::string_view digest = name.substr(kDigestPrefix.size());
   bool allowed = false;
-  table.VisitNames("", [&](const std::string& named, const std::string& meaning) {
+  catalog.VisitNames("", [&](const std::string& named, const std::string& meaning) {
     allowed = meaning == digest && AccessPolicy::MayOpenName(rule, named);
     return !allowed;
   });

@@ -23,7 +23,7 @@ class Admission {
   // Finds the rule of a connection by its user and the token that it has shown. False when none fits.
   bool Admit(Connection* connection) const;
   // False for a name or digest that the connection's rule does not allow, whether there is such a model or not.
-  static bool MayOpen(const Connection& connection, std::string_view name, const Catalog& table);
+  static bool MayOpen(const Connection& connection, std::string_view name, const Catalog& catalog);
   static bool IsRestricted(const Connection& connection) {
     return connection.rule == nullptr || !AccessPolicy::MayOpenAll(*connection.rule);
   }

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "memory/ready_board.h"
+#include "memory/ready_bitmap.h"
 #include "os/socket_io.h"
 
 namespace holdfast {

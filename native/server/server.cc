@@ -44,8 +44,8 @@ constexpr int kStalledMs = 10;
 
 class ServerImpl final : public Server {
  public:
-  ServerImpl(const ServerOptions& options, Catalog* table, StoreListener* listener)
-      : options_(options), table_(table), listener_(listener), news_(listener), admission_(options.own_token) {}
+  ServerImpl(const ServerOptions& options, Catalog* catalog, StoreListener* listener)
+      : options_(options), catalog_(catalog), listener_(listener), news_(listener), admission_(options.own_token) {}
 
   ~ServerImpl() override { Stop(); }
 
@@ -57,7 +57,7 @@ class ServerImpl final : public Server {
     wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     spare_.Reset(open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (!epoll_.valid() || !wake_.valid() || !Watch(listen_.get(), kListenKey) || !Watch(wake_.get(), kWakeKey)) {
-      return Status::Errno(code::kSystem, "epoll of the store socket", errno);
+      return Status::Errno(code::kSystem, "Cannot watch the store socket", errno);
     }
     thread_ = std::thread([this] { Run(); });
     pthread_setname_np(thread_.native_handle(), "holdfast-store");
@@ -70,11 +70,11 @@ class ServerImpl final : public Server {
     WaitingOpen waiting;
     const auto acquire = [&](const WaitingOpen& open) {
       waits = true;
-      return table_->AcquireLease("sha256:" + digest, open.pid, open.tenant, open.arriving, &command.grant);
+      return catalog_->AcquireLease("sha256:" + digest, open.pid, open.tenant, open.arriving, &command.grant);
     };
     if (!waiting_.TakeIf(request_id, acquire, &waiting)) {
       if (!waits) return Status();
-      return Status::Error(code::kUnknownModel, "Model " + digest + " is not published with all its blobs in memory");
+      return Status::Error(code::kUnknownModel, "Model " + digest + " is not published with all its blobs in memory.");
     }
     command.connection = waiting.connection;
     command.request = waiting.request;
@@ -258,7 +258,7 @@ class ServerImpl final : public Server {
         return OnAuth(connection, frame);
       case FrameType::kStatus:
         return OnStatus(connection, frame);
-      case FrameType::kAdopt:
+      case FrameType::kReattach:
         return OnOpen(connection, frame);
       case FrameType::kList:
         return OnList(connection, frame);
@@ -290,7 +290,7 @@ class ServerImpl final : public Server {
     const std::string_view token = frame.Str();
     if (!frame.AtEnd() || token.size() > kTokenBytesMax) return Expel(connection, "A token is malformed");
     connection.token = Sha256::Of(token.data(), token.size());
-    // No second try: whoever guesses pays with a connection for each.
+    // No second try: each guess costs a connection.
     if (!admission_.Admit(&connection)) {
       return Expel(connection, "The token is not known to this store, or not for this user", code::kUnauthorized);
     }
@@ -310,7 +310,7 @@ class ServerImpl final : public Server {
     const std::string after(frame.Str());
     if (!frame.AtEnd() || frame.request() == 0 || after.size() > kNameBytesMax) return Expel(connection, "A listing is malformed");
     if (connection.rule == nullptr || !connection.rule->may_list) return connection.Send(Unauthorized(frame.request()));
-    connection.Send(NamesFrame(frame.request(), *connection.rule, after, *table_));
+    connection.Send(NamesFrame(frame.request(), *connection.rule, after, *catalog_));
   }
 
   static std::string Unauthorized(uint32_t request) {
@@ -318,7 +318,7 @@ class ServerImpl final : public Server {
                       "The access rules of this store do not allow this; show a token, or ask the operator for a rule");
   }
 
-  // Also an adopt, which is an open that brings segments.
+  // Also a reattach, which is an open that brings segments.
   void OnOpen(Connection& connection, FrameReader& frame) {
     OpenFrame open;
     const bool good = ReadOpenFrame(frame, connection.version, fds_, &open);
@@ -330,11 +330,11 @@ class ServerImpl final : public Server {
     miss.pid = connection.peer().pid;
     miss.uid = connection.peer().uid;
     if (!HasGoodNames(miss)) {
-      return connection.Send(ErrorFrame(request, code::kBadModelName, "A name has 1 to 512, a tenant at most 128 visible ASCII characters"));
+      return connection.Send(ErrorFrame(request, code::kBadModelName, "A name has 1 to 512, a tenant at most 128 visible ASCII characters."));
     }
     // Before the rules are asked: they speak of names in full.
     miss.name = WithNamespace(miss.name, options_.default_namespace);
-    if (!Admission::MayOpen(connection, miss.name, *table_)) return connection.Send(Unauthorized(request));
+    if (!Admission::MayOpen(connection, miss.name, *catalog_)) return connection.Send(Unauthorized(request));
     miss.tenant = Admission::TenantOf(connection, std::move(miss.tenant));
     // The node's own workers run whatever models the node decides to load: the limit is for clients.
     if (!connection.is_own && connection.leases.size() + connection.waiting.size() >= options_.leases_per_connection_max) {
@@ -342,7 +342,7 @@ class ServerImpl final : public Server {
                                                                        " models open or waiting, its limit (leasesPerConnectionMax)"));
     }
     std::shared_ptr<LeaseGrant> grant;
-    if (open.held.empty() && table_->AcquireLease(miss.name, miss.pid, miss.tenant, open.arriving, &grant)) {
+    if (open.held.empty() && catalog_->AcquireLease(miss.name, miss.pid, miss.tenant, open.arriving, &grant)) {
       open_hits_++;
       connection.leases.insert(grant->info.id);
       const LeaseInfo info = grant->info;
@@ -451,11 +451,11 @@ class ServerImpl final : public Server {
 
   void Release(uint64_t lease) {
     LeaseInfo info;
-    if (table_->ReleaseLease(lease, &info)) news_.Add(/*opened=*/false, info);
+    if (catalog_->ReleaseLease(lease, &info)) news_.Add(/*opened=*/false, info);
   }
 
   const ServerOptions options_;
-  Catalog* const table_;
+  Catalog* const catalog_;
   StoreListener* const listener_;
   UniqueFd listen_;
   UniqueFd epoll_;
@@ -486,9 +486,9 @@ class ServerImpl final : public Server {
 
 }  // namespace
 
-Status Server::Start(const ServerOptions& options, Catalog* table, StoreListener* listener,
+Status Server::Start(const ServerOptions& options, Catalog* catalog, StoreListener* listener,
                      std::unique_ptr<Server>* server) {
-  auto started = std::make_unique<ServerImpl>(options, table, listener);
+  auto started = std::make_unique<ServerImpl>(options, catalog, listener);
   Status status = started->Init();
   if (status.ok()) *server = std::move(started);
   return status;

@@ -68,12 +68,12 @@ struct ServerStats {
 class Server {
  public:
   // Makes the socket, 0660, in place of a stale one. BAD_CONFIG when another process listens there or the path is too long.
-  // `table` and `listener` outlive the server.
-  static Status Start(const ServerOptions& options, Catalog* table, StoreListener* listener,
+  // `catalog` and `listener` outlive the server.
+  static Status Start(const ServerOptions& options, Catalog* catalog, StoreListener* listener,
                       std::unique_ptr<Server>* server);
   virtual ~Server() = default;
 
-  // Sends the model to whoever waits under `request_id`. UNKNOWN_MODEL when it is not published with all blobs in memory, or on their
+  // Sends the model to the client that waits under `request_id`. UNKNOWN_MODEL when it is not published with all blobs in memory, or on their
   // way there if the client can wait for ranges: the request goes on waiting. A request that is not there any more is no error: its client has gone.
   virtual Status Answer(uint32_t request_id, const std::string& digest) = 0;
   // The segments that the client of a waiting request brought, once; empty when it brought none or has gone.

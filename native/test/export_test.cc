@@ -105,7 +105,7 @@ TEST(what_arrives_has_no_name_before_it_is_complete) {
   spec.chunks = {{Sha256::Of(bytes.data(), 10000), 10000}, {Sha256::Of(bytes.data() + 10000, 10000), 10000}};
   std::shared_ptr<Fill> fill;
   CHECK_OK(fixture.store->BeginFill(spec, true, false, &fill));
-  CHECK_OK(fixture.store->table()->Publish({"d1", {{"sub/file", spec.digest, bytes.size(), 0}}, {}}, {"acme/x:v1"}));
+  CHECK_OK(fixture.store->catalog()->Publish({"d1", {{"sub/file", spec.digest, bytes.size(), 0}}, {}}, {"acme/x:v1"}));
   CHECK_OK(fill->PutChunk(0, bytes.data(), 10000));
   CHECK(FilesIn(folder.path() + "/blobs") == 0 && FilesIn(folder.path() + "/digests") == 0);
   CHECK(FilesIn(folder.path() + "/models") == 0 && fixture.store->ExportedPathOf("d1").empty());
@@ -156,11 +156,11 @@ TEST(a_tag_that_moves_leads_to_the_new_model) {
   fixture.Publish("d2", {5000, 7}, {"acme/x:v1"});
   CHECK(FilesIn(folder.path() + "/models/acme/x/v1/") == 2);
   CHECK(FilesIn(folder.path() + "/digests") == 2);
-  fixture.store->table()->Unpublish("d2");
+  fixture.store->catalog()->Unpublish("d2");
   CHECK(FilesIn(folder.path() + "/models") == 0 && FilesIn(folder.path() + "/digests") == 1);
   // Nothing that a name or a path says may lie outside of the folder.
-  CHECK_OK(fixture.store->table()->Publish({"d3", {{"../../escape", DigestOf(Bytes(5000, 1)), 5000, 0}}, {}}, {"acme/y:v1"}));
-  CHECK_OK(fixture.store->table()->Publish({"d4", {{"file", DigestOf(Bytes(5000, 1)), 5000, 0}}, {}}, {"../../z:v1"}));
+  CHECK_OK(fixture.store->catalog()->Publish({"d3", {{"../../escape", DigestOf(Bytes(5000, 1)), 5000, 0}}, {}}, {"acme/y:v1"}));
+  CHECK_OK(fixture.store->catalog()->Publish({"d4", {{"file", DigestOf(Bytes(5000, 1)), 5000, 0}}, {}}, {"../../z:v1"}));
   CHECK(fixture.store->ExportedPathOf("d3").empty() && !fixture.store->ExportedPathOf("d4").empty());
   CHECK(FilesIn(folder.path() + "/models") == 0 && FilesIn(folder.path()) == 4);
 }

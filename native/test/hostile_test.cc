@@ -92,7 +92,7 @@ std::shared_ptr<Fill> BeginLate(Hostile* fixture, const std::vector<uint8_t>& by
   }
   std::shared_ptr<Fill> fill;
   CHECK_OK(fixture->store->BeginFill(spec, true, false, &fill));
-  CHECK_OK(fixture->store->table()->Publish({"late", {{"w", spec.digest, spec.size_bytes, 0}}, {}}, {"acme/late"}));
+  CHECK_OK(fixture->store->catalog()->Publish({"late", {{"w", spec.digest, spec.size_bytes, 0}}, {}}, {"acme/late"}));
   CHECK_OK(fill->PutChunk(0, bytes.data(), bytes.size() / 2));
   return fill;
 }
@@ -183,11 +183,11 @@ Status Offer(Hostile* fixture, UniqueFd fd, const Digest& digest, uint64_t size_
   fixture->Await([&] { return fixture->misses.size() > seen; });
   const OpenMiss miss = fixture->misses.back();
   CHECK(miss.held_digest == "held" && miss.held_bytes == size_bytes);
-  std::promise<std::vector<Adopted>> done;
-  const Status reserved = fixture->store->Adopt(miss.request_id, {digest}, [&](std::vector<Adopted> result) { done.set_value(std::move(result)); });
+  std::promise<std::vector<Reattached>> done;
+  const Status reserved = fixture->store->Reattach(miss.request_id, {digest}, [&](std::vector<Reattached> result) { done.set_value(std::move(result)); });
   Status status = reserved;
   if (reserved.ok()) {
-    std::vector<Adopted> result = done.get_future().get();
+    std::vector<Reattached> result = done.get_future().get();
     CHECK(result.size() == 1);
     status = result[0].status;
   }
@@ -280,8 +280,8 @@ TEST(ForgedLeasesAndHalfFramesEndTheirConnectionOnly) {
     client.Send(FrameWriter(FrameType::kClose, 0).U64(lease).Take());
     CHECK(client.Receive() == FrameType::kError && client.Receive() == RawClient::kClosed);
   }
-  const std::string adopt = FrameWriter(FrameType::kAdopt, 1).U64(0).Str("acme/x").Str("").U32(0).Str("m").U32(3).Take();
-  for (const std::string& frame : {adopt, FrameWriter(FrameType::kAuth, 0).U16(60000).Take(), FrameWriter(FrameType::kStatus, 0).Take(),
+  const std::string reattach = FrameWriter(FrameType::kReattach, 1).U64(0).Str("acme/x").Str("").U32(0).Str("m").U32(3).Take();
+  for (const std::string& frame : {reattach, FrameWriter(FrameType::kAuth, 0).U16(60000).Take(), FrameWriter(FrameType::kStatus, 0).Take(),
                                    FrameWriter(FrameType::kList, 1).Take(), std::string(), std::string(3, '\0')}) {
     RawClient client(fixture, /*greet=*/false);
     client.Send(HelloFrame(2, 2));

@@ -40,7 +40,7 @@ class World {
     for (size_t i = 0; i < blobs_.size(); i++) {
       const size_t other = (i + 1) % blobs_.size();
       Model model{"m" + std::to_string(i), {FileOf(i), FileOf(other)}, {}};
-      CHECK_OK(fixture_.store->table()->Publish(model, {"acme/m" + std::to_string(i)}));
+      CHECK_OK(fixture_.store->catalog()->Publish(model, {"acme/m" + std::to_string(i)}));
     }
     for (int i = 0; i < 3; i++) clients_.push_back(fixture_.Connect());
   }

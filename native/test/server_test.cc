@@ -179,7 +179,7 @@ TEST(DescriptorsThatAClientSendsAreDropped) {
 TEST(AStaleSocketIsReplacedALiveOneIsNot) {
   StoreFixture fixture;
   std::unique_ptr<Server> second;
-  CHECK_CODE(Server::Start(fixture.options.server, fixture.store->table(), &fixture, &second), code::kBadConfig);
+  CHECK_CODE(Server::Start(fixture.options.server, fixture.store->catalog(), &fixture, &second), code::kBadConfig);
   struct stat info;
   CHECK(stat(fixture.options.server.socket_path.c_str(), &info) == 0 && (info.st_mode & 0777) == 0660);
 
@@ -189,16 +189,16 @@ TEST(AStaleSocketIsReplacedALiveOneIsNot) {
     UniqueFd abandoned;
     CHECK_OK(ListenOn(stale.socket_path, &abandoned));
   }
-  CHECK_OK(Server::Start(stale, fixture.store->table(), &fixture, &second));
+  CHECK_OK(Server::Start(stale, fixture.store->catalog(), &fixture, &second));
   second->Stop();
   CHECK(!std::filesystem::exists(stale.socket_path));
 
   // A file that is no socket is somebody's, and stays.
   std::ofstream(stale.socket_path) << "precious";
-  CHECK_CODE(Server::Start(stale, fixture.store->table(), &fixture, &second), code::kSystem);
+  CHECK_CODE(Server::Start(stale, fixture.store->catalog(), &fixture, &second), code::kSystem);
   CHECK(std::filesystem::file_size(stale.socket_path) == 8);
   stale.socket_path = "/tmp/" + std::string(120, 'x');
-  CHECK_CODE(Server::Start(stale, fixture.store->table(), &fixture, &second), code::kBadConfig);
+  CHECK_CODE(Server::Start(stale, fixture.store->catalog(), &fixture, &second), code::kBadConfig);
 }
 
 }  // namespace holdfast::test

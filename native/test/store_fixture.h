@@ -89,7 +89,7 @@ struct StoreFixture : public StoreListener {
       const std::vector<uint8_t> bytes = Bytes(sizes[i], i + 1);
       model.files.push_back({"file-" + std::to_string(i), Add(bytes), sizes[i], 0});
     }
-    CHECK_OK(store->table()->Publish(model, names));
+    CHECK_OK(store->catalog()->Publish(model, names));
     return model;
   }
 

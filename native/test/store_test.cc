@@ -50,7 +50,7 @@ TEST(LongFileListsTakeSeveralFrames) {
   Model model;
   model.digest = "m";
   for (int i = 0; i < 500; i++) model.files.push_back({std::string(4000, 'p') + std::to_string(i), digest, 10, 0});
-  CHECK_OK(fixture.store->table()->Publish(model, {"acme/long"}));
+  CHECK_OK(fixture.store->catalog()->Publish(model, {"acme/long"}));
   const auto client = fixture.Connect();
   const Opened opened = OpenNow(client.get(), "acme/long");
   CHECK_OK(opened.status);
@@ -79,7 +79,7 @@ TEST(ALeasePinsAndItsEndUnpins) {
   CHECK(fixture.store->FindBlob(digest, &state) && state.leases == 2 && state.in_memory && !state.on_disk);
   CHECK_OK(fixture.store->CheckInvariants());
   // What the name means next does not matter to those who have it open.
-  fixture.store->table()->Unpublish("m");
+  fixture.store->catalog()->Unpublish("m");
   first.model.reset();
   fixture.Await([&] { return fixture.closed == 1; });
   CHECK(!fixture.store->DropMemory(digest));
@@ -203,7 +203,7 @@ TEST(ManyPromotionsShareOneRead) {
   std::vector<std::promise<Status>> promises(20);
   for (auto& promise : promises) {
     fixture.store->Promote(spec.digest, [&promise](Status status) { promise.set_value(std::move(status)); });
-    // One segment, whoever comes when.
+    // One segment, in whatever order they come.
     CHECK(fixture.store->stats().memory_used_bytes <= MemoryBudget::PageRounded(bytes.size()));
   }
   for (auto& promise : promises) CHECK_OK(promise.get_future().get());
@@ -283,11 +283,11 @@ TEST(FilesAreImportedVerifiedAndDropped) {
 TEST(CatalogEntriesThatContradictThemselvesAreRefused) {
   StoreFixture fixture;
   const Digest digest = fixture.Add(Bytes(10, 1));
-  Catalog* table = fixture.store->table();
-  CHECK_CODE(table->Publish({"m", {{"a", digest, 10, 0}, {"b", digest, 11, 0}}, {}}, {}), code::kBadRequest);
-  CHECK_CODE(table->Publish({"m", {{"", digest, 10, 0}}, {}}, {}), code::kBadRequest);
-  CHECK_CODE(table->Publish({"", {}, {}}, {}), code::kBadRequest);
-  CHECK_CODE(table->Publish({"m", {{std::string(5000, 'p'), digest, 10, 0}}, {}}, {}), code::kBadRequest);
+  Catalog* catalog = fixture.store->catalog();
+  CHECK_CODE(catalog->Publish({"m", {{"a", digest, 10, 0}, {"b", digest, 11, 0}}, {}}, {}), code::kBadRequest);
+  CHECK_CODE(catalog->Publish({"m", {{"", digest, 10, 0}}, {}}, {}), code::kBadRequest);
+  CHECK_CODE(catalog->Publish({"", {}, {}}, {}), code::kBadRequest);
+  CHECK_CODE(catalog->Publish({"m", {{std::string(5000, 'p'), digest, 10, 0}}, {}}, {}), code::kBadRequest);
 }
 
 }  // namespace holdfast::test

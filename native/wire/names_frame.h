@@ -9,6 +9,6 @@
 namespace holdfast {
 
 // At most a frame of names behind `after`; it ends with the last name when there are more, else with an empty one.
-std::string NamesFrame(uint32_t request, const AccessRule& rule, const std::string& after, const Catalog& table);
+std::string NamesFrame(uint32_t request, const AccessRule& rule, const std::string& after, const Catalog& catalog);
 
 }  // namespace holdfast

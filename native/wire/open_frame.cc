@@ -39,7 +39,7 @@ bool ReadOpenFrame(FrameReader& frame, uint16_t version, std::vector<UniqueFd>& 
   miss.tenant = frame.Str();
   const uint32_t flags = version >= 2 ? frame.U32() : 0;
   open->arriving = (flags & kOpenArriving) != 0;
-  if (frame.type() == FrameType::kAdopt && !ReadHeld(frame, fds, open)) return false;
+  if (frame.type() == FrameType::kReattach && !ReadHeld(frame, fds, open)) return false;
   return frame.AtEnd() && frame.request() != 0;
 }
 

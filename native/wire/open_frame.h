@@ -1,4 +1,4 @@
-// What an open or an adopt of a client says, read and checked for form.
+// What an open or a reattach of a client says, read and checked for form.
 #pragma once
 
 #include <string_view>
@@ -14,7 +14,7 @@ namespace holdfast {
 struct OpenFrame {
   OpenMiss miss;
   bool arriving = false;
-  // Of an adopt: segments that the client kept. Empty when their descriptors were lost on the way.
+  // Of a reattach: segments that the client kept. Empty when their descriptors were lost on the way.
   std::vector<HeldSegment> held;
 };
 

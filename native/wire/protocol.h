@@ -20,12 +20,12 @@
 //   error    = code str16 | message str16                                           store: request 0 means the connection
 //   status   =                                                                      client; v2
 //   counters = count u32 | count x u64 (order of StoreCounters)                     store, the answer; v2
-//   adopt    = as open | digest str16 | count u32 | count x (size u64               client: an open that brings sealed segments of a
+//   reattach = as open | digest str16 | count u32 | count x (size u64                client: an open that brings sealed segments of a
 //              | sha256 32 bytes); one descriptor per entry                         store that has gone; v2
 //   list     = after str16                                                          client: names that it may open; v2
 //   names    = count u32 | count x name str16 | next str16 (empty: that was all)     store, the answer; v2
 //
-// The versions: 1 hands out complete models only. 2 adds arriving ones, tokens, status, lists and adoption.
+// The versions: 1 hands out complete models only. 2 adds arriving ones, tokens, status, lists and reattaching.
 #ifndef HOLDFAST_PROTOCOL_H_
 #define HOLDFAST_PROTOCOL_H_
 
@@ -51,7 +51,7 @@ inline constexpr size_t kTokenBytesMax = 512;
 inline constexpr uint32_t kOpenArriving = 1;
 inline constexpr uint64_t kNoDeadline = UINT64_MAX;
 
-enum class FrameType : uint8_t { kHello = 1, kWelcome, kOpen, kCancel, kClose, kModel, kError, kAuth, kAccepted, kStatus, kCounters, kAdopt, kList, kNames };
+enum class FrameType : uint8_t { kHello = 1, kWelcome, kOpen, kCancel, kClose, kModel, kError, kAuth, kAccepted, kStatus, kCounters, kReattach, kList, kNames };
 
 // Bits of a blob's state.
 inline constexpr uint8_t kBlobArriving = 1;

@@ -1,6 +1,6 @@
 /**
  * Carries out what the hand-over of last copies decides, on both sides: asks the chosen nodes to take a model, and takes what a stopping
- * node hands on. The other node fetches as for any request, from this one and whoever else has parts of it.
+ * node hands on. The other node fetches as for any request, from this one and others that have parts of it.
  *
  *   take   request: {version: 1, model: 32 bytes, refs: [{name: text, ref: bytes}]}
  *          answer: {version: 1} when the names are kept; the fetch goes on afterwards

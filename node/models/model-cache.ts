@@ -26,7 +26,7 @@ import {
   type Timeless,
   type WantId,
 } from '../../core/index.ts'
-import type { AdoptedBlob, Store } from '../../native/index.ts'
+import type { ReattachedBlob, Store } from '../../native/index.ts'
 import type { Manifest } from '../../origin/index.ts'
 import type { EvictionPolicy, SessionLimits } from '../../placement/index.ts'
 import type { ModelSignature, Runtime } from '../ports/index.ts'
@@ -71,7 +71,7 @@ export interface Ready {
 export interface Runnable extends Ready, Session {}
 
 /** Says of which blobs a client's segments were taken back; reserves their memory before it returns. */
-type TakeBack = (blobs: readonly Sha256[]) => Promise<AdoptedBlob[]>
+type TakeBack = (blobs: readonly Sha256[]) => Promise<ReattachedBlob[]>
 
 export class ModelCache {
   private readonly ports: ModelCachePorts
@@ -179,13 +179,18 @@ export class ModelCache {
   }
 
   /** Takes over segments of the model that a client kept while this node was away: what `take` finds good is in memory, and counts. */
-  async adopt(model: ModelId, manifest: Manifest, take: TakeBack): Promise<AdoptedBlob[]> {
-    let taken: AdoptedBlob[] = []
+  async reattach(model: ModelId, manifest: Manifest, take: TakeBack): Promise<ReattachedBlob[]> {
+    let taken: ReattachedBlob[] = []
     const keep: TakeBack = async (blobs) => {
       taken = await take(blobs)
       return taken
     }
-    await this.want('adopt', specOf(model, manifest), { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }, keep)
+    await this.want(
+      'reattach',
+      specOf(model, manifest),
+      { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY },
+      keep,
+    )
     return taken
   }
 
@@ -267,7 +272,7 @@ export class ModelCache {
       case 'discard-form':
         this.run(work.discardForm(effect))
         return
-      case 'adopt':
+      case 'reattach':
         this.run(this.takeBack(effect.op, effect.want, effect.blobs))
         return
       case 'load':
@@ -351,7 +356,7 @@ export class ModelCache {
       const taken = take(blobs.map(({ sha256 }) => sha256))
       this.queue.dispatch({ kind: 'room-taken', op })
       await taken
-      this.queue.dispatch({ kind: 'adopted', op })
+      this.queue.dispatch({ kind: 'reattached', op })
     } catch (error) {
       this.queue.dispatch({ kind: 'failed', op, failure: failureOf(error) })
     }

@@ -58,7 +58,7 @@ export function gossipService(options: GossipOptions, topics: readonly string[])
     floodPublish: true,
     emitSelf: false,
     ...mesh,
-    // A node that is alone publishes to nobody; reconciliation brings its entries to whoever joins.
+    // A node that is alone publishes to nobody; reconciliation brings its entries to a node that joins.
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,
     allowedTopics: topics.map((topic) => topicPrefix + topic),

@@ -1,6 +1,6 @@
 /**
  * Node ids and their keys. A Holdfast node id is the base58 text of an Ed25519 libp2p peer id, which contains the public key
- * itself: whoever knows the id can check a signature, and 32 bytes stand for the id on the wire. Only the canonical text is
+ * itself: the id is enough to check a signature, and 32 bytes stand for the id on the wire. Only the canonical text is
  * accepted, so that one identity cannot appear under two names.
  */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'

@@ -1,6 +1,6 @@
 /**
  * Streams to other nodes that are open and negotiated already. To open one costs a round trip before the first byte of a call, so
- * a stream is used again, and whoever takes the last one of a peer has the next opened in the background: two calls in one
+ * a stream is used again, and a caller that takes the last one of a peer has the next opened in the background: two calls in one
  * moment wait for nothing either. One stays open as long as the connection; what a burst needed beyond is closed after a while.
  */
 import type { NodeId } from '../../common/index.ts'

@@ -121,7 +121,7 @@ export class ClusterPins {
     return this.protection.isPinned(model, tier)
   }
 
-  /** What nobody has looked up here is looked up for whoever asks, and shown the next time. */
+  /** What nobody has looked up here is looked up for the one who asks, and shown the next time. */
   list(): ReplicaPinView[] {
     return this.ports.core.pinned.active().map(({ name, tier, replicaCount }) => {
       const model = this.protection.meaning(name) ?? this.knownName(name)

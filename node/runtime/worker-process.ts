@@ -43,7 +43,7 @@ export class WorkerProcess {
         else this.#settle(message)
       })
     })
-    this.ready.catch(() => {}) // whoever needs the worker awaits it, and nobody may
+    this.ready.catch(() => {}) // a caller that needs the worker awaits it, and there may be none
     this.exited = new Promise((resolve) => {
       onceGone(this.#child, (reason) => {
         this.#deathReason = reason

@@ -136,7 +136,7 @@ export class Progress {
   }
 }
 
-/** A file name comes from whoever made the model: no control character of it reaches the terminal. */
+/** A file name comes from the author of the model: no control character of it reaches the terminal. */
 function printable(text: string): string {
   return text.replace(/\p{C}/gu, '?')
 }

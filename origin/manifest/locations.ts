@@ -1,6 +1,6 @@
 /**
  * Where the bytes of a model lie in the origin. Replaceable and never part of an identity: repacking writes a new record
- * under the same key. A wrong one can only make a fetch fail, since every chunk is verified by whoever reads it.
+ * under the same key. A wrong one can only make a fetch fail, since every reader verifies each chunk.
  */
 
 import { HoldfastError, type Sha256 } from '../../common/index.ts'

@@ -1,4 +1,4 @@
-/** What a manifest may ask of whoever reads it: the bounds on its size, each with its reason. */
+/** What a manifest may ask of its readers: the bounds on its size, each with its reason. */
 import { pathBytesMax } from '../files/file-path.ts'
 
 const MiB = 1024 * 1024

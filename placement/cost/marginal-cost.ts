@@ -7,9 +7,9 @@
  *     origin       latency + bytes / bandwidth + init
  *     forward      round trip + queue at a node that has it (and its disk and init, when it lies on disk there)
  *
- * A twin next door makes a copy cheap, and two nodes that each count on the other's twin would both drop theirs. So of all nodes
+ * A replica next door makes a copy cheap, and two nodes that each count on the other's replica would both drop theirs. So of all nodes
  * with a copy one is its keeper, the first by rendezvous hash of model and node, which all of them know without a word: it counts
- * its copy as the last one, whoever else has one now. The last copy costs a fetch from the origin, and not only here: whoever asks
+ * its copy as the last one, although others have one now. The last copy costs a fetch from the origin, and not only here: the next node that asks
  * anywhere next pays for it, so the demand of the others is lost too. The keeper of a zone answers for its zone in the same way.
  */
 export interface CopiesView {
@@ -63,11 +63,11 @@ export type CopyRole =
   /** Nobody else has it. */
   | 'last-copy'
   /** Others have it, and this node answers for the last copy. */
-  | 'keeper'
+  | 'primary-holder'
   /** Another node of the zone has it. */
-  | 'twin-near'
+  | 'replica-near'
   /** A node of another zone has it. */
-  | 'twin-far'
+  | 'replica-far'
 
 /** How requests could still be answered: by sending each on, or by bringing the bytes here once. */
 export interface Ways {
@@ -87,8 +87,8 @@ export const noCopies: CopiesView = {
 export function roleOf({ diskMs, elsewhere }: Pick<CopyView, 'diskMs' | 'elsewhere'>): CopyRole {
   if (diskMs !== null) return 'on-disk'
   if (elsewhere.near.copyCount + elsewhere.far.copyCount === 0) return 'last-copy'
-  if (elsewhere.isPrimaryHolder) return 'keeper'
-  return elsewhere.near.copyCount > 0 ? 'twin-near' : 'twin-far'
+  if (elsewhere.isPrimaryHolder) return 'primary-holder'
+  return elsewhere.near.copyCount > 0 ? 'replica-near' : 'replica-far'
 }
 
 /** What remains when this node gives its copy up. */
@@ -118,6 +118,6 @@ export function othersLossMsPerS(
   if (isPrimaryHolder) return othersRatePerS === 0 ? 0 : othersRatePerS * (originMs + initMs)
   if (!isZonePrimary || zoneRatePerS === 0) return 0
   const farMs = Math.min(far.memoryForwardMs, far.diskForwardMs, Math.min(far.transferMs, originMs) + initMs)
-  // Without any way from farther away the twins are all that the zone has, and it is the keeper of all who answers for them.
+  // Without any way from farther away the replicas are all that the zone has, and the primary holder of all answers for them.
   return Number.isFinite(farMs) ? zoneRatePerS * farMs : 0
 }

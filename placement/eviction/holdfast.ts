@@ -5,7 +5,7 @@
  *
  * Demand is how soon the model is wanted again, learnt from its gaps and its peers' (return-estimator.ts), cost what a miss would
  * take here and now, transfer and start, given who else holds the model: the last copy in the cluster is worth a fetch from the
- * origin, a twin next door little. What other nodes would lose without this copy is added. The per-byte greedy choice is that of
+ * origin, a replica next door little. What other nodes would lose without this copy is added. The per-byte greedy choice is that of
  * GDSF (Cherkasova 1998) and of BeladyAM ("Many Models at the Edge"), whose oracle has 1 / (time to the next request) where we
  * have its estimate. Victims that turn out not to be needed, once a larger one is chosen, are kept.
  *

@@ -15,7 +15,7 @@ export interface PlacementOptions {
   readonly copiesMax: number
   /** Part of a tier that prefetches leave free, in percent, so that the next miss need not evict. */
   readonly reservePercent: number
-  /** Twins that are asked for less often than this may be shed: once an hour. */
+  /** Replicas that are asked for less often than this may be shed: once an hour. */
   readonly shedRatePerS: number
   /** Round trip assumed to a copy that is just arriving in the zone. */
   readonly nearForwardMs: number

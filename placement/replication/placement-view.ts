@@ -118,7 +118,7 @@ export type PlacementReason =
   /** keep: in the role that it has; its value decides when room is needed. */
   | CopyRole
   /** shed: others have it, nobody asks here, and the tier is nearly full. */
-  | 'unwanted-twin'
+  | 'unwanted-replica'
   /** leave: nobody has said yet what the pinned name means. */
   | 'unresolved'
   /** leave: it is on its way here. */

@@ -8,10 +8,10 @@
  * - Copies are taken by saving per byte. A copy for demand that was counted may displace what the eviction policy gives up first;
  *   a prefetch, which rests on a forecast, takes free room, or must gain clearly more than it displaces.
  * - Nodes of one zone see the same demand and would all make the same copy. They take turns, by rendezvous hash, a round apart:
- *   whoever comes later sees the first copy announced, and then a copy saves only what a neighbour's does not.
+ *   a later round sees the first copy announced, and then a copy saves only what a neighbour's does not.
  * - What came or went within the settling time is neither displaced nor made again; with the margin this ends every circle, since
  *   each exchange must raise the value of what the node has.
- * - A twin that nobody asks for is shed only from a tier that is nearly full: free memory serves nobody, but the next miss, or a
+ * - A replica that nobody asks for is shed only from a tier that is nearly full: free memory serves nobody, but the next miss, or a
  *   prefetch, should not have to wait for an eviction. A last copy, or the keeper's, is never shed.
  */
 
@@ -200,9 +200,9 @@ function decideHeld(
   if (heldForMs < options.settleMs) return keep('settling')
   const role = roleOf({ elsewhere, diskMs: tier === slowestTier ? null : held.diskMs })
   const isUnwanted = rateHereOf(held) < options.shedRatePerS && ratePerS + zoneRatePerS < options.shedRatePerS
-  const isTwin = role === 'twin-near' || role === 'twin-far'
-  if (!view.isDraining && isTwin && isUnwanted && !decided.has(model) && rooms.shed(held, tier)) {
-    return { kind: 'shed', model, tier, reason: 'unwanted-twin', displaces: [], parts }
+  const isReplica = role === 'replica-near' || role === 'replica-far'
+  if (!view.isDraining && isReplica && isUnwanted && !decided.has(model) && rooms.shed(held, tier)) {
+    return { kind: 'shed', model, tier, reason: 'unwanted-replica', displaces: [], parts }
   }
   return keep(role)
 }

@@ -2,7 +2,7 @@
  * When a message that one node publishes reaches each other node, and by whom: shortest paths over the mesh. The publisher sends to
  * all that it is connected with, everyone else passes on to the neighbours in the mesh, as node/net/gossip.ts sets gossipsub up.
  *
- * A node hears a message from all neighbours that did not get it from this node itself. Of large messages less: whoever has one
+ * A node hears a message from all neighbours that did not get it from this node itself. Of large messages less: a node that has one
  * tells the neighbours at once, and who is told before passing it on does not (IDONTWANT).
  */
 export interface MeshGraph {

@@ -3,7 +3,7 @@
  * to the byte of its result. Units stand last in the names. `parseScenario` takes the parsed file and gives it back complete,
  * with every default filled in, or throws BAD_SCENARIO and names the field.
  *
- * Files that a scenario names (a table of round trips, a trace) are read by whoever reads the scenario; nothing here reads files.
+ * Files that a scenario names (a table of round trips, a trace) are read by the reader of the scenario; nothing here reads files.
  */
 import { evictionPolicyNames } from '../../common/index.ts'
 import { defaultNameMachineOptions } from '../../core/index.ts'
@@ -244,7 +244,7 @@ const eventFields = byKind({
   push: { ...whenFields, sizeBytes: number(undefined, { min: 1 }), ratePerS: number(0) },
   /**
    * The tag of a model means a new revision from then on, which the origin has. By default it is as large as the one before; what it takes
-   * to start and to run it is drawn. Whoever asks for the tag gets the new one as soon as its node has looked the tag up again.
+   * to start and to run it is drawn. A request for the tag gets the new one as soon as its node has looked the tag up again.
    */
   move: { ...whenFields, modelRank: whole(0), sizeBytes: nullable(number(undefined, { min: 1 })) },
   /** `replicas` nodes, spread over zones, are to keep what the tag of the model means. */

@@ -42,7 +42,7 @@ export class FormedEntries {
   private readonly shared: SharedLedgers
   private readonly placedByPage = new Map<number, Placed[]>()
   private readonly turnByPage = new Map<number, PageTurn>()
-  /** The first page that each came to: whoever comes to the same content lies on the same page, whatever led there. */
+  /** The first page that each came to: equal content lies on the same page, whatever led there. */
   private readonly endByPage = new Map<number, LedgerPage>()
   private readonly searches: PageSearch[] = []
 

@@ -4,7 +4,7 @@
  *
  * Ten thousand ledgers of ten thousand nodes would be a hundred million slots of each kind. But they hold almost the same: a
  * message reaches all of them within a second. So an entry that arrives leads from one page to the next, that step is remembered
- * at the page, and whoever takes the same step gets the same page. Steps in another order come to pages of equal content, which
+ * at the page, and the same step leads to the same page. Steps in another order come to pages of equal content, which
  * are found by their hash, so ledgers that believe the same lie on the same pages again.
  *
  *   page A --entry e--> page B        remembered at A: (e, B, what changed for which models)

@@ -53,7 +53,7 @@ export class SimOrigin {
     return this.isAvailable && !this.cutOff.has(node)
   }
 
-  /** For so long that whoever tried must have succeeded. */
+  /** For so long that each attempt must have succeeded. */
   reachableFor(node: number, forMs: number): boolean {
     return this.reachable(node) && this.ports.queue.nowMs - this.changedAtMs >= forMs
   }

@@ -13,7 +13,7 @@ const noDisk = new Set(
   [
     'client/client_link',
     'memory/export_folder',
-    'memory/ready_board',
+    'memory/ready_bitmap',
     'memory/segment',
     'os/socket_io',
     'os/socket_listen',

@@ -46,4 +46,34 @@ describe('the message of an error', () => {
     expect(messages.length).toBeGreaterThan(200)
     expect(messages.filter(({ text }) => !beginsWell(text) || !endsWell(text))).toEqual([])
   })
+
+  it('has the same form where the native store writes it', () => {
+    const native = [...sourceFiles(['native'], '.cc'), ...sourceFiles(['native'], '.h')]
+      .filter((file) => !file.startsWith('native/test/'))
+      .flatMap((file) => nativeMessages(readSource(file)).map((text) => ({ file, text })))
+    expect(native.length).toBeGreaterThan(90)
+    expect(
+      native.filter(({ text }) => /^"[a-z]+[^-._/a-z]/.test(text) || (text.endsWith('"') && !/[.?]"$/.test(text))),
+    ).toEqual([])
+  })
 })
+
+/** The second argument of each `Status::Error(code, message)`, as it is written in C++. */
+function nativeMessages(source: string): string[] {
+  return [...source.matchAll(/Status::Error\([\w:]+,\s*/g)].map((match) => {
+    const from = match.index + match[0].length
+    let depth = 1
+    let isQuoted = false
+    for (let at = from; at < source.length; at += 1) {
+      const character = source[at]
+      if (isQuoted && character === '\\') at += 1
+      else if (character === '"') isQuoted = !isQuoted
+      else if (!isQuoted && character === '(') depth += 1
+      else if (!isQuoted && character === ')') {
+        depth -= 1
+        if (depth === 0) return source.slice(from, at).trim()
+      }
+    }
+    return source.slice(from)
+  })
+}

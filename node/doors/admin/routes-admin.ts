@@ -1,5 +1,5 @@
 /**
- * The admin interface over HTTP. Reading is open to whoever reaches the interface, as the other views are; what changes something
+ * The admin interface over HTTP. Reading is open to all that reach the interface, as the other views are; what changes something
  * takes `Authorization: Bearer <admin token>`, unless the node is bound to loopback and has no token.
  */
 

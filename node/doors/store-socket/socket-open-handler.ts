@@ -149,7 +149,7 @@ export class SocketOpenHandler {
   /** Nothing taken back is an error: an open would only put a second copy beside the one that the client has. */
   private async takeBack(miss: OpenMiss, { digest, manifest }: ResolvedModel): Promise<void> {
     const { cache, store, log } = this.ports
-    const taken = await cache.adopt(digest, manifest, (blobs) => store.adopt(miss.requestId, blobs))
+    const taken = await cache.reattach(digest, manifest, (blobs) => store.reattach(miss.requestId, blobs))
     const refused = taken.find(({ error }) => error !== null)
     if (refused !== undefined) {
       log.warn({ model: digest, pid: miss.pid, error: refused.error?.message }, 'a segment was not taken back')

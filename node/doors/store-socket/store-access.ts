@@ -32,7 +32,7 @@ export function parseStoreAccess(text: string): AccessRule[] {
     throw new HoldfastError('BAD_CONFIG', 'The file of store.accessFile is not JSON.', { cause })
   }
   const rules = (value as { rules?: unknown } | null)?.rules
-  // An empty list would let everybody in, and whoever writes a file wants the opposite.
+  // An empty list would let everybody in, and an operator who writes a file wants the opposite.
   if (!Array.isArray(rules) || rules.length === 0) throw bad('it needs a list `rules` with at least one rule')
   return rules.map((rule, index) => parseRule(rule, `rules[${index}]`))
 }

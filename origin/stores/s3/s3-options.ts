@@ -17,7 +17,7 @@ export interface S3Options {
   readonly idleTimeoutMs: number
   /** One request may take idleTimeoutMs plus its bytes at this rate: a trickle is as good as silence. */
   readonly minimumBytesPerS: number
-  /** A read that keeps failing is told after this time: whoever reads can often turn to a peer. */
+  /** A read that keeps failing is told after this time: a reader can often turn to a peer. */
   readonly readGiveUpMs: number
   /** A write is more patient: behind it is a push of hours, and a store that restarts is back within a minute. */
   readonly writeGiveUpMs: number

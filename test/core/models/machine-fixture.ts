@@ -157,8 +157,11 @@ export class MachineFixture {
         this.queue.dispatch({ kind: 'form-kept', op: effect.op, form })
         return
       }
-      case 'adopt':
-        this.move(effect.op, `adopt ${effect.model}`, effect.blobs, ['memory'], { kind: 'adopted', op: effect.op })
+      case 'reattach':
+        this.move(effect.op, `reattach ${effect.model}`, effect.blobs, ['memory'], {
+          kind: 'reattached',
+          op: effect.op,
+        })
         return
       case 'load':
         this.begin(`load ${effect.model}`, effect.op, () => ({

@@ -18,7 +18,7 @@ const specs = [
   specOf('f', ['f4'], 'files'),
 ]
 const which = fc.nat({ max: specs.length - 1 })
-const goal = fc.constantFrom('disk', 'memory', 'ready', 'adopt')
+const goal = fc.constantFrom('disk', 'memory', 'ready', 'reattach')
 const failures: readonly (Failure | null)[] = [
   null,
   null,

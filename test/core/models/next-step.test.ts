@@ -93,8 +93,8 @@ const cases: readonly Case[] = [
   },
   { id: 'files run, in memory', goal: 'ready', runs: 'files', places: { a: 'm', b: 'm' }, step: { kind: 'load' } },
 
-  { id: 'first', goal: 'adopt', places: { a: 'm', b: 'd' }, step: { kind: 'adopt', blobs: [b] } },
-  { id: 'taken back', goal: 'adopt', source: 'peer', step: { kind: 'done', source: 'peer' } },
+  { id: 'first', goal: 'reattach', places: { a: 'm', b: 'd' }, step: { kind: 'reattach', blobs: [b] } },
+  { id: 'taken back', goal: 'reattach', source: 'peer', step: { kind: 'done', source: 'peer' } },
 ]
 
 function arrange({ places = {}, form: made, runs = 'form', session, cannotRun }: Case) {
@@ -124,7 +124,7 @@ it.each([
   { id: 'a file is gone that memory has', goal: 'memory', places: { a: 'm', b: 'd' }, lost: false },
   { id: 'a file is gone', goal: 'memory', places: { b: 'd' }, lost: true },
   { id: 'a file is gone that memory has', goal: 'disk', places: { a: 'm', b: 'd' }, lost: true },
-  { id: 'a file is gone', goal: 'adopt', places: {}, lost: false },
+  { id: 'a file is gone', goal: 'reattach', places: {}, lost: false },
 ] as const)('for $goal, when $id, something to bring again: $lost', ({ lost, ...one }) => {
   const { row, look } = arrange({ ...one, step: {} })
   expect(isLost(row, one.goal, look)).toBe(lost)

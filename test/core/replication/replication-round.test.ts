@@ -139,7 +139,7 @@ it('a model is told to be shed once it is gone', () => {
     kind: 'shed',
     model: x,
     tier: 'memory',
-    reason: 'unwanted-twin',
+    reason: 'unwanted-replica',
     displaces: [],
     parts: {},
   } as const

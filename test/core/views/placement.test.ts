@@ -61,22 +61,22 @@ describe('of several nodes with a copy', () => {
     }
   })
 
-  it('a copy that the whole cluster would miss is worth more than one with a twin', () => {
-    const cluster = new PlacementCluster(zoned('east', 'east', 'east'), { twin: 100 * MB, last: 100 * MB })
-    cluster.put('n0', 'twin')
-    cluster.put('n1', 'twin')
+  it('a copy that the whole cluster would miss is worth more than one with a replica', () => {
+    const cluster = new PlacementCluster(zoned('east', 'east', 'east'), { replica: 100 * MB, last: 100 * MB })
+    cluster.put('n0', 'replica')
+    cluster.put('n1', 'replica')
     const isPrimaryHolder = (name: string) => cluster.view(cluster.node(name)).held[0]!.elsewhere.isPrimaryHolder
     const other = isPrimaryHolder('n0') ? 'n1' : 'n0'
     cluster.put(other, 'last')
     cluster.pass(120_000, [
-      [other, 'twin', 0.2],
+      [other, 'replica', 0.2],
       ['n2', 'last', 0.1],
     ])
     const node = cluster.node(other)
     cluster.refreshCosts(node)
     expect(node.policy.score(model('last'), cluster.nowMs)?.parts.othersLossMsPerS).toBeGreaterThan(0)
-    expect(node.policy.score(model('twin'), cluster.nowMs)?.parts).toMatchObject({ missCostMs: 1 })
-    expect(cluster.evict(node, 1)).toEqual([model('twin')])
+    expect(node.policy.score(model('replica'), cluster.nowMs)?.parts).toMatchObject({ missCostMs: 1 })
+    expect(cluster.evict(node, 1)).toEqual([model('replica')])
   })
 })
 

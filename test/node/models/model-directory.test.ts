@@ -111,7 +111,7 @@ describe('a name', () => {
     expect(world.originAsked).toBe(2)
   })
 
-  it('never goes back to an older sequence, whoever says so', async () => {
+  it('never goes back to an older sequence, from any source', async () => {
     const world = new World()
     world.originRef = refTo(two, 2)
     await world.digest()

@@ -30,11 +30,11 @@ const copy = (elsewhere: Partial<ElsewhereView>, other: Partial<CopyView> = {}):
 describe('what giving up a copy costs the next request here', () => {
   it.each([
     { id: 'last-copy', view: copy({}), costMs: 4_200 },
-    { id: 'keeper', view: copy({ near, far }), costMs: 4_200 },
-    { id: 'twin-near', view: copy({ near, far, ...notPrimary }), costMs: 1 },
-    { id: 'twin-far', view: copy({ far, ...notPrimary }), costMs: 40 },
-    { id: 'twin-near', view: copy({ near, far, ...notPrimary }, { mayForward: false }), costMs: 500 },
-    { id: 'twin-far', view: copy({ far, ...notPrimary }, { mayForward: false }), costMs: 1_200 },
+    { id: 'primary-holder', view: copy({ near, far }), costMs: 4_200 },
+    { id: 'replica-near', view: copy({ near, far, ...notPrimary }), costMs: 1 },
+    { id: 'replica-far', view: copy({ far, ...notPrimary }), costMs: 40 },
+    { id: 'replica-near', view: copy({ near, far, ...notPrimary }, { mayForward: false }), costMs: 500 },
+    { id: 'replica-far', view: copy({ far, ...notPrimary }, { mayForward: false }), costMs: 1_200 },
     { id: 'on-disk', view: copy({}, { diskMs: 100 }), costMs: 300 },
     { id: 'on-disk', view: copy({ near }, { diskMs: 100 }), costMs: 300 },
     { id: 'on-disk', view: copy({ near, ...notPrimary }, { diskMs: 100 }), costMs: 1 },
@@ -50,9 +50,9 @@ describe('what giving up a copy costs the next request here', () => {
 describe('what giving up a copy costs the other nodes', () => {
   const demand = { othersRatePerS: 0.5, zoneRatePerS: 0.25 }
   it.each([
-    { id: 'a last copy: whoever asks next goes to the origin', view: copy({}), loss: 0.5 * 4_200 },
+    { id: 'a last copy: the next request goes to the origin', view: copy({}), loss: 0.5 * 4_200 },
     { id: 'the keeper answers for it', view: copy({ near }), loss: 0.5 * 4_200 },
-    { id: 'a twin: nothing', view: copy({ near, far, ...notPrimary }), loss: 0 },
+    { id: 'a replica: nothing', view: copy({ near, far, ...notPrimary }), loss: 0 },
     { id: 'the only one of the zone', view: copy({ far, isPrimaryHolder: false }), loss: 0.25 * 40 },
     { id: 'the disk still has it', view: copy({}, { diskMs: 100 }), loss: 0 },
   ])('$id', ({ view, loss }) => {

@@ -37,9 +37,9 @@ describe('the value of a model', () => {
       victim: 'cold',
     },
     {
-      id: 'a twin next door goes before the last copy',
-      models: { last: { missCostMs: 10_000 }, twin: { missCostMs: 50 } },
-      victim: 'twin',
+      id: 'a replica next door goes before the last copy',
+      models: { last: { missCostMs: 10_000 }, replica: { missCostMs: 50 } },
+      victim: 'replica',
     },
     { id: 'of equal ones the larger goes first', models: { large: { sizeBytes: 200 }, small: {} }, victim: 'large' },
     { id: 'of all alike the smaller id goes first', models: { b: {}, c: {}, a: {} }, victim: 'a' },

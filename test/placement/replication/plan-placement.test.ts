@@ -78,13 +78,13 @@ const decide = (parts: Parts) =>
   planPlacement(viewOf(parts)).map(({ kind, model, reason, displaces }) => [kind, model, reason, displaces.join()])
 
 const hot = { ratePerS: 1 }
-const twin = { elsewhere: elsewhere({ near, far }) }
+const replica = { elsewhere: elsewhere({ near, far }) }
 
 describe('a model that is not here', () => {
   it.each([
     { id: 'wanted here, far away', over: hot, is: ['copy', 'c', 'wanted-here', ''] },
-    { id: 'a neighbour has it', over: { ...hot, ...twin }, is: ['copy', 'c', 'wanted-here', ''] },
-    { id: 'wanted less, a neighbour has it', over: { ratePerS: 0.1, ...twin }, is: ['leave', 'c', 'too-dear', ''] },
+    { id: 'a neighbour has it', over: { ...hot, ...replica }, is: ['copy', 'c', 'wanted-here', ''] },
+    { id: 'wanted less, a neighbour has it', over: { ratePerS: 0.1, ...replica }, is: ['leave', 'c', 'too-dear', ''] },
     { id: 'hardly wanted', over: { ratePerS: 0.001 }, is: ['leave', 'c', 'too-dear', ''] },
     { id: 'not wanted', over: {}, is: ['leave', 'c', 'too-dear', ''] },
     {
@@ -130,7 +130,7 @@ describe('a model that is not here', () => {
   })
 
   it('displaces what is worth less by the margin, and nothing else', () => {
-    const worthless = held('v', { ratePerS: 0.001, ...twin })
+    const worthless = held('v', { ratePerS: 0.001, ...replica })
     const better = held('v', { ratePerS: 0.5, elsewhere: elsewhere({ isPrimaryHolder: true }) })
     const full = { freeBytes: 0, candidates: [candidate('c', hot)] }
     expect(decide({ ...full, held: [worthless] })).toEqual([['copy', 'c', 'wanted-here', 'v']])
@@ -166,22 +166,26 @@ describe('a model that is not here', () => {
 describe('a model that is here', () => {
   it.each([
     { id: 'pinned by an operator', over: { isPinned: true }, is: 'pinned' },
-    { id: 'in use', over: { isInUse: true, ...twin }, is: 'in-use' },
-    { id: 'came a moment ago', over: { heldForMs: 1_000, ...twin }, is: 'settling' },
+    { id: 'in use', over: { isInUse: true, ...replica }, is: 'in-use' },
+    { id: 'came a moment ago', over: { heldForMs: 1_000, ...replica }, is: 'settling' },
     { id: 'nobody else has it', over: {}, is: 'last-copy' },
-    { id: 'answers for the last copy', over: { elsewhere: elsewhere({ near, isPrimaryHolder: true }) }, is: 'keeper' },
-    { id: 'also on disk', over: { diskMs: 100, ...twin }, is: 'on-disk' },
-    { id: 'a twin that is wanted', over: { ratePerS: 0.01, ...twin }, is: 'twin-near' },
-    { id: 'a twin far away', over: { ratePerS: 0.01, elsewhere: elsewhere({ far }) }, is: 'twin-far' },
+    {
+      id: 'answers for the last copy',
+      over: { elsewhere: elsewhere({ near, isPrimaryHolder: true }) },
+      is: 'primary-holder',
+    },
+    { id: 'also on disk', over: { diskMs: 100, ...replica }, is: 'on-disk' },
+    { id: 'a replica that is wanted', over: { ratePerS: 0.01, ...replica }, is: 'replica-near' },
+    { id: 'a replica far away', over: { ratePerS: 0.01, elsewhere: elsewhere({ far }) }, is: 'replica-far' },
   ])('is kept: $id', ({ over, is }) => {
     expect(decide({ freeBytes: 0, held: [held('h', over)] })).toEqual([['keep', 'h', is, '']])
   })
 
-  it('is shed as a twin that nobody asks for, from a tier that is nearly full', () => {
-    expect(decide({ freeBytes: 0, held: [held('h', twin)] })).toEqual([['shed', 'h', 'unwanted-twin', '']])
-    expect(decide({ freeBytes: 50 * MB, held: [held('h', twin)] })).toEqual([['keep', 'h', 'twin-near', '']])
-    const wanted = held('h', { ...twin, zoneRatePerS: 0.1 })
-    expect(decide({ freeBytes: 0, held: [wanted] })).toEqual([['keep', 'h', 'twin-near', '']])
+  it('is shed as a replica that nobody asks for, from a tier that is nearly full', () => {
+    expect(decide({ freeBytes: 0, held: [held('h', replica)] })).toEqual([['shed', 'h', 'unwanted-replica', '']])
+    expect(decide({ freeBytes: 50 * MB, held: [held('h', replica)] })).toEqual([['keep', 'h', 'replica-near', '']])
+    const wanted = held('h', { ...replica, zoneRatePerS: 0.1 })
+    expect(decide({ freeBytes: 0, held: [wanted] })).toEqual([['keep', 'h', 'replica-near', '']])
   })
 })
 
@@ -211,11 +215,11 @@ describe('a model that the cluster keeps on several nodes', () => {
 
   it('is kept by a node that is no longer to keep it until those that are have it', () => {
     const mine = { isMine: false, isHeld: true }
-    const view = { freeBytes: 0, held: [held('p', twin)] }
+    const view = { freeBytes: 0, held: [held('p', replica)] }
     expect(decide({ ...view, pins: [pin({ ...mine, keptCount: 1 })] })).toEqual([
       ['keep', 'p', 'replica-until-taken', ''],
     ])
-    expect(decide({ ...view, pins: [pin({ ...mine, keptCount: 2 })] })).toEqual([['shed', 'p', 'unwanted-twin', '']])
+    expect(decide({ ...view, pins: [pin({ ...mine, keptCount: 2 })] })).toEqual([['shed', 'p', 'unwanted-replica', '']])
   })
 })
 
@@ -226,7 +230,9 @@ it('whatever is seen: no tier goes above its limit, nothing in use or pinned goe
     held: fc.uniqueArray(
       fc
         .record({ name: fc.nat(9), bytes: fc.nat(200 * MB), isInUse: fc.boolean(), isPinned: fc.boolean(), ...rates })
-        .map(({ name, bytes, ...over }) => held(`h${name}`, { ...over, bytes: { memory: bytes, disk: 0 }, ...twin })),
+        .map(({ name, bytes, ...over }) =>
+          held(`h${name}`, { ...over, bytes: { memory: bytes, disk: 0 }, ...replica }),
+        ),
       { selector: ({ model }) => model },
     ),
     candidates: fc.uniqueArray(

@@ -49,7 +49,7 @@ async function push(): Promise<{ id: string; body: Awaited<ReturnType<ClusterFix
   return { id: digest, body: await cluster.body(join(path, 'model.onnx')) }
 }
 
-it('keeps a model that is pinned with two replicas in both zones, whoever dies, until it is unpinned', async () => {
+it('keeps a model that is pinned with two replicas in both zones, whichever node dies, until it is unpinned', async () => {
   const { id } = await push()
   const nodes = await threeNodes({ 'placement.replication': false })
   const [a, b, c] = nodes as [SpawnedNode, SpawnedNode, SpawnedNode]

@@ -1,5 +1,5 @@
 // Invariant: the mapping here is the only writable one, and the descriptor that could make another is closed before any leaves.
-#include "memory/ready_board.h"
+#include "memory/ready_bitmap.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -19,16 +19,16 @@
 
 namespace holdfast {
 
-Status ReadyBitmap::Create(const std::string& label, const std::vector<uint64_t>& ends, std::shared_ptr<ReadyBitmap>* board) {
+Status ReadyBitmap::Create(const std::string& label, const std::vector<uint64_t>& ends, std::shared_ptr<ReadyBitmap>* bitmap) {
   const size_t map_bytes = ReadyBytes(ends.size());
   UniqueFd fd(memfd_create(label.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd.valid() || fchmod(fd.get(), 0400) != 0) return Status::Errno(code::kSystem, "memfd of a ready page", errno);
+  if (!fd.valid() || fchmod(fd.get(), 0400) != 0) return Status::Errno(code::kSystem, "Cannot create a ready page", errno);
   // Allocated now: a store into a page that the machine does not have would be SIGBUS.
   if (fallocate(fd.get(), 0, 0, static_cast<off_t>(map_bytes)) != 0) {
     return Status::Errno(code::kMemoryFull, "The machine has no memory left for a ready page", errno);
   }
   void* map = mmap(nullptr, map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-  if (map == MAP_FAILED) return Status::Errno(code::kSystem, "mmap of a ready page", errno);
+  if (map == MAP_FAILED) return Status::Errno(code::kSystem, "Cannot map a ready page", errno);
   auto* bytes = static_cast<uint8_t*>(map);
   const std::string path = "/proc/self/fd/" + std::to_string(fd.get());
   const bool closed = madvise(map, map_bytes, MADV_DONTFORK) == 0 &&
@@ -37,14 +37,14 @@ Status ReadyBitmap::Create(const std::string& label, const std::vector<uint64_t>
   if (!read_only.valid()) {
     const int error = errno;
     munmap(map, map_bytes);
-    return Status::Errno(code::kSystem, "sealing of a ready page", error);
+    return Status::Errno(code::kSystem, "Cannot seal a ready page", error);
   }
   std::shared_ptr<ReadyBitmap> made(new ReadyBitmap(std::move(read_only), bytes, map_bytes));
   std::memcpy(made->header().magic, kReadyMagic, sizeof made->header().magic);
   made->header().size_bytes = ends.back();
   made->header().chunk_count = ends.size();
   std::memcpy(bytes + sizeof(ReadyHeader), ends.data(), ends.size() * sizeof(uint64_t));
-  *board = std::move(made);
+  *bitmap = std::move(made);
   return Status();
 }
 

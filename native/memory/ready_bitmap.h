@@ -1,6 +1,6 @@
-// The store's side of a ready page (ready_layout.h): marks chunks, and wakes whoever waits in other processes.
-#ifndef HOLDFAST_SRC_READY_BOARD_H_
-#define HOLDFAST_SRC_READY_BOARD_H_
+// The store's side of a ready page (ready_layout.h): marks chunks, and wakes those that wait in other processes.
+#ifndef HOLDFAST_SRC_READY_BITMAP_H_
+#define HOLDFAST_SRC_READY_BITMAP_H_
 
 #include <cstdint>
 #include <memory>
@@ -16,7 +16,7 @@ namespace holdfast {
 class ReadyBitmap {
  public:
   // `ends`: where each chunk ends; rising, not empty. `label` shows up in /proc/*/maps.
-  static Status Create(const std::string& label, const std::vector<uint64_t>& ends, std::shared_ptr<ReadyBitmap>* board);
+  static Status Create(const std::string& label, const std::vector<uint64_t>& ends, std::shared_ptr<ReadyBitmap>* bitmap);
   ~ReadyBitmap();
   ReadyBitmap(const ReadyBitmap&) = delete;
   ReadyBitmap& operator=(const ReadyBitmap&) = delete;
@@ -27,7 +27,7 @@ class ReadyBitmap {
   void Complete();
   // Nothing more will come. Once, and not after Complete.
   void Fail(const Status& status);
-  // Opened for reading only; belongs to the board.
+  // Opened for reading only; belongs to the bitmap.
   int read_only_fd() const { return fd_.get(); }
 
  private:
@@ -43,4 +43,4 @@ class ReadyBitmap {
 
 }  // namespace holdfast
 
-#endif  // HOLDFAST_SRC_READY_BOARD_H_
+#endif  // HOLDFAST_SRC_READY_BITMAP_H_

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../../common/index.ts'
 import type { ModelSignature, TensorValue } from '../ports/index.ts'
+import type { SentTensor, TensorPart } from './tensor-parts.ts'
 
 /** Command line of a worker, as JSON. */
 export interface WorkerSettings {
@@ -33,9 +34,15 @@ export interface WorkerAnswers {
   infer: TensorValue[]
 }
 
+/** A request as it is sent. */
+export type SentRequest =
+  | Exclude<WorkerRequest, { kind: 'infer' }>
+  | (Omit<Extract<WorkerRequest, { kind: 'infer' }>, 'inputs'> & { readonly inputs: readonly SentTensor[] })
+
 export interface Envelope {
+  readonly kind: 'request'
   readonly id: number
-  readonly request: WorkerRequest
+  readonly request: SentRequest
 }
 
 export interface RemoteError {
@@ -45,7 +52,9 @@ export interface RemoteError {
 
 export type WorkerMessage =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'answer'; readonly id: number; readonly value: WorkerAnswers[keyof WorkerAnswers] }
+  | TensorPart
+  | { readonly kind: 'tensors'; readonly id: number; readonly tensors: readonly SentTensor[] }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: WorkerAnswers['load' | 'unload'] }
   | { readonly kind: 'error'; readonly id: number; readonly error: RemoteError }
 
 /** What the process that converts is told, and what it answers. */

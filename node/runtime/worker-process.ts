@@ -6,7 +6,8 @@ import type { ChildProcess } from 'node:child_process'
 import { type Clock, HoldfastError } from '../../common/index.ts'
 import type { ModelSignature } from '../ports/index.ts'
 import { forkSibling, onceGone } from './fork-sibling.ts'
-import type { WorkerAnswers, WorkerMessage, WorkerRequest, WorkerSettings } from './protocol.ts'
+import type { Envelope, WorkerAnswers, WorkerMessage, WorkerRequest, WorkerSettings } from './protocol.ts'
+import { sendAhead, type TensorPart, TensorParts } from './tensor-parts.ts'
 
 /** The process ended while something waited for it. Not the caller's error: the work can be done elsewhere. */
 export class WorkerDied extends Error {
@@ -29,6 +30,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #pending = new Map<number, Pending>()
   readonly #sessions = new Map<string, Promise<ModelSignature>>()
+  readonly #parts = new TensorParts()
   #nextId = 1
   #deathReason: string | null = null
 
@@ -40,6 +42,7 @@ export class WorkerProcess {
       failReady = reject
       this.#child.on('message', (message: WorkerMessage) => {
         if (message.kind === 'ready') resolve()
+        else if (message.kind === 'part') this.#parts.take(message)
         else this.#settle(message)
       })
     })
@@ -89,8 +92,7 @@ export class WorkerProcess {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject })
-      // A send that fails means that the process is ending; its exit rejects the request.
-      this.#child.send({ id, request }, () => {})
+      void this.#sendRequest(id, request)
     })
   }
 
@@ -106,10 +108,22 @@ export class WorkerProcess {
     this.#child.kill('SIGKILL')
   }
 
-  #settle(message: Exclude<WorkerMessage, { kind: 'ready' }>): void {
+  async #sendRequest(id: number, request: WorkerRequest): Promise<void> {
+    if (request.kind !== 'infer') return this.#send({ kind: 'request', id, request })
+    const inputs = await sendAhead(id, request.inputs, (part) => this.#send(part))
+    await this.#send({ kind: 'request', id, request: { ...request, inputs } })
+  }
+
+  /** Resolves when it is written. A send that fails means that the process is ending; its exit rejects the request. */
+  #send(message: Envelope | TensorPart): Promise<void> {
+    return new Promise((resolve) => this.#child.send(message, () => resolve()))
+  }
+
+  #settle(message: Exclude<WorkerMessage, { kind: 'ready' | 'part' }>): void {
     const pending = this.#pending.get(message.id)
     this.#pending.delete(message.id)
     if (message.kind === 'answer') pending?.resolve(message.value)
+    else if (message.kind === 'tensors') pending?.resolve(this.#parts.join(message.id, message.tensors))
     else pending?.reject(new HoldfastError(message.error.code, message.error.message))
   }
 }

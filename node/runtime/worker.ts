@@ -4,34 +4,41 @@
  */
 import { isHoldfastError } from '../../common/index.ts'
 import type { OpenWeightsModule } from './open-weights.ts'
-import type { Envelope, RemoteError, WorkerAnswers, WorkerMessage, WorkerSettings } from './protocol.ts'
+import type { Envelope, RemoteError, SentRequest, WorkerMessage, WorkerSettings } from './protocol.ts'
 import { Sessions } from './sessions.ts'
+import { sendAhead, type TensorPart, TensorParts } from './tensor-parts.ts'
 
 const settings = JSON.parse(process.argv[2] ?? '') as WorkerSettings
 process.on('disconnect', () => process.exit(0))
 
 const opener = (await import(settings.weightsModule)) as OpenWeightsModule
 const sessions = new Sessions(await opener.createOpenWeights(settings.weightsSource), settings)
-process.on('message', (envelope: Envelope) => void handle(envelope))
-send({ kind: 'ready' })
+const parts = new TensorParts()
+process.on('message', (message: Envelope | TensorPart) => {
+  if (message.kind === 'part') parts.take(message)
+  else void handle(message)
+})
+await send({ kind: 'ready' })
 
 async function handle({ id, request }: Envelope): Promise<void> {
   try {
-    send({ kind: 'answer', id, value: await answer(request) })
+    await answer(id, request)
   } catch (error) {
-    send({ kind: 'error', id, error: remoteError(error) })
+    await send({ kind: 'error', id, error: remoteError(error) })
   }
 }
 
-async function answer(request: Envelope['request']): Promise<WorkerAnswers[keyof WorkerAnswers]> {
+async function answer(id: number, request: SentRequest): Promise<void> {
   switch (request.kind) {
     case 'load':
-      return sessions.load(request.digest)
+      return send({ kind: 'answer', id, value: await sessions.load(request.digest) })
     case 'unload':
       await sessions.unload(request.digest)
-      return null
-    case 'infer':
-      return sessions.infer(request.digest, request.inputs, request.outputs)
+      return send({ kind: 'answer', id, value: null })
+    case 'infer': {
+      const outputs = await sessions.infer(request.digest, parts.join(id, request.inputs), request.outputs)
+      return send({ kind: 'tensors', id, tensors: await sendAhead(id, outputs, send) })
+    }
   }
 }
 
@@ -40,7 +47,8 @@ function remoteError(error: unknown): RemoteError {
   return { code: isHoldfastError(error) ? error.code : 'INFERENCE_FAILED', message }
 }
 
-function send(message: WorkerMessage): void {
-  // A parent that is gone needs no answer, and 'disconnect' ends this process.
-  if (process.connected) process.send?.(message, () => {})
+/** Resolves when it is written. A parent that is gone needs no answer, and 'disconnect' ends this process. */
+function send(message: WorkerMessage): Promise<void> {
+  if (!process.connected) return Promise.resolve()
+  return new Promise((resolve) => process.send!(message, () => resolve()))
 }

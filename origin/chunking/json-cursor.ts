@@ -49,21 +49,23 @@ export class JsonCursor {
   /** A string with its escapes resolved; null when it has more than `bytesMax` bytes of UTF-8. */
   string(bytesMax: number): string | null {
     if (!this.take('"')) return null
-    const parts: string[] = []
+    let value = ''
     let start = this.at
+    const firstByte = start
     for (; this.at < this.text.length; this.at++) {
       const code = this.text[this.at]!
       if (code < 0x20) return null
       if (code !== quote && code !== backslash) continue
-      parts.push(this.text.toString('utf8', start, this.at))
+      value += this.text.toString('utf8', start, this.at)
       if (code === quote) {
         this.at++
-        const value = parts.join('')
-        return Buffer.byteLength(value) <= bytesMax ? value : null
+        // No escape is shorter than what it stands for.
+        const isShort = this.at - firstByte <= bytesMax || Buffer.byteLength(value) <= bytesMax
+        return isShort ? value : null
       }
       const character = this.escape()
       if (character === null) return null
-      parts.push(character)
+      value += character
       start = this.at
       this.at--
     }

@@ -143,12 +143,15 @@ function readSizes(json: JsonCursor, countMax: number): number[] | null {
 
 /** As the library multiplies: a zero does not bring back a product that has left 64 bits before it. */
 function fits(dtype: string, shape: readonly number[], sizeBytes: number): boolean {
+  const known = Object.hasOwn(dtypeBits, dtype) ? dtypeBits[dtype] : undefined
+  // Almost all: 2^40 elements of any type are exact in a double.
+  const count = shape.reduce((product, dimension) => product * dimension, 1)
+  if (count > 0 && count < 2 ** 40) return known === undefined || count * known === sizeBytes * 8
   let bits = 1n
   for (const dimension of shape) {
     bits *= BigInt(dimension)
     if (bits >= 2n ** 64n) return false
   }
-  const known = Object.hasOwn(dtypeBits, dtype) ? dtypeBits[dtype] : undefined
   if (known === undefined) return true
   bits *= BigInt(known)
   return bits < 2n ** 64n && bits === BigInt(sizeBytes) * 8n

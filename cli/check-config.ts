@@ -1,5 +1,6 @@
 /** A configuration as far as it can be judged without starting: every option, and the checks that every start makes. */
 import { type LoadedConfig, loadConfig, type OptionKey } from '../node/config/index.ts'
+import { printWarning } from './print.ts'
 
 export interface CheckedConfig extends LoadedConfig {
   readonly file: string | null
@@ -24,6 +25,6 @@ export async function checkConfig(loaded: LoadedConfig & { readonly file: string
 }
 
 export function printChecked({ file, warnings }: CheckedConfig): void {
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
+  for (const warning of warnings) printWarning(warning)
   console.log(`${file === null ? 'The configuration' : file} is fine${warnings.length > 0 ? ', with warnings' : ''}.`)
 }

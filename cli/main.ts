@@ -1,10 +1,7 @@
 /** The command line. Exit codes: 0 done, 1 failed (the message says what to do), 2 wrong usage. */
-import { CommanderError } from 'commander'
-import { exitCodeOfError, HoldfastError } from '../common/index.ts'
+import { type Command, CommanderError } from 'commander'
 import { keepAlive } from '../node/system/index.ts'
 import { createProgram } from './program.ts'
-
-const usageExitCode = 2
 
 // `holdfast ls | head` closes the pipe early: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -12,19 +9,21 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+const words = process.argv.slice(2)
+let running: Command | null = null
 try {
-  const program = await createProgram(process.argv[2])
+  const program = await createProgram(words[0])
+  program.hook('preAction', (_program, command) => {
+    running = command
+  })
   await keepAlive(program.parseAsync())
 } catch (error) {
-  process.exitCode = report(error)
+  // Help and versions end this way too, and need nothing more.
+  const isDone = error instanceof CommanderError && error.exitCode === 0
+  process.exitCode = isDone ? 0 : await keepAlive(fail(error))
 }
 
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode
-  if (error instanceof HoldfastError) {
-    process.stderr.write(`holdfast: ${error.message}\n  ${error.code}: ${error.action}\n`)
-    return exitCodeOfError
-  }
-  process.stderr.write(`holdfast: ${(error as Error)?.stack ?? String(error)}\n`)
-  return exitCodeOfError
+async function fail(error: unknown): Promise<number> {
+  const { asksForJson, reportFailure } = await import('./report-failure.ts')
+  return reportFailure(error, { isJson: asksForJson(words), command: running })
 }

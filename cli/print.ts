@@ -1,10 +1,15 @@
 /** Results on stdout: a table for people at a terminal; in a pipe one line per row, cells apart by tabs, no head. */
 import { formatTable } from '../common/index.ts'
+import { paint } from '../node/system/index.ts'
 
 export type Cell = string | number | null
 
 export function printRows(head: readonly string[], rows: readonly (readonly Cell[])[]): void {
-  for (const line of linesOf(head, rows, process.stdout.isTTY === true)) console.log(line)
+  const isTerminal = process.stdout.isTTY === true
+  const [first, ...rest] = linesOf(head, rows, isTerminal)
+  if (first === undefined) return
+  const hasHead = isTerminal && head.some((title) => title !== '')
+  for (const line of [hasHead ? paint(first, 'bold', process.stdout) : first, ...rest]) console.log(line)
 }
 
 /** What was found is shown, what there is none of is said: to people on stderr, so that a pipe gets nothing. */
@@ -13,8 +18,21 @@ export function printNothing(text: string): void {
   else console.error(text)
 }
 
+let printedJson = false
+
+/** With --json, stdout is one value: this one. */
 export function printJson(value: unknown): void {
+  printedJson = true
   console.log(JSON.stringify(value))
+}
+
+export function hasPrintedJson(): boolean {
+  return printedJson
+}
+
+/** On stderr, for people. */
+export function printWarning(text: string): void {
+  process.stderr.write(`${paint('warning:', 'yellow', process.stderr)} ${text.replace(/\p{C}/gu, '?')}\n`)
 }
 
 export function linesOf(head: readonly string[], rows: readonly (readonly Cell[])[], isTerminal: boolean): string[] {

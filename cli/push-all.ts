@@ -1,8 +1,9 @@
 /** `holdfast push --all DIR`: one model after the other, so that each shares the chunks of those before it. */
 import { exitCodeOfError, formatBytes, HoldfastError, isHoldfastError } from '../common/index.ts'
-import { type Progress, startProgress, systemClock } from '../node/system/index.ts'
+import { type Progress, paint, startProgress, systemClock } from '../node/system/index.ts'
 import type { ModelFolder, Origin, PushResult } from '../origin/index.ts'
 import { warnOfFiles } from './file-notes.ts'
+import { printJson, printWarning } from './print.ts'
 import { progressTo } from './push-progress.ts'
 
 export interface PushAllFlags {
@@ -28,7 +29,7 @@ export async function pushAll(folder: string, url: string, flags: PushAllFlags):
       `${folder} has no folders to push. Name the folder around those of the models.`,
     )
   if (!flags.json && others.length > 0)
-    process.stderr.write(`warning: ${others.length} entries of ${folder} are no folders or hidden: left out.\n`)
+    printWarning(`${others.length} entries of ${folder} are no folders or hidden: left out.`)
   const origin = openOrigin(url, { clock: systemClock, create: true })
   const outcomes: Outcome[] = []
   for (const model of folders) {
@@ -46,7 +47,7 @@ export async function pushAll(folder: string, url: string, flags: PushAllFlags):
   if (flags.json) {
     const models = outcomes.map(({ model, source, result, error }) => ({ model, source, ...result, error }))
     const counts = { pushed: outcomes.length - failed, failed, notTried }
-    console.log(JSON.stringify({ origin: origin.url, ...counts, leftOut: others, models }))
+    printJson({ origin: origin.url, ...counts, leftOut: others, models })
     return
   }
   const rest = `${failed > 0 ? `, ${failed} failed` : ''}${notTried > 0 ? `, ${notTried} not tried` : ''}`
@@ -90,7 +91,9 @@ const stopsAll: ReadonlySet<string> = new Set([
 
 function print({ model, result, error }: Outcome): void {
   if (error !== null) {
-    process.stderr.write(`holdfast: ${model}: ${error.message}\n  ${error.code}: ${error.action}\n`)
+    process.stderr.write(
+      `${paint('holdfast:', 'red', process.stderr)} ${model}: ${error.message}\n  ${error.code}: ${error.action}\n`,
+    )
     return
   }
   const { totalBytes, newBytes, moved, notes } = result!

@@ -25,6 +25,11 @@ export const errorTable = {
     'A model name is not `namespace/name[:tag]`.',
     'Use letters, digits, `.`, `_` and `-`, as in `acme/resnet50:v3`.',
   ),
+  BAD_USAGE: row(
+    400,
+    'A command was called with an unknown option or command, or a missing argument. The exit code is 2.',
+    'See `holdfast COMMAND --help`.',
+  ),
   BAD_REQUEST: row(400, 'A request body or parameter has the wrong form.', 'Correct the field that the message names.'),
   REQUEST_TOO_LARGE: row(
     413,

@@ -1,5 +1,6 @@
 /** The demo's table: one line per request as it happens, in colour on a terminal, the same text without colour in a pipe. */
 import type { WriteStream } from 'node:tty'
+import { type Paint, paint } from '../node/system/index.ts'
 
 export interface TableRow {
   readonly what: string
@@ -11,7 +12,13 @@ export interface TableRow {
 }
 
 const widths = { what: 26, askedAt: 9, servedAt: 10, from: 10, took: 11 }
-const colours: Record<string, number> = { origin: 31, peer: 33, forwarded: 35, disk: 36, memory: 32 }
+const colours: Record<string, Paint> = {
+  origin: 'red',
+  peer: 'yellow',
+  forwarded: 'magenta',
+  disk: 'cyan',
+  memory: 'green',
+}
 
 export class LiveTable {
   private readonly stream: Pick<WriteStream, 'write' | 'isTTY'>
@@ -45,7 +52,7 @@ export class LiveTable {
   }
 
   note(text: string): void {
-    this.line(this.coloured(text, 2))
+    this.line(this.coloured(text, 'dim'))
   }
 
   line(text: string): void {
@@ -53,10 +60,10 @@ export class LiveTable {
   }
 
   bold(text: string): string {
-    return this.coloured(text, 1)
+    return this.coloured(text, 'bold')
   }
 
-  private coloured(text: string, colour: number | undefined): string {
-    return this.stream.isTTY && colour !== undefined ? `\x1b[${colour}m${text}\x1b[0m` : text
+  private coloured(text: string, style: Paint | undefined): string {
+    return style === undefined ? text : paint(text, style, this.stream)
   }
 }

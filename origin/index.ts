@@ -46,7 +46,7 @@ export { defaultPublisherKeyPath, loadPublisherKey } from './refs/publisher-key.
 export { encodeRef, parseRef, signRef } from './refs/ref.ts'
 export { type Revision, readHistory } from './refs/ref-history.ts'
 export { removeRef } from './refs/remove-ref.ts'
-export { hasManifest, listTagsOf, refMovedMs } from './refs/tags.ts'
+export { hasManifest, listNames, listTagsOf, refMovedMs } from './refs/tags.ts'
 export type { FileStoreOptions } from './stores/file/file-store.ts'
 export { FileStore } from './stores/file/file-store.ts'
 export type {

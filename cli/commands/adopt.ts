@@ -4,6 +4,7 @@ import { formatBytes } from '../../common/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
 import { warnOfFiles } from '../file-notes.ts'
 import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { printJson } from '../print.ts'
 
 interface AdoptFlags {
   readonly origin?: string
@@ -46,7 +47,7 @@ async function runAdopt(from: string, name: string, flags: AdoptFlags, command: 
     },
   }).finally(() => progress.end())
   if (flags.json) {
-    console.log(JSON.stringify({ model: formatModelName(model), origin: origin.url, ...result }))
+    printJson({ model: formatModelName(model), origin: origin.url, ...result })
     return
   }
   warnOfFiles(result.notes)

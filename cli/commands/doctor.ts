@@ -1,13 +1,21 @@
 /** `holdfast doctor`: can this box run a node with this configuration, and what is to be done if not. */
 import { Command } from 'commander'
+import { paint } from '../../node/system/index.ts'
 import { jsonOption } from '../origin-option.ts'
-import { printJson } from '../print.ts'
+import { printJson, printRows } from '../print.ts'
 import { configOption } from './config.ts'
 
 interface DoctorFlags {
   readonly config?: string
   readonly json?: boolean
 }
+
+/** As each check ends, for people; in a pipe a row with its action. */
+const marks = {
+  ok: { mark: 'ok  ', style: 'green' },
+  warn: { mark: 'warn', style: 'yellow' },
+  fail: { mark: 'FAIL', style: 'red' },
+} as const
 
 const help = `
 Looks at the kernel, the native part, memory, disk, ports, clock, origin and peers, with the configuration of the file and the
@@ -29,11 +37,13 @@ export function doctorCommand(): Command {
 async function runDoctor(flags: DoctorFlags): Promise<void> {
   const { readConfig } = await import('../check-config.ts')
   const { examine } = await import('../doctor/index.ts')
-  const marks = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' }
   const findings = await examine(readConfig(flags.config).options, ({ id, status, message, action }) => {
     if (flags.json) return
-    console.log(`${marks[status]}  ${id.padEnd(9)} ${message}`)
-    if (status !== 'ok' && action !== null) console.log(`${' '.repeat(16)}-> ${action}`)
+    const advice = status === 'ok' ? null : action
+    if (process.stdout.isTTY !== true) return printRows([], [[status, id, message, advice]])
+    const { mark, style } = marks[status]
+    console.log(`${paint(mark, style, process.stdout)}  ${id.padEnd(9)} ${message}`)
+    if (advice !== null) console.log(`${' '.repeat(16)}-> ${advice}`)
   })
   if (findings.some(({ status }) => status === 'fail')) process.exitCode = 1
   if (flags.json) printJson({ healthy: process.exitCode !== 1, checks: findings })

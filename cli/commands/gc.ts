@@ -4,6 +4,7 @@ import { formatBytes } from '../../common/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import type { GcResult } from '../../origin/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { printJson } from '../print.ts'
 
 interface GcFlags {
   readonly origin?: string
@@ -46,7 +47,8 @@ async function runGc(flags: GcFlags, command: Command): Promise<void> {
       if (!flags.json) process.stderr.write(`gc: ${step}\n`)
     },
   })
-  console.log(flags.json ? JSON.stringify(result) : describe(result))
+  if (flags.json) printJson(result)
+  else console.log(describe(result))
 }
 
 function describe(result: GcResult): string {

@@ -1,10 +1,11 @@
 /** `holdfast ls`: the models of the origin. */
 import { Command } from 'commander'
 import pMap from 'p-map'
-import { formatBytes, formatTable } from '../../common/index.ts'
+import { formatBytes } from '../../common/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import type { ListedModel, Origin } from '../../origin/index.ts'
 import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { type Cell, printJson, printNothing, printRows } from '../print.ts'
 
 interface LsFlags {
   readonly origin?: string
@@ -45,9 +46,9 @@ async function runLs(flags: LsFlags, command: Command): Promise<void> {
   const listed = await Array.fromAsync(origin.listModels())
   const rows = await pMap(listed, (model) => describe(origin, model), { concurrency: manifestsConcurrent })
   rows.sort((a, b) => (a.model < b.model ? -1 : 1))
-  if (flags.json) console.log(JSON.stringify(rows))
-  else if (rows.length === 0) console.log(`The origin ${url} has no models. Push one with holdfast push.`)
-  else console.log(formatTable(['MODEL', 'FILES', 'SIZE', 'DIGEST'], rows.map(cells)))
+  if (flags.json) printJson(rows)
+  else if (rows.length === 0) printNothing(`The origin ${url} has no models. Push one with holdfast push.`)
+  else printRows(['MODEL', 'FILES', 'SIZE', 'DIGEST'], rows.map(cells))
 }
 
 /** One broken model must not hide the others. */
@@ -66,7 +67,6 @@ async function describe(origin: Origin, { name, ref }: ListedModel): Promise<LsR
   }
 }
 
-function cells(row: LsRow): string[] {
-  const size = row.sizeBytes === null ? (row.error ?? '') : formatBytes(row.sizeBytes)
-  return [row.model, row.files === null ? '-' : String(row.files), size, row.digest?.slice(0, 12) ?? '-']
+function cells({ model, files, sizeBytes, error, digest }: LsRow): Cell[] {
+  return [model, files, sizeBytes === null ? error : formatBytes(sizeBytes), digest?.slice(0, 12) ?? null]
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
 import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { printJson } from '../print.ts'
 
 interface PullFlags {
   readonly origin?: string
@@ -54,7 +55,7 @@ async function runPull(name: string, folder: string | undefined, flags: PullFlag
     ...show,
   }).finally(() => progress.end())
   if (flags.json) {
-    console.log(JSON.stringify({ model: name, origin: url, ...result }))
+    printJson({ model: name, origin: url, ...result })
     return
   }
   const { files, totalBytes, fetchedBytes, keptBytes } = result

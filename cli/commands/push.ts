@@ -5,6 +5,7 @@ import { startProgress, systemClock } from '../../node/system/index.ts'
 import type { PushResult } from '../../origin/index.ts'
 import { warnOfFiles } from '../file-notes.ts'
 import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { printJson } from '../print.ts'
 import { type PushAllFlags, pushAll } from '../push-all.ts'
 import { progressTo } from '../push-progress.ts'
 
@@ -63,7 +64,7 @@ async function runPush(
   const show = flags.json ? {} : { onProgress: progressTo(progress) }
   const result = await push({ source, name: model, origin, ...show }).finally(() => progress.end())
   if (flags.json) {
-    console.log(JSON.stringify({ model: text, origin: origin.url, ...result }))
+    printJson({ model: text, origin: origin.url, ...result })
     return
   }
   warnOfFiles(result.notes)

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { systemClock } from '../../node/system/index.ts'
 import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { printJson } from '../print.ts'
 
 interface RmFlags {
   readonly origin?: string
@@ -31,6 +32,6 @@ async function runRm(name: string, flags: RmFlags, command: Command): Promise<vo
   const model = parseModelName(name)
   const ref = await removeRef(openOrigin(url, { clock: systemClock }), model)
   const text = formatModelName(model)
-  if (flags.json) console.log(JSON.stringify({ model: text, removed: ref }))
+  if (flags.json) printJson({ model: text, removed: ref })
   else console.log(`${text} is removed${ref ? `; it was ${formatDigest(ref.manifest)}` : ', a broken ref'}`)
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { HoldfastError } from '../../common/index.ts'
 import { jsonOption } from '../origin-option.ts'
-import { printJson } from '../print.ts'
+import { printJson, printRows } from '../print.ts'
 import type { ScenarioFlags } from '../simulate/read-scenario.ts'
 import type { SeedFlags } from '../simulate/run-seeds.ts'
 import { addScenarioOptions, jobsOption, outOption, seedsOption, setOption } from './sim-options.ts'
@@ -79,18 +79,18 @@ async function runSimCapacity(file: string, flags: CapacityFlags): Promise<void>
     'capacity.csv': csvOf(runs.map(({ size, value, isMet }) => ({ size, [target.figure]: value, isMet }))),
   })
   const report = join(directory, 'capacity.html')
+  const missed = answer === null ? new HoldfastError('BAD_REQUEST', `${answerText} The report is ${report}.`) : null
   if (flags.json === true) {
-    printJson({ ...table, report })
+    printJson({ ...table, report, error: missed })
   } else {
-    const { formatTable } = await import('../../common/index.ts')
     const { format } = figure(target.figure)
     const rows = runs.map(({ size, value, isMet }) => [
       formatSize(flags.vary, size),
       format(value),
       isMet ? 'yes' : 'no',
     ])
-    console.log(formatTable([flags.vary.toUpperCase(), target.figure, 'MET'], rows))
+    printRows([flags.vary.toUpperCase(), target.figure, 'MET'], rows)
     console.log([answerText, ...notes, `report: ${report}`].join('\n'))
   }
-  if (answer === null) throw new HoldfastError('BAD_REQUEST', `${answerText} The report is ${report}.`)
+  if (missed !== null) throw missed
 }

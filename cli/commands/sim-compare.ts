@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { jsonOption } from '../origin-option.ts'
-import { printJson } from '../print.ts'
+import { printJson, printRows } from '../print.ts'
 import type { ContenderFlags } from '../simulate/contenders.ts'
 import type { ScenarioFlags } from '../simulate/read-scenario.ts'
 import type { SeedFlags } from '../simulate/run-seeds.ts'
@@ -77,9 +77,8 @@ async function runSimCompare(files: readonly string[], flags: CompareFlags): Pro
   if (flags.json === true) {
     printJson({ ...table, report })
   } else {
-    const { formatTable } = await import('../../common/index.ts')
     const { head, rows } = compareCells(contenders)
-    console.log(formatTable(head, rows))
+    printRows(head, rows)
     console.log(`report: ${report}`)
   }
   sayOverloads(overloads)

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { jsonOption } from '../origin-option.ts'
-import { printJson } from '../print.ts'
+import { printJson, printRows } from '../print.ts'
 import type { ScenarioFlags } from '../simulate/read-scenario.ts'
 import { addScenarioOptions, outOption, setOption } from './sim-options.ts'
 
@@ -54,8 +54,8 @@ async function runSimRun(file: string, flags: RunFlags): Promise<void> {
   if (isQuiet) {
     printJson({ scenario: scenario.name, seed: scenario.seed, totals, findings, overloads, report, command })
   } else {
-    const { formatTable } = await import('../../common/index.ts')
-    console.log(formatTable([`${scenario.name}, seed ${scenario.seed}`, ''], headlineRows(result)))
+    console.log(`${scenario.name}, seed ${scenario.seed}`)
+    printRows(['', ''], headlineRows(result))
     console.log(`report: ${report}`)
   }
   const runs = [{ name: scenario.name, results: [result] }]

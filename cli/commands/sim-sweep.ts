@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { jsonOption } from '../origin-option.ts'
-import { printJson } from '../print.ts'
+import { printJson, printRows } from '../print.ts'
 import type { ScenarioFlags } from '../simulate/read-scenario.ts'
 import type { SeedFlags } from '../simulate/run-seeds.ts'
 import { addScenarioOptions, jobsOption, outOption, seedsOption, setOption } from './sim-options.ts'
@@ -88,9 +88,8 @@ async function runSimSweep(file: string, flags: SweepFlags): Promise<void> {
   if (flags.json === true) {
     printJson({ ...table, report })
   } else {
-    const { formatTable } = await import('../../common/index.ts')
     const { head, rows } = sweepTable(cells)
-    console.log(formatTable(head, rows))
+    printRows(head, rows)
     console.log(`report: ${report}`)
   }
   sayOverloads(overloads)

@@ -5,6 +5,7 @@ import type { AnyPolicyName } from '../../placement/index.ts'
 import type { ReplayReport } from '../../sim/report/index.ts'
 import type { Trace } from '../../sim/traces/index.ts'
 import { jsonOption } from '../origin-option.ts'
+import { printJson, printRows } from '../print.ts'
 import { simCapacityCommand } from './sim-capacity.ts'
 import { simCompareCommand } from './sim-compare.ts'
 import { simInitCommand } from './sim-init.ts'
@@ -80,10 +81,9 @@ async function runSimReplay(flags: ReplayFlags): Promise<void> {
       p99LoadDelayS,
       requestsPerS: Math.round(requestsPerS),
     }))
-    console.log(JSON.stringify({ results }))
+    printJson({ results })
     return
   }
-  const { formatTable } = await import('../../common/index.ts')
   const cells = rows.map(({ policy, missPercent, meanLoadDelayS, p99LoadDelayS, requestsPerS }) => [
     policy,
     missPercent.toFixed(3),
@@ -91,7 +91,7 @@ async function runSimReplay(flags: ReplayFlags): Promise<void> {
     p99LoadDelayS.toFixed(2),
     String(Math.round(requestsPerS)),
   ])
-  console.log(formatTable(['POLICY', 'MISS %', 'MEAN DELAY S', 'P99 DELAY S', 'REQUESTS/S'], cells))
+  printRows(['POLICY', 'MISS %', 'MEAN DELAY S', 'P99 DELAY S', 'REQUESTS/S'], cells)
 }
 
 async function traceOf({ requests, format, models, seed: seedText }: ReplayFlags): Promise<Trace> {

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { systemClock } from '../../node/system/index.ts'
 import type { ModelName, MoveTagResult, Origin, Ref } from '../../origin/index.ts'
-import { jsonOption, originOption, requireOrigin } from '../origin-option.ts'
+import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 import { type Cell, printJson, printRows } from '../print.ts'
 import { listTags, type TagRevision } from '../tag-history.ts'
 
@@ -31,8 +31,12 @@ Examples:
 export function tagCommand(): Command {
   return new Command('tag')
     .description('move a tag of the origin to a model that is there, list its history, or roll it back')
-    .argument('<name>', 'namespace/name[:tag], tag "latest" when left out; with --list, all tags when left out')
-    .argument('[from]', 'what the tag shall mean: namespace/name[:tag] or sha256:<digest>')
+    .argument(
+      '<name>',
+      'namespace/name[:tag], tag "latest" when left out; with --list, all tags when left out',
+      fullName,
+    )
+    .argument('[from]', 'what the tag shall mean: namespace/name[:tag] or sha256:<digest>', fullName)
     .option('--list', 'show what the tags meant, and when')
     .option('--rollback', 'move the tag back to what it meant before')
     .option('--to <sequence>', 'with --rollback: the revision with this sequence', sequenceOf)

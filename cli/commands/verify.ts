@@ -6,6 +6,7 @@ import type { ScrubView } from '../../node/admin/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { fullName, originOption, requireOrigin } from '../origin-option.ts'
+import { printJson } from '../print.ts'
 
 interface VerifyFlags extends NodeFlags {
   readonly origin?: string
@@ -49,7 +50,7 @@ async function runVerify(name: string | undefined, flags: VerifyFlags, command: 
   }).finally(() => progress.end())
   if (result.bad.length > 0) process.exitCode = exitCodeOfError
   if (flags.json) {
-    console.log(JSON.stringify(result))
+    printJson(result)
     return
   }
   const { models, files, bytes, bad } = result
@@ -75,7 +76,7 @@ async function verifyNode(name: string | undefined, flags: VerifyFlags, command:
   progress.end()
   if (scrub.bad.length > 0 || scrub.state === 'failed') process.exitCode = exitCodeOfError
   if (flags.json) {
-    console.log(JSON.stringify(scrub))
+    printJson(scrub)
     return
   }
   for (const sha256 of scrub.bad) {

@@ -1,6 +1,5 @@
 /** A tag is moved back to what it meant before. The sequence rises all the same, so that nodes follow. */
 import { HoldfastError, type ModelId } from '../../common/index.ts'
-import type { Origin } from '../origin.ts'
 import { formatModelName } from '../refs/model-name.ts'
 import { earlierManifests, type Revision, readHistory } from '../refs/ref-history.ts'
 import type { ModelName, Ref } from '../types.ts'

@@ -12,12 +12,20 @@ export async function listTagsOf(
   model: Pick<ModelName, 'namespace' | 'name'>,
   options: StoreAbortOptions = {},
 ): Promise<ModelName[]> {
-  const names: ModelName[] = []
-  for await (const { key } of origin.store.list(`refs/${model.namespace}/${model.name}/`, options)) {
-    const name = nameOfRefKey(key)
-    if (name) names.push(name)
-  }
+  const names = await Array.fromAsync(listNames(origin, options, `${model.namespace}/${model.name}/`))
   return names.sort((a, b) => (a.tag < b.tag ? -1 : 1))
+}
+
+/** Names of tags by one listing, without a look at what they mean; all of the origin, or those whose name begins so. */
+export async function* listNames(
+  origin: Origin,
+  options: StoreAbortOptions = {},
+  prefix = '',
+): AsyncGenerator<ModelName> {
+  for await (const { key } of origin.store.list(`refs/${prefix}`, options)) {
+    const name = nameOfRefKey(key)
+    if (name) yield name
+  }
 }
 
 /** When a tag moved last, by the clock of the store; null when there is none. */

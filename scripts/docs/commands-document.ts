@@ -28,12 +28,16 @@ const head = `<!-- world: node -->
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | failed: the message on stderr says what to do and ends with a code of [errors.md](errors.md) |
-| 2 | wrong usage: an unknown command or option, a missing argument |
+| 1 | failed, also when something was not found: the message on stderr says what to do and ends with a code of [errors.md](errors.md) |
+| 2 | wrong usage (\`BAD_USAGE\`): an unknown command or option, a missing argument |
 
 Results go to stdout, progress and errors to stderr. On a terminal, results are tables and progress is a line that is redrawn; in a
 pipe, results are one line per row with tabs between the cells, and progress is a plain line now and then. With \`--json\`, stdout is
-one JSON value and nothing else.
+one JSON value and nothing else. Colours are for terminals; \`NO_COLOR\` takes them away, \`FORCE_COLOR\` asks for them anywhere.
+
+With \`--json\`, a failure is one JSON value on stdout too, \`{"error": {"code", "message", "action", "details", "near"}}\`, whatever the exit
+code, and the message for people is on stderr all the same. \`near\` has names that were probably meant. A command that has done its work and
+found something wrong (\`doctor\`, \`verify\`, \`invalidate\`, \`push --all\`, a simulation with findings) prints its result, and exits with 1.
 
 Commands to a running node take \`--url\` (or \`$HOLDFAST_URL\`; \`http://127.0.0.1:8080\` by default) and, for changes, \`--token-file\` (or
 \`$HOLDFAST_TOKEN_FILE\`) with the admin token, where the node has one. Commands to an origin take \`--origin\` (or \`$HOLDFAST_ORIGIN\`).

@@ -7,6 +7,7 @@ import { lsCommand } from '../../cli/commands/ls.ts'
 import { pullCommand } from '../../cli/commands/pull.ts'
 import { pushCommand } from '../../cli/commands/push.ts'
 import { statCommand } from '../../cli/commands/stat.ts'
+import { oldExporterModel } from '../node/runtime/small-models.ts'
 import { noise, OriginFixture, safetensors } from '../origin/fixture.ts'
 
 let fixture: OriginFixture
@@ -51,9 +52,9 @@ describe('the commands of the origin', () => {
       /acme\/m:v1 is sha256:\w{64}.*2 files, 100 kB: uploaded 100 kB, shared 0 B/s,
     )
     expect(await run('push', source, 'acme/m:v1', ...atOrigin())).toMatch(/was already .*uploaded 0 B, shared 100 kB/s)
-    expect(await run('ls', ...atOrigin())).toMatch(/^MODEL +FILES +SIZE +DIGEST\nacme\/m:v1 +2 +100 kB +\w{12}$/)
+    expect(await run('ls', ...atOrigin())).toMatch(/^acme\/m:v1\t2\t100 kB\t\w{12}$/)
     expect(await run('stat', 'acme/m:v1', ...atOrigin())).toMatch(
-      /2 files, 100 kB, 3 chunks, 1 tensors.*model.safetensors +100 kB +2 +1/s,
+      /2 files, 100 kB, 3 chunks, 1 tensors.*model.safetensors\t100 kB\t2\t1$/s,
     )
     const out = fixture.path('out')
     expect(await run('pull', 'acme/m:v1', out, ...atOrigin())).toMatch(/2 files, 100 kB: fetched 100 kB, kept 0 B/)
@@ -151,9 +152,42 @@ describe('the commands of the origin', () => {
     expect(await run('stat', 'acme/well', ...atOrigin())).toContain('acme/well is sha256:')
   })
 
+  test('stat lists tensors, finds one, and tells near names of one that is not there', async () => {
+    const source = await fixture.model('m', {
+      'model.safetensors': safetensors([{ name: 'layer.0.weight', bytes: noise('t', 100) }]),
+    })
+    await fixture.push(source, 'acme/m')
+    const row = 'model.safetensors\tlayer.0.weight\tU8\t[100]\t100 B'
+    expect(await run('stat', 'acme/m', '--tensors', ...atOrigin())).toBe(row)
+    expect(await run('stat', 'acme/m', '--tensor', 'layer.0.weight', ...atOrigin())).toBe(row)
+    expect(JSON.parse(await run('stat', 'acme/m', '--tensors', '--json', ...atOrigin()))).toEqual({
+      tensors: [
+        expect.objectContaining({ path: 'model.safetensors', name: 'layer.0.weight', dtype: 'U8', shape: [100] }),
+      ],
+    })
+    await expect(run('stat', 'acme/m', '--tensor', 'layer.O.weight', ...atOrigin())).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      details: { near: ['layer.0.weight'] },
+    })
+  })
+
+  test('stat shows inputs and outputs of an ONNX file, without those that have an initializer', async () => {
+    const source = await fixture.model('m', {
+      'model.onnx': oldExporterModel(),
+      'broken.onnx': Buffer.from('no onnx'),
+    })
+    await fixture.push(source, 'acme/m')
+    const { interfaces } = JSON.parse(await run('stat', 'acme/m', '--json', ...atOrigin()))
+    expect(interfaces).toEqual([{ path: 'model.onnx', inputs: expect.any(Array), outputs: expect.any(Array) }])
+    expect(interfaces[0].inputs).toHaveLength(1)
+    expect(await run('stat', 'acme/m', ...atOrigin())).toMatch(/model\.onnx\tinput\t\w+\tFLOAT\t\[.*\]\n/)
+  })
+
   test('say how to push when the origin is empty', async () => {
     await fixture.store.put('objects/x', [])
-    expect(await run('ls', ...atOrigin())).toContain('holdfast push')
+    const told = vi.spyOn(console, 'error').mockImplementation(() => {})
+    expect(await run('ls', ...atOrigin())).toBe('')
+    expect(told).toHaveBeenCalledWith(expect.stringContaining('holdfast push'))
   })
 
   test.each([

@@ -27,7 +27,7 @@ describe('holdfast sim run', () => {
       { code: 0, seed: 'seed 7' },
       { code: 0, seed: 'seed 7' },
     ])
-    expect(runs[0]!.stdout).toMatch(/^tiny, seed 7\nmean load delay +\S+ m?s\n/)
+    expect(runs[0]!.stdout).toMatch(/^tiny, seed 7\nmean load delay\t\S+ m?s\n/)
     expect(runs[0]!.stdout).toContain(`report: ${join(out('one'), 'report.html')}\n`)
     const files = await readdir(out('one'), { recursive: true })
     expect(files.sort()).toEqual([

@@ -4,10 +4,9 @@ import { networkInterfaces, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError } from '../common/index.ts'
 import { generateAdminToken } from '../node/admin/index.ts'
-import { memoryNeedsBytes, usableBytes } from '../node/checks/index.ts'
+import { memoryNeedsBytes, readMemoryFacts, usableBytes } from '../node/checks/index.ts'
 import { loadConfig } from '../node/config/index.ts'
 import { ClusterKey, parseClusterKeys } from '../node/net/index.ts'
-import { readMemoryFacts } from '../node/system/index.ts'
 import { firstConfig, multiaddrOf } from './first-config.ts'
 import { defaultConfigPath } from './node-client.ts'
 
@@ -22,6 +21,7 @@ export interface InitFlags {
   readonly bulkPort: number
   readonly httpPort: number
   readonly json?: boolean
+  readonly newIdentity?: boolean
 }
 
 export interface InitReport {

@@ -1,18 +1,24 @@
 /**
- * A daemon in this process. Logs go to stderr as JSON lines; when the node is up, one JSON line on stdout says where, so that a
+ * A daemon in this process. Logs go to stderr, as JSON lines or as text for people; when the node is up, one JSON line on stdout says where, so that a
  * supervisor or a test need not guess: {"event":"up","node":...,"http":...,"socket":...,"addresses":[...]}.
  */
 import { pino } from 'pino'
 import type { NodeOptions } from '../node/config/index.ts'
 import { type Daemon, startDaemon } from '../node/main/index.ts'
+import { type LogFormat, logStream } from './log-stream.ts'
 
 const endingSignals = ['SIGTERM', 'SIGINT'] as const
 
 export async function runNode(options: NodeOptions): Promise<void> {
   const level = options['log.level']
   const log = pino(
-    { level, base: options['node.name'] === '' ? {} : { name: options['node.name'] } },
-    pino.destination(2),
+    {
+      level,
+      base: options['node.name'] === '' ? {} : { name: options['node.name'] },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    logStream(options['log.format'] as LogFormat),
   )
   const signal = Promise.withResolvers<NodeJS.Signals>()
   const onSignal = (name: NodeJS.Signals) => {
@@ -38,7 +44,12 @@ export async function runNode(options: NodeOptions): Promise<void> {
       bulk: daemon.bulkAddress,
     })}\n`,
   )
-  log.info({ signal: await signal.promise }, 'stopping')
+  const end = await Promise.race([signal.promise, daemon.failed])
+  if (typeof end === 'string') log.info({ signal: end }, 'stopping')
+  else {
+    log.error({ code: end.code, error: end.message }, 'stopping')
+    process.exitCode = 1
+  }
   await daemon.stop()
   log.info({}, 'stopped')
   // Everything of ours has ended; timers that libraries forgot would keep the process for another second.

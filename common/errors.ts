@@ -200,6 +200,11 @@ export const errorTable = {
     'A peer does not hold the cluster key of this node.',
     'Give both nodes the same cluster key.',
   ),
+  IDENTITY_IN_USE: row(
+    409,
+    'Another box runs with the identity of this node.',
+    'Give the copy of the data folder an identity of its own: `holdfast init --new-identity`.',
+  ),
   PEER_UNREACHABLE: row(503, 'A peer does not answer.', 'Nothing: another source is used.'),
   PEER_BANNED: row(403, 'A node is banned here.', 'Let it in again with `holdfast unban NODE`.'),
   PEER_PROTOCOL: row(502, 'A peer broke the protocol.', 'Nothing: the peer is dropped. Check its version.'),

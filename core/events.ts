@@ -23,6 +23,11 @@ export interface StateBody {
   /** Expected wait of a request that arrives now, in milliseconds. */
   readonly queueMs: number
   readonly tiers: Readonly<Record<LocalTier, TierRoom>>
+  /** For people: node.name, and the version of the software. */
+  readonly name?: string
+  readonly version?: string
+  /** When this run of the node began, in milliseconds since 1970 by its clock: it tells two runs of one identity apart. */
+  readonly startedMs?: number
   /** A draining node serves what it has and takes nothing new. */
   readonly draining: boolean
   /** Pins of the cluster that this node speaks for, sorted by name (pin-sourceStats.ts). Absent when there are none. */
@@ -227,6 +232,8 @@ export type Effect =
   | { readonly kind: 'fetch-failed'; readonly model: ModelId; readonly code: ErrorCode; readonly message: string }
   /** Close the connection and do not use the node again for a while; the reason goes to log, metric and operator. */
   | { readonly kind: 'distrust'; readonly node: NodeId; readonly reason: 'wrong-chunk' | 'malformed' }
+  /** Another run with this node's identity lives, which began then. When this one was not first, it has to end. */
+  | { readonly kind: 'twin'; readonly isFirst: boolean; readonly startedMs: number }
   /** For log and metrics. */
   | {
       readonly kind: 'note'

@@ -17,6 +17,7 @@ import { type PinReader, PinSet } from './cluster/pin-set.ts'
 import { PlainStorage } from './cluster/plain-storage.ts'
 import { Publisher } from './cluster/publisher.ts'
 import { everything, Reconcile } from './cluster/reconcile.ts'
+import { TwinWatch } from './cluster/twin-watch.ts'
 import type { Effect, Entry, EntrySigner, Event, ResidentModel, SignedEntry, StateBody, SummaryItem } from './events.ts'
 import { fetchNeutralKinds } from './fetch-neutral-events.ts'
 import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
@@ -56,6 +57,7 @@ export class NodeCore {
   private readonly membership: Membership
   private readonly pace: GossipPace
   private readonly publisher: Publisher
+  private readonly twins = new TwinWatch()
   private readonly reconcile: Reconcile
   private readonly sourceStats: SourceStats
   private readonly fetches: FetchPlan
@@ -325,7 +327,7 @@ export class NodeCore {
     // Not interned before the ledger takes it: a member may invent ids.
     const isNew = entry.kind === 'state' && !this.knowsState(entry.node)
     const applied = this.ledger.apply(signed, nowMs)
-    if (applied === 'own') this.publisher.supersede(entry, nowMs)
+    if (applied === 'own') return this.onOwn(entry, nowMs)
     if (applied !== 'applied') return noEffects
     this.pace.received(signed, nowMs)
     if (entry.kind === 'residency' && !this.fetches.isIdle) {
@@ -333,6 +335,16 @@ export class NodeCore {
     }
     if (entry.kind === 'suspicion') return this.onSuspicion(entry, nowMs)
     return entry.kind === 'state' ? this.onState(entry, isNew ? from : null, nowMs) : noEffects
+  }
+
+  /** By this node's identity, and from elsewhere. */
+  private onOwn(entry: Entry, nowMs: number): readonly Effect[] {
+    const own = { version: this.publisher.version, startedMs: this.publisher.lastPublished('state')?.startedMs }
+    const twin = this.twins.heard(entry, own)
+    const { epoch, sequence } = entry
+    const version = this.twins.isEqualOfLater(entry, own) ? { epoch, sequence: sequence + 1 } : { epoch, sequence }
+    if (!this.twins.yields) this.publisher.supersede(version, nowMs)
+    return twin === null ? noEffects : [{ kind: 'twin', ...twin }]
   }
 
   private knowsState(node: NodeId): boolean {

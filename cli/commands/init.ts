@@ -9,6 +9,7 @@ Overwrites nothing. Other boxes reach this one by --host: the address of its net
 
 Examples:
   $ holdfast init --origin file:///srv/models
+  $ holdfast init --new-identity --data-dir /var/lib/holdfast
   $ holdfast init --dir /etc/holdfast --cluster-key-file ./cluster.key --join /ip4/192.0.2.7/tcp/4001`
 
 export function initCommand(): Command {
@@ -19,6 +20,7 @@ export function initCommand(): Command {
     .option('--host <address>', 'address by which other boxes reach this one; 127.0.0.1: none does')
     .option('--join <address...>', 'libp2p address of a node of the cluster to join')
     .option('--cluster-key-file <file>', 'key of the cluster to join, copied from a box of it')
+    .option('--new-identity', 'give a copied data folder an identity of its own, and make nothing else')
     .option('--data-dir <folder>', "where the node keeps its models (default: the node's default)")
     .option('--cluster-port <number>', 'port on which nodes meet', portOf, 4001)
     .option('--bulk-port <number>', 'port over which weights move', portOf, 4002)
@@ -26,6 +28,12 @@ export function initCommand(): Command {
     .option('--json', 'print one JSON value on stdout')
     .addHelpText('after', help)
     .action(async (flags: InitFlags) => {
+      if (flags.newIdentity) {
+        const { makeNewIdentity } = await import('../new-identity.ts')
+        const renewed = await makeNewIdentity(flags.dataDir ?? '')
+        if (flags.json) return printJson(renewed)
+        return console.log(`${renewed.dataPath} belongs to ${renewed.node} from now on. Its models are kept.`)
+      }
       const { initNode } = await import('../init-node.ts')
       const made = await initNode(flags)
       if (flags.json) return printJson(made)

@@ -1,9 +1,9 @@
 /** `holdfast peers`: the nodes that a node knows. */
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
-import type { BanView, ClusterMember } from '../../node/admin/index.ts'
+import type { BanView, ClusterMember, ModelView } from '../../node/admin/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
-import { type Cell, formatMs, printJson, printRows } from '../print.ts'
+import { type Cell, formatMs, printJson, printRows, shortId } from '../print.ts'
 
 const help = `
 The first line is the node that was asked. A suspected node did not answer somebody and is avoided until it does; a draining one
@@ -22,6 +22,10 @@ export function peersCommand(): Command {
 async function runPeers(flags: NodeFlags): Promise<void> {
   const client = clientOf(flags)
   const { members } = await client.get<{ members: ClusterMember[] }>('/v1/cluster')
+  const { models } = await client.get<{ models: ModelView[] }>('/v1/models')
+  const nameOf = new Map(
+    models.flatMap(({ model, names }) => (names.length === 0 ? [] : [[model, names[0]!] as const])),
+  )
   const { bans } = await client.get<{ bans: BanView[] }>('/v1/bans')
   const banned = new Set(bans.map(({ node }) => node))
   const rows = members
@@ -30,22 +34,33 @@ async function runPeers(flags: NodeFlags): Promise<void> {
   const absent = bans.filter(({ node }) => !members.some((member) => member.node === node))
   if (flags.json) return printJson({ members: rows, bans })
   printRows(
-    ['NODE', 'STATE', 'ZONE', 'ROUND TRIP', 'QUEUE', 'MEMORY FREE', 'MODELS', 'HTTP'],
-    [...rows.map(cells), ...absent.map(({ node }): Cell[] => [node, 'banned', null, null, null, null, null, null])],
+    ['NODE', 'NAME', 'STATE', 'ZONE', 'VERSION', 'ROUND TRIP', 'QUEUE', 'MEMORY FREE', 'HOLDS', 'HTTP', 'ADDRESSES'],
+    [
+      ...rows.map((row) => cells(row, nameOf)),
+      ...absent.map(({ node }): Cell[] => [node, null, 'banned', null, null, null, null, null, null, null, null]),
+    ],
   )
 }
 
-function cells(member: ClusterMember & { banned: boolean }): Cell[] {
-  const { node, isSelf, zone, rttMs, queueMs, memoryFreeBytes, models, httpUrl } = member
+/** Models that are named; of more only the count is told. `--json` has all. */
+const heldShown = 3
+
+function cells(member: ClusterMember & { banned: boolean }, nameOf: ReadonlyMap<string, string>): Cell[] {
+  const { node, name, version, addresses, isSelf, zone, rttMs, queueMs, memoryFreeBytes, models, httpUrl } = member
+  const held = models.slice(0, heldShown).map(({ model, tier }) => `${nameOf.get(model) ?? shortId(model)} (${tier})`)
+  const more = models.length > heldShown ? [`and ${models.length - heldShown} more`] : []
   return [
     node,
+    name,
     isSelf ? 'this node' : stateOf(member),
     zone,
+    version,
     isSelf || rttMs === null ? null : formatMs(rttMs),
     formatMs(queueMs),
     formatBytes(memoryFreeBytes),
-    models.length,
+    [...held, ...more].join(', '),
     httpUrl,
+    addresses.join(' '),
   ]
 }
 

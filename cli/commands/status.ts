@@ -3,10 +3,11 @@ import { Command } from 'commander'
 import { formatBytes, formatSeconds } from '../../common/index.ts'
 import type { ModelView, NodeStatus } from '../../node/admin/index.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
-import { type Cell, printJson, printRows, shortId } from '../print.ts'
+import { type Cell, formatMs, printJson, printRows, shortId } from '../print.ts'
 
 const help = `
-Shows how full memory and disk are, how many programs hold weights, which nodes are seen, and the models that are here.
+Shows how full memory and disk are, how many programs hold weights, which nodes are seen, how requests of the last minutes went, the last
+errors, and the models that are here.
 
 Example:
   $ holdfast status
@@ -42,11 +43,52 @@ function lines(status: NodeStatus): Cell[][] {
     ['peers', `${peers.known}${peers.suspected > 0 ? `, ${peers.suspected} of them suspected` : ''}`],
     ['pins', `${pins.total}${pins.missing > 0 ? `, ${pins.missing} of them not here` : ''}`],
     ['banned', status.bans],
-    ['origin', status.originUrl],
+    ['requests', requestsText(status.requests)],
+    ...status.disks.map(({ path, freeBytes, isFull }) => [
+      'free disk',
+      `${formatBytes(freeBytes)} at ${path}${isFull ? ', FULL' : ''}`,
+    ]),
+    ...(status.diskFailures > 0 ? [['disk failures', `${status.diskFailures} writes were refused`]] : []),
+    ['origin', originText(status)],
+    ...status.errors.map(errorLine),
+    ...identityLine(status),
     ['cluster', status.addresses.join(' ')],
     ['weights', status.bulkAddress],
     ['socket', status.socketPath],
   ]
+}
+
+function identityLine({ identityClaims: claims }: NodeStatus): Cell[][] {
+  if (claims === null) return []
+  const last = new Date(claims.lastAtMs).toISOString()
+  return [
+    [
+      'identity',
+      `IDENTITY_IN_USE: claimed ${claims.count} times by another box, last ${last}; there: holdfast init --new-identity`,
+    ],
+  ]
+}
+
+function requestsText({ windowS, ratePerS, hitRatio, errorRatio, latencyMs }: NodeStatus['requests']): string {
+  const percent = (ratio: number) => `${Math.round(100 * ratio)}%`
+  const parts = [
+    `${Number(ratePerS.toPrecision(2))}/s over ${formatSeconds(windowS)}`,
+    ...(hitRatio === null ? [] : [`${percent(hitRatio)} from memory`]),
+    ...(errorRatio === null || errorRatio === 0 ? [] : [`${percent(errorRatio)} failed`]),
+    ...(latencyMs === null
+      ? []
+      : [`half within ${formatMs(latencyMs.p50)}, 95% ${formatMs(latencyMs.p95)}, 99% ${formatMs(latencyMs.p99)}`]),
+  ]
+  return parts.join(', ')
+}
+
+function originText({ originUrl, originAwaySinceMs }: NodeStatus): string {
+  if (originAwaySinceMs === null) return originUrl
+  return `${originUrl}, AWAY since ${new Date(originAwaySinceMs).toISOString()}`
+}
+
+function errorLine({ code, count, lastAtMs, message }: NodeStatus['errors'][number]): Cell[] {
+  return ['error', `${code} ${count} times, last ${new Date(lastAtMs).toISOString()}: ${message}`]
 }
 
 function share({ usedBytes, limitBytes }: NodeStatus['memory']): string {

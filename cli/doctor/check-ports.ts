@@ -60,18 +60,23 @@ export function judgeTaken({ option, host, port }: Wanted, code: string): Verdic
   }
 }
 
-/** Whether the HTTP port belongs to a node with the socket of this configuration. */
-export async function isNodeRunning(options: NodeOptions): Promise<boolean> {
+interface RunningNode {
+  readonly socketPath: string
+  readonly identityClaims?: { readonly count: number } | null
+}
+
+/** What the node with the socket of this configuration says at the HTTP port; null when none does. */
+export async function runningNode(options: NodeOptions): Promise<RunningNode | null> {
   const { 'http.host': host, 'http.port': port } = options
-  if (port === 0) return false
+  if (port === 0) return null
   try {
     const authority = host.includes(':') ? `[${host}]` : host
     const response = await fetch(`http://${authority}:${port}/v1/status`, { signal: AbortSignal.timeout(askTimeoutMs) })
-    const status = (await response.json()) as { socketPath?: string }
-    return status.socketPath === nodePaths(options).socketPath
+    const status = (await response.json()) as RunningNode
+    return status.socketPath === nodePaths(options).socketPath ? status : null
   } catch {
     // Nobody there, or no node: then listening tells the rest.
-    return false
+    return null
   }
 }
 

@@ -1,12 +1,13 @@
 /** Runs every check, one after another, so that none disturbs another's measurement. */
-import { findAll, sharedChecks } from '../../node/checks/index.ts'
+import { findAll, readMemoryFacts, sharedChecks } from '../../node/checks/index.ts'
 import type { NodeOptions } from '../../node/config/index.ts'
-import { nodePaths, readMemoryFacts, systemClock } from '../../node/system/index.ts'
+import { nodePaths, systemClock } from '../../node/system/index.ts'
 import { checkDataFolder, checkDisk } from './check-disk.ts'
+import { checkIdentity } from './check-identity.ts'
 import { checkKernel } from './check-kernel.ts'
 import { checkOrigin } from './check-origin.ts'
 import { checkPeers } from './check-peers.ts'
-import { checkPorts, isNodeRunning } from './check-ports.ts'
+import { checkPorts, runningNode } from './check-ports.ts'
 import { checkStore } from './check-store.ts'
 import type { BoxPatient, Finding, Trial } from './types.ts'
 
@@ -18,15 +19,18 @@ const trials: readonly Trial[] = [
   { id: 'ports', run: checkPorts },
   { id: 'origin', run: checkOrigin },
   { id: 'peers', run: checkPeers },
+  { id: 'identity', run: checkIdentity },
 ]
 
 export async function examine(options: NodeOptions, onFinding: (finding: Finding) => void): Promise<Finding[]> {
+  const running = await runningNode(options)
   const patient: BoxPatient = {
     options,
     paths: nodePaths(options),
     memory: readMemoryFacts(),
     clock: systemClock,
-    isRunning: await isNodeRunning(options),
+    isRunning: running !== null,
+    identityClaims: running?.identityClaims?.count ?? 0,
   }
   const findings: Finding[] = []
   for (const check of [...sharedChecks, ...trials]) {

@@ -6,6 +6,8 @@ export { type Finding, fail, ok, type Verdict, warn } from '../../node/checks/in
 export interface BoxPatient extends Patient {
   /** A node runs with this configuration already: its ports are taken by itself. */
   readonly isRunning: boolean
+  /** How often the running node met another box with its identity. */
+  readonly identityClaims: number
 }
 
 export type Trial = Check<BoxPatient>

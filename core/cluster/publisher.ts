@@ -135,9 +135,14 @@ export class Publisher {
     this.slots[kind].dueAtMs = Number.POSITIVE_INFINITY
   }
 
+  /** Of the newest entry that was said. */
+  get version(): Version {
+    return { epoch: this.epoch, sequence: this.sequence }
+  }
+
   /** An entry by us that is newer than ours came back: an earlier life, or lost state. Speak above it. */
   supersede(version: Version, nowMs: number): void {
-    if (compareVersions(version, { epoch: this.epoch, sequence: this.sequence }) <= 0) return
+    if (compareVersions(version, this.version) <= 0) return
     if (version.epoch > this.epoch) {
       this.epoch = version.epoch + 1
       this.sequence = 0

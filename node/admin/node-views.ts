@@ -9,6 +9,12 @@ import type { Clock } from '../system/index.ts'
 export interface ClusterMember {
   readonly node: NodeId
   readonly isSelf: boolean
+  /** node.name; empty without one, and of nodes of earlier versions. */
+  readonly name: string
+  /** Of its software; empty where it does not say. */
+  readonly version: string
+  /** libp2p multiaddrs. */
+  readonly addresses: readonly string[]
   readonly zone: Zone
   readonly httpUrl: string
   readonly rttMs: number | null
@@ -63,6 +69,9 @@ export class NodeViews {
         {
           node,
           isSelf,
+          name: state.name ?? '',
+          version: state.version ?? '',
+          addresses: state.addresses,
           zone: state.zone,
           httpUrl: state.httpUrl,
           rttMs,

@@ -6,6 +6,37 @@ import type { StoreStats } from '../../native/index.ts'
 import type { PinView } from './node-pins.ts'
 import type { ClusterMember } from './node-views.ts'
 
+export interface DiskView {
+  readonly path: string
+  readonly freeBytes: number
+  /** Too little is left for a model. */
+  readonly isFull: boolean
+}
+
+/** Requests of callers over some time (node/requests). */
+export interface RequestRates {
+  readonly windowS: number
+  readonly count: number
+  readonly ratePerS: number
+  readonly hitRatio: number | null
+  readonly errorRatio: number | null
+  readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number } | null
+}
+
+export interface LastError {
+  readonly code: string
+  readonly count: number
+  readonly message: string
+  readonly lastAtMs: number
+}
+
+/** Another box showed up with the identity of this node. */
+export interface IdentityClaims {
+  readonly count: number
+  /** In milliseconds since 1970. */
+  readonly lastAtMs: number
+}
+
 /** What does not change while the node runs, and what only the daemon knows. */
 export interface StatusFacts {
   readonly node: NodeId
@@ -15,6 +46,11 @@ export interface StatusFacts {
   readonly startedMs: number
   readonly originUrl: string
   readonly isReady: () => boolean
+  readonly identityClaims: () => IdentityClaims | null
+  readonly requests: () => RequestRates
+  readonly errors: () => readonly LastError[]
+  readonly originAwaySinceMs: () => number | null
+  readonly disks: () => readonly DiskView[]
   readonly addresses: () => readonly string[]
   readonly bulkAddress: () => string
   readonly socketPath: string
@@ -37,6 +73,18 @@ export interface NodeStatus extends Readonly<Record<LocalTier, TierState>> {
   readonly models: Readonly<Record<LocalTier | 'loaded', number>>
   readonly pins: { readonly total: number; readonly missing: number }
   readonly bans: number
+  /** Of callers, over the last minutes. */
+  readonly requests: RequestRates
+  /** Since 1970; null while it answers. */
+  readonly originAwaySinceMs: number | null
+  /** The file systems that the node writes to. */
+  readonly disks: readonly DiskView[]
+  /** Writes that the disk refused since the start. */
+  readonly diskFailures: number
+  /** The last one first. */
+  readonly errors: readonly LastError[]
+  /** Null: nobody else has shown this node's identity. */
+  readonly identityClaims: IdentityClaims | null
 }
 
 export interface StatusInput {
@@ -74,6 +122,12 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     },
     pins: { total: pins.length, missing: pins.filter(({ state }) => state !== 'held').length },
     bans: input.banCount,
+    requests: facts.requests(),
+    originAwaySinceMs: facts.originAwaySinceMs(),
+    disks: facts.disks(),
+    diskFailures: store.diskFailures,
+    errors: facts.errors(),
+    identityClaims: facts.identityClaims(),
   }
 }
 

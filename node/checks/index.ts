@@ -4,16 +4,18 @@
  */
 import { HoldfastError, isHoldfastError } from '../../common/index.ts'
 import type { NodeOptions } from '../config/index.ts'
-import { type Clock, type MemoryFacts, nodePaths, readMemoryFacts } from '../system/index.ts'
+import { type Clock, nodePaths } from '../system/index.ts'
 import { checkExportFolder } from './export-folder.ts'
 import { checkClock, checkDescriptors, checkSocket } from './machine.ts'
 import { checkMemory, memoryLimitOf } from './memory.ts'
+import { type MemoryFacts, readMemoryFacts } from './memory-facts.ts'
 import { checkConfig } from './options.ts'
 import type { Check, Finding, Patient, Verdict } from './types.ts'
 
 export { existingFolder, judgeExportFolder } from './export-folder.ts'
 export { judgeClock, judgeDescriptors, judgeSocketPath } from './machine.ts'
 export { judgeMemory, memoryLimitOf, memoryNeedsBytes, usableBytes } from './memory.ts'
+export { type MemoryFacts, readMemoryFacts } from './memory-facts.ts'
 export { type Check, type Finding, fail, ok, type Patient, type Verdict, warn } from './types.ts'
 
 export const sharedChecks: readonly Check[] = [

@@ -1,7 +1,7 @@
 /** How much memory weights may take, and whether that fits the machine and the control group of the node. */
 import { formatBytes } from '../../common/index.ts'
 import { formatBinaryBytes, type NodeOptions } from '../config/index.ts'
-import type { MemoryFacts } from '../system/index.ts'
+import type { MemoryFacts } from './memory-facts.ts'
 import { fail, ok, type Patient, type Verdict, warn } from './types.ts'
 
 type MemoryOptions = Pick<

@@ -1,7 +1,8 @@
 /** What a check of a configuration, or of the box that it is for, says. */
 import type { HoldfastError } from '../../common/index.ts'
 import type { NodeOptions } from '../config/index.ts'
-import type { Clock, MemoryFacts, NodePaths } from '../system/index.ts'
+import type { Clock, NodePaths } from '../system/index.ts'
+import type { MemoryFacts } from './memory-facts.ts'
 
 export interface Verdict {
   /** 'fail': the node would not start or not do its work. 'warn': it would, worse than it could. */

@@ -76,7 +76,7 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 export type TimelessEvent = DistributiveOmit<Event, 'nowMs'>
 
 /** What happens in the cluster and matters to operators: for log and metrics. */
-export type ClusterNotice = Extract<Effect, { kind: 'note' | 'distrust' }>
+export type ClusterNotice = Extract<Effect, { kind: 'note' | 'distrust' | 'twin' }>
 
 export class CoreDriver {
   private readonly ports: CoreDriverPorts
@@ -259,6 +259,9 @@ export class CoreDriver {
         this.ports.log.warn({ node: effect.node, reason: effect.reason }, 'a peer is dropped')
         for (const listener of this.noticeListeners) listener(effect)
         this.inBackground('hang up', this.ports.network.hangUp(effect.node))
+        return
+      case 'twin':
+        for (const listener of this.noticeListeners) listener(effect)
         return
       case 'note':
         this.ports.log.info({ node: effect.node, by: effect.by }, `node ${effect.note}`)

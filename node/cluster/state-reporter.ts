@@ -2,11 +2,15 @@
 
 import { byTier, freeBytesOf, type LocalTier, type TierState } from '../../common/index.ts'
 import { localStatePeriodMs, type StateBody } from '../../core/index.ts'
-import { type Clock, spokenVersion } from '../system/index.ts'
+import { type Clock, spokenVersion, version } from '../system/index.ts'
 import type { CoreDriver } from './core-driver.ts'
 
 export interface LocalStateSources {
   readonly zone: string
+  /** node.name; empty without one. */
+  readonly name: string
+  /** When this run of the node began, in milliseconds since 1970. */
+  readonly startedMs: number
   readonly addresses: () => string[]
   readonly bulkAddress: () => string
   readonly httpUrl: () => string
@@ -50,6 +54,9 @@ export class StateReporter {
     const body: StateBody = {
       zone: sources.zone,
       protocolVersion: spokenVersion,
+      ...(sources.name === '' ? {} : { name: sources.name }),
+      version,
+      startedMs: sources.startedMs,
       addresses: sources.addresses(),
       bulkAddress: sources.bulkAddress(),
       httpUrl: sources.httpUrl(),

@@ -244,6 +244,17 @@ export const optionTable = {
     86_400_000,
     'A node that cannot be reached keeps its replicas of pinned models for this long: most are back after a restart.',
   ),
+  'log.format': choice(
+    'auto',
+    ['auto', 'json', 'text'],
+    'Lines of the log: json for programs, text for people, auto for text at a terminal and json elsewhere.',
+  ),
+  'log.slowRequestMs': integer(
+    1_000,
+    0,
+    3_600_000,
+    'A request that takes longer is logged with the time of its parts; 0: none is.',
+  ),
   'log.level': choice('info', logLevels, 'The least important messages that are logged.'),
 } as const satisfies Record<string, OptionRow>
 

@@ -4,12 +4,13 @@ import type { ModelName } from '../../origin/index.ts'
 import { Admin, AdminTokens, loadAdminTokens, readAdminTokens, type SecretFiles } from '../admin/index.ts'
 import { isLoopbackHost } from '../config/index.ts'
 import { readStoreAccess } from '../doors/store-socket/index.ts'
-import type { Readiness } from '../life/index.ts'
+import type { IdentityWatch, Readiness } from '../life/index.ts'
 import { readClusterKeys } from '../net/index.ts'
 import type { ReplicationController } from '../replication/index.ts'
 import { version } from '../system/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
+import { disksOf } from './disks.ts'
 import type { Models } from './models.ts'
 import type { PinChecks } from './pin-checks.ts'
 import type { Pins } from './replication.ts'
@@ -25,6 +26,7 @@ export interface AdminNeeds {
   readonly pinned: PinChecks
   readonly replication: ReplicationController
   readonly readiness: Readiness
+  readonly identity: IdentityWatch
   /** What clients of the store were promised of the name does not count any more. */
   readonly forgetName: (name: ModelName) => void
 }
@@ -45,9 +47,14 @@ export function createAdmin(base: Base, tokens: AdminTokens, needs: AdminNeeds):
       name: options['node.name'],
       version,
       zone: options['node.zone'],
-      startedMs: clock.wallMs(),
+      startedMs: base.startedMs,
       originUrl: options['origin.url'],
       isReady: () => readiness.isReady,
+      identityClaims: () => needs.identity.claims,
+      requests: () => needs.requests.recent.rates(clock.nowMs()),
+      errors: () => needs.requests.recent.lastErrors(),
+      originAwaySinceMs: () => directory.originAwaySinceMs,
+      disks: () => disksOf(paths, options['disk.limitBytes'] > 0),
       addresses: () => network.addresses(),
       bulkAddress: () => bulk.address(),
       socketPath: paths.socketPath,

@@ -12,6 +12,8 @@ export interface Base {
   readonly state: StateStore
   readonly clock: Clock
   readonly log: Log
+  /** In milliseconds since 1970. */
+  readonly startedMs: number
 }
 
 export async function openBase(options: NodeOptions, clock: Clock, log: Log, parts: Parts): Promise<Base> {
@@ -20,5 +22,5 @@ export async function openBase(options: NodeOptions, clock: Clock, log: Log, par
   await makeFolder(dirname(paths.socketPath), 0o755)
   const state = await openLevelState(paths.statePath)
   await parts.start([{ name: 'state', stop: () => state.close() }])
-  return { options, paths, state, clock, log }
+  return { options, paths, state, clock, log, startedMs: clock.wallMs() }
 }

@@ -1,5 +1,5 @@
 /** A node: its parts are put together, started in order and stopped in reverse. Only node/main imports everything. */
-import type { NodeId } from '../../common/index.ts'
+import type { HoldfastError, NodeId } from '../../common/index.ts'
 import { SecretFiles } from '../admin/index.ts'
 import { checkConfiguration, settleOptions } from '../checks/index.ts'
 import type { NodeOptions } from '../config/index.ts'
@@ -27,6 +27,8 @@ export interface Daemon {
   readonly bulkAddress: string
   /** Reads the files with secrets again. */
   reload(): Promise<void>
+  /** Resolves when the node has to end by itself: another one has its identity. */
+  readonly failed: Promise<HoldfastError>
   stop(): Promise<void>
 }
 
@@ -46,6 +48,7 @@ export async function startDaemon(given: NodeOptions, log: Log): Promise<Daemon>
       addresses: network.addresses(),
       bulkAddress: bulk.address(),
       reload: () => node.secrets.reload(),
+      failed: node.status.identity.whenLost,
       stop: () => parts.stop(),
     }
   } catch (error) {
@@ -71,7 +74,18 @@ async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Part
   const pins = createPins(base, cluster, models, pinned)
   const replication = createReplication(base, { cluster, open, models, pins, pinned, readiness, metrics })
   const forgetName = (name: Parameters<typeof socketDoor.forgetName>[0]) => socketDoor.forgetName(name)
-  const adminNeeds = { cluster, open, models, requests, pins, pinned, replication, readiness, forgetName }
+  const adminNeeds = {
+    cluster,
+    open,
+    models,
+    requests,
+    pins,
+    pinned,
+    replication,
+    readiness,
+    identity: status.identity,
+    forgetName,
+  }
   const admin = createAdmin(base, tokens, adminNeeds)
   const health = { pulse: () => status.liveness.check(), whyNotReady: () => readiness.whyNotReady() }
   const http = createHttpServer(base, { cluster, open, models, requests, admin, health, metrics })

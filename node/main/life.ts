@@ -1,11 +1,13 @@
 /** How the node says what it is and how it does, and how it leaves. Starts nothing. */
 import { notifyService } from '../../native/index.ts'
 import { StateReporter } from '../cluster/index.ts'
-import type { NodeOptions } from '../config/index.ts'
 import type { HttpServer } from '../doors/http/index.ts'
 import {
   Drain,
   Handover,
+  IdentityWatch,
+  identityInUse,
+  isIdentityInUse,
   Joining,
   LivenessCheck,
   Readiness,
@@ -25,9 +27,14 @@ export interface Status {
   readonly readiness: Readiness
   readonly liveness: LivenessCheck
   readonly service: ServiceManager
+  readonly identity: IdentityWatch
 }
 
-export function createStatus({ options, clock, log }: Base, { network }: Cluster, { store }: OpenStore): Status {
+export function createStatus(
+  { options, clock, log }: Base,
+  { network, driver }: Cluster,
+  { store }: OpenStore,
+): Status {
   const joining = new Joining(
     { peerCount: () => network.peers().length, clock },
     { hasBootstrap: options['cluster.bootstrap'].length > 0, joinWaitMs: options['cluster.joinWaitMs'] },
@@ -37,7 +44,14 @@ export function createStatus({ options, clock, log }: Base, { network }: Cluster
     { notify: notifyService, isAlive: async () => (await liveness.check()).alive, clock, log },
     takeServiceEnvironment(process.env, process.pid),
   )
-  return { joining, readiness: new Readiness(joining, descriptorWatch(clock)), liveness, service }
+  const identity = new IdentityWatch({ network, driver, clock, log })
+  return { joining, readiness: new Readiness(joining, descriptorWatch(clock)), liveness, service, identity }
+}
+
+/** IDENTITY_IN_USE when another box has the identity of this one: it does not join then. Before the network starts. */
+export async function refuseTwin({ options, clock }: Base, { network, clusterKey }: Cluster): Promise<void> {
+  const { self } = network
+  if (await isIdentityInUse({ clusterKey, clock }, self, options['cluster.bootstrap'])) throw identityInUse(self)
 }
 
 export interface Leaving {
@@ -56,11 +70,12 @@ export interface LeavingNeeds {
   readonly http: HttpServer
 }
 
-export function createLeaving({ options, clock, log }: Base, needs: LeavingNeeds): Leaving {
+export function createLeaving(base: Base, needs: LeavingNeeds): Leaving {
+  const { options, clock, log } = base
   const { cluster, models, status, requests, open } = needs
   const { core, driver, network } = cluster
   const { readiness } = status
-  const reporter = createReporter(options, needs)
+  const reporter = createReporter(base, needs)
   const handover = new Handover({
     core,
     driver,
@@ -91,10 +106,15 @@ export function createLeaving({ options, clock, log }: Base, needs: LeavingNeeds
   return { reporter, handover, drain }
 }
 
-function createReporter(options: NodeOptions, { cluster, models, open, http, status }: LeavingNeeds): StateReporter {
+function createReporter(
+  { options, startedMs }: Base,
+  { cluster, models, open, http, status }: LeavingNeeds,
+): StateReporter {
   return new StateReporter(
     {
       zone: options['node.zone'],
+      name: options['node.name'],
+      startedMs,
       addresses: () => cluster.network.addresses(),
       bulkAddress: () => cluster.bulk.address(),
       httpUrl: () => http.url,

@@ -8,7 +8,7 @@ import type { ReplicationController } from '../replication/index.ts'
 import { watchSecrets } from './admin.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
-import type { Leaving, Status } from './life.ts'
+import { type Leaving, refuseTwin, type Status } from './life.ts'
 import type { Models } from './models.ts'
 import type { Part } from './part.ts'
 import type { Pins } from './replication.ts'
@@ -70,7 +70,7 @@ function adminParts({ base, cluster, open, tokens, admin, secrets }: Node): Part
   ]
 }
 
-function clusterParts({ base, cluster, open, models, requests, leaving, metrics }: Node): Part[] {
+function clusterParts({ base, cluster, open, models, requests, leaving, metrics, status }: Node): Part[] {
   const { network, bulk, driver, mesh } = cluster
   const onRefused = (remote: string, reason: string) => {
     metrics.refusedConnections.inc()
@@ -94,8 +94,10 @@ function clusterParts({ base, cluster, open, models, requests, leaving, metrics 
         requests.inference.start()
         driver.start()
         leaving.handover.serve()
+        status.identity.serve()
       },
     },
+    { name: 'identity', start: () => refuseTwin(base, cluster) },
     { name: 'network', start: () => network.start(driver.networkEvents(onRefused)), stop: () => network.stop() },
     {
       name: 'core',

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { NodeViews } from '../admin/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
 import type { Readiness } from '../life/index.ts'
-import { InferenceService, ModelCalls } from '../requests/index.ts'
+import { InferenceService, ModelCalls, RecentRequests, RequestTiming } from '../requests/index.ts'
 import { runnableFileOf } from '../runtime/index.ts'
 import type { Base } from './base.ts'
 import { diskBytesPerS } from './cache.ts'
@@ -15,6 +15,8 @@ export interface Requests {
   readonly inference: InferenceService
   readonly calls: ModelCalls
   readonly views: NodeViews
+  /** For the status. */
+  readonly recent: RecentRequests
 }
 
 export interface RequestsNeeds {
@@ -25,7 +27,20 @@ export interface RequestsNeeds {
   readonly metrics: NodeMetrics
 }
 
-export function createRequests({ clock, log }: Base, needs: RequestsNeeds): Requests {
+export function createRequests(base: Base, needs: RequestsNeeds): Requests {
+  const { options, clock, log } = base
+  const recent = new RecentRequests(clock.nowMs())
+  const timing = new RequestTiming(
+    {
+      clock,
+      log,
+      onTimed: (timed) => {
+        recent.note(timed, { nowMs: clock.nowMs(), wallMs: clock.wallMs() })
+        for (const [part, ms] of timed.parts) needs.metrics.requestPartSeconds.observe({ part }, ms / 1000)
+      },
+    },
+    { slowMs: options['log.slowRequestMs'] },
+  )
   const { models, readiness, metrics } = needs
   const { network, core, driver, demand, usableHolders } = needs.cluster
   const { store } = needs.open
@@ -50,6 +65,7 @@ export function createRequests({ clock, log }: Base, needs: RequestsNeeds): Requ
       metrics.requestSeconds.observe({ served_from: servedFrom }, elapsedMs / 1000)
     },
     isDraining: () => readiness.isDraining,
+    timing,
     randomInt: (bound) => randomInt(bound),
     clock,
     log,
@@ -63,9 +79,10 @@ export function createRequests({ clock, log }: Base, needs: RequestsNeeds): Requ
     isServable: ({ digest }) => cache.isRunnable(digest) || usableHolders(digest).some(({ tier }) => tier !== 'disk'),
     route: (resolved, context) => inference.route(resolved, context),
     loading: (model) => cache.loading(model),
+    timing,
     clock,
   })
   const ratePerS = (model: string) => demand.ratePerS(model, clock.nowMs())
   const views = new NodeViews({ self: network.self, core, directory, table, cache, ratePerS, clock })
-  return { inference, calls, views }
+  return { inference, calls, views, recent }
 }

@@ -17,12 +17,16 @@ interface Row {
   fetch: { readonly sinceMs: number; readonly sinceBytes: number } | null
 }
 
+/** Hears each change of the state; null: nothing happens. */
+export type LoadingWatcher = (state: Loading['state'] | null) => void
+
 /** Over less than this a rate is chance. */
 const rateMsMin = 200
 
 export class LoadProgress {
   private readonly nowMs: () => number
   private readonly rows = new Map<ModelId, Row>()
+  private readonly watchers = new Map<ModelId, Set<LoadingWatcher>>()
 
   constructor(nowMs: () => number) {
     this.nowMs = nowMs
@@ -37,7 +41,10 @@ export class LoadProgress {
       return await action()
     } finally {
       row.workers -= 1
-      if (row.workers === 0) this.rows.delete(model)
+      if (row.workers === 0) {
+        this.rows.delete(model)
+        this.tell(model, null)
+      }
     }
   }
 
@@ -48,7 +55,24 @@ export class LoadProgress {
     const { doneBytes, totalBytes } = bytes ?? row.loading ?? { doneBytes: 0, totalBytes: 0 }
     if (state !== 'fetching') row.fetch = null
     else row.fetch ??= { sinceMs: this.nowMs(), sinceBytes: doneBytes }
+    const isChange = row.loading?.state !== state
     row.loading = { model, state, doneBytes, totalBytes, bytesPerS: this.rateOf(row, doneBytes) }
+    if (isChange) this.tell(model, state)
+  }
+
+  /** Calls the watcher at once, with how it is. Ends with the function that is returned. */
+  watch(model: ModelId, watcher: LoadingWatcher): () => void {
+    const watchers = this.watchers.get(model) ?? new Set()
+    this.watchers.set(model, watchers.add(watcher))
+    watcher(this.get(model)?.state ?? null)
+    return () => {
+      watchers.delete(watcher)
+      if (watchers.size === 0 && this.watchers.get(model) === watchers) this.watchers.delete(model)
+    }
+  }
+
+  private tell(model: ModelId, state: Loading['state'] | null): void {
+    for (const watcher of this.watchers.get(model) ?? []) watcher(state)
   }
 
   private rateOf({ fetch }: Row, doneBytes: number): number | null {

@@ -34,7 +34,7 @@ import type { Clock, Log } from '../system/index.ts'
 import type { BlobFetcher, FetchOutcome } from '../transfer/index.ts'
 import type { DerivedForms } from './derived-forms.ts'
 import type { LeaseTracker } from './lease-tracker.ts'
-import { type Loading, LoadProgress } from './load-progress.ts'
+import { type Loading, type LoadingWatcher, LoadProgress } from './load-progress.ts'
 import { type HeldSpec, type ModelRow, type ModelTable, specOf } from './model-table.ts'
 import { ModelWork } from './model-work.ts'
 import { type Session, Sessions } from './sessions.ts'
@@ -148,6 +148,11 @@ export class ModelCache {
 
   loading(model: ModelId): Loading | null {
     return this.progress.get(model)
+  }
+
+  /** Tells what happens to the model, now and at each change, until the function that is returned is called. */
+  watchLoading(model: ModelId, watcher: LoadingWatcher): () => void {
+    return this.progress.watch(model, watcher)
   }
 
   isRunnable(model: ModelId): boolean {

@@ -83,6 +83,7 @@ export class ModelDirectory {
   /** By name: the last write of its ref. */
   private readonly saves = new Map<string, Promise<void>>()
   private nextWant: NameWant = 1
+  private originAwaySince: number | null = null
 
   constructor(ports: DirectoryPorts, options: DirectoryOptions) {
     this.ports = ports
@@ -133,6 +134,11 @@ export class ModelDirectory {
 
   knownRef(name: ModelName): Ref | null {
     return this.machine.known(formatModelName(name))?.record ?? null
+  }
+
+  /** Since when the origin has not answered for a tag, in milliseconds since 1970; null while it does. */
+  get originAwaySinceMs(): number | null {
+    return this.originAwaySince
   }
 
   /** Every name this node has resolved, with the manifest it means. */
@@ -226,12 +232,25 @@ export class ModelDirectory {
   private async askOrigin(name: string): Promise<void> {
     try {
       const ref = await this.ports.origin!.readRef(parseModelName(name))
+      this.originAnswers(true)
       this.queue.dispatch({ kind: 'origin-ref', name, ref: ref === null ? null : factsOf(ref), failure: null })
     } catch (error) {
       const failure = failureOf(error)
-      this.ports.log.warn({ error: failure.message }, 'the origin does not answer for a tag; peers are asked')
+      this.originAnswers(false)
+      this.ports.log.warn(
+        { name, code: failure.code, error: failure.message },
+        'the origin does not answer for a tag; peers are asked',
+      )
       this.queue.dispatch({ kind: 'origin-ref', name, ref: null, failure })
     }
+  }
+
+  private originAnswers(doesIt: boolean): void {
+    const { clock, log } = this.ports
+    if (doesIt && this.originAwaySince !== null) {
+      log.info({ awayS: Math.round((clock.wallMs() - this.originAwaySince) / 1000) }, 'the origin answers again')
+    }
+    this.originAwaySince = doesIt ? null : (this.originAwaySince ?? clock.wallMs())
   }
 
   private async askPeers(text: string): Promise<void> {

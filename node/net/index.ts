@@ -9,7 +9,7 @@ export {
   encodeEntries,
   openEnvelope,
 } from './entry-codec.ts'
-export { Identity, loadIdentity } from './identity.ts'
+export { Identity, identityFileName, loadIdentity } from './identity.ts'
 export {
   createLibp2pNetwork,
   defaultNetworkOptions,

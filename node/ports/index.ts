@@ -185,7 +185,8 @@ export interface Runtime {
   infer(
     digest: string,
     inputs: readonly TensorValue[],
-    options?: AbortOptions & { outputs?: readonly string[] },
+    /** `onRun`: a worker has begun with it; again when another worker has to. */
+    options?: AbortOptions & { outputs?: readonly string[]; onRun?: () => void },
   ): Promise<TensorValue[]>
   /** Waits for running work, then releases the session and its lease. */
   unload(digest: string): Promise<void>

@@ -26,6 +26,7 @@ import type { ClusterNetwork, Runtime, TensorValue } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import { decodeInferRequest, encodeInferAnswer, type InferOutputs } from './infer-codec.ts'
 import { type Inference, InferenceWork, type WorkEnd } from './inference-work.ts'
+import type { RequestTimes, RequestTiming } from './request-timing.ts'
 
 export interface InferenceRequest {
   readonly name: string
@@ -37,6 +38,7 @@ export interface InferenceRequest {
   readonly mayForward: boolean
   /** Names the request in the logs of every node that it comes to. */
   readonly requestId?: string
+  readonly times: RequestTimes
   readonly signal?: AbortSignal
 }
 
@@ -63,6 +65,8 @@ export interface InferenceServicePorts {
   readonly hasOrigin: boolean
   readonly onServed: (answer: InferenceAnswer) => void
   readonly isDraining: () => boolean
+  /** Of requests that other nodes forward. */
+  readonly timing: RequestTiming
   readonly randomInt: RandomInt
   readonly clock: Clock
   readonly log: Log
@@ -138,7 +142,13 @@ export class InferenceService {
     const asked = { model, name, context }
     const begin = (id: RequestId): WorkEnd => ({ kind: 'sent-here', request: id, from, asked })
     const inference = { model, manifest, name, inputs, outputs, requestId, signal }
-    return this.begin(inference, begin, (_, outputs) => encodeInferAnswer(outputs))
+    const work = (times: RequestTimes) =>
+      this.begin({ ...inference, times }, begin, ({ servedFrom }, answer) => ({
+        servedFrom,
+        answer: encodeInferAnswer(answer),
+      }))
+    const { answer } = await this.ports.timing.measure({ name, requestId, from }, work, ({ servedFrom }) => servedFrom)
+    return answer
   }
 
   /** @param answerOf what to answer with once it is served. */
@@ -152,7 +162,9 @@ export class InferenceService {
     const id = this.requestCount
     const work = new InferenceWork(this.ports, id, inference)
     this.open.set(id, { work, failed: reject, answered: (answer, outputs) => resolve(answerOf(answer, outputs)) })
+    const routed = inference.times.begin('route')
     this.queue.dispatch(eventOf(id))
+    routed()
     work.listen((event) => this.queue.dispatch(event))
     return promise
   }

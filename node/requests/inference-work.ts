@@ -7,10 +7,11 @@ import type { ModelCache } from '../models/index.ts'
 import type { Runtime, TensorValue } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import { decodeInferAnswer, encodeInferRequest, type InferOutputs } from './infer-codec.ts'
+import type { RequestTimes } from './request-timing.ts'
 
 export interface InferenceWorkPorts {
   readonly driver: Pick<CoreDriver, 'call'>
-  readonly cache: Pick<ModelCache, 'hold' | 'ensureRunnable'>
+  readonly cache: Pick<ModelCache, 'hold' | 'ensureRunnable' | 'watchLoading'>
   readonly runtime: Pick<Runtime, 'infer'>
   readonly clock: Clock
   readonly log: Log
@@ -26,6 +27,7 @@ export interface Inference {
   readonly outputs: readonly string[] | null
   readonly requestId?: string | undefined
   readonly signal?: AbortSignal | undefined
+  readonly times: RequestTimes
 }
 
 export type WorkEnd = Timeless<RequestEvent>
@@ -56,7 +58,8 @@ export class InferenceWork {
     try {
       const id = requestId === undefined ? {} : { requestId }
       const payload = encodeInferRequest({ model, name, context, inputs, outputs, ...id })
-      this.answer = decodeInferAnswer(await this.ports.driver.call(to, 'infer', payload, { signal: limit.signal }))
+      const call = this.ports.driver.call(to, 'infer', payload, { signal: limit.signal })
+      this.answer = decodeInferAnswer(await this.asked.times.during('forward', call))
       return { kind: 'holder-answered', request }
     } catch (error) {
       const { message } = error as Error
@@ -71,7 +74,10 @@ export class InferenceWork {
     const { model, manifest } = this.asked
     this.hold = this.ports.cache.hold(model)
     try {
-      const { runtimeDigest, signature, source } = await this.ports.cache.ensureRunnable(model, manifest!, context)
+      const { cache } = this.ports
+      const work = cache.ensureRunnable(model, manifest!, context)
+      const watch = (onState: Parameters<typeof cache.watchLoading>[1]) => cache.watchLoading(model, onState)
+      const { runtimeDigest, signature, source } = await this.asked.times.duringLoad(work, watch)
       this.runtimeDigest = runtimeDigest
       this.omittedOutputs = signature.omittedOutputs
       return { kind: 'brought', request, source }
@@ -84,9 +90,14 @@ export class InferenceWork {
 
   async run({ deadlineMs }: EffectOf<'run'>): Promise<WorkEnd> {
     const { request, runtimeDigest } = this
-    const { inputs, outputs, signal } = this.asked
+    const { inputs, outputs, signal, times } = this.asked
     using limit = new TimeLimit(this.ports.clock, deadlineMs, signal)
-    const options = { signal: limit.signal, ...(outputs === null ? {} : { outputs }) }
+    let ended = times.begin('queue')
+    const onRun = () => {
+      ended()
+      ended = times.begin('run')
+    }
+    const options = { signal: limit.signal, onRun, ...(outputs === null ? {} : { outputs }) }
     try {
       const omittedOutputs = outputs === null ? this.omittedOutputs : []
       this.answer = { outputs: await this.ports.runtime.infer(runtimeDigest, inputs, options), omittedOutputs }
@@ -94,6 +105,8 @@ export class InferenceWork {
     } catch (error) {
       this.letGo()
       return { kind: 'run-failed', request, failure: failureOf(error) }
+    } finally {
+      ended()
     }
   }
 

@@ -16,6 +16,7 @@ import type { Loading, ResolvedModel } from '../models/index.ts'
 import type { ModelSignature } from '../ports/index.ts'
 import type { Clock } from '../system/index.ts'
 import type { InferenceAnswer, InferenceRequest, InferenceService } from './inference-service.ts'
+import { type RequestTimes, type RequestTiming, serverTiming } from './request-timing.ts'
 
 export interface ModelCallsPorts {
   readonly inference: Pick<InferenceService, 'infer'>
@@ -26,15 +27,18 @@ export interface ModelCallsPorts {
   readonly isServable: (resolved: ResolvedModel) => boolean
   readonly route: (resolved: ResolvedModel, context: RequestContext) => RouteDecision
   readonly loading: (model: ModelId) => Loading | null
+  readonly timing: RequestTiming
   readonly clock: Clock
 }
 
-export interface InferCall extends Omit<InferenceRequest, 'name' | 'resolved'> {
+export interface InferCall extends Omit<InferenceRequest, 'name' | 'resolved' | 'times'> {
   readonly name: ModelName
 }
 
 export interface InferAnswer extends InferenceAnswer {
   readonly model: ModelId
+  /** The time of each part, as the header `server-timing` says it. */
+  readonly serverTiming: string
 }
 
 export interface Readiness {
@@ -59,10 +63,20 @@ export class ModelCalls {
   }
 
   async infer(call: InferCall): Promise<InferAnswer> {
-    const { resolved, left } = await this.resolve(call.name, call.context)
-    const model = resolved.digest
+    const { timing, clock } = this.ports
+    const name = formatModelName(call.name)
+    const facts = { name, requestId: call.requestId, from: null }
+    const work = async (times: RequestTimes): Promise<InferAnswer> => {
+      const { resolved, left } = await times.during('resolve', this.resolve(call.name, call.context))
+      const answer = await this.inferResolved({ ...call, name, resolved, context: left, times })
+      return { ...answer, serverTiming: serverTiming(times.parts, clock.nowMs() - times.startedMs) }
+    }
+    return timing.measure(facts, work, ({ servedFrom }) => servedFrom)
+  }
+
+  private async inferResolved(request: InferenceRequest): Promise<InferenceAnswer & { readonly model: ModelId }> {
+    const model = request.resolved.digest
     try {
-      const request = { ...call, name: formatModelName(call.name), resolved, context: left }
       return { ...(await this.ports.inference.infer(request)), model }
     } catch (error) {
       const loading = this.ports.loading(model)

@@ -80,7 +80,7 @@ export class OnnxRuntime implements Runtime {
   async infer(
     digest: string,
     inputs: readonly TensorValue[],
-    options: AbortOptions & { outputs?: readonly string[] } = {},
+    options: AbortOptions & { outputs?: readonly string[]; onRun?: () => void } = {},
   ): Promise<TensorValue[]> {
     const signature = await orAborted(this.#usable(digest).loading, options.signal)
     checkInputs(signature, inputs, options.outputs)

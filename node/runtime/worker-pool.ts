@@ -19,11 +19,14 @@ interface Job {
   deaths: number
   resolve(outputs: TensorValue[]): void
   reject(error: unknown): void
+  readonly onRun: () => void
 }
 
 export interface RunOptions {
   readonly outputs?: readonly string[] | undefined
   readonly signal?: AbortSignal | undefined
+  /** The request does not wait any more. */
+  readonly onRun?: (() => void) | undefined
 }
 
 /** A request, or a load, is tried on this many workers. */
@@ -111,7 +114,7 @@ export class WorkerPool {
 
   /** OVERLOADED when a queue is full. A signal drops what waits; what runs is computed to its end and its answer dropped. */
   run(digest: string, inputs: readonly TensorValue[], options: RunOptions = {}): Promise<TensorValue[]> {
-    const { outputs, signal } = options
+    const { outputs, signal, onRun = () => {} } = options
     if (this.#stopped) return Promise.reject(shuttingDown())
     if (signal?.aborted) return Promise.reject(errorOfAbort(signal))
     return new Promise((resolve, reject) => {
@@ -128,6 +131,7 @@ export class WorkerPool {
         inputs,
         outputs,
         deaths: 0,
+        onRun,
         resolve: (value) => settle(() => resolve(value)),
         reject: (error) => settle(() => reject(error)),
       }
@@ -175,6 +179,7 @@ export class WorkerPool {
         worker.kill()
       })
       const { digest, inputs, outputs } = job
+      job.onRun()
       const answer = await worker.request({ kind: 'infer', digest, inputs, outputs })
       slot.markHealthy()
       this.#queue.done(job)

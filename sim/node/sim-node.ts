@@ -395,6 +395,9 @@ export class SimNode {
         this.note(`distrusts ${effect.node}`)
         this.step({ kind: 'peer-down', node: effect.node })
         return
+      case 'twin':
+        this.note(`has a twin that began at ${effect.startedMs}`)
+        return
       case 'note':
         // A formed cluster of ten thousand notes a hundred million times who joined.
         if (this.world.log !== null) this.note(`${effect.node} ${effect.note} by ${effect.by}`)

@@ -21,6 +21,7 @@ import { type Clock, silentLog as log } from '../../node/system/index.ts'
 import { BlobFetcher } from '../../node/transfer/index.ts'
 import { defaultPlacementOptions } from '../../placement/index.ts'
 import type { Cluster } from '../../sim/index.ts'
+import { quietTiming } from '../support/request-timing.ts'
 import { DaemonStore } from './daemon-store.ts'
 import { DaemonWire } from './daemon-wire.ts'
 import { manifestOf, nameOf } from './manifests.ts'
@@ -83,6 +84,7 @@ export function createDaemon(needs: DaemonNeeds) {
   })
   handover.serve()
   const { diskReadBytesPerS: diskBytesPerS } = cluster.topology.nodeSpec(node.index)
+  const timing = quietTiming(clock)
   const inference = new InferenceService({
     ...base,
     core,
@@ -96,6 +98,7 @@ export function createDaemon(needs: DaemonNeeds) {
     hasOrigin: true,
     onServed: () => {},
     isDraining,
+    timing,
     randomInt: node['routeRandom'].int,
   })
   inference.start()
@@ -106,6 +109,7 @@ export function createDaemon(needs: DaemonNeeds) {
     isServable: () => true,
     route: (resolved, context) => inference.route(resolved, context),
     loading: (model) => cache.loading(model),
+    timing,
     clock,
   })
   const tiers = adminCache({ cache, table, isRunnable })

@@ -74,12 +74,13 @@ export class FakeRuntime implements Runtime {
   async infer(
     digest: string,
     inputs: readonly TensorValue[],
-    { signal }: AbortOptions & { outputs?: readonly string[] } = {},
+    { signal, onRun }: AbortOptions & { outputs?: readonly string[]; onRun?: () => void } = {},
   ): Promise<TensorValue[]> {
     const model = this.usable(digest)
     await orAborted(model.loading, signal)
     this.usable(digest)
     model.running++
+    onRun?.()
     const work = this.onInfer(digest, inputs, signal).finally(() => {
       model.running--
       setImmediate(() => this.notifyDrained())

@@ -7,6 +7,7 @@ export interface NodeMetrics {
   readonly registry: Registry
   readonly requests: Counter<'served_from'>
   readonly requestSeconds: Histogram<'served_from'>
+  readonly requestPartSeconds: Histogram<'part'>
   readonly fetchedBytes: Counter<'source'>
   readonly evictions: Counter<'tier' | 'reason'>
   readonly placements: Counter<'kind' | 'reason'>
@@ -61,6 +62,13 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
       name: 'holdfast_request_seconds',
       help: 'Time to answer an inference request, by where the weights were.',
       labelNames: ['served_from'],
+      buckets: bucketsS,
+      registers,
+    }),
+    requestPartSeconds: new Histogram({
+      name: 'holdfast_request_part_seconds',
+      help: 'Time of each part of inference requests, those included that failed or were forwarded to here.',
+      labelNames: ['part'],
       buckets: bucketsS,
       registers,
     }),

@@ -40,6 +40,7 @@ export async function infer(
   reply.header('holdfast-served-by', answer.servedBy)
   reply.header('holdfast-served-from', answer.servedFrom)
   reply.header('holdfast-elapsed-ms', answer.elapsedMs.toFixed(2))
+  reply.header('server-timing', answer.serverTiming)
   reply.header('holdfast-model', `sha256:${answer.model}`)
   const { outputs: found, omittedOutputs } = answer
   const result = { modelName: spelled, modelVersion: name.tag, id, outputs: found, omittedOutputs }

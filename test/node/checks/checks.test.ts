@@ -2,9 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkConfiguration, judgeExportFolder, memoryLimitOf, settleOptions } from '../../../node/checks/index.ts'
+import {
+  checkConfiguration,
+  judgeExportFolder,
+  type MemoryFacts,
+  memoryLimitOf,
+  settleOptions,
+} from '../../../node/checks/index.ts'
 import { loadConfig, type OptionKey } from '../../../node/config/index.ts'
-import { type MemoryFacts, systemClock } from '../../../node/system/index.ts'
+import { systemClock } from '../../../node/system/index.ts'
 
 const MiB = 2 ** 20
 const GiB = 2 ** 30

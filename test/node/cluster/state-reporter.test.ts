@@ -12,6 +12,8 @@ describe('StateReporter', () => {
     let isDraining = false
     const sources = {
       zone: 'berlin',
+      name: 'box1',
+      startedMs: 1_700_000_000_000,
       addresses: () => ['/ip4/127.0.0.1/tcp/1'],
       bulkAddress: () => '127.0.0.1:2',
       httpUrl: () => 'http://127.0.0.1:3',
@@ -23,7 +25,7 @@ describe('StateReporter', () => {
     const told = () => core.members(clock.nowMs()).find(({ isSelf }) => isSelf)!.state
     teller.start(clock)
     const tiers = { memory: { freeBytes: 1, limitBytes: 2 }, disk: { freeBytes: 0, limitBytes: 3 } }
-    expect(told()).toMatchObject({ zone: 'berlin', queueMs: 1, tiers, draining: false })
+    expect(told()).toMatchObject({ zone: 'berlin', name: 'box1', startedMs: 1_700_000_000_000, queueMs: 1, tiers, draining: false })
     queueMs = 250
     clock.advance(500)
     expect(told()).toMatchObject({ queueMs: 250 })

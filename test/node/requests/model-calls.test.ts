@@ -5,6 +5,7 @@ import type { InferenceRequest } from '../../../node/requests/inference-service.
 import { ModelCalls, type ModelCallsPorts } from '../../../node/requests/model-calls.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { bytesOf, modelOf } from '../../support/models.ts'
+import { quietTiming } from '../../support/request-timing.ts'
 
 const model = modelOf({ 'model.onnx': bytesOf(100, 'm') })
 const name = { namespace: 'acme', name: 'm', tag: 'v3' }
@@ -40,6 +41,7 @@ function callsWith(over: Partial<ModelCallsPorts>) {
       alternatives: [],
     }),
     loading: () => loading,
+    timing: quietTiming(clock),
     clock,
     ...over,
   })

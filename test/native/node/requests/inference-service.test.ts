@@ -11,8 +11,10 @@ import {
   InferenceService,
 } from '../../../../node/requests/inference-service.ts'
 import { queueMs } from '../../../../node/requests/queue-estimate.ts'
+import { RequestTimes } from '../../../../node/requests/request-timing.ts'
 import { silentLog } from '../../../../node/system/log.ts'
 import { bytesOf, modelOf, type TestModel } from '../../../support/models.ts'
+import { quietTiming } from '../../../support/request-timing.ts'
 import { anyone, CacheFixture } from '../models/fixture.ts'
 
 const model = modelOf({ 'model.onnx': bytesOf(200_000, 'm') })
@@ -34,6 +36,7 @@ const request = (over: Partial<InferenceRequest> = {}): InferenceRequest => ({
   outputs: null,
   context: anyone,
   mayForward: true,
+  times: new RequestTimes(fixture.driving.clock),
   ...over,
 })
 
@@ -61,6 +64,7 @@ async function build(hasOrigin: boolean, options: Partial<RequestMachineOptions>
       clock,
       onServed: (answer) => served.push(answer),
       isDraining: () => isDraining,
+      timing: quietTiming(clock),
       log: silentLog,
     },
     options,

@@ -15,6 +15,7 @@ import { formatModelName } from '../../../../origin/index.ts'
 import type { RouteDecision } from '../../../../placement/index.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { bytesOf, modelOf } from '../../../support/models.ts'
+import { quietTiming } from '../../../support/request-timing.ts'
 
 export const model = modelOf({ 'model.onnx': bytesOf(100, 'm') })
 const decision: RouteDecision = { kind: 'local', expectedMs: 1, reason: 'resident-here', alternatives: [] }
@@ -76,6 +77,7 @@ export class HttpFixture {
           reference.kind === 'digest' ? reference.digest : (await this.ports.resolve(reference.name)).digest
         return { model: digest, tier: 'memory', folder: '/shm/m', files: [] }
       },
+      timing: quietTiming(this.clock),
       clock: this.clock,
       ...over,
     }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readMemoryFacts } from '../../../node/system/index.ts'
+import { readMemoryFacts } from '../../../node/checks/index.ts'
 
 let root: string
 beforeEach(async () => {

@@ -54,16 +54,18 @@ export class FrameStream {
 
   /** What the limit says for a frame that is too large; the stream's own error when it ends before. */
   async read(signal: AbortSignal): Promise<Uint8Array> {
-    let length = this.length()
-    for (; length === null; length = this.length()) await this.mustCome(signal)
-    const { sizeBytes, headBytes } = length
-    if (sizeBytes > this.limit.frameBytesMax) throw this.limit.tooLarge(sizeBytes)
+    const { sizeBytes, headBytes } = await this.head(signal)
     while (this.bufferedBytes < headBytes + sizeBytes) await this.mustCome(signal)
     const all = this.joined()
     const rest = all.subarray(headBytes + sizeBytes)
     this.pieces = rest.byteLength === 0 ? [] : [rest]
     this.bufferedBytes = rest.byteLength
     return all.subarray(headBytes, headBytes + sizeBytes)
+  }
+
+  /** Size of the next frame, as soon as it has said it. */
+  async announced(signal: AbortSignal): Promise<number> {
+    return (await this.head(signal)).sizeBytes
   }
 
   async write(frame: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -73,6 +75,13 @@ export class FrameStream {
   /** Ends our half; when even that fails the stream is reset, and nobody waits for either. */
   close(): void {
     this.stream.close().catch((error: Error) => this.stream.abort(error))
+  }
+
+  private async head(signal: AbortSignal): Promise<{ sizeBytes: number; headBytes: number }> {
+    let length = this.length()
+    for (; length === null; length = this.length()) await this.mustCome(signal)
+    if (length.sizeBytes > this.limit.frameBytesMax) throw this.limit.tooLarge(length.sizeBytes)
+    return length
   }
 
   private take(piece: Uint8Array): void {

@@ -25,6 +25,9 @@ type Handler = Parameters<ClusterNetwork['handle']>[1]
 /** What a frame adds to its payload: map keys, a method name, or an error text. */
 export const frameOverheadBytes = 16 * 1024
 
+/** Tensors take their time on the uplink of an edge box, which carries this at least. */
+const slowestBytesPerS = 2 ** 20
+
 export class RpcServer {
   private readonly options: RpcServerOptions
   private readonly log: Log
@@ -89,7 +92,7 @@ export class RpcServer {
     frames.stream.addEventListener('close', onClose)
     try {
       const { answer, isLast } = await this.answer(from, frames, call)
-      using limit = this.limit()
+      using limit = this.limit(answer.byteLength)
       await frames.write(answer, limit.signal)
       return isLast
     } finally {
@@ -131,12 +134,14 @@ export class RpcServer {
   }
 
   private async read(frames: FrameStream): Promise<Uint8Array> {
-    using limit = this.limit()
-    return await frames.read(limit.signal)
+    using first = this.limit()
+    const sizeBytes = await frames.announced(first.signal)
+    using whole = this.limit(sizeBytes)
+    return await frames.read(whole.signal)
   }
 
-  private limit(): TimeLimit {
-    return new TimeLimit(this.clock, this.options.requestTimeoutMs)
+  private limit(sizeBytes = 0): TimeLimit {
+    return new TimeLimit(this.clock, this.options.requestTimeoutMs + (1000 * sizeBytes) / slowestBytesPerS)
   }
 }
 

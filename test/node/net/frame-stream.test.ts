@@ -48,6 +48,19 @@ describe('FrameStream', () => {
     }
   })
 
+  it('knows the size of a frame before the frame is there', async () => {
+    const { stream, frames } = framed()
+    const announced = frames.announced(hung())
+    stream.comes(0xac)
+    stream.comes(2, 1)
+    expect(await announced).toBe(300)
+    const read = frames.read(hung())
+    stream.comes(...new Array(299).fill(1))
+    expect((await read).byteLength).toBe(300)
+    stream.comes(0xad, 2)
+    await expect(frames.announced(hung())).rejects.toMatchObject({ code: 'REQUEST_TOO_LARGE' })
+  })
+
   it('reads frames that came together one after the other', async () => {
     const { stream, frames } = framed()
     stream.comes(2, 7, 8, 1, 9)

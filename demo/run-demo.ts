@@ -13,9 +13,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { open } from '../clients/node/index.ts'
 import { createPrng, formatBytes, HoldfastError, type Prng } from '../common/index.ts'
 import type { ModelView } from '../node/admin/index.ts'
-import { runnableFileOf } from '../node/runtime/index.ts'
 import { startProgress, systemClock } from '../node/system/index.ts'
-import { loadPublisherKey, openOrigin, push } from '../origin/index.ts'
+import { loadPublisherKey, type ManifestFile, openOrigin, push, runnableFileOf } from '../origin/index.ts'
 import { ask, type InferBody, makeBody } from './ask.ts'
 import { type DemoCluster, startDemoCluster } from './demo-cluster.ts'
 import { LiveTable } from './live-table.ts'
@@ -170,7 +169,7 @@ async function showWeights(cluster: DemoCluster, model: DemoModel, { table }: St
 function graphPathOf(model: DemoModel): string | null {
   if (model.path.endsWith('.onnx')) return model.path
   const file = statSync(model.path).isDirectory()
-    ? runnableFileOf(readdirSync(model.path).map((path) => ({ path })))
+    ? runnableFileOf({ files: readdirSync(model.path).map((path) => ({ path })) as ManifestFile[] })
     : null
   return file === null ? null : join(model.path, file.path)
 }

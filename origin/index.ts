@@ -12,6 +12,16 @@ export {
   gc,
 } from './gc/gc.ts'
 export { canonicalBytes, canonicalJson } from './manifest/canonical-json.ts'
+export {
+  baseOf,
+  checkEntry,
+  entryAnnotation,
+  entryFilesOf,
+  runnableFileOf,
+  versionFileOf,
+  whyNotRunnable,
+  withEntry,
+} from './manifest/entry-file.ts'
 export { checkLocations, parseLocations } from './manifest/locations.ts'
 export {
   buildManifest,

@@ -12,6 +12,7 @@ import { progressTo } from '../push-progress.ts'
 interface PushFlags extends PushAllFlags {
   readonly origin?: string
   readonly all?: string
+  readonly entry?: string
 }
 
 const examples = `
@@ -26,6 +27,7 @@ snapshot of its main branch. A model that fails does not stop the others; then t
 Examples:
   $ holdfast push ./resnet50 acme/resnet50:v3 --origin file:///srv/models
   $ HOLDFAST_ORIGIN=file:///srv/models holdfast push ./llama.gguf acme/llama
+  $ holdfast push ./bert acme/bert --entry onnx/model_quantized.onnx --origin file:///srv/models
   $ holdfast push --all ./models --namespace acme --origin file:///srv/models`
 
 export function pushCommand(): Command {
@@ -33,6 +35,7 @@ export function pushCommand(): Command {
     .description('upload a model, or all models of a folder, to the origin')
     .argument('[source]', 'folder or file')
     .argument('[name]', 'namespace/name[:tag], tag "latest" when left out', fullName)
+    .option('--entry <path>', 'the ONNX file that is run, of a folder with several')
     .option('--all <dir>', 'push every folder in DIR as a model, instead of one')
     .option('--namespace <namespace>', 'namespace of the models of --all')
     .option('--tag <tag>', 'tag of the models of --all; "latest" when left out')
@@ -52,17 +55,19 @@ async function runPush(
   if (all !== undefined && source !== undefined) command.error('error: --all takes the place of source and name')
   if (all === undefined && (flags.namespace !== undefined || flags.tag !== undefined))
     command.error('error: --namespace and --tag are for --all')
+  if (all !== undefined && flags.entry !== undefined) command.error('error: --entry is for one model, not for --all')
   if (all !== undefined) return pushAll(all, requireOrigin(command, flags.origin), flags)
   if (source === undefined || name === undefined) return command.error('error: pass a source and a name, or --all DIR')
   const url = requireOrigin(command, flags.origin)
-  const { formatModelName, openOrigin, parseModelName, push } = await import('../../origin/index.ts')
+  const { entryAnnotation, formatModelName, openOrigin, parseModelName, push } = await import('../../origin/index.ts')
   const model = parseModelName(name)
   const text = formatModelName(model)
   const title = `push ${text}`
   const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
   const origin = openOrigin(url, { clock: systemClock, create: true })
   const show = flags.json ? {} : { onProgress: progressTo(progress) }
-  const result = await push({ source, name: model, origin, ...show }).finally(() => progress.end())
+  const chosen = flags.entry === undefined ? {} : { annotations: { [entryAnnotation]: flags.entry } }
+  const result = await push({ source, name: model, origin, ...chosen, ...show }).finally(() => progress.end())
   if (flags.json) {
     printJson({ model: text, origin: origin.url, ...result })
     return

@@ -2,11 +2,10 @@
 import type { EventEmitter } from 'node:events'
 import type { LocalTier } from '../../common/index.ts'
 import type { LoadProfile } from '../../core/index.ts'
-import type { Manifest } from '../../origin/index.ts'
+import { type Manifest, runnableFileOf } from '../../origin/index.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
 import { copyWorth, type DerivedForms, LeaseTracker, ModelCache, type ModelTable } from '../models/index.ts'
 import type { Runtime } from '../ports/index.ts'
-import { runnableFileOf } from '../runtime/index.ts'
 import { BlobFetcher, type FetchOutcome } from '../transfer/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
@@ -24,7 +23,7 @@ export type ModelEvents = EventEmitter<{
   fetched: [outcome: FetchOutcome]
 }>
 
-export const isRunnable = ({ files }: Pick<Manifest, 'files'>) => runnableFileOf(files) !== null
+export const isRunnable = (manifest: Pick<Manifest, 'files' | 'annotations'>) => runnableFileOf(manifest) !== null
 
 export interface CacheNeeds extends Pick<Names, 'origin'> {
   readonly runtime: Runtime

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { byTier, evictionPolicyNames, HoldfastError, type LocalTier } from '../../common/index.ts'
 import { LoadProfile } from '../../core/index.ts'
+import { runnableFileOf } from '../../origin/index.ts'
 import { createEvictionPolicy, type EvictionPolicy, isEvictionPolicyName } from '../../placement/index.ts'
 import { type AdminCache, adminCache } from '../admin/index.ts'
 import type { NodeOptions } from '../config/index.ts'
@@ -9,7 +10,7 @@ import type { NodeMetrics } from '../doors/metrics/index.ts'
 import { DerivedForms, type ModelCache, ModelTable } from '../models/index.ts'
 import type { Runtime } from '../ports/index.ts'
 import { queueMs } from '../requests/index.ts'
-import { createOnnxRuntime, runnableFileOf } from '../runtime/index.ts'
+import { createOnnxRuntime } from '../runtime/index.ts'
 import type { Base } from './base.ts'
 import { createCache, isRunnable, type ModelEvents } from './cache.ts'
 import type { Cluster } from './cluster.ts'
@@ -46,7 +47,7 @@ export function createModels(
       store: open.store,
       runtime,
       state: base.state,
-      runnableFile: ({ manifest }) => runnableFileOf(manifest.files),
+      runnableFile: ({ manifest }) => runnableFileOf(manifest),
     },
     { scratchPath: base.paths.scratchPath },
   )

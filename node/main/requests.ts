@@ -1,10 +1,10 @@
 /** Requests of callers, and what they and operators see of the node. Starts nothing. */
 import { randomInt } from 'node:crypto'
+import { runnableFileOf } from '../../origin/index.ts'
 import { NodeViews } from '../admin/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
 import type { Readiness } from '../life/index.ts'
 import { InferenceService, ModelCalls, RecentRequests, RequestTiming } from '../requests/index.ts'
-import { runnableFileOf } from '../runtime/index.ts'
 import type { Base } from './base.ts'
 import { diskBytesPerS } from './cache.ts'
 import type { Cluster } from './cluster.ts'
@@ -54,7 +54,7 @@ export function createRequests(base: Base, needs: RequestsNeeds): Requests {
     times: profile,
     queueMs: () => models.expectedQueueMs(),
     runBytesOf: ({ digest, manifest }) => {
-      const file = runnableFileOf(manifest.files)
+      const file = runnableFileOf(manifest)
       return file === null ? null : (table.get(digest)?.form?.sizeBytes ?? file.sizeBytes)
     },
     memoryLimitBytes: () => store.stats().tiers.memory.limitBytes,

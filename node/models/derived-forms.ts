@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { assertInvariant, HoldfastError, isHoldfastError, type ModelId, type Sha256 } from '../../common/index.ts'
 import type { FormBlob } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
-import { isSha256, type ManifestFile } from '../../origin/index.ts'
+import { isSha256, type ManifestFile, whyNotRunnable } from '../../origin/index.ts'
 import type { Runtime, StateStore } from '../ports/index.ts'
 import { ConversionFailures } from './conversion-failures.ts'
 import type { HeldSpec } from './model-table.ts'
@@ -55,8 +55,7 @@ export class DerivedForms {
   cannotRun(spec: HeldSpec): HoldfastError | null {
     const file = this.ports.runnableFile(spec)
     if (file !== null) return this.failures.find(spec, file)
-    const paths = spec.manifest.files.slice(0, 5).map(({ path }) => path)
-    return new HoldfastError('NOT_RUNNABLE', `The model has no ONNX file to run; its files are ${paths.join(', ')}.`)
+    return new HoldfastError('NOT_RUNNABLE', whyNotRunnable(spec.manifest))
   }
 
   /** Made by this runtime on this kind of CPU. */

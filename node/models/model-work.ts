@@ -2,6 +2,7 @@
 import type { ModelId } from '../../common/index.ts'
 import { failureOf, type ModelEffect, type ModelEvent, type OpId, type Timeless } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
+import { baseOf } from '../../origin/index.ts'
 import type { Log } from '../system/index.ts'
 import type { BlobFetcher, FetchOutcome } from '../transfer/index.ts'
 import type { DerivedForms, MadeForm } from './derived-forms.ts'
@@ -42,10 +43,12 @@ export class ModelWork {
     const wanted = new Set(blobs.map(({ sha256 }) => sha256))
     const files = manifest.files.filter(({ sha256 }) => wanted.has(sha256))
     const onProgress = (bytes: { doneBytes: number; totalBytes: number }) => progress.note(model, 'fetching', bytes)
-    const job = await fetcher.open({ model, manifest, files, into, context, onProgress }).catch((error: unknown) => {
-      dispatch({ kind: 'room-refused', op, failure: failureOf(error) })
-      return null
-    })
+    const job = await fetcher
+      .open({ model: baseOf(model, manifest), manifest, files, into, context, onProgress })
+      .catch((error: unknown) => {
+        dispatch({ kind: 'room-refused', op, failure: failureOf(error) })
+        return null
+      })
     if (job === null) return
     dispatch({ kind: 'room-taken', op })
     const ended = await this.orFailed(op, fetcher.run(job))

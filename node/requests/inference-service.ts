@@ -18,7 +18,7 @@ import {
   type ServedFrom,
   StepQueue,
 } from '../../core/index.ts'
-import { manifestSizeBytes } from '../../origin/index.ts'
+import { manifestSizeBytes, whyNotRunnable } from '../../origin/index.ts'
 import type { RouteChoice, RouteDecision } from '../../placement/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache, ResolvedModel } from '../models/index.ts'
@@ -258,7 +258,6 @@ function createMachine(ports: InferenceServicePorts, options: Partial<RequestMac
   )
 }
 
-function notRunnable({ name, resolved }: Pick<InferenceRequest, 'name' | 'resolved'>): Failure {
-  const paths = resolved.manifest.files.slice(0, 5).map(({ path }) => path)
-  return { code: 'NOT_RUNNABLE', message: `${name} has no ONNX file to run; its files are ${paths.join(', ')}.` }
+function notRunnable({ resolved }: Pick<InferenceRequest, 'resolved'>): Failure {
+  return { code: 'NOT_RUNNABLE', message: whyNotRunnable(resolved.manifest) }
 }

@@ -10,13 +10,15 @@ import {
   remaining,
   withDeadline,
 } from '../../common/index.ts'
-import { formatModelName, type ModelName } from '../../origin/index.ts'
+import { formatModelName, type ModelName, versionFileOf, withEntry } from '../../origin/index.ts'
 import type { RouteDecision } from '../../placement/index.ts'
 import type { Loading, ResolvedModel } from '../models/index.ts'
 import type { ModelSignature } from '../ports/index.ts'
 import type { Clock } from '../system/index.ts'
 import type { InferenceAnswer, InferenceRequest, InferenceService } from './inference-service.ts'
 import { type RequestTimes, type RequestTiming, serverTiming } from './request-timing.ts'
+
+const defaultTag = 'latest'
 
 export interface ModelCallsPorts {
   readonly inference: Pick<InferenceService, 'infer'>
@@ -33,6 +35,8 @@ export interface ModelCallsPorts {
 
 export interface InferCall extends Omit<InferenceRequest, 'name' | 'resolved' | 'times'> {
   readonly name: ModelName
+  /** Path of the file that is to run, of a model with several. */
+  readonly entry?: string
 }
 
 export interface InferAnswer extends InferenceAnswer {
@@ -67,7 +71,7 @@ export class ModelCalls {
     const name = formatModelName(call.name)
     const facts = { name, requestId: call.requestId, from: null }
     const work = async (times: RequestTimes): Promise<InferAnswer> => {
-      const { resolved, left } = await times.during('resolve', this.resolve(call.name, call.context))
+      const { resolved, left } = await times.during('resolve', this.resolve(call.name, call.context, call.entry))
       const answer = await this.inferResolved({ ...call, name, resolved, context: left, times })
       return { ...answer, serverTiming: serverTiming(times.parts, clock.nowMs() - times.startedMs) }
     }
@@ -114,10 +118,26 @@ export class ModelCalls {
   private async resolve(
     name: ModelName,
     context: RequestContext,
+    entry?: string,
   ): Promise<{ readonly resolved: ResolvedModel; readonly left: RequestContext }> {
     const { clock } = this.ports
     const startedMs = clock.nowMs()
-    const resolved = await withDeadline(clock, this.ports.resolve(name), context, `looking up ${formatModelName(name)}`)
+    const text = `looking up ${formatModelName(name)}`
+    const found = await withDeadline(clock, this.resolveVersion(name), context, text)
+    const resolved = entry === undefined ? found : { ...found, ...withEntry(found.digest, found.manifest, entry) }
     return { resolved, left: remaining(context, clock.nowMs() - startedMs) }
+  }
+
+  /** A tag; or a number that is none, but a folder of the model, as Triton lays out its versions. */
+  private async resolveVersion(name: ModelName): Promise<ResolvedModel> {
+    try {
+      return await this.ports.resolve(name)
+    } catch (error) {
+      if (!isHoldfastError(error, 'UNKNOWN_MODEL') || !/^\d{1,18}$/.test(name.tag)) throw error
+      const whole = await this.ports.resolve({ ...name, tag: defaultTag }).catch(() => null)
+      const entry = whole === null ? null : versionFileOf(whole.manifest, name.tag)
+      if (whole === null || entry === null) throw error
+      return { ...whole, ...withEntry(whole.digest, whole.manifest, entry) }
+    }
   }
 }

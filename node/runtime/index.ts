@@ -5,7 +5,6 @@ import { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts
 
 export type { OpenWeights, OpenWeightsModule, WeightsLease } from './open-weights.ts'
 export { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
-export { runnableFileOf } from './runnable.ts'
 
 export type CreateOnnxRuntimeOptions = Partial<OnnxRuntimeOptions> & Pick<OnnxRuntimeOptions, 'clock' | 'socketPath'>
 

@@ -12,6 +12,7 @@ import { planFile } from '../chunking/file-plan.ts'
 import { type FileNote, plainBytesNote } from '../files/file-rules.ts'
 import { type SourceFile, walkSource } from '../files/source-walk.ts'
 import { chunkDigest } from '../files/zeros.ts'
+import { checkEntry, entryAnnotation } from '../manifest/entry-file.ts'
 import { buildManifest, type EncodedManifest } from '../manifest/manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from '../manifest/manifest-limits.ts'
 import type { Origin } from '../origin.ts'
@@ -135,6 +136,8 @@ class Push {
   }
 
   private async runMarked(sources: readonly SourceFile[], refMove: RefMove): Promise<PushResult> {
+    const entry = this.options.annotations?.[entryAnnotation]
+    if (entry !== undefined) checkEntry(sources, entry)
     this.index.hint(await this.marker.othersChunks(this.abort))
     this.report({ totalBytes: sources.reduce((sum, file) => sum + file.sizeBytes, 0), filesTotal: sources.length })
     const files = await this.uploadFiles(sources)

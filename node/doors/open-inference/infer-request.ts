@@ -17,6 +17,8 @@ export interface InferRequest {
   readonly inputs: readonly TensorValue[]
   /** Names of the outputs to answer with; all when absent. */
   readonly outputs?: readonly string[]
+  /** Path of the file of the model that is to run: parameters.entry. */
+  readonly entry?: string
   /** Whether an output is to be answered as bytes behind the JSON. */
   readonly isBinary: (output: string) => boolean
 }
@@ -47,7 +49,9 @@ export function* parseInferRequest(
     throw bad(`${reader.leftBytes} bytes follow the JSON that no input has as its binary_data_size`)
   const id =
     value.id === undefined || value.id === null || value.id === '' ? {} : { id: nameAt('id', value.id, limits) }
-  return { ...id, inputs, ...outputsOf(value, limits) }
+  const { entry } = recordAt('parameters', value.parameters)
+  const chosen = entry === undefined ? {} : { entry: nameAt('parameters.entry', entry, limits) }
+  return { ...id, ...chosen, inputs, ...outputsOf(value, limits) }
 }
 
 /** Of a raw binary request: the body is the data of the only input, of one free dimension at most. */

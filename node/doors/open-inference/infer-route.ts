@@ -25,11 +25,12 @@ export async function infer(
   checkContentType(headers['content-type'])
   const { json, binary, isRaw } = splitBody(bytesOf(body), headers[jsonLengthHeader])
   const context = contextOf(headers)
-  const { id, inputs, outputs, isBinary } = isRaw
+  const { id, entry, inputs, outputs, isBinary } = isRaw
     ? await rawRequest(binary, async () => (await calls.signature(name, context)).inputs)
     : await runInSlices(parseInferRequest(json, binary, limits))
   const answer = await calls.infer({
     name,
+    ...(entry === undefined ? {} : { entry }),
     inputs,
     outputs: outputs ?? null,
     context,

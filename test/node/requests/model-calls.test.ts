@@ -3,6 +3,7 @@ import { HoldfastError } from '../../../common/errors.ts'
 import { contextOf, mayForward } from '../../../node/requests/call-context.ts'
 import type { InferenceRequest } from '../../../node/requests/inference-service.ts'
 import { ModelCalls, type ModelCallsPorts } from '../../../node/requests/model-calls.ts'
+import { runnableFileOf } from '../../../origin/index.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { bytesOf, modelOf } from '../../support/models.ts'
 import { quietTiming } from '../../support/request-timing.ts'
@@ -81,5 +82,30 @@ describe('the fields of a call', () => {
     })
     expect(mayForward({})).toBe(true)
     expect(mayForward({ 'holdfast-forward': 'never' })).toBe(false)
+  })
+})
+
+describe('a model of several files', () => {
+  const versions = modelOf({ '1/model.onnx': bytesOf(10, '1'), '2/model.onnx': bytesOf(10, '2') })
+  const resolve: ModelCallsPorts['resolve'] = async ({ tag }) => {
+    if (tag !== 'latest') throw new HoldfastError('UNKNOWN_MODEL', `no tag ${tag}`)
+    return { digest: versions.id, manifest: versions.manifest, ref: null, ageMs: 0 }
+  }
+  const entryOf = ({ resolved }: InferenceRequest) => runnableFileOf(resolved.manifest)?.path
+
+  it('runs the file that the request names, and the newest version otherwise', async () => {
+    const { calls, requests } = callsWith({ resolve })
+    const latest = { ...ask, name: { ...name, tag: 'latest' } }
+    await expect(calls.infer(latest)).rejects.toThrow()
+    await expect(calls.infer({ ...latest, entry: '1/model.onnx' })).rejects.toThrow()
+    expect(requests.map(entryOf)).toEqual(['2/model.onnx', '1/model.onnx'])
+    await expect(calls.infer({ ...latest, entry: 'x.onnx' })).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  })
+
+  it('takes a number that is no tag for a version', async () => {
+    const { calls, requests } = callsWith({ resolve })
+    await expect(calls.infer({ ...ask, name: { ...name, tag: '1' } })).rejects.toThrow('everything is leased')
+    expect(requests.map(entryOf)).toEqual(['1/model.onnx'])
+    await expect(calls.infer({ ...ask, name: { ...name, tag: '7' } })).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
   })
 })

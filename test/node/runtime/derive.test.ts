@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { generateModel } from '../../../demo/models/index.ts'
 import type { Runtime } from '../../../node/ports/index.ts'
-import { runnableFileOf } from '../../../node/runtime/index.ts'
 import { createRuntimeFixture, type RuntimeFixture } from './fixture.ts'
 import { externalDataModel } from './small-models.ts'
 
@@ -103,13 +102,4 @@ describe('derive', () => {
 test('the fingerprint names version and processor, and is the same each time', () => {
   expect(runtime.fingerprint()).toMatch(/^onnxruntime-\d+\.\d+\.\d+-(x64|arm64)-[0-9a-f]{16}$/)
   expect(runtime.fingerprint()).toBe(runtime.fingerprint())
-})
-
-test.each([
-  { id: 'the named one among several', paths: ['a.onnx', 'model.onnx', 'z.onnx'], expected: 'model.onnx' },
-  { id: 'the only one', paths: ['config.json', 'onnx/net.ONNX'], expected: 'onnx/net.ONNX' },
-  { id: 'none among several without a name', paths: ['a.onnx', 'b.onnx'], expected: null },
-  { id: 'none where there is none', paths: ['model.safetensors'], expected: null },
-])('the runnable file is $id', ({ paths, expected }) => {
-  expect(runnableFileOf(paths.map((path) => ({ path })))?.path ?? null).toBe(expected)
 })

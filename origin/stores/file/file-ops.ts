@@ -1,6 +1,7 @@
 /** Small file operations that say what they mean when the file is there already, or not there. */
 import type { Stats } from 'node:fs'
-import { type FileHandle, link, open, readdir, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { errnoOf } from './errno.ts'
 
 export async function readFully(file: FileHandle, offsetBytes: number, sizeBytes: number): Promise<Uint8Array> {
@@ -21,6 +22,29 @@ export async function linkIfAbsent(from: string, to: string): Promise<boolean> {
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false
     throw error
+  }
+}
+
+/**
+ * Makes the folder and those above it. ENOENT when one of them goes meanwhile. Node's own recursive mkdir says ENOTDIR then, as it does
+ * of a file that is in the way, so that a caller cannot tell whether to try again.
+ */
+export async function makeFolders(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return
+    if (errnoOf(error) !== 'ENOENT') throw error
+    await makeFolders(dirname(folder))
+    await mkdirIfAbsent(folder)
+  }
+}
+
+async function mkdirIfAbsent(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
   }
 }
 

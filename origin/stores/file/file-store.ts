@@ -26,7 +26,14 @@ import type {
 import { removeEmptyFolders, removeStaleFolder } from './empty-folders.ts'
 import { errnoOf } from './errno.ts'
 import { FileLock, type FileLockOptions } from './file-lock.ts'
-import { linkIfAbsent, modifiedMsOf, readdirIfThere, syncFolderIfThere, unlinkIfThere } from './file-ops.ts'
+import {
+  linkIfAbsent,
+  makeFolders,
+  modifiedMsOf,
+  readdirIfThere,
+  syncFolderIfThere,
+  unlinkIfThere,
+} from './file-ops.ts'
 import { blockingReads, type FileReads, type PickRange, poolReads } from './file-reads.ts'
 
 export interface FileStoreOptions {
@@ -265,7 +272,7 @@ export class FileStore implements ObjectStore {
       this.mayCreate = false
     }
     await this.checkRoot()
-    await mkdir(folder, { recursive: true })
+    await makeFolders(folder)
   }
 
   private async checkRoot(): Promise<void> {

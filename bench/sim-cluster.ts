@@ -42,7 +42,7 @@ export function gainRows(context: BenchContext): BenchRow[] {
     const blind = run(scenario, { 'policy.peerBlind': true }, context)
     const aware = run(scenario, {}, context)
     const note = `seed ${scenario.seed}; blind: ${describe(blind)}; marginal cost: ${describe(aware)}`
-    const delay = aware.totals.loadDelay.meanMs / blind.totals.loadDelay.meanMs
+    const delay = meanMsOf(aware) / meanMsOf(blind)
     const originBytes = aware.totals.originBytes / blind.totals.originBytes
     rows.push({ id: `cluster_gain_delay/${nodeCount}`, value: delay, unit: 'ratio', n: 1, note })
     rows.push({ id: `cluster_gain_origin_bytes/${nodeCount}`, value: originBytes, unit: 'ratio', n: 1, note })
@@ -57,7 +57,7 @@ export function staleRows(context: BenchContext): BenchRow[] {
   const rows: BenchRow[] = []
   for (const seconds of context.tiny ? [5] : [1, 5, 30]) {
     const stale = run(scenario, { 'gossip.extraDelayMs': seconds * 1_000 }, context)
-    const value = stale.totals.loadDelay.meanMs / instant.totals.loadDelay.meanMs
+    const value = meanMsOf(stale) / meanMsOf(instant)
     const note = `seed ${scenario.seed}; instant: ${describe(instant)}; stale: ${describe(stale)}`
     rows.push({ id: `stale_gossip_loss/${seconds}s`, value, unit: 'ratio', n: 1, note })
   }
@@ -119,8 +119,11 @@ function run(scenario: Scenario, values: Values, { say }: BenchContext): RunResu
   return result
 }
 
-function describe({ totals }: RunResult): string {
-  return `${totals.loadDelay.meanMs.toFixed(0)} ms, ${(totals.originBytes / 1e9).toFixed(1)} GB from the origin`
+/** NaN where nothing was answered. */
+const meanMsOf = ({ totals }: RunResult): number => totals.loadDelay.meanMs ?? Number.NaN
+
+function describe(result: RunResult): string {
+  return `${meanMsOf(result).toFixed(0)} ms, ${(result.totals.originBytes / 1e9).toFixed(1)} GB from the origin`
 }
 
 function openCount({ nodes }: Cluster): number {

@@ -33,7 +33,7 @@ function compare(played: Played, scenario: Scenario): BenchRow[] {
   return [
     row('hit', played.hitPercent, hitPercent, '%', n),
     row('origin_bytes', played.originBytes / 1e6, totals.originBytes / 1e6, 'MB', n),
-    row('delay', played.loadDelayMeanMs, totals.loadDelay.meanMs, 'ms', n),
+    row('delay', played.loadDelayMeanMs, totals.loadDelay.meanMs ?? Number.NaN, 'ms', n),
   ]
 }
 

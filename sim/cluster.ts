@@ -58,6 +58,8 @@ export class Cluster implements World {
   readonly offered: OfferedBytes
   /** Found when the run is over. */
   readonly overloads: Overload[] = []
+  /** How to end the faults that last to the end of the run. */
+  readonly lastingFaults: (() => void)[] = []
   readonly log: EventLog | null
   readonly forming: Forming
   readonly connections: KeptConnections
@@ -217,6 +219,7 @@ export class Cluster implements World {
 
   /** Nothing more will be wrong from outside: faults end, nodes that crashed come back. */
   calm(): void {
+    for (const end of this.lastingFaults.splice(0)) end()
     while (!this.origin.isAvailable) this.origin.recover()
     this.origin.cutOff.clear()
     this.network.lossPercent = 0

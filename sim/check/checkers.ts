@@ -97,9 +97,9 @@ export function checkBytes(cluster: Cluster): string[] {
       faults.push(`${transport.sentBytes[kind]} bytes were sent on links '${kind}', ${sum} are accounted for`)
     }
   }
-  const { taken, wasted } = metrics.bytesOfRun
-  if (arrivedBytes !== taken + wasted)
-    faults.push(`${arrivedBytes} bytes arrived, ${taken} were kept and ${wasted} wasted`)
+  const { takenBytes, wastedBytes } = metrics
+  if (arrivedBytes !== takenBytes + wastedBytes)
+    faults.push(`${arrivedBytes} bytes arrived, ${takenBytes} were kept and ${wastedBytes} wasted`)
   if (origin.bytesServed !== transport.sentBytes.origin) {
     faults.push(`the origin served ${origin.bytesServed} bytes and sent ${transport.sentBytes.origin}`)
   }

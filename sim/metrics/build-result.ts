@@ -1,6 +1,6 @@
 /** Makes the result of a run from its counters: sums, shares, quantiles, and the same by node, zone, decile and time. */
 import { type Cluster, zonesOf } from '../cluster.ts'
-import { Histogram, rounded } from './histogram.ts'
+import { Histogram, rounded, roundedOrNull } from './histogram.ts'
 import type { Metrics } from './metrics.ts'
 import {
   type DecileFigures,
@@ -11,6 +11,7 @@ import {
   runResultSchema,
   servedFromNames,
   type TimelineBucket,
+  wasteNames,
   type ZoneFigures,
 } from './run-result.ts'
 
@@ -61,6 +62,7 @@ function totalsOf(cluster: Cluster): RunTotals {
     queueDelay: metrics.queueDelay.figures(),
     loadDelayByDecile: decilesOf(metrics),
     originBytes,
+    originReceivedBytes: sum(metrics.byNode.originBytes),
     originRequestCount,
     originUsd: rounded((originBytes / 1e9) * usdPerGb + (originRequestCount / 1_000) * usdPer1000Requests),
     peerBytes,
@@ -73,7 +75,8 @@ function totalsOf(cluster: Cluster): RunTotals {
     bytesByLink: { ...transport.sentBytes },
     gossipBytes,
     gossipBytesPerNodeS: rounded((gossipBytes / nodes.length / cluster.queue.nowMs) * 1_000),
-    wastedBytes: metrics.bytesOfRun.wasted,
+    wastedBytes: metrics.wastedBytes,
+    wastedByReason: byName(wasteNames, metrics.wastedBy),
   }
 }
 
@@ -85,7 +88,7 @@ function timelineOf({ metrics, scenario }: Cluster): TimelineBucket[] {
     return {
       ...counts,
       atS: rounded(at * widthS),
-      loadDelayMeanMs: rounded(servedCount <= 0 ? 0 : delaySumMs / servedCount),
+      loadDelayMeanMs: servedCount <= 0 ? null : rounded(delaySumMs / servedCount),
       memoryHitPercent: percent(memoryCount, bucket.requestCount),
       forwardedPercent: percent(forwardedCount, bucket.requestCount),
     }
@@ -105,7 +108,7 @@ function nodesOf({ nodes, topology, metrics }: Cluster): NodeFigures[] {
       longitude: site.place.longitude,
       requestCount,
       memoryHitPercent: percent(byNode.memoryCount[index]!, requestCount),
-      loadDelayMeanMs: rounded(requestCount === 0 ? 0 : byNode.delaySumMs[index]! / requestCount),
+      loadDelayMeanMs: requestCount === 0 ? null : rounded(byNode.delaySumMs[index]! / requestCount),
       ranForOthersCount: byNode.ranForOthersCount[index]!,
       originBytes: byNode.originBytes[index]!,
       peerBytesIn: byNode.peerBytesIn[index]!,
@@ -130,8 +133,8 @@ function zonesFigures({ topology, nodes, metrics }: Cluster): ZoneFigures[] {
       nodeCount: within.length,
       requestCount,
       memoryHitPercent: percent(sum(byNode.memoryCount), requestCount),
-      loadDelayMeanMs: rounded(delays.meanMs),
-      loadDelayP99Ms: rounded(delays.quantileMs(0.99)),
+      loadDelayMeanMs: roundedOrNull(delays.meanMs),
+      loadDelayP99Ms: roundedOrNull(delays.quantileMs(0.99)),
       originBytes: sum(byNode.originBytes),
       peerBytesIn: sum(byNode.peerBytesIn),
     }

@@ -21,8 +21,9 @@ export class Histogram {
     return this.totalCount
   }
 
-  get meanMs(): number {
-    return this.totalCount === 0 ? 0 : this.sumMs / this.totalCount
+  /** null of nothing. */
+  get meanMs(): number | null {
+    return this.totalCount === 0 ? null : this.sumMs / this.totalCount
   }
 
   add(ms: number): void {
@@ -50,10 +51,11 @@ export class Histogram {
     this.maxMs = Math.max(this.maxMs, other.maxMs)
   }
 
-  /** By nearest rank; the middle of its bin. */
-  quantileMs(quantile: number): number {
+  /** By nearest rank; the middle of its bin. null of nothing. */
+  quantileMs(quantile: number): number | null {
+    if (this.totalCount === 0) return null
     let left = Math.max(1, Math.ceil(quantile * this.totalCount)) - this.zeroCount
-    if (this.totalCount === 0 || left <= 0) return 0
+    if (left <= 0) return 0
     for (let bin = 0; bin < binCount; bin += 1) {
       left -= this.counts[bin]!
       if (left <= 0) return Math.min(this.maxMs, Math.exp((bin + 0.5 + offset) / scale))
@@ -63,11 +65,11 @@ export class Histogram {
 
   figures(): DelayFigures {
     return {
-      meanMs: rounded(this.meanMs),
-      p50Ms: rounded(this.quantileMs(0.5)),
-      p90Ms: rounded(this.quantileMs(0.9)),
-      p99Ms: rounded(this.quantileMs(0.99)),
-      maxMs: rounded(this.maxMs),
+      meanMs: roundedOrNull(this.meanMs),
+      p50Ms: roundedOrNull(this.quantileMs(0.5)),
+      p90Ms: roundedOrNull(this.quantileMs(0.9)),
+      p99Ms: roundedOrNull(this.quantileMs(0.99)),
+      maxMs: this.totalCount === 0 ? null : rounded(this.maxMs),
     }
   }
 }
@@ -75,4 +77,8 @@ export class Histogram {
 /** Six digits: a report needs no more, and no machine differs in them. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(6))
+}
+
+export function roundedOrNull(value: number | null): number | null {
+  return value === null ? null : rounded(value)
 }

@@ -11,6 +11,8 @@ import {
   type RequestFailure,
   type ServedFrom,
   servedFromNames,
+  type Waste,
+  wasteNames,
 } from './run-result.ts'
 
 export interface MetricsOptions {
@@ -52,7 +54,8 @@ export class Metrics {
   originRequestCount = 0
   peerBytes = 0
   /** Of the whole run, the warm-up included: what the checkers add up. */
-  readonly bytesOfRun = { taken: 0, wasted: 0 }
+  takenBytes = 0
+  readonly wastedBy = new Float64Array(wasteNames.length)
   replicatedBytes = 0
   handedOverBytes = 0
   diskReadBytes = 0
@@ -116,7 +119,7 @@ export class Metrics {
 
   /** Bytes of a chunk that a node took over. */
   received(node: number, from: number | null, sizeBytes: number, nowMs: number): void {
-    this.bytesOfRun.taken += sizeBytes
+    this.takenBytes += sizeBytes
     const bucket = this.bucketAt(nowMs)
     if (from === null) bucket.originBytes += sizeBytes
     else bucket.peerBytes += sizeBytes
@@ -128,6 +131,15 @@ export class Metrics {
       this.byNode.peerBytesIn[node]! += sizeBytes
       this.byNode.peerBytesOut[from]! += sizeBytes
     }
+  }
+
+  /** Bytes that came and were thrown away. */
+  wasted(why: Waste, sizeBytes: number): void {
+    this.wastedBy[wasteNames.indexOf(why)]! += sizeBytes
+  }
+
+  get wastedBytes(): number {
+    return this.wastedBy.reduce((sum, bytes) => sum + bytes, 0)
   }
 
   evicted(node: number, reason: string, nowMs: number): void {

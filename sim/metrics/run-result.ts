@@ -1,6 +1,7 @@
 /**
  * What a simulated run gives: plain data, JSON to the byte the same for the same scenario and seed. Figures cover the time after
- * the warm-up; the timeline and the checkers cover all of it.
+ * the warm-up; the timeline, the checkers and what says so cover all of it. A delay of nothing is null: where no request was answered
+ * there is none, and 0 would be the best of all.
  *
  * The load delay of a request is the part of its time that it spent because its model was not in memory where it entered:
  *
@@ -24,13 +25,19 @@ export type ServedFrom = (typeof servedFromNames)[number]
 export const failureNames = ['no-source', 'too-large', 'lost', 'node-down', 'deadline'] as const
 export type RequestFailure = (typeof failureNames)[number]
 
+/** null where nothing was answered. */
 export interface DelayFigures {
-  readonly meanMs: number
-  readonly p50Ms: number
-  readonly p90Ms: number
-  readonly p99Ms: number
-  readonly maxMs: number
+  readonly meanMs: number | null
+  readonly p50Ms: number | null
+  readonly p90Ms: number | null
+  readonly p99Ms: number | null
+  readonly maxMs: number | null
 }
+
+/** Why bytes that came were thrown away: 'wrong' had another hash; 'given-up' were of a fetch that was given up, or had come before;
+ * 'crashed' came for a node that had crashed since. */
+export const wasteNames = ['wrong', 'given-up', 'crashed'] as const
+export type Waste = (typeof wasteNames)[number]
 
 /** A tenth of the models, by falling popularity in this run; each tenth has as many models. */
 export interface DecileFigures {
@@ -45,14 +52,17 @@ export interface RunTotals {
   /** The rest of the requests failed. */
   readonly servedBy: Readonly<Record<ServedFrom, number>>
   readonly failedBy: Readonly<Record<RequestFailure, number>>
-  /** Failed though some node could have served: has to be 0. */
+  /** Failed though some node could have served, in the whole run: has to be 0. */
   readonly wronglyFailedCount: number
-  /** Requests that were turned away although their model fits the node: has to be 0. They wait for room instead. */
+  /** Requests that were turned away although their model fits the node, in the whole run: has to be 0. They wait for room instead. */
   readonly rejectedCount: number
   readonly loadDelay: DelayFigures
   readonly queueDelay: DelayFigures
   readonly loadDelayByDecile: readonly DecileFigures[]
+  /** Sent by the origin, which charges for it whether it arrives or not. */
   readonly originBytes: number
+  /** Of the origin's bytes, those that arrived and were kept. */
+  readonly originReceivedBytes: number
   readonly originRequestCount: number
   readonly originUsd: number
   readonly peerBytes: number
@@ -63,14 +73,16 @@ export interface RunTotals {
   /** Copies, prefetches, sheds and pins by placement's reasons. */
   readonly replicationsByReason: Readonly<Record<string, number>>
   readonly replicatedBytes: number
+  /** In the whole run. */
   readonly handedOverBytes: number
-  /** Model bytes by the kind of way: within a site, between sites of a zone, between zones, from the origin. */
+  /** Model bytes sent in the whole run, by the kind of way: within a site, between sites of a zone, between zones, from the origin. */
   readonly bytesByLink: { readonly site: number; readonly zone: number; readonly far: number; readonly origin: number }
-  /** Received by all nodes, as encoded, duplicates and version summaries included. */
+  /** Received by all nodes in the whole run, as encoded, duplicates and version summaries included. */
   readonly gossipBytes: number
   readonly gossipBytesPerNodeS: number
-  /** Bytes that came and were thrown away: wrong, or of a flight given up. */
+  /** Bytes that came in the whole run and were thrown away. */
   readonly wastedBytes: number
+  readonly wastedByReason: Readonly<Record<Waste, number>>
 }
 
 /** One column of the timeline; counts and sums of what happened within it. */
@@ -78,7 +90,8 @@ export interface TimelineBucket {
   readonly atS: number
   readonly requestCount: number
   readonly failedCount: number
-  readonly loadDelayMeanMs: number
+  /** null where no request was answered. */
+  readonly loadDelayMeanMs: number | null
   readonly memoryHitPercent: number
   readonly forwardedPercent: number
   readonly originBytes: number
@@ -98,7 +111,8 @@ export interface NodeFigures {
   readonly longitude: number
   readonly requestCount: number
   readonly memoryHitPercent: number
-  readonly loadDelayMeanMs: number
+  /** null where no request was answered. */
+  readonly loadDelayMeanMs: number | null
   /** Requests of others that ran here. */
   readonly ranForOthersCount: number
   readonly originBytes: number
@@ -115,8 +129,9 @@ export interface ZoneFigures {
   readonly nodeCount: number
   readonly requestCount: number
   readonly memoryHitPercent: number
-  readonly loadDelayMeanMs: number
-  readonly loadDelayP99Ms: number
+  /** null where no request was answered. */
+  readonly loadDelayMeanMs: number | null
+  readonly loadDelayP99Ms: number | null
   readonly originBytes: number
   readonly peerBytesIn: number
 }

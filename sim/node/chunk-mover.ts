@@ -136,7 +136,9 @@ export class ChunkMover {
       const server = source.kind === 'peer' ? interner.index(source.node) : null
       if (served === 'right' && isAlive && this.keep(model, chunk.index)) {
         metrics.received(node.index, server, chunk.sizeBytes, queue.nowMs)
-      } else if (served === 'right' || served === 'wrong') metrics.bytesOfRun.wasted += chunk.sizeBytes
+      } else if (served === 'right' || served === 'wrong') {
+        metrics.wasted(served === 'wrong' ? 'wrong' : isAlive ? 'given-up' : 'crashed', chunk.sizeBytes)
+      }
       if (!isAlive) return
       if (served === 'right') {
         const elapsedMs = queue.nowMs - startedMs

@@ -35,6 +35,7 @@ export function barPlot({ title, xTitle, names, y, series, format, more }: BarPl
       .map(({ name, values }, line) =>
         values
           .map((value, index) => {
+            if (!Number.isFinite(value)) return ''
             const x0 = place(index)! + row(line)!
             const x1 = x0 + row.bandwidth()
             const top = yOf(value)
@@ -70,9 +71,13 @@ export function rowBars(title: string, rows: readonly RowBar[], format: (value: 
   const rowHeight = 26
   const left = 16 + Math.min(30, Math.max(4, ...rows.map(({ name }) => name.length))) * 6.9
   const valueWidth = Math.max(...rows.map(({ value }) => format(value).length), 1) * 6.9 + 16
-  const greatest = Math.max(...rows.map(({ value, spread = 0 }) => value + spread), 0) || 1
+  const valued = rows.filter(({ value }) => Number.isFinite(value))
+  const greatest = Math.max(...valued.map(({ value, spread = 0 }) => value + spread), 0) || 1
   const drawn = rows.map(({ name, value, colorIndex = 0, spread = 0 }, index) => {
     const y = 34 + index * rowHeight
+    // No answer, no delay: a name without a bar.
+    if (!Number.isFinite(value))
+      return label(left - 8, y + 15, shortened(name), { anchor: 'end' }) + label(left + 6, y + 15, '-')
     const perUnit = (width - left - valueWidth) / greatest
     const length = value * perUnit
     const [from, to] = [left + Math.max(0, value - spread) * perUnit, left + (value + spread) * perUnit]

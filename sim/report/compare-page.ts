@@ -6,7 +6,7 @@ import { csvOf } from './csv.ts'
 import { type FigureName, figure, figureNames } from './figures.ts'
 import { linePlot } from './line-plot.ts'
 import { code, heading, page, paragraph, plots, table } from './page.ts'
-import { ratioText, type Summary, spreadText, summaryOf } from './summary.ts'
+import { meanLine, plusMinus, ratioSpread, ratioText, type Summary, spreadText, summaryOf } from './summary.ts'
 import { formatMs } from './units.ts'
 
 export interface Contender {
@@ -24,14 +24,17 @@ export interface ComparePage {
 /** The summary of each, with the ratio of each figure to the first contender. */
 export function compared(contenders: readonly Contender[]) {
   const summaries = contenders.map(({ results }) => summaryOf(results))
-  return contenders.map(({ name }, index) => ({
+  return contenders.map(({ name, results }, index) => ({
     name,
     figures: Object.fromEntries(
       figureNames.map((key) => {
         const [own, first] = [summaries[index]![key], summaries[0]![key]]
-        return [key, { ...own, ratio: first.mean > 0 ? own.mean / first.mean : null }]
+        const valuesOf = (runs: readonly RunResult[]) => runs.map((result) => figure(key).of(result))
+        const paired = ratioSpread(valuesOf(results), valuesOf(contenders[0]!.results))
+        const ratio = first.mean > 0 ? own.mean / first.mean : null
+        return [key, { ...own, ratio, ratioDeviation: paired?.deviation ?? null }]
       }),
-    ) as Record<FigureName, Summary[FigureName] & { ratio: number | null }>,
+    ) as Record<FigureName, Summary[FigureName] & { ratio: number | null; ratioDeviation: number | null }>,
   }))
 }
 
@@ -41,8 +44,8 @@ export function compareCells(contenders: readonly Contender[]): { head: string[]
   const rows = figureNames.map((name) => [
     figure(name).title,
     ...all.map(({ figures }, index) => {
-      const { mean } = figures[name]
-      const ratio = index === 0 ? '' : ratioText(mean, all[0]!.figures[name].mean)
+      const { ratio: value, ratioDeviation } = figures[name]
+      const ratio = index === 0 ? '' : ratioText(value, ratioDeviation)
       return ratio === '' ? spreadText(name, figures[name]) : `${spreadText(name, figures[name])} ${ratio}`
     }),
   ])
@@ -70,7 +73,7 @@ export function comparePage({ title, contenders, command }: ComparePage): string
       : `Means over ${seeds.length} seeds (${seeds.join(', ')}), ± one standard deviation.`
   return page({
     title,
-    subtitle: `${runs} ×: ratio to the first.`,
+    subtitle: `${runs} ×: ratio to the first${seeds.length === 1 ? '' : ', seed by seed'}. Figures are of the time after the warm-up.`,
     parts: [
       findingsOf(contenders),
       table(head, rows),
@@ -83,13 +86,15 @@ export function comparePage({ title, contenders, command }: ComparePage): string
         bars(contenders, 'hitPercent'),
         decileLines(contenders),
       ]),
-      heading(seeds.length === 1 ? 'Over time' : `Over time, seed ${seeds[0]}`),
+      heading(
+        seeds.length === 1 ? 'Over time' : 'Over time: means over the seeds, with bands of one standard deviation',
+      ),
       plots([
         timeLines(
           contenders,
           'Load delay over time',
           (values) => delayAxis('mean load delay', values),
-          ({ loadDelayMeanMs, requestCount }) => (requestCount === 0 ? Number.NaN : loadDelayMeanMs),
+          ({ loadDelayMeanMs }) => loadDelayMeanMs ?? Number.NaN,
         ),
         timeLines(
           contenders,
@@ -123,23 +128,23 @@ function bars(contenders: readonly Contender[], name: FigureName): string {
 }
 
 function decileLines(contenders: readonly Contender[]): string {
-  const lines = contenders.map(({ name, results }) => ({
-    name,
-    points: Array.from({ length: 10 }, (_, decile) => {
-      const values = results.map(({ totals }) => totals.loadDelayByDecile[decile]?.loadDelay.meanMs ?? Number.NaN)
-      return [decile + 1, values.reduce((sum, value) => sum + value, 0) / values.length] as const
-    }),
-  }))
+  const lines = contenders.map(({ name, results }) => {
+    const { means, deviations } = meanLine(
+      results.map(({ totals }) => totals.loadDelayByDecile.map(({ loadDelay }) => loadDelay.meanMs ?? Number.NaN)),
+    )
+    return { name, points: means.map((mean, decile) => [decile + 1, mean] as const), spreads: deviations }
+  })
   const ticks = Array.from({ length: 10 }, (_, index) => ({ at: index + 1, label: String(index + 1) }))
   return linePlot({
     title: 'Mean load delay by popularity',
     x: { title: 'tenth of the models, most popular first', from: 1, to: 10, ticks },
     y: msAxis(
       'load delay',
-      lines.flatMap(({ points }) => points.map(([, value]) => value)),
+      lines.flatMap(({ points, spreads }) => points.map(([, value], index) => value + spreads[index]!)),
     ),
     lines,
-    dotText: (line, index) => `${line.name}, tenth ${index + 1}: ${formatMs(line.points[index]![1])}`,
+    dotText: (line, index) =>
+      `${line.name}, tenth ${index + 1}: ${formatMs(line.points[index]![1])}${plusMinus(line.spreads?.[index], formatMs)}`,
   })
 }
 
@@ -151,17 +156,22 @@ function timeLines(
   isSummed = false,
 ): string {
   const lines = contenders.map(({ name, results }) => {
-    let sum = 0
-    const points = results[0]!.timeline.map((bucket) => {
-      sum += of(bucket)
-      return [bucket.atS, isSummed ? sum : of(bucket)] as const
-    })
-    return { name, points }
+    const { means, deviations } = meanLine(
+      results.map(({ timeline }) => {
+        let sum = 0
+        return timeline.map((bucket) => {
+          sum += of(bucket)
+          return isSummed ? sum : of(bucket)
+        })
+      }),
+    )
+    const points = results[0]!.timeline.map(({ atS }, index) => [atS, means[index]!] as const)
+    return { name, points, spreads: deviations }
   })
   return linePlot({
     title,
     x: timeAxis(Math.max(...contenders.map(({ results }) => results[0]!.durationS))),
-    y: axisOf(lines.flatMap(({ points }) => points.map(([, value]) => value))),
+    y: axisOf(lines.flatMap(({ points, spreads }) => points.map(([, value], index) => value + spreads[index]!))),
     lines,
   })
 }

@@ -2,7 +2,8 @@
 import { stringify } from 'csv-stringify/sync'
 import type { RunResult } from '../index.ts'
 
-type Cell = string | number | boolean
+/** null and NaN are an empty field. */
+type Cell = string | number | boolean | null
 
 export function timelineCsv({ timeline }: Pick<RunResult, 'timeline'>): string {
   return csvOf(timeline.map((bucket) => ({ ...bucket })))
@@ -18,7 +19,9 @@ export function decilesCsv({ totals }: Pick<RunResult, 'totals'>): string {
       decile: index + 1,
       requestCount,
       memoryHitPercent,
-      ...Object.fromEntries(Object.entries(loadDelay).map(([name, value]) => [`loadDelay.${name}`, value as number])),
+      ...Object.fromEntries(
+        Object.entries(loadDelay).map(([name, value]) => [`loadDelay.${name}`, value as number | null]),
+      ),
     })),
   )
 }
@@ -29,6 +32,6 @@ export function csvOf(rows: readonly Readonly<Record<string, Cell>>[]): string {
     header: true,
     columns: Object.keys(rows[0] ?? {}),
     escape_formulas: true,
-    cast: { boolean: String },
+    cast: { boolean: String, number: (value) => (Number.isFinite(value) ? String(value) : '') },
   })
 }

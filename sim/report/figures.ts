@@ -5,6 +5,7 @@ import { formatBytes, formatCount, formatMs, formatPercent, formatUsd } from './
 export interface Figure {
   readonly title: string
   readonly better: 'lower' | 'higher'
+  /** NaN where there is none: a run without answers has no delay. */
   readonly of: (result: RunResult) => number
   readonly format: (value: number) => string
 }
@@ -13,31 +14,31 @@ export const figures = {
   meanLoadDelayMs: {
     title: 'mean load delay',
     better: 'lower',
-    of: ({ totals }) => totals.loadDelay.meanMs,
+    of: ({ totals }) => totals.loadDelay.meanMs ?? Number.NaN,
     format: formatMs,
   },
   p50LoadDelayMs: {
     title: 'median load delay',
     better: 'lower',
-    of: ({ totals }) => totals.loadDelay.p50Ms,
+    of: ({ totals }) => totals.loadDelay.p50Ms ?? Number.NaN,
     format: formatMs,
   },
   p90LoadDelayMs: {
     title: '90 % of load delays within',
     better: 'lower',
-    of: ({ totals }) => totals.loadDelay.p90Ms,
+    of: ({ totals }) => totals.loadDelay.p90Ms ?? Number.NaN,
     format: formatMs,
   },
   p99LoadDelayMs: {
     title: '99 % of load delays within',
     better: 'lower',
-    of: ({ totals }) => totals.loadDelay.p99Ms,
+    of: ({ totals }) => totals.loadDelay.p99Ms ?? Number.NaN,
     format: formatMs,
   },
   meanQueueDelayMs: {
     title: 'mean wait for a worker',
     better: 'lower',
-    of: ({ totals }) => totals.queueDelay.meanMs,
+    of: ({ totals }) => totals.queueDelay.meanMs ?? Number.NaN,
     format: formatMs,
   },
   hitPercent: {
@@ -47,7 +48,7 @@ export const figures = {
     format: formatPercent,
   },
   originBytes: {
-    title: 'bytes from the origin',
+    title: 'bytes sent by the origin',
     better: 'lower',
     of: ({ totals }) => totals.originBytes,
     format: formatBytes,

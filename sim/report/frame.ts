@@ -31,7 +31,9 @@ export const plotWidth = 520
 const plotHeight = 300
 const letterWidth = 7.4
 const legendRowHeight = 19
-const [right, bottom] = [plotWidth - 14, plotHeight - 46]
+/** Where the x axis ends. */
+export const plotRight = plotWidth - 14
+const [right, bottom] = [plotRight, plotHeight - 46]
 
 export function framedPlot({ title, x, y, legend = [], hasXGrid = false }: Frame, draw: (p: Places) => string): string {
   const rows = legendRows(legend)

@@ -1,13 +1,16 @@
 /** Lines over a common x axis, with marks for what happened on the way. */
-import { line as lineShape } from 'd3-shape'
+import { area as areaShape, line as lineShape } from 'd3-shape'
 import type { Axis } from './axis.ts'
 import { framedPlot, type Places } from './frame.ts'
-import { at, color, escapeText, markPath, tooltip } from './svg.ts'
+import { placeLabels } from './mark-labels.ts'
+import { at, color, escapeText, label, markPath, tooltip } from './svg.ts'
 
 export interface Line {
   readonly name: string
   /** NaN where there is no value: the line has a gap there. */
   readonly points: readonly (readonly [x: number, y: number])[]
+  /** Half the spread at each point, over seeds: drawn as a band. */
+  readonly spreads?: readonly number[]
   /** A bound or a target to compare with. */
   readonly isDashed?: boolean
   readonly colorIndex?: number
@@ -18,6 +21,8 @@ export interface Line {
 export interface Mark {
   readonly at: number
   readonly text: string
+  /** A few words beside the flag, where there is room for them. */
+  readonly label?: string
 }
 
 export interface LinePlot {
@@ -48,18 +53,33 @@ export function linePlot({ title, x, y, lines, marks = [], dotText }: LinePlot):
       if (dotText === undefined || !isMarked(line)) return path
       return path + line.points.map((point, index) => dot(point, line, dotText(line, index), places)).join('')
     })
-    return drawnMarks(marks, places, y) + drawn.join('')
+    const bands = colored.map((line) => bandOf(line, places, y))
+    return bands.join('') + drawnMarks(marks, places, y) + drawn.join('')
   })
 }
 
+function bandOf({ points, spreads = [], colorIndex }: Line & { colorIndex: number }, places: Places, y: Axis): string {
+  if (!spreads.some((spread) => spread > 0)) return ''
+  const spreadAt = (index: number) => spreads[index] ?? 0
+  const shape = areaShape<readonly [number, number]>()
+    .defined(([, value]) => Number.isFinite(value))
+    .x(([value]) => places.xOf(value))
+    .y0(([, value], index) => places.yOf(Math.max(y.from, value - spreadAt(index))))
+    .y1(([, value], index) => places.yOf(value + spreadAt(index)))
+    .digits(1)
+  return `<path class="band" d="${shape(points) ?? ''}" fill="${color(colorIndex)}"/>`
+}
+
+/** Flags with lines down to the axis; words beside a flag where they meet no others, and in its tooltip always. */
 export function drawnMarks(marks: readonly Mark[], { xOf, yOf }: Places, y: Axis): string {
+  const words = placeLabels(marks.map(({ at: value, label: text = '' }) => ({ x: xOf(value), text })))
   return marks
-    .map(({ at: value, text }) => {
+    .map(({ at: value, text }, index) => {
       const x = at(xOf(value))
       const [top, foot] = [at(yOf(y.to)), at(yOf(y.from))]
       return (
         `<g class="mark">${tooltip(text)}<path d="M${x} ${top}V${foot}"/>` +
-        `<path class="flag" d="M${at(xOf(value) - 5)} ${at(yOf(y.to) - 7)}h10l-5 7z" aria-label="${escapeText(text)}"/></g>`
+        `<path class="flag" d="M${at(xOf(value) - 5)} ${at(yOf(y.to) - 7)}h10l-5 7z" aria-label="${escapeText(text)}"/>${words[index]!.map((place) => label(place.x, yOf(y.to) + place.down, place.text, { className: 'mark-label' })).join('')}</g>`
       )
     })
     .join('')

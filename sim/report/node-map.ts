@@ -21,7 +21,7 @@ interface Place {
   readonly upCount: number
   readonly requestCount: number
   readonly hitPercent: number
-  readonly delayMs: number
+  readonly delayMs: number | null
 }
 
 const world = land110m as unknown as Topology
@@ -78,7 +78,8 @@ export function placesOf(nodes: readonly NodeFigures[]): Place[] {
       upCount: group.filter(({ isUp }) => isUp).length,
       requestCount,
       hitPercent: weighted(({ memoryHitPercent }) => memoryHitPercent),
-      delayMs: weighted(({ loadDelayMeanMs }) => loadDelayMeanMs),
+      // A node without an answer has no delay, and no weight.
+      delayMs: requestCount === 0 ? null : weighted(({ loadDelayMeanMs }) => loadDelayMeanMs ?? 0),
     }
   })
 }

@@ -30,7 +30,7 @@ svg{display:block;width:100%;height:auto;font:12.5px system-ui,-apple-system,"Se
 svg text{fill:var(--ink)}svg .title{font-weight:600;font-size:14px}svg .axis-title{fill:var(--soft)}
 .grid{stroke:var(--line);stroke-width:1}.axis{stroke:var(--soft);stroke-width:1}
 .line{fill:none;stroke-width:2;stroke-linejoin:round}.whisker{stroke:var(--ink);stroke-width:1.5;fill:none}
-.mark path{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3;fill:none}.mark .flag{fill:var(--bad);stroke:none}
+.mark path{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3;fill:none}.mark .flag{fill:var(--bad);stroke:none}svg .mark-label{font-size:9.5px;fill:var(--soft);stroke:var(--card);stroke-width:3;paint-order:stroke}.band{fill-opacity:.18;stroke:none}
 .sea{fill:var(--sea)}.land{fill:var(--land);stroke:var(--coast);stroke-width:.8;stroke-linejoin:round}.graticule{stroke:var(--ink);stroke-opacity:.12;stroke-width:.7;fill:none}
 .site{stroke:var(--ink);stroke-width:1;fill-opacity:.88}.origin{fill:#d55e00;stroke:var(--page);stroke-width:1.5}
 svg.key{display:inline-block;height:24px;vertical-align:middle}.keys{margin:.3rem .3rem 0;font-size:.86rem;max-width:none}.keys span{white-space:nowrap;margin-right:1.4rem}

@@ -42,6 +42,12 @@ const failureNames = {
   deadline: 'not answered within their deadline',
 } as const
 
+const wasteNames = {
+  wrong: 'of it: bytes with another hash, from a node that lies',
+  'given-up': 'of it: of fetches that were given up, or came twice',
+  crashed: 'of it: for nodes that crashed meanwhile',
+} as const
+
 export function runPage({ result, scenarioText, command }: RunPage): string {
   const { totals, findings, events } = result
   return page({
@@ -55,7 +61,9 @@ export function runPage({ result, scenarioText, command }: RunPage): string {
       plots([decilePlot(result), servedPlot(result), delayPlot(result), bytesPlot(result)]),
       heading('Where'),
       wide(nodeMap(result)),
-      paragraph('Circles: requests that entered there, coloured by the share that found their model in memory.'),
+      paragraph(
+        'Circles: requests that entered there, coloured by the share that found their model in memory. After the warm-up.',
+      ),
       zoneTable(result),
       heading('Who answered'),
       servedTable(totals),
@@ -88,7 +96,7 @@ function headline({ totals }: RunResult): (readonly [string, string])[] {
     [formatMs(loadDelay.p50Ms), 'median load delay'],
     [formatMs(loadDelay.p99Ms), '99 % of load delays within'],
     [formatPercent(servedPercent(totals, 'memory')), 'served from memory'],
-    [formatBytes(originBytes), 'from the origin'],
+    [formatBytes(originBytes), 'sent by the origin'],
     [formatUsd(originUsd), 'for the origin: egress and requests'],
     [formatPercent(peerSharePercent), 'of the bytes came from peers'],
     [formatCount(failedCount(totals)), `of ${formatCount(totals.requestCount)} requests failed`],
@@ -110,8 +118,8 @@ function zoneTable({ zones }: RunResult): string {
     'from memory',
     'mean load delay',
     '99 % within',
-    'from origin',
-    'from peers',
+    'received from origin',
+    'received from peers',
   ]
   const rows = zones.map((zone) => [
     zone.zone,
@@ -140,24 +148,37 @@ function servedTable(totals: RunResult['totals']): string {
   return table(['requests', 'count', 'share'], [...served, ...failed])
 }
 
-function smallPrint({ totals, eventCount }: RunResult): string {
-  return table(
-    ['', 'in the whole run'],
+/** Two tables, since some counts leave the warm-up out and others have to add up over all of the run. */
+function smallPrint({ totals, eventCount, warmupS }: RunResult): string {
+  const counted = table(
+    ['', warmupS > 0 ? 'after the warm-up' : 'in the run'],
+    [
+      ['requests to the origin', formatCount(totals.originRequestCount)],
+      ['sent by the origin', formatBytes(totals.originBytes)],
+      ['received from the origin', formatBytes(totals.originReceivedBytes)],
+      ['received from peers', formatBytes(totals.peerBytes)],
+      ['copied ahead of requests', formatBytes(totals.replicatedBytes)],
+      ['read from disk', formatBytes(totals.diskReadBytes)],
+      ['mean wait for a worker', formatMs(totals.queueDelay.meanMs)],
+    ],
+  )
+  const whole = table(
+    ['', 'in the whole run, with the warm-up and the quiet time at its end'],
     [
       ['gossip received per node', `${formatBytes(totals.gossipBytesPerNodeS)}/s`],
       ['gossip of all nodes', formatBytes(totals.gossipBytes)],
-      ['requests to the origin', formatCount(totals.originRequestCount)],
-      ['from peers', formatBytes(totals.peerBytes)],
-      ['copied ahead of requests', formatBytes(totals.replicatedBytes)],
       ['handed over by nodes that left', formatBytes(totals.handedOverBytes)],
-      ['read from disk', formatBytes(totals.diskReadBytes)],
       ['came and was thrown away', formatBytes(totals.wastedBytes)],
-      ['mean wait for a worker', formatMs(totals.queueDelay.meanMs)],
+      ...Object.entries(wasteNames).map(([key, name]) => [
+        name,
+        formatBytes(totals.wastedByReason[key as keyof typeof wasteNames]),
+      ]),
       ['failed though some node could have served', formatCount(totals.wronglyFailedCount)],
       ['turned away though the model fits', formatCount(totals.rejectedCount)],
       ['steps of the simulator', formatCount(eventCount)],
     ],
   )
+  return counted + whole
 }
 
 function eventTable(events: RunResult['events']): string {

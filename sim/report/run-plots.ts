@@ -3,14 +3,14 @@ import type { RunResult, TimelineBucket } from '../index.ts'
 import { areaPlot } from './area-plot.ts'
 import { amountAxis, bytesAxis, delayAxis, msAxis, percentAxis, timeAxis } from './axis.ts'
 import { barPlot, rowBars } from './bar-plot.ts'
-import { linePlot } from './line-plot.ts'
+import { linePlot, type Mark } from './line-plot.ts'
 import { formatBytes, formatCount, formatMs, formatPercent } from './units.ts'
 
 const deciles = Array.from({ length: 10 }, (_, index) => String(index + 1))
 const decileTitle = 'tenth of the models, most popular first'
 
 export function decilePlot({ totals: { loadDelayByDecile: rows } }: RunResult): string {
-  const values = rows.map(({ loadDelay }) => loadDelay.meanMs)
+  const values = rows.map(({ loadDelay }) => loadDelay.meanMs ?? Number.NaN)
   return barPlot({
     title: 'Mean load delay by popularity',
     xTitle: decileTitle,
@@ -62,16 +62,12 @@ export function servedPlot(result: RunResult): string {
 
 export function delayPlot(result: RunResult): string {
   const { timeline, durationS } = result
-  const points = timeline.map(
-    ({ atS, requestCount, loadDelayMeanMs }) => [atS, requestCount === 0 ? Number.NaN : loadDelayMeanMs] as const,
-  )
+  const delays = timeline.map(({ loadDelayMeanMs }) => loadDelayMeanMs ?? Number.NaN)
+  const points = timeline.map(({ atS }, index) => [atS, delays[index]!] as const)
   return linePlot({
     title: 'Load delay over time',
     x: timeAxis(durationS),
-    y: delayAxis(
-      'mean load delay',
-      timeline.map(({ loadDelayMeanMs }) => loadDelayMeanMs),
-    ),
+    y: delayAxis('mean load delay', delays),
     lines: [{ name: 'mean load delay', points }],
     marks: marksOf(result),
   })
@@ -171,7 +167,7 @@ export function linkPlot({ totals: { bytesByLink } }: RunResult): string {
     { name: 'between zones', value: bytesByLink.far },
     { name: 'from the origin', value: bytesByLink.origin },
   ]
-  return rowBars('Model bytes by kind of way', rows, formatBytes)
+  return rowBars('Model bytes sent in the whole run, by way', rows, formatBytes)
 }
 
 function rowsOf(counts: Readonly<Record<string, number>>): { name: string; value: number }[] {
@@ -183,8 +179,10 @@ function rowsOf(counts: Readonly<Record<string, number>>): { name: string; value
 /** More flags than this hide what they stand on. */
 const marksMax = 40
 
-function marksOf({ events }: RunResult): { at: number; text: string }[] {
-  return events.slice(0, marksMax).map(({ atS, text }) => ({ at: atS, text: `${formatSpanAt(atS)}: ${text}` }))
+function marksOf({ events }: RunResult): Mark[] {
+  return events
+    .slice(0, marksMax)
+    .map(({ atS, text }) => ({ at: atS, text: `${formatSpanAt(atS)}: ${text}`, label: text }))
 }
 
 function formatSpanAt(atS: number): string {

@@ -31,10 +31,36 @@ export function spreadOf(values: readonly number[]): Spread {
 /** '213 ms', and with several seeds '213 ms ± 8 ms'. */
 export function spreadText(name: FigureName, { mean, deviation }: Spread): string {
   const { format } = figure(name)
-  return deviation === 0 ? format(mean) : `${format(mean)} ± ${format(deviation)}`
+  return deviation === 0 || !Number.isFinite(deviation) ? format(mean) : `${format(mean)} ± ${format(deviation)}`
 }
 
-/** '×0.68' of the first; nothing where there is no ratio. */
-export function ratioText(value: number, first: number): string {
-  return first > 0 ? `×${(value / first).toFixed(2)}` : ''
+/** Of each run to that of the first with the same seed: what the seeds have in common is in both and cancels out. */
+export function ratioSpread(values: readonly number[], firsts: readonly number[]): Spread | null {
+  const ratios = values.map((value, index) => value / firsts[index]!)
+  return firsts.every((first) => first > 0) ? spreadOf(ratios) : null
+}
+
+/** '×0.68', and with several seeds '×0.68 ± 0.03'; nothing where there is no ratio. */
+export function ratioText(ratio: number | null, deviation: number | null): string {
+  if (ratio === null || !Number.isFinite(ratio)) return ''
+  return deviation === null || deviation === 0
+    ? `×${ratio.toFixed(2)}`
+    : `×${ratio.toFixed(2)} ± ${deviation.toFixed(2)}`
+}
+
+/** Point by point over several lines: means and deviations of those that have a value there; NaN where none has. */
+export function meanLine(lines: readonly (readonly number[])[]): { means: number[]; deviations: number[] } {
+  const spreads = (lines[0] ?? []).map((_, index) => {
+    const values = lines.map((line) => line[index] ?? Number.NaN).filter((value) => Number.isFinite(value))
+    return values.length === 0 ? null : spreadOf(values)
+  })
+  return {
+    means: spreads.map((spread) => spread?.mean ?? Number.NaN),
+    deviations: spreads.map((spread) => spread?.deviation ?? 0),
+  }
+}
+
+/** ' ± 8 ms'; nothing of one run. */
+export function plusMinus(deviation: number | undefined, format: (value: number) => string): string {
+  return deviation === undefined || !(deviation > 0) ? '' : ` ± ${format(deviation)}`
 }

@@ -6,7 +6,7 @@ import { type FigureName, figure, figureNames } from './figures.ts'
 import { heatMap } from './heat-map.ts'
 import { linePlot } from './line-plot.ts'
 import { code, folded, heading, page, paragraph, plots, table } from './page.ts'
-import { spreadText, summaryOf } from './summary.ts'
+import { plusMinus, spreadText, summaryOf } from './summary.ts'
 import { formatCount } from './units.ts'
 
 export interface SweepCell {
@@ -90,7 +90,7 @@ function maps(cells: readonly SweepCell[]): string[] {
   return shown.flatMap(({ name }) => {
     const { title, format, better } = figure(name)
     const meanOf = (cell: SweepCell) => summaryOf(cell.results)[name].mean
-    const all = cells.map(meanOf)
+    const all = cells.map(meanOf).filter((mean) => Number.isFinite(mean))
     const drawn = distinct(cells.map(({ policy }) => policy)).map((policy) =>
       heatMap({
         title: policy,
@@ -103,7 +103,7 @@ function maps(cells: readonly SweepCell[]): string[] {
             const cell = cells.find(
               (one) => one.memory === memory && one.nodeCount === nodeCount && one.policy === policy,
             )
-            return cell === undefined ? null : meanOf(cell)
+            return cell === undefined || !Number.isFinite(meanOf(cell)) ? null : meanOf(cell)
           }),
         ),
         least: Math.min(...all),
@@ -147,20 +147,23 @@ function lines(cells: readonly SweepCell[], { groupOf, xOf, axisOf }: LineChoice
   const names = distinct(cells.map(nameOf))
   return shown.map(({ name, axisOf: yAxisOf }) => {
     const { title, format } = figure(name)
-    const drawn = names.map((group) => ({
-      name: group,
-      points: cells
-        .filter((cell) => nameOf(cell) === group)
-        .map((cell) => [xOf(cell), summaryOf(cell.results)[name].mean] as const)
-        .sort(([left], [right]) => left - right),
-    }))
+    const drawn = names.map((group) => {
+      const own = cells.filter((cell) => nameOf(cell) === group).sort((left, right) => xOf(left) - xOf(right))
+      const spreads = own.map((cell) => summaryOf(cell.results)[name])
+      return {
+        name: group,
+        points: own.map((cell, index) => [xOf(cell), spreads[index]!.mean] as const),
+        spreads: spreads.map(({ deviation }) => deviation),
+      }
+    })
     const all = drawn.flatMap(({ points }) => points)
     return linePlot({
       title: `${title.charAt(0).toUpperCase()}${title.slice(1)}`,
       x: axisOf(all.map(([x]) => x)),
-      y: yAxisOf(all.map(([, y]) => y)),
+      y: yAxisOf(drawn.flatMap(({ points, spreads }) => points.map(([, y], index) => y + spreads[index]!))),
       lines: drawn,
-      dotText: (line, index) => `${line.name}: ${format(line.points[index]![1])}`,
+      dotText: (line, index) =>
+        `${line.name}: ${format(line.points[index]![1])}${plusMinus(line.spreads?.[index], format)}`,
     })
   })
 }

@@ -24,7 +24,9 @@ export function msScale(greatestMs: number): Scaled {
   return greatestMs >= 1_000 ? { factor: 1_000, unit: 's' } : { factor: 1, unit: 'ms' }
 }
 
-export function formatMs(ms: number): string {
+/** '-' where there is none. */
+export function formatMs(ms: number | null): string {
+  if (ms === null || Number.isNaN(ms)) return '-'
   return ms < 999.5 ? `${significant(ms)} ms` : `${significant(ms / 1_000)} s`
 }
 

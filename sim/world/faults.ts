@@ -47,9 +47,13 @@ function begin(cluster: Cluster, event: ScenarioEvent): void {
   metrics.mark(queue.nowMs, `${event.kind}${names}`)
   const end = apply(cluster, event, nodes)
   if (end === null || !('forS' in event) || event.forS === null) return
-  // Faults end with the run at the latest: then the world is made whole.
-  const forMs = Math.min(event.forS, scenario.durationS - event.atS) * 1_000
-  queue.schedule(Math.max(0, forMs), () => {
+  // What lasts to the end of the run lasts through its last moment: the world is made whole after that.
+  const restS = scenario.durationS - event.atS
+  if (event.forS >= restS && restS > 0) {
+    cluster.lastingFaults.push(end)
+    return
+  }
+  queue.schedule(Math.max(0, Math.min(event.forS, restS)) * 1_000, () => {
     end()
     metrics.mark(queue.nowMs, `${event.kind} ends${names}`)
   })

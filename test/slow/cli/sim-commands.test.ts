@@ -20,8 +20,8 @@ it('holdfast sim sweep runs all combinations, in their order', async () => {
   const args = ['--memory', '0.5,1', '--nodes', '2,3', '--out', out('sweep')]
   const { code, stdout } = await sim('sweep', scenario, ...args)
   expect(code).toBe(0)
-  const rows = stdout.split('\n').slice(1, 5)
-  expect(rows.map((row) => row.split(/ +/).slice(0, 3).join(' '))).toEqual([
+  const rows = stdout.split('\n').slice(0, 4)
+  expect(rows.map((row) => row.split('\t').slice(0, 3).join(' '))).toEqual([
     '×0.5 holdfast 2',
     '×1 holdfast 2',
     '×0.5 holdfast 3',

@@ -41,7 +41,7 @@ export class Tracks<S extends ModelSpec> {
   private readonly tracks = new Map<ModelId, readonly Track<S>[]>()
   private readonly ops = new Map<OpId, Op<S>>()
   private readonly fetches = new Fetches<S>()
-  /** They wait for the end of another fetch or of a leaving, and are looked at again after each. */
+  /** They wait for the end of another fetch, of a conversion or of a leaving, and are looked at again after each. */
   private readonly blocked = new Set<Track<S>>()
   private mayUnblock = false
   private lastOp: OpId = 0
@@ -198,13 +198,39 @@ export class Tracks<S extends ModelSpec> {
       this.finish(track, { failure })
       return
     }
-    if (this.fetches.isClaimed(blobs)) {
+    if (this.fetches.isClaimed(blobs) || (into === 'disk' && this.isDiskPromised(track, blobs))) {
       this.blocked.add(track)
       return
     }
     const op = this.create('fetch', track, into, blobs)
     this.fetches.begin(op)
     this.ask(op)
+  }
+
+  /**
+   * What is under way will fill the disk, with the forms that are still to be made. Without this, models that fit one after another
+   * are fetched together, leave each other no room for their forms, fail, and are fetched again for ever.
+   */
+  private isDiskPromised(track: Track<S>, blobs: readonly BlobRef[]): boolean {
+    let promisedBytes = 0
+    for (const op of this.ops.values()) promisedBytes += this.diskNeedBytes(op)
+    if (promisedBytes === 0) return false
+    const neededBytes = this.ports.table.occupiedBytes(blobs) + this.formBytes(track)
+    return promisedBytes + neededBytes > this.ports.facts.limitBytes('disk')
+  }
+
+  /** Of the disk, until the track has what it wants there. A fetch into memory takes of the disk what is free. */
+  private diskNeedBytes({ kind, track, tier, blobs }: Op<S>): number {
+    const { table } = this.ports
+    if (kind === 'fetch' && tier === 'disk') return table.occupiedBytes(blobs) + this.formBytes(track)
+    if (kind === 'derive' || kind === 'keep-form')
+      return table.occupiedBytes(track.row.spec.files) + this.formBytes(track)
+    return 0
+  }
+
+  /** A form is about as large as the files that it is made from. */
+  private formBytes({ row: { spec }, goal }: Track<S>): number {
+    return goal === 'ready' && spec.runs === 'form' ? this.ports.table.occupiedBytes(spec.files) : 0
   }
 
   private promote(track: Track<S>, blobs: readonly BlobRef[]): void {
@@ -330,9 +356,8 @@ export class Tracks<S extends ModelSpec> {
   private close(op: Op<S>): void {
     this.ops.delete(op.id)
     this.ports.rooms.taken(op.id, op.tier)
-    if (op.kind !== 'fetch') return
-    this.fetches.end(op)
-    this.mayUnblock = true
+    if (op.kind === 'fetch') this.fetches.end(op)
+    if (op.kind === 'fetch' || op.kind === 'keep-form' || op.kind === 'derive') this.mayUnblock = true
   }
 
   /** Whatever comes of it, the policies and the cluster hear what is here now. */

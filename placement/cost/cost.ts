@@ -52,7 +52,8 @@ export function missCostMs(model: MissView, sources: readonly SourceView[]): num
 
 function compareSources(left: SourceView, right: SourceView): number {
   const byRank = sourceOrder.indexOf(left.source) - sourceOrder.indexOf(right.source)
-  return byRank !== 0 ? byRank : compareIds(left.node ?? '', right.node ?? '')
+  if (byRank !== 0) return byRank
+  return compareIds(left.node ?? '', right.node ?? '') || left.latencyMs - right.latencyMs
 }
 
 /** The last word in every tie of this folder: code unit order, the same on every machine (localeCompare is not). */

@@ -53,6 +53,16 @@ describe('a model that is wanted', () => {
     expect(wants.map((want) => fixture.ended.get(want))).toEqual(['peer', 'peer'])
   })
 
+  it('waits while what is under way will fill the disk with its form, or none would have room for its own', () => {
+    const fixture = new MachineFixture({ memory: 10, disk: 10 })
+    const wants = [fixture.want(a, 'ready'), fixture.want(b, 'ready'), fixture.want(c, 'disk')]
+    // Of a six bytes, of c three: with the six of b the disk would be too small.
+    expect(fixture.works.map(({ name }) => name)).toEqual(['fetch a', 'fetch c'])
+    fixture.drain()
+    expect(wants.map((want) => fixture.ended.get(want))).toEqual(['peer', 'peer', 'peer'])
+    for (const name of ['fetch a', 'fetch b']) expect(fixture.log.filter((line) => line === name)).toHaveLength(1)
+  })
+
   it('is brought once more when the disk has lost it, and only once', () => {
     const fixture = new MachineFixture({ memory: 10, disk: 10 })
     fixture.bring(a, 'disk')

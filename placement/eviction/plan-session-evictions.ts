@@ -41,16 +41,16 @@ export function planSessionEvictions(
   for (const session of loaded.filter(({ mayEnd }) => mayEnd).sort(byValue)) {
     count -= 1
     bytes -= session.privateBytes
-    victims.push({ model: session.model, reason: `value ${valueOf(session).toPrecision(3)} ms/s per MB is the least` })
+    victims.push({ model: session.model, reason: `value ${worthOf(session).toPrecision(3)} ms/s per MB is the least` })
     if (isWithin()) return { victims, fits: true }
   }
   return { victims: [], fits: false }
 }
 
 function byValue(a: LoadedSession, b: LoadedSession): number {
-  return valueOf(a) - valueOf(b) || (a.model < b.model ? -1 : 1)
+  return worthOf(a) - worthOf(b) || (a.model < b.model ? -1 : 1)
 }
 
-function valueOf({ ratePerS, loadMs, privateBytes }: LoadedSession): number {
+function worthOf({ ratePerS, loadMs, privateBytes }: LoadedSession): number {
   return (ratePerS * loadMs) / Math.max(privateBytes / 1e6, 1e-3)
 }

@@ -25,7 +25,14 @@ describe('StateReporter', () => {
     const told = () => core.members(clock.nowMs()).find(({ isSelf }) => isSelf)!.state
     teller.start(clock)
     const tiers = { memory: { freeBytes: 1, limitBytes: 2 }, disk: { freeBytes: 0, limitBytes: 3 } }
-    expect(told()).toMatchObject({ zone: 'berlin', name: 'box1', startedMs: 1_700_000_000_000, queueMs: 1, tiers, draining: false })
+    expect(told()).toMatchObject({
+      zone: 'berlin',
+      name: 'box1',
+      startedMs: 1_700_000_000_000,
+      queueMs: 1,
+      tiers,
+      draining: false,
+    })
     queueMs = 250
     clock.advance(500)
     expect(told()).toMatchObject({ queueMs: 250 })

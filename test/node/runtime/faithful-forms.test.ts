@@ -86,7 +86,7 @@ test.each([
   { id: 'ir', model: operatorModel('Relu', { ir: 99 }), code: 'MODEL_TOO_NEW' },
   { id: 'opset', model: operatorModel('Relu', { opset: 99 }), code: 'MODEL_TOO_NEW' },
   { id: 'operator', model: operatorModel('Frobnicate'), code: 'UNSUPPORTED_OPERATOR' },
-  { id: 'kernel', model: operatorModel('Erf', { elementType: 6 }), code: 'UNSUPPORTED_OPERATOR' },
+  { id: 'kernel', model: operatorModel('Erf', { elementType: 11 }), code: 'UNSUPPORTED_OPERATOR' },
   { id: 'type', model: operatorModel('Identity', { elementType: 17, ir: 9, opset: 19 }), code: 'UNSUPPORTED_TYPE' },
   { id: 'malformed', model: operatorModel('Relu').subarray(0, 30), code: 'BAD_MODEL_FILE' },
   { id: 'beside', model: externalDataModel('absent.bin').model, code: 'NOT_RUNNABLE' },

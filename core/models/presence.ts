@@ -1,5 +1,5 @@
 /** What of the models is in which tier of this node, as the eviction policies and the cluster are told of it: each change once. */
-import { assertInvariant, byTier, type LocalTier, localTiers, type ModelId } from '../../common/index.ts'
+import { assertInvariant, byTier, type LocalTier, localTiers, type ModelId, type Tier } from '../../common/index.ts'
 import type { ResidentModel } from '../events.ts'
 import type { ModelRow, ModelTable } from './model-table.ts'
 import { PolicyFeed } from './policy-feed.ts'
@@ -11,7 +11,7 @@ export class Presence<S extends ModelSpec> {
   private readonly ports: ModelMachinePorts<S>
   private readonly table: ModelTable<S>
   /** Null before the cluster was told anything. */
-  private told: readonly ResidentModel[] | null = null
+  private told: ReadonlyMap<ModelId, Tier> | null = null
   private isPending = false
 
   constructor(ports: ModelMachinePorts<S>) {
@@ -58,10 +58,23 @@ export class Presence<S extends ModelSpec> {
   pending(): readonly ResidentModel[] | null {
     if (!this.isPending) return null
     this.isPending = false
+    if (this.isTold()) return null
     const models = this.residency()
-    if (this.told !== null && isSame(models, this.told)) return null
-    this.told = models
+    this.told = new Map(models.map(({ model, tier }) => [model, tier]))
     return models
+  }
+
+  /** The cluster knows of all that is here, and in which tier it is. */
+  private isTold(): boolean {
+    if (this.told === null) return false
+    let count = 0
+    for (const { spec } of this.table.all()) {
+      const tier = this.table.tierOf(spec.model)
+      if (tier === null) continue
+      if (this.told.get(spec.model) !== tier) return false
+      count += 1
+    }
+    return count === this.told.size
   }
 
   /** Something has moved: the next look at what is pending is a thorough one. */
@@ -79,11 +92,6 @@ export class Presence<S extends ModelSpec> {
         assertInvariant(isHere, `the policy of ${tier} knows of ${model} what is here`)
       }
     }
-    if (isQuiet && this.told !== null) assertInvariant(isSame(this.residency(), this.told), 'the cluster was told')
+    if (isQuiet && this.told !== null) assertInvariant(this.isTold(), 'the cluster was told')
   }
-}
-
-function isSame(models: readonly ResidentModel[], told: readonly ResidentModel[]): boolean {
-  if (told.length !== models.length) return false
-  return models.every(({ model, tier }, at) => model === told[at]!.model && tier === told[at]!.tier)
 }

@@ -1,6 +1,7 @@
 /** The loaded sessions of a node, and which of them end for others: they are bounded in number and in private memory. */
 import type { ModelId } from '../../common/index.ts'
 import {
+  areSessionsWithin,
   type LoadedSession,
   planSessionEvictions,
   type SessionLimits,
@@ -23,6 +24,8 @@ interface Known {
   startedMs: number
 }
 
+const nothingEnds: SessionPlan = { victims: [], fits: true }
+
 export class SessionRoom {
   private readonly ports: SessionRoomPorts
   /** Loading, loaded, or ending. */
@@ -40,6 +43,7 @@ export class SessionRoom {
   /** What has to end before another session is loaded. `mustWait`: for that, or for what is ending already. */
   planNext(nowMs: number): SessionPlan & { readonly mustWait: boolean } {
     const limits = this.ports.limits()
+    if (this.isWithin(limits, 1)) return { ...nothingEnds, mustWait: false }
     const open = this.sessions(nowMs)
     const staying = open.filter(({ model }) => !this.ports.isEnding(model))
     const plan = planSessionEvictions(staying, limits, 1)
@@ -49,8 +53,10 @@ export class SessionRoom {
 
   /** What ends because sessions turned out to be larger than their limit. */
   planExcess(nowMs: number): SessionPlan {
+    const limits = this.ports.limits()
+    if (this.isWithin(limits, 0)) return nothingEnds
     const staying = this.sessions(nowMs).filter(({ model }) => !this.ports.isEnding(model))
-    return planSessionEvictions(staying, this.ports.limits(), 0)
+    return planSessionEvictions(staying, limits, 0)
   }
 
   begin(model: ModelId, nowMs: number): void {
@@ -74,6 +80,13 @@ export class SessionRoom {
     const { sessionsMax, privateBytesMax } = this.ports.limits()
     const message = `All ${this.open.size} loaded models are in use (limits runtime.sessionsMax ${sessionsMax}, runtime.sessionBytesMax ${privateBytesMax}); try again soon.`
     return { code: 'MEMORY_FULL', message, details: { loadedModels: this.open.size, sessionsMax, privateBytesMax } }
+  }
+
+  /** With all that are open, those that end included: then it does not matter what any of them is worth. */
+  private isWithin(limits: SessionLimits, nextCount: 0 | 1): boolean {
+    let privateBytes = 0
+    for (const known of this.open.values()) privateBytes += known.privateBytes
+    return areSessionsWithin(this.open.size + nextCount, privateBytes, limits)
   }
 
   private sessions(nowMs: number): LoadedSession[] {

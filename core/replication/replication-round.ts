@@ -144,9 +144,10 @@ export class ReplicationRound {
       placement.graceMs,
       nowMs,
     )
-    pins.noteView(view.pins)
     const copiesMax = Math.max(0, placement.copiesMax - this.running.size)
     const decisions = planPlacement(view, { ...placement, copiesMax })
+    // After the plan, which may still ask what may leave: what the view before said is in force until the plan is made.
+    pins.noteView(view.pins)
     return replication ? decisions : decisions.filter(({ kind, name }) => kind === 'keep' || name !== undefined)
   }
 

@@ -1,9 +1,11 @@
 /** Asks placement/ where a request should run, with what this node believes of itself and of the cluster. Decides nothing. */
 import { assertInvariant, type ModelId, type NodeId, type RequestContext } from '../../common/index.ts'
 import {
+  chooseHere,
   chooseRoute,
   type RouteChoice,
   type RouteDecision,
+  type RouteModel,
   type RouteSelf,
   type RouteView,
   route,
@@ -33,12 +35,16 @@ export class Router {
 
   /** Where the request would run, and what else it could do. */
   route(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteDecision {
-    return route(this.viewOf(asked, context, how, nowMs), this.ports.randomInt)
+    const self = this.selfOf(asked, how.mayServeHere, nowMs)
+    return route(this.viewOf(this.modelOf(asked), self, context, how, nowMs), this.ports.randomInt)
   }
 
   /** Where the request runs. */
   choose(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteChoice {
-    return chooseRoute(this.viewOf(asked, context, how, nowMs), this.ports.randomInt)
+    const model = this.modelOf(asked)
+    const self = this.selfOf(asked, how.mayServeHere, nowMs)
+    const here = chooseHere({ model, self, context })
+    return here ?? chooseRoute(this.viewOf(model, self, context, how, nowMs), this.ports.randomInt)
   }
 
   /** A request is on its way to the node: those after it count with it there. @returns what to give back when it has ended. */
@@ -63,15 +69,22 @@ export class Router {
     }
   }
 
-  private viewOf(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteView {
-    const { core, times, node } = this.ports
+  private viewOf(
+    model: RouteModel,
+    self: Omit<RouteSelf, 'node'>,
+    context: RequestContext,
+    { excluded, mayForward }: HowToRoute,
+    nowMs: number,
+  ): RouteView {
+    const { core, node } = this.ports
     const { sentMs } = this
-    const { model: id, sizeBytes } = asked
-    const { excluded, mayForward, mayServeHere } = how
-    const model = { id, sizeBytes, initMs: times.initMs(id, sizeBytes), executeMs: times.executeMs(id) }
-    const self = this.selfOf(asked, mayServeHere, nowMs)
     const originAllowed = node.hasOrigin
     return core.routeView({ model, self, context, originAllowed, excluded, mayForward, sentMs }, nowMs)
+  }
+
+  private modelOf({ model: id, sizeBytes }: RoutedModel): RouteModel {
+    const { times } = this.ports
+    return { id, sizeBytes, initMs: times.initMs(id, sizeBytes), executeMs: times.executeMs(id) }
   }
 
   private selfOf(asked: RoutedModel, mayServeHere: boolean, nowMs: number): Omit<RouteSelf, 'node'> {

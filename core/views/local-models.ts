@@ -32,7 +32,7 @@ export interface LocalModelFacts {
   readonly copies: readonly LocalCopy[]
   /** Models on their way here. */
   readonly arriving: readonly ModelId[]
-  /** What the eviction policy would let go, first victim first. */
+  /** What the eviction policy would let go, first victim first. Asked while the plan is made that needs it, once at most. */
   evictionOrder(tier: LocalTier): readonly ModelId[]
   /** Null for a model of which this node knows no manifest. */
   known(model: ModelId): KnownModel | null
@@ -75,5 +75,15 @@ function diskFactor(form: RunForm): number {
 
 function tierView(tier: LocalTier, facts: LocalModelFacts): TierView {
   const state = facts.tiers[tier]
-  return { tier, limitBytes: state.limitBytes, freeBytes: freeBytesOf(state), order: facts.evictionOrder(tier) }
+  let order: readonly ModelId[] | null = null
+  return {
+    tier,
+    limitBytes: state.limitBytes,
+    freeBytes: freeBytesOf(state),
+    // Most rounds displace nothing, and an order weighs every copy of the tier.
+    get order() {
+      order ??= facts.evictionOrder(tier)
+      return order
+    },
+  }
 }

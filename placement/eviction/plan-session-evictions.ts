@@ -27,6 +27,11 @@ export interface SessionPlan {
   readonly fits: boolean
 }
 
+/** Whether so many sessions may be loaded at once. */
+export function areSessionsWithin(count: number, privateBytes: number, limits: SessionLimits): boolean {
+  return count <= limits.sessionsMax && (privateBytes <= limits.privateBytesMax || count <= 1)
+}
+
 /** @param nextCount 1 where another one, of unknown size, has to fit; 0 where only their own bytes are to be brought below the limit. */
 export function planSessionEvictions(
   loaded: readonly LoadedSession[],
@@ -35,7 +40,7 @@ export function planSessionEvictions(
 ): SessionPlan {
   let count = loaded.length + nextCount
   let bytes = loaded.reduce((sum, { privateBytes }) => sum + privateBytes, 0)
-  const isWithin = (): boolean => count <= limits.sessionsMax && (bytes <= limits.privateBytesMax || count <= 1)
+  const isWithin = (): boolean => areSessionsWithin(count, bytes, limits)
   const victims: { model: ModelId; reason: string }[] = []
   if (isWithin()) return { victims, fits: true }
   for (const session of loaded.filter(({ mayEnd }) => mayEnd).sort(byValue)) {

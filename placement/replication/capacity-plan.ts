@@ -98,6 +98,8 @@ export class CapacityPlan {
     const victims: HeldModel[] = []
     const reserveBytes = reserve ? this.reserveBytes(room) : 0
     let freeBytes = this.freeBytes.get(room.tier)! - reserveBytes
+    // Free room needs no order.
+    if (freeBytes >= neededBytes) return victims
     for (const model of room.order) {
       if (freeBytes >= neededBytes) break
       const held = this.held.get(model)

@@ -20,7 +20,7 @@ export interface TierView {
   readonly tier: LocalTier
   readonly limitBytes: number
   readonly freeBytes: number
-  /** What the eviction policy would let go, first first; what is in use or pinned is not in it. */
+  /** What the eviction policy would let go, first first; what is in use or pinned is not in it. May be found when first read. */
   readonly order: readonly ModelId[]
 }
 

@@ -140,6 +140,25 @@ export function route(view: RouteView, random: RandomInt, options: RouteOptions 
   }
 }
 
+/** What can be known of a request without a look at the other nodes. */
+export interface RouteHere {
+  readonly model: RouteModel
+  readonly self: Omit<RouteSelf, 'node'>
+  readonly context: RequestContext
+}
+
+/**
+ * The decision when it does not depend on any holder: the model is in memory here, and even a holder without round trip and queue would
+ * not be clearly sooner. Null when the others have to be looked at.
+ */
+export function chooseHere({ model, self, context }: RouteHere, options = defaultRouteOptions): RouteChoice | null {
+  const { executeMs = 0 } = model
+  if (self.tier === null || self.tier === 'disk' || !self.runnable) return null
+  const expectedMs = self.queueMs + executeMs
+  if (!(expectedMs <= Math.min(context.deadlineMs, nearEqualLimitMs(executeMs, options)))) return null
+  return { kind: 'local', expectedMs, reason: 'resident-here' }
+}
+
 /** The same decision without the alternatives, which a request does not look at. */
 export function chooseRoute(
   view: RouteView,

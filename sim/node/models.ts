@@ -8,6 +8,7 @@ import {
   type CopyWorth,
   type Failure,
   type FetchChunk,
+  type FormBlob,
   type ModelEffect,
   type ModelEvent,
   ModelMachine,
@@ -112,11 +113,35 @@ export class SimModels {
     this.queue.dispatch({ kind: 'found', rows })
   }
 
-  /** Has the model from the start, as after a push to this node. */
-  preload(model: SimModel): void {
+  /** Has the models from the start: their bytes lie where a former run would have left them, and each is made ready. */
+  preload(models: readonly SimModel[]): void {
     this.isBefore = true
-    this.makeReady(model, () => {})
+    this.queue.dispatch({ kind: 'found', rows: this.place(models) })
+    for (const model of models) this.makeReady(model, () => {})
     this.isBefore = false
+  }
+
+  /** As many, in order, as find room where nothing has to leave for it: the rest has to be brought. */
+  private place(models: readonly SimModel[]): { spec: ModelSpec; form: FormBlob | null }[] {
+    const { store, chunks } = this.node
+    const rows: { spec: ModelSpec; form: FormBlob | null }[] = []
+    for (const model of models) {
+      const spec = this.specOf(model)
+      const form = spec.runs === 'form' ? model.specs.form : null
+      const blobs = form === null ? spec.files : [...spec.files, form]
+      // What runs as it is lies in memory, and on the disk besides where there is one.
+      const isPlaced =
+        (form !== null || store.reserve(blobs, 'memory')) &&
+        (store.tiers.disk.limitBytes === 0 || store.reserve(blobs, 'disk'))
+      if (!isPlaced) {
+        store.interrupt(blobs)
+        break
+      }
+      store.settle(blobs)
+      chunks.fill(model)
+      rows.push({ spec, form })
+    }
+    return rows
   }
 
   isHere(model: SimModel): boolean {

@@ -170,9 +170,9 @@ export class SimNode {
     if (this.up && !this.draining) this.leaving.leave()
   }
 
-  /** Has the model from the start, as after a push to this node. */
-  preload(model: SimModel): void {
-    this.models.preload(model)
+  /** Has the models from the start, as after pushes to this node. */
+  preload(models: readonly SimModel[]): void {
+    this.models.preload(models)
   }
 
   /** Reading so many bytes from this node's disk. */

@@ -32,11 +32,13 @@ export function preload(
     if (isAway(node)) continue
     let freeBytes = (node.memory.limitBytes * preloadPercent) / 100
     const wanted = [...counts[node.index]!].sort((a, b) => b[1] - a[1] || a[0] - b[0])
+    const preloaded: SimModel[] = []
     for (const [index] of wanted) {
       const model = models[index]!
       if (model.sizeBytes > freeBytes || isLater.has(index)) continue
       freeBytes -= model.sizeBytes
-      node.preload(model)
+      preloaded.push(model)
     }
+    node.preload(preloaded)
   }
 }

@@ -38,7 +38,7 @@ testCarriedCluster('the simulator', async () => {
     models,
     start: async (node) => world.restart(simulated(node)),
     crash: async (node) => world.crash(simulated(node)),
-    hold: (node, model) => simulated(node).preload(modelOf(model)),
+    hold: (node, model) => simulated(node).preload([modelOf(model)]),
     drop(node, model) {
       simulated(node).release(modelOf(model), 'disk', 'dropped')
       simulated(node).release(modelOf(model), 'memory', 'dropped')

@@ -6,7 +6,7 @@ import { createWorld } from './support/worlds.ts'
 const quiet = () => {
   const cluster = createWorld({ seed: 3, 'drawnSites.count': 4 })
   cluster.start()
-  cluster.nodes[0]!.preload(cluster.models[0]!)
+  cluster.nodes[0]!.preload([cluster.models[0]!])
   cluster.run(20_000)
   return cluster
 }

@@ -34,7 +34,7 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
   test('with 10 % message loss all learn what everyone holds within 30 s', () => {
     const cluster = createWorld({ seed, 'gossip.lossPercent': 10 })
     cluster.start()
-    for (const [at, node] of cluster.nodes.entries()) node.preload(cluster.models[at % cluster.models.length]!)
+    for (const [at, node] of cluster.nodes.entries()) node.preload([cluster.models[at % cluster.models.length]!])
     cluster.run(3_000)
     const published = publishedNow(cluster)
     expect(published.size, 'state and residency of each node').toBeGreaterThanOrEqual(100)
@@ -78,7 +78,7 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
     const cluster = createWorld({ seed })
     const [model] = cluster.models
     cluster.start()
-    cluster.nodes[7]!.preload(model!)
+    cluster.nodes[7]!.preload([model!])
     cluster.run(3_000)
     cluster.origin.fail()
     const others = cluster.nodes.filter((node) => node !== cluster.nodes[7])
@@ -96,7 +96,7 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
     const liars = cluster.nodes.slice(0, 5)
     for (const liar of liars) liar.chunks.byzantine = true
     cluster.start()
-    for (const holder of cluster.nodes.slice(0, 8)) holder.preload(model!)
+    for (const holder of cluster.nodes.slice(0, 8)) holder.preload([model!])
     cluster.run(3_000)
     const { outcomes } = loadAll(cluster, cluster.nodes.slice(8), model!)
     cluster.run(60_000)
@@ -132,8 +132,8 @@ describe.each(seeds)('fifty nodes, seed %i', (seed) => {
     const [model] = cluster.models
     const [holder, other] = [cluster.nodes[3]!, cluster.nodes[4]!]
     cluster.start()
-    holder.preload(model!)
-    other.preload(model!)
+    holder.preload([model!])
+    other.preload([model!])
     cluster.run(5_000)
     cluster.crash(holder)
     cluster.run(3_000)

@@ -1,6 +1,30 @@
 /** Loaded sessions are bounded in number and memory; one ends for another, its bytes stay, and it comes back when it is asked for. */
 import { expect, it } from 'vitest'
+import { SessionRoom } from '../../../core/models/session-room.ts'
 import { MachineFixture, specOf } from './machine-fixture.ts'
+
+it('asks nothing of the loaded sessions while all of them fit, those that end included', () => {
+  const limits = { sessionsMax: 2, privateBytesMax: 10 }
+  const asked: string[] = []
+  const sessions = new SessionRoom({
+    limits: () => limits,
+    ratePerS: (model) => {
+      asked.push(model)
+      return 1
+    },
+    mayEnd: () => true,
+    isEnding: () => false,
+  })
+  for (const [at, model] of ['a', 'b'].entries()) {
+    expect(sessions.planNext(at)).toEqual({ victims: [], fits: true, mustWait: false })
+    sessions.begin(model, at)
+    sessions.loaded(model, 5, at)
+    expect(sessions.planExcess(at)).toEqual({ victims: [], fits: true })
+  }
+  expect(asked).toEqual([])
+  expect(sessions.planNext(2)).toMatchObject({ fits: true, mustWait: true })
+  expect(asked).not.toEqual([])
+})
 
 const tiers = { memory: 100, disk: 100 }
 const two = { sessionsMax: 2, privateBytesMax: 100 }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createPrng, type SourceView } from '../../../common/index.ts'
 import {
+  chooseHere,
   chooseRoute,
   defaultRouteOptions,
   nearEqualLimitMs,
@@ -327,5 +328,52 @@ describe('what is under way', () => {
   test('requests that this node has sent to a holder count as its queue', () => {
     const holders = [holder('a', { sentMs: 100 }), holder('b', { rttMs: 20 })]
     expect(route(view({ holders }), () => 0)).toMatchObject({ kind: 'forward', node: 'b' })
+  })
+})
+
+describe('a decision without a look at the other nodes', () => {
+  test('is the one that a look would make, whatever the others have', () => {
+    const ms = (max: number) => fc.double({ min: 0, max, noNaN: true })
+    const others = fc.array(fc.record({ rttMs: ms(3), queueMs: ms(3), sentMs: ms(3) }), { maxLength: 4 })
+    let decided = 0
+    fc.assert(
+      fc.property(ms(8), ms(50), fc.oneof(ms(60), fc.constant(Number.POSITIVE_INFINITY)), others, (...drawn) => {
+        const [queueMs, executeMs, deadlineMs, holders] = drawn
+        const seen = view({
+          model: { executeMs },
+          self: { tier: 'memory', queueMs },
+          holders: holders.map((one, at) => holder(`h${at}`, one)),
+          ...within(deadlineMs),
+        })
+        const here = chooseHere(seen)
+        if (here === null) return
+        decided += 1
+        expect(chooseRoute(seen, () => expect.unreachable('nothing is drawn'))).toEqual(here)
+      }),
+      { numRuns: 500, seed: 1 },
+    )
+    expect(decided).toBeGreaterThan(50)
+  })
+
+  test.each([
+    { id: 'a wait below jitter', self: { tier: 'memory', queueMs: 1 }, executeMs: 5, isMade: true },
+    {
+      id: 'a wait that is nearly nothing beside the run',
+      self: { tier: 'memory', queueMs: 4 },
+      executeMs: 40,
+      isMade: true,
+    },
+    { id: 'a longer wait', self: { tier: 'memory', queueMs: 4.1 }, executeMs: 40, isMade: false },
+    { id: 'a model on disk', self: { tier: 'disk' }, executeMs: 5, isMade: false },
+    { id: 'a model that is not here', self: { tier: null }, executeMs: 5, isMade: false },
+    { id: 'a model that cannot run here', self: { tier: 'memory', runnable: false }, executeMs: 5, isMade: false },
+  ] as const)('$id', ({ self, executeMs, isMade }) => {
+    expect(chooseHere(view({ self, model: { executeMs } })) !== null).toBe(isMade)
+  })
+
+  test('is left to a look when the deadline may be missed here', () => {
+    expect(chooseHere(view({ self: { tier: 'memory', queueMs: 1 }, model: { executeMs: 5 }, ...within(5.5) }))).toBe(
+      null,
+    )
   })
 })

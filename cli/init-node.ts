@@ -1,5 +1,5 @@
 /** What `holdfast init` does: decides what to write, refuses to overwrite, writes. */
-import { lstat, mkdir, readFile, statfs, writeFile } from 'node:fs/promises'
+import { lstat, readFile, statfs, writeFile } from 'node:fs/promises'
 import { networkInterfaces, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError } from '../common/index.ts'
@@ -7,6 +7,7 @@ import { generateAdminToken } from '../node/admin/index.ts'
 import { memoryNeedsBytes, readMemoryFacts, usableBytes } from '../node/checks/index.ts'
 import { loadConfig } from '../node/config/index.ts'
 import { ClusterKey, parseClusterKeys } from '../node/net/index.ts'
+import { makeFolder } from '../node/system/index.ts'
 import { firstConfig, multiaddrOf } from './first-config.ts'
 import { defaultConfigPath } from './node-client.ts'
 
@@ -48,7 +49,7 @@ export async function initNode(flags: InitFlags): Promise<InitReport> {
   const given = flags.host ?? lanAddress()
   // Another loopback address was meant: two nodes on one machine, say.
   const host = given === null || given === '127.0.0.1' || given === 'localhost' || given === '::1' ? null : given
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder, 0o700)
   const config = firstConfig({
     keyFile,
     tokenFile,

@@ -1,5 +1,6 @@
 /** Where the log goes: lines of JSON for programs, or lines of words for people at a terminal. */
 import { writeSync } from 'node:fs'
+import { LossyWriter } from './lossy-writer.ts'
 
 export type LogFormat = 'auto' | 'json' | 'text'
 
@@ -21,9 +22,21 @@ export function isTextFormat(format: LogFormat, isTerminal: boolean): boolean {
 
 /** For pino: a stream that gets one line of JSON at a time. */
 export function logStream(format: LogFormat): { write(line: string): void } {
-  if (!isTextFormat(format, process.stderr.isTTY === true)) return { write: (line) => void writeSync(stderr, line) }
-  return { write: (line) => void writeSync(stderr, `${textLine(line)}\n`) }
+  const isText = isTextFormat(format, process.stderr.isTTY === true)
+  const asWritten = (line: string) => (isText ? `${textLine(line)}\n` : line)
+  const writer = new LossyWriter({
+    writeSome: (bytes) => writeSync(stderr, bytes),
+    lossLine: (count) => asWritten(`${JSON.stringify(lossOf(count))}\n`),
+  })
+  return { write: (line) => writer.write(asWritten(line)) }
 }
+
+const lossOf = (lines: number) => ({
+  level: 'warn',
+  time: new Date().toISOString(),
+  lines,
+  msg: 'lines of the log were lost: stderr took none',
+})
 
 /** '2026-11-29T23:10:46.123Z info  node is up: node=... http=...' */
 export function textLine(line: string): string {

@@ -3,11 +3,13 @@ import { type Command, CommanderError } from 'commander'
 import { keepAlive } from '../node/system/index.ts'
 import { createProgram } from './program.ts'
 
-// `holdfast ls | head` closes the pipe early: that is no failure.
+// `holdfast ls | head` closes the pipe early: that is no failure. A full disk is one.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  void endWithoutOutput(error)
 })
+// What goes to stderr is for people: its loss stops no work.
+process.stderr.on('error', () => {})
 
 const words = process.argv.slice(2)
 let running: Command | null = null
@@ -26,4 +28,10 @@ try {
 async function fail(error: unknown): Promise<number> {
   const { asksForJson, reportFailure } = await import('./report-failure.ts')
   return reportFailure(error, { isJson: asksForJson(words), command: running })
+}
+
+async function endWithoutOutput(error: unknown): Promise<void> {
+  const { fileFailure } = await import('../origin/index.ts')
+  const { reportFailure } = await import('./report-failure.ts')
+  process.exit(await reportFailure(fileFailure(error, 'The output', 'written'), { isJson: false, command: null }))
 }

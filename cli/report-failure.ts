@@ -16,12 +16,13 @@ export interface FailureContext {
 }
 
 /** The exit code. */
-export async function reportFailure(error: unknown, { isJson, command }: FailureContext): Promise<number> {
-  if (error instanceof CommanderError) {
+export async function reportFailure(thrown: unknown, { isJson, command }: FailureContext): Promise<number> {
+  if (thrown instanceof CommanderError) {
     // Commander has written what there is to say.
-    if (isJson) printFailure(usageError(error), [])
+    if (isJson) printFailure(usageError(thrown), [])
     return usageExitCode
   }
+  const error = await typedFailure(thrown)
   const name = paint('holdfast:', 'red', process.stderr)
   if (!(error instanceof HoldfastError)) {
     process.stderr.write(`${name} ${(error as Error)?.stack ?? String(error)}\n`)
@@ -33,6 +34,16 @@ export async function reportFailure(error: unknown, { isJson, command }: Failure
   process.stderr.write(`${name} ${error.message}\n${hint}  ${error.code}: ${error.action}\n`)
   if (isJson) printFailure(error, near)
   return exitCodeOfError
+}
+
+/** What the system refuses about a file or folder that the user named is no fault of the program: it gets a code instead of a stack. */
+async function typedFailure(error: unknown): Promise<unknown> {
+  const { path, syscall } = (error ?? {}) as NodeJS.ErrnoException
+  if (typeof path !== 'string' || syscall === undefined) return error
+  const { fileFailure } = await import('../origin/index.ts')
+  const doing =
+    syscall === 'mkdir' ? 'made' : /^(?:open|write|rename|link)$/.test(syscall) ? 'opened or written' : 'used'
+  return fileFailure(error, path, doing)
 }
 
 /** A word after `--` is no option. */

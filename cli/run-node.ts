@@ -34,6 +34,8 @@ export async function runNode(options: NodeOptions): Promise<void> {
   let daemon: Daemon | null = null
   process.on('SIGHUP', () => void daemon?.reload())
   daemon = await startDaemon(options, log)
+  // A daemon outlives the reader of its output.
+  process.stdout.removeAllListeners('error').on('error', () => {})
   process.stdout.write(
     `${JSON.stringify({
       event: 'up',

@@ -1,5 +1,6 @@
 /** The origin: manifests, chunks, stores, push and pull. Runs without the native part. */
 
+export { fileFailure } from './files/file-failure.ts'
 export type { FileNote } from './files/file-rules.ts'
 export { findModelFolders, type ModelFolder, type ModelFolders } from './files/model-folders.ts'
 export {

@@ -126,12 +126,13 @@ async function writeReport(
   directory: string,
   report: Pick<ReplayReport, 'trace' | 'rows' | 'capacityBytes'>,
 ): Promise<void> {
-  const { mkdir, writeFile } = await import('node:fs/promises')
+  const { writeFile } = await import('node:fs/promises')
+  const { makeFolder } = await import('../../node/system/index.ts')
   const { basename, join } = await import('node:path')
   const { reportPage } = await import('../../sim/report/index.ts')
   const file = join(directory, 'replay.html')
   const title = `Replay of ${flags.requests?.map((path) => basename(path)).join(', ') ?? `generated requests, seed ${flags.seed}`}`
-  await mkdir(directory, { recursive: true })
+  await makeFolder(directory, 0o777)
   await writeFile(file, reportPage({ title, ...report, nowMs: () => performance.now() }))
   process.stderr.write(`${file}\n`)
 }

@@ -17,7 +17,7 @@ export async function makeFolder(path: string, mode: number): Promise<void> {
     const why = (cause as NodeJS.ErrnoException).code ?? 'unknown error'
     throw new HoldfastError(
       'BAD_CONFIG',
-      `The folder ${path} cannot be made (${why}); check node.dataDir and its permissions.`,
+      `The folder ${path} cannot be made (${why}); check its path and the permissions of the folders above it.`,
       {
         details: { path },
         cause,

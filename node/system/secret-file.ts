@@ -5,11 +5,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { link, mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises'
+import { link, open, readdir, readFile, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { HoldfastError } from '../../common/index.ts'
 import { systemClock } from './clock.ts'
 import { passCrashPoint } from './crash-point.ts'
+import { makeFolder } from './make-folder.ts'
 
 const ownerOnly = 0o600
 /** Writing takes milliseconds: a temporary file of this age belongs to nobody. */
@@ -42,7 +43,7 @@ export async function readSecretFile(path: string, { what, option, bytesMax }: S
 
 /** False when the file exists already. `link` fails then, where `rename` would replace another process's secret. */
 export async function writeSecretOnce(path: string, text: string): Promise<boolean> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(path), 0o700)
   const temporary = `${path}.${randomBytes(6).toString('hex')}`
   const file = await open(temporary, 'wx', ownerOnly)
   passCrashPoint('secret.made')

@@ -69,10 +69,6 @@ interface Walk {
 
 async function walkRoot(walk: Walk): Promise<void> {
   const { root, source } = walk
-  if (isRepository(root)) {
-    const snapshot = (await mainSnapshot(root)) ?? join(root, 'snapshots', 'REVISION')
-    throw refused(source, 'it is a repository of a hub cache, with every file in it twice', `Name ${snapshot}`)
-  }
   await walkFolder(walk, root, '', [root])
   if (walk.files.length > 0) return
   const hidden = walk.notes.some(({ kind }) => kind === 'hidden' || kind === 'partial-download')
@@ -86,6 +82,10 @@ async function walkRoot(walk: Walk): Promise<void> {
 async function walkFolder(walk: Walk, folder: string, prefix: string, ancestors: readonly string[]): Promise<void> {
   let entryCount = 0
   const shown = join(walk.source, prefix)
+  if (isRepository(folder)) {
+    const snapshot = (await mainSnapshot(folder)) ?? join(folder, 'snapshots', 'REVISION')
+    throw refused(shown, 'it is a repository of a hub cache, with every file in it twice', `Name ${snapshot}`)
+  }
   const names = await onFile(shown, 'read', async () => {
     const found: { name: string; isLink: boolean }[] = []
     for await (const entry of await opendir(folder)) found.push({ name: entry.name, isLink: entry.isSymbolicLink() })

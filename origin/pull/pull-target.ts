@@ -3,8 +3,8 @@
  * the first byte is fetched, so that a conflict costs nothing and changes nothing.
  */
 import type { Stats } from 'node:fs'
-import { lstat, mkdir, stat } from 'node:fs/promises'
-import { dirname, join, posix } from 'node:path'
+import { lstat, mkdir } from 'node:fs/promises'
+import { join, posix } from 'node:path'
 import { HoldfastError } from '../../common/index.ts'
 import { fileFailure, onFile } from '../files/file-failure.ts'
 import { hashFile } from '../files/file-hash.ts'
@@ -28,13 +28,16 @@ export async function inspectTargets(
   const missing: ManifestFile[] = []
   const present: ManifestFile[] = []
   const conflicts: string[] = []
+  const blocked: string[] = []
   for (const file of manifest.files) {
     options.signal?.throwIfAborted()
     const found = await look(options.folders, destination, file, options.signal)
     if (found === 'same') present.push(file)
     else if (found === 'absent' || (found === 'other' && options.force)) missing.push(file)
+    else if (found === 'blocked') blocked.push(file.path)
     else conflicts.push(file.path)
   }
+  if (blocked.length > 0) throw blockedBy(blocked, destination)
   if (conflicts.length > 0) throw conflict(conflicts, destination)
   return { missing, present }
 }
@@ -55,7 +58,8 @@ export async function checkStillFree(
       { details: { path } },
     )
   const found = await look(options.folders, destination, file)
-  if (found === 'blocked' || (found === 'other' && !options.force)) throw conflict([file.path], destination)
+  if (found === 'blocked') throw blockedBy([file.path], destination)
+  if (found === 'other' && !options.force) throw conflict([file.path], destination)
 }
 
 /**
@@ -111,22 +115,6 @@ export class TargetFolders {
   }
 }
 
-/** Folder by folder, since a recursive mkdir says ENOENT of a file system that is read-only. A link to a folder is one here. */
-export async function makeDestination(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    const isFolder = await stat(path).then(
-      (entry) => entry.isDirectory(),
-      () => false,
-    )
-    if (isFolder) return
-    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error
-    await makeDestination(dirname(path))
-    await makeDestination(path)
-  }
-}
-
 /** 'a', 'a/b', 'a/b/c' of 'a/b/c'. */
 function partsOf(folder: string): string[] {
   if (folder === '' || folder === '.') return []
@@ -153,11 +141,22 @@ async function look(folders: TargetFolders, destination: string, file: ManifestF
 }
 
 function conflict(paths: readonly string[], destination: string): HoldfastError {
+  const what = `${destination} already has a different ${listed(paths)}`
+  const action = 'Pull into an empty folder, remove them, or replace files with --force.'
+  return new HoldfastError('PATH_CONFLICT', `${what}. ${action}`, {
+    details: { paths: paths.slice(0, conflictsShown) },
+  })
+}
+
+function blockedBy(paths: readonly string[], destination: string): HoldfastError {
+  const what = `${destination} has a folder in the place of ${listed(paths)}`
+  const action = 'Pull into an empty folder, or remove it: --force replaces no folder.'
+  return new HoldfastError('PATH_CONFLICT', `${what}. ${action}`, {
+    details: { paths: paths.slice(0, conflictsShown) },
+  })
+}
+
+function listed(paths: readonly string[]): string {
   const more = paths.length > conflictsShown ? ` and ${paths.length - conflictsShown} more` : ''
-  return new HoldfastError(
-    'PATH_CONFLICT',
-    `${destination} already has a different ${paths.slice(0, conflictsShown).join(', ')}${more}. ` +
-      'Pull into an empty folder, remove them, or replace files with --force.',
-    { details: { paths: paths.slice(0, conflictsShown) } },
-  )
+  return `${paths.slice(0, conflictsShown).join(', ')}${more}`
 }

@@ -13,9 +13,10 @@ import { onFile } from '../files/file-failure.ts'
 import { manifestSizeBytes } from '../manifest/manifest.ts'
 import type { Origin } from '../origin.ts'
 import { errnoOf } from '../stores/file/errno.ts'
+import { makeFolders } from '../stores/file/file-ops.ts'
 import type { ManifestFile } from '../types.ts'
 import { fillPartialFile, partialName, placePartialFile, type ReadChunk } from './partial-file.ts'
-import { checkStillFree, inspectTargets, makeDestination, TargetFolders } from './pull-target.ts'
+import { checkStillFree, inspectTargets, TargetFolders } from './pull-target.ts'
 
 export const partialFolder = '.holdfast-partial'
 
@@ -105,7 +106,7 @@ class Pull {
     const force = this.options.force ?? false
     const { folders, destination } = this
     const { missing, present } = await inspectTargets(manifest, destination, { folders, force, ...this.signal })
-    await onFile(destination, 'made', () => makeDestination(destination))
+    await onFile(destination, 'made', () => makeFolders(destination))
     if (missing.length > 0) await folders.make(partialFolder)
     for (const file of present) this.done(file, join(this.destination, file.path), file.sizeBytes)
     // Small files are latency (a request and an fsync each), large ones are bandwidth and memory.

@@ -2,13 +2,13 @@
  * The Ed25519 key that signs refs, one per user: a PEM file, mode 0600, made at the first push.
  */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile } from 'node:fs/promises'
+import { link, open, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { HoldfastError } from '../../common/index.ts'
 import { onFile } from '../files/file-failure.ts'
 import { errnoOf } from '../stores/file/errno.ts'
-import { unlinkIfThere } from '../stores/file/file-ops.ts'
+import { makeFolders, unlinkIfThere } from '../stores/file/file-ops.ts'
 
 /** $XDG_CONFIG_HOME/holdfast/publisher.key, or ~/.config/holdfast/publisher.key. */
 export function defaultPublisherKeyPath(
@@ -31,7 +31,7 @@ export async function loadPublisherKey(path: string = defaultPublisherKeyPath())
 }
 
 async function makeKey(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await makeFolders(dirname(path), 0o700)
   const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
   const temporary = `${path}.${randomUUID()}.new`
   try {

@@ -26,23 +26,24 @@ export async function linkIfAbsent(from: string, to: string): Promise<boolean> {
 }
 
 /**
- * Makes the folder and those above it. ENOENT when one of them goes meanwhile. Node's own recursive mkdir says ENOTDIR then, as it does
- * of a file that is in the way, so that a caller cannot tell whether to try again.
+ * Makes the folder and those above it, with `mode`. ENOENT when one of them goes meanwhile. Node's own recursive mkdir says ENOTDIR then,
+ * as it does of a file that is in the way, so that a caller cannot tell whether to try again; and it asks for ever where the parent is
+ * there and the system still says ENOENT, as below /proc and in a working folder that was removed.
  */
-export async function makeFolders(folder: string): Promise<void> {
+export async function makeFolders(folder: string, mode = 0o777): Promise<void> {
   try {
-    await mkdir(folder)
+    await mkdir(folder, { mode })
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return
-    if (errnoOf(error) !== 'ENOENT') throw error
-    await makeFolders(dirname(folder))
-    await mkdirIfAbsent(folder)
+    if (errnoOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error
+    await makeFolders(dirname(folder), mode)
+    await mkdirIfAbsent(folder, mode)
   }
 }
 
-async function mkdirIfAbsent(folder: string): Promise<void> {
+async function mkdirIfAbsent(folder: string, mode: number): Promise<void> {
   try {
-    await mkdir(folder)
+    await mkdir(folder, { mode })
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error
   }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, rm, symlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { adopt, type FileNote, pull } from '../../../origin/index.ts'
 import { OriginFixture, sha256 } from '../fixture.ts'
@@ -108,7 +108,8 @@ describe.each(movers)('$id', ({ move }) => {
     expect(files).toBe(2)
     const destination = fixture.path('out')
     await pull({ name: 'acme/m', origin: fixture.origin, destination })
-    await expect(move(repository)).rejects.toMatchObject({ message: expect.stringContaining(`Name ${snapshot}`) })
+    for (const cache of [repository, dirname(repository)])
+      await expect(move(cache), cache).rejects.toMatchObject({ message: expect.stringContaining(`Name ${snapshot}`) })
     await fixture.model('origin/hub/models--acme--other/blobs', { secret: 'other' })
     await symlink('../../../models--acme--other/blobs/secret', join(snapshot, 'stolen'))
     await expect(move(snapshot)).rejects.toMatchObject({ details: { path: 'stolen' } })

@@ -24,6 +24,7 @@ interface Lookup {
   /** They wait for another look-up: this one may have read the old ref. */
   readonly refreshes: NameWant[]
   originFailure: Failure | null
+  isAbsentAtOrigin: boolean
 }
 
 /** A question of which only the manifest is missing. */
@@ -126,7 +127,7 @@ export class NameMachine<R = unknown> {
   private lookUp(name: string): Lookup {
     const running = this.lookups.get(name)
     if (running !== undefined) return running
-    const lookup: Lookup = { wants: [], refreshes: [], originFailure: null }
+    const lookup: Lookup = { wants: [], refreshes: [], originFailure: null, isAbsentAtOrigin: false }
     this.lookups.set(name, lookup)
     this.out.push({ kind: this.ports.hasOrigin ? 'ask-origin-ref' : 'ask-peers-ref', name })
     return lookup
@@ -140,6 +141,7 @@ export class NameMachine<R = unknown> {
       this.endLookup(name, nowMs)
     } else if (lookup !== undefined) {
       lookup.originFailure = failure
+      lookup.isAbsentAtOrigin = failure === null
       this.out.push({ kind: 'ask-peers-ref', name })
     }
   }
@@ -152,8 +154,10 @@ export class NameMachine<R = unknown> {
     for (const { want, isRefresh } of lookup.wants) {
       if (known === null)
         this.out.push({ kind: 'unresolved', want, failure: lookup.originFailure ?? this.unknown(name) })
-      else if (isRefresh) this.out.push({ kind: 'refreshed', want, name, ref: known.ref })
-      else this.findManifest(known.ref.manifest, { want, name, known }, nowMs)
+      else if (isRefresh) {
+        const unconfirmed = lookup.originFailure ?? (lookup.isAbsentAtOrigin ? this.absent(name) : null)
+        this.out.push({ kind: 'refreshed', want, name, ref: known.ref, unconfirmed })
+      } else this.findManifest(known.ref.manifest, { want, name, known }, nowMs)
     }
     for (const want of lookup.refreshes) this.lookUp(name).wants.push({ want, isRefresh: true })
   }
@@ -196,6 +200,10 @@ export class NameMachine<R = unknown> {
   private unknown(name: string): Failure {
     const hint = this.ports.hasOrigin ? '; `holdfast ls` shows what the origin has' : ''
     return { code: 'UNKNOWN_MODEL', message: `${this.allAsked()} knows ${name}${hint}.` }
+  }
+
+  private absent(name: string): Failure {
+    return { code: 'UNKNOWN_MODEL', message: `The origin has no ${name}.` }
   }
 
   private noManifest(model: ModelId): Failure {

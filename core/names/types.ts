@@ -62,7 +62,14 @@ export type NameEffect<R> =
       /** Since the ref was last confirmed by the origin or, failing that, learned from a peer. */
       readonly ageMs: number
     }
-  | { readonly kind: 'refreshed'; readonly want: NameWant; readonly name: string; readonly ref: RefFacts<R> }
+  | {
+      readonly kind: 'refreshed'
+      readonly want: NameWant
+      readonly name: string
+      readonly ref: RefFacts<R>
+      /** Why the ref is only what this node or a peer knew before: the origin is away, or has no such tag. */
+      readonly unconfirmed: Failure | null
+    }
   | { readonly kind: 'unresolved'; readonly want: NameWant; readonly failure: Failure }
   /** For the log. */
   | { readonly kind: 'bad-ref'; readonly name: string; readonly node: NodeId; readonly why: string }

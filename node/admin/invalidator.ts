@@ -40,6 +40,8 @@ export interface InvalidationReport {
   readonly before: ModelId | null
   readonly model: ModelId
   readonly sequence: number
+  /** Why this is only what the node knew before, or a peer: the origin is away, or has no such tag. null: the origin said so. */
+  readonly unconfirmed: string | null
   readonly nodes: readonly {
     readonly node: NodeId
     /** What the name means there now; null when it was not reached. */
@@ -65,7 +67,7 @@ export class Invalidator {
     this.ports.handle(method, async (from, payload) => {
       const { name, ref } = decode(payload)
       if (ref !== null) await this.ports.directory.receiveRef(from, name, Buffer.from(ref))
-      const { manifest, sequence } = await this.here(name)
+      const { manifest, sequence } = (await this.here(name)).ref
       this.ports.log.info({ name: formatModelName(name), from, model: manifest, sequence }, 'a name was invalidated')
       return Buffer.from(JSON.stringify({ model: manifest, sequence }))
     })
@@ -74,7 +76,7 @@ export class Invalidator {
   /** UNKNOWN_MODEL, ORIGIN_UNAVAILABLE as for any lookup; a node that is not reached is part of the report. */
   async invalidate(name: ModelName): Promise<InvalidationReport> {
     const before = this.ports.directory.knownRef(name)?.manifest ?? null
-    const ref = await this.here(name)
+    const { ref, unconfirmed } = await this.here(name)
     const text = formatModelName(name)
     const record = Buffer.from(encodeRef(ref)).toString('utf8')
     const payload = Buffer.from(JSON.stringify({ name: text, ref: record }))
@@ -86,13 +88,20 @@ export class Invalidator {
     }
     await Promise.all(Array.from({ length: this.options.callsMax }, lane))
     nodes.sort((a, b) => (a.node < b.node ? -1 : 1))
-    return { name: text, before, model: ref.manifest, sequence: ref.sequence, nodes }
+    return {
+      name: text,
+      before,
+      model: ref.manifest,
+      sequence: ref.sequence,
+      unconfirmed: unconfirmed === null ? null : `${unconfirmed.code}: ${unconfirmed.message}`,
+      nodes,
+    }
   }
 
   private async here(name: ModelName) {
-    const ref = await this.ports.directory.refresh(name)
+    const found = await this.ports.directory.refresh(name)
     this.ports.onInvalidated(name)
-    return ref
+    return found
   }
 
   private async tell(node: NodeId, payload: Uint8Array): Promise<InvalidationReport['nodes'][number]> {

@@ -10,8 +10,8 @@ export interface AdminDirectory {
   resolveDigest(digest: ModelId): Promise<ResolvedModel>
   /** What this node believes already, without asking anybody. */
   knownRef(name: ModelName): Ref | null
-  /** Looks the tag up again, however fresh it is. */
-  refresh(name: ModelName): Promise<Ref>
+  /** Looks the tag up again, however fresh it is. `unconfirmed`: why the origin has not said so itself; null when it has. */
+  refresh(name: ModelName): Promise<{ ref: Ref; unconfirmed: { code: string; message: string } | null }>
   /** A peer says what the tag means; checked like everything a peer says. */
   receiveRef(node: NodeId, name: ModelName, refBytes: Uint8Array): Promise<void>
 }

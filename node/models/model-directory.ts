@@ -70,6 +70,12 @@ export interface ResolvedModel {
   readonly ageMs: number
 }
 
+export interface RefreshedRef {
+  readonly ref: Ref
+  /** Why the origin has not said so itself; null when it has, or when there is none. */
+  readonly unconfirmed: Failure | null
+}
+
 type Effect = NameEffect<Ref>
 
 export class ModelDirectory {
@@ -79,7 +85,7 @@ export class ModelDirectory {
   private readonly queue: StepQueue<Timeless<NameEvent<Ref>>, Effect>
   private readonly manifests = new Map<ModelId, Manifest>()
   private readonly resolving = new Map<NameWant, PromiseWithResolvers<ResolvedModel>>()
-  private readonly refreshing = new Map<NameWant, PromiseWithResolvers<Ref>>()
+  private readonly refreshing = new Map<NameWant, PromiseWithResolvers<RefreshedRef>>()
   /** By name: the last write of its ref. */
   private readonly saves = new Map<string, Promise<void>>()
   private nextWant: NameWant = 1
@@ -152,7 +158,7 @@ export class ModelDirectory {
   }
 
   /** Looks the tag up again, however fresh it is. A lookup that had begun before may have read the old one, so it does not count. */
-  refresh(name: ModelName): Promise<Ref> {
+  refresh(name: ModelName): Promise<RefreshedRef> {
     return this.ask(this.refreshing, (want) => ({ kind: 'refresh', want, name: formatModelName(name) }))
   }
 
@@ -198,7 +204,10 @@ export class ModelDirectory {
         return
       }
       case 'refreshed':
-        this.settle(this.refreshing, effect.want, effect.name, effect.ref.record)
+        this.settle(this.refreshing, effect.want, effect.name, {
+          ref: effect.ref.record,
+          unconfirmed: effect.unconfirmed,
+        })
         return
       case 'unresolved':
         this.reject(effect.want, effect.failure)

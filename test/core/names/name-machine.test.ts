@@ -44,7 +44,7 @@ function textOf(effect: NameEffect<string>): string {
     case 'resolved':
       return `${effect.want} is ${effect.model}, ${effect.ageMs} ms old`
     case 'refreshed':
-      return `${effect.want} is ref ${effect.ref.record}`
+      return `${effect.want} is ref ${effect.ref.record}${effect.unconfirmed === null ? '' : `, ${effect.unconfirmed.code}`}`
     case 'unresolved':
       return `${effect.want} is ${effect.failure.code}`
     case 'keep-ref':
@@ -144,6 +144,16 @@ describe('a name', () => {
     const effects = node.said(origin(refTo('one', 1)))
     expect(effects).toEqual(['keep one 1', '1 is one, 0 ms old', 'ask-origin-ref'])
     expect(node.said(origin(refTo('two', 2)))).toEqual(['keep two 2', '2 is ref two 2'])
+  })
+
+  it.each([
+    { id: 'is away', answer: originIsAway, code: 'ORIGIN_UNAVAILABLE' },
+    { id: 'has no such tag', answer: origin(null), code: 'UNKNOWN_MODEL' },
+  ])('that is refreshed says so when the origin $id', ({ answer, code }) => {
+    const node = new Node().knowing(refTo('one', 1))
+    node.step(refresh(1))
+    node.step(answer)
+    expect(node.said(peers())).toEqual([`1 is ref one 1, ${code}`])
   })
 
   it('of an earlier run is used, but not before somebody was asked', () => {

@@ -14,9 +14,10 @@ export class FakeDirectory implements AdminDirectory {
   readonly tags = new Map<string, ModelId>()
   readonly sequences = new Map<string, number>()
   readonly received: string[] = []
+  unconfirmed: { code: string; message: string } | null = null
 
   async resolve(name: ModelName): Promise<ResolvedModel> {
-    const ref = await this.refresh(name)
+    const { ref } = await this.refresh(name)
     return { digest: ref.manifest, manifest: manifest(), ref, ageMs: 0 }
   }
 
@@ -29,10 +30,10 @@ export class FakeDirectory implements AdminDirectory {
     return digest === undefined ? null : refOf(name, digest, this.sequences.get(formatModelName(name)) ?? 1)
   }
 
-  async refresh(name: ModelName): Promise<Ref> {
+  async refresh(name: ModelName): Promise<{ ref: Ref; unconfirmed: { code: string; message: string } | null }> {
     const ref = this.knownRef(name)
     if (ref === null) throw new HoldfastError('UNKNOWN_MODEL', `nobody knows ${formatModelName(name)}.`)
-    return ref
+    return { ref, unconfirmed: this.unconfirmed }
   }
 
   async receiveRef(node: string, name: ModelName): Promise<void> {

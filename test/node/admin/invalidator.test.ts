@@ -56,7 +56,7 @@ describe('an invalidation', () => {
       const before = sides.get('n1')!.directory
       before.tags.set('acme/x:v1', digestOf('b'))
       before.sequences.set('acme/x:v1', 2)
-      return before.knownRef(asked)!
+      return { ref: before.knownRef(asked)!, unconfirmed: null }
     }
     const report = await sides.get('n1')!.invalidator.invalidate(name)
     expect(report).toEqual({
@@ -64,6 +64,7 @@ describe('an invalidation', () => {
       before: digestOf('a'),
       model: digestOf('b'),
       sequence: 2,
+      unconfirmed: null,
       nodes: ['n2', 'n3'].map((node) => ({ node, model: digestOf('a'), error: null })),
     })
     for (const node of ['n2', 'n3']) {
@@ -80,6 +81,12 @@ describe('an invalidation', () => {
       { node: 'n2', model: null, error: 'PEER_UNREACHABLE: gone' },
       { node: 'n3', model: null, error: 'it answered without a model' },
     ])
+  })
+
+  it('says that the origin has not confirmed what the name means', async () => {
+    sides.get('n1')!.directory.unconfirmed = { code: 'ORIGIN_UNAVAILABLE', message: 'It is away.' }
+    const report = await sides.get('n1')!.invalidator.invalidate(name)
+    expect(report).toMatchObject({ model: digestOf('a'), unconfirmed: 'ORIGIN_UNAVAILABLE: It is away.' })
   })
 
   it('of a name that nobody knows fails, and nobody is told', async () => {

@@ -47,6 +47,16 @@ function usedIn(fixture: MachineFixture, held: ReadonlySet<number>): string[] {
   })
 }
 
+type Command = typeof step extends fc.Arbitrary<infer C> ? C : never
+const want = (which: number, goal: 'disk' | 'memory' | 'ready'): Command => ({ kind: 'want', which, goal })
+const end = (at: number, failure: Failure | null = null): Command => ({ kind: 'end', at, failure })
+
+/** Found once: `a` leaves and takes a blob of `b` along while `d` is promoted. */
+const sharedBlobLeaves: Command[] = [
+  ...[want(0, 'disk'), want(3, 'ready'), want(3, 'memory'), end(0), want(1, 'disk'), end(1, failures[3]!)],
+  ...[end(0), want(0, 'disk'), end(0), end(0), end(0), want(0, 'disk')],
+]
+
 it('answers every want once, breaks no limit, and lets nothing go that is used', () => {
   const steps = fc.array(step, { minLength: 10, maxLength: 60 })
   const limits = fc.record({ memory: fc.integer({ min: 4, max: 9 }), disk: fc.integer({ min: 0, max: 14 }) })
@@ -83,6 +93,6 @@ it('answers every want once, breaks no limit, and lets nothing go that is used',
       fixture.machine.checkInvariants()
       for (const tier of localTiers) fixture.policies[tier].checkInvariants()
     }),
-    { numRuns: 200 },
+    { numRuns: 200, examples: [[{ memory: 4, disk: 7 }, sharedBlobLeaves]] },
   )
 })

@@ -1,5 +1,5 @@
 /** What `holdfast init` does: decides what to write, refuses to overwrite, writes. */
-import { lstat, readFile, statfs, writeFile } from 'node:fs/promises'
+import { lstat, readFile, statfs } from 'node:fs/promises'
 import { networkInterfaces, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError } from '../common/index.ts'
@@ -10,6 +10,7 @@ import { ClusterKey, parseClusterKeys } from '../node/net/index.ts'
 import { makeFolder } from '../node/system/index.ts'
 import { firstConfig, multiaddrOf } from './first-config.ts'
 import { defaultConfigPath } from './node-client.ts'
+import { writeNewFiles } from './write-new-files.ts'
 
 export interface InitFlags {
   readonly dir?: string
@@ -63,9 +64,11 @@ export async function initNode(flags: InitFlags): Promise<InitReport> {
     memoryLimitBytes: memoryLimitFor(machineBytes(), memoryNeedsBytes(loadConfig({}).options)),
     diskLimitBytes: diskLimitFor(await freeDiskBytes(folder)),
   })
-  await writeFile(keyFile, keyText, { mode: secretMode, flag: 'wx', flush: true })
-  await writeFile(tokenFile, `${generateAdminToken()}\n`, { mode: secretMode, flag: 'wx', flush: true })
-  await writeFile(configPath, config, { flag: 'wx', flush: true })
+  await writeNewFiles([
+    { path: keyFile, text: keyText, mode: secretMode },
+    { path: tokenFile, text: `${generateAdminToken()}\n`, mode: secretMode },
+    { path: configPath, text: config },
+  ])
   const origin = flags.origin === undefined ? '' : ` --origin ${flags.origin}`
   return {
     folder,

@@ -17,11 +17,11 @@ export function simInitCommand(): Command {
 }
 
 async function runSimInit(file: string): Promise<void> {
-  const { writeFile } = await import('node:fs/promises')
   const { exampleScenario } = await import('../simulate/example-scenario.ts')
   const { quoted } = await import('../simulate/read-scenario.ts')
+  const { writeNewFiles } = await import('../write-new-files.ts')
   try {
-    await writeFile(file, exampleScenario, { flag: 'wx' })
+    await writeNewFiles([{ path: file, text: exampleScenario }])
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
     throw new HoldfastError('BAD_REQUEST', `${file} is there already; name another file.`, { cause })

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileFailure } from '../../origin/index.ts'
 
 const interrupts = ['SIGINT', 'SIGTERM'] as const
 
@@ -26,7 +27,7 @@ export function writeReport(directory: string, files: Readonly<Record<string, st
     for (const name of Object.keys(files)) renameSync(partialOf(name), join(directory, name))
   } catch (error) {
     for (const partial of partials) rmSync(partial, { force: true })
-    throw error
+    throw fileFailure(error, directory, 'written')
   }
   // Signals that came meanwhile are delivered when this turn of the event loop is over.
   setImmediate(() => {

@@ -1,8 +1,9 @@
 /** Output that nobody takes: full disks and pipes whose reader has ended or is slow. */
 import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LossyWriter } from '../../cli/lossy-writer.ts'
+import { writeNewFiles } from '../../cli/write-new-files.ts'
 import { noise, OriginFixture } from '../origin/fixture.ts'
 import { binPath, cleanEnvironment, holdfast } from '../support/holdfast-command.ts'
 
@@ -60,6 +61,25 @@ describe('a path that the system refuses', () => {
     expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining(`  ${code}: `) })
     expect(result.stderr).toContain(args.at(-1)!.split('/').slice(0, 3).join('/'))
     expect(result.stderr).not.toContain(' at ')
+  })
+})
+
+describe('new files', () => {
+  it('are made all or none: one that cannot be written takes those before it along', async () => {
+    const made = fixture.path('cluster.key')
+    const next = fixture.path('node.yaml')
+    const files = [
+      { path: made, text: 'key', mode: 0o600 },
+      { path: next, text: 'x'.repeat(10) },
+    ]
+    await expect(writeNewFiles([...files, { path: '/nowhere/x', text: '' }])).rejects.toMatchObject({
+      code: 'FILE_FAILED',
+      details: { path: '/nowhere/x' },
+    })
+    expect([existsSync(made), existsSync(next)]).toEqual([false, false])
+    await writeNewFiles(files)
+    await expect(writeNewFiles([files[1]!])).rejects.toMatchObject({ code: 'EEXIST' })
+    expect([readFileSync(made, 'utf8'), readFileSync(next, 'utf8')]).toEqual(['key', 'xxxxxxxxxx'])
   })
 })
 

@@ -3,10 +3,9 @@ import { type Command, CommanderError } from 'commander'
 import { keepAlive } from '../node/system/index.ts'
 import { createProgram } from './program.ts'
 
-// `holdfast ls | head` closes the pipe early: that is no failure. A full disk is one.
+// `holdfast ls | head` closes the pipe early: that is no failure, and no reason to leave models of `push --all` out. A full disk is one.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  void endWithoutOutput(error)
+  if (error.code !== 'EPIPE') void endWithoutOutput(error)
 })
 // What goes to stderr is for people: its loss stops no work.
 process.stderr.on('error', () => {})

@@ -16,6 +16,8 @@ export function demoCommand(): Command {
       const { runDemo } = await import('../../demo/index.ts')
       const ended = new AbortController()
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort())
+      // A demo that nobody reads any more ends.
+      process.stdout.once('error', () => ended.abort())
       await runDemo({
         once: flags.once === true,
         ...(flags.model === undefined ? {} : { modelPath: flags.model }),

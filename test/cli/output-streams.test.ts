@@ -48,6 +48,38 @@ describe.runIf(process.platform === 'linux')('a full disk', () => {
   })
 })
 
+describe('a pipe whose reader has ended', () => {
+  it('stops no push --all: all models go up, and the exit code is that of the work', async () => {
+    for (const name of ['one', 'two', 'three']) await fixture.model(`many/${name}`, { weights: name })
+    const args = [binPath, 'push', '--all', fixture.path('many'), '--namespace', 'closed']
+    const child = spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: cleanEnvironment({ HOLDFAST_ORIGIN: fixture.store.url, XDG_CONFIG_HOME: fixture.path('config') }),
+    })
+    child.stdout.destroy()
+    const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)))
+    const { stdout } = await holdfast(['ls'], { HOLDFAST_ORIGIN: fixture.store.url })
+    expect({ code, models: stdout.match(/closed\/\w+/g) }).toEqual({
+      code: 0,
+      models: ['closed/one', 'closed/three', 'closed/two'],
+    })
+  })
+
+  it('is no failure of a command that prints', async () => {
+    const child = spawn(process.execPath, [binPath, 'ls'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: cleanEnvironment({ HOLDFAST_ORIGIN: fixture.store.url }),
+    })
+    child.stdout.destroy()
+    let said = ''
+    child.stderr.on('data', (bytes) => {
+      said += bytes
+    })
+    const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)))
+    expect({ code, said }).toEqual({ code: 0, said: '' })
+  })
+})
+
 describe('a path that the system refuses', () => {
   it.each([
     { args: ['init', '--dir', '/proc/holdfast/x'], code: 'BAD_CONFIG' },

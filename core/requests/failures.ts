@@ -38,14 +38,14 @@ export function isOfRequest({ code }: Failure): boolean {
 }
 
 export function deadlinePassed({ context }: Asked): Failure {
-  const message = `the deadline of ${context.deadlineMs} ms has passed; allow more time.`
+  const message = `the deadline of ${Math.round(context.deadlineMs)} ms has passed; allow more time.`
   return { code: 'DEADLINE_EXCEEDED', message }
 }
 
 export function loadingTookTooLong({ name }: Asked, deadlineMs: number): Failure {
   return {
     code: 'DEADLINE_EXCEEDED',
-    message: `loading ${name} did not end within ${deadlineMs} ms; it goes on in the background.`,
+    message: `loading ${name} did not end within ${Math.round(deadlineMs)} ms; it goes on in the background.`,
     details: { deadlineMs },
   }
 }

@@ -22,12 +22,13 @@ const viewOf = {
   FP64: Float64Array,
 } as const satisfies Record<Exclude<Datatype, 'BYTES' | 'BF16'>, unknown>
 
-/** INFERENCE_FAILED for text that the runtime would not get as it is. */
+/** INFERENCE_FAILED for text that the runtime would not get as it is, and for truth values that are neither 0 nor 1. */
 export function ortTensorOf(value: TensorValue): Tensor {
   const dims = [...value.shape]
   if (value.datatype === 'BYTES') return new Tensor('string', textsOf(value), dims)
   // The library has no word for BF16: see bf16-model.ts.
   if (value.datatype === 'BF16') return new Tensor('float32', floatsOfBf16(value.data), dims)
+  if (value.datatype === 'BOOL') checkTruths(value)
   const sizeBytes = datatypeTable[value.datatype].sizeBytes
   const bytes = aligned(value.data, sizeBytes)
   const data = new viewOf[value.datatype](bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / sizeBytes)
@@ -64,6 +65,12 @@ function textsOf({ name, shape, data }: TensorValue): string[] {
   if (texts.length !== count)
     throw refuse(`input '${name}' of shape [${shape}] needs ${count} strings of data, not ${texts.length}`)
   return texts
+}
+
+/** The library reads each byte as a C++ bool, of which compilers take it that it is 0 or 1: with another one answers are arbitrary. */
+function checkTruths({ name, data }: TensorValue): void {
+  const wrong = data.findIndex((byte) => byte > 1)
+  if (wrong !== -1) throw refuse(`element ${wrong} of input '${name}' is the byte ${data[wrong]}; a BOOL is 0 or 1`)
 }
 
 function refuse(why: string): HoldfastError {

@@ -118,6 +118,15 @@ describe('a deadline', () => {
     expect(told(late)).toEqual(['1 DEADLINE_EXCEEDED'])
   })
 
+  it('is told in whole milliseconds, though the clock has parts of them', () => {
+    const fixture = new RequestFixture()
+    fixture.arrive(1, within(49.7896240000264))
+    fixture.nowMs += 50
+    const [late] = fixture.step({ kind: 'due', request: 1, turn: 2 })
+    const message = 'loading acme/m did not end within 50 ms; it goes on in the background.'
+    expect(late).toMatchObject({ failure: { message } })
+  })
+
   it('ends the wait for a model, which goes on', () => {
     const fixture = new RequestFixture()
     expect(told(fixture.arrive(1, within(50)))).toEqual(['1 bring within 50', '1 timer 2 after 50'])

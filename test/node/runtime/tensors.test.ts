@@ -72,6 +72,20 @@ describe('every datatype', () => {
     const some = await runtime.infer('identity', inputs, { outputs: ['INT8_out', 'BYTES_out'] })
     expect(some.map(({ name }) => name)).toEqual(['INT8_out', 'BYTES_out'])
   })
+
+  test.each([2, 255])('a byte %i of a BOOL is refused with its place, and the worker answers on', async (byte) => {
+    await runtime.load('identity')
+    const inputs = datatypes.map((datatype): TensorValue => {
+      const data = new Uint8Array(2 * datatypeTable[datatype].sizeBytes)
+      return { name: datatype, datatype, shape: [2], data: datatype === 'BYTES' ? encodeElements(['', '']) : data }
+    })
+    const wrong = inputs.map((input) => (input.name === 'BOOL' ? { ...input, data: Uint8Array.of(1, byte) } : input))
+    await expect(runtime.infer('identity', wrong)).rejects.toMatchObject({
+      code: 'INFERENCE_FAILED',
+      message: `Element 1 of input 'BOOL' is the byte ${byte}; a BOOL is 0 or 1.`,
+    })
+    expect(await runtime.infer('identity', inputs)).toHaveLength(datatypes.length)
+  })
 })
 
 describe('what the runtime would change is refused', () => {

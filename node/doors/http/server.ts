@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { HoldfastError } from '../../../common/index.ts'
 import type { Clock, Log } from '../../system/index.ts'
+import { refuseBrokenRequest } from './broken-request.ts'
 import { codeContents } from './content-coding.ts'
 import type { HttpDoor } from './door.ts'
 import { type ErrorForm, errorReply, ownErrorForm } from './errors.ts'
@@ -94,6 +95,7 @@ export function createHttpApp(
     routerOptions: { maxParamLength: 1024 },
     genReqId: ({ headers }) => requestIdOf(headers['holdfast-request-id']),
     forceCloseConnections: 'idle',
+    clientErrorHandler: refuseBrokenRequest,
     // What the framework refuses before any door is found: a path that is not percent-encoded right, say.
     frameworkErrors: (error, request, reply) => void sendError(answers, formFor(request.url), error, request, reply),
   })

@@ -89,6 +89,18 @@ export const replicationContext: RequestContext = {
   purpose: 'placement',
 }
 
+/** What fails with one of these fails the next time too: it is the model, or the size of this node. */
+const lastingFailures: ReadonlySet<Failure['code']> = new Set([
+  'NOT_RUNNABLE',
+  'BAD_MODEL_FILE',
+  'MODEL_TOO_NEW',
+  'UNSUPPORTED_OPERATOR',
+  'UNSUPPORTED_TYPE',
+  'TOO_LARGE',
+])
+/** So long such a model is no candidate. A pin of it is tried in every round, because an operator waits for it. */
+const lastingFailureMs = 3_600_000
+
 const none: readonly RoundEffect[] = []
 
 export class ReplicationRound {
@@ -98,6 +110,8 @@ export class ReplicationRound {
   private readonly revisions = new RevisionWatch()
   /** Copies under way that this replication began. */
   private readonly running = new Set<ModelId>()
+  /** Models that cannot be brought here, and until when that is believed. */
+  private readonly hopelessUntilMs = new Map<ModelId, number>()
   private turn = 0
   private seenPinsVersion = 0
 
@@ -145,7 +159,7 @@ export class ReplicationRound {
       nowMs,
     )
     const copiesMax = Math.max(0, placement.copiesMax - this.running.size)
-    const decisions = planPlacement(view, { ...placement, copiesMax })
+    const decisions = planPlacement(this.withoutHopeless(view, nowMs), { ...placement, copiesMax })
     // After the plan, which may still ask what may leave: what the view before said is in force until the plan is made.
     pins.noteView(view.pins)
     return replication ? decisions : decisions.filter(({ kind, name }) => kind === 'keep' || name !== undefined)
@@ -182,11 +196,21 @@ export class ReplicationRound {
     failure: Failure | null,
     nowMs: number,
   ): readonly RoundEffect[] {
-    if (model !== null) this.running.delete(model)
+    if (model !== null) {
+      this.running.delete(model)
+      if (failure !== null && lastingFailures.has(failure.code))
+        this.hopelessUntilMs.set(model, nowMs + lastingFailureMs)
+    }
     if (name !== undefined) this.ports.pins.noteFailure(name, failure?.message ?? null)
     // A pin protects what came, from now on.
     if (failure === null) this.plan(nowMs)
     return none
+  }
+
+  private withoutHopeless(view: PlacementView, nowMs: number): PlacementView {
+    for (const [model, untilMs] of this.hopelessUntilMs) if (untilMs <= nowMs) this.hopelessUntilMs.delete(model)
+    if (this.hopelessUntilMs.size === 0) return view
+    return { ...view, candidates: view.candidates.filter(({ model }) => !this.hopelessUntilMs.has(model)) }
   }
 
   private timer(): RoundEffect {

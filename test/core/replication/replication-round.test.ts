@@ -133,6 +133,27 @@ describe('a pin', () => {
   })
 })
 
+describe('a copy that failed', () => {
+  it.each([
+    { code: 'DISK_FULL', again: ['acted', 'bring'] },
+    { code: 'UNSUPPORTED_OPERATOR', again: [] },
+    { code: 'BAD_MODEL_FILE', again: [] },
+  ] as const)('with $code is begun again: $again; one that cannot succeed an hour later', ({ code, again }) => {
+    const node = new Node()
+    const round = () => {
+      node.nowMs += 10_000
+      for (let at = 0; at < 20; at += 1) node.core.step({ kind: 'demand', model: x, nowMs: node.nowMs + at })
+      return node.step({ kind: 'changed', name: null })
+    }
+    const bring = round().find((effect) => effect.kind === 'bring')!
+    expect(bring).toMatchObject({ model: x, decision: { reason: 'wanted-here' } })
+    node.step({ kind: 'brought', decision: bring.decision, failure: { code, message: 'it failed' } })
+    expect(round().map(({ kind }) => kind)).toEqual(again)
+    node.nowMs += 3_600_000
+    expect(again.length > 0 || round().some(({ kind }) => kind === 'bring')).toBe(true)
+  })
+})
+
 it('a model is told to be shed once it is gone', () => {
   const node = new Node()
   const decision = {

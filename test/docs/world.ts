@@ -131,6 +131,13 @@ export class World {
       await mkdir(join(folder, name))
       await generateModel('tiny', join(folder, name), { seed: name.length })
     }
+    // Variants of one network in a folder, and a folder of models.
+    await mkdir(join(folder, 'bert', 'onnx'), { recursive: true })
+    await mkdir(join(folder, 'models'))
+    for (const name of ['model.onnx', 'model_quantized.onnx'])
+      await cp(join(folder, 'model', 'model.onnx'), join(folder, 'bert', 'onnx', name))
+    for (const name of ['mobilenet', 'squeezenet'])
+      await cp(join(folder, 'model'), join(folder, 'models', name), { recursive: true })
     await generateModel('gguf-tiny', folder)
     await rename(join(folder, 'model.gguf'), join(folder, 'llama.gguf'))
     const body = makeBody(await readInputs(join(folder, 'resnet50', 'model.onnx')), createPrng(1))

@@ -7,7 +7,7 @@ import { startDemoCluster } from '../../demo/index.ts'
 import { packageRoot, systemClock } from '../../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
 import type { Bench } from '../types.ts'
-import { isAlike, type OnnxCase, readOnnxCase, requestOf } from './onnx-case.ts'
+import { isAlike, type OnnxCase, parseAnswer, readOnnxCase, requestOf } from './onnx-case.ts'
 
 const python = '/usr/bin/python3'
 const run = promisify(execFile)
@@ -58,7 +58,7 @@ async function whyRefused(httpUrl: string, model: string, test: OnnxCase): Promi
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(requestOf(test)),
   })
-  const answer = (await response.json()) as {
+  const answer = parseAnswer(await response.text()) as {
     error?: string
     outputs?: { name: string; shape: number[]; datatype: string; data: unknown[] }[]
   }

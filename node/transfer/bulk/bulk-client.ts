@@ -3,8 +3,6 @@
  *
  * Every request ends exactly once: with its bytes in the sink, with a miss, with the peer's error, or with that of the connection. A request that
  * its caller gave up keeps its place until the peer has answered it, so that the peer's limit is never exceeded by ours.
- *
- * Silence on an open connection is noticed by the socket's own timer, which node:net restarts with every byte: real time, no Clock.
  */
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { type Clock, HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
@@ -13,6 +11,7 @@ import { encodeFrame, type FrameHeader, FrameReader, frameKind, smallTarget } fr
 import { decodeFailure, encodeChunkRequest } from './messages.ts'
 import type { BulkOptions } from './options.ts'
 import type { Prover } from './proof.ts'
+import { SilenceTimer } from './silence-timer.ts'
 import { tlsOptions } from './tls.ts'
 
 export interface BulkTarget {
@@ -40,6 +39,7 @@ export class BulkClient {
   private readonly target: BulkTarget
   private readonly prover: Prover
   private readonly options: BulkOptions
+  private readonly silence: SilenceTimer
   private readonly ready = Promise.withResolvers<void>()
   private readonly pending = new Map<number, Pending>()
   private isReady = false
@@ -57,6 +57,7 @@ export class BulkClient {
     this.target = target
     this.prover = prover
     this.options = options
+    this.silence = new SilenceTimer(clock, () => this.onSilent())
     this.reader = new FrameReader({
       onHeader: (header) => this.onHeader(header),
       onFrame: (header, payload) => this.onFrame(header, payload),
@@ -77,10 +78,10 @@ export class BulkClient {
     const late = () => this.fail('did not finish the handshake in time')
     const forget = clock.after(options.handshakeTimeoutMs, late)
     socket.once('secureConnect', () => socket.write(encodeFrame(frameKind.proof, 0, prover.prove('client', socket))))
-    socket.on('timeout', () => this.onTimeout())
     socket.on('error', (cause) => this.fail(`does not answer: ${cause.message}`, cause))
     socket.on('close', () => {
       forget()
+      this.silence.stop()
       this.fail('closed the connection')
     })
     // Settled either way before the socket closes; also when nobody waits for it any more.
@@ -107,7 +108,7 @@ export class BulkClient {
     const outcome = Promise.withResolvers<boolean>()
     const pending: Pending = { sizeBytes: request.sizeBytes, into, outcome, isAbandoned: false }
     this.pending.set(id, pending)
-    this.socket.setTimeout(this.options.stallTimeoutMs)
+    this.silence.allow(this.options.stallTimeoutMs)
     this.socket.write(encodeFrame(frameKind.request, id, encodeChunkRequest(request)))
     const onAbort = () => {
       pending.isAbandoned = true
@@ -141,6 +142,7 @@ export class BulkClient {
 
   /** Never throws into the socket; true: go on reading. */
   private onRead(bytes: Uint8Array): boolean {
+    this.silence.moved()
     try {
       this.reader.push(bytes)
     } catch (error) {
@@ -149,7 +151,7 @@ export class BulkClient {
     return this.error === null
   }
 
-  private onTimeout(): void {
+  private onSilent(): void {
     this.fail(this.pending.size > 0 ? `sent nothing for ${this.options.stallTimeoutMs} ms` : 'was idle')
   }
 
@@ -185,7 +187,7 @@ export class BulkClient {
         throw this.broken(`sent a frame of the unknown kind ${header.kind}`)
     }
     this.pending.delete(header.id)
-    if (this.pending.size === 0) this.socket.setTimeout(this.options.idleMs)
+    if (this.pending.size === 0) this.silence.allow(this.options.idleMs)
     this.onChange()
   }
 
@@ -194,7 +196,7 @@ export class BulkClient {
     const node = this.prover.check('server', this.socket, payload)
     if (node !== this.target.node) throw this.broken(`is ${node}`)
     this.isReady = true
-    this.socket.setTimeout(this.options.idleMs)
+    this.silence.allow(this.options.idleMs)
     this.ready.resolve()
   }
 

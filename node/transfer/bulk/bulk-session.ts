@@ -3,17 +3,19 @@
  * several at once, and their answers leave one after the other, in pieces, as fast as the peer takes them.
  */
 import type { TLSSocket } from 'node:tls'
-import { HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
+import { type Clock, HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
 import type { ChunkRequest, ServeChunk } from '../../ports/index.ts'
 import type { Log } from '../../system/index.ts'
 import { encodeFrame, encodeHeader, type FrameHeader, FrameReader, frameKind, smallTarget } from './frames.ts'
 import { decodeChunkRequest, encodeFailure } from './messages.ts'
 import type { BulkOptions } from './options.ts'
 import type { Prover } from './proof.ts'
+import { SilenceTimer } from './silence-timer.ts'
 import { writeDrained } from './tls.ts'
 
 export interface BulkSessionPorts {
   readonly prover: Prover
+  readonly clock: Clock
   readonly isBanned: (node: NodeId) => boolean
   readonly serve: ServeChunk
   readonly log: Log
@@ -30,6 +32,7 @@ export class BulkSession {
   private readonly remote: string
   private readonly ports: BulkSessionPorts
   private readonly options: BulkOptions
+  private readonly silence: SilenceTimer
   /** Requests whose answer has not left completely; the value says whether it was cancelled. */
   private readonly requests = new Map<number, { isCancelled: boolean }>()
   private writing: Promise<void> = Promise.resolve()
@@ -40,16 +43,18 @@ export class BulkSession {
     this.remote = `${socket.remoteAddress}:${socket.remotePort}`
     this.ports = ports
     this.options = options
+    this.silence = new SilenceTimer(ports.clock, () => this.onSilent())
     const reader = new FrameReader({
       onHeader: (header) => (this.refusing ? null : smallTarget(header)),
       onFrame: (header, payload) => this.onFrame(header, payload),
     })
     socket.setNoDelay(true)
-    socket.setTimeout(options.handshakeTimeoutMs)
-    socket.on('timeout', () => this.onTimeout())
+    this.silence.allow(options.handshakeTimeoutMs)
+    socket.on('close', () => this.silence.stop())
     // 'close' follows and does the rest.
     socket.on('error', (error) => this.ports.log.debug({ err: error, remote: this.remote }, 'a bulk connection broke'))
     socket.on('data', (bytes: Buffer) => {
+      this.silence.moved()
       try {
         reader.push(bytes)
       } catch (error) {
@@ -62,7 +67,7 @@ export class BulkSession {
     this.socket.destroy()
   }
 
-  private onTimeout(): void {
+  private onSilent(): void {
     if (this.node === null) this.ports.onRefused(this.remote, 'no proof in time on a bulk connection')
     this.socket.destroy()
   }
@@ -86,7 +91,7 @@ export class BulkSession {
     const node = this.ports.prover.check('client', this.socket, payload)
     if (this.ports.isBanned(node)) throw new HoldfastError('PEER_BANNED', 'This node refuses connections of yours.')
     this.node = node
-    this.socket.setTimeout(this.options.inboundIdleMs)
+    this.silence.allow(this.options.inboundIdleMs)
     this.socket.write(encodeFrame(frameKind.proof, 0, this.ports.prover.prove('server', this.socket)))
   }
 
@@ -123,7 +128,7 @@ export class BulkSession {
     await this.enqueue(async () => {
       if (state.isCancelled)
         await this.sendFailure(id, new HoldfastError('DEADLINE_EXCEEDED', 'The request was cancelled.'))
-      else if (bytes === null) await writeDrained(this.socket, encodeFrame(frameKind.missing, id))
+      else if (bytes === null) await this.write(encodeFrame(frameKind.missing, id))
       else await this.sendData(id, bytes)
     })
   }
@@ -148,15 +153,20 @@ export class BulkSession {
     return sent
   }
 
+  private async write(bytes: Uint8Array): Promise<void> {
+    await writeDrained(this.socket, bytes)
+    this.silence.moved()
+  }
+
   private async sendData(id: number, bytes: Uint8Array): Promise<void> {
-    await writeDrained(this.socket, encodeHeader({ kind: frameKind.data, id, lengthBytes: bytes.byteLength }))
+    await this.write(encodeHeader({ kind: frameKind.data, id, lengthBytes: bytes.byteLength }))
     for (let offset = 0; offset < bytes.byteLength; offset += this.options.writeBytes) {
-      await writeDrained(this.socket, bytes.subarray(offset, offset + this.options.writeBytes))
+      await this.write(bytes.subarray(offset, offset + this.options.writeBytes))
     }
   }
 
   private async sendFailure(id: number, error: unknown): Promise<void> {
-    await writeDrained(this.socket, encodeFrame(frameKind.failure, id, encodeFailure(error)))
+    await this.write(encodeFrame(frameKind.failure, id, encodeFailure(error)))
   }
 
   /** Tells the peer why, then closes; whatever it sends meanwhile is skipped. */
@@ -165,7 +175,7 @@ export class BulkSession {
     this.refusing = true
     const reason = isHoldfastError(error, 'WRONG_CLUSTER_KEY') ? `wrong cluster key: ${error.message}` : String(error)
     this.ports.onRefused(this.remote, reason)
-    this.socket.setTimeout(this.options.handshakeTimeoutMs)
+    this.silence.allow(this.options.handshakeTimeoutMs)
     this.socket.end(encodeFrame(frameKind.failure, 0, encodeFailure(error)))
   }
 }

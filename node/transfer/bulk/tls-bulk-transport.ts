@@ -169,6 +169,7 @@ class TlsBulkTransport implements BulkTransport {
       socket,
       {
         prover: this.prover,
+        clock: this.clock,
         isBanned: this.isBanned,
         serve,
         log: this.log,

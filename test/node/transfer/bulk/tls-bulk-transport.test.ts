@@ -235,15 +235,51 @@ test('a holder that goes in the middle of a chunk is PEER_UNREACHABLE', async ()
 })
 
 test('a holder that stalls in the middle of a chunk is given up', async () => {
+  const asked = Promise.withResolvers<void>()
   const member = await startMember((end, id) => {
-    end.socket.write(encodeHeader({ kind: frameKind.data, id, lengthBytes: 1000 }))
+    end.socket.write(encodeHeader({ kind: frameKind.data, id, lengthBytes: 1000 }), () => asked.resolve())
   })
-  const asker = await nodes.start({ stallTimeoutMs: 100 })
-  await expect(
-    fetchBytes(asker.bulk, { node: member.node, address: member.address }, requestOf(new Uint8Array(1000))),
-  ).rejects.toMatchObject({
+  const clock = new ManualClock()
+  const asker = await nodes.start({ clock, stallTimeoutMs: 100 })
+  const attempt = fetchBytes(
+    asker.bulk,
+    { node: member.node, address: member.address },
+    requestOf(new Uint8Array(1000)),
+  )
+  const outcome = attempt.catch((error: { code: string; message: string }) => error)
+  await asked.promise
+  clock.advance(100)
+  expect(await outcome).toMatchObject({
     code: 'PEER_UNREACHABLE',
+    message: expect.stringContaining('sent nothing for 100 ms'),
   })
+})
+
+test('a member that asks for nothing is closed after the time that an idle connection has', async () => {
+  const clock = new ManualClock()
+  const holder = await nodes.start({ clock, inboundIdleMs: 1_000 })
+  const member = await RawEnd.connect(holder.bulk.address())
+  const prover = new Prover(await Identity.generate(), nodes.key)
+  member.socket.write(encodeFrame(frameKind.proof, 0, prover.prove('client', member.socket)))
+  await member.frames.first(({ kind }) => kind === frameKind.proof)
+  clock.advance(999)
+  member.socket.write(encodeFrame(frameKind.request, 1, encodeChunkRequest(one)))
+  await member.frames.first(({ kind }) => kind === frameKind.missing)
+  clock.advance(999)
+  expect(member.socket.destroyed).toBe(false)
+  clock.advance(1)
+  await member.closed
+})
+
+test('a stranger that speaks TLS and proves nothing is closed and told of after the time of a handshake', async () => {
+  const clock = new ManualClock()
+  const holder = await nodes.start({ clock })
+  const stranger = await RawEnd.connect(holder.bulk.address())
+  // The listener begins to count when it has seen the handshake, which may be after this end has.
+  await expect.poll(() => clock.timerCount, { timeout: hangMs }).toBe(1)
+  clock.advance(hangMs)
+  await stranger.closed
+  expect(await holder.refused.first()).toMatchObject({ reason: 'no proof in time on a bulk connection' })
 })
 
 test('a chunk that is given up in its middle is skipped, and the next one on the connection is right', async () => {

@@ -28,7 +28,7 @@ const typeNames = types.split(',')
 const graphField = 7
 const graph = { initializer: 5, input: 11, output: 12 } as const
 const nameOfTensor = 8
-/** What is read at a time: small fields follow each other, and large ones are skipped. */
+/** Size of one read. Small fields follow each other; large ones are skipped. */
 const windowBytes = 256 * 1024
 /** A description of an input is some dozen bytes. */
 const portBytesMax = 1024 * 1024

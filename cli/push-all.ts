@@ -79,7 +79,7 @@ async function pushOne(
   }
 }
 
-/** What every other model would meet too. */
+/** Errors that every other model would meet, too. */
 const stopsAll: ReadonlySet<string> = new Set([
   'BAD_CONFIG',
   'BAD_ORIGIN_URL',

@@ -21,7 +21,7 @@ its blobs. Names that begin with a dot, unfinished downloads, empty folders and 
 kinds of files that a pull could not bring back are refused. A header that cannot be read is no reason to refuse: the file moves as
 plain bytes.
 
-With --all, each folder in DIR becomes the model NAMESPACE/folder, in lower case, and each repository of a hub cache in it the
+With --all, each folder in DIR becomes the model NAMESPACE/folder, and each repository of a hub cache in it the
 snapshot of its main branch. A model that fails does not stop the others; then the exit code is 1.
 
 Examples:

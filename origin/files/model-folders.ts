@@ -13,7 +13,7 @@ export interface ModelFolder {
 export interface ModelFolders {
   /** By their names. */
   readonly folders: readonly ModelFolder[]
-  /** What is no folder, or hidden. */
+  /** Names of plain files and of hidden entries. */
   readonly others: readonly string[]
 }
 
@@ -26,19 +26,19 @@ export async function findModelFolders(folder: string, namespace: string | null)
     const source = join(folder, name)
     if (!entry.isFolder || name.startsWith('.')) others.push(name)
     else if (isRepository(source)) folders.push(await repositoryFolder(source, namespace))
-    else folders.push({ source, model: `${namespace ?? ''}/${name.toLowerCase()}` })
+    else folders.push({ source, model: `${namespace ?? ''}/${name}` })
   }
   return { folders, others }
 }
 
 const kindsOf = (entry: { name: string; isDirectory(): boolean; isSymbolicLink(): boolean }) => ({
   name: entry.name,
-  // What a link leads to is looked at by the push.
+  // The push checks the target of a link.
   isFolder: entry.isDirectory() || entry.isSymbolicLink(),
 })
 
 async function repositoryFolder(source: string, namespace: string | null): Promise<ModelFolder> {
-  const own = repositoryModel(source)?.toLowerCase() ?? `/${source.slice(source.lastIndexOf('--') + 2).toLowerCase()}`
+  const own = repositoryModel(source) ?? `/${source.slice(source.lastIndexOf('--') + 2)}`
   const model = namespace === null ? own : `${namespace}/${own.slice(own.indexOf('/') + 1)}`
   return { source: (await mainSnapshot(source)) ?? source, model }
 }

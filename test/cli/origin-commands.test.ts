@@ -115,7 +115,7 @@ describe('the commands of the origin', () => {
       m.error?.code,
     ])
     expect(outcomes).toEqual([
-      ['acme/bert-base', undefined],
+      ['acme/Bert-Base', undefined],
       ['acme/bad name', 'BAD_MODEL_NAME'],
       ['acme/broken', 'BAD_REQUEST'],
       ['acme/gpt', undefined],
@@ -126,7 +126,7 @@ describe('the commands of the origin', () => {
     expect(await run(...flags)).toMatch(/acme\/gpt: was already there\n.*3 of 5 models pushed, 2 failed$/s)
     expect(warnings.join('')).toMatch(/warning: acme\/gpt: \.hidden is left out/)
     process.exitCode = 0
-    expect(await run('ls', ...atOrigin())).toMatch(/acme\/bert-base:v1.*acme\/gpt:v1.*acme\/tiny:v1/s)
+    expect(await run('ls', ...atOrigin())).toMatch(/acme\/Bert-Base:v1.*acme\/gpt:v1.*acme\/tiny:v1/s)
     await expect(run('push', '--all', all, ...atOrigin(), '--json')).resolves.toContain('"BAD_MODEL_NAME"')
     process.exitCode = 0
   })

@@ -47,7 +47,7 @@ export async function readOnnxCase(folder: string, name: string): Promise<OnnxCa
       const names = outputs.map((output) => output.name)
       const answer = await session.run(inputs, names)
       const again = await session.run(inputs, names)
-      // What is drawn is another each time, and cannot be compared.
+      // Outputs that are drawn at random differ from run to run: there is nothing to compare.
       if (!names.every((one) => isAlike(answer[one]!, asGiven(again[one]!)))) return null
       return { name, folder, inputs, answer }
     } finally {

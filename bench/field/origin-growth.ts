@@ -1,5 +1,5 @@
 /**
- * What an origin of many models costs: processor time of a push beside one into an origin of 100 models, and `holdfast ls`.
+ * The cost of an origin of many models: processor time of a push beside one into an origin of 100 models, and `holdfast ls`.
  * Every model was pushed, so that whatever a push leaves behind is there.
  */
 import { spawnSync } from 'node:child_process'

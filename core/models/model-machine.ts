@@ -120,7 +120,7 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
   checkInvariants(): void {
     this.table.checkInvariants()
     this.tracks.checkInvariants((model) => this.leavings.has(model))
-    // What shares blobs with a model that leaves has lost them before that is told.
+    // The store has dropped shared blobs before this machine is told, so models that share them count as leaving.
     const isLeaving = (row: ModelRow<S> | null) => row !== null && this.leavings.concerns(row)
     const isUnderWay = (model: ModelId) => this.tracks.has(model) || isLeaving(this.table.get(model))
     this.presence.checkInvariants(isUnderWay, this.tracks.isIdle && !this.leavings.isAny)

@@ -90,7 +90,7 @@ export class Rooms<S extends ModelSpec> {
     return { code: 'TOO_LARGE', message, details: { tier: 'disk', neededBytes, limitBytes } }
   }
 
-  /** Those in use were in the way. Not the asker itself: what it has here would not have helped it. */
+  /** Notes the models in use that kept the asker from its room. The asker's own bytes would not have helped it. */
   noteRefusal(tier: LocalTier, asker: ModelId): void {
     for (const model of this.ports.presence.feeds[tier].models()) {
       if (model !== asker && this.ports.isHeld(model)) this.inTheWay.add(model)

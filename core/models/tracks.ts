@@ -1,6 +1,6 @@
 /**
- * What is wanted of the models of a node, and the steps that are under way for it: each track takes the step that next-step.ts names,
- * asks for its room, and looks again when the step has ended.
+ * The tracks of a node: each brings one model to where it is wanted. A track takes the step that next-step.ts names, asks for its room,
+ * and looks again when the step has ended.
  */
 import { assertInvariant, type LocalTier, type ModelId, type Sha256, type Source } from '../../common/index.ts'
 import type { SessionPlan } from '../../placement/index.ts'
@@ -66,7 +66,7 @@ export class Tracks<S extends ModelSpec> {
   want({ want, spec, goal, context }: Want<S>): void {
     const row = this.ports.table.add(spec)
     const tracks = this.tracks.get(spec.model) ?? []
-    // What a client kept is taken from that client.
+    // Each client that kept the model is asked on its own.
     const known = goal === 'reattach' ? undefined : tracks.find((track) => track.goal === goal)
     if (known !== undefined) {
       known.wants.push(want)
@@ -208,8 +208,8 @@ export class Tracks<S extends ModelSpec> {
   }
 
   /**
-   * What is under way will fill the disk, with the forms that are still to be made. Without this, models that fit one after another
-   * are fetched together, leave each other no room for their forms, fail, and are fetched again for ever.
+   * True when the tracks under way will fill the disk with their files and forms. Models that fit one after another would be fetched
+   * together otherwise, leave each other no room for their forms, fail, and be fetched again for ever.
    */
   private isDiskPromised(track: Track<S>, blobs: readonly BlobRef[]): boolean {
     let promisedBytes = 0

@@ -89,7 +89,7 @@ export const replicationContext: RequestContext = {
   purpose: 'placement',
 }
 
-/** What fails with one of these fails the next time too: it is the model, or the size of this node. */
+/** Failures that come again at every try: the cause is the model, or the size of this node. */
 const lastingFailures: ReadonlySet<Failure['code']> = new Set([
   'NOT_RUNNABLE',
   'BAD_MODEL_FILE',

@@ -25,7 +25,7 @@ export class WantedChunks {
   private readonly groups = new Map<SourceKey, Ranked>()
   private readonly apart = new Ranked()
   private readonly waiting = new Ranked()
-  /** Those that wait, the first whose wait is over first. */
+  /** Waiting chunks, sorted by the end of their wait. */
   private readonly due: ChunkState[] = []
 
   get size(): number {
@@ -56,7 +56,7 @@ export class WantedChunks {
     this.ranks.delete(state.chunk.sha256)
   }
 
-  /** What is known of the chunk changes: where it is wanted, it may belong elsewhere then. */
+  /** Runs `change` on the chunk, and moves the chunk to the group that it belongs to afterwards. */
   change(state: ChunkState, change: () => void): void {
     const rank = this.ranks.get(state.chunk.sha256)
     if (rank !== undefined) this.displace(state, rank)
@@ -96,7 +96,7 @@ export class WantedChunks {
     return found.length < 2 ? found : found.sort((a, b) => this.rankOf(a) - this.rankOf(b))
   }
 
-  /** Of those that are decided alike the first, and all that stand apart. For what does not depend on groups and waits. */
+  /** The first of all grouped and waiting chunks, and every chunk that stands apart: for questions that ignore groups and waits. */
   distinct(): ChunkState[] {
     const found = [...this.apart.states]
     const others = [...this.groups.values(), this.waiting].flatMap(({ states }) => states.slice(0, 1))

@@ -32,7 +32,7 @@ export interface LocalModelFacts {
   readonly copies: readonly LocalCopy[]
   /** Models on their way here. */
   readonly arriving: readonly ModelId[]
-  /** What the eviction policy would let go, first victim first. Asked while the plan is made that needs it, once at most. */
+  /** Eviction order, first victim first. Called at most once, and only by a plan that needs it. */
   evictionOrder(tier: LocalTier): readonly ModelId[]
   /** Null for a model of which this node knows no manifest. */
   known(model: ModelId): KnownModel | null

@@ -1,5 +1,5 @@
 /**
- * What the other nodes have of a model, and who is its keeper: the ground of what a copy here is worth (placement/cost/marginal-cost.ts).
+ * Copies of a model on other nodes, and whether this node is its primary holder: the ground of what a copy here is worth (placement/cost/marginal-cost.ts).
  *
  * Answers are kept for a moment. Gossip is older than that anyway, and a plan asks for every model of a tier: without it a node
  * that evicts often would look through all holders of all its models each time.
@@ -117,7 +117,7 @@ export class RemoteCopies {
       const directMs = rows[row + forwardAt]!
       if (isOnDisk) copies.diskForwardMs = Math.min(copies.diskForwardMs, directMs + diskMs)
       else if (directMs < copies.memoryForwardMs) copies.memoryForwardMs = directMs
-      // Equal weights, one in four billion: both are keepers, and nothing is lost.
+      // Equal weights, one in four billion: both are primary holders, and nothing is lost.
       if (pairWeight(modelHash, interner.hash(index)) <= own) continue
       isPrimaryHolder = false
       if (isInZone) isZonePrimary = false

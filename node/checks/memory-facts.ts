@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 export interface MemoryFacts {
   /** Of the machine. */
   readonly totalBytes: number
-  /** What can be had now, in the machine and in every group, without ending anything. */
+  /** Free or reclaimable now, in the machine and in every group. */
   readonly availableBytes: number
   /** The least limit of the groups of this process; Infinity without one. */
   readonly groupLimitBytes: number
@@ -54,7 +54,7 @@ export function readMemoryFacts(root = '/'): MemoryFacts | null {
   return { totalBytes: meminfoBytes(meminfo, 'MemTotal'), availableBytes, groupLimitBytes, groupLimitFile }
 }
 
-/** What the group holds that cannot be let go; pages of files can. */
+/** Memory of the group that cannot be reclaimed: all but pages of files. */
 function heldBytes(root: string, version: 1 | 2, folder: string): number {
   const usedBytes = bytesOf(readText(join(root, folder, usageFile[version]))) ?? 0
   const stat = readText(join(root, folder, 'memory.stat')) ?? ''

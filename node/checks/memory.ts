@@ -16,7 +16,7 @@ const defaultBytesMax = 4 * GiB
 /** A node with less could hold no model worth the name. It starts, and says that it is too large for where it runs. */
 export const defaultBytesMin = 64 * MiB
 
-/** What the node takes beside the weights. */
+/** Memory of the node and its workers beside the weights. */
 export function memoryNeedsBytes(options: Omit<MemoryOptions, 'memory.limitBytes'>): number {
   return options['memory.processBytes'] + options['runtime.workerCount'] * options['runtime.workerBytes']
 }

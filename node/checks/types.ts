@@ -10,11 +10,11 @@ export interface Verdict {
   readonly message: string
   /** What to do; null when all is well. */
   readonly action: string | null
-  /** What was thrown, where something was. */
+  /** Of a check that threw. */
   readonly error?: HoldfastError
 }
 
-/** What is judged: the options, and what the machine says of itself. */
+/** Input of the checks: the options of a node, and facts of its machine. */
 export interface Patient {
   readonly options: NodeOptions
   readonly paths: NodePaths

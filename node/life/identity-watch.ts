@@ -4,7 +4,7 @@
  *
  *   identity  request: {version: 1, node: text}    answer: {version: 1, inUse: boolean}
  *
- * Who is asked for another node's identity asks that node: a connection alone may be what a crashed process has left.
+ * A node that is asked about a third node calls that node before it answers: an open connection may be left over from a crashed process.
  */
 import { HoldfastError, type NodeId, TimeLimit } from '../../common/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'

@@ -16,7 +16,7 @@ export interface ConversionFailuresPorts {
 /** Records kept; the oldest is dropped for a new one, and its model may be converted again. */
 const failuresMax = 4096
 const keyPrefix = 'conversion-failure/'
-/** What the model is to blame for. Anything else, such as a full disk, is of this moment. */
+/** Failures caused by the model. Others, such as a full disk, may pass. */
 const codesOfModel: ReadonlySet<ErrorCode> = new Set([
   'MODEL_TOO_NEW',
   'UNSUPPORTED_OPERATOR',

@@ -8,9 +8,9 @@
  *     forward      round trip + queue at a node that has it (and its disk and init, when it lies on disk there)
  *
  * A replica next door makes a copy cheap, and two nodes that each count on the other's replica would both drop theirs. So of all nodes
- * with a copy one is its keeper, the first by rendezvous hash of model and node, which all of them know without a word: it counts
+ * with a copy one is its primary holder, the first by rendezvous hash of model and node, which all of them know without a word: it counts
  * its copy as the last one, although others have one now. The last copy costs a fetch from the origin, and not only here: the next node that asks
- * anywhere next pays for it, so the demand of the others is lost too. The keeper of a zone answers for its zone in the same way.
+ * anywhere next pays for it, so the demand of the others is lost too. The primary holder of a zone answers for its zone in the same way.
  */
 export interface CopiesView {
   /** Nodes, this one not counted, that hold it complete and may be used. */

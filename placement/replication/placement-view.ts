@@ -20,7 +20,7 @@ export interface TierView {
   readonly tier: LocalTier
   readonly limitBytes: number
   readonly freeBytes: number
-  /** What the eviction policy would let go, first first; what is in use or pinned is not in it. May be found when first read. */
+  /** Eviction order, first victim first, without models in use or pinned. May be computed when first read. */
   readonly order: readonly ModelId[]
 }
 
@@ -32,7 +32,7 @@ export interface DemandView {
   readonly soonRatePerS: number | null
   /** That arrive at other nodes of the zone. */
   readonly zoneRatePerS: number
-  /** That arrive at all other nodes and are not sent on to this one; 0 where nobody but the keeper needs to know. */
+  /** That arrive at all other nodes and are not sent on to this one; 0 where only the primary holder needs to know. */
   readonly othersRatePerS: number
 }
 

@@ -12,7 +12,7 @@
  * - What came or went within the settling time is neither displaced nor made again; with the margin this ends every circle, since
  *   each exchange must raise the value of what the node has.
  * - A replica that nobody asks for is shed only from a tier that is nearly full: free memory serves nobody, but the next miss, or a
- *   prefetch, should not have to wait for an eviction. A last copy, or the keeper's, is never shed.
+ *   prefetch, should not have to wait for an eviction. A last copy, or the primary holder's, is never shed.
  */
 
 import {

@@ -187,7 +187,7 @@ export class SimRequests {
     return this.requestCount
   }
 
-  /** That takes of the user's time. */
+  /** The look-up counts into the request's deadline. */
   private lookUp(id: RequestId, name: SimModel, directory: NameResolver): void {
     const askedMs = this.nowMs
     const { context } = this.world.asked[name.index]!

@@ -130,7 +130,9 @@ export class SimStore {
     this.tiers.disk.usedBytes += sizeBytes
   }
 
-  /** What stays too little is not touched, but for parts of what is wanted itself: those are of no use without the rest. */
+  /**
+   * Gives up parts, oldest first, until the bytes fit. When they never will, only parts of the wanted blobs go: they are of no use alone.
+   */
   private makeRoom(refs: readonly BlobRef[], neededBytes: number): void {
     const { disk } = this.tiers
     const own = refs.filter(({ sha256 }) => this.parts.has(sha256))

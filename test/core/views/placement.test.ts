@@ -106,14 +106,14 @@ const demandOf = ({ zones, models, rates }: World) =>
   rates.map(([node, at, ratePerS]) => [`n${node % zones.length}`, `m${at % models}`, ratePerS] as const)
 
 describe('whatever the cluster holds and is asked for', () => {
-  it('nodes that all need room at one moment drop no last copy while its keeper has something of less value', () => {
+  it('nodes that all need room at one moment drop no last copy while its primary has something of less value', () => {
     fc.assert(
       fc.property(worlds, fc.array(fc.nat(4), { minLength: 6, maxLength: 6 }), (world, needs) => {
         const cluster = build(world)
         cluster.pass(60_000, demandOf(world))
         for (const node of cluster.nodes) cluster.refreshCosts(node)
         const before = cluster.nodes.map(({ held }) => new Set(held))
-        const keepers = new Map(
+        const primaries = new Map(
           [...cluster.sizes.keys()].map((wanted) => [
             wanted,
             cluster.nodes.filter((node) =>
@@ -124,17 +124,17 @@ describe('whatever the cluster holds and is asked for', () => {
         const gone = cluster.nodes.map((node, at) =>
           cluster.evict(node, Math.min(needs[at % needs.length]! * sizeBytes, cluster.usedBytes(node))),
         )
-        for (const [wanted, [keeper, ...others]] of keepers) {
+        for (const [wanted, [primary, ...others]] of primaries) {
           const wasHeld = before.some((held) => held.has(wanted))
           expect(others).toEqual([])
-          expect(keeper !== undefined).toBe(wasHeld)
-          if (keeper === undefined) continue
-          const at = cluster.nodes.indexOf(keeper)
+          expect(primary !== undefined).toBe(wasHeld)
+          if (primary === undefined) continue
+          const at = cluster.nodes.indexOf(primary)
           if (!gone[at]!.includes(wanted)) continue
-          const value = keeper.policy.score(wanted, cluster.nowMs)!.score
+          const value = primary.policy.score(wanted, cluster.nowMs)!.score
           for (const kept of before[at]!) {
             if (!gone[at]!.includes(kept)) {
-              expect(keeper.policy.score(kept, cluster.nowMs)!.score).toBeGreaterThanOrEqual(value)
+              expect(primary.policy.score(kept, cluster.nowMs)!.score).toBeGreaterThanOrEqual(value)
             }
           }
         }

@@ -51,7 +51,7 @@ describe('what giving up a copy costs the other nodes', () => {
   const demand = { othersRatePerS: 0.5, zoneRatePerS: 0.25 }
   it.each([
     { id: 'a last copy: the next request goes to the origin', view: copy({}), loss: 0.5 * 4_200 },
-    { id: 'the keeper answers for it', view: copy({ near }), loss: 0.5 * 4_200 },
+    { id: 'the primary holder answers for it', view: copy({ near }), loss: 0.5 * 4_200 },
     { id: 'a replica: nothing', view: copy({ near, far, ...notPrimary }), loss: 0 },
     { id: 'the only one of the zone', view: copy({ far, isPrimaryHolder: false }), loss: 0.25 * 40 },
     { id: 'the disk still has it', view: copy({}, { diskMs: 100 }), loss: 0 },

@@ -61,19 +61,19 @@ it('keeps a model that is pinned with two replicas in both zones, whichever node
     const names = await holders(nodes, id)
     return names === 'ac' || names === 'bc' ? names : null
   })
-  const keeper = first === 'ac' ? a : b
+  const primary = first === 'ac' ? a : b
   const other = first === 'ac' ? b : a
   const listed = await until('all nodes know that both have it', async () => {
     const { replicated } = await getJson<{ replicated: ReplicaPinView[] }>(other, '/v1/pins')
     return replicated[0]?.keptCount === 2 ? replicated : null
   })
   expect(listed).toMatchObject([{ name: 'acme/m:v1', replicaCount: 2, state: 'elsewhere', model: id, error: null }])
-  const plan = await at(keeper, 'plan')
+  const plan = await at(primary, 'plan')
   expect(plan.stdout).toMatch(/keep\tacme\/m:v1\tdisk\treplica\t/)
-  const refused = await at(keeper, 'evict', 'acme/m:v1', '--disk')
+  const refused = await at(primary, 'evict', 'acme/m:v1', '--disk')
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('is pinned')])
 
-  await keeper.kill()
+  await primary.kill()
   await until('the other node of the zone takes over', async () => (await holders([other, c], id)) === `${other.name}c`)
 
   expect((await at(c, 'unpin', 'acme/m:v1')).stdout).toContain('no longer pinned')

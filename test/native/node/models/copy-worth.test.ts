@@ -24,7 +24,7 @@ it('tells what a miss costs: nothing known is dear, a near peer is cheap', async
   expect(worth().missCostMs).toBe(Number.POSITIVE_INFINITY)
   fixture.table.add(specOf(model.id, model.manifest))
   const fromOrigin = worth().missCostMs
-  // Of all nodes that have it one is the keeper, to which it is the last copy; among four it is not this node.
+  // Of all nodes that have it one is the primary holder, to which it is the last copy; among four it is not this node.
   for (const peer of ['near', 'nearer', 'nearest']) {
     fixture.driving.peer(peer, [model.id])
     fixture.driving.driver.dispatch({ kind: 'rtt-measured', node: peer, rttMs: 0.1 })

@@ -53,7 +53,9 @@ export function missCostMs(model: MissView, sources: readonly SourceView[]): num
 function compareSources(left: SourceView, right: SourceView): number {
   const byRank = sourceOrder.indexOf(left.source) - sourceOrder.indexOf(right.source)
   if (byRank !== 0) return byRank
-  return compareIds(left.node ?? '', right.node ?? '') || left.latencyMs - right.latencyMs
+  const byNode = compareIds(left.node ?? '', right.node ?? '')
+  if (byNode !== 0) return byNode
+  return left.latencyMs - right.latencyMs || right.bandwidthBytesPerS - left.bandwidthBytesPerS
 }
 
 /** The last word in every tie of this folder: code unit order, the same on every machine (localeCompare is not). */

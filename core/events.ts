@@ -134,6 +134,25 @@ export interface FetchChunk {
   readonly sizeBytes: number
 }
 
+/** Why a chunk is asked of this source. */
+export type ChunkReason =
+  /** It has the whole model, and is expected to deliver first. */
+  | 'holder'
+  /** It fetches the model too: no holder is free, or nobody has it all and the origin is not to be asked. */
+  | 'fetcher'
+  /** Of the nodes that fetch the model, this one takes the chunk from the origin for all. */
+  | 'home'
+  /** The origin, because this node takes the chunk for all. */
+  | 'own-share'
+  /** The origin, because the home of the chunk did not have it for long. */
+  | 'home-late'
+  /** The origin, because all holders have been failing for a while. */
+  | 'holders-failing'
+  /** The origin, because no peer has the model. */
+  | 'no-peer'
+  /** The source that was asked before is slow. */
+  | 'second'
+
 export type ChunkFailure = 'mismatch' | 'missing' | 'timeout' | 'closed' | 'refused' | 'unavailable'
 
 export type Event =
@@ -222,6 +241,7 @@ export type Effect =
       readonly model: ModelId
       readonly chunk: FetchChunk
       readonly source: ChunkSource
+      readonly why: ChunkReason
       readonly context: RequestContext
     }
   | {

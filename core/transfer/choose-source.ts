@@ -1,5 +1,5 @@
 /**
- * Where to ask for a chunk now: the key of a source, or null to wait.
+ * Where to ask for a chunk now: the key of a source and why it is this one, or null to wait.
  *
  * 1. A peer that has the whole model: the one expected to deliver first, counting what we already asked of it; any of those
  *    that are nearly as good, so that a crowd does not fall on one. While such a peer is merely at its limit we ask others that are
@@ -11,6 +11,7 @@
 
 import type { RandomInt } from '../../common/index.ts'
 import { defaultRankSourcesOptions, rankSources, type SourceCandidate } from '../../placement/index.ts'
+import type { ChunkReason } from '../events.ts'
 import { homeOf, type Member } from './chunk-home.ts'
 import type { ChunkState } from './chunk-state.ts'
 import type { Fetch } from './fetch.ts'
@@ -61,11 +62,16 @@ export interface ChooseSourceView {
   readonly nowMs: number
 }
 
-export function chooseSource(view: ChooseSourceView, options: ChooseSourceOptions): SourceKey | null {
+export interface SourceChoice {
+  readonly key: SourceKey
+  readonly why: ChunkReason
+}
+
+export function chooseSource(view: ChooseSourceView, options: ChooseSourceOptions): SourceChoice | null {
   const peers = view.peers.filter((peer) => mayHave(view, peer.key))
   const complete = peers.filter((peer) => peer.complete)
   if (complete.length > 0) {
-    const chosen = choosePeer(view, complete, options)
+    const chosen = choosePeer(view, complete, 'holder', options)
     if (chosen !== null) return chosen
     // The crowd's first holders are asked by all of it; the other fetchers have most chunks by then.
     const fetchers = peers.filter((peer) => !peer.complete)
@@ -73,24 +79,28 @@ export function chooseSource(view: ChooseSourceView, options: ChooseSourceOption
     const failing = complete.every(
       (peer) => view.sourceStats.failingForMs(peer.key, view.nowMs) >= options.originHelpsAfterMs,
     )
-    return failing ? chooseOrigin(view, false, options) : null
+    return failing ? chooseOrigin(view, false, 'holders-failing', options) : null
   }
   if (peers.length > 0) return chooseAmongFetchers(view, peers, options)
-  return chooseOrigin(view, view.mayShare, options)
+  return chooseOrigin(view, view.mayShare, 'no-peer', options)
 }
 
 /**
  * A second source for a chunk that is already asked for, or null. In a crowd another fetcher, which may have it from the home by
  * now: the home is slow because all ask it, and the origin would see the crowd after all.
  */
-export function chooseSecondSource(view: ChooseSourceView, options: ChooseSourceOptions): SourceKey | null {
+export function chooseSecondSource(view: ChooseSourceView, options: ChooseSourceOptions): SourceChoice | null {
   const { state } = view
   const others = view.peers.filter((peer) => !state.flights.has(peer.key))
   const fetchers = others.filter((peer) => !peer.complete && mayHave(view, peer.key))
   if (fetchers.length === 0 || others.some((peer) => peer.complete)) {
-    return chooseSource({ ...view, peers: others }, options)
+    return asSecond(chooseSource({ ...view, peers: others }, options))
   }
-  return askFetcher(view, fetchers, options)
+  return asSecond(askFetcher(view, fetchers, options))
+}
+
+function asSecond(choice: SourceChoice | null): SourceChoice | null {
+  return choice === null ? null : { ...choice, why: 'second' }
 }
 
 /** How chunks of which no source is known to lack them are told apart, and a text that changes with it. */
@@ -131,15 +141,16 @@ function chooseAmongFetchers(
   view: ChooseSourceView,
   fetchers: readonly PeerSource[],
   options: ChooseSourceOptions,
-): SourceKey | null {
+): SourceChoice | null {
   const { state, nowMs } = view
   if (!originMayHave(view)) return askFetcher(view, fetchers, options)
   const home = homeOf(state.chunkHash, [view.self, ...fetchers])
   if (home === view.self.key || state.notYetCount >= options.notYetMax) {
-    return chooseOrigin(view, nowMs < view.fetch.startedAtMs + options.headStartMs, options)
+    const why = home === view.self.key ? 'own-share' : 'home-late'
+    return chooseOrigin(view, nowMs < view.fetch.startedAtMs + options.headStartMs, why, options)
   }
   if (nowMs < state.askAgainAtMs) return null
-  return isFree(view, home, options) ? home : null
+  return isFree(view, home, options) ? { key: home, why: 'home' } : null
 }
 
 /** Any fetcher, unless one said just now that it does not have the chunk yet. */
@@ -147,15 +158,16 @@ function askFetcher(
   view: ChooseSourceView,
   fetchers: readonly PeerSource[],
   options: ChooseSourceOptions,
-): SourceKey | null {
-  return view.nowMs < view.state.askAgainAtMs ? null : choosePeer(view, fetchers, options)
+): SourceChoice | null {
+  return view.nowMs < view.state.askAgainAtMs ? null : choosePeer(view, fetchers, 'fetcher', options)
 }
 
 function choosePeer(
   view: ChooseSourceView,
   peers: readonly PeerSource[],
+  why: ChunkReason,
   options: ChooseSourceOptions,
-): SourceKey | null {
+): SourceChoice | null {
   const free = peers.filter((peer) => isFree(view, peer.key, options))
   const candidates = free.map((peer) => candidateOf(view, peer))
   const ranked = rankSources({ chunkBytes: view.state.chunk.sizeBytes, candidates, originAllowed: false })
@@ -164,7 +176,7 @@ function choosePeer(
   if (best === undefined) return null
   const enoughMs = best.expectedMs * (1 + options.nearlyAsGoodPercent / 100)
   const good = costs.filter((source) => source.expectedMs <= enoughMs)
-  return good[view.random(good.length)]!.node
+  return { key: good[view.random(good.length)]!.node, why }
 }
 
 /** Our own pauses decide when a failing peer is tried again and when it is given up, so it is never left out here. */
@@ -179,12 +191,17 @@ function candidateOf(view: Pick<ChooseSourceView, 'sourceStats'>, peer: PeerSour
   }
 }
 
-function chooseOrigin(view: ChooseSourceView, sparing: boolean, options: ChooseSourceOptions): SourceKey | null {
+function chooseOrigin(
+  view: ChooseSourceView,
+  sparing: boolean,
+  why: ChunkReason,
+  options: ChooseSourceOptions,
+): SourceChoice | null {
   const { sourceStats, fetch, nowMs } = view
   if (!originMayHave(view) || sourceStats.isPaused(originKey, nowMs) || view.state.flights.has(originKey)) return null
   if (sourceStats.flights(originKey) >= options.flightsAtOriginMax) return null
   const early = sparing && nowMs < fetch.startedAtMs + options.headStartMs
-  return early && fetch.flightCount > 0 ? null : originKey
+  return early && fetch.flightCount > 0 ? null : { key: originKey, why }
 }
 
 /** Time until the chunk would be here, after all that we asked of the peer before. */

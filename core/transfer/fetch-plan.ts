@@ -20,6 +20,7 @@ import {
   isHopeless,
   isOpen,
   type PeerSource,
+  type SourceChoice,
 } from './choose-source.ts'
 import { hashText, type Member } from './chunk-home.ts'
 import type { ChunkState } from './chunk-state.ts'
@@ -264,8 +265,8 @@ export class FetchPlan {
     const { signature, groupOf } = groupsOf({ self: this.self, fetch, peers }, options)
     fetch.wanted.regroup(signature, groupOf)
     for (const state of fetch.wanted.candidates(isOpenNow, nowMs)) {
-      const key = chooseSource(this.view(fetch, state, peers, nowMs), options)
-      if (key !== null) return this.launch(fetch, state, key, nowMs)
+      const choice = chooseSource(this.view(fetch, state, peers, nowMs), options)
+      if (choice !== null) return this.launch(fetch, state, choice, nowMs)
     }
     return null
   }
@@ -290,12 +291,12 @@ export class FetchPlan {
     return null
   }
 
-  private launch(fetch: Fetch, state: ChunkState, key: SourceKey, nowMs: number): Effect {
+  private launch(fetch: Fetch, state: ChunkState, { key, why }: SourceChoice, nowMs: number): Effect {
     fetch.launch(state, key, nowMs)
     this.flightCount += 1
     this.ports.sourceStats.started(key, state.chunk.sizeBytes)
     const context = fetch.context(nowMs)
-    return { kind: 'get-chunk', model: fetch.model, chunk: state.chunk, source: sourceOf(key), context }
+    return { kind: 'get-chunk', model: fetch.model, chunk: state.chunk, source: sourceOf(key), why, context }
   }
 
   private land(fetch: Fetch, state: ChunkState, key: SourceKey): boolean {

@@ -14,6 +14,20 @@ export type NodeId = string
 /** Lower-case hex sha256. */
 export type Sha256 = string
 
+declare const blobIdBrand: unique symbol
+
+/**
+ * What a node calls a blob: the digest of its chunk list (blobIdOf, origin/manifest), 64 lower-case hex digits. The name is computed from
+ * the list, so no manifest can put foreign chunks under it. The sha256 of a file is another thing, an attribute that a manifest states; the
+ * compiler keeps the two apart.
+ */
+export type BlobId = Sha256 & { readonly [blobIdBrand]: true }
+
+/** For text that names a blob already: in a record, in a message, in a simulated model. */
+export function toBlobId(text: string): BlobId {
+  return text as BlobId
+}
+
 /** Where bytes can come from: a tier of this node, another node, or the origin. */
 export type Source = Tier | 'peer' | 'origin'
 

@@ -12,6 +12,7 @@ export {
   type GcStep,
   gc,
 } from './gc/gc.ts'
+export { blobIdOf } from './manifest/blob-id.ts'
 export { canonicalBytes, canonicalJson } from './manifest/canonical-json.ts'
 export {
   baseOf,

@@ -1,5 +1,10 @@
 // Invariants:
-// - A chunk is kWriting while exactly one thread copies it, and kDone only when its bytes are verified and in every target.
+// - A chunk is kArriving while exactly one ChunkWrite may write into the segment, kWriting while exactly one thread copies it, and
+//   kDone only when its bytes are verified and in memory, or on disk where there is no segment.
+// - A ChunkWrite touches the segment only under the lock of its Claim and while that is not revoked. It is revoked before another
+//   thread writes to the same place, and before the segment is sealed or taken away.
+// - to_disk_ are chunks in memory that the disk does not have yet. Threads of the pool write them; a thread that ends the fill writes
+//   what is left itself, so that it never waits for a free thread of the pool.
 // - users_ counts the threads that may touch the targets. The targets are taken away only when it is zero and ending_ is set,
 //   after which nobody enters.
 // - hashed_ chunks, a prefix of the blob, have gone through blob_hash_. One thread at a time advances it (hashing_); that
@@ -10,7 +15,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "os/mutex.h"
@@ -23,6 +30,20 @@ namespace {
 
 // A chunk is read into one buffer when it is verified on disk. Manifests use 8 MiB at most; this leaves room for later ones.
 constexpr uint64_t kChunkBytesMax = 64 << 20;
+
+// What one write holds: large enough that a call per piece costs nothing, small enough to be in the cache still when it is hashed.
+constexpr uint64_t kPieceBytes = 256 << 10;
+
+// The right of one ChunkWrite to write into the segment.
+struct Claim {
+  Mutex mutex;
+  bool revoked GUARDED_BY(mutex) = false;
+
+  void Revoke() {
+    MutexLock lock(&mutex);
+    revoked = true;
+  }
+};
 
 class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl> {
  public:
@@ -75,17 +96,13 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   Status PutChunk(uint32_t index, const uint8_t* data, size_t size_bytes) override {
     Use use(this);
     if (!use.ok()) return Ended();
-    if (index >= spec_.chunks.size()) {
-      return Status::Error(code::kBadRequest, "Chunk " + std::to_string(index) + " does not exist; the blob has " +
-                                                  std::to_string(spec_.chunks.size()) + ".");
-    }
+    if (index >= spec_.chunks.size()) return NoSuchChunk(index);
     const ChunkSpec& chunk = spec_.chunks[index];
-    if (size_bytes != chunk.size_bytes || Sha256::Of(data, size_bytes) != chunk.digest) {
-      return Status::Error(code::kDigestMismatch, "The bytes are not chunk " + std::to_string(index) + " of blob " +
-                                                      spec_.digest.ToHex() + "; fetch it elsewhere.");
-    }
+    if (size_bytes != chunk.size_bytes || Sha256::Of(data, size_bytes) != chunk.digest) return WrongBytes(index);
     return Place(index, data, /*to_disk=*/true);
   }
+
+  Status BeginChunk(uint32_t index, std::unique_ptr<ChunkWrite>* write) override;
 
   uint64_t size_bytes() const override { return spec_.size_bytes; }
 
@@ -108,7 +125,8 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
         return Status::Error(code::kBadRequest, std::to_string(missing_) + " chunks are missing.");
       }
       ending_ = true;
-      while (users_ > 0 || hashing_) changed_.Wait(&mutex_);
+      WriteRestToDisk();
+      while (IsInUse()) changed_.Wait(&mutex_);
     }
     Status status = CheckBlob();
     if (!status.ok()) {
@@ -130,18 +148,26 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   }
 
   void Abort(bool keep_partial, const Status& reason) override {
+    std::unordered_map<uint32_t, std::shared_ptr<Claim>> claims;
     {
       MutexLock lock(&mutex_);
       if (ending_) return;
       ending_ = true;
-      while (users_ > 0 || hashing_) changed_.Wait(&mutex_);
+      claims.swap(claims_);
+      if (!keep_partial) to_disk_.clear();
+      WriteRestToDisk();
+      while (IsInUse()) changed_.Wait(&mutex_);
     }
+    for (const auto& [index, claim] : claims) claim->Revoke();
     if (partial_ != nullptr && !keep_partial) partial_->Discard();
     End(nullptr, reason);
   }
 
  private:
-  enum State : uint8_t { kMissing, kWriting, kDone };
+  enum State : uint8_t { kMissing, kArriving, kWriting, kDone };
+
+  class DirectWrite;
+  class BufferedWrite;
 
   // Keeps the targets in place while it lives.
   class Use {
@@ -165,6 +191,25 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     FillImpl* const fill_;
     bool ok_ = false;
   };
+
+  Status WrongBytes(uint32_t index) const {
+    return Status::Error(code::kDigestMismatch, "The bytes are not chunk " + std::to_string(index) + " of blob " +
+                                                    spec_.digest.ToHex() + "; fetch it elsewhere.");
+  }
+
+  Status NoSuchChunk(uint32_t index) const {
+    return Status::Error(code::kBadRequest,
+                         "Chunk " + std::to_string(index) + " does not exist; the blob has " + std::to_string(spec_.chunks.size()) + ".");
+  }
+
+  // Of a fill that has ended: whether it ended well.
+  bool IsBrought(uint32_t index) {
+    MutexLock lock(&mutex_);
+    while (states_[index] == kWriting) changed_.Wait(&mutex_);
+    return states_[index] == kDone;
+  }
+
+  bool IsInUse() REQUIRES(mutex_) { return users_ > 0 || hashing_ || disk_writers_ > 0; }
 
   static Status Ended() { return Status::Error(code::kBadRequest, "The fill has ended."); }
 
@@ -196,42 +241,112 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
 
   // Stores verified bytes, unless another thread has done so or does so now.
   Status Place(uint32_t index, const uint8_t* data, bool to_disk) {
+    std::shared_ptr<Claim> claim;
     {
       MutexLock lock(&mutex_);
       while (states_[index] == kWriting) changed_.Wait(&mutex_);
       if (states_[index] == kDone) return Status();
+      if (states_[index] == kArriving) claim = TakeClaim(index);
       states_[index] = kWriting;
       to_disk = to_disk && partial_ != nullptr && !disk_lost_;
     }
-    Status status = WriteTargets(index, data, to_disk);
+    if (claim != nullptr) claim->Revoke();
+    Status status = segment_ != nullptr ? CopyToSegment(index, data) : Status();
+    if (status.ok() && segment_ == nullptr && to_disk) {
+      status = partial_->Write(offsets_[index], data, spec_.chunks[index].size_bytes);
+    }
     {
       MutexLock lock(&mutex_);
       states_[index] = status.ok() ? kDone : kMissing;
       if (status.ok()) missing_--;
       changed_.NotifyAll();
     }
-    if (status.ok() && ready_ != nullptr) ready_->MarkReady(index);
-    if (status.ok() && hashes_blob_) {
-      (void)pool_->Submit([self = shared_from_this()] { self->HashPrefix(); });
-    }
+    if (status.ok()) AfterPlaced(index, to_disk && segment_ != nullptr);
     return status;
   }
 
-  Status WriteTargets(uint32_t index, const uint8_t* data, bool to_disk) {
+  // By a user of the targets.
+  void AfterPlaced(uint32_t index, bool to_disk) {
+    if (ready_ != nullptr) ready_->MarkReady(index);
+    if (to_disk) {
+      {
+        MutexLock lock(&mutex_);
+        to_disk_.push_back(index);
+      }
+      (void)pool_->Submit([self = shared_from_this()] { self->WriteOneToDisk(); });
+    }
+    if (hashes_blob_) (void)pool_->Submit([self = shared_from_this()] { self->HashPrefix(); });
+  }
+
+  Status CopyToSegment(uint32_t index, const uint8_t* data) {
     const uint64_t offset_bytes = offsets_[index];
     const uint64_t size_bytes = spec_.chunks[index].size_bytes;
-    if (segment_ != nullptr) {
-      Status status = segment_->Prepare(offset_bytes, size_bytes);
-      if (!status.ok()) return status;
-      std::memcpy(segment_->writable() + offset_bytes, data, size_bytes);
+    Status status = segment_->Prepare(offset_bytes, size_bytes);
+    if (status.ok()) std::memcpy(segment_->writable() + offset_bytes, data, size_bytes);
+    return status;
+  }
+
+  std::shared_ptr<Claim> TakeClaim(uint32_t index) REQUIRES(mutex_) {
+    const auto found = claims_.find(index);
+    std::shared_ptr<Claim> claim = std::move(found->second);
+    claims_.erase(found);
+    return claim;
+  }
+
+  // The bytes of `claim` are verified: true when they are the chunk now. False when another writer has taken the place, or the fill has ended.
+  bool CommitClaim(uint32_t index, const Claim* claim) {
+    Use use(this);
+    if (!use.ok()) return false;
+    bool to_disk;
+    {
+      MutexLock lock(&mutex_);
+      if (!HoldsClaim(index, claim)) return false;
+      claims_.erase(index);
+      states_[index] = kDone;
+      missing_--;
+      to_disk = partial_ != nullptr && !disk_lost_;
+      changed_.NotifyAll();
     }
-    if (!to_disk) return Status();
-    Status status = partial_->Write(offset_bytes, data, size_bytes);
-    if (status.ok() || segment_ == nullptr) return status;
-    // The disk is full or failing: go on in memory alone.
+    AfterPlaced(index, to_disk);
+    return true;
+  }
+
+  void GiveUpClaim(uint32_t index, const Claim* claim) {
     MutexLock lock(&mutex_);
-    disk_lost_ = true;
-    return Status();
+    if (!HoldsClaim(index, claim)) return;
+    claims_.erase(index);
+    states_[index] = kMissing;
+    changed_.NotifyAll();
+  }
+
+  bool HoldsClaim(uint32_t index, const Claim* claim) REQUIRES(mutex_) {
+    const auto found = claims_.find(index);
+    return found != claims_.end() && found->second.get() == claim;
+  }
+
+  void WriteOneToDisk() {
+    MutexLock lock(&mutex_);
+    if (!to_disk_.empty()) WriteFrontToDisk();
+  }
+
+  void WriteRestToDisk() REQUIRES(mutex_) {
+    while (!to_disk_.empty()) WriteFrontToDisk();
+  }
+
+  // Lets the lock go while it writes.
+  void WriteFrontToDisk() REQUIRES(mutex_) {
+    const uint32_t index = to_disk_.front();
+    to_disk_.pop_front();
+    if (disk_lost_) return;
+    disk_writers_++;
+    mutex_.Unlock();
+    const Status status =
+        partial_->Write(offsets_[index], segment_->writable() + offsets_[index], spec_.chunks[index].size_bytes);
+    mutex_.Lock();
+    disk_writers_--;
+    // The disk is full or failing: go on in memory alone.
+    if (!status.ok()) disk_lost_ = true;
+    changed_.NotifyAll();
   }
 
   // Lets the hash of the blob follow the complete prefix, while more chunks arrive.
@@ -325,6 +440,10 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   std::vector<State> states_ GUARDED_BY(mutex_);
   size_t missing_ GUARDED_BY(mutex_) = 0;
   int users_ GUARDED_BY(mutex_) = 0;
+  int disk_writers_ GUARDED_BY(mutex_) = 0;
+  std::deque<uint32_t> to_disk_ GUARDED_BY(mutex_);
+  // Of the chunks that are kArriving.
+  std::unordered_map<uint32_t, std::shared_ptr<Claim>> claims_ GUARDED_BY(mutex_);
   bool ending_ GUARDED_BY(mutex_) = false;
   bool disk_lost_ GUARDED_BY(mutex_) = false;
   bool hashing_ GUARDED_BY(mutex_) = false;
@@ -332,6 +451,123 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   // Used by the thread that set hashing_, or by Finish once nobody else is in.
   Sha256 blob_hash_;
 };
+
+// Into the segment.
+class FillImpl::DirectWrite final : public ChunkWrite {
+ public:
+  DirectWrite(std::shared_ptr<FillImpl> fill, std::shared_ptr<Segment> segment, uint32_t index, std::shared_ptr<Claim> claim)
+      : fill_(std::move(fill)), segment_(std::move(segment)), index_(index), claim_(std::move(claim)) {}
+
+  ~DirectWrite() override {
+    if (!ended_) fill_->GiveUpClaim(index_, claim_.get());
+  }
+
+  uint64_t missing_bytes() const override { return fill_->spec_.chunks[index_].size_bytes - at_bytes_; }
+
+  Status Write(const Producer& producer, size_t* written_bytes) override {
+    MutexLock lock(&claim_->mutex);
+    const uint64_t piece_bytes = std::min(kPieceBytes - at_bytes_ % kPieceBytes, missing_bytes());
+    if (claim_->revoked) {
+      // Another writer was faster; what still comes of this one is nobody's.
+      rest_.resize(piece_bytes);
+      *written_bytes = producer(rest_.data(), rest_.size());
+      at_bytes_ += *written_bytes;
+      return Status();
+    }
+    const uint64_t offset_bytes = fill_->offsets_[index_] + at_bytes_;
+    if (at_bytes_ % kPieceBytes == 0) {
+      Status status = segment_->Prepare(offset_bytes, piece_bytes);
+      if (!status.ok()) return status;
+    }
+    uint8_t* target = segment_->writable() + offset_bytes;
+    *written_bytes = producer(target, piece_bytes);
+    hash_.Update(target, *written_bytes);
+    at_bytes_ += *written_bytes;
+    return Status();
+  }
+
+  void End(std::function<void(Status)> done) override {
+    ended_ = true;
+    bool is_revoked;
+    {
+      MutexLock lock(&claim_->mutex);
+      is_revoked = claim_->revoked;
+    }
+    if (!is_revoked && hash_.Final() != fill_->spec_.chunks[index_].digest) {
+      fill_->GiveUpClaim(index_, claim_.get());
+      return done(fill_->WrongBytes(index_));
+    }
+    if (!is_revoked && fill_->CommitClaim(index_, claim_.get())) return done(Status());
+    done(fill_->IsBrought(index_) ? Status() : Ended());
+  }
+
+ private:
+  const std::shared_ptr<FillImpl> fill_;
+  const std::shared_ptr<Segment> segment_;
+  const uint32_t index_;
+  const std::shared_ptr<Claim> claim_;
+  uint64_t at_bytes_ = 0;
+  bool ended_ = false;
+  Sha256 hash_;
+  std::vector<uint8_t> rest_;
+};
+
+// Into memory of its own: another writer has the place in the segment, or there is no segment.
+class FillImpl::BufferedWrite final : public ChunkWrite {
+ public:
+  BufferedWrite(std::shared_ptr<FillImpl> fill, uint32_t index)
+      : fill_(std::move(fill)), index_(index), bytes_(new uint8_t[fill_->spec_.chunks[index].size_bytes]) {}
+
+  uint64_t missing_bytes() const override { return fill_->spec_.chunks[index_].size_bytes - at_bytes_; }
+
+  Status Write(const Producer& producer, size_t* written_bytes) override {
+    uint8_t* target = bytes_.get() + at_bytes_;
+    *written_bytes = producer(target, std::min(kPieceBytes, missing_bytes()));
+    hash_.Update(target, *written_bytes);
+    at_bytes_ += *written_bytes;
+    return Status();
+  }
+
+  void End(std::function<void(Status)> done) override {
+    if (hash_.Final() != fill_->spec_.chunks[index_].digest) return done(fill_->WrongBytes(index_));
+    // Writing to the disk, and waiting for another writer, are nothing for the thread of a connection.
+    auto keep = [fill = fill_, index = index_, bytes = std::move(bytes_), done] {
+      Use use(fill.get());
+      done(use.ok() ? fill->Place(index, bytes.get(), /*to_disk=*/true) : Ended());
+    };
+    if (!fill_->pool_->Submit(std::move(keep))) done(Status::Error(code::kShuttingDown, "The store is closing."));
+  }
+
+ private:
+  const std::shared_ptr<FillImpl> fill_;
+  const uint32_t index_;
+  // Shared, because the tasks of the pool can be copied. Not zeroed: filled completely before anybody sees it.
+  std::shared_ptr<uint8_t[]> bytes_;
+  uint64_t at_bytes_ = 0;
+  Sha256 hash_;
+};
+
+Status FillImpl::BeginChunk(uint32_t index, std::unique_ptr<ChunkWrite>* write) {
+  Use use(this);
+  if (!use.ok()) return Ended();
+  if (index >= spec_.chunks.size()) return NoSuchChunk(index);
+  std::shared_ptr<Claim> claim;
+  {
+    MutexLock lock(&mutex_);
+    if (segment_ != nullptr && states_[index] == kMissing) {
+      claim = std::make_shared<Claim>();
+      claims_.emplace(index, claim);
+      states_[index] = kArriving;
+    }
+  }
+  auto self = shared_from_this();
+  if (claim != nullptr) {
+    *write = std::make_unique<DirectWrite>(std::move(self), segment_, index, std::move(claim));
+  } else {
+    *write = std::make_unique<BufferedWrite>(std::move(self), index);
+  }
+  return Status();
+}
 
 }  // namespace
 

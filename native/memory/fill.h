@@ -9,6 +9,7 @@
 
 #include "os/digest.h"
 #include "disk/disk_tier.h"
+#include "memory/chunk_write.h"
 #include "memory/segment.h"
 #include "os/status.h"
 #include "os/thread_pool.h"
@@ -57,6 +58,9 @@ class Fill {
   virtual Status Recover(std::vector<uint32_t>* indices) = 0;
   // DIGEST_MISMATCH when the bytes are not that chunk; nothing is stored then. A chunk that is there already is accepted.
   virtual Status PutChunk(uint32_t index, const uint8_t* data, size_t size_bytes) = 0;
+  // The same for bytes that come piece by piece. One writer writes into the segment. A second one of the same chunk has a buffer, and
+  // takes the place over when it is first at the end: a slow writer holds nobody up. A writer may outlive the fill, and then keeps nothing.
+  virtual Status BeginChunk(uint32_t index, std::unique_ptr<ChunkWrite>* write) = 0;
   // Copies a range of which every chunk is verified and in place. False when some are not, or when the fill has ended.
   virtual bool ReadVerified(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) = 0;
   virtual uint64_t size_bytes() const = 0;

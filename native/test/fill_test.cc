@@ -1,6 +1,7 @@
 #include "memory/fill.h"
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 #include "harness.h"
@@ -216,6 +217,124 @@ TEST(SpecsThatDoNotAddUpAreRefused) {
   CHECK_OK(ValidateBlobSpec(spec));
   spec.size_bytes &= UINT32_MAX;
   CHECK_CODE(ValidateBlobSpec(spec), code::kBadRequest);
+}
+
+// A chunk that comes piece by piece.
+struct Arrival {
+  std::unique_ptr<ChunkWrite> write;
+  const uint8_t* bytes;
+  size_t size_bytes;
+  size_t at = 0;
+
+  Arrival(Fill* fill, uint32_t index, const std::vector<uint8_t>& from, size_t start, size_t size)
+      : bytes(from.data() + start), size_bytes(size) {
+    CHECK_OK(fill->BeginChunk(index, &write));
+  }
+
+  void Bring(size_t part_bytes) {
+    size_t written = 0;
+    CHECK_OK(write->Write(
+        [&](uint8_t* data, size_t room_bytes) {
+          const size_t part = std::min(part_bytes, room_bytes);
+          std::copy_n(bytes + at, part, data);
+          return part;
+        },
+        &written));
+    at += written;
+  }
+
+  Status End() {
+    while (write->missing_bytes() > 0) Bring(3000);
+    std::promise<Status> ended;
+    write->End([&](Status status) { ended.set_value(std::move(status)); });
+    return ended.get_future().get();
+  }
+};
+
+TEST(ChunksMayComePieceByPiece) {
+  for (const bool memory : {true, false}) {
+    Bench bench;
+    const Source source(95000);
+    const auto fill = bench.Begin(source.spec, memory, true);
+    std::vector<std::unique_ptr<Arrival>> arrivals;
+    for (uint32_t i = 0; i < 10; i++) {
+      arrivals.push_back(std::make_unique<Arrival>(fill.get(), i, source.bytes, i * kChunkBytes, source.spec.chunks[i].size_bytes));
+      arrivals.back()->Bring(1);
+    }
+    for (const auto& arrival : arrivals) CHECK_OK(arrival->End());
+    CHECK_OK(fill->Finish());
+    if (memory) CHECK(bench.InMemory(95000) == source.bytes);
+    CHECK(bench.OnDisk(source.spec.digest) == source.bytes);
+  }
+}
+
+TEST(WrongPiecesAreNotKeptAndTheChunkMayComeAgain) {
+  Bench bench;
+  const Source source(20000);
+  const auto fill = bench.Begin(source.spec, true, true);
+  const std::vector<uint8_t> lies = Bytes(20000, 7);
+  CHECK_CODE(Arrival(fill.get(), 1, lies, kChunkBytes, kChunkBytes).End(), code::kDigestMismatch);
+  std::vector<uint8_t> read(kChunkBytes);
+  CHECK(!fill->ReadVerified(kChunkBytes, kChunkBytes, read.data()));
+  // One that is given up half way.
+  Arrival(fill.get(), 1, lies, kChunkBytes, kChunkBytes).Bring(500);
+  CHECK_OK(source.Put(fill.get(), 0));
+  CHECK_CODE(fill->Finish(), code::kBadRequest);
+  CHECK_OK(Arrival(fill.get(), 1, source.bytes, kChunkBytes, kChunkBytes).End());
+  CHECK_OK(fill->Finish());
+  CHECK(bench.InMemory(20000) == source.bytes);
+  CHECK(bench.OnDisk(source.spec.digest) == source.bytes);
+}
+
+// The first of them sends lies after the second has brought the chunk: nothing of it may reach the segment.
+TEST(ASlowWriterHoldsNobodyUpAndWritesNothingLater) {
+  Bench bench;
+  const Source source(20000);
+  const auto fill = bench.Begin(source.spec, true, false);
+  const std::vector<uint8_t> lies = Bytes(20000, 7);
+  Arrival slow(fill.get(), 0, lies, 0, kChunkBytes);
+  slow.Bring(100);
+  CHECK_OK(Arrival(fill.get(), 0, source.bytes, 0, kChunkBytes).End());
+  slow.Bring(5000);
+  CHECK_OK(source.Put(fill.get(), 1));
+  CHECK_OK(fill->Finish());
+  slow.Bring(100);
+  CHECK_OK(slow.End());
+  CHECK(bench.InMemory(20000) == source.bytes);
+}
+
+TEST(AWriterMayOutliveItsFill) {
+  Bench bench;
+  const Source source(20000);
+  auto fill = bench.Begin(source.spec, true, true);
+  Arrival late(fill.get(), 0, source.bytes, 0, kChunkBytes);
+  late.Bring(100);
+  fill->Abort(/*keep_partial=*/false, Status::Error(code::kShuttingDown, "test"));
+  fill.reset();
+  CHECK_CODE(late.End(), code::kBadRequest);
+  CHECK(bench.sealed == nullptr && bench.budget->used_bytes() <= 65536);
+}
+
+TEST(ManyWritersOfTheSameChunksAgree) {
+  Bench bench;
+  const Source source(95000);
+  const std::vector<uint8_t> lies = Bytes(95000, 9);
+  const auto fill = bench.Begin(source.spec, true, true);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; t++) {
+    threads.emplace_back([&, t] {
+      for (uint32_t i = 0; i < 10; i++) {
+        const std::vector<uint8_t>& bytes = t == 3 ? lies : source.bytes;
+        Arrival arrival(fill.get(), i, bytes, i * kChunkBytes, source.spec.chunks[i].size_bytes);
+        const Status status = arrival.End();
+        CHECK(status.ok() || (t == 3 && status.Is(code::kDigestMismatch)));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK_OK(fill->Finish());
+  CHECK(bench.InMemory(95000) == source.bytes);
+  CHECK(bench.OnDisk(source.spec.digest) == source.bytes);
 }
 
 }  // namespace holdfast::test

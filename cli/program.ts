@@ -37,6 +37,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
   'A running node and its cluster:': {
     status: async () => (await import('./commands/status.ts')).statusCommand(),
     peers: async () => (await import('./commands/peers.ts')).peersCommand(),
+    fetches: async () => (await import('./commands/fetches.ts')).fetchesCommand(),
     route: async () => (await import('./commands/route.ts')).routeCommand(),
     plan: async () => (await import('./commands/plan.ts')).planCommand(),
     ban: async () => (await import('./commands/ban.ts')).banCommand(),

@@ -41,6 +41,11 @@ export const errorTable = {
     'No reachable origin or peer knows this model or tag.',
     'Check the name with `holdfast ls`, or push the model.',
   ),
+  UNKNOWN_FETCH: row(
+    404,
+    'No fetch has this number, or it ended too long ago.',
+    'See the numbers with `holdfast fetches`; `fetches.keptMax` says how many are kept.',
+  ),
   UNKNOWN_ROUTE: row(404, 'There is no such path on this server.', 'See the routes in docs/reference/http.md.'),
   NOT_RUNNABLE: row(
     422,

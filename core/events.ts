@@ -6,6 +6,7 @@
  * milliseconds whose zero means nothing.
  */
 import type { ErrorCode, LocalTier, ModelId, NodeId, RequestContext, Sha256, Tier, Zone } from '../common/index.ts'
+import type { Failure } from './failure.ts'
 
 /** Version of the entries below; a node ignores entries of a later major version and keeps relaying nothing it cannot check. */
 export const protocolVersion = 1
@@ -198,6 +199,8 @@ export type Event =
       readonly context: RequestContext
       /** False for a model that no origin knows (refs from peers, origin away and known to be). */
       readonly originAllowed: boolean
+      /** Of the model, beside the chunks: was here before, from an interrupted fetch or another model. For what is told of fetches. */
+      readonly localBytes?: number
       readonly nowMs: number
     }
   | {
@@ -217,7 +220,8 @@ export type Event =
       readonly failure: ChunkFailure
       readonly nowMs: number
     }
-  | { readonly kind: 'fetch-cancelled'; readonly model: ModelId; readonly nowMs: number }
+  /** The node itself cannot go on with it: `failure` says why. */
+  | { readonly kind: 'fetch-cancelled'; readonly model: ModelId; readonly failure?: Failure; readonly nowMs: number }
   /** Pins that the operator of this node changed, or that it had kept over a restart; long removed ones are forgotten by wallMs. */
   | { readonly kind: 'pins'; readonly records: readonly PinRecord[]; readonly wallMs: number; readonly nowMs: number }
   | { readonly kind: 'stopping'; readonly nowMs: number }
@@ -250,6 +254,8 @@ export type Effect =
       readonly bytesBySource: { peer: number; origin: number }
     }
   | { readonly kind: 'fetch-failed'; readonly model: ModelId; readonly code: ErrorCode; readonly message: string }
+  /** The node said that it has the whole model, and lacks a chunk of it. For log and metrics. */
+  | { readonly kind: 'stale-advert'; readonly node: NodeId; readonly model: ModelId }
   /** Close the connection and do not use the node again for a while; the reason goes to log, metric and operator. */
   | { readonly kind: 'distrust'; readonly node: NodeId; readonly reason: 'wrong-chunk' | 'malformed' }
   /** Another run with this node's identity lives, which began then. When this one was not first, it has to end. */

@@ -82,6 +82,13 @@ export { LoadProfile } from './requests/load-profile.ts'
 export type { LoadTimes } from './requests/load-times.ts'
 export { RequestMachine } from './requests/request-machine.ts'
 export * from './requests/types.ts'
+export {
+  defaultFetchHistoryOptions,
+  FetchHistory,
+  type FetchHistoryOptions,
+  type FetchNews,
+} from './transfer/fetch-history.ts'
+export type { FetchSource, FetchState, FetchSummary, FetchTimeline, TimelineEntry } from './transfer/fetch-views.ts'
 export type { HolderView, MemberView, RouteRequest } from './views/cluster-view.ts'
 export { type KnownModel, type LocalModelFacts, type LocalModels, localModels } from './views/local-models.ts'
 export { nearestHolders, nearestPeers } from './views/nearest.ts'

@@ -147,8 +147,7 @@ export class FetchPlan {
         if (state.originMismatches >= this.options.originMismatchesMax) bar(fetch, state, key)
         break
       case 'missing':
-        this.missing(fetch, state, key, nowMs)
-        break
+        return this.missing(fetch, state, key, nowMs)
       case 'refused':
         if (this.ports.sourceStats.pause(key, nowMs)) fetch.strike(key, this.options.refusalsMax, nowMs)
         break
@@ -306,7 +305,7 @@ export class FetchPlan {
     return true
   }
 
-  private missing(fetch: Fetch, state: ChunkState, key: SourceKey, nowMs: number): void {
+  private missing(fetch: Fetch, state: ChunkState, key: SourceKey, nowMs: number): Effect[] {
     const peer = this.ports.peersWith(fetch.model, nowMs).find((candidate) => candidate.key === key)
     if (peer !== undefined && !peer.complete) {
       fetch.wanted.change(state, () => {
@@ -315,10 +314,11 @@ export class FetchPlan {
       })
       // Someone who never delivers anything is no source, however politely it answers.
       fetch.strike(key, this.options.refusalsMax, nowMs)
-      return
+      return []
     }
     bar(fetch, state, key)
     if (key !== originKey) fetch.strike(key, this.options.strikesMax, nowMs)
+    return peer === undefined ? [] : [{ kind: 'stale-advert', node: key, model: fetch.model }]
   }
 
   private distrust(node: NodeId, nowMs: number): Effect[] {

@@ -50,6 +50,8 @@ export interface AdminPorts {
   /** What placement would do now. */
   readonly placement: () => readonly PlacementDecision[]
   readonly replication: boolean
+  /** A verification of the disk found other bytes than there should be. */
+  readonly onDamaged: () => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -88,6 +90,7 @@ export class Admin {
       store: ports.store,
       dropFromMemory: (blob) => ports.cache.dropFromMemory(blob),
       onRemoved: () => ports.cache.recheck(),
+      onDamaged: () => ports.onDamaged(),
       log,
     })
     this.invalidator = new Invalidator({

@@ -28,6 +28,7 @@ export interface ScrubberPorts {
   readonly dropFromMemory: (blob: Sha256) => Promise<boolean>
   /** Blobs are gone: what the node holds is not what it said. */
   readonly onRemoved: () => void
+  readonly onDamaged: () => void
   readonly log: Log
 }
 
@@ -72,6 +73,7 @@ export class Scrubber {
     this.update({ doneBytes: this.view!.doneBytes + sizeBytes })
     if (isGood) return
     this.update({ bad: [...this.view!.bad, sha256] })
+    this.ports.onDamaged()
     this.ports.log.warn({ blob: sha256 }, 'a damaged blob was removed from disk')
     if (!(await this.isGoodInMemory(sha256, sizeBytes)) && !(await this.ports.dropFromMemory(sha256))) {
       this.update({ badInUse: [...this.view!.badInUse, sha256] })

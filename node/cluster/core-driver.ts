@@ -12,15 +12,16 @@ import {
   type RequestContext,
   TimeLimit,
 } from '../../common/index.ts'
-import type {
-  Effect,
-  EntryKind,
-  Event,
-  FetchChunk,
-  NodeCore,
-  SignedEntry,
-  SummaryItem,
-  SummaryRange,
+import {
+  type Effect,
+  type EntryKind,
+  type Event,
+  type FetchChunk,
+  failureOf,
+  type NodeCore,
+  type SignedEntry,
+  type SummaryItem,
+  type SummaryRange,
 } from '../../core/index.ts'
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
@@ -76,7 +77,10 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 export type TimelessEvent = DistributiveOmit<Event, 'nowMs'>
 
 /** What happens in the cluster and matters to operators: for log and metrics. */
-export type ClusterNotice = Extract<Effect, { kind: 'note' | 'distrust' | 'twin' }>
+export type ClusterNotice = Extract<Effect, { kind: 'note' | 'distrust' | 'twin' | 'stale-advert' }>
+
+/** Hears every event of the core and what followed from it, before that is carried out. */
+export type StepListener = (event: Event, effects: readonly Effect[]) => void
 
 export class CoreDriver {
   private readonly ports: CoreDriverPorts
@@ -85,6 +89,7 @@ export class CoreDriver {
   private readonly queue: TimelessEvent[] = []
   private readonly stops: (() => void)[] = []
   private readonly noticeListeners: ((notice: ClusterNotice) => void)[] = []
+  private readonly stepListeners: StepListener[] = []
   /** The newest own entry of each kind that was published. */
   private readonly published = new Map<EntryKind, SignedEntry>()
   private readonly publishListeners = new Set<() => void>()
@@ -143,6 +148,10 @@ export class CoreDriver {
     this.noticeListeners.push(listener)
   }
 
+  onStep(listener: StepListener): void {
+    this.stepListeners.push(listener)
+  }
+
   dispatch(event: TimelessEvent): void {
     if (this.isStopped) return
     this.queue.push(event)
@@ -150,7 +159,9 @@ export class CoreDriver {
     this.isDraining = true
     try {
       for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-        const effects = this.ports.core.step({ ...next, nowMs: this.ports.clock.nowMs() } as Event)
+        const event = { ...next, nowMs: this.ports.clock.nowMs() } as Event
+        const effects = this.ports.core.step(event)
+        for (const listener of this.stepListeners) listener(event, effects)
         for (const effect of effects) this.execute(effect)
       }
     } finally {
@@ -162,19 +173,20 @@ export class CoreDriver {
   fetch(
     model: ModelId,
     chunks: readonly FetchChunk[],
-    options: { context: RequestContext; originAllowed: boolean; getChunk: ChunkGetter },
+    options: { context: RequestContext; originAllowed: boolean; localBytes?: number; getChunk: ChunkGetter },
   ): Promise<BytesBySource> {
     if (this.isStopped) return Promise.reject(stopping(model))
     assertInvariant(!this.fetches.has(model), `one fetch of ${model} at a time`)
     const outcome = Promise.withResolvers<BytesBySource>()
     this.fetches.set(model, { getChunk: options.getChunk, outcome })
-    this.dispatch({ kind: 'fetch', model, chunks, context: options.context, originAllowed: options.originAllowed })
+    const { context, originAllowed, localBytes = 0 } = options
+    this.dispatch({ kind: 'fetch', model, chunks, context, originAllowed, localBytes })
     return outcome.promise
   }
 
   /** Ends a fetch that the node itself cannot go on with. */
   cancelFetch(model: ModelId, reason: HoldfastError): void {
-    this.dispatch({ kind: 'fetch-cancelled', model })
+    this.dispatch({ kind: 'fetch-cancelled', model, failure: failureOf(reason) })
     this.endFetch(model, (fetch) => fetch.outcome.reject(reason))
   }
 
@@ -254,6 +266,10 @@ export class CoreDriver {
         return
       case 'fetch-failed':
         this.endFetch(effect.model, (fetch) => fetch.outcome.reject(new HoldfastError(effect.code, effect.message)))
+        return
+      case 'stale-advert':
+        this.ports.log.info({ node: effect.node, model: effect.model }, 'a peer lacks a model that it advertised')
+        for (const listener of this.noticeListeners) listener(effect)
         return
       case 'distrust':
         this.ports.log.warn({ node: effect.node, reason: effect.reason }, 'a peer is dropped')

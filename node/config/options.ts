@@ -88,6 +88,13 @@ export const optionTable = {
     '',
     'Folder on a tmpfs, as in /dev/shm/holdfast, that keeps weights in memory as read-only files, for programs that open a path. They have no seals: what protects them is their mode, and a read-only mount. Empty: sealed memory without paths.',
   ),
+  'fetches.keptMax': integer(64, 0, 65_536, 'Fetches that have ended and are still shown, with their timelines.'),
+  'fetches.entriesMax': integer(
+    256,
+    16,
+    65_536,
+    'Entries of the timeline of one fetch; when there are more, those that are near each other become one.',
+  ),
   'disk.limitBytes': bytes(64 * GiB, 0, 'Hard limit of the disk tier. 0 turns it off.'),
   'store.socketPath': text(
     '',

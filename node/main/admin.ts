@@ -3,6 +3,7 @@
 import type { ModelName } from '../../origin/index.ts'
 import { Admin, AdminTokens, loadAdminTokens, readAdminTokens, type SecretFiles } from '../admin/index.ts'
 import { isLoopbackHost } from '../config/index.ts'
+import type { NodeMetrics } from '../doors/metrics/index.ts'
 import { readStoreAccess } from '../doors/store-socket/index.ts'
 import type { IdentityWatch, Readiness } from '../life/index.ts'
 import { readClusterKeys } from '../net/index.ts'
@@ -27,6 +28,7 @@ export interface AdminNeeds {
   readonly replication: ReplicationController
   readonly readiness: Readiness
   readonly identity: IdentityWatch
+  readonly metrics: NodeMetrics
   /** What clients of the store were promised of the name does not count any more. */
   readonly forgetName: (name: ModelName) => void
 }
@@ -77,6 +79,7 @@ export function createAdmin(base: Base, tokens: AdminTokens, needs: AdminNeeds):
     isPinned: (model, tier) => needs.pinned.isPinned(model, tier),
     placement: () => replication.plan(),
     replication: options['placement.replication'],
+    onDamaged: () => needs.metrics.verificationFailures.inc({ source: 'disk' }),
     clock,
     log,
   })

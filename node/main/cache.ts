@@ -33,13 +33,15 @@ export interface CacheNeeds extends Pick<Names, 'origin'> {
   readonly profile: LoadProfile
   readonly pinned: PinChecks
   readonly events: ModelEvents
+  /** A local blob, from which a chunk was to be copied, has other bytes than it should. */
+  readonly onDamaged: () => void
 }
 
 export function createCache(
   { options, clock, log }: Base,
   { core, driver, bulk }: Cluster,
   { store, leases }: OpenStore,
-  { origin, runtime, table, derivedForms, policies, profile, pinned, events }: CacheNeeds,
+  { origin, runtime, table, derivedForms, policies, profile, pinned, events, onDamaged }: CacheNeeds,
 ): ModelCache {
   const fetcher = new BlobFetcher({
     store,
@@ -48,6 +50,7 @@ export function createCache(
     bulkAddressOf: (node) => core.bulkAddressOf(node),
     origin,
     findLocalChunk: (chunk) => table.findLocalChunk(chunk),
+    onDamaged,
     clock,
     log,
   })

@@ -8,6 +8,7 @@ import { createAdmin, loadTokens } from './admin.ts'
 import { openBase } from './base.ts'
 import { createCluster } from './cluster.ts'
 import { createHttpServer, createSocketDoor } from './doors.ts'
+import { createFetches } from './fetches.ts'
 import { createLeaving, createStatus } from './life.ts'
 import { countEvents, createNodeMetrics } from './metrics.ts'
 import { createModels } from './models.ts'
@@ -69,6 +70,7 @@ async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Part
   const pinned = new PinChecks()
   const models = createModels(base, cluster, open, pinned, metrics)
   countEvents(metrics, open.leases, models.events)
+  const fetches = createFetches(base, cluster, models, metrics)
   const requests = createRequests(base, { cluster, open, models, readiness, metrics })
   const socketDoor = createSocketDoor(base, cluster, open, models)
   const pins = createPins(base, cluster, models, pinned)
@@ -84,11 +86,12 @@ async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Part
     replication,
     readiness,
     identity: status.identity,
+    metrics,
     forgetName,
   }
   const admin = createAdmin(base, tokens, adminNeeds)
   const health = { pulse: () => status.liveness.check(), whyNotReady: () => readiness.whyNotReady() }
-  const http = createHttpServer(base, { cluster, open, models, requests, admin, health, metrics })
+  const http = createHttpServer(base, { cluster, open, models, requests, admin, fetches, health, metrics })
   const leaving = createLeaving(base, { cluster, open, models, requests, pinned, status, http })
   const secrets = new SecretFiles({ clock, log })
   return {

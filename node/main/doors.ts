@@ -1,7 +1,7 @@
 /** The doors of the node: protocols over HTTP, and the store's socket. Starts nothing. */
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Admin, resolveReference } from '../admin/index.ts'
+import { type Admin, type FetchViews, resolveReference } from '../admin/index.ts'
 import type { NodeOptions } from '../config/index.ts'
 import { adminDoor } from '../doors/admin/index.ts'
 import { HttpServer, healthDoor, type NodeHealth } from '../doors/http/index.ts'
@@ -22,6 +22,7 @@ export interface HttpNeeds {
   readonly models: Models
   readonly requests: Requests
   readonly admin: Admin
+  readonly fetches: FetchViews
   readonly health: NodeHealth
   readonly metrics: NodeMetrics
 }
@@ -49,6 +50,7 @@ export function createHttpServer({ options, paths, clock, log }: Base, needs: Ht
         defaultNamespace,
         cluster: () => ({ self: needs.cluster.network.self, version, members: views.members() }),
         models: () => views.models(),
+        fetches: needs.fetches,
         paths: async (reference) => {
           const { digest, manifest } = await resolveReference(needs.models.directory, reference)
           return modelPaths(needs.open.store, digest, manifest.files)

@@ -8,6 +8,7 @@ export function createNodeMetrics({ store }: OpenStore, { network, driver }: Clu
   const metrics = createMetrics({ store, peerCount: () => network.peers().length })
   driver.onNotice((notice) => {
     if (notice.kind === 'distrust') metrics.distrustedPeers.inc({ reason: notice.reason })
+    if (notice.kind === 'stale-advert') metrics.staleAdverts.inc({ what: 'chunk' })
   })
   return metrics
 }
@@ -15,9 +16,7 @@ export function createNodeMetrics({ store }: OpenStore, { network, driver }: Clu
 export function countEvents(metrics: NodeMetrics, leases: LeaseEvents, models: ModelEvents): void {
   leases.on('opened', () => metrics.leasesOpened.inc())
   models.on('evicted', (tier, _model, reason) => metrics.evictions.inc({ tier, reason }))
-  models.on('fetched', ({ peer, origin, local }) => {
-    metrics.fetchedBytes.inc({ source: 'peer' }, peer)
-    metrics.fetchedBytes.inc({ source: 'origin' }, origin)
+  models.on('fetched', ({ local }) => {
     metrics.fetchedBytes.inc({ source: 'local' }, local)
   })
 }

@@ -55,7 +55,8 @@ export function createModels(
   const policies = byTier(() => createEvictionPolicy(policy))
   const parts = { ...names, runtime, table, derivedForms, policies, profile: new LoadProfile() }
   const events: ModelEvents = new EventEmitter()
-  const cache = createCache(base, cluster, open, { ...parts, pinned, events })
+  const onDamaged = () => metrics.verificationFailures.inc({ source: 'local' })
+  const cache = createCache(base, cluster, open, { ...parts, pinned, events, onDamaged })
   const workerCount = base.options['runtime.workerCount']
   return {
     ...parts,

@@ -64,6 +64,7 @@ export function createRequests(base: Base, needs: RequestsNeeds): Requests {
       metrics.requests.inc({ served_from: servedFrom })
       metrics.requestSeconds.observe({ served_from: servedFrom }, elapsedMs / 1000)
     },
+    onHolderLacks: () => metrics.staleAdverts.inc({ what: 'request' }),
     isDraining: () => readiness.isDraining,
     timing,
     randomInt: (bound) => randomInt(bound),

@@ -53,7 +53,7 @@ export class ModelWork {
     dispatch({ kind: 'room-taken', op })
     const ended = await this.orFailed(op, fetcher.run(job))
     if (ended === null) return
-    log.info({ model, ...ended }, 'fetched')
+    log.debug({ model, ...ended }, 'fetched')
     this.ports.onFetched(ended)
     dispatch({ kind: 'fetched', op, peerBytes: ended.peer, originBytes: ended.origin })
   }

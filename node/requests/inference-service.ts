@@ -64,6 +64,8 @@ export interface InferenceServicePorts {
   readonly diskBytesPerS: number
   readonly hasOrigin: boolean
   readonly onServed: (answer: InferenceAnswer) => void
+  /** A node that said it has the model refused a request for it, because it has not. */
+  readonly onHolderLacks?: (model: ModelId) => void
   readonly isDraining: () => boolean
   /** Of requests that other nodes forward. */
   readonly timing: RequestTiming

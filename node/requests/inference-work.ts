@@ -1,5 +1,5 @@
 /** What one request holds on this node while it is served, and the work on it: each method tells how it ended, and never throws. */
-import { type ModelId, TimeLimit } from '../../common/index.ts'
+import { isHoldfastError, type ModelId, TimeLimit } from '../../common/index.ts'
 import { failureOf, type RequestEffect, type RequestEvent, type RequestId, type Timeless } from '../../core/index.ts'
 import type { Manifest } from '../../origin/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
@@ -13,6 +13,8 @@ export interface InferenceWorkPorts {
   readonly driver: Pick<CoreDriver, 'call'>
   readonly cache: Pick<ModelCache, 'hold' | 'ensureRunnable' | 'watchLoading'>
   readonly runtime: Pick<Runtime, 'infer'>
+  /** A node that said it has the model refused a request for it, because it has not. */
+  readonly onHolderLacks?: (model: ModelId) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -63,6 +65,7 @@ export class InferenceWork {
       return { kind: 'holder-answered', request }
     } catch (error) {
       const { message } = error as Error
+      if (isHoldfastError(error, 'FORWARD_REFUSED')) this.ports.onHolderLacks?.(model)
       this.ports.log.info({ requestId, node: to, model, error: message }, 'a holder did not serve')
       return { kind: 'holder-failed', request, failure: failureOf(error) }
     }

@@ -40,6 +40,8 @@ export interface BlobFetcherPorts {
   readonly bulkAddressOf: (node: NodeId) => string | null
   readonly origin: ChunkOrigin | null
   readonly findLocalChunk: FindLocalChunk
+  /** A local blob has other bytes than it should. */
+  readonly onDamaged?: (blob: Sha256) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -113,6 +115,7 @@ export class BlobFetcher {
       } catch (error) {
         if (!isHoldfastError(error, 'DIGEST_MISMATCH')) throw error
         const { blob } = place
+        this.ports.onDamaged?.(blob)
         this.ports.log.warn({ blob, chunk: sha256 }, 'a local blob has a damaged chunk; it is fetched instead')
       }
     }
@@ -134,6 +137,7 @@ export class BlobFetcher {
     return this.ports.driver.fetch(model, chunks, {
       context,
       originAllowed: this.ports.origin !== null,
+      localBytes: job.bytesDone,
       getChunk: ({ chunk, source }) => {
         const work = this.getChunk(job, chunk, source).finally(() => job.running.delete(work))
         job.running.add(work)

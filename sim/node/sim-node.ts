@@ -391,6 +391,9 @@ export class SimNode {
         this.note(`fetch ${effect.model.slice(0, 8)} failed ${effect.code}`)
         this.models.fetchFailed(this.modelOf(effect.model), effect)
         return
+      case 'stale-advert':
+        this.note(`finds ${effect.model.slice(0, 8)} gone from ${effect.node}`)
+        return
       case 'distrust':
         this.note(`distrusts ${effect.node}`)
         this.step({ kind: 'peer-down', node: effect.node })

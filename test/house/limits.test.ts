@@ -226,6 +226,18 @@ const limits: readonly Limit[] = [
     test: ['test/origin/manifest/manifest.test.ts', 'with a chunk over 8 MiB'],
   },
   {
+    what: 'fetches that have ended and are shown',
+    key: 'fetches.keptMax',
+    declared: ['core/transfer/fetch-history.ts', 'endedMax'],
+    test: ['test/core/transfer/fetch-history.test.ts', 'keeps so many fetches that have ended'],
+  },
+  {
+    what: 'entries of a timeline',
+    key: 'fetches.entriesMax',
+    declared: ['core/transfer/timeline.ts', 'entriesMax'],
+    test: ['test/core/transfer/fetch-history.test.ts', 'stays within its limits of entries'],
+  },
+  {
     what: 'models taken from nodes that stop',
     key: null,
     declared: ['core/life/handover-machine.ts', 'takesMax'],

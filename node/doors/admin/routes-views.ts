@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type NodeId, withNamespace } from '../../../common/index.ts'
 import { formatModelName, type ModelReference, parseModelReference } from '../../../origin/index.ts'
-import type { ClusterMember, ModelView } from '../../admin/index.ts'
+import type { ClusterMember, FetchViews, ModelView } from '../../admin/index.ts'
 import type { ModelPaths } from '../../models/index.ts'
 import { contextOf, type ModelCalls } from '../../requests/index.ts'
 import { parseModelPath, restOfPath } from '../http/index.ts'
@@ -17,6 +17,7 @@ export interface ViewPorts {
     readonly members: readonly ClusterMember[]
   }
   readonly models: () => readonly ModelView[]
+  readonly fetches: Pick<FetchViews, 'list' | 'get'>
   /** Where programs of this machine find the files; UNKNOWN_MODEL when they are not here by a path. */
   readonly paths: (reference: ModelReference) => Promise<ModelPaths>
 }
@@ -26,6 +27,8 @@ type Named = { Params: { '*': string } }
 export function registerViewRoutes(scope: FastifyInstance, ports: ViewPorts): void {
   scope.get('/cluster', async () => ports.cluster())
   scope.get('/models', async () => ({ models: ports.models() }))
+  scope.get('/fetches', async () => ({ fetches: ports.fetches.list() }))
+  scope.get<{ Params: { id: string } }>('/fetches/:id', async ({ params }) => ports.fetches.get(params.id))
   scope.get<Named>('/route/*', async ({ url, headers }) => {
     const { name } = parseModelPath(restOfPath(url, 2), undefined, ports.defaultNamespace)
     const { model, refAgeMs, decision } = await ports.calls.route(name, contextOf(headers))

@@ -2,13 +2,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { localTiers, tierTable } from '../../../common/index.ts'
 import type { Store } from '../../../native/index.ts'
+import { createFetchMetrics, type FetchMetrics } from './fetch-metrics.ts'
 
-export interface NodeMetrics {
+export interface NodeMetrics extends FetchMetrics {
   readonly registry: Registry
   readonly requests: Counter<'served_from'>
   readonly requestSeconds: Histogram<'served_from'>
   readonly requestPartSeconds: Histogram<'part'>
-  readonly fetchedBytes: Counter<'source'>
   readonly evictions: Counter<'tier' | 'reason'>
   readonly placements: Counter<'kind' | 'reason'>
   readonly refusedConnections: Counter
@@ -72,12 +72,7 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
       buckets: bucketsS,
       registers,
     }),
-    fetchedBytes: new Counter({
-      name: 'holdfast_fetched_bytes_total',
-      help: 'Bytes of weights brought to this node, by source.',
-      labelNames: ['source'],
-      registers,
-    }),
+    ...createFetchMetrics(registry),
     evictions: new Counter({
       name: 'holdfast_evictions_total',
       help: 'Models evicted, by tier and reason.',

@@ -20,7 +20,7 @@ describe('a cluster', () => {
 
     expect(new Set(answers.map(({ servedBy }) => servedBy))).toEqual(new Set([a.nodeId]))
     expect(await cluster.fetchedBytes(a, 'origin')).toBe(totalBytes)
-    expect((await cluster.log(a)).match(/"msg":"fetched"/g)).toHaveLength(1)
+    expect((await cluster.log(a)).match(/"msg":"a fetch has ended"/g)).toHaveLength(1)
   })
 
   it('loses no request when a holder is killed under load while another source exists', async () => {

@@ -40,7 +40,14 @@ it('removes a blob that a disk has damaged, names it, and leaves the others', as
   const damaged = await addBlob('to be damaged')
   damage(damaged)
   const removals: number[] = []
-  const scrubber = new Scrubber({ store, dropFromMemory, onRemoved: () => removals.push(1), log: silentLog })
+  const damages: number[] = []
+  const scrubber = new Scrubber({
+    store,
+    dropFromMemory,
+    onRemoved: () => removals.push(1),
+    onDamaged: () => damages.push(1),
+    log: silentLog,
+  })
 
   expect(scrubber.last()).toBeNull()
   expect(scrubber.begin()).toMatchObject({ state: 'running', blobs: 2, totalBytes: 17, doneBytes: 0 })
@@ -48,7 +55,7 @@ it('removes a blob that a disk has damaged, names it, and leaves the others', as
   await until('the scrub ends', () => scrubber.last()?.state === 'done')
 
   expect(scrubber.last()).toMatchObject({ doneBytes: 17, bad: [damaged], error: null })
-  expect(removals).toEqual([1])
+  expect([removals, damages]).toEqual([[1], [1]])
   expect(store.blob(good)).toMatchObject({ isIn: { disk: true } })
   expect(store.blob(damaged)?.isIn.disk ?? false).toBe(false)
   store.checkInvariants()
@@ -69,6 +76,7 @@ it('takes what is wrong in memory too out of there, keeps what is right, and say
     store,
     dropFromMemory: async (blob) => blob !== used && store.dropMemory(blob),
     onRemoved: () => undefined,
+    onDamaged: () => undefined,
     log: silentLog,
   })
   scrubber.begin()

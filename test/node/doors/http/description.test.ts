@@ -4,7 +4,7 @@ import { document, misfit, nameOf } from '../../../support/http-description.ts'
 import { HttpFixture } from './fixture.ts'
 
 /** As fastify writes it: names of models have slashes, so that a path ends with them and with what a door reads behind them. */
-const registered = (path: string) => path.replace(/\{name\}.*$/, '*').replace('{node}', ':node')
+const registered = (path: string) => path.replace(/\{name\}.*$/, '*').replace(/\{(node|id)\}$/, ':$1')
 
 describe('the description of the HTTP interface', () => {
   it('has the routes of the server', async () => {

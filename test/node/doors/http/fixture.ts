@@ -71,6 +71,12 @@ export class HttpFixture {
       defaultNamespace: 'library',
       cluster: () => ({ self: 'node-a', version: '1.2.3', members: [] }),
       models: () => [],
+      fetches: {
+        list: () => [],
+        get: () => {
+          throw new HoldfastError('UNKNOWN_FETCH', 'There is none.')
+        },
+      },
       loading: () => ({ model: model.id, state: 'fetching', doneBytes: 1, totalBytes: 2, bytesPerS: null }),
       paths: async (reference) => {
         const digest =

@@ -19,6 +19,10 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
     measures: 'opens, sharing, cold and warm loads of the native store, beside plain files and frameworks alone',
     load: async () => (await import('./store.ts')).storeBench,
   },
+  bulk: {
+    measures: 'weights between nodes: beside the limit of the machine, curl, aria2, rsync, libp2p and BitTorrent',
+    load: async () => (await import('./bulk.ts')).bulkBench,
+  },
   placement: {
     measures: 'load delay of the default policy beside the best online and clairvoyant ones; requests per second',
     load: async () => (await import('./placement.ts')).placementBench,

@@ -1,0 +1,30 @@
+/** What the parts of the bulk bench work with, and how much of it they do. */
+
+export interface BulkBenchSetup {
+  /** On disk; goes at the end. */
+  readonly folder: string
+  /** In memory where there is a tmpfs, as the segments are that the bench fills: no disk bounds what is compared. */
+  readonly memoryFolder: string
+  readonly say: (text: string) => void
+}
+
+export interface BulkBenchPlan {
+  readonly pullBytes: number
+  readonly pullRepeats: number
+  /** Of each piece of the limit, per core. */
+  readonly limitBytes: number
+}
+
+const MiB = 2 ** 20
+
+export const fullPlan: BulkBenchPlan = {
+  pullBytes: 1024 * MiB,
+  pullRepeats: 5,
+  limitBytes: 256 * MiB,
+}
+
+export const tinyPlan: BulkBenchPlan = {
+  pullBytes: 24 * MiB,
+  pullRepeats: 1,
+  limitBytes: 8 * MiB,
+}

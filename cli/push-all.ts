@@ -3,6 +3,7 @@ import { exitCodeOfError, formatBytes, HoldfastError, isHoldfastError } from '..
 import { type Progress, paint, startProgress, systemClock } from '../node/system/index.ts'
 import type { ModelFolder, Origin, PushResult } from '../origin/index.ts'
 import { warnOfFiles } from './file-notes.ts'
+import { fileWorkHere } from './file-work.ts'
 import { printJson, printWarning } from './print.ts'
 import { progressTo } from './push-progress.ts'
 
@@ -30,7 +31,7 @@ export async function pushAll(folder: string, url: string, flags: PushAllFlags):
     )
   if (!flags.json && others.length > 0)
     printWarning(`${others.length} entries of ${folder} are no folders or hidden: left out.`)
-  const origin = openOrigin(url, { clock: systemClock, create: true })
+  const origin = openOrigin(url, { clock: systemClock, create: true, ...(await fileWorkHere()) })
   const outcomes: Outcome[] = []
   for (const model of folders) {
     const title = `push ${outcomes.length + 1} of ${folders.length}, ${model.model}`

@@ -10,9 +10,11 @@ import { type ErrorDetails, HoldfastError, isErrorCode, type LocalTier } from '.
 import type {
   BlobSpec,
   BlobState,
+  CopyResult,
   Fill,
   LeaseEvent,
   OpenMiss,
+  RunningHash,
   Store,
   StoreCounters,
   StoreOptions,
@@ -73,6 +75,26 @@ export interface Addon {
   /** As open reads them, of the first bytes of a file: the tensors, or how many bytes to come back with. BAD_MODEL_FILE. */
   readTensors(path: string, start: Uint8Array, fileSizeBytes: number): TensorInfo[] | number
   findTensor(handle: object, name: string): TensorInfo & { file: number }
+  hashRange(fd: number, offsetBytes: number, sizeBytes: number): Promise<string | null>
+  hashBytes(bytes: Uint8Array): Promise<string>
+  readHashed(fd: number, offsetBytes: number, target: Uint8Array): Promise<string | null>
+  writeVerified(
+    bytes: Uint8Array,
+    sha256: string,
+    fd: number,
+    offsetBytes: number,
+    zerosFromBytes: number,
+  ): Promise<boolean>
+  copyVerified(
+    fromFd: number,
+    fromOffsetBytes: number,
+    sizeBytes: number,
+    sha256: string,
+    fd: number,
+    offsetBytes: number,
+    zerosFromBytes: number,
+  ): Promise<CopyResult>
+  readonly FileHash: new () => RunningHash
 }
 
 let loaded: Addon | undefined

@@ -2,6 +2,7 @@
  * The native part's front door. Importing it loads nothing; the addon is loaded by the first call.
  */
 export { connectStore, NativeClient } from './client.ts'
+export { nativeFileWork } from './files.ts'
 export { diskCrashPoints, notifyService } from './process.ts'
 export { createStore } from './store.ts'
 export type * from './types.ts'

@@ -290,3 +290,46 @@ export interface StoreClient {
   /** Closes every model that is still open, then the connection. */
   close(): void
 }
+
+/** A range of an open file. Its descriptor stays open until the call that has it settles. */
+export interface FileRange {
+  readonly fd: number
+  readonly offsetBytes: number
+  readonly sizeBytes: number
+}
+
+/** Where to write in an open file. */
+export interface FilePlace {
+  readonly fd: number
+  readonly offsetBytes: number
+  /** From here on the file has nothing but zeros: runs of zeros are left as holes. */
+  readonly zerosFromBytes: number
+}
+
+/** 'short': the file ends before the range does. 'mismatch': the bytes have another sha256. Nothing is written then. */
+export type CopyResult = 'copied' | 'short' | 'mismatch'
+
+/** sha256 of bytes that come one after the other. */
+export interface RunningHash {
+  /** One call at a time; the bytes stay as they are until it settles. */
+  update(bytes: Uint8Array): Promise<void>
+  /** Once, after the last update. */
+  digest(): Sha256
+}
+
+/**
+ * Work on ranges of files, each in one pass over the bytes and off the JavaScript thread; as many calls at a time as the caller likes.
+ * Failures of the system come as node:fs throws them, with `code` and `errno`.
+ * Suite: test/conformance/file-work.suite.ts
+ */
+export interface FileWork {
+  /** Null when the file ends before the range does. */
+  hashRange(range: FileRange): Promise<Sha256 | null>
+  hashBytes(bytes: Uint8Array): Promise<Sha256>
+  /** Fills `target` from the file. Null, and `target` is spoilt, when the file ends before. */
+  readHashed(fd: number, offsetBytes: number, target: Uint8Array): Promise<Sha256 | null>
+  /** False, and nothing is written, when the bytes have another sha256. */
+  writeVerified(bytes: Uint8Array, sha256: Sha256, to: FilePlace): Promise<boolean>
+  copyVerified(from: FileRange, sha256: Sha256, to: FilePlace): Promise<CopyResult>
+  newHash(): RunningHash
+}

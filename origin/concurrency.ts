@@ -41,3 +41,10 @@ class RunningWork {
     await Promise.allSettled(this.work)
   }
 }
+
+/** Waits for all of them, and throws what the first to fail threw: nothing works on afterwards. */
+export async function allEnded(work: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(work)
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+}

@@ -5,8 +5,11 @@
  * asks knows which chunk it expects and hashes it anyway.
  */
 
+import type { FileHandle } from 'node:fs/promises'
 import { HoldfastError, type ModelId, type Sha256 } from '../common/index.ts'
-import { readAhead } from './concurrency.ts'
+import type { FileWork } from '../native/index.ts'
+import { nodeFileWork } from './bytes/node-file-work.ts'
+import { allEnded, readAhead } from './concurrency.ts'
 import { checkLocations, parseLocations, sliceExtents } from './manifest/locations.ts'
 import { parseManifestOf } from './manifest/manifest.ts'
 import { defaultManifestLimits, type ManifestLimits } from './manifest/manifest-limits.ts'
@@ -24,6 +27,8 @@ export interface OriginOptions {
   readonly extentsPerRangeMax: number
   /** Refs read at one time when all are listed: a request to a bucket takes some 30 ms, whatever it brings. */
   readonly refsConcurrent: number
+  /** Reads, hashes and writes files. Native threads are several times as fast as Node, where the native part is built. */
+  readonly work: FileWork
 }
 
 export const defaultOriginOptions: OriginOptions = {
@@ -31,6 +36,7 @@ export const defaultOriginOptions: OriginOptions = {
   cachedLocationsMax: 64,
   extentsPerRangeMax: 256,
   refsConcurrent: 32,
+  work: nodeFileWork,
 }
 
 export interface ResolvedModel {
@@ -44,6 +50,22 @@ export interface ListedModel {
   readonly ref: Ref | null
 }
 
+/** A range of a file of a model, as a part of an open file of this machine. */
+export interface OpenRange {
+  /** The caller closes it. */
+  readonly handle: FileHandle
+  readonly offsetBytes: number
+  /** What to throw when the file ends before the range does. */
+  readonly truncated: () => HoldfastError
+}
+
+interface FileRangeOf {
+  readonly model: ModelId
+  readonly file: Sha256
+  readonly offsetBytes: number
+  readonly sizeBytes: number
+}
+
 type Places = ReadonlyMap<Sha256, readonly Extent[]>
 
 export class Origin {
@@ -55,6 +77,10 @@ export class Origin {
   constructor(store: ObjectStore, options: Partial<OriginOptions> = {}) {
     this.store = store
     this.options = { ...defaultOriginOptions, ...options }
+  }
+
+  get work(): FileWork {
+    return this.options.work
   }
 
   get url(): string {
@@ -124,16 +150,43 @@ export class Origin {
     range: { readonly offsetBytes: number; readonly sizeBytes: number },
     options: StoreAbortOptions = {},
   ): Promise<Uint8Array> {
-    const places = await this.places(model, options)
-    try {
-      return await this.readExtents(this.slice(places, model, file, range), options)
-    } catch (error) {
-      // The objects may have been rewritten since the record was read: one more look at where things lie now.
-      if (!(error instanceof HoldfastError && error.code === 'ORIGIN_NOT_FOUND')) throw error
-      this.placesByModel.delete(model)
-      const newPlaces = await this.places(model, options)
-      return this.readExtents(this.slice(newPlaces, model, file, range), options)
-    }
+    return this.inPlaces({ model, file, ...range }, options, (extents) => this.readExtents(extents, options))
+  }
+
+  /** As readRange, into memory of the caller: all of `target` from `offsetBytes` of the file. */
+  async readInto(
+    model: ModelId,
+    file: Sha256,
+    offsetBytes: number,
+    target: Uint8Array,
+    options: StoreAbortOptions = {},
+  ): Promise<void> {
+    const range = { model, file, offsetBytes, sizeBytes: target.length }
+    await this.inPlaces(range, options, (extents) => this.readExtentsInto(extents, target, options))
+  }
+
+  /** Null where the store is not a folder of this machine, or the range lies in several objects. Fails as readRange does. */
+  async openRange(
+    model: ModelId,
+    file: Sha256,
+    range: { readonly offsetBytes: number; readonly sizeBytes: number },
+    options: StoreAbortOptions = {},
+  ): Promise<OpenRange | null> {
+    if (this.store.openObject === undefined) return null
+    return this.inPlaces({ model, file, ...range }, options, async (extents) => {
+      const [extent] = extents
+      if (extents.length !== 1 || extent === undefined) return null
+      const reader = this.readerOf(extent)
+      const handle = await reader.openObject?.(extent.object, options)
+      if (handle === null) throw this.lost(extent)
+      if (handle === undefined) return null
+      return { handle, offsetBytes: extent.offsetBytes, truncated: () => this.truncated(extent) }
+    })
+  }
+
+  /** Where the bytes of a file lie, in file order. */
+  async extentsOf(model: ModelId, file: Sha256, options: StoreAbortOptions = {}): Promise<readonly Extent[]> {
+    return this.extentsIn(await this.places(model, options), model, file)
   }
 
   /** Every tag of every model, in the order of the listing: one listing, and one read per tag, several of them at a time. */
@@ -172,22 +225,33 @@ export class Origin {
     )
   }
 
-  private slice(
-    places: Places,
-    model: ModelId,
-    file: Sha256,
-    range: { offsetBytes: number; sizeBytes: number },
-  ): Extent[] {
-    const extents = places.get(file)
-    if (!extents) {
-      throw new HoldfastError(
-        'ORIGIN_NOT_FOUND',
-        `The model ${formatDigest(model)} has no file with the sha256 ${file}.`,
-        {
-          details: { model, file },
-        },
-      )
+  private async inPlaces<T>(
+    range: FileRangeOf,
+    options: StoreAbortOptions,
+    work: (extents: readonly Extent[]) => Promise<T>,
+  ): Promise<T> {
+    const places = await this.places(range.model, options)
+    try {
+      return await work(this.slice(places, range))
+    } catch (error) {
+      // The objects may have been rewritten since the record was read: one more look at where things lie now.
+      if (!(error instanceof HoldfastError && error.code === 'ORIGIN_NOT_FOUND')) throw error
+      this.placesByModel.delete(range.model)
+      const newPlaces = await this.places(range.model, options)
+      return work(this.slice(newPlaces, range))
     }
+  }
+
+  private extentsIn(places: Places, model: ModelId, file: Sha256): readonly Extent[] {
+    const extents = places.get(file)
+    if (extents) return extents
+    const text = `The model ${formatDigest(model)} has no file with the sha256 ${file}.`
+    throw new HoldfastError('ORIGIN_NOT_FOUND', text, { details: { model, file } })
+  }
+
+  private slice(places: Places, range: FileRangeOf): Extent[] {
+    const { model, file } = range
+    const extents = this.extentsIn(places, model, file)
     const slices = sliceExtents(extents, range.offsetBytes, range.sizeBytes)
     if (slices.length > this.options.extentsPerRangeMax) {
       throw new HoldfastError(
@@ -209,23 +273,46 @@ export class Origin {
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   }
 
+  private async readExtentsInto(extents: readonly Extent[], target: Uint8Array, options: StoreAbortOptions) {
+    let offsetBytes = 0
+    const reads = extents.map((extent) => {
+      const part = target.subarray(offsetBytes, offsetBytes + extent.sizeBytes)
+      offsetBytes += extent.sizeBytes
+      return this.readExtentInto(extent, part, options)
+    })
+    await allEnded(reads)
+  }
+
+  private async readExtentInto(extent: Extent, target: Uint8Array, options: StoreAbortOptions): Promise<void> {
+    const reader = this.readerOf(extent)
+    if (reader.readInto === undefined) return target.set(await this.readExtent(extent, options))
+    const readBytes = await reader.readInto(extent.object, extent.offsetBytes, target, options)
+    if (readBytes === null) throw this.lost(extent)
+    if (readBytes < target.length) throw this.truncated(extent, readBytes)
+  }
+
   private async readExtent(extent: Extent, options: StoreAbortOptions): Promise<Uint8Array> {
     const bytes = await this.readerOf(extent).getRange(extent.object, extent, options)
-    if (!bytes) {
-      throw new HoldfastError(
-        'ORIGIN_NOT_FOUND',
-        `The origin ${this.url} has lost the object ${extent.object}. Push the model again.`,
-        {
-          details: { object: extent.object },
-        },
-      )
-    }
+    if (!bytes) throw this.lost(extent)
     if (bytes.length === extent.sizeBytes) return bytes
-    throw new HoldfastError(
+    throw this.truncated(extent, bytes.length)
+  }
+
+  private lost({ object }: Extent): HoldfastError {
+    return new HoldfastError(
+      'ORIGIN_NOT_FOUND',
+      `The origin ${this.url} has lost the object ${object}. Push the model again.`,
+      { details: { object } },
+    )
+  }
+
+  private truncated({ object, offsetBytes, sizeBytes }: Extent, readBytes?: number): HoldfastError {
+    const found = readBytes === undefined ? 'fewer' : String(readBytes)
+    return new HoldfastError(
       'DIGEST_MISMATCH',
-      `The object ${extent.object} in the origin ${this.url} is truncated: of ${extent.sizeBytes} bytes from ${extent.offsetBytes} ` +
-        `it has ${bytes.length}. Push the model again.`,
-      { details: { object: extent.object } },
+      `The object ${object} in the origin ${this.url} is truncated: of ${sizeBytes} bytes from ${offsetBytes} ` +
+        `it has ${found}. Push the model again.`,
+      { details: { object } },
     )
   }
 

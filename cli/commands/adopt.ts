@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
 import { warnOfFiles } from '../file-notes.ts'
+import { fileWorkHere } from '../file-work.ts'
 import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 import { printJson } from '../print.ts'
 
@@ -35,7 +36,7 @@ async function runAdopt(from: string, name: string, flags: AdoptFlags, command: 
   const url = requireOrigin(command, flags.origin)
   const { adopt, formatDigest, formatModelName, openOrigin, parseModelName } = await import('../../origin/index.ts')
   const model = parseModelName(name)
-  const origin = openOrigin(url, { clock: systemClock })
+  const origin = openOrigin(url, { clock: systemClock, ...(await fileWorkHere()) })
   const title = `adopt ${formatModelName(model)}`
   const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
   const result = await adopt({

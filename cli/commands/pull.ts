@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { formatBytes } from '../../common/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
+import { fileWorkHere } from '../file-work.ts'
 import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 import { printJson } from '../print.ts'
 
@@ -49,7 +50,7 @@ async function runPull(name: string, folder: string | undefined, flags: PullFlag
   const force = flags.force ?? false
   const result = await pull({
     name,
-    origin: openOrigin(url, { clock: systemClock }),
+    origin: openOrigin(url, { clock: systemClock, ...(await fileWorkHere()) }),
     destination,
     force,
     ...show,

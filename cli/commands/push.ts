@@ -4,6 +4,7 @@ import { formatBytes } from '../../common/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
 import type { PushResult } from '../../origin/index.ts'
 import { warnOfFiles } from '../file-notes.ts'
+import { fileWorkHere } from '../file-work.ts'
 import { fullName, jsonOption, originOption, requireOrigin } from '../origin-option.ts'
 import { printJson } from '../print.ts'
 import { type PushAllFlags, pushAll } from '../push-all.ts'
@@ -64,7 +65,7 @@ async function runPush(
   const text = formatModelName(model)
   const title = `push ${text}`
   const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
-  const origin = openOrigin(url, { clock: systemClock, create: true })
+  const origin = openOrigin(url, { clock: systemClock, create: true, ...(await fileWorkHere()) })
   const show = flags.json ? {} : { onProgress: progressTo(progress) }
   const chosen = flags.entry === undefined ? {} : { annotations: { [entryAnnotation]: flags.entry } }
   const result = await push({ source, name: model, origin, ...chosen, ...show }).finally(() => progress.end())

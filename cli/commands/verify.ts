@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { exitCodeOfError, formatBytes } from '../../common/index.ts'
 import type { ScrubView } from '../../node/admin/index.ts'
 import { startProgress, systemClock } from '../../node/system/index.ts'
+import { fileWorkHere } from '../file-work.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { fullName, originOption, requireOrigin } from '../origin-option.ts'
 import { printJson } from '../print.ts'
@@ -42,7 +43,7 @@ async function runVerify(name: string | undefined, flags: VerifyFlags, command: 
   const title = `verify ${name ?? 'all models'}`
   const progress = await startProgress({ title, stream: process.stderr, nowMs: () => performance.now() })
   const result = await verify({
-    origin: openOrigin(url, { clock: systemClock }),
+    origin: openOrigin(url, { clock: systemClock, ...(await fileWorkHere()) }),
     ...(name === undefined ? {} : { name }),
     onProgress: ({ doneBytes, totalBytes, path }) => {
       if (!flags.json) progress.update({ doneBytes, totalBytes, note: path ?? '' })

@@ -4,11 +4,17 @@
 
 #include <napi.h>
 
+#include <memory>
+
+#include "file_wrap.h"
+
 namespace holdfast::addon {
 
 struct AddonState {
   Napi::FunctionReference fill;
   Napi::FunctionReference client;
+  // Null until a call needs them.
+  std::unique_ptr<FileThreads> files;
 };
 
 }  // namespace holdfast::addon

@@ -6,15 +6,22 @@ import type { Stats } from 'node:fs'
 import { lstat, mkdir } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { HoldfastError } from '../../common/index.ts'
+import type { FileWork } from '../../native/index.ts'
 import { fileFailure, onFile } from '../files/file-failure.ts'
-import { hashFile } from '../files/file-hash.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 import type { Manifest, ManifestFile } from '../types.ts'
+import { hasContentOf } from './file-content.ts'
 
 export interface PullTargets {
   readonly missing: readonly ManifestFile[]
   /** Files that lie there with the right content. */
   readonly present: readonly ManifestFile[]
+}
+
+interface LookOptions {
+  readonly folders: TargetFolders
+  readonly work: FileWork
+  readonly signal?: AbortSignal
 }
 
 const conflictsShown = 5
@@ -23,7 +30,12 @@ const conflictsShown = 5
 export async function inspectTargets(
   manifest: Manifest,
   destination: string,
-  options: { readonly folders: TargetFolders; readonly force: boolean; readonly signal?: AbortSignal },
+  options: {
+    readonly folders: TargetFolders
+    readonly work: FileWork
+    readonly force: boolean
+    readonly signal?: AbortSignal
+  },
 ): Promise<PullTargets> {
   const missing: ManifestFile[] = []
   const present: ManifestFile[] = []
@@ -31,7 +43,7 @@ export async function inspectTargets(
   const blocked: string[] = []
   for (const file of manifest.files) {
     options.signal?.throwIfAborted()
-    const found = await look(options.folders, destination, file, options.signal)
+    const found = await look(options, destination, file)
     if (found === 'same') present.push(file)
     else if (found === 'absent' || (found === 'other' && options.force)) missing.push(file)
     else if (found === 'blocked') blocked.push(file.path)
@@ -46,7 +58,12 @@ export async function inspectTargets(
 export async function checkStillFree(
   destination: string,
   file: ManifestFile,
-  options: { readonly folders: TargetFolders; readonly force: boolean; readonly isOurs: (entry: Stats) => boolean },
+  options: {
+    readonly folders: TargetFolders
+    readonly work: FileWork
+    readonly force: boolean
+    readonly isOurs: (entry: Stats) => boolean
+  },
 ): Promise<void> {
   const path = join(destination, file.path)
   const entry = await lstat(path).catch(() => null)
@@ -57,7 +74,7 @@ export async function checkStillFree(
       `${path} is another file of the same model: this file system takes both names for one. Pull to another file system.`,
       { details: { path } },
     )
-  const found = await look(options.folders, destination, file)
+  const found = await look(options, destination, file)
   if (found === 'blocked') throw blockedBy([file.path], destination)
   if (found === 'other' && !options.force) throw conflict([file.path], destination)
 }
@@ -126,14 +143,14 @@ function folderConflict(path: string, isLink: boolean): HoldfastError {
   return new HoldfastError('PATH_CONFLICT', `${path} is ${what}. Remove it or pull elsewhere.`, { details: { path } })
 }
 
-async function look(folders: TargetFolders, destination: string, file: ManifestFile, signal?: AbortSignal) {
+async function look({ folders, work, signal }: LookOptions, destination: string, file: ManifestFile) {
   const path = join(destination, file.path)
   if (!(await folders.has(posix.dirname(file.path)))) return 'absent'
   try {
     const entry = await lstat(path)
     if (entry.isDirectory()) return 'blocked'
     if (!entry.isFile() || entry.size !== file.sizeBytes) return 'other'
-    return (await hashFile(path, signal)) === file.sha256 ? 'same' : 'other'
+    return (await hasContentOf(path, file, work, signal)) ? 'same' : 'other'
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return 'absent'
     throw fileFailure(error, path, 'read')

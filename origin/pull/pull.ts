@@ -5,18 +5,21 @@
  * interrupted pull has fetched lies in `.holdfast-partial/` and is used again; content that occurs twice is fetched once.
  */
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, lstat, open, rmdir } from 'node:fs/promises'
+import { lstat, open, rmdir } from 'node:fs/promises'
 import { join, posix, resolve } from 'node:path'
 import type { ModelId, Sha256 } from '../../common/index.ts'
+import type { FileWork } from '../../native/index.ts'
+import { SpareBuffers } from '../bytes/spare-buffers.ts'
 import { mapLimited } from '../concurrency.ts'
 import { onFile } from '../files/file-failure.ts'
 import { manifestSizeBytes } from '../manifest/manifest.ts'
 import type { Origin } from '../origin.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 import { makeFolders } from '../stores/file/file-ops.ts'
-import type { ManifestFile } from '../types.ts'
-import { fillPartialFile, partialName, placePartialFile, type ReadChunk } from './partial-file.ts'
+import type { Extent, ManifestFile } from '../types.ts'
+import { fillPartialFile, partialName, placePartialFile } from './partial-file.ts'
 import { checkStillFree, inspectTargets, TargetFolders } from './pull-target.ts'
+import { localRuns, originRuns, type WriteRun } from './run-source.ts'
 
 export const partialFolder = '.holdfast-partial'
 
@@ -32,15 +35,18 @@ export interface PullOptions {
   readonly filesConcurrent?: number
   /** Smaller files in work at one time; they take at most a chunk of a MiB each. */
   readonly smallFilesConcurrent?: number
-  /** Chunks read ahead per file. With the default of both, at most 8 chunks (64 MiB) are in memory. */
-  readonly chunksConcurrent?: number
+  /** Reads of one file under way at one time. With the defaults at most 8 reads (64 MiB) are in memory. */
+  readonly readsConcurrent?: number
+  /** Neighbouring chunks of up to so many bytes are read in one go. */
+  readonly readBytesMax?: number
   readonly onProgress?: (progress: PullProgress) => void
   readonly signal?: AbortSignal
 }
 
 export const defaultFilesConcurrent = 2
 export const defaultSmallFilesConcurrent = 16
-export const defaultChunksConcurrent = 4
+export const defaultReadsConcurrent = 4
+export const defaultReadBytesMax = 8 * 1024 * 1024
 
 const smallFileBytes = 1024 * 1024
 
@@ -81,6 +87,8 @@ class Pull {
   /** Where content lies in the destination, whole and verified in this run. */
   private readonly placed = new Map<Sha256, string>()
   private readonly folders: TargetFolders
+  private readonly work: FileWork
+  private readonly buffers: SpareBuffers
   /** Of the files that this pull has placed. */
   private readonly inodes = new Set<string>()
   private progress: PullProgress = {
@@ -97,6 +105,8 @@ class Pull {
     this.destination = options.destination
     this.folders = new TargetFolders(this.destination)
     this.signal = options.signal ? { signal: options.signal } : {}
+    this.work = options.origin.work
+    this.buffers = new SpareBuffers(options.readBytesMax ?? defaultReadBytesMax)
   }
 
   async run(): Promise<PullResult> {
@@ -104,8 +114,8 @@ class Pull {
     const totalBytes = manifestSizeBytes(manifest)
     this.report({ totalBytes, filesTotal: manifest.files.length })
     const force = this.options.force ?? false
-    const { folders, destination } = this
-    const { missing, present } = await inspectTargets(manifest, destination, { folders, force, ...this.signal })
+    const { folders, destination, work } = this
+    const { missing, present } = await inspectTargets(manifest, destination, { folders, work, force, ...this.signal })
     await onFile(destination, 'made', () => makeFolders(destination))
     if (missing.length > 0) await folders.make(partialFolder)
     for (const file of present) this.done(file, join(this.destination, file.path), file.sizeBytes)
@@ -138,10 +148,11 @@ class Pull {
     const partial = join(this.destination, partialFolder, partialName(file))
     await this.folders.make(posix.dirname(file.path))
     await onFile(target, 'written', () => this.fill(digest, file, partial))
+    const { folders, work } = this
     const force = this.options.force ?? false
-    await checkStillFree(this.destination, file, { folders: this.folders, force, isOurs: this.isOurs })
+    await checkStillFree(this.destination, file, { folders, work, force, isOurs: this.isOurs })
     await onFile(target, 'written', async () => {
-      await placePartialFile(partial, target, file)
+      await placePartialFile(partial, target, file, work)
       this.inodes.add(inodeOf(await lstat(target)))
     })
     this.done(file, target, 0)
@@ -151,25 +162,36 @@ class Pull {
 
   private async fill(digest: ModelId, file: ManifestFile, partial: string): Promise<void> {
     const twin = this.placed.get(file.sha256)
-    const read = twin === undefined ? this.originReader(digest, file) : await FileReader.open(twin)
+    if (twin === undefined) {
+      const extents = await this.extentsOf(digest, file)
+      const write = originRuns(this.options.origin, digest, file.sha256, this.buffers)
+      return this.fillFrom({ extents, write }, file, partial)
+    }
+    const handle = await open(twin, constants.O_RDONLY | constants.O_NOFOLLOW)
     try {
-      await fillPartialFile(partial, file, read.readAt, {
-        chunksConcurrent: this.options.chunksConcurrent ?? defaultChunksConcurrent,
-        ...this.signal,
-        makeFolder: () => this.folders.makeAgain(partialFolder),
-        onChunk: (sizeBytes, kept) => this.chunkDone(sizeBytes, kept || twin !== undefined),
-      })
+      await this.fillFrom({ extents: [], write: localRuns(handle) }, file, partial)
     } finally {
-      await read.close()
+      await handle.close()
     }
   }
 
-  private originReader(digest: ModelId, file: ManifestFile): ChunkReader {
-    return {
-      readAt: (offsetBytes, sizeBytes) =>
-        this.options.origin.readRange(digest, file.sha256, { offsetBytes, sizeBytes }, this.signal),
-      close: async () => {},
-    }
+  private async extentsOf(digest: ModelId, file: ManifestFile): Promise<readonly Extent[]> {
+    return file.sizeBytes === 0 ? [] : this.options.origin.extentsOf(digest, file.sha256, this.signal)
+  }
+
+  private async fillFrom(
+    source: { readonly extents: readonly Extent[]; readonly write: WriteRun },
+    file: ManifestFile,
+    partial: string,
+  ): Promise<void> {
+    await fillPartialFile(partial, file, source, {
+      work: this.work,
+      readsConcurrent: this.options.readsConcurrent ?? defaultReadsConcurrent,
+      readBytesMax: this.options.readBytesMax ?? defaultReadBytesMax,
+      ...this.signal,
+      makeFolder: () => this.folders.makeAgain(partialFolder),
+      onChunk: (sizeBytes, kept) => this.chunkDone(sizeBytes, kept),
+    })
   }
 
   private chunkDone(sizeBytes: number, kept: boolean): void {
@@ -186,34 +208,6 @@ class Pull {
   private report(change: Partial<PullProgress>): void {
     this.progress = { ...this.progress, ...change }
     this.options.onProgress?.(this.progress)
-  }
-}
-
-interface ChunkReader {
-  readonly readAt: ReadChunk
-  close(): Promise<void>
-}
-
-/** Content that lies in the destination already, under another name. It is verified like any other. */
-class FileReader implements ChunkReader {
-  private readonly handle: FileHandle
-
-  private constructor(handle: FileHandle) {
-    this.handle = handle
-  }
-
-  static async open(path: string): Promise<FileReader> {
-    return new FileReader(await open(path, constants.O_RDONLY | constants.O_NOFOLLOW))
-  }
-
-  readonly readAt: ReadChunk = async (offsetBytes, sizeBytes) => {
-    const bytes = Buffer.allocUnsafeSlow(sizeBytes)
-    const { bytesRead } = await this.handle.read(bytes, 0, sizeBytes, offsetBytes)
-    return bytes.subarray(0, bytesRead)
-  }
-
-  async close(): Promise<void> {
-    await this.handle.close()
   }
 }
 

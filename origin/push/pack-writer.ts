@@ -2,13 +2,15 @@
  * Collects new chunks in memory and uploads them in packs, a few at a time.
  *
  * A pack is named after its push and numbered: no name is ever used twice, so that what gc has decided to delete cannot
- * come back under its hands. Memory is bounded by (uploadsConcurrent + 1) packs, and these buffers are used over and over: what a
- * fast push would leave to the garbage collector is many times that.
+ * come back under its hands. Memory is bounded by (uploadsConcurrent + 1) packs, at most twice as much where chunks are of half a buffer.
+ * A large chunk goes out of the buffer that it was read into; smaller ones are copied together.
  */
 import type { Sha256 } from '../../common/index.ts'
+import type { SpareBuffers } from '../bytes/spare-buffers.ts'
 import { packKey } from '../stores/object-key.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { Extent } from '../types.ts'
+import { Pack } from './pack.ts'
 
 export interface PackOptions {
   /**
@@ -20,17 +22,12 @@ export interface PackOptions {
   readonly uploadsConcurrent: number
 }
 
-export const defaultPackOptions: PackOptions = { packBytesMax: 16 * 1024 * 1024, uploadsConcurrent: 2 }
+export const defaultPackOptions: PackOptions = { packBytesMax: 16 * 1024 * 1024, uploadsConcurrent: 3 }
 
 export interface StoredPack {
   /** Its number. */
   readonly name: string
   readonly chunks: ReadonlyMap<Sha256, Extent>
-}
-
-interface Piece {
-  readonly sha256: Sha256
-  readonly sizeBytes: number
 }
 
 export class PackWriter {
@@ -39,11 +36,9 @@ export class PackWriter {
   private readonly options: PackOptions
   private readonly onStored: (pack: StoredPack) => Promise<void>
   private readonly signal: AbortSignal | undefined
+  private readonly buffers: SpareBuffers
   private readonly known = new Set<Sha256>()
-  private pieces: Piece[] = []
-  private buffer: Uint8Array | null = null
-  private readonly spare: Uint8Array[] = []
-  private piecesBytes = 0
+  private pack = new Pack()
   private readonly uploads = new Set<Promise<void>>()
   private failure: { error: unknown } | null = null
   private count = 0
@@ -53,12 +48,14 @@ export class PackWriter {
     store: ObjectStore,
     pushId: string,
     onStored: (pack: StoredPack) => Promise<void>,
+    buffers: SpareBuffers,
     options: PackOptions = defaultPackOptions,
     signal?: AbortSignal,
   ) {
     this.store = store
     this.pushId = pushId
     this.onStored = onStored
+    this.buffers = buffers
     this.options = options
     this.signal = signal
   }
@@ -68,15 +65,12 @@ export class PackWriter {
     return this.known.has(sha256)
   }
 
-  /** Copies `bytes`, which are the caller's again when this returns. Waits while too much is in flight. */
+  /** Takes over `bytes`, which are of the buffers. Waits while too much is in flight. */
   async add(sha256: Sha256, bytes: Uint8Array): Promise<void> {
-    if (this.known.has(sha256)) return
-    if (this.piecesBytes + bytes.length > this.options.packBytesMax) await this.close()
+    if (this.known.has(sha256)) return this.buffers.giveBack(bytes)
+    if (this.pack.sizeBytes + bytes.length > this.options.packBytesMax) await this.close()
     this.known.add(sha256)
-    this.buffer ??= this.newBuffer(bytes.length)
-    this.buffer.set(bytes, this.piecesBytes)
-    this.pieces.push({ sha256, sizeBytes: bytes.length })
-    this.piecesBytes += bytes.length
+    this.pack.add(sha256, bytes, this.buffers)
   }
 
   /** Uploads what is left and waits until everything lies in the store. Throws what an upload threw. */
@@ -92,15 +86,14 @@ export class PackWriter {
   }
 
   private async close(): Promise<void> {
-    const { pieces, buffer, piecesBytes } = this
-    this.pieces = []
-    this.buffer = null
-    this.piecesBytes = 0
-    if (buffer === null) return
+    const { pack } = this
+    this.pack = new Pack()
+    if (pack.sizeBytes === 0) return
     while (this.uploads.size >= this.options.uploadsConcurrent) await Promise.race(this.uploads)
     this.throwFailure()
-    const upload = this.upload(pieces, buffer.subarray(0, piecesBytes))
-      .then(() => this.takeBack(buffer))
+    const upload = this.upload(pack)
+      // Only after a success: a failed upload may still be sending.
+      .then(() => pack.giveBack(this.buffers))
       .catch((error) => {
         this.failure ??= { error }
       })
@@ -108,30 +101,18 @@ export class PackWriter {
     this.uploads.add(upload)
   }
 
-  private async upload(pieces: readonly Piece[], bytes: Uint8Array): Promise<void> {
+  private async upload(pack: Pack): Promise<void> {
     const name = String(this.count++).padStart(6, '0')
     const object = packKey(this.pushId, name)
     const options = this.signal ? { signal: this.signal } : {}
-    await this.store.put(object, [bytes], options)
+    await this.store.put(object, pack.bytes(), options)
     const chunks = new Map<Sha256, Extent>()
     let offsetBytes = 0
-    for (const { sha256, sizeBytes } of pieces) {
+    for (const { sha256, sizeBytes } of pack.pieces) {
       chunks.set(sha256, { object, offsetBytes, sizeBytes })
       offsetBytes += sizeBytes
     }
     await this.onStored({ name, chunks })
-  }
-
-  private newBuffer(sizeBytes: number): Uint8Array {
-    const { packBytesMax } = this.options
-    // A chunk that is larger than a pack has a pack of its own.
-    if (sizeBytes > packBytesMax) return Buffer.allocUnsafeSlow(sizeBytes)
-    return this.spare.pop() ?? Buffer.allocUnsafeSlow(packBytesMax)
-  }
-
-  /** Only after a success: a failed upload may still be sending. */
-  private takeBack(buffer: Uint8Array): void {
-    if (buffer.length === this.options.packBytesMax) this.spare.push(buffer)
   }
 
   private throwFailure(): void {

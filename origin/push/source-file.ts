@@ -1,9 +1,7 @@
-/**
- * Reads one file of a push once, chunk by chunk, and notices when somebody writes to it meanwhile (FILE_CHANGED).
- * The next chunk is read while the caller works on the current one.
- */
+/** Reads one file of a push, and notices when somebody writes to it meanwhile (FILE_CHANGED). */
 import { constants, type FileHandle, open, stat } from 'node:fs/promises'
-import { HoldfastError } from '../../common/index.ts'
+import { HoldfastError, type Sha256 } from '../../common/index.ts'
+import type { FileWork } from '../../native/index.ts'
 import { fileFailure, onFile } from '../files/file-failure.ts'
 import type { SourceFile } from '../files/source-walk.ts'
 import { errnoOf } from '../stores/file/errno.ts'
@@ -43,11 +41,8 @@ export class OpenSourceFile {
   }
 
   /** Exactly that many bytes. */
-  readonly readAt = (offsetBytes: number, sizeBytes: number): Promise<Uint8Array> =>
-    this.readInto(Buffer.allocUnsafeSlow(sizeBytes), offsetBytes)
-
-  private async readInto(bytes: Uint8Array, offsetBytes: number): Promise<Uint8Array> {
-    const sizeBytes = bytes.length
+  readonly readAt = async (offsetBytes: number, sizeBytes: number): Promise<Uint8Array> => {
+    const bytes = Buffer.allocUnsafeSlow(sizeBytes)
     await onFile(this.source.userPath, 'read', async () => {
       for (let doneBytes = 0; doneBytes < sizeBytes; ) {
         const { bytesRead } = await this.handle.read(bytes, doneBytes, sizeBytes - doneBytes, offsetBytes + doneBytes)
@@ -58,27 +53,12 @@ export class OpenSourceFile {
     return bytes
   }
 
-  /** Each is the caller's until it asks for the next: two buffers are used in turn. */
-  async *chunks(sizes: readonly number[]): AsyncGenerator<Uint8Array> {
-    const sizeBytesMax = sizes.reduce((max, size) => Math.max(max, size), 0)
-    const buffers = [Buffer.allocUnsafeSlow(sizeBytesMax), Buffer.allocUnsafeSlow(sizes.length > 1 ? sizeBytesMax : 0)]
-    let offsetBytes = 0
-    const start = (index: number): Promise<Uint8Array> => {
-      const reading = this.readInto(buffers[index % 2]!.subarray(0, sizes[index]!), offsetBytes)
-      reading.catch(() => {}) // Reported when it is awaited, one turn later.
-      offsetBytes += sizes[index]!
-      return reading
-    }
-    let next: Promise<Uint8Array> | null = null
-    try {
-      for (let i = 0; i < sizes.length; i++) {
-        const bytes: Uint8Array = await (next ?? start(i))
-        next = i + 1 < sizes.length ? start(i + 1) : null
-        yield bytes
-      }
-    } finally {
-      await next?.catch(() => {}) // The caller stopped early: the handle must not close under a running read.
-    }
+  /** Fills `target` from the file as `work` hashes it. */
+  async readHashed(work: FileWork, offsetBytes: number, target: Uint8Array): Promise<Sha256> {
+    const { userPath } = this.source
+    const sha256 = await onFile(userPath, 'read', () => work.readHashed(this.handle.fd, offsetBytes, target))
+    if (sha256 === null) throw changedFile(this.source)
+    return sha256
   }
 
   /** Throws FILE_CHANGED unless the file is as it was when it was opened, under its name too. */

@@ -6,6 +6,7 @@
  * "Not there" is null. A store that does not answer is ORIGIN_UNAVAILABLE, one that refuses us is ORIGIN_DENIED.
  */
 
+import type { FileHandle } from 'node:fs/promises'
 import type { Clock } from '../../common/index.ts'
 
 export interface StoreAbortOptions {
@@ -58,6 +59,10 @@ export interface ObjectReader {
   readonly url: string
   /** What exists of the range: fewer bytes, or none, when the object ends before it. */
   getRange(key: string, range: ByteRange, options?: StoreAbortOptions): Promise<Uint8Array | null>
+  /** As getRange, into memory of the caller: how many bytes of the range exist. A store without it has getRange alone. */
+  readInto?(key: string, offsetBytes: number, target: Uint8Array, options?: StoreAbortOptions): Promise<number | null>
+  /** The object as a file, of a store on this machine. The caller closes it. */
+  openObject?(key: string, options?: StoreAbortOptions): Promise<FileHandle | null>
   head(key: string, options?: StoreAbortOptions): Promise<ObjectHead | null>
   /** Objects whose key starts with the prefix, in no particular order. The prefix is '' or ends in '/'. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>

@@ -6,7 +6,7 @@
  * outside `.holdfast/`, and keys never lead out of the folder, not even through a symlink that lies in it.
  */
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, rename, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, stat } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Clock, HoldfastError } from '../../../common/index.ts'
@@ -85,6 +85,15 @@ export class FileStore implements ObjectStore {
       sizeBytes: Math.max(0, Math.min(range.sizeBytes, sizeBytes - range.offsetBytes)),
     }))
     return found?.bytes ?? null
+  }
+
+  async openObject(key: string, options: StoreAbortOptions = {}): Promise<FileHandle | null> {
+    return this.inside(key, options.signal, async (path) => {
+      const handle = await open(path, 'r')
+      if ((await handle.stat()).isFile()) return handle
+      await handle.close()
+      return null
+    })
   }
 
   async head(key: string, options: StoreAbortOptions = {}): Promise<ObjectHead | null> {
@@ -220,14 +229,23 @@ export class FileStore implements ObjectStore {
     return path
   }
 
-  private async read(key: string, signal: AbortSignal | undefined, pick: PickRange) {
+  private read(key: string, signal: AbortSignal | undefined, pick: PickRange) {
+    return this.inside(key, signal, (path) => this.reads.read(path, pick))
+  }
+
+  /** Null when it is not there. */
+  private async inside<T>(
+    key: string,
+    signal: AbortSignal | undefined,
+    work: (path: string) => Promise<T>,
+  ): Promise<T | null> {
     checkKey(key)
     signal?.throwIfAborted()
     return this.guard(async () => {
       try {
         const path = join(this.root, key)
         await this.checkInside(path)
-        return await this.reads.read(path, pick)
+        return await work(path)
       } catch (error) {
         if (!isAbsence(error)) throw error
         await this.checkRoot()

@@ -33,6 +33,12 @@ export interface Node {
   readonly leaving: Leaving
 }
 
+/**
+ * What a node says that it has is compared with its store this often: the store finds a file gone or cut short when somebody reads it,
+ * and then the others have to hear of it within seconds.
+ */
+const lookAgainMs = 1_000
+
 /** HTTP comes late at the start, so that callers who reach the port find a node that works, and early at the end. */
 export function partsOf(node: Node): Part[] {
   const [restored, cache] = modelParts(node)
@@ -43,6 +49,7 @@ export function partsOf(node: Node): Part[] {
 function modelParts({ base, open, models }: Node): [restored: Part[], cache: Part] {
   const { runtime, derivedForms, directory, peerDirectory, table, cache } = models
   let rows: readonly ModelRow[] = []
+  let stopLooking = () => {}
   const restore = async () => {
     await derivedForms.start()
     await directory.start()
@@ -54,7 +61,14 @@ function modelParts({ base, open, models }: Node): [restored: Part[], cache: Par
       { name: 'runtime', start: () => runtime.start(), stop: () => runtime.stop() },
       { name: 'models', start: restore },
     ],
-    { name: 'cache', start: () => cache.start(rows) },
+    {
+      name: 'cache',
+      start: () => {
+        cache.start(rows)
+        stopLooking = base.clock.every(lookAgainMs, () => cache.recheck())
+      },
+      stop: () => stopLooking(),
+    },
   ]
 }
 

@@ -5,7 +5,17 @@
  * sim/ (virtual) turn the world into events and carry out the effects. Every event carries `nowMs`, a monotonic time in
  * milliseconds whose zero means nothing.
  */
-import type { ErrorCode, LocalTier, ModelId, NodeId, RequestContext, Sha256, Tier, Zone } from '../common/index.ts'
+import type {
+  BlobId,
+  ErrorCode,
+  LocalTier,
+  ModelId,
+  NodeId,
+  RequestContext,
+  Sha256,
+  Tier,
+  Zone,
+} from '../common/index.ts'
 import type { Failure } from './failure.ts'
 
 /** Version of the entries below; a node ignores entries of a later major version and keeps relaying nothing it cannot check. */
@@ -126,8 +136,10 @@ export interface SummaryRange {
 export type ChunkSource = { readonly kind: 'peer'; readonly node: NodeId } | { readonly kind: 'origin' }
 
 export interface FetchChunk {
-  /** Blob (file) that the chunk belongs to; a chunk that occurs twice is fetched once, for its first place. */
-  readonly blob: Sha256
+  /** Blob that the chunk belongs to; a chunk that occurs twice is fetched once, for its first place. */
+  readonly blob: BlobId
+  /** sha256 of the blob's file as the manifest states it: an origin, and a node of before the blob id, know the file by it. */
+  readonly file: Sha256
   /** Index in the blob's chunk list. */
   readonly index: number
   readonly sha256: Sha256

@@ -23,14 +23,14 @@ import type {
 } from './types.ts'
 
 /** Calls go through as they are, but for those whose values have another form in JavaScript: store.ts gives them theirs. */
-export interface RawFill extends Omit<Fill, 'sha256' | 'abort'> {
+export interface RawFill extends Omit<Fill, 'id' | 'abort'> {
   abort(keepPartial: boolean, code: string, message: string): Promise<void>
 }
 
 export interface RawStore extends Omit<Store, 'beginFill' | 'blobs' | 'blob' | 'stats'> {
   beginFill(blob: BlobSpec, memory: boolean, disk: boolean): RawFill
   blobs(): RawBlobState[]
-  blob(sha256: string): RawBlobState | null
+  blob(id: string): RawBlobState | null
   stats(): RawStoreStats
 }
 

@@ -23,8 +23,8 @@ export function createStore(options: StoreOptions, events: StoreEvents): Store {
     ...calls,
     beginFill: (blob, into) => createFill(calls, blob, into),
     blobs: () => calls.blobs().map(blobState),
-    blob: (sha256) => {
-      const state = calls.blob(sha256)
+    blob: (id) => {
+      const state = calls.blob(id)
       return state === null ? null : blobState(state)
     },
     stats: () => storeStats(calls.stats()),
@@ -35,7 +35,7 @@ function createFill(calls: RawStore, blob: BlobSpec, into: { memory: boolean; di
   const fill = wrapCalls(calls.beginFill(blob, into.memory, into.disk))
   return {
     ...fill,
-    sha256: blob.sha256,
+    id: blob.id,
     abort: ({ keepPartial = false, reason } = {}) => {
       const { code, message } = reason ?? { code: 'NO_SOURCE', message: 'the fetch was given up; open it again.' }
       return fill.abort(keepPartial, code, message)

@@ -4,14 +4,14 @@
  * Types only. native/index.ts loads the addon and wraps it; the addon converts arguments and nothing else, and the core in
  * native/src knows nothing of Node. Failures are HoldfastError with the codes named here.
  */
-import type { LocalTier, Sha256, TierState } from '../common/index.ts'
+import type { BlobId, LocalTier, Sha256, TierState } from '../common/index.ts'
 
 export interface StoreOptions {
   /** Unix socket that hands out read-only descriptors. Made 0660; a stale one is replaced, a live one is an error. */
   readonly socketPath: string
   /** Hard limit of bytes in segments, page-rounded: what may stand in memory at any moment, filling ones included. */
   readonly memoryLimitBytes: number
-  /** Folder of the disk tier: blobs/<2 hex>/<sha256> and partial/<sha256>. */
+  /** Folder of the disk tier: blobs/<2 hex>/<blob id> and partial/<blob id>. */
   readonly diskPath: string
   /** Hard limit of bytes in blobs/ and partial/. 0 turns the disk tier off. */
   readonly diskLimitBytes: number
@@ -46,13 +46,30 @@ export interface AccessRule {
 
 /** What became of a segment that a client handed back: in memory now, or why not. */
 export interface ReattachedBlob {
-  readonly sha256: Sha256
+  readonly id: BlobId
   readonly sizeBytes: number
   readonly error: Error | null
 }
 
-export interface BlobSpec {
+/** A blob that a client may bring back: the client knows the file by its sha256, the id is what is checked. */
+export interface WantedBlob {
+  readonly id: BlobId
   readonly sha256: Sha256
+  readonly cut: Cut
+}
+
+/** Sizes of a blob's chunks in file order. Bytes and cut together give the id, so whoever names a cut need not be believed. */
+export type Cut = readonly number[]
+
+/** Another name for a file of the disk tier. */
+export interface BlobMove {
+  readonly from: Sha256
+  readonly to: BlobId
+}
+
+export interface BlobSpec {
+  /** That of the chunk list: BAD_REQUEST otherwise. */
+  readonly id: BlobId
   readonly sizeBytes: number
   /** In order, sizes sum to sizeBytes. */
   readonly chunks: readonly { readonly sha256: Sha256; readonly sizeBytes: number }[]
@@ -60,16 +77,15 @@ export interface BlobSpec {
 
 /**
  * One blob on its way in. Chunks may come in any order and from several callers at once; each is hashed on a native thread
- * and stored only when its sha256 is right. `finish` also checks the sha256 of the whole blob (the hash runs along the
- * complete prefix while chunks arrive), so that a manifest cannot plant foreign bytes under a blob's name.
+ * and stored only when its sha256 is right. The blob's id is the digest of its chunk list, so the chunks prove the whole.
  */
 export interface Fill {
-  readonly sha256: Sha256
+  readonly id: BlobId
   /** Indices of chunks that the partial file of an earlier, interrupted fill already holds, verified again. */
   recover(): Promise<number[]>
   /** DIGEST_MISMATCH when the bytes are not that chunk; nothing is stored then. */
   putChunk(index: number, bytes: Uint8Array): Promise<void>
-  /** Seals the segment and moves the partial file into place, both atomically. DIGEST_MISMATCH discards everything. */
+  /** Seals the segment and moves the partial file into place, both atomically. BAD_REQUEST while chunks are missing. */
   finish(): Promise<void>
   /**
    * Gives back memory; keeps the partial file for a later recover() when `keepPartial`. Waits for running putChunk calls. Clients that
@@ -85,15 +101,20 @@ export interface Fill {
 export interface ModelFileEntry {
   /** Relative to the model's folder, with "/". */
   readonly path: string
+  /** As the manifest states it. */
   readonly sha256: Sha256
   readonly sizeBytes: number
 }
 
+export interface PublishedFile extends ModelFileEntry {
+  readonly id: BlobId
+}
+
 /** A model that clients may open: a list of files by blob. Opening needs all of them in memory. */
 export interface CatalogEntry {
-  /** Manifest digest, or the digest of a derived model. */
+  /** Manifest digest, or the id of a derived blob. */
   readonly digest: string
-  readonly files: readonly ModelFileEntry[]
+  readonly files: readonly PublishedFile[]
 }
 
 /** A client asks for a name that the catalog does not resolve to a model in memory. Answer it with answerOpen or refuseOpen. */
@@ -126,7 +147,7 @@ export interface StoreEvents {
 }
 
 export interface BlobState {
-  readonly sha256: Sha256
+  readonly id: BlobId
   readonly sizeBytes: number
   /** Whether it lies complete in the tier. */
   readonly isIn: Readonly<Record<LocalTier, boolean>>
@@ -149,27 +170,34 @@ export interface StoreStats {
 export interface Store {
   /** Reserves memory (and disk, when it fits) for a blob. MEMORY_FULL or TOO_LARGE with neededBytes and freeBytes. */
   beginFill(blob: BlobSpec, options: { memory: boolean; disk: boolean }): Fill
-  /** Imports a local file as a blob (a derived one, say): hashes it and moves or copies it into the disk tier. */
-  importFile(path: string): Promise<{ sha256: Sha256; sizeBytes: number }>
+  /** Copies a local file into the disk tier as a blob with chunks of `chunkBytes` (a derived one, say); several threads hash it. */
+  importFile(path: string, chunkBytes: number): Promise<{ id: BlobId; sizeBytes: number }>
   /** Reads a blob of the disk tier into memory, several threads, without hashing; drops its page cache. Concurrent calls share one read. */
-  promote(sha256: Sha256): Promise<void>
+  promote(id: BlobId): Promise<void>
   /**
    * Part of a blob, from memory, else from disk, else from a fill that is under way when all chunks of the range are verified;
    * ORIGIN_NOT_FOUND never, `null` when this node does not hold it.
    */
-  read(sha256: Sha256, offsetBytes: number, sizeBytes: number): Promise<Uint8Array | null>
+  read(id: BlobId, offsetBytes: number, sizeBytes: number): Promise<Uint8Array | null>
   /** Frees the segment. False, and nothing happens, while a lease maps it. */
-  dropMemory(sha256: Sha256): boolean
-  dropDisk(sha256: Sha256): Promise<boolean>
+  dropMemory(id: BlobId): boolean
+  dropDisk(id: BlobId): Promise<boolean>
   /** Path of a blob in the disk tier, or null. */
-  diskPathOf(sha256: Sha256): string | null
+  diskPathOf(id: BlobId): string | null
   /**
    * Folder with the files of a model by their paths; stays while the model does, so as long as a lease does. Null unless segments are
    * exported, and while the model is not published or not complete in memory.
    */
   exportedPathOf(digest: string): string | null
-  /** Hashes a disk blob again; a bad one is removed. */
-  verifyDisk(sha256: Sha256): Promise<boolean>
+  /** What a file of the disk tier is when it is cut so; null when it is not there. BAD_REQUEST for a cut of another size. */
+  digestDisk(name: Sha256, cut: Cut): Promise<{ id: BlobId; sha256: Sha256 } | null>
+  /** Hashes a disk blob again. The sha256 of its file; null when the blob was bad, and is removed now, or was not there. */
+  verifyDisk(id: BlobId, cut: Cut): Promise<Sha256 | null>
+  /**
+   * Renames blobs and partial files of the disk tier, durably, and says how many. What is not there is passed over; of two files with the
+   * old and the new name the old one goes. The caller knows that both names mean the same bytes. Interrupted, it may be done again.
+   */
+  takeOver(moves: readonly BlobMove[]): Promise<number>
 
   /** Makes a model open-able by its digest and by names; replaces what the names meant before. Running leases keep theirs. */
   publish(entry: CatalogEntry, names: readonly string[]): void
@@ -186,12 +214,12 @@ export interface Store {
    * Takes over what the client of a waiting open brought of the wanted blobs. The memory is reserved before this returns, MEMORY_FULL when
    * it is not there; each segment is hashed, and counts only when nobody can change it any more and it is that blob.
    */
-  reattach(requestId: number, wanted: readonly Sha256[]): Promise<ReattachedBlob[]>
+  reattach(requestId: number, wanted: readonly WantedBlob[]): Promise<ReattachedBlob[]>
   /** From now on. No rules: everybody who can connect may open everything. Clients that no rule fits any more are disconnected. */
   setAccess(rules: readonly AccessRule[]): void
 
   blobs(): BlobState[]
-  blob(sha256: Sha256): BlobState | null
+  blob(id: BlobId): BlobState | null
   stats(): StoreStats
   /** Recomputes every counter from the tables; throws when one differs. */
   checkInvariants(): void

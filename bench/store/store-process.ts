@@ -3,7 +3,7 @@
  * disk alone is answered while it is read into memory, as a node answers it. Started by BenchStore; ends with it.
  */
 import { createHash } from 'node:crypto'
-import { isHoldfastError } from '../../common/index.ts'
+import { type BlobId, isHoldfastError } from '../../common/index.ts'
 import { createStore, type OpenMiss, type StoreOptions } from '../../native/index.ts'
 
 export type StoreRequest =
@@ -19,7 +19,7 @@ export type StoreAnswer =
 
 interface BenchModel {
   readonly digest: string
-  readonly sha256: string
+  readonly blob: BlobId
   /** A client has all bytes a moment before the segment is complete: until then it could not be dropped. */
   promoted: Promise<void>
 }
@@ -47,7 +47,7 @@ process.send?.({ id: -1, value: 0 })
 async function answer({ requestId, name }: OpenMiss): Promise<void> {
   const model = models.get(name)
   if (model === undefined) return store.refuseOpen(requestId, 'UNKNOWN_MODEL', `the bench has no ${name}`)
-  model.promoted = store.promote(model.sha256)
+  model.promoted = store.promote(model.blob)
   if (tryAnswer(requestId, model.digest)) return await model.promoted
   await model.promoted
   store.answerOpen(requestId, model.digest)
@@ -66,15 +66,15 @@ function tryAnswer(requestId: number, digest: string): boolean {
 async function handle(request: StoreRequest): Promise<string | number> {
   if (request.kind === 'leases') return leaseCount
   if (request.kind === 'add') {
-    const { sha256, sizeBytes } = await store.importFile(request.path)
+    const { id, sizeBytes } = await store.importFile(request.path, 8 * 2 ** 20)
     const digest = createHash('sha256').update(request.name).digest('hex')
-    store.publish({ digest, files: [{ path: request.file, sha256, sizeBytes }] }, [request.name])
-    models.set(request.name, { digest, sha256, promoted: Promise.resolve() })
-    return store.diskPathOf(sha256)!
+    store.publish({ digest, files: [{ path: request.file, id, sha256: id, sizeBytes }] }, [request.name])
+    models.set(request.name, { digest, blob: id, promoted: Promise.resolve() })
+    return store.diskPathOf(id)!
   }
-  const { sha256, digest, promoted } = models.get(request.name)!
+  const { blob, digest, promoted } = models.get(request.name)!
   await promoted
-  while (store.blob(sha256)?.isIn.memory === true && !store.dropMemory(sha256)) {
+  while (store.blob(blob)?.isIn.memory === true && !store.dropMemory(blob)) {
     await new Promise<void>((resolve) => {
       onLeaseClosed = resolve
     })
@@ -82,7 +82,7 @@ async function handle(request: StoreRequest): Promise<string | number> {
   if (request.disk) {
     store.unpublish(digest)
     models.delete(request.name)
-    await store.dropDisk(sha256)
+    await store.dropDisk(blob)
   }
   return 0
 }

@@ -20,7 +20,8 @@ const pollMs = 250
 const examples = `
 Reads every byte, and changes nothing. What is bad is named, with the object that holds it: delete that object and push
 the model again, and it is whole. With --node it is the disk tier of a running node that is hashed; what is bad there is removed,
-and fetched again when it is asked for.
+and fetched again when it is asked for. A manifest that states another sha256 for a file than it has is named, too: nodes do not check
+that, since the chunks already prove what they hold.
 
 Examples:
   $ holdfast verify --origin file:///srv/models
@@ -75,19 +76,23 @@ async function verifyNode(name: string | undefined, flags: VerifyFlags, command:
     scrub = (await client.get<{ scrub: ScrubView }>('/v1/verify')).scrub
   }
   progress.end()
-  if (scrub.bad.length > 0 || scrub.state === 'failed') process.exitCode = exitCodeOfError
+  const badCount = scrub.bad.length + scrub.misstated.length
+  if (badCount > 0 || scrub.state === 'failed') process.exitCode = exitCodeOfError
   if (flags.json) {
     printJson(scrub)
     return
   }
-  for (const sha256 of scrub.bad) {
-    const isInUse = scrub.badInUse.includes(sha256)
+  for (const id of scrub.bad) {
+    const isInUse = scrub.badInUse.includes(id)
     const where = isInUse
       ? 'removed from disk; wrong in memory too and in use: close its models and evict them'
       : 'removed'
-    console.log(`bad: sha256:${sha256} (${where})`)
+    console.log(`bad: blob ${id} (${where})`)
   }
-  const verdict = scrub.error ?? (scrub.bad.length === 0 ? 'all good' : `${scrub.bad.length} bad`)
+  for (const { model, path, sha256, actual } of scrub.misstated) {
+    console.log(`bad: sha256:${model}: ${path}: the manifest states sha256 ${sha256}, the file has ${actual}`)
+  }
+  const verdict = scrub.error ?? (badCount === 0 ? 'all good' : `${badCount} bad`)
   console.log(`${count(scrub.blobs, 'blob')}, ${formatBytes(scrub.doneBytes)}: ${verdict}`)
 }
 

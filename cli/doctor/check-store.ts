@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { blobIdOf } from '../../origin/index.ts'
 import { ok, type Verdict } from './types.ts'
 
 export async function checkStore(): Promise<Verdict> {
@@ -25,13 +26,12 @@ export async function checkStore(): Promise<Verdict> {
       const bytes = Buffer.from('holdfast')
       const sha256 = createHash('sha256').update(bytes).digest('hex')
       const sizeBytes = bytes.byteLength
-      const fill = store.beginFill(
-        { sha256, sizeBytes, chunks: [{ sha256, sizeBytes }] },
-        { memory: true, disk: false },
-      )
+      const chunks = [{ sha256, sizeBytes }]
+      const id = blobIdOf({ chunks })
+      const fill = store.beginFill({ id, sizeBytes, chunks }, { memory: true, disk: false })
       await fill.putChunk(0, bytes)
       await fill.finish()
-      store.publish({ digest: sha256, files: [{ path: 'probe', sha256, sizeBytes }] }, [])
+      store.publish({ digest: sha256, files: [{ path: 'probe', id, sha256, sizeBytes }] }, [])
       const client = await connectStore(socketPath)
       try {
         using model = await client.open(`sha256:${sha256}`, { deadlineMs: 5_000 })

@@ -1,11 +1,11 @@
 /** Fetches that are under way: one for each model, and none of a blob that another has taken upon itself. */
-import { assertInvariant, type ModelId, type Sha256 } from '../../common/index.ts'
+import { assertInvariant, type BlobId, type ModelId } from '../../common/index.ts'
 import type { Op } from './track.ts'
 import type { BlobRef, ModelSpec } from './types.ts'
 
 export class Fetches<S extends ModelSpec> {
   private readonly running = new Map<ModelId, Op<S>>()
-  private readonly claims = new Map<Sha256, ModelId>()
+  private readonly claims = new Map<BlobId, ModelId>()
 
   of(model: ModelId): Op<S> | null {
     return this.running.get(model) ?? null
@@ -13,28 +13,28 @@ export class Fetches<S extends ModelSpec> {
 
   /** Another fetch brings one of them. */
   isClaimed(blobs: readonly BlobRef[]): boolean {
-    return blobs.some(({ sha256 }) => this.claims.has(sha256))
+    return blobs.some(({ id }) => this.claims.has(id))
   }
 
   /** Claims are made all at once, and who waits for one has none: nobody waits for anybody in a circle. */
   begin(op: Op<S>): void {
     const { model } = op.track.row.spec
     this.running.set(model, op)
-    for (const { sha256 } of op.blobs) this.claims.set(sha256, model)
+    for (const { id } of op.blobs) this.claims.set(id, model)
   }
 
   end({ track, blobs }: Op<S>): void {
     this.running.delete(track.row.spec.model)
-    for (const { sha256 } of blobs) this.claims.delete(sha256)
+    for (const { id } of blobs) this.claims.delete(id)
   }
 
   checkInvariants(): void {
-    for (const [sha256, model] of this.claims) {
-      const isFetched = this.running.get(model)?.blobs.some((blob) => blob.sha256 === sha256)
+    for (const [id, model] of this.claims) {
+      const isFetched = this.running.get(model)?.blobs.some((blob) => blob.id === id)
       assertInvariant(isFetched === true, 'a claim belongs to a fetch')
     }
     for (const { blobs } of this.running.values()) {
-      for (const { sha256 } of blobs) assertInvariant(this.claims.has(sha256), 'a fetch has claimed its blobs')
+      for (const { id } of blobs) assertInvariant(this.claims.has(id), 'a fetch has claimed its blobs')
     }
   }
 }

@@ -106,7 +106,7 @@ export class Leavings<S extends ModelSpec> {
     const blobs = table
       .blobsOf(row)
       .filter((blob) => (tier === 'disk' || table.isIn(blob, 'memory')) && !this.isNeeded(blob, model, tier))
-      .map(({ sha256 }) => sha256)
+      .map(({ id }) => id)
     this.ports.emit({ kind: 'drop', model, tier, blobs })
   }
 
@@ -118,12 +118,12 @@ export class Leavings<S extends ModelSpec> {
 
   private isNeeded(blob: BlobRef, model: ModelId, tier: LocalTier): boolean {
     const { table, isHeld, feeds } = this.ports
-    return table.othersWith(blob.sha256, model).some((other) => {
+    return table.othersWith(blob.id, model).some((other) => {
       const row = table.get(other)!
       if (isHeld(other)) return true
       if (tier === 'disk') return feeds.disk.has(other) && table.filesHeld(row)
       if (row.session !== 'none' && isRunFrom(row, blob)) return true
-      const isFile = row.spec.files.some(({ sha256 }) => sha256 === blob.sha256)
+      const isFile = row.spec.files.some(({ id }) => id === blob.id)
       return isFile && feeds.memory.has(other) && table.filesIn(row, 'memory')
     })
   }
@@ -140,6 +140,6 @@ export class Leavings<S extends ModelSpec> {
 }
 
 /** The session of a loaded model maps the blob. */
-function isRunFrom<S extends ModelSpec>({ spec, form }: ModelRow<S>, { sha256 }: BlobRef): boolean {
-  return spec.runs === 'files' ? spec.files.some((file) => file.sha256 === sha256) : form?.sha256 === sha256
+function isRunFrom<S extends ModelSpec>({ spec, form }: ModelRow<S>, { id }: BlobRef): boolean {
+  return spec.runs === 'files' ? spec.files.some((file) => file.id === id) : form?.id === id
 }

@@ -2,7 +2,7 @@
  * What a node knows of the models that it holds or works on: files, form, and which blobs they share. The bytes are the store's;
  * whether they are here is always asked of the store, never remembered.
  */
-import { assertInvariant, type LocalTier, localTiers, type ModelId, type Sha256 } from '../../common/index.ts'
+import { assertInvariant, type BlobId, type LocalTier, localTiers, type ModelId } from '../../common/index.ts'
 import type { BlobRef, FormBlob, ModelSpec } from './types.ts'
 
 export interface ModelRow<S extends ModelSpec = ModelSpec> {
@@ -20,7 +20,7 @@ export interface BlobPlaces {
 
 export interface ModelTablePorts {
   /** Null when no byte of the blob is here. */
-  blob(sha256: Sha256): BlobPlaces | null
+  blob(id: BlobId): BlobPlaces | null
   /** What the store gives out: segments have whole pages, files whole blocks of the same size. */
   readonly pageBytes: number
 }
@@ -30,8 +30,8 @@ const noModels: readonly ModelId[] = []
 export class ModelTable<S extends ModelSpec = ModelSpec> {
   private readonly ports: ModelTablePorts
   private readonly rows = new Map<ModelId, ModelRow<S>>()
-  private readonly modelsOfFile = new Map<Sha256, readonly ModelId[]>()
-  private readonly modelsOfForm = new Map<Sha256, readonly ModelId[]>()
+  private readonly modelsOfFile = new Map<BlobId, readonly ModelId[]>()
+  private readonly modelsOfForm = new Map<BlobId, readonly ModelId[]>()
 
   constructor(ports: ModelTablePorts) {
     this.ports = ports
@@ -50,15 +50,15 @@ export class ModelTable<S extends ModelSpec = ModelSpec> {
     if (known !== undefined) return known
     const row: ModelRow<S> = { spec, form: null, session: 'none' }
     this.rows.set(spec.model, row)
-    for (const { sha256 } of spec.files) addTo(this.modelsOfFile, sha256, spec.model)
+    for (const { id } of spec.files) addTo(this.modelsOfFile, id, spec.model)
     this.setForm(row, form)
     return row
   }
 
   setForm(row: ModelRow<S>, form: FormBlob | null): void {
     const { model } = row.spec
-    if (row.form !== null) removeFrom(this.modelsOfForm, row.form.sha256, model)
-    if (form !== null) addTo(this.modelsOfForm, form.sha256, model)
+    if (row.form !== null) removeFrom(this.modelsOfForm, row.form.id, model)
+    if (form !== null) addTo(this.modelsOfForm, form.id, model)
     const mutable: { form: FormBlob | null } = row
     mutable.form = form
   }
@@ -68,12 +68,12 @@ export class ModelTable<S extends ModelSpec = ModelSpec> {
     const row = this.rows.get(model)
     if (row === undefined) return
     this.setForm(row, null)
-    for (const { sha256 } of row.spec.files) removeFrom(this.modelsOfFile, sha256, model)
+    for (const { id } of row.spec.files) removeFrom(this.modelsOfFile, id, model)
     this.rows.delete(model)
   }
 
   /** Other models that have the blob in a file, or as their form. */
-  othersWith(blob: Sha256, model: ModelId): ModelId[] {
+  othersWith(blob: BlobId, model: ModelId): ModelId[] {
     const files = this.modelsOfFile.get(blob) ?? noModels
     const forms = this.modelsOfForm.get(blob) ?? noModels
     return [...files, ...forms.filter((other) => !files.includes(other))].filter((other) => other !== model)
@@ -81,17 +81,17 @@ export class ModelTable<S extends ModelSpec = ModelSpec> {
 
   /** Other models that have a blob in common with this one. */
   sharersOf(row: ModelRow<S>): Set<ModelId> {
-    return new Set(this.blobsOf(row).flatMap(({ sha256 }) => this.othersWith(sha256, row.spec.model)))
+    return new Set(this.blobsOf(row).flatMap(({ id }) => this.othersWith(id, row.spec.model)))
   }
 
   /** A file of a known model, as opposed to a form: only these are shown to peers. */
-  isModelBlob(blob: Sha256): boolean {
+  isModelBlob(blob: BlobId): boolean {
     return this.modelsOfFile.has(blob)
   }
 
   /** Every blob of the model on this node: its files and its form, each once. */
   blobsOf({ spec, form }: ModelRow<S>): readonly BlobRef[] {
-    return form === null || spec.files.some(({ sha256 }) => sha256 === form.sha256) ? spec.files : [...spec.files, form]
+    return form === null || spec.files.some(({ id }) => id === form.id) ? spec.files : [...spec.files, form]
   }
 
   /** The fastest tier in which the model can be used at once: its files, or the form that the runtime runs. */
@@ -102,18 +102,18 @@ export class ModelTable<S extends ModelSpec = ModelSpec> {
     return this.filesHeld(row) ? 'disk' : null
   }
 
-  isIn({ sha256 }: Pick<BlobRef, 'sha256'>, tier: LocalTier): boolean {
-    return this.ports.blob(sha256)?.isIn[tier] === true
+  isIn({ id }: Pick<BlobRef, 'id'>, tier: LocalTier): boolean {
+    return this.ports.blob(id)?.isIn[tier] === true
   }
 
-  isHeld({ sha256 }: Pick<BlobRef, 'sha256'>): boolean {
-    const places = this.ports.blob(sha256)
+  isHeld({ id }: Pick<BlobRef, 'id'>): boolean {
+    const places = this.ports.blob(id)
     return places !== null && localTiers.some((tier) => places.isIn[tier])
   }
 
   /** Complete, or on its way: some byte of it takes room. */
-  isKnownToStore({ sha256 }: BlobRef): boolean {
-    return this.ports.blob(sha256) !== null
+  isKnownToStore({ id }: BlobRef): boolean {
+    return this.ports.blob(id) !== null
   }
 
   filesIn({ spec }: ModelRow<S>, tier: LocalTier): boolean {
@@ -138,13 +138,10 @@ export class ModelTable<S extends ModelSpec = ModelSpec> {
 
   checkInvariants(): void {
     for (const { spec, form } of this.rows.values()) {
-      for (const { sha256 } of spec.files) {
-        assertInvariant(
-          this.modelsOfFile.get(sha256)?.includes(spec.model) === true,
-          `${spec.model} is found by its files`,
-        )
+      for (const { id } of spec.files) {
+        assertInvariant(this.modelsOfFile.get(id)?.includes(spec.model) === true, `${spec.model} is found by its files`)
       }
-      const isFound = form === null || this.modelsOfForm.get(form.sha256)?.includes(spec.model) === true
+      const isFound = form === null || this.modelsOfForm.get(form.id)?.includes(spec.model) === true
       assertInvariant(isFound, `${spec.model} is found by its form`)
     }
   }
@@ -155,12 +152,12 @@ export class ModelTable<S extends ModelSpec = ModelSpec> {
   }
 }
 
-function addTo(index: Map<Sha256, readonly ModelId[]>, blob: Sha256, model: ModelId): void {
+function addTo(index: Map<BlobId, readonly ModelId[]>, blob: BlobId, model: ModelId): void {
   const models = index.get(blob)
   index.set(blob, models === undefined ? [model] : [...models, model])
 }
 
-function removeFrom(index: Map<Sha256, readonly ModelId[]>, blob: Sha256, model: ModelId): void {
+function removeFrom(index: Map<BlobId, readonly ModelId[]>, blob: BlobId, model: ModelId): void {
   const rest = index.get(blob)?.filter((other) => other !== model) ?? noModels
   if (rest.length === 0) index.delete(blob)
   else index.set(blob, rest)

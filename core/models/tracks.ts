@@ -2,7 +2,7 @@
  * The tracks of a node: each brings one model to where it is wanted. A track takes the step that next-step.ts names, asks for its room,
  * and looks again when the step has ended.
  */
-import { assertInvariant, type LocalTier, type ModelId, type Sha256, type Source } from '../../common/index.ts'
+import { assertInvariant, type BlobId, type LocalTier, type ModelId, type Source } from '../../common/index.ts'
 import type { SessionPlan } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
 import { Fetches } from './fetches.ts'
@@ -383,9 +383,9 @@ export class Tracks<S extends ModelSpec> {
   }
 
   /** What a new form takes the place of, unless another model has the same blob, or it is a file of the model itself. */
-  private replacedForm({ spec, form }: ModelRow<S>): Sha256 | null {
-    if (form === null || spec.files.some(({ sha256 }) => sha256 === form.sha256)) return null
-    return this.ports.table.othersWith(form.sha256, spec.model).length > 0 ? null : form.sha256
+  private replacedForm({ spec, form }: ModelRow<S>): BlobId | null {
+    if (form === null || spec.files.some(({ id }) => id === form.id)) return null
+    return this.ports.table.othersWith(form.id, spec.model).length > 0 ? null : form.id
   }
 
   private opOf(id: OpId): Op<S> {

@@ -1,10 +1,10 @@
 /** What goes into the machine of a node's models and comes out of it. See model-machine.ts for what it does with it. */
-import type { LocalTier, ModelId, RequestContext, Sha256, Source } from '../../common/index.ts'
+import type { BlobId, LocalTier, ModelId, RequestContext, Source } from '../../common/index.ts'
 import type { ResidentModel } from '../events.ts'
 import type { Failure } from '../failure.ts'
 
 export interface BlobRef {
-  readonly sha256: Sha256
+  readonly id: BlobId
   readonly sizeBytes: number
 }
 
@@ -84,7 +84,7 @@ export type ModelEffect =
   /** form-made or failed. */
   | { readonly kind: 'derive'; readonly op: OpId; readonly model: ModelId }
   /** form-kept, room-refused or failed. `replaces` goes with its tier once the new form is kept. */
-  | { readonly kind: 'keep-form'; readonly op: OpId; readonly model: ModelId; readonly replaces: Sha256 | null }
+  | { readonly kind: 'keep-form'; readonly op: OpId; readonly model: ModelId; readonly replaces: BlobId | null }
   /** The form that was made finds no room. No answer. */
   | { readonly kind: 'discard-form'; readonly op: OpId }
   /** room-taken, then reattached or failed. */
@@ -105,7 +105,7 @@ export type ModelEffect =
       readonly isSessionOnly: boolean
     }
   /** dropped. */
-  | { readonly kind: 'drop'; readonly model: ModelId; readonly tier: LocalTier; readonly blobs: readonly Sha256[] }
+  | { readonly kind: 'drop'; readonly model: ModelId; readonly tier: LocalTier; readonly blobs: readonly BlobId[] }
   /** For clients that open the files: they may, they may no more. No answer. */
   | { readonly kind: 'publish' | 'unpublish'; readonly model: ModelId }
   /** Published, and all of it is in memory or on its way there. No answer. */

@@ -60,10 +60,43 @@ uint64_t SizeFrom(const Napi::Value& value) {
   return static_cast<uint64_t>(number);
 }
 
+Cut CutFrom(const Napi::Value& value) {
+  const Napi::Array array = ArrayFrom(value);
+  Cut cut;
+  cut.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::HandleScope scope(value.Env());
+    cut.push_back(SizeFrom(array.Get(i)));
+  }
+  return cut;
+}
+
+std::vector<WantedBlob> WantedBlobsFrom(const Napi::Value& value) {
+  const Napi::Array array = ArrayFrom(value);
+  std::vector<WantedBlob> wanted;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::HandleScope scope(value.Env());
+    const Napi::Object blob = ObjectFrom(array.Get(i));
+    wanted.push_back({DigestFrom(blob.Get("id")), DigestFrom(blob.Get("sha256")), CutFrom(blob.Get("cut"))});
+  }
+  return wanted;
+}
+
+std::vector<BlobMove> BlobMovesFrom(const Napi::Value& value) {
+  const Napi::Array array = ArrayFrom(value);
+  std::vector<BlobMove> moves;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::HandleScope scope(value.Env());
+    const Napi::Object move = ObjectFrom(array.Get(i));
+    moves.push_back({DigestFrom(move.Get("from")), DigestFrom(move.Get("to"))});
+  }
+  return moves;
+}
+
 BlobSpec BlobSpecFrom(const Napi::Value& value) {
   const Napi::Object object = ObjectFrom(value);
   BlobSpec spec;
-  spec.digest = DigestFrom(object.Get("sha256"));
+  spec.digest = DigestFrom(object.Get("id"));
   spec.size_bytes = SizeFrom(object.Get("sizeBytes"));
   const Napi::Array chunks = ArrayFrom(object.Get("chunks"));
   spec.chunks.reserve(chunks.Length());
@@ -86,6 +119,7 @@ Model ModelFrom(const Napi::Value& value) {
     const Napi::Object entry = ObjectFrom(files.Get(i));
     ModelFile file;
     file.path = StringFrom(entry.Get("path"));
+    file.id = DigestFrom(entry.Get("id"));
     file.sha256 = DigestFrom(entry.Get("sha256"));
     file.size_bytes = SizeFrom(entry.Get("sizeBytes"));
     model.files.push_back(std::move(file));
@@ -152,7 +186,7 @@ uint64_t DeadlineFrom(const Napi::Value& value) {
 
 Napi::Object BlobStateOf(Napi::Env env, const BlobState& state) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("sha256", state.sha256.ToHex());
+  object.Set("id", state.id.ToHex());
   object.Set("sizeBytes", NumberOf(env, state.size_bytes));
   object.Set("inMemory", Napi::Boolean::New(env, state.in_memory));
   object.Set("onDisk", Napi::Boolean::New(env, state.on_disk));
@@ -162,7 +196,7 @@ Napi::Object BlobStateOf(Napi::Env env, const BlobState& state) {
 
 Napi::Object ReattachedOf(Napi::Env env, const Reattached& reattached) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("sha256", reattached.sha256.ToHex());
+  object.Set("id", reattached.id.ToHex());
   object.Set("sizeBytes", NumberOf(env, reattached.size_bytes));
   object.Set("error", reattached.status.ok() ? env.Null() : Napi::Value(ErrorOf(env, reattached.status).Value()));
   return object;

@@ -24,6 +24,9 @@ Digest DigestFrom(const Napi::Value& value);
 std::string StringFrom(const Napi::Value& value);
 // A whole number from 0 to 2^53.
 uint64_t SizeFrom(const Napi::Value& value);
+Cut CutFrom(const Napi::Value& value);
+std::vector<WantedBlob> WantedBlobsFrom(const Napi::Value& value);
+std::vector<BlobMove> BlobMovesFrom(const Napi::Value& value);
 BlobSpec BlobSpecFrom(const Napi::Value& value);
 Model ModelFrom(const Napi::Value& value);
 std::vector<std::string> StringsFrom(const Napi::Value& value);

@@ -108,13 +108,13 @@ Napi::Value BeginFill(const Napi::CallbackInfo& info, const Context& context) {
 }
 
 Napi::Value ImportFile(const Napi::CallbackInfo& info, const Context& context) {
-  return Run(info.Env(), context, [path = StringFrom(info[0])](Store* store) -> Outcome {
-    Digest digest;
+  return Run(info.Env(), context, [path = StringFrom(info[0]), chunk_bytes = SizeFrom(info[1])](Store* store) -> Outcome {
+    Digest id;
     uint64_t size_bytes = 0;
-    Status status = store->ImportFile(path, &digest, &size_bytes);
-    return {std::move(status), [digest, size_bytes](Napi::Env env) -> Napi::Value {
+    Status status = store->ImportFile(path, chunk_bytes, &id, &size_bytes);
+    return {std::move(status), [id, size_bytes](Napi::Env env) -> Napi::Value {
               Napi::Object object = Napi::Object::New(env);
-              object.Set("sha256", digest.ToHex());
+              object.Set("id", id.ToHex());
               object.Set("sizeBytes", NumberOf(env, size_bytes));
               return object;
             }};
@@ -160,11 +160,37 @@ Napi::Value ExportedPathOf(const Napi::CallbackInfo& info, const Context& contex
   return path.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), path));
 }
 
+Napi::Value DigestDisk(const Napi::CallbackInfo& info, const Context& context) {
+  return Run(info.Env(), context, [name = DigestFrom(info[0]), cut = CutFrom(info[1])](Store* store) -> Outcome {
+    bool found = false;
+    BlobDigests digests;
+    Status status = store->DigestDisk(name, cut, &found, &digests);
+    return {std::move(status), [found, digests](Napi::Env env) -> Napi::Value {
+              if (!found) return env.Null();
+              Napi::Object object = Napi::Object::New(env);
+              object.Set("id", digests.id.ToHex());
+              object.Set("sha256", digests.sha256.ToHex());
+              return object;
+            }};
+  });
+}
+
 Napi::Value VerifyDisk(const Napi::CallbackInfo& info, const Context& context) {
-  return Run(info.Env(), context, [digest = DigestFrom(info[0])](Store* store) -> Outcome {
+  return Run(info.Env(), context, [id = DigestFrom(info[0]), cut = CutFrom(info[1])](Store* store) -> Outcome {
     bool good = false;
-    Status status = store->VerifyDisk(digest, &good);
-    return {std::move(status), [good](Napi::Env env) { return Napi::Boolean::New(env, good); }};
+    Digest sha256;
+    Status status = store->VerifyDisk(id, cut, &good, &sha256);
+    return {std::move(status), [good, sha256](Napi::Env env) -> Napi::Value {
+              return good ? Napi::Value(Napi::String::New(env, sha256.ToHex())) : env.Null();
+            }};
+  });
+}
+
+Napi::Value TakeOver(const Napi::CallbackInfo& info, const Context& context) {
+  return Run(info.Env(), context, [moves = BlobMovesFrom(info[0])](Store* store) -> Outcome {
+    uint64_t moved = 0;
+    Status status = store->TakeOver(moves, &moved);
+    return {std::move(status), [moved](Napi::Env env) -> Napi::Value { return NumberOf(env, moved); }};
   });
 }
 
@@ -197,9 +223,7 @@ Napi::Value RefuseOpen(const Napi::CallbackInfo& info, const Context& context) {
 
 Napi::Value Reattach(const Napi::CallbackInfo& info, const Context& context) {
   const uint32_t request_id = static_cast<uint32_t>(SizeFrom(info[0]));
-  std::vector<Digest> wanted;
-  const Napi::Array blobs = info[1].As<Napi::Array>();
-  for (uint32_t i = 0; i < blobs.Length(); i++) wanted.push_back(DigestFrom(blobs.Get(i)));
+  const std::vector<WantedBlob> wanted = WantedBlobsFrom(info[1]);
   if (context->dispatcher->closed()) {
     return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed."));
   }
@@ -257,7 +281,9 @@ Napi::Function StoreWrap::Define(Napi::Env env) {
                          InstanceMethod<&StoreWrap::Call<DropDisk>>("dropDisk"),
                          InstanceMethod<&StoreWrap::Call<DiskPathOf>>("diskPathOf"),
                          InstanceMethod<&StoreWrap::Call<ExportedPathOf>>("exportedPathOf"),
+                         InstanceMethod<&StoreWrap::Call<DigestDisk>>("digestDisk"),
                          InstanceMethod<&StoreWrap::Call<VerifyDisk>>("verifyDisk"),
+                         InstanceMethod<&StoreWrap::Call<TakeOver>>("takeOver"),
                          InstanceMethod<&StoreWrap::Call<Publish>>("publish"),
                          InstanceMethod<&StoreWrap::Call<Unpublish>>("unpublish"),
                          InstanceMethod<&StoreWrap::Call<RemoveName>>("removeName"),

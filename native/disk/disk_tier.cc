@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <set>
 #include <unordered_map>
 
 #include "disk/disk_files.h"
@@ -88,6 +89,22 @@ class DiskTierImpl final : public DiskTier {
     return {blobs_.begin(), blobs_.end()};
   }
 
+  Status TakeOver(const std::vector<BlobMove>& moves, uint64_t* moved) override {
+    // In order: a new folder before the files that it has got.
+    std::set<std::string> folders;
+    Status status;
+    for (auto move = moves.begin(); status.ok() && move != moves.end(); ++move) {
+      bool done = false;
+      status = MoveBlob(*move, &folders, &done);
+      if (status.ok() && !done) status = MovePartial(*move, &folders, &done);
+      *moved += done;
+    }
+    for (auto folder = folders.begin(); status.ok() && folder != folders.end(); ++folder) {
+      status = SyncFolder(*folder, CrashPoint::kMovesSynced);
+    }
+    return Counted(status);
+  }
+
   uint64_t used_bytes() const override {
     MutexLock lock(&mutex_);
     return used_bytes_;
@@ -162,6 +179,49 @@ class DiskTierImpl final : public DiskTier {
   };
 
   Status Begin(const std::string& name, bool keep, uint64_t size_bytes, std::unique_ptr<PartialBlob>* partial);
+
+  std::string FolderOf(const Digest& digest) const { return path_ + "/blobs/" + digest.ToHex().substr(0, 2); }
+
+  Status MoveBlob(const BlobMove& move, std::set<std::string>* folders, bool* moved) {
+    MutexLock lock(&mutex_);
+    const auto found = blobs_.find(move.from);
+    if (found == blobs_.end()) return Status();
+    const uint64_t size_bytes = found->second;
+    if (blobs_.contains(move.to)) {
+      Status status = RemoveFile(PathOf(move.from), CrashPoint::kMovedTwin);
+      if (!status.ok()) return status;
+      used_bytes_ -= CostOf(size_bytes);
+      blobs_.erase(found);
+      return Status();
+    }
+    bool made = false;
+    Status status = MakeFolder(FolderOf(move.to), &made, CrashPoint::kShardMade);
+    if (status.ok()) status = RenameFile(PathOf(move.from), PathOf(move.to), CrashPoint::kBlobMoved);
+    if (!status.ok()) return status;
+    blobs_.erase(found);
+    blobs_.emplace(move.to, size_bytes);
+    if (made) folders->insert(path_ + "/blobs");
+    folders->insert({FolderOf(move.from), FolderOf(move.to)});
+    *moved = true;
+    return Status();
+  }
+
+  Status MovePartial(const BlobMove& move, std::set<std::string>* folders, bool* moved) {
+    const std::string from = move.from.ToHex();
+    const std::string to = move.to.ToHex();
+    MutexLock lock(&mutex_);
+    const auto found = partials_.find(from);
+    // One that stays is given up when its room is needed.
+    if (found == partials_.end() || found->second.active || partials_.contains(to) || blobs_.contains(move.to)) return Status();
+    Status status = RenameFile(PartialPath(from), PartialPath(to), CrashPoint::kPartialMoved);
+    if (!status.ok()) return status;
+    const PartialEntry entry = found->second;
+    partials_.erase(found);
+    partials_.emplace(to, entry);
+    folders->insert(path_ + "/partial");
+    *moved = true;
+    return Status();
+  }
 
   void MakeIdle(PartialEntry* entry) REQUIRES(mutex_) {
     entry->active = false;

@@ -1,9 +1,9 @@
-// Blobs on disk, by digest, below a hard limit.
+// Blobs on disk, by blob id, below a hard limit. Nodes of before the blob id named a blob by the sha256 of its file; TakeOver renames it.
 //
-//   <path>/lock                    held while the tier is open, so that two daemons never share a folder
-//   <path>/blobs/<2 hex>/<sha256>  complete, verified, never modified
-//   <path>/partial/<sha256>        being written, or left by an interrupted fill
-//   <path>/partial/import-<n>      being imported; removed at the next start
+//   <path>/lock                     held while the tier is open, so that two daemons never share a folder
+//   <path>/blobs/<2 hex>/<blob id>  complete, verified, never modified
+//   <path>/partial/<blob id>        being written, or left by an interrupted fill
+//   <path>/partial/import-<n>       being imported; removed at the next start
 #ifndef HOLDFAST_DISK_TIER_H_
 #define HOLDFAST_DISK_TIER_H_
 
@@ -43,6 +43,12 @@ class PartialBlob {
   PartialBlob() = default;
 };
 
+// A file of the disk tier that gets another name.
+struct BlobMove {
+  Digest from;
+  Digest to;
+};
+
 class DiskTier : public std::enable_shared_from_this<DiskTier> {
  public:
   // Makes the folders and rebuilds the index from what lies there. DISK_FAILED when another process holds the folder.
@@ -60,6 +66,10 @@ class DiskTier : public std::enable_shared_from_this<DiskTier> {
   // False when there was none, or when the disk refuses.
   virtual bool Remove(const Digest& digest) = 0;
   virtual std::vector<std::pair<Digest, uint64_t>> List() const = 0;
+  // Renames blobs, and partial files that nobody fills, and makes the names durable. What is not there, or there under its new name too, is
+  // passed over; of the latter the one with the old name goes. The caller knows that both names mean the same bytes. Interrupted, it may be
+  // done again.
+  virtual Status TakeOver(const std::vector<BlobMove>& moves, uint64_t* moved) = 0;
 
   virtual uint64_t used_bytes() const = 0;
   virtual uint64_t limit_bytes() const = 0;

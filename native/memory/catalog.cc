@@ -239,11 +239,11 @@ class CatalogImpl final : public Catalog {
       if (file.path.empty() || file.path.size() > kPathBytesMax) {
         return Status::Error(code::kBadRequest, "A file path is empty or longer than 4096 bytes.");
       }
-      if (sizes.emplace(file.sha256, file.size_bytes).first->second != file.size_bytes) {
-        return Status::Error(code::kBadRequest, "Two files give blob " + file.sha256.ToHex() + " different sizes.");
+      if (sizes.emplace(file.id, file.size_bytes).first->second != file.size_bytes) {
+        return Status::Error(code::kBadRequest, "Two files give blob " + file.id.ToHex() + " different sizes.");
       }
-      const auto [entry, added] = indices.emplace(file.sha256, static_cast<uint32_t>(model->blobs.size()));
-      if (added) model->blobs.push_back(file.sha256);
+      const auto [entry, added] = indices.emplace(file.id, static_cast<uint32_t>(model->blobs.size()));
+      if (added) model->blobs.push_back(file.id);
       file.blob = entry->second;
     }
     return Status();

@@ -21,6 +21,9 @@ namespace holdfast {
 
 struct ModelFile {
   std::string path;
+  // The blob that has its bytes.
+  Digest id;
+  // What the manifest states of the file; for clients, who know files by it.
   Digest sha256;
   uint64_t size_bytes = 0;
   // Index into Model::blobs; set by Publish.

@@ -188,9 +188,9 @@ bool ExportFolder::BuildTree(const Model& model) const {
     const fs::path path(file.path);
     if (!IsPlain(path)) error = std::make_error_code(std::errc::invalid_argument);
     // A memfd that a client brought back from a store without this folder has no name.
-    if (!error && !fs::exists(BlobPath(file.sha256), error) && !error) error = std::make_error_code(std::errc::no_such_file_or_directory);
+    if (!error && !fs::exists(BlobPath(file.id), error) && !error) error = std::make_error_code(std::errc::no_such_file_or_directory);
     if (!error) fs::create_directories((made / path).parent_path(), error);
-    if (!error) fs::create_symlink(fs::path("../..") / UpFrom(path) / "blobs" / file.sha256.ToHex(), made / path, error);
+    if (!error) fs::create_symlink(fs::path("../..") / UpFrom(path) / "blobs" / file.id.ToHex(), made / path, error);
   }
   if (!error) fs::rename(made, fs::path(path_) / "digests" / model.digest, error);
   std::error_code ignored;

@@ -1,7 +1,7 @@
 // The folder of memory.export: segments as read-only files of a tmpfs, for programs that open a path.
 //
 //   DIR/.holdfast-export                    marks the folder as one that a store may empty
-//   DIR/blobs/<sha256>                      a complete segment, 0444
+//   DIR/blobs/<blob id>                     a complete segment, 0444
 //   DIR/digests/<model>/<path>              links to blobs, of a model that is complete in memory
 //   DIR/models/<namespace>/<name>/<tag>     a link to the folder of the model that the name means
 //

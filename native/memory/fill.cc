@@ -7,8 +7,7 @@
 //   what is left itself, so that it never waits for a free thread of the pool.
 // - users_ counts the threads that may touch the targets. The targets are taken away only when it is zero and ending_ is set,
 //   after which nobody enters.
-// - hashed_ chunks, a prefix of the blob, have gone through blob_hash_. One thread at a time advances it (hashing_); that
-//   thread runs, it never waits for a free thread of the pool, so Finish may wait for it on a thread of the pool.
+// - Nothing is hashed twice: the digest of the blob is that of its chunk list (ValidateBlobSpec), so chunks that are right make it right.
 // - on_end_ is called exactly once.
 #include "memory/fill.h"
 
@@ -20,6 +19,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "memory/blob_check.h"
+#include "memory/blob_id.h"
 #include "os/mutex.h"
 #include "os/sha256.h"
 #include "memory/ready_bitmap.h"
@@ -27,9 +28,6 @@
 namespace holdfast {
 
 namespace {
-
-// A chunk is read into one buffer when it is verified on disk. Manifests use 8 MiB at most; this leaves room for later ones.
-constexpr uint64_t kChunkBytesMax = 64 << 20;
 
 // What one write holds: large enough that a call per piece costs nothing, small enough to be in the cache still when it is hashed.
 constexpr uint64_t kPieceBytes = 256 << 10;
@@ -55,8 +53,6 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
         present_(targets.present),
         pool_(pool),
         on_end_(std::move(on_end)),
-        // The digest of a single chunk is the digest of the blob: checked once, not hashed twice.
-        hashes_blob_(!present_ && spec_.chunks.size() != 1),
         states_(spec_.chunks.size(), present_ ? kDone : kMissing) {
     uint64_t offset_bytes = 0;
     for (const ChunkSpec& chunk : spec_.chunks) {
@@ -128,12 +124,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       WriteRestToDisk();
       while (IsInUse()) changed_.Wait(&mutex_);
     }
-    Status status = CheckBlob();
-    if (!status.ok()) {
-      if (partial_ != nullptr && !status.Is(code::kShuttingDown)) partial_->Discard();
-      End(nullptr, status);
-      return status;
-    }
+    Status status;
     if (segment_ != nullptr) status = segment_->Seal();
     std::shared_ptr<Segment> sealed = status.ok() ? segment_ : nullptr;
     if (partial_ != nullptr && DiskLost()) {
@@ -209,7 +200,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     return states_[index] == kDone;
   }
 
-  bool IsInUse() REQUIRES(mutex_) { return users_ > 0 || hashing_ || disk_writers_ > 0; }
+  bool IsInUse() REQUIRES(mutex_) { return users_ > 0 || disk_writers_ > 0; }
 
   static Status Ended() { return Status::Error(code::kBadRequest, "The fill has ended."); }
 
@@ -275,7 +266,6 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       }
       (void)pool_->Submit([self = shared_from_this()] { self->WriteOneToDisk(); });
     }
-    if (hashes_blob_) (void)pool_->Submit([self = shared_from_this()] { self->HashPrefix(); });
   }
 
   Status CopyToSegment(uint32_t index, const uint8_t* data) {
@@ -349,69 +339,6 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     changed_.NotifyAll();
   }
 
-  // Lets the hash of the blob follow the complete prefix, while more chunks arrive.
-  void HashPrefix() {
-    {
-      MutexLock lock(&mutex_);
-      if (hashing_ || ending_) return;
-      hashing_ = true;
-    }
-    std::vector<uint8_t> buffer;
-    bool good = true;
-    for (;;) {
-      size_t index;
-      {
-        MutexLock lock(&mutex_);
-        index = hashed_;
-        if (!good || ending_ || index == states_.size() || states_[index] != kDone) {
-          hashing_ = false;
-          changed_.NotifyAll();
-          return;
-        }
-      }
-      // A failed read is met again, and reported, by Finish.
-      good = HashChunk(index, &buffer).ok();
-      MutexLock lock(&mutex_);
-      if (good) hashed_++;
-    }
-  }
-
-  Status HashChunk(size_t index, std::vector<uint8_t>* buffer) {
-    const uint64_t size_bytes = spec_.chunks[index].size_bytes;
-    if (segment_ != nullptr) {
-      blob_hash_.Update(segment_->writable() + offsets_[index], size_bytes);
-      return Status();
-    }
-    buffer->resize(size_bytes);
-    Status status = partial_->Read(offsets_[index], buffer->data(), size_bytes);
-    if (status.ok()) blob_hash_.Update(buffer->data(), size_bytes);
-    return status;
-  }
-
-  // Hashes what the prefix has not covered, and compares. Runs alone.
-  Status CheckBlob() {
-    if (present_) return Status();
-    if (!hashes_blob_) return Compare(spec_.chunks[0].digest);
-    std::vector<uint8_t> buffer;
-    size_t index;
-    {
-      MutexLock lock(&mutex_);
-      index = hashed_;
-    }
-    for (; index < spec_.chunks.size(); index++) {
-      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing.");
-      Status status = HashChunk(index, &buffer);
-      if (!status.ok()) return status;
-    }
-    return Compare(blob_hash_.Final());
-  }
-
-  Status Compare(const Digest& actual) const {
-    if (actual == spec_.digest) return Status();
-    return Status::Error(code::kDigestMismatch, "The chunks are right but together they are " + actual.ToHex() +
-                                                    ", not blob " + spec_.digest.ToHex() + "; the manifest is wrong.");
-  }
-
   // `status` is why there is no sealed segment.
   void End(std::shared_ptr<Segment> sealed, const Status& status) {
     const bool complete = sealed != nullptr;
@@ -433,7 +360,6 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   const bool present_;
   ThreadPool* const pool_;
   OnEnd on_end_;
-  const bool hashes_blob_;
 
   Mutex mutex_;
   CondVar changed_;
@@ -446,10 +372,6 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   std::unordered_map<uint32_t, std::shared_ptr<Claim>> claims_ GUARDED_BY(mutex_);
   bool ending_ GUARDED_BY(mutex_) = false;
   bool disk_lost_ GUARDED_BY(mutex_) = false;
-  bool hashing_ GUARDED_BY(mutex_) = false;
-  size_t hashed_ GUARDED_BY(mutex_) = 0;
-  // Used by the thread that set hashing_, or by Finish once nobody else is in.
-  Sha256 blob_hash_;
 };
 
 // Into the segment.
@@ -572,18 +494,16 @@ Status FillImpl::BeginChunk(uint32_t index, std::unique_ptr<ChunkWrite>* write) 
 }  // namespace
 
 Status ValidateBlobSpec(const BlobSpec& spec) {
-  // off_t is signed.
-  constexpr uint64_t kSizeBytesMax = INT64_MAX;
-  uint64_t sum_bytes = 0;
+  Cut cut;
+  BlobIdHash id;
+  cut.reserve(spec.chunks.size());
   for (const ChunkSpec& chunk : spec.chunks) {
-    if (chunk.size_bytes == 0 || chunk.size_bytes > kChunkBytesMax || chunk.size_bytes > kSizeBytesMax - sum_bytes) {
-      return Status::Error(code::kBadRequest, "A chunk is empty, larger than 64 MiB, or the blob larger than any file.");
-    }
-    sum_bytes += chunk.size_bytes;
+    cut.push_back(chunk.size_bytes);
+    id.Add(chunk.digest, chunk.size_bytes);
   }
-  if (sum_bytes == spec.size_bytes) return Status();
-  return Status::Error(code::kBadRequest, "The chunks sum to " + std::to_string(sum_bytes) + " bytes, the blob has " +
-                                              std::to_string(spec.size_bytes) + ".");
+  Status status = ValidateCut(cut, spec.size_bytes);
+  if (!status.ok() || id.Final() == spec.digest) return status;
+  return Status::Error(code::kBadRequest, spec.digest.ToHex() + " is not the id of a blob with these chunks.");
 }
 
 std::shared_ptr<Fill> Fill::Create(BlobSpec spec, FillTargets targets, ThreadPool* pool, OnEnd on_end) {

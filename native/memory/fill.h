@@ -27,7 +27,8 @@ struct BlobSpec {
   std::vector<ChunkSpec> chunks;
 };
 
-// BAD_REQUEST unless the chunks are non-empty and sum to the size of the blob.
+// BAD_REQUEST unless the chunks are non-empty, sum to the size of the blob, and have its digest as the id of their list (blob_id.h): the
+// digests of the chunks then prove the whole.
 Status ValidateBlobSpec(const BlobSpec& spec);
 
 class ReadyBitmap;
@@ -64,7 +65,7 @@ class Fill {
   // Copies a range of which every chunk is verified and in place. False when some are not, or when the fill has ended.
   virtual bool ReadVerified(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) = 0;
   virtual uint64_t size_bytes() const = 0;
-  // BAD_REQUEST while chunks are missing. DIGEST_MISMATCH ends the fill and discards everything.
+  // BAD_REQUEST while chunks are missing.
   virtual Status Finish() = 0;
   // Waits for running PutChunk calls. Nothing happens after a finish. Clients with the arriving segment open get `reason`.
   virtual void Abort(bool keep_partial, const Status& reason) = 0;

@@ -1,5 +1,5 @@
 // Takes back segments of a store that has gone from the clients that still map them. A client may hand over anything: a segment counts
-// only when nobody can change it any more and its sha256 is that of the blob.
+// only when nobody can change it any more and its bytes have the id of the blob.
 #ifndef HOLDFAST_SRC_REATTACHMENT_H_
 #define HOLDFAST_SRC_REATTACHMENT_H_
 
@@ -22,11 +22,12 @@ class Reattachment {
       : budget_(std::move(budget)), catalog_(catalog), pool_(pool) {}
 
   // As Store::Reattach.
-  Status Run(std::vector<HeldSegment> held, const std::vector<Digest>& wanted, std::function<void(std::vector<Reattached>)> done);
+  Status Run(std::vector<HeldSegment> held, const std::vector<WantedBlob>& wanted, std::function<void(std::vector<Reattached>)> done);
 
  private:
   struct Candidate {
     HeldSegment held;
+    WantedBlob wanted;
     MemoryReservation reservation;
     // What stands in memory already: good when it is the same memory.
     std::shared_ptr<Segment> present;

@@ -4,28 +4,23 @@
 #include "memory/store.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "memory/reattachment.h"
 #include "memory/export_folder.h"
+#include "memory/file_import.h"
 #include "memory/memory_budget.h"
 #include "os/mutex.h"
-#include "os/sha256.h"
 #include "memory/promotion.h"
 #include "memory/ready_bitmap.h"
 
 namespace holdfast {
 
 namespace {
-
-constexpr size_t kCopyBytes = 4 << 20;
 
 // More than two processors: threads that read wait for the disk for most of their time.
 constexpr int kThreadsMin = 4;
@@ -107,32 +102,9 @@ class StoreImpl final : public Store {
     return Status();
   }
 
-  Status ImportFile(const std::string& path, Digest* digest, uint64_t* size_bytes) override {
+  Status ImportFile(const std::string& path, uint64_t chunk_bytes, Digest* id, uint64_t* size_bytes) override {
     if (disk_ == nullptr) return Status::Error(code::kDiskFull, "The disk tier is off; a file cannot be imported.");
-    UniqueFd source(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat info;
-    if (!source.valid() || fstat(source.get(), &info) != 0) return Status::Errno(code::kDiskFailed, "Cannot open " + path, errno);
-    if (!S_ISREG(info.st_mode)) return Status::Error(code::kBadRequest, path + " is not a regular file.");
-    *size_bytes = static_cast<uint64_t>(info.st_size);
-    std::unique_ptr<PartialBlob> target;
-    Status status = disk_->BeginImport(*size_bytes, &target);
-    Sha256 hash;
-    std::vector<uint8_t> buffer(kCopyBytes);
-    for (uint64_t at = 0; status.ok() && at < *size_bytes; at += kCopyBytes) {
-      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing.");
-      const size_t part = static_cast<size_t>(std::min<uint64_t>(kCopyBytes, *size_bytes - at));
-      status = ReadFully(source.get(), at, buffer.data(), part);
-      if (!status.ok()) break;
-      hash.Update(buffer.data(), part);
-      status = target->Write(at, buffer.data(), part);
-    }
-    if (!status.ok()) return status;
-    *digest = hash.Final();
-    if (disk_->Find(*digest, nullptr)) {
-      target->Discard();
-      return Status();
-    }
-    return target->Commit(*digest, /*drop_cache=*/true);
+    return ImportFileTo(disk_.get(), pool_.get(), path, chunk_bytes, id, size_bytes);
   }
 
   void Promote(const Digest& digest, std::function<void(Status)> done) override {
@@ -149,7 +121,8 @@ class StoreImpl final : public Store {
     return *found ? Status() : ReadWhole(digest, offset_bytes, size_bytes, target, found);
   }
 
-  Status Reattach(uint32_t request_id, const std::vector<Digest>& wanted, std::function<void(std::vector<Reattached>)> done) override {
+  Status Reattach(uint32_t request_id, const std::vector<WantedBlob>& wanted,
+                  std::function<void(std::vector<Reattached>)> done) override {
     return reattachment_->Run(server_->TakeHeld(request_id), wanted, std::move(done));
   }
 
@@ -168,26 +141,30 @@ class StoreImpl final : public Store {
     return export_ == nullptr ? std::string() : export_->PathOf(model, *shared_->catalog);
   }
 
-  Status VerifyDisk(const Digest& digest, bool* good) override {
-    *good = false;
-    if (disk_ == nullptr || !disk_->Find(digest, nullptr)) return Status();
+  Status DigestDisk(const Digest& name, const Cut& cut, bool* found, BlobDigests* digests) override {
     UniqueFd fd;
     uint64_t size_bytes = 0;
-    // A file that is gone or cut short has been removed from the index by this.
-    if (!disk_->OpenBlob(digest, &fd, &size_bytes).ok()) return Status();
-    Sha256 hash;
-    std::vector<uint8_t> buffer(kCopyBytes);
-    for (uint64_t at = 0; at < size_bytes; at += kCopyBytes) {
-      if (pool_->stopping()) return Status::Error(code::kShuttingDown, "The store is closing.");
-      const size_t part = static_cast<size_t>(std::min<uint64_t>(kCopyBytes, size_bytes - at));
-      Status status = ReadFully(fd.get(), at, buffer.data(), part);
-      if (!status.ok()) return status;
-      hash.Update(buffer.data(), part);
-    }
+    // A file that is gone or cut short is removed from the index by this.
+    *found = disk_ != nullptr && disk_->Find(name, nullptr) && disk_->OpenBlob(name, &fd, &size_bytes).ok();
+    if (!*found) return Status();
+    Status status = ValidateCut(cut, size_bytes);
+    if (status.ok()) status = DigestFile(fd.get(), cut, *pool_, digests);
     posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
-    *good = hash.Final() == digest;
-    if (!*good) disk_->Remove(digest);
+    return status;
+  }
+
+  Status VerifyDisk(const Digest& id, const Cut& cut, bool* good, Digest* sha256) override {
+    BlobDigests digests;
+    Status status = DigestDisk(id, cut, good, &digests);
+    if (!status.ok() || !*good) return status;
+    *good = digests.id == id;
+    *sha256 = digests.sha256;
+    if (!*good) disk_->Remove(id);
     return Status();
+  }
+
+  Status TakeOver(const std::vector<BlobMove>& moves, uint64_t* moved) override {
+    return disk_ == nullptr ? Status() : disk_->TakeOver(moves, moved);
   }
 
   std::vector<BlobState> ListBlobs() const override;
@@ -348,7 +325,7 @@ std::vector<BlobState> StoreImpl::ListBlobs() const {
 
 bool StoreImpl::FindBlob(const Digest& digest, BlobState* state) const {
   SegmentState segment;
-  state->sha256 = digest;
+  state->id = digest;
   state->on_disk = disk_ != nullptr && disk_->Find(digest, &state->size_bytes);
   state->in_memory = shared_->catalog->FindState(digest, &segment);
   if (state->in_memory) state->size_bytes = segment.size_bytes;

@@ -11,6 +11,8 @@
 
 #include "os/digest.h"
 #include "memory/fill.h"
+#include "memory/blob_check.h"
+#include "disk/disk_tier.h"
 #include "server/server.h"
 #include "os/status.h"
 #include "memory/catalog.h"
@@ -31,7 +33,7 @@ struct StoreOptions {
 };
 
 struct BlobState {
-  Digest sha256;
+  Digest id;
   uint64_t size_bytes = 0;
   bool in_memory = false;
   bool on_disk = false;
@@ -51,9 +53,16 @@ struct StoreStats {
 };
 
 struct Reattached {
-  Digest sha256;
+  Digest id;
   uint64_t size_bytes = 0;
   Status status;
+};
+
+// A blob that a client may bring back. The client knows the file by its sha256; only the id is checked.
+struct WantedBlob {
+  Digest id;
+  Digest sha256;
+  Cut cut;
 };
 
 class Store {
@@ -70,8 +79,8 @@ class Store {
 
   // BAD_REQUEST while another fill of the same blob is open.
   virtual Status BeginFill(BlobSpec spec, bool memory, bool disk, std::shared_ptr<Fill>* fill) = 0;
-  // Waits.
-  virtual Status ImportFile(const std::string& path, Digest* digest, uint64_t* size_bytes) = 0;
+  // Waits. Cuts the file into chunks of `chunk_bytes`, which several threads hash and copy; its id is the name that it gets.
+  virtual Status ImportFile(const std::string& path, uint64_t chunk_bytes, Digest* id, uint64_t* size_bytes) = 0;
   // Returns at once; `done` is called on a thread of the pool or inside this call.
   virtual void Promote(const Digest& digest, std::function<void(Status)> done) = 0;
   // Waits. `found` false when this machine does not hold the range: of a blob that is being filled, the verified chunks count.
@@ -79,7 +88,8 @@ class Store {
   // Takes over what the client of a waiting open brought of the wanted blobs. Reserves at once (MEMORY_FULL, and then nothing is taken);
   // `done` is called on a thread of the pool or inside this call, when each has been hashed, with those that are in memory now and why
   // others are not.
-  virtual Status Reattach(uint32_t request_id, const std::vector<Digest>& wanted, std::function<void(std::vector<Reattached>)> done) = 0;
+  virtual Status Reattach(uint32_t request_id, const std::vector<WantedBlob>& wanted,
+                          std::function<void(std::vector<Reattached>)> done) = 0;
   // False, and nothing happens, while a lease maps the segment, and when there is none.
   virtual bool DropMemory(const Digest& digest) = 0;
   // Waits.
@@ -89,8 +99,13 @@ class Store {
   // Where programs find the files of a model by their paths. Empty unless segments are exported and every blob of the published model
   // is complete in memory.
   virtual std::string ExportedPathOf(const std::string& model) const = 0;
+  // Waits. What a file of the disk tier is when it is cut so. `found` false when it is not there, or was cut short and is removed now.
+  // BAD_REQUEST for a cut of another size.
+  virtual Status DigestDisk(const Digest& name, const Cut& cut, bool* found, BlobDigests* digests) = 0;
   // Waits. `good` false when the blob was bad, and is removed now, or was not there.
-  virtual Status VerifyDisk(const Digest& digest, bool* good) = 0;
+  virtual Status VerifyDisk(const Digest& id, const Cut& cut, bool* good, Digest* sha256) = 0;
+  // Waits. As DiskTier::TakeOver; nothing happens without a disk tier.
+  virtual Status TakeOver(const std::vector<BlobMove>& moves, uint64_t* moved) = 0;
 
   virtual std::vector<BlobState> ListBlobs() const = 0;
   // False when no open fill brings the blob.

@@ -41,6 +41,7 @@ const std::vector<std::string_view>& CrashPointNames() {
       "blob.synced",         "blob.shard-made",    "blob.shard-synced",     "blob.renamed",
       "blob.folder-synced",  "partial.folder-synced", "blob.removed",       "partial.removed",
       "partial.given-up",    "disk.stray-removed",
+      "blob.moved",          "partial.moved",      "disk.moves-synced",     "blob.twin-removed",
   };
   return names;
 }

@@ -34,6 +34,12 @@ enum class CrashPoint : uint8_t {
   kPartialGivenUp,
   // What an interrupted import left, while the index is rebuilt.
   kStrayRemoved,
+  // A blob, or a partial file, has its new name; the folders are synced once for all of them.
+  kBlobMoved,
+  kPartialMoved,
+  kMovesSynced,
+  // The blob was there under both names; the old one is gone.
+  kMovedTwin,
 };
 
 // In the order of the enumeration.

@@ -155,4 +155,43 @@ TEST(PartialOffsetsBeyondFourGibibytesAreExact) {
   CHECK(tier->used_bytes() == 0);
 }
 
+TEST(FilesOfAFormerNodeAreTakenOver) {
+  TempFolder folder;
+  const Digest blob = DigestOf(Bytes(1, 1)), partial = DigestOf(Bytes(1, 2)), twin = DigestOf(Bytes(1, 3));
+  const Digest blob_id = DigestOf(Bytes(2, 1)), partial_id = DigestOf(Bytes(2, 2)), twin_id = DigestOf(Bytes(2, 3));
+  const std::vector<BlobMove> moves = {{blob, blob_id}, {partial, partial_id}, {twin, twin_id}, {Digest(), DigestOf(Bytes(2, 4))}};
+  for (int round = 0; round < 2; round++) {
+    std::shared_ptr<DiskTier> tier;
+    CHECK_OK(DiskTier::Open(folder.path(), 1 << 20, &tier));
+    const auto put = [&](const Digest& name, size_t size_bytes) {
+      std::unique_ptr<PartialBlob> target;
+      CHECK_OK(tier->BeginPartial(name, size_bytes, &target));
+      CHECK_OK(target->Write(0, Bytes(size_bytes, 9).data(), size_bytes));
+      return target;
+    };
+    uint64_t moved = 0;
+    if (round == 0) {
+      CHECK_OK(put(blob, 5000)->Commit(blob, false));
+      CHECK_OK(put(twin, 4096)->Commit(twin, false));
+      CHECK_OK(put(twin_id, 4096)->Commit(twin_id, false));
+      const std::unique_ptr<PartialBlob> active = put(partial, 10000);
+      // One that is being written stays until its writer has ended.
+      CHECK_OK(tier->TakeOver({{partial, partial_id}}, &moved));
+      CHECK(moved == 0);
+    }
+    CHECK_OK(tier->TakeOver(moves, &moved));
+    CHECK(moved == (round == 0 ? 2 : 0));
+    CHECK_OK(tier->CheckInvariants());
+    uint64_t size_bytes = 0;
+    CHECK(tier->Find(blob_id, &size_bytes) && size_bytes == 5000 && !tier->Find(blob, nullptr));
+    CHECK(tier->Find(twin_id, nullptr) && !tier->Find(twin, nullptr));
+    CHECK(tier->used_bytes() == 2 * 4096 + 4096 + 3 * 4096);
+    UniqueFd fd;
+    CHECK_OK(tier->OpenBlob(blob_id, &fd, &size_bytes));
+    std::unique_ptr<PartialBlob> again;
+    CHECK_OK(tier->BeginPartial(partial_id, 10000, &again));
+    CHECK(again->existed() && again->MayHold(0, 10000));
+  }
+}
+
 }  // namespace holdfast::test

@@ -67,7 +67,7 @@ TEST(a_model_stands_in_the_folder_under_its_name_and_its_digest) {
     CHECK(ReadFile(folder.path() + "/models/acme/x/v1/" + model.files[i].path) == bytes);
     CHECK(ReadFile(folder.path() + "/digests/d1/" + model.files[i].path) == bytes);
     struct stat info;
-    CHECK(stat((folder.path() + "/blobs/" + model.files[i].sha256.ToHex()).c_str(), &info) == 0);
+    CHECK(stat((folder.path() + "/blobs/" + model.files[i].id.ToHex()).c_str(), &info) == 0);
     CHECK((info.st_mode & 07777) == 0444 && static_cast<uint64_t>(info.st_size) == bytes.size());
   }
   CHECK(fixture.store->ExportedPathOf("d1") == folder.path() + "/digests/d1");
@@ -99,13 +99,10 @@ TEST(what_arrives_has_no_name_before_it_is_complete) {
   MemoryFolder folder;
   StoreFixture fixture(ExportTo(folder.path()));
   const std::vector<uint8_t> bytes = Bytes(20000, 1);
-  BlobSpec spec;
-  spec.digest = DigestOf(bytes);
-  spec.size_bytes = bytes.size();
-  spec.chunks = {{Sha256::Of(bytes.data(), 10000), 10000}, {Sha256::Of(bytes.data() + 10000, 10000), 10000}};
+  const BlobSpec spec = SpecOf(bytes, 10000);
   std::shared_ptr<Fill> fill;
   CHECK_OK(fixture.store->BeginFill(spec, true, false, &fill));
-  CHECK_OK(fixture.store->catalog()->Publish({"d1", {{"sub/file", spec.digest, bytes.size(), 0}}, {}}, {"acme/x:v1"}));
+  CHECK_OK(fixture.store->catalog()->Publish({"d1", {{"sub/file", spec.digest, DigestOf(bytes), bytes.size(), 0}}, {}}, {"acme/x:v1"}));
   CHECK_OK(fill->PutChunk(0, bytes.data(), 10000));
   CHECK(FilesIn(folder.path() + "/blobs") == 0 && FilesIn(folder.path() + "/digests") == 0);
   CHECK(FilesIn(folder.path() + "/models") == 0 && fixture.store->ExportedPathOf("d1").empty());
@@ -135,11 +132,11 @@ TEST(an_evicted_model_leaves_the_folder_and_a_leased_one_stays) {
   const std::shared_ptr<Client> client = fixture.Connect();
   Opened opened = OpenNow(client.get(), "acme/x:v1");
   CHECK_OK(opened.status);
-  CHECK(!fixture.store->DropMemory(model.files[0].sha256));
+  CHECK(!fixture.store->DropMemory(model.files[0].id));
   CHECK(ReadFile(folder.path() + "/models/acme/x/v1/file-0").size() == 5000);
   opened.model.reset();
   fixture.Await([&] { return fixture.closed == 1; });
-  CHECK(fixture.store->DropMemory(model.files[0].sha256));
+  CHECK(fixture.store->DropMemory(model.files[0].id));
   CHECK(FilesIn(folder.path() + "/models") == 0 && FilesIn(folder.path() + "/digests") == 0);
   CHECK(FilesIn(folder.path() + "/blobs") == 1);
   CHECK(fixture.store->stats().memory_used_bytes == MemoryBudget::PageRounded(6000));
@@ -159,8 +156,8 @@ TEST(a_tag_that_moves_leads_to_the_new_model) {
   fixture.store->catalog()->Unpublish("d2");
   CHECK(FilesIn(folder.path() + "/models") == 0 && FilesIn(folder.path() + "/digests") == 1);
   // Nothing that a name or a path says may lie outside of the folder.
-  CHECK_OK(fixture.store->catalog()->Publish({"d3", {{"../../escape", DigestOf(Bytes(5000, 1)), 5000, 0}}, {}}, {"acme/y:v1"}));
-  CHECK_OK(fixture.store->catalog()->Publish({"d4", {{"file", DigestOf(Bytes(5000, 1)), 5000, 0}}, {}}, {"../../z:v1"}));
+  CHECK_OK(fixture.store->catalog()->Publish({"d3", {{"../../escape", IdOf(Bytes(5000, 1)), DigestOf(Bytes(5000, 1)), 5000, 0}}, {}}, {"acme/y:v1"}));
+  CHECK_OK(fixture.store->catalog()->Publish({"d4", {{"file", IdOf(Bytes(5000, 1)), DigestOf(Bytes(5000, 1)), 5000, 0}}, {}}, {"../../z:v1"}));
   CHECK(fixture.store->ExportedPathOf("d3").empty() && !fixture.store->ExportedPathOf("d4").empty());
   CHECK(FilesIn(folder.path() + "/models") == 0 && FilesIn(folder.path()) == 4);
 }
@@ -177,7 +174,7 @@ TEST(the_limit_holds_and_promotions_are_exported_too) {
   CHECK_OK(promoted.get_future().get());
   CHECK(ReadFile(folder.path() + "/blobs/" + digest.ToHex()) == Bytes(8000, 1));
   const std::vector<uint8_t> more = Bytes(1, 2);
-  BlobSpec spec{DigestOf(more), 1, {{DigestOf(more), 1}}};
+  const BlobSpec spec = SpecOf(more);
   std::shared_ptr<Fill> fill;
   CHECK_CODE(fixture.store->BeginFill(spec, true, false, &fill), code::kMemoryFull);
 }

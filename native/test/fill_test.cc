@@ -4,6 +4,7 @@
 #include <future>
 #include <thread>
 
+#include "blob_spec.h"
 #include "harness.h"
 
 namespace holdfast::test {
@@ -14,14 +15,7 @@ struct Source {
   std::vector<uint8_t> bytes;
   BlobSpec spec;
 
-  explicit Source(size_t size_bytes, uint64_t seed = 1) : bytes(Bytes(size_bytes, seed)) {
-    spec.digest = DigestOf(bytes);
-    spec.size_bytes = size_bytes;
-    for (size_t at = 0; at < size_bytes; at += kChunkBytes) {
-      const size_t part = std::min(kChunkBytes, size_bytes - at);
-      spec.chunks.push_back({Sha256::Of(bytes.data() + at, part), part});
-    }
-  }
+  explicit Source(size_t size_bytes, uint64_t seed = 1) : bytes(Bytes(size_bytes, seed)), spec(SpecOf(bytes, kChunkBytes)) {}
 
   const uint8_t* Chunk(uint32_t index) const { return bytes.data() + index * kChunkBytes; }
   Status Put(Fill* fill, uint32_t index) const { return fill->PutChunk(index, Chunk(index), spec.chunks[index].size_bytes); }
@@ -129,16 +123,15 @@ TEST(AWrongChunkStoresNothing) {
   CHECK(bench.InMemory(25000) == source.bytes);
 }
 
-TEST(AWrongWholeIsDiscarded) {
-  for (const size_t size_bytes : {25000, 5000}) {
-    Bench bench;
-    Source source(size_bytes);
-    source.spec.digest.bytes[0] ^= 1;
-    const auto fill = bench.Begin(source.spec, true, true);
-    for (uint32_t i = 0; i < source.spec.chunks.size(); i++) CHECK_OK(source.Put(fill.get(), i));
-    CHECK_CODE(fill->Finish(), code::kDigestMismatch);
-    CHECK(bench.ends == 1 && bench.sealed == nullptr);
-    CHECK(bench.budget->used_bytes() == 0 && bench.disk->used_bytes() == 0);
+TEST(AnIdThatIsNotThatOfTheChunksIsRefused) {
+  for (const size_t size_bytes : {25000, 5000, 0}) {
+    BlobSpec spec = Source(size_bytes).spec;
+    CHECK_OK(ValidateBlobSpec(spec));
+    spec.digest.bytes[0] ^= 1;
+    CHECK_CODE(ValidateBlobSpec(spec), code::kBadRequest);
+    // Not even the digest of the only chunk, which is the sha256 of the whole.
+    spec.digest = DigestOf(Source(size_bytes).bytes);
+    CHECK_CODE(ValidateBlobSpec(spec), code::kBadRequest);
   }
 }
 
@@ -214,6 +207,7 @@ TEST(SpecsThatDoNotAddUpAreRefused) {
   // Beyond 4 GiB sums stay exact.
   spec.chunks.assign(100, {{}, 64 << 20});
   spec.size_bytes = uint64_t{100} << 26;
+  spec.digest = IdOf(spec);
   CHECK_OK(ValidateBlobSpec(spec));
   spec.size_bytes &= UINT32_MAX;
   CHECK_CODE(ValidateBlobSpec(spec), code::kBadRequest);

@@ -84,15 +84,10 @@ TEST(NobodyWritesToASegment) {
 
 // A model of two chunks, the first of which is there.
 std::shared_ptr<Fill> BeginLate(Hostile* fixture, const std::vector<uint8_t>& bytes) {
-  BlobSpec spec;
-  spec.digest = DigestOf(bytes);
-  spec.size_bytes = bytes.size();
-  for (size_t at = 0; at < bytes.size(); at += bytes.size() / 2) {
-    spec.chunks.push_back({Sha256::Of(bytes.data() + at, bytes.size() / 2), bytes.size() / 2});
-  }
+  const BlobSpec spec = SpecOf(bytes, bytes.size() / 2);
   std::shared_ptr<Fill> fill;
   CHECK_OK(fixture->store->BeginFill(spec, true, false, &fill));
-  CHECK_OK(fixture->store->catalog()->Publish({"late", {{"w", spec.digest, spec.size_bytes, 0}}, {}}, {"acme/late"}));
+  CHECK_OK(fixture->store->catalog()->Publish({"late", {{"w", spec.digest, DigestOf(bytes), spec.size_bytes, 0}}, {}}, {"acme/late"}));
   CHECK_OK(fill->PutChunk(0, bytes.data(), bytes.size() / 2));
   return fill;
 }
@@ -167,12 +162,13 @@ TEST(APageThatAReaderKeepsBusyHoldsNoModelBack) {
 constexpr int kAllSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
 
 // Offers one segment under a name, and lets the store look at it.
-Status Offer(Hostile* fixture, UniqueFd fd, const Digest& digest, uint64_t size_bytes) {
+Status Offer(Hostile* fixture, UniqueFd fd, const std::vector<uint8_t>& bytes, uint64_t size_bytes) {
+  const BlobSpec spec = SpecOf(bytes, 1 << 20);
   const auto client = fixture->Connect();
   OpenRequest request;
   request.name = "acme/held";
   request.digest = "held";
-  request.held.push_back({digest, size_bytes, std::move(fd)});
+  request.held.push_back({DigestOf(bytes), size_bytes, std::move(fd)});
   size_t seen;
   {
     MutexLock lock(&fixture->mutex);
@@ -184,7 +180,8 @@ Status Offer(Hostile* fixture, UniqueFd fd, const Digest& digest, uint64_t size_
   const OpenMiss miss = fixture->misses.back();
   CHECK(miss.held_digest == "held" && miss.held_bytes == size_bytes);
   std::promise<std::vector<Reattached>> done;
-  const Status reserved = fixture->store->Reattach(miss.request_id, {digest}, [&](std::vector<Reattached> result) { done.set_value(std::move(result)); });
+  const Status reserved = fixture->store->Reattach(miss.request_id, {{spec.digest, DigestOf(bytes), CutOf(spec)}},
+                                                   [&](std::vector<Reattached> result) { done.set_value(std::move(result)); });
   Status status = reserved;
   if (reserved.ok()) {
     std::vector<Reattached> result = done.get_future().get();
@@ -200,25 +197,25 @@ Status Offer(Hostile* fixture, UniqueFd fd, const Digest& digest, uint64_t size_
 TEST(OnlyASealedSegmentOfTheRightBytesIsTakenBack) {
   Hostile fixture;
   const std::vector<uint8_t> bytes = Bytes(kLargeBytes, 5);
-  const Digest digest = DigestOf(bytes);
+  const Digest id = SpecOf(bytes, 1 << 20).digest;
   const uint64_t before = fixture.store->stats().memory_used_bytes;
-  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, F_SEAL_GROW | F_SEAL_SHRINK), digest, bytes.size()), code::kBadRequest);
-  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SEAL), digest, bytes.size()), code::kBadRequest);
-  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, kAllSeals), digest, bytes.size() - 1), code::kBadRequest);
-  CHECK_CODE(Offer(&fixture, MakeMemfd(Bytes(kLargeBytes, 6), kAllSeals), digest, bytes.size()), code::kDigestMismatch);
-  CHECK_CODE(Offer(&fixture, UniqueFd(open("/dev/zero", O_RDONLY | O_CLOEXEC)), digest, bytes.size()), code::kBadRequest);
-  CHECK_CODE(Offer(&fixture, UniqueFd(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), digest, bytes.size()), code::kBadRequest);
-  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, kAllSeals), digest, uint64_t{1} << 60), code::kTooLarge);
+  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, F_SEAL_GROW | F_SEAL_SHRINK), bytes, bytes.size()), code::kBadRequest);
+  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SEAL), bytes, bytes.size()), code::kBadRequest);
+  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, kAllSeals), bytes, bytes.size() - 1), code::kBadRequest);
+  CHECK_CODE(Offer(&fixture, MakeMemfd(Bytes(kLargeBytes, 6), kAllSeals), bytes, bytes.size()), code::kDigestMismatch);
+  CHECK_CODE(Offer(&fixture, UniqueFd(open("/dev/zero", O_RDONLY | O_CLOEXEC)), bytes, bytes.size()), code::kBadRequest);
+  CHECK_CODE(Offer(&fixture, UniqueFd(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), bytes, bytes.size()), code::kBadRequest);
+  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, kAllSeals), bytes, uint64_t{1} << 60), code::kTooLarge);
   CHECK(fixture.store->stats().memory_used_bytes == before);
-  CHECK_OK(Offer(&fixture, MakeMemfd(bytes, kAllSeals), digest, bytes.size()));
+  CHECK_OK(Offer(&fixture, MakeMemfd(bytes, kAllSeals), bytes, bytes.size()));
   CHECK(fixture.store->stats().memory_used_bytes == before + MemoryBudget::PageRounded(bytes.size()));
   // Once more: the same blob, other memory.
-  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, kAllSeals), digest, bytes.size()), code::kBadRequest);
+  CHECK_CODE(Offer(&fixture, MakeMemfd(bytes, kAllSeals), bytes, bytes.size()), code::kBadRequest);
   std::vector<uint8_t> read(bytes.size());
   bool found = false;
-  CHECK_OK(fixture.store->Read(digest, 0, read.size(), read.data(), &found));
+  CHECK_OK(fixture.store->Read(id, 0, read.size(), read.data(), &found));
   CHECK(found && read == bytes);
-  CHECK(fixture.store->DropMemory(digest) && fixture.store->stats().memory_used_bytes == before);
+  CHECK(fixture.store->DropMemory(id) && fixture.store->stats().memory_used_bytes == before);
   fixture.CheckUnharmed();
 }
 

@@ -29,12 +29,7 @@ class World {
     for (size_t i = 0; i < 6; i++) {
       Blob blob;
       blob.bytes = Bytes(30000 + 25000 * i, seed * 100 + i);
-      blob.spec.digest = DigestOf(blob.bytes);
-      blob.spec.size_bytes = blob.bytes.size();
-      for (size_t at = 0; at < blob.bytes.size(); at += kChunkBytes) {
-        const size_t part = std::min(kChunkBytes, blob.bytes.size() - at);
-        blob.spec.chunks.push_back({Sha256::Of(blob.bytes.data() + at, part), part});
-      }
+      blob.spec = SpecOf(blob.bytes, kChunkBytes);
       blobs_.push_back(std::move(blob));
     }
     for (size_t i = 0; i < blobs_.size(); i++) {
@@ -94,7 +89,7 @@ class World {
   }
 
   ModelFile FileOf(size_t index) const {
-    return {"w" + std::to_string(index), blobs_[index].spec.digest, blobs_[index].spec.size_bytes, 0};
+    return {"w" + std::to_string(index), blobs_[index].spec.digest, DigestOf(blobs_[index].bytes), blobs_[index].spec.size_bytes, 0};
   }
 
   void Begin(Blob* blob) {

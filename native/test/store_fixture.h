@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "blob_spec.h"
 #include "harness.h"
 #include "client/client.h"
 #include "os/mutex.h"
@@ -69,10 +70,7 @@ struct StoreFixture : public StoreListener {
   }
 
   Digest Add(const std::vector<uint8_t>& bytes, bool memory = true, bool disk = false) {
-    BlobSpec spec;
-    spec.digest = DigestOf(bytes);
-    spec.size_bytes = bytes.size();
-    if (!bytes.empty()) spec.chunks.push_back({spec.digest, bytes.size()});
+    BlobSpec spec = SpecOf(bytes);
     const Digest digest = spec.digest;
     std::shared_ptr<Fill> fill;
     CHECK_OK(store->BeginFill(std::move(spec), memory, disk, &fill));
@@ -87,7 +85,7 @@ struct StoreFixture : public StoreListener {
     model.digest = digest;
     for (size_t i = 0; i < sizes.size(); i++) {
       const std::vector<uint8_t> bytes = Bytes(sizes[i], i + 1);
-      model.files.push_back({"file-" + std::to_string(i), Add(bytes), sizes[i], 0});
+      model.files.push_back({"file-" + std::to_string(i), Add(bytes), DigestOf(bytes), sizes[i], 0});
     }
     CHECK_OK(store->catalog()->Publish(model, names));
     return model;

@@ -49,7 +49,7 @@ TEST(LongFileListsTakeSeveralFrames) {
   const Digest digest = fixture.Add(Bytes(10, 1));
   Model model;
   model.digest = "m";
-  for (int i = 0; i < 500; i++) model.files.push_back({std::string(4000, 'p') + std::to_string(i), digest, 10, 0});
+  for (int i = 0; i < 500; i++) model.files.push_back({std::string(4000, 'p') + std::to_string(i), digest, DigestOf(Bytes(10, 1)), 10, 0});
   CHECK_OK(fixture.store->catalog()->Publish(model, {"acme/long"}));
   const auto client = fixture.Connect();
   const Opened opened = OpenNow(client.get(), "acme/long");
@@ -70,7 +70,7 @@ TEST(AnEmptyModelOpens) {
 TEST(ALeasePinsAndItsEndUnpins) {
   StoreFixture fixture;
   const Model model = fixture.Publish("m", {5000}, {"acme/x"});
-  const Digest digest = model.files[0].sha256;
+  const Digest digest = model.files[0].id;
   const auto client = fixture.Connect();
   Opened first = OpenNow(client.get(), "acme/x");
   Opened second = OpenNow(client.get(), "acme/x");
@@ -195,10 +195,7 @@ TEST(AStoreThatClosesEndsItsClients) {
 TEST(ManyPromotionsShareOneRead) {
   StoreFixture fixture;
   const std::vector<uint8_t> bytes = Bytes(20 << 20, 9);
-  BlobSpec spec;
-  spec.digest = DigestOf(bytes);
-  spec.size_bytes = bytes.size();
-  spec.chunks.push_back({spec.digest, bytes.size()});
+  const BlobSpec spec = SpecOf(bytes);
   fixture.Add(bytes, false, true);
   std::vector<std::promise<Status>> promises(20);
   for (auto& promise : promises) {
@@ -234,10 +231,7 @@ TEST(APromotionThatFailsGivesItsMemoryBack) {
 TEST(ABlobIsFilledOnceAtATimeAndGoesOnWithoutDisk) {
   StoreFixture fixture([](StoreOptions* options) { options->disk_limit_bytes = 4096; });
   const std::vector<uint8_t> bytes = Bytes(5000, 1);
-  BlobSpec spec;
-  spec.digest = DigestOf(bytes);
-  spec.size_bytes = bytes.size();
-  spec.chunks.push_back({spec.digest, bytes.size()});
+  const BlobSpec spec = SpecOf(bytes);
   std::shared_ptr<Fill> fill, second;
   CHECK_CODE(fixture.store->BeginFill(spec, false, true, &fill), code::kTooLarge);
   CHECK_OK(fixture.store->BeginFill(spec, true, true, &fill));
@@ -260,34 +254,37 @@ TEST(FilesAreImportedVerifiedAndDropped) {
   const std::vector<uint8_t> bytes = Bytes(9 << 20, 4);
   const std::string path = fixture.folder.path() + "/derived.ort";
   std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  Digest digest;
+  const BlobSpec spec = SpecOf(bytes, 1 << 20);
+  Digest id, sha256;
   uint64_t size_bytes = 0;
-  CHECK_OK(fixture.store->ImportFile(path, &digest, &size_bytes));
-  CHECK(digest == DigestOf(bytes) && size_bytes == bytes.size());
+  CHECK_OK(fixture.store->ImportFile(path, 1 << 20, &id, &size_bytes));
+  CHECK(id == spec.digest && size_bytes == bytes.size());
   const uint64_t used = fixture.store->stats().disk_used_bytes;
-  CHECK_OK(fixture.store->ImportFile(path, &digest, &size_bytes));
+  CHECK_OK(fixture.store->ImportFile(path, 1 << 20, &id, &size_bytes));
   CHECK(fixture.store->stats().disk_used_bytes == used);
   bool good = false;
-  CHECK_OK(fixture.store->VerifyDisk(digest, &good));
-  CHECK(good);
-  const std::string stored = fixture.store->DiskPathOf(digest);
+  CHECK_OK(fixture.store->VerifyDisk(id, CutOf(spec), &good, &sha256));
+  CHECK(good && sha256 == DigestOf(bytes));
+  CHECK_CODE(fixture.store->VerifyDisk(id, {1, 2}, &good, &sha256), code::kBadRequest);
+  const std::string stored = fixture.store->DiskPathOf(id);
   std::filesystem::permissions(stored, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
   std::fstream(stored, std::ios::in | std::ios::out | std::ios::binary).seekp(5000).put('x').put('y');
-  CHECK_OK(fixture.store->VerifyDisk(digest, &good));
-  CHECK(!good && fixture.store->DiskPathOf(digest).empty() && fixture.store->stats().disk_used_bytes == 0);
-  CHECK(!fixture.store->DropDisk(digest));
-  CHECK_CODE(fixture.store->ImportFile("/nonexistent", &digest, &size_bytes), code::kDiskFailed);
-  CHECK_CODE(fixture.store->ImportFile(fixture.folder.path(), &digest, &size_bytes), code::kBadRequest);
+  CHECK_OK(fixture.store->VerifyDisk(id, CutOf(spec), &good, &sha256));
+  CHECK(!good && fixture.store->DiskPathOf(id).empty() && fixture.store->stats().disk_used_bytes == 0);
+  CHECK(!fixture.store->DropDisk(id));
+  CHECK_CODE(fixture.store->ImportFile("/nonexistent", 1 << 20, &id, &size_bytes), code::kDiskFailed);
+  CHECK_CODE(fixture.store->ImportFile(fixture.folder.path(), 1 << 20, &id, &size_bytes), code::kBadRequest);
+  CHECK_CODE(fixture.store->ImportFile(path, 0, &id, &size_bytes), code::kBadRequest);
 }
 
 TEST(CatalogEntriesThatContradictThemselvesAreRefused) {
   StoreFixture fixture;
   const Digest digest = fixture.Add(Bytes(10, 1));
   Catalog* catalog = fixture.store->catalog();
-  CHECK_CODE(catalog->Publish({"m", {{"a", digest, 10, 0}, {"b", digest, 11, 0}}, {}}, {}), code::kBadRequest);
-  CHECK_CODE(catalog->Publish({"m", {{"", digest, 10, 0}}, {}}, {}), code::kBadRequest);
+  CHECK_CODE(catalog->Publish({"m", {{"a", digest, digest, 10, 0}, {"b", digest, digest, 11, 0}}, {}}, {}), code::kBadRequest);
+  CHECK_CODE(catalog->Publish({"m", {{"", digest, digest, 10, 0}}, {}}, {}), code::kBadRequest);
   CHECK_CODE(catalog->Publish({"", {}, {}}, {}), code::kBadRequest);
-  CHECK_CODE(catalog->Publish({"m", {{std::string(5000, 'p'), digest, 10, 0}}, {}}, {}), code::kBadRequest);
+  CHECK_CODE(catalog->Publish({"m", {{std::string(5000, 'p'), digest, digest, 10, 0}}, {}}, {}), code::kBadRequest);
 }
 
 }  // namespace holdfast::test

@@ -89,6 +89,7 @@ export class Admin {
     this.scrubber = new Scrubber({
       store: ports.store,
       dropFromMemory: (blob) => ports.cache.dropFromMemory(blob),
+      blobFacts: () => ports.table.blobFacts(),
       onRemoved: () => ports.cache.recheck(),
       onDamaged: () => ports.onDamaged(),
       log,

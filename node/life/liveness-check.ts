@@ -2,6 +2,7 @@
  * Is the node alive: its event loop turns, or nobody would answer here, and its store's threads answer. Not whether it serves,
  * which is readiness: a node that waits for a far origin is alive, and starting it again would help nobody.
  */
+import { toBlobId } from '../../common/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { Clock } from '../system/index.ts'
 
@@ -23,8 +24,8 @@ export interface Pulse {
   readonly reason: string | null
 }
 
-/** No blob has this digest; looking for it takes one turn of a thread of the store. */
-const nowhere = '0'.repeat(64)
+/** No blob has this id; looking for it takes one turn of a thread of the store. */
+const nowhere = toBlobId('0'.repeat(64))
 
 export class LivenessCheck {
   private readonly ports: VitalsPorts

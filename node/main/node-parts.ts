@@ -94,10 +94,12 @@ function clusterParts({ base, cluster, open, models, requests, leaving, metrics,
     {
       name: 'bulk',
       start: () =>
-        bulk.start(async (_from, { blob, offsetBytes, sizeBytes }) => {
-          // Derived blobs are this node's own: no manifest speaks for them, so no peer may have them.
-          if (!models.table.isModelBlob(blob)) return null
-          return (await open.store.read(blob, offsetBytes, sizeBytes)) ?? null
+        bulk.start(async (_from, request) => {
+          for (const { blob, offsetBytes } of models.table.placesToServe(request)) {
+            const bytes = await open.store.read(blob, offsetBytes, request.sizeBytes)
+            if (bytes !== null) return bytes
+          }
+          return null
         }),
       stop: () => bulk.stop(),
     },

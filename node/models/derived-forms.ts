@@ -5,11 +5,19 @@
  */
 import { link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { assertInvariant, HoldfastError, isHoldfastError, type ModelId, type Sha256 } from '../../common/index.ts'
+import {
+  assertInvariant,
+  type BlobId,
+  HoldfastError,
+  isHoldfastError,
+  type ModelId,
+  toBlobId,
+} from '../../common/index.ts'
 import type { FormBlob } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
-import { isSha256, type ManifestFile, whyNotRunnable } from '../../origin/index.ts'
+import { blobIdOf, isSha256, type ManifestFile, whyNotRunnable } from '../../origin/index.ts'
 import type { Runtime, StateStore } from '../ports/index.ts'
+import { formChunkBytes } from './blob-files.ts'
 import { ConversionFailures } from './conversion-failures.ts'
 import type { HeldSpec } from './model-table.ts'
 
@@ -82,13 +90,13 @@ export class DerivedForms {
   }
 
   /** Takes the form into the disk tier, and lets the blob go that it replaces. When there is no room it may be tried again. */
-  async keep(model: ModelId, made: MadeForm, replaces: Sha256 | null): Promise<FormBlob> {
+  async keep(model: ModelId, made: MadeForm, replaces: BlobId | null): Promise<FormBlob> {
     const { store, state, runtime } = this.ports
-    const blob = await store.importFile(made.path)
+    const blob = await store.importFile(made.path, formChunkBytes)
     const form = { ...blob, fingerprint: runtime.fingerprint() }
     await this.discard(made)
     await state.put(derivedKey(model), { derived: form })
-    if (replaces !== null && replaces !== form.sha256) {
+    if (replaces !== null && replaces !== form.id) {
       store.dropMemory(replaces)
       await store.dropDisk(replaces)
     }
@@ -117,12 +125,14 @@ export class DerivedForms {
 
   /** Gives every file its own name again: a model may keep its weights in a file beside the graph. */
   private async linkFiles({ manifest }: HeldSpec, folder: string): Promise<void> {
-    for (const { path, sha256, sizeBytes } of manifest.files) {
-      const source = this.ports.store.diskPathOf(sha256)
+    for (const file of manifest.files) {
+      const { path, sizeBytes } = file
+      const id = blobIdOf(file)
+      const source = this.ports.store.diskPathOf(id)
       if (source === null) throw new HoldfastError('DISK_FAILED', `The blob of ${path} is not on disk.`)
       const info = await stat(source).catch(() => null)
       if (info?.size !== sizeBytes) {
-        await this.ports.store.dropDisk(sha256)
+        await this.ports.store.dropDisk(id)
         throw new HoldfastError('DISK_FAILED', `The blob of ${path} is missing on disk or cut short.`)
       }
       await mkdir(dirname(join(folder, path)), { recursive: true })
@@ -140,8 +150,8 @@ export function derivedKey(model: ModelId): string {
 export function parseDerived(record: unknown): FormBlob | null {
   const derived = (record as { derived?: Partial<FormBlob> | null } | null)?.derived
   if (typeof derived !== 'object' || derived === null) return null
-  const { sha256, sizeBytes, fingerprint } = derived
-  if (typeof sha256 !== 'string' || !isSha256(sha256) || typeof fingerprint !== 'string') return null
+  const { id, sizeBytes, fingerprint } = derived
+  if (typeof id !== 'string' || !isSha256(id) || typeof fingerprint !== 'string') return null
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes! < 0) return null
-  return { sha256, sizeBytes: sizeBytes!, fingerprint }
+  return { id: toBlobId(id), sizeBytes: sizeBytes!, fingerprint }
 }

@@ -1,6 +1,6 @@
 /** Waits until no client maps a blob any more: a lease ends when the store's socket thread has seen it end. */
 
-import type { Sha256 } from '../../common/index.ts'
+import type { BlobId } from '../../common/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { Clock } from '../system/index.ts'
 
@@ -28,7 +28,7 @@ export class LeaseTracker {
   }
 
   /** Resolves when the blob has no lease, or when the time is up: the caller looks again anyway. */
-  untilFree(blob: Sha256): Promise<void> {
+  untilFree(blob: BlobId): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const done = () => {
       this.waiting.delete(look)

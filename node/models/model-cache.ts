@@ -4,12 +4,12 @@
  */
 
 import {
+  type BlobId,
   byTier,
   freeBytesOf,
   type LocalTier,
   type ModelId,
   type RequestContext,
-  type Sha256,
   type Source,
 } from '../../common/index.ts'
 import {
@@ -32,6 +32,7 @@ import type { EvictionPolicy, SessionLimits } from '../../placement/index.ts'
 import type { ModelSignature, Runtime } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { BlobFetcher, FetchOutcome } from '../transfer/index.ts'
+import { publishedFiles } from './blob-files.ts'
 import type { DerivedForms } from './derived-forms.ts'
 import type { LeaseTracker } from './lease-tracker.ts'
 import { type Loading, type LoadingWatcher, LoadProgress } from './load-progress.ts'
@@ -71,7 +72,7 @@ export interface Ready {
 export interface Runnable extends Ready, Session {}
 
 /** Says of which blobs a client's segments were taken back; reserves their memory before it returns. */
-type TakeBack = (blobs: readonly Sha256[]) => Promise<ReattachedBlob[]>
+type TakeBack = (blobs: readonly BlobId[]) => Promise<ReattachedBlob[]>
 
 export class ModelCache {
   private readonly ports: ModelCachePorts
@@ -229,9 +230,9 @@ export class ModelCache {
   }
 
   /** Takes all models that have the blob, as a file or as their derived form, out of memory. False when one of them is in use. */
-  async dropFromMemory(blob: Sha256): Promise<boolean> {
+  async dropFromMemory(blob: BlobId): Promise<boolean> {
     const { table, store } = this.ports
-    const rows = [...table.all()].filter((row) => table.blobsOf(row).some(({ sha256 }) => sha256 === blob))
+    const rows = [...table.all()].filter((row) => table.blobsOf(row).some(({ id }) => id === blob))
     // One after the other: what they share goes with the last.
     for (const { spec } of rows) await this.release(spec.model)
     return store.blob(blob)?.isIn.memory !== true
@@ -322,7 +323,7 @@ export class ModelCache {
 
   private publish(model: ModelId): void {
     const row = this.ports.table.get(model)
-    if (row !== null) this.ports.store.publish({ digest: model, files: row.spec.manifest.files }, [])
+    if (row !== null) this.ports.store.publish({ digest: model, files: publishedFiles(row.spec.manifest) }, [])
   }
 
   private report(
@@ -354,11 +355,11 @@ export class ModelCache {
     else released.reject(errorOf(failure))
   }
 
-  private async takeBack(op: OpId, want: WantId, blobs: readonly { readonly sha256: Sha256 }[]): Promise<void> {
+  private async takeBack(op: OpId, want: WantId, blobs: readonly { readonly id: BlobId }[]): Promise<void> {
     const take = this.takes.get(want)!
     this.takes.delete(want)
     try {
-      const taken = take(blobs.map(({ sha256 }) => sha256))
+      const taken = take(blobs.map(({ id }) => id))
       this.queue.dispatch({ kind: 'room-taken', op })
       await taken
       this.queue.dispatch({ kind: 'reattached', op })
@@ -401,5 +402,5 @@ function createMachine(ports: ModelCachePorts, sessions: Sessions): ModelMachine
 /** A lease of the model is one of each of its files. One of some of them is of another model that shares these. */
 function isLeased({ files }: HeldSpec, store: Store): boolean {
   const mapped = files.filter(({ sizeBytes }) => sizeBytes > 0)
-  return mapped.length > 0 && mapped.every(({ sha256 }) => (store.blob(sha256)?.leases ?? 0) > 0)
+  return mapped.length > 0 && mapped.every(({ id }) => (store.blob(id)?.leases ?? 0) > 0)
 }

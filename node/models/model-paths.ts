@@ -2,12 +2,12 @@
 import { join } from 'node:path'
 import { HoldfastError, type LocalTier, type ModelId } from '../../common/index.ts'
 import type { Store } from '../../native/index.ts'
-import type { Manifest } from '../../origin/index.ts'
+import { blobIdOf, type Manifest } from '../../origin/index.ts'
 
 export interface ModelPaths {
   readonly model: ModelId
   readonly tier: LocalTier
-  /** With the files by their names in the model. Null in the disk tier, where files have the names of their digests. */
+  /** With the files by their names in the model. Null in the disk tier, where files have the names of their blobs. */
   readonly folder: string | null
   readonly files: readonly { readonly path: string; readonly location: string }[]
 }
@@ -22,7 +22,7 @@ export function modelPaths(
   if (folder !== null) {
     return { model, tier: 'memory', folder, files: files.map(({ path }) => ({ path, location: join(folder, path) })) }
   }
-  const onDisk = files.map(({ path, sha256 }) => ({ path, location: store.diskPathOf(sha256) }))
+  const onDisk = files.map((file) => ({ path: file.path, location: store.diskPathOf(blobIdOf(file)) }))
   if (onDisk.every(hasLocation)) return { model, tier: 'disk', folder: null, files: onDisk }
   throw new HoldfastError(
     'UNKNOWN_MODEL',

@@ -1,5 +1,5 @@
 /** The models of this node with their manifests, over the native store; knows besides where chunks lie among the blobs it holds. */
-import type { ModelId, Sha256 } from '../../common/index.ts'
+import type { BlobId, ModelId, Sha256 } from '../../common/index.ts'
 import {
   type BlobRef,
   ModelTable as CoreModelTable,
@@ -7,8 +7,9 @@ import {
   type ModelSpec,
   type ModelRow as Row,
 } from '../../core/index.ts'
-import type { Store } from '../../native/index.ts'
-import { type Manifest, manifestSizeBytes } from '../../origin/index.ts'
+import type { Cut, Store } from '../../native/index.ts'
+import { blobIdOf, type Manifest, manifestSizeBytes } from '../../origin/index.ts'
+import { cutOf, formCut } from './blob-files.ts'
 
 export interface HeldSpec extends ModelSpec {
   readonly manifest: Manifest
@@ -17,8 +18,27 @@ export interface HeldSpec extends ModelSpec {
 export type ModelRow = Row<HeldSpec>
 
 interface ChunkPlace {
-  readonly blob: Sha256
+  readonly blob: BlobId
   readonly offsetBytes: number
+}
+
+/** What of a ChunkRequest says where its bytes are. */
+interface ServedChunk {
+  readonly blob: BlobId | null
+  readonly chunk: Sha256
+  readonly offsetBytes: number
+}
+
+/** What a manifest states of a file. The blob id does not prove the sha256; only who hashes the whole file knows it. */
+export interface StatedFile {
+  readonly model: ModelId
+  readonly path: string
+  readonly sha256: Sha256
+}
+
+export interface BlobFacts {
+  readonly cut: Cut
+  readonly stated: readonly StatedFile[]
 }
 
 /** Of shared memory and of the disk's blocks. */
@@ -28,19 +48,20 @@ export class ModelTable extends CoreModelTable<HeldSpec> {
   private readonly placesOfChunk = new Map<Sha256, ChunkPlace[]>()
 
   constructor(store: Pick<Store, 'blob'>) {
-    super({ blob: (sha256) => store.blob(sha256), pageBytes })
+    super({ blob: (id) => store.blob(id), pageBytes })
   }
 
   override add(spec: HeldSpec, form: FormBlob | null = null): ModelRow {
-    for (const { sha256, chunks } of spec.manifest.files) {
-      // The chunks of a blob are those of its first manifest; all manifests of a blob were cut from the same bytes.
-      if (this.isModelBlob(sha256)) continue
+    for (const file of spec.manifest.files) {
+      const { chunks } = file
+      const id = blobIdOf(file)
+      if (this.isModelBlob(id)) continue
       let offsetBytes = 0
       for (const chunk of chunks) {
         const places = this.placesOfChunk.get(chunk.sha256)
-        const place = { blob: sha256, offsetBytes }
+        const place = { blob: id, offsetBytes }
         if (places === undefined) this.placesOfChunk.set(chunk.sha256, [place])
-        else if (!places.some(({ blob, offsetBytes: at }) => blob === sha256 && at === place.offsetBytes))
+        else if (!places.some(({ blob, offsetBytes: at }) => blob === id && at === place.offsetBytes))
           places.push(place)
         offsetBytes += chunk.sizeBytes
       }
@@ -51,10 +72,12 @@ export class ModelTable extends CoreModelTable<HeldSpec> {
   override remove(model: ModelId): void {
     const files = this.get(model)?.spec.manifest.files ?? []
     super.remove(model)
-    for (const { sha256, chunks } of files) {
-      if (this.isModelBlob(sha256)) continue
+    for (const file of files) {
+      const { chunks } = file
+      const id = blobIdOf(file)
+      if (this.isModelBlob(id)) continue
       for (const chunk of chunks) {
-        const places = this.placesOfChunk.get(chunk.sha256)?.filter(({ blob }) => blob !== sha256) ?? []
+        const places = this.placesOfChunk.get(chunk.sha256)?.filter(({ blob }) => blob !== id) ?? []
         if (places.length === 0) this.placesOfChunk.delete(chunk.sha256)
         else this.placesOfChunk.set(chunk.sha256, places)
       }
@@ -63,7 +86,34 @@ export class ModelTable extends CoreModelTable<HeldSpec> {
 
   /** A held blob that contains the chunk, or null. */
   findLocalChunk(chunk: Sha256): ChunkPlace | null {
-    return this.placesOfChunk.get(chunk)?.find(({ blob }) => this.isHeld({ sha256: blob })) ?? null
+    return this.placesOfChunk.get(chunk)?.find(({ blob }) => this.isHeld({ id: blob })) ?? null
+  }
+
+  /**
+   * Where the bytes of a peer's request may lie. Forms lie nowhere: no manifest speaks for them. A node of before the blob id names the file
+   * by what its manifest states, which proves nothing; the digest of the chunk says where its bytes are, in a whole blob or in one on its way.
+   */
+  placesToServe({ blob, chunk, offsetBytes }: ServedChunk): readonly ChunkPlace[] {
+    if (blob !== null) return this.isModelBlob(blob) ? [{ blob, offsetBytes }] : []
+    const held = this.findLocalChunk(chunk)
+    return held === null ? (this.placesOfChunk.get(chunk) ?? []) : [held]
+  }
+
+  /** All blobs of the models here, with what is known of their bytes. */
+  blobFacts(): Map<BlobId, BlobFacts> {
+    const facts = new Map<BlobId, { cut: Cut; stated: StatedFile[] }>()
+    for (const { spec, form } of this.all()) {
+      const { model, manifest } = spec
+      for (const file of manifest.files) {
+        const id = blobIdOf(file)
+        const stated = { model, path: file.path, sha256: file.sha256 }
+        const known = facts.get(id)
+        if (known === undefined) facts.set(id, { cut: cutOf(file), stated: [stated] })
+        else known.stated.push(stated)
+      }
+      if (form !== null && !facts.has(form.id)) facts.set(form.id, { cut: formCut(form.sizeBytes), stated: [] })
+    }
+    return facts
   }
 }
 
@@ -76,7 +126,10 @@ export function specOf(model: ModelId, manifest: Manifest): HeldSpec {
   // Files of a model may be equal; their blob is one.
   const files = [
     ...new Map(
-      manifest.files.map(({ sha256, sizeBytes }): [Sha256, BlobRef] => [sha256, { sha256, sizeBytes }]),
+      manifest.files.map((file): [BlobId, BlobRef] => [
+        blobIdOf(file),
+        { id: blobIdOf(file), sizeBytes: file.sizeBytes },
+      ]),
     ).values(),
   ]
   const spec: HeldSpec = { model, files, sizeBytes: manifestSizeBytes(manifest), runs: 'form', manifest }

@@ -2,7 +2,7 @@
 import type { ModelId } from '../../common/index.ts'
 import { failureOf, type ModelEffect, type ModelEvent, type OpId, type Timeless } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
-import { baseOf } from '../../origin/index.ts'
+import { baseOf, blobIdOf } from '../../origin/index.ts'
 import type { Log } from '../system/index.ts'
 import type { BlobFetcher, FetchOutcome } from '../transfer/index.ts'
 import type { DerivedForms, MadeForm } from './derived-forms.ts'
@@ -40,8 +40,8 @@ export class ModelWork {
       log.warn({ model }, 'the disk tier has no room; the model is kept in memory only')
     }
     const { manifest } = this.specOf(model)
-    const wanted = new Set(blobs.map(({ sha256 }) => sha256))
-    const files = manifest.files.filter(({ sha256 }) => wanted.has(sha256))
+    const wanted = new Set(blobs.map(({ id }) => id))
+    const files = manifest.files.filter((file) => wanted.has(blobIdOf(file)))
     const onProgress = (bytes: { doneBytes: number; totalBytes: number }) => progress.note(model, 'fetching', bytes)
     const job = await fetcher
       .open({ model: baseOf(model, manifest), manifest, files, into, context, onProgress })
@@ -61,8 +61,8 @@ export class ModelWork {
   /** All of the blobs: the store takes the room when a promotion begins. */
   async promote({ op, model, blobs }: EffectOf<'promote'>): Promise<void> {
     const { store, progress, dispatch, table } = this.ports
-    if (blobs.length === 1 && blobs[0]!.sha256 === table.get(model)?.form?.sha256) progress.note(model, 'loading')
-    const promotions = Promise.allSettled(blobs.map(({ sha256 }) => store.promote(sha256)))
+    if (blobs.length === 1 && blobs[0]!.id === table.get(model)?.form?.id) progress.note(model, 'loading')
+    const promotions = Promise.allSettled(blobs.map(({ id }) => store.promote(id)))
     dispatch({ kind: 'room-taken', op })
     const refused = (await promotions).find((result) => result.status === 'rejected')
     if (refused === undefined) dispatch({ kind: 'promoted', op })
@@ -105,7 +105,7 @@ export class ModelWork {
       await sessions.unload(model)
       if (!isSessionOnly) store.unpublish(model)
       // The runtime's own lease ends a moment after the session.
-      if (form !== null && !sessions.isInUse(form.sha256)) await leases.untilFree(form.sha256)
+      if (form !== null && !sessions.isInUse(form.id)) await leases.untilFree(form.id)
       dispatch({ kind: 'unloaded', model, failure: null })
     } catch (error) {
       dispatch({ kind: 'unloaded', model, failure: failureOf(error) })
@@ -115,9 +115,9 @@ export class ModelWork {
   async drop({ model, tier, blobs }: EffectOf<'drop'>): Promise<void> {
     const { store, dispatch } = this.ports
     let isGone = true
-    for (const sha256 of blobs) {
-      if (tier === 'memory') isGone = store.dropMemory(sha256) && isGone
-      else await store.dropDisk(sha256)
+    for (const id of blobs) {
+      if (tier === 'memory') isGone = store.dropMemory(id) && isGone
+      else await store.dropDisk(id)
     }
     dispatch({ kind: 'dropped', model, isGone })
   }

@@ -40,7 +40,7 @@ export function originPorts(
           throw error
         }
       }),
-    readRange: ({ model, blob, offsetBytes, sizeBytes }, { signal: caller } = {}) =>
-      bounded('a chunk', (signal) => origin.readRange(model, blob, { offsetBytes, sizeBytes }, { signal }), caller),
+    readRange: ({ model, file, offsetBytes, sizeBytes }, { signal: caller } = {}) =>
+      bounded('a chunk', (signal) => origin.readRange(model, file, { offsetBytes, sizeBytes }, { signal }), caller),
   }
 }

@@ -3,6 +3,7 @@
  * model accounts for (a conversion that a crash cut off from its record) are dropped: nobody could ever ask for them or evict them.
  */
 import type { Store } from '../../native/index.ts'
+import { blobIdOf } from '../../origin/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import { derivedKey, parseDerived } from './derived-forms.ts'
 import type { ModelDirectory } from './model-directory.ts'
@@ -21,14 +22,14 @@ export async function restoreModels({ directory, state, table, store }: RestoreP
     const manifest = await directory.knownManifest(model)
     if (manifest === null) continue
     const derived = parseDerived(await state.get(derivedKey(model)))
-    const blobs = [...manifest.files, ...(derived === null ? [] : [derived])]
-    if (blobs.some(({ sha256 }) => store.blob(sha256) !== null)) rows.push(table.add(specOf(model, manifest), derived))
+    const ids = [...manifest.files.map(blobIdOf), ...(derived === null ? [] : [derived.id])]
+    if (ids.some((id) => store.blob(id) !== null)) rows.push(table.add(specOf(model, manifest), derived))
   }
   await dropOrphans(store, table)
   return rows
 }
 
 async function dropOrphans(store: Store, table: ModelTable): Promise<void> {
-  const known = new Set([...table.all()].flatMap((row) => table.blobsOf(row)).map(({ sha256 }) => sha256))
-  for (const { sha256 } of store.blobs()) if (!known.has(sha256)) await store.dropDisk(sha256)
+  const known = new Set([...table.all()].flatMap((row) => table.blobsOf(row)).map(({ id }) => id))
+  for (const { id } of store.blobs()) if (!known.has(id)) await store.dropDisk(id)
 }

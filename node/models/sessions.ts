@@ -3,13 +3,13 @@
  * bytes share one session, which ends with the last of them.
  */
 
-import type { ModelId, Sha256 } from '../../common/index.ts'
+import type { BlobId, ModelId } from '../../common/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { ModelSignature, Runtime } from '../ports/index.ts'
 
 export interface Session {
-  /** Digest of the derived blob: the runtime's name of the model. */
-  readonly runtimeDigest: Sha256
+  /** Id of the derived blob: the runtime's name of the model. */
+  readonly runtimeDigest: BlobId
   readonly signature: ModelSignature
 }
 
@@ -22,7 +22,7 @@ export class Sessions {
   private readonly ports: SessionsPorts
   private readonly sessions = new Map<ModelId, Session>()
   /** Models that use a derived blob or are about to: known before the runtime begins, so that no unload comes between. */
-  private readonly users = new Map<Sha256, Set<ModelId>>()
+  private readonly users = new Map<BlobId, Set<ModelId>>()
 
   constructor(ports: SessionsPorts) {
     this.ports = ports
@@ -36,7 +36,7 @@ export class Sessions {
     return this.sessions
   }
 
-  isInUse(derived: Sha256): boolean {
+  isInUse(derived: BlobId): boolean {
     return this.users.has(derived)
   }
 
@@ -47,16 +47,17 @@ export class Sessions {
   }
 
   /** The derived blob is in memory. */
-  async load(model: ModelId, derived: { readonly sha256: Sha256; readonly sizeBytes: number }): Promise<Session> {
-    const { sha256, sizeBytes } = derived
-    this.use(sha256, model)
+  async load(model: ModelId, derived: { readonly id: BlobId; readonly sizeBytes: number }): Promise<Session> {
+    const { id, sizeBytes } = derived
+    this.use(id, model)
     try {
-      this.ports.store.publish({ digest: sha256, files: [{ path: 'model.ort', sha256, sizeBytes }] }, [])
-      const session = { runtimeDigest: sha256, signature: await this.ports.runtime.load(sha256) }
+      // No manifest states a sha256 of it, and the runtime asks for none.
+      this.ports.store.publish({ digest: id, files: [{ path: 'model.ort', id, sha256: id, sizeBytes }] }, [])
+      const session = { runtimeDigest: id, signature: await this.ports.runtime.load(id) }
       this.sessions.set(model, session)
       return session
     } catch (error) {
-      if (this.letGo(sha256, model)) this.ports.store.unpublish(sha256)
+      if (this.letGo(id, model)) this.ports.store.unpublish(id)
       throw error
     }
   }
@@ -71,14 +72,14 @@ export class Sessions {
     await this.ports.runtime.unload(session.runtimeDigest)
   }
 
-  private use(derived: Sha256, model: ModelId): void {
+  private use(derived: BlobId, model: ModelId): void {
     const users = this.users.get(derived)
     if (users === undefined) this.users.set(derived, new Set([model]))
     else users.add(model)
   }
 
   /** True when nobody else uses the derived blob. */
-  private letGo(derived: Sha256, model: ModelId): boolean {
+  private letGo(derived: BlobId, model: ModelId): boolean {
     const users = this.users.get(derived)
     users?.delete(model)
     if (users !== undefined && users.size > 0) return false

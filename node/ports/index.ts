@@ -4,7 +4,7 @@
  *
  * Every wait takes an AbortSignal. "Not there" is null, never an error.
  */
-import type { NodeId, RequestContext, Sha256 } from '../../common/index.ts'
+import type { BlobId, NodeId, RequestContext, Sha256 } from '../../common/index.ts'
 
 export interface AbortOptions {
   readonly signal?: AbortSignal
@@ -55,7 +55,10 @@ export interface ClusterNetworkEvents {
 
 /** A piece of a blob that one node asks of another. */
 export interface ChunkRequest {
-  readonly blob: Sha256
+  /** Null from a node of before the blob id: it knows the file only. */
+  readonly blob: BlobId | null
+  /** sha256 of the blob's file as the manifest states it, for a node that knows no blob ids. */
+  readonly file: Sha256
   readonly chunk: Sha256
   readonly offsetBytes: number
   readonly sizeBytes: number

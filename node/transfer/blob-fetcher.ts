@@ -5,6 +5,7 @@
  */
 
 import {
+  type BlobId,
   HoldfastError,
   isHoldfastError,
   type ModelId,
@@ -14,6 +15,7 @@ import {
 } from '../../common/index.ts'
 import type { ChunkFailure, ChunkSource, FetchChunk } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
+import { blobIdOf } from '../../origin/index.ts'
 import type { BytesBySource, CoreDriver } from '../cluster/index.ts'
 import type { AbortOptions, BulkTransport, ChunkSink } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
@@ -25,13 +27,13 @@ export type { FetchProgress, FetchRequest } from './fetch-job.ts'
 export interface ChunkOrigin {
   /** Bytes of a file by manifest and place; bounds its own waits. ORIGIN_NOT_FOUND, ORIGIN_UNAVAILABLE, ... */
   readRange(
-    place: { model: ModelId; blob: Sha256; offsetBytes: number; sizeBytes: number },
+    place: { model: ModelId; file: Sha256; offsetBytes: number; sizeBytes: number },
     options?: AbortOptions,
   ): Promise<Uint8Array>
 }
 
 /** Where the node finds a chunk among the blobs it holds, or null. */
-export type FindLocalChunk = (chunk: Sha256) => { blob: Sha256; offsetBytes: number } | null
+export type FindLocalChunk = (chunk: Sha256) => { blob: BlobId; offsetBytes: number } | null
 
 export interface BlobFetcherPorts {
   readonly store: Store
@@ -70,12 +72,14 @@ export class BlobFetcher {
   /** Takes the room of all blobs at once, or none: MEMORY_FULL, DISK_FULL, TOO_LARGE. What is opened has to be run. */
   async open(request: FetchRequest): Promise<FetchJob> {
     const job = new FetchJob(request)
-    const opened = new Set<Sha256>()
+    const opened = new Set<BlobId>()
     try {
       for (const file of request.files) {
-        if (opened.has(file.sha256)) continue
-        opened.add(file.sha256)
-        job.add(file, this.ports.store.beginFill(file, request.into))
+        const { sizeBytes, chunks } = file
+        const id = blobIdOf(file)
+        if (opened.has(id)) continue
+        opened.add(id)
+        job.add(file, this.ports.store.beginFill({ id, sizeBytes, chunks }, request.into))
       }
       return job
     } catch (error) {
@@ -98,8 +102,8 @@ export class BlobFetcher {
       return { ...bytes, local }
     } catch (error) {
       await job.quiesce(fetchEnded())
-      // A fill that was finished, well or not, has ended; aborting it again is harmless.
-      await job.abortFills({ keepPartial: !isHoldfastError(error, 'DIGEST_MISMATCH'), reason: reasonOf(error) })
+      // A fill that was finished has ended; aborting it again is harmless. The others hold verified chunks only.
+      await job.abortFills({ keepPartial: true, reason: reasonOf(error) })
       throw error
     }
   }
@@ -122,7 +126,7 @@ export class BlobFetcher {
   }
 
   /** Null when the blob cannot be read: the chunk then comes from elsewhere. */
-  private async readLocal(place: { blob: Sha256; offsetBytes: number }, sizeBytes: number): Promise<Uint8Array | null> {
+  private async readLocal(place: { blob: BlobId; offsetBytes: number }, sizeBytes: number): Promise<Uint8Array | null> {
     try {
       return await this.ports.store.read(place.blob, place.offsetBytes, sizeBytes)
     } catch (error) {
@@ -178,9 +182,9 @@ export class BlobFetcher {
   }
 
   private async fromOrigin(job: FetchJob, chunk: FetchChunk, into: JobSink): Promise<void> {
-    const { blob, offsetBytes, sizeBytes } = chunk
+    const { file, offsetBytes, sizeBytes } = chunk
     if (this.ports.origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'This node has no origin.')
-    const place = { model: job.request.model, blob, offsetBytes, sizeBytes }
+    const place = { model: job.request.model, file, offsetBytes, sizeBytes }
     await into.take(await this.ports.origin.readRange(place, { signal: job.abort.signal }))
   }
 
@@ -188,8 +192,8 @@ export class BlobFetcher {
   private async fromPeer(node: NodeId, job: FetchJob, chunk: FetchChunk, into: ChunkSink): Promise<void> {
     const address = this.ports.bulkAddressOf(node)
     if (address === null) throw new HoldfastError('PEER_UNREACHABLE', `The address of ${node} is not known.`)
-    const { blob, sha256, offsetBytes, sizeBytes } = chunk
-    const request = { blob, chunk: sha256, offsetBytes, sizeBytes, context: job.request.context }
+    const { blob, file, sha256, offsetBytes, sizeBytes } = chunk
+    const request = { blob, file, chunk: sha256, offsetBytes, sizeBytes, context: job.request.context }
     const { signal } = job.abort
     using limit = new TimeLimit(this.ports.clock, this.options.chunkTimeoutMs, signal)
     try {

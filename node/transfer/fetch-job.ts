@@ -3,7 +3,7 @@
 import type { ModelId, RequestContext, Sha256 } from '../../common/index.ts'
 import type { FetchChunk } from '../../core/index.ts'
 import type { Fill } from '../../native/index.ts'
-import type { Manifest, ManifestFile } from '../../origin/index.ts'
+import { blobIdOf, type Manifest, type ManifestFile } from '../../origin/index.ts'
 import type { ChunkSink } from '../ports/index.ts'
 
 export interface FetchRequest {
@@ -50,13 +50,14 @@ export class FetchJob {
 
   add(file: ManifestFile, fill: Fill): void {
     this.fills.push(fill)
+    const blob = blobIdOf(file)
     let offsetBytes = 0
     for (const [index, { sha256, sizeBytes }] of file.chunks.entries()) {
       const places = this.places.get(sha256)
       if (places === undefined) {
         this.places.set(sha256, [{ fill, index }])
         this.totalBytes += sizeBytes
-        this.chunks.set(sha256, { blob: file.sha256, index, sha256, offsetBytes, sizeBytes })
+        this.chunks.set(sha256, { blob, file: file.sha256, index, sha256, offsetBytes, sizeBytes })
       } else places.push({ fill, index })
       offsetBytes += sizeBytes
     }

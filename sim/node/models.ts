@@ -108,8 +108,8 @@ export class SimModels {
   takeOver(former: SimModels): void {
     const { store } = this.node
     const rows = [...former.machine.table.all()]
-      .filter(({ spec }) => spec.files.some(({ sha256 }) => store.isHeld(sha256)))
-      .map(({ spec, form }) => ({ spec, form: form !== null && store.isHeld(form.sha256) ? form : null }))
+      .filter(({ spec }) => spec.files.some(({ id }) => store.isHeld(id)))
+      .map(({ spec, form }) => ({ spec, form: form !== null && store.isHeld(form.id) ? form : null }))
     this.queue.dispatch({ kind: 'found', rows })
   }
 
@@ -169,7 +169,7 @@ export class SimModels {
 
   /** On the disk of the node, whole. */
   isOnDisk({ specs }: SimModel): boolean {
-    return specs.asIs.files.every(({ sha256 }) => this.node.store.isIn(sha256, 'disk'))
+    return specs.asIs.files.every(({ id }) => this.node.store.isIn(id, 'disk'))
   }
 
   /** Frees the model's memory or disk if nobody uses it. */
@@ -321,7 +321,7 @@ export class SimModels {
     if (!this.takeRoom(op, blobs, into.memory ? 'memory' : 'disk')) return
     // What goes to memory has a place on the disk besides where there is one.
     if (into.memory && into.disk) node.store.reserve(blobs, 'disk')
-    const isHere = blobs.every(({ sha256 }) => node.store.isHeld(sha256))
+    const isHere = blobs.every(({ id }) => node.store.isHeld(id))
     this.fetches.set(model, effect)
     if (this.isBefore || isHere) {
       node.chunks.fill(model)
@@ -377,7 +377,7 @@ export class SimModels {
   }
 
   private drop({ model: id, tier, blobs }: EffectOf<'drop'>): void {
-    for (const sha256 of blobs) this.node.store.drop(sha256, tier)
+    for (const id of blobs) this.node.store.drop(id, tier)
     this.dropChunks(this.modelOf(id))
     this.queue.dispatch({ kind: 'dropped', model: id, isGone: true })
   }
@@ -393,8 +393,8 @@ export class SimModels {
   private dropChunks(model: SimModel): void {
     const { store, chunks } = this.node
     const { files } = model.specs.asIs
-    if (this.fetches.has(model) || files.some(({ sha256 }) => store.isHeld(sha256))) return
-    if (files.some(({ sha256 }) => store.hasPart(sha256))) chunks.interrupt(model)
+    if (this.fetches.has(model) || files.some(({ id }) => store.isHeld(id))) return
+    if (files.some(({ id }) => store.hasPart(id))) chunks.interrupt(model)
     else chunks.drop(model)
   }
 
@@ -411,7 +411,7 @@ export class SimModels {
 function createMachine({ byId, queue }: ModelsWorld, node: ModelsNode, ready: ReadonlyMap<number, Copy>): ModelMachine {
   const { store } = node
   return new ModelMachine({
-    table: new ModelTable({ blob: (sha256) => store.blob(sha256), pageBytes: 1 }),
+    table: new ModelTable({ blob: (id) => store.blob(id), pageBytes: 1 }),
     policy: (tier) => node.policy(tier),
     worth: (id, tier) => node.worth(byId.get(id)!, tier),
     resident: ({ model }, tier) => byId.get(model)!.resident[tier],

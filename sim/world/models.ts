@@ -1,6 +1,14 @@
 /** The models of a simulated world: identity, size, what they cost to start and to run, and their chunks, drawn from one seed. */
 
-import { byTier, type LocalTier, type ModelId, type Prng, type Sha256 } from '../../common/index.ts'
+import {
+  type BlobId,
+  byTier,
+  type LocalTier,
+  type ModelId,
+  type Prng,
+  type Sha256,
+  toBlobId,
+} from '../../common/index.ts'
 import type { FetchChunk, FormBlob, ModelSpec, ResidentModel } from '../../core/index.ts'
 import type { ModelsSpec } from '../scenario/scenario.ts'
 import type { TraceModel } from '../traces/index.ts'
@@ -59,11 +67,12 @@ export class SimModel {
 
   private cut(): FetchChunk[] {
     const draw = this.random.child('chunks')
-    const blob = drawDigest(draw)
+    const file = drawDigest(draw)
+    const blob = toBlobId(file)
     return Array.from({ length: this.chunkCount }, (_, index) => {
       const offsetBytes = index * this.chunkBytes
       const sizeBytes = Math.min(this.chunkBytes, this.sizeBytes - offsetBytes)
-      return { blob, index, sha256: drawDigest(draw), offsetBytes, sizeBytes }
+      return { blob, file, index, sha256: drawDigest(draw), offsetBytes, sizeBytes }
     })
   }
 }
@@ -79,13 +88,18 @@ export interface SimModelSpecs {
 const filePrefix = 'file '
 
 /** Of which the blob is the file. */
-export function modelOfFile(blob: Sha256): ModelId {
+export function modelOfFile(blob: BlobId): ModelId {
   return blob.slice(filePrefix.length)
 }
 
 function specsOf(model: ModelId, sizeBytes: number): SimModelSpecs {
-  const asIs: ModelSpec = { model, files: [{ sha256: `${filePrefix}${model}`, sizeBytes }], sizeBytes, runs: 'files' }
-  const form = { sha256: `form ${model}`, sizeBytes, fingerprint: 'sim' }
+  const asIs: ModelSpec = {
+    model,
+    files: [{ id: toBlobId(`${filePrefix}${model}`), sizeBytes }],
+    sizeBytes,
+    runs: 'files',
+  }
+  const form = { id: toBlobId(`form ${model}`), sizeBytes, fingerprint: 'sim' }
   return { asIs, derived: { ...asIs, runs: 'form' }, form }
 }
 

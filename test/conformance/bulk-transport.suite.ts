@@ -1,7 +1,9 @@
 /** What every BulkTransport must do. The fixture makes nodes of one cluster, and one of another. */
+
 import { createHash, randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HoldfastError } from '../../common/errors.ts'
+import { toBlobId } from '../../common/types.ts'
 import type { BulkTransport, ChunkRequest, ServeChunk } from '../../node/ports/index.ts'
 import { ChunkBuffer, fetchBytes, peerOf } from '../support/chunk-buffer.ts'
 import type { ManualClock } from '../support/manual-clock.ts'
@@ -24,7 +26,8 @@ export interface BulkFixture {
 export function requestOf(bytes: Uint8Array, fields: Partial<ChunkRequest> = {}): ChunkRequest {
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   return {
-    blob: sha256,
+    blob: toBlobId(createHash('sha256').update('blob').update(bytes).digest('hex')),
+    file: sha256,
     chunk: sha256,
     offsetBytes: 0,
     sizeBytes: bytes.byteLength,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createPrng } from '../../common/prng.ts'
 import { byTier } from '../../common/tiers.ts'
 import type { ModelId } from '../../common/types.ts'
+import { toBlobId } from '../../common/types.ts'
 import type { ChunkFailure, FetchChunk } from '../../core/events.ts'
 import { NodeCore, type ResidentModel } from '../../core/index.ts'
 import { ConnectionManager } from '../../node/cluster/connection-manager.ts'
@@ -41,7 +42,7 @@ class Content {
     this.chunks = [0, 1, 2, 3].map((index) => {
       const offsetBytes = index * chunkBytes
       const own = sha256(this.bytes.subarray(offsetBytes, offsetBytes + chunkBytes))
-      return { blob: this.id, index, sha256: own, offsetBytes, sizeBytes: chunkBytes }
+      return { blob: toBlobId(this.id), file: this.id, index, sha256: own, offsetBytes, sizeBytes: chunkBytes }
     })
   }
 
@@ -88,9 +89,9 @@ class CarriedByLibp2p {
     const mesh = new ConnectionManager({ core, network, clock, log })
     this.driver = new CoreDriver({ core, network, codec, mesh, clock, log })
     this.bulk = createTlsBulkTransport({ identity, clusterKey, clock: systemClock })
-    await this.bulk.start(async (_from, { blob, offsetBytes, sizeBytes }) => {
-      if (!this.held.has(blob)) return null
-      return this.isLying ? Buffer.alloc(sizeBytes) : contentOf(blob).range(offsetBytes, sizeBytes)
+    await this.bulk.start(async (_from, { file, offsetBytes, sizeBytes }) => {
+      if (!this.held.has(file)) return null
+      return this.isLying ? Buffer.alloc(sizeBytes) : contentOf(file).range(offsetBytes, sizeBytes)
     })
     this.driver.start()
     await network.start(this.driver.networkEvents(() => undefined))
@@ -156,7 +157,7 @@ class CarriedByLibp2p {
 
   private async bytesOf(
     model: ModelId,
-    { blob, sha256: chunk, offsetBytes, sizeBytes }: FetchChunk,
+    { blob, file, sha256: chunk, offsetBytes, sizeBytes }: FetchChunk,
     source: { readonly kind: 'origin' } | { readonly kind: 'peer'; readonly node: string },
   ): Promise<Uint8Array | null> {
     if (source.kind === 'origin') {
@@ -165,7 +166,7 @@ class CarriedByLibp2p {
       return contentOf(model).range(offsetBytes, sizeBytes)
     }
     const address = this.core.bulkAddressOf(source.node)!
-    return fetchBytes(this.bulk, { node: source.node, address }, { blob, chunk, offsetBytes, sizeBytes, context })
+    return fetchBytes(this.bulk, { node: source.node, address }, { blob, file, chunk, offsetBytes, sizeBytes, context })
   }
 
   private tellResidency(): void {

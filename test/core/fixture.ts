@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { createPrng } from '../../common/prng.ts'
 import type { ModelId, NodeId } from '../../common/types.ts'
+import { toBlobId } from '../../common/types.ts'
 import type {
   ChunkFailure,
   ChunkSource,
@@ -43,7 +44,8 @@ export const digest = (text: string): string => createHash('sha256').update(text
 
 export const chunksOf = (name: string, count: number, sizeBytes = 1_000_000): FetchChunk[] =>
   Array.from({ length: count }, (_, index) => ({
-    blob: digest(`${name} blob`),
+    blob: toBlobId(digest(`${name} blob`)),
+    file: digest(`${name} file`),
     index,
     sha256: digest(`${name}/${index} of ${count}`),
     offsetBytes: index * sizeBytes,

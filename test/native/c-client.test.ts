@@ -9,7 +9,7 @@ import { setImmediate } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { hangMs } from '../support/hang-ms.ts'
 import { compileProgram, fnv1a, libraryEnvironment } from './c-program.ts'
-import { bytesOf, chunksOf, digestOf, StoreFixture, specOf } from './fixture.ts'
+import { bytesOf, chunksOf, digestOf, fileOf, StoreFixture, specOf } from './fixture.ts'
 
 let folder: string
 let program: string
@@ -105,7 +105,7 @@ test('a model opens while it arrives, and each read waits for its own bytes', as
   const spec = specOf(weights, chunkBytes)
   const chunks = chunksOf(weights, chunkBytes)
   const digest = digestOf('acme/late')
-  const file = { path: 'w.safetensors', sha256: spec.sha256, sizeBytes: weights.length }
+  const file = fileOf('w.safetensors', weights)
   const fill = fixture.store.beginFill(spec, { memory: true, disk: false })
   fixture.store.publish({ digest, files: [file] }, ['acme/late'])
   const { ask } = await startClient(fixture.options.socketPath)
@@ -124,7 +124,7 @@ test('a model opens while it arrives, and each read waits for its own bytes', as
   for (let index = chunks.length - 1; index > 0; index -= 1) await fill.putChunk(index, chunks[index]!)
   expect(await whole).toBe(`${weights.length} ${fnv1a(weights)}`)
   await fill.finish()
-  expect(fixture.store.blob(spec.sha256)).toMatchObject({ isIn: { memory: true }, leases: 1 })
+  expect(fixture.store.blob(spec.id)).toMatchObject({ isIn: { memory: true }, leases: 1 })
   // With time to spare: how soon a hit is answered is a matter of the machine's load.
   expect(await ask('open acme/late complete 10000')).toBe(`${digest} 1`)
 })
@@ -134,10 +134,7 @@ test('a fetch that fails wakes those who wait, with its code', async () => {
   const bytes = bytesOf(200_000, 1)
   const spec = specOf(bytes)
   const fill = fixture.store.beginFill(spec, { memory: true, disk: false })
-  fixture.store.publish(
-    { digest: digestOf('m'), files: [{ path: 'w', sha256: spec.sha256, sizeBytes: bytes.length }] },
-    ['acme/m'],
-  )
+  fixture.store.publish({ digest: digestOf('m'), files: [fileOf('w', bytes)] }, ['acme/m'])
   const { ask } = await startClient(fixture.options.socketPath)
   await ask('open acme/m')
   await fill.putChunk(1, chunksOf(bytes, 64 * 1024)[1]!)

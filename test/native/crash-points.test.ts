@@ -12,8 +12,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createStore, diskCrashPoints } from '../../native/index.ts'
 import type { Store } from '../../native/types.ts'
 import { isThorough } from '../support/thorough.ts'
-import { chunksOf, specOf } from './fixture.ts'
-import { blobs, chunkBytes, diskLimitBytes, storeOptions } from './programs/crash-disk-plan.ts'
+import { chunksOf, cutOf, sha256, specOf } from './fixture.ts'
+import { blobs, chunkBytes, diskLimitBytes, moves, storeOptions } from './programs/crash-disk-plan.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -82,13 +82,35 @@ async function checkRestart(when: string): Promise<void> {
     const { usedBytes: diskUsedBytes } = store.stats().tiers.disk
     expect(diskUsedBytes, when).toBeLessThanOrEqual(diskLimitBytes)
     expect(diskUsedBytes, `${when}: the index has every file`).toBe(await bytesOnDisk(join(folder, 'disk')))
-    for (const { sha256 } of store.blobs()) expect(await store.verifyDisk(sha256), `${when}: ${sha256}`).toBe(true)
+    await checkFormer(store, when)
+    const cuts = new Map(Object.values(blobs).map((bytes) => [specOf(bytes, chunkBytes).id, cutOf(bytes, chunkBytes)]))
+    for (const { id } of store.blobs())
+      expect(await store.verifyDisk(id, cuts.get(id)!), `${when}: ${id}`).not.toBeNull()
     expect(await readdir(join(folder, 'disk', 'partial'))).not.toContainEqual(expect.stringContaining('import'))
     for (const bytes of Object.values(blobs)) await checkRefill(store, bytes, when)
     store.checkInvariants()
   } finally {
     await store.close()
   }
+}
+
+/** What still has the name of a former node is whole, and is taken over as if nothing had been. */
+async function checkFormer(store: Store, when: string): Promise<void> {
+  const names = new Set<string>(store.blobs().map(({ id }) => id))
+  for (const bytes of [blobs.former, blobs.formerTwin]) {
+    if (!names.has(sha256(bytes))) continue
+    const found = await store.digestDisk(sha256(bytes), cutOf(bytes, chunkBytes))
+    expect(found, when).toEqual({ id: specOf(bytes, chunkBytes).id, sha256: sha256(bytes) })
+  }
+  const held = names.size
+  await store.takeOver(moves)
+  const after = new Set<string>(store.blobs().map(({ id }) => id))
+  for (const { from, to } of moves) {
+    expect(after.has(from), when).toBe(false)
+    expect(after.has(to), when).toBe(names.has(from) || names.has(to))
+  }
+  const twins = moves.filter(({ from, to }) => names.has(from) && names.has(to)).length
+  expect(after.size, when).toBe(held - twins)
 }
 
 /** The blob can be brought in again, and what was whole of it need not come twice. */
@@ -99,8 +121,8 @@ async function checkRefill(store: Store, bytes: Buffer, when: string): Promise<v
   const here = new Set(await fill.recover())
   for (const [index, chunk] of chunks.entries()) if (!here.has(index)) await fill.putChunk(index, chunk)
   await fill.finish()
-  expect(bytes.equals((await store.read(spec.sha256, 0, bytes.length))!), when).toBe(true)
-  store.dropMemory(spec.sha256)
+  expect(bytes.equals((await store.read(spec.id, 0, bytes.length))!), when).toBe(true)
+  store.dropMemory(spec.id)
 }
 
 async function bytesOnDisk(path: string): Promise<number> {

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { open } from '../../clients/node/index.ts'
 import { connectStore } from '../../native/index.ts'
 import { modelPaths } from '../../node/models/model-paths.ts'
-import { bytesOf, StoreFixture, sha256 } from './fixture.ts'
+import { bytesOf, fileOf, idOf, StoreFixture, sha256, specOf } from './fixture.ts'
 
 const hasTmpfs = existsSync('/dev/shm')
 if (!hasTmpfs) console.warn('no /dev/shm on this machine: export is not tested')
@@ -45,19 +45,19 @@ test.runIf(hasTmpfs)(
     await using fixture = new StoreFixture({ exportPath: folder })
     const bytes = bytesOf(100_000, 1)
     await fixture.add(bytes, { memory: false, disk: true })
-    const files = [{ path: 'a.bin', sha256: sha256(bytes), sizeBytes: bytes.length, chunks: [] }]
+    const files = [{ ...fileOf('a.bin', bytes), chunks: specOf(bytes).chunks }]
     expect(modelPaths(fixture.store, 'm', files)).toMatchObject({
       tier: 'disk',
       folder: null,
-      files: [{ path: 'a.bin', location: fixture.store.diskPathOf(sha256(bytes)) }],
+      files: [{ path: 'a.bin', location: fixture.store.diskPathOf(idOf(bytes)) }],
     })
-    await fixture.store.promote(sha256(bytes))
+    await fixture.store.promote(idOf(bytes))
     fixture.store.publish({ digest: 'm', files }, [])
     const inMemory = modelPaths(fixture.store, 'm', files)
     expect(inMemory).toMatchObject({ tier: 'memory', folder: join(folder, 'digests/m') })
     expect(readFileSync(inMemory.files[0]!.location).equals(bytes)).toBe(true)
-    fixture.store.dropMemory(sha256(bytes))
-    await fixture.store.dropDisk(sha256(bytes))
+    fixture.store.dropMemory(idOf(bytes))
+    await fixture.store.dropDisk(idOf(bytes))
     expect(() => modelPaths(fixture.store, 'm', files)).toThrowError(
       expect.objectContaining({ code: 'UNKNOWN_MODEL', message: expect.stringContaining('memory.export') }),
     )

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isHoldfastError } from '../../common/errors.ts'
-import { bytesOf, chunksOf, digestOf, StoreFixture, sha256, specOf } from './fixture.ts'
+import { toBlobId } from '../../common/types.ts'
+import { bytesOf, chunksOf, cutOf, digestOf, idOf, StoreFixture, sha256, specOf } from './fixture.ts'
 
 const chunkBytes = 64 * 1024
 const both = { memory: true, disk: true }
@@ -24,12 +25,12 @@ test('chunks that come in any order, twice and at once make the blob', async () 
         const fill = fixture.store.beginFill(spec, where)
         await Promise.all(order.map((index) => fill.putChunk(index, chunks[index]!)))
         await fill.finish()
-        const read = await fixture.store.read(spec.sha256, 0, sizeBytes)
-        expect(sha256(read!)).toBe(spec.sha256)
+        const read = await fixture.store.read(spec.id, 0, sizeBytes)
+        expect(bytes.equals(read!)).toBe(true)
         fixture.store.checkInvariants()
-        fixture.store.dropMemory(spec.sha256)
-        await fixture.store.dropDisk(spec.sha256)
-        expect(fixture.store.blob(spec.sha256)).toBeNull()
+        fixture.store.dropMemory(spec.id)
+        await fixture.store.dropDisk(spec.id)
+        expect(fixture.store.blob(spec.id)).toBeNull()
         expect(fixture.store.stats()).toMatchObject({ tiers: { memory: { usedBytes: 0 }, disk: { usedBytes: 0 } } })
       },
     ),
@@ -53,15 +54,25 @@ test('a wrong chunk is refused and stores nothing', async () => {
   expect(fixture.store.stats()).toMatchObject({ tiers: { memory: { usedBytes: 0 }, disk: { usedBytes: 0 } } })
 })
 
-test('right chunks that are not the named blob are discarded as a whole', async () => {
+test('a manifest that names foreign chunks under another file’s sha256 places no bytes under the id of that file', async () => {
   await using fixture = new StoreFixture()
   for (const sizeBytes of [200_000, 1_000]) {
-    const bytes = bytesOf(sizeBytes, 1)
-    const fill = fixture.store.beginFill({ ...specOf(bytes), sha256: digestOf('another') }, both)
-    await Promise.all(chunksOf(bytes, chunkBytes).map((chunk, index) => fill.putChunk(index, chunk)))
-    await expect(fill.finish()).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
-    expect(fixture.store.blobs()).toEqual([])
-    expect(fixture.store.stats()).toMatchObject({ tiers: { memory: { usedBytes: 0 }, disk: { usedBytes: 0 } } })
+    const victim = bytesOf(sizeBytes, 1)
+    const foreign = bytesOf(sizeBytes, 2)
+    // The id that the native store takes is computed from the chunks: no list of others has it.
+    expect(() => fixture.store.beginFill({ ...specOf(foreign), id: idOf(victim) }, both)).toThrowError(
+      expect.objectContaining({ code: 'BAD_REQUEST' }),
+    )
+    await fixture.add(foreign, both)
+    expect(fixture.store.blobs().map(({ id }) => id)).toEqual([idOf(foreign)])
+    expect(fixture.store.blob(idOf(victim))).toBeNull()
+    await fixture.add(victim, both)
+    expect(victim.equals((await fixture.store.read(idOf(victim), 0, sizeBytes))!)).toBe(true)
+    expect(foreign.equals((await fixture.store.read(idOf(foreign), 0, sizeBytes))!)).toBe(true)
+    for (const id of [idOf(victim), idOf(foreign)]) {
+      fixture.store.dropMemory(id)
+      await fixture.store.dropDisk(id)
+    }
   }
 })
 
@@ -87,8 +98,8 @@ test('the memory limit is exact to the page, filling segments included', async (
 
 test('a full disk leaves the blob in memory alone', async () => {
   await using fixture = new StoreFixture({ diskLimitBytes: 8192 })
-  const sha = await fixture.add(bytesOf(10_000, 1), both)
-  expect(fixture.store.blob(sha)).toMatchObject({ isIn: { memory: true, disk: false } })
+  const id = await fixture.add(bytesOf(10_000, 1), both)
+  expect(fixture.store.blob(id)).toMatchObject({ isIn: { memory: true, disk: false } })
   expect(() => fixture.store.beginFill(specOf(bytesOf(10_000, 2)), { memory: false, disk: true })).toThrowError(
     expect.objectContaining({ code: 'TOO_LARGE' }),
   )
@@ -98,7 +109,7 @@ test('the arguments are checked, not trusted', async () => {
   await using fixture = new StoreFixture()
   const spec = specOf(bytesOf(1000, 1))
   const bad = [
-    { ...spec, sha256: spec.sha256.toUpperCase() },
+    { ...spec, id: toBlobId(spec.id.toUpperCase()) },
     { ...spec, sizeBytes: 999 },
     { ...spec, sizeBytes: -1 },
     { ...spec, sizeBytes: 2 ** 60 },
@@ -111,7 +122,7 @@ test('the arguments are checked, not trusted', async () => {
   const fill = fixture.store.beginFill(spec, both)
   expect(() => fixture.store.beginFill(spec, both)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }))
   expect(() => fill.putChunk(0, 'text' as never)).toThrowError(expect.objectContaining({ code: 'BAD_REQUEST' }))
-  expect(fixture.store.diskPathOf(spec.sha256)).toBeNull()
+  expect(fixture.store.diskPathOf(spec.id)).toBeNull()
 })
 
 describe.each([both, { memory: true, disk: false }, { memory: false, disk: true }])('a fill into %o', (into) => {
@@ -119,9 +130,9 @@ describe.each([both, { memory: true, disk: false }, { memory: false, disk: true 
     await using fixture = new StoreFixture()
     const bytes = bytesOf(4 * chunkBytes - 100, 1)
     const chunks = chunksOf(bytes, chunkBytes)
-    const { sha256: sha } = specOf(bytes, chunkBytes)
+    const { id } = specOf(bytes, chunkBytes)
     const fill = fixture.store.beginFill(specOf(bytes, chunkBytes), into)
-    const read = (offset: number, size: number) => fixture.store.read(sha, offset, size)
+    const read = (offset: number, size: number) => fixture.store.read(id, offset, size)
     expect(await read(0, chunkBytes)).toBeNull()
     await fill.putChunk(1, chunks[1]!)
     await fill.putChunk(2, chunks[2]!)
@@ -145,51 +156,71 @@ test('reading an open fill never sees anything but its bytes, whatever ends it m
     const fill = fixture.store.beginFill(spec, { memory: true, disk: false })
     const work = chunksOf(bytes, chunkBytes).map((chunk, index) => fill.putChunk(index, chunk))
     const reads = Array.from({ length: 64 }, (_, index) =>
-      fixture.store.read(spec.sha256, (index % 8) * chunkBytes, chunkBytes),
+      fixture.store.read(spec.id, (index % 8) * chunkBytes, chunkBytes),
     )
     await Promise.all(work)
     const ended = fill[ending]()
-    reads.push(...Array.from({ length: 64 }, () => fixture.store.read(spec.sha256, 0, chunkBytes)))
+    reads.push(...Array.from({ length: 64 }, () => fixture.store.read(spec.id, 0, chunkBytes)))
     await ended
     for (const [index, read] of (await Promise.all(reads)).entries()) {
       const at = index < 64 ? (index % 8) * chunkBytes : 0
       if (read !== null) expect(bytes.subarray(at, at + chunkBytes).equals(read)).toBe(true)
     }
-    fixture.store.dropMemory(spec.sha256)
+    fixture.store.dropMemory(spec.id)
   }
 })
 
 test('a disk blob is promoted once for all who ask, and read in parts', async () => {
   await using fixture = new StoreFixture()
   const bytes = bytesOf(3_000_000, 1)
-  const sha = await fixture.add(bytes, { memory: false, disk: true })
-  expect(await fixture.store.read(sha, 2_999_990, 10)).toEqual(bytes.subarray(2_999_990))
-  const promotions = Array.from({ length: 20 }, () => fixture.store.promote(sha))
+  const id = await fixture.add(bytes, { memory: false, disk: true })
+  expect(await fixture.store.read(id, 2_999_990, 10)).toEqual(bytes.subarray(2_999_990))
+  const promotions = Array.from({ length: 20 }, () => fixture.store.promote(id))
   expect(fixture.store.stats().tiers.memory.usedBytes).toBeLessThanOrEqual(3_002_368)
   await Promise.all(promotions)
   expect(fixture.store.stats()).toMatchObject({ tiers: { memory: { usedBytes: 3_002_368 } }, segments: 1 })
-  const part = await fixture.store.read(sha, 100_000, 200_000)
+  const part = await fixture.store.read(id, 100_000, 200_000)
   expect(bytes.subarray(100_000, 300_000).equals(part!)).toBe(true)
-  await expect(fixture.store.read(sha, 2_999_990, 11)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
-  expect(await fixture.store.read(digestOf('unknown'), 0, 1)).toBeNull()
-  await expect(fixture.store.promote(digestOf('unknown'))).rejects.toMatchObject({ code: 'DISK_FAILED' })
+  await expect(fixture.store.read(id, 2_999_990, 11)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  expect(await fixture.store.read(toBlobId(digestOf('unknown')), 0, 1)).toBeNull()
+  await expect(fixture.store.promote(toBlobId(digestOf('unknown')))).rejects.toMatchObject({ code: 'DISK_FAILED' })
 })
 
-test('a file is imported, verified, and found bad once it has changed', async () => {
+test.each([0, 1, chunkBytes, 100_000, 40 * chunkBytes + 1])(
+  'a file of %i bytes is imported as the blob of its chunks',
+  async (sizeBytes) => {
+    await using fixture = new StoreFixture()
+    const bytes = bytesOf(sizeBytes, 1)
+    const path = join(fixture.folder, 'derived')
+    writeFileSync(path, bytes)
+    const imported = await fixture.store.importFile(path, chunkBytes)
+    expect(imported).toEqual({ id: idOf(bytes), sizeBytes })
+    expect(await fixture.store.verifyDisk(imported.id, cutOf(bytes))).toBe(sha256(bytes))
+    expect(bytes.equals((await fixture.store.read(imported.id, 0, sizeBytes))!)).toBe(true)
+    // Once more: it is there already.
+    expect(await fixture.store.importFile(path, chunkBytes)).toEqual(imported)
+    expect(fixture.store.blobs()).toHaveLength(1)
+  },
+)
+
+test('a blob on disk is verified by its cut, and found bad once it has changed', async () => {
   await using fixture = new StoreFixture()
+  const { store } = fixture
   const bytes = bytesOf(100_000, 1)
-  const path = join(fixture.folder, 'derived')
-  writeFileSync(path, bytes)
-  const imported = await fixture.store.importFile(path)
-  expect(imported).toEqual({ sha256: sha256(bytes), sizeBytes: 100_000 })
-  const stored = fixture.store.diskPathOf(imported.sha256)!
-  expect(await fixture.store.verifyDisk(imported.sha256)).toBe(true)
+  const id = await fixture.add(bytes, { memory: false, disk: true })
+  expect(await store.digestDisk(id, cutOf(bytes))).toEqual({ id, sha256: sha256(bytes) })
+  expect((await store.digestDisk(id, cutOf(bytes, 50_000)))?.id).toBe(specOf(bytes, 50_000).id)
+  for (const cut of [[99_999], [100_000, 0], [2 ** 40], []]) {
+    await expect(store.verifyDisk(id, cut)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  }
+  const stored = store.diskPathOf(id)!
   // Removed and written anew: the file is read-only.
   rmSync(stored)
   writeFileSync(stored, Buffer.alloc(100_000))
-  expect(await fixture.store.verifyDisk(imported.sha256)).toBe(false)
-  expect(fixture.store.diskPathOf(imported.sha256)).toBeNull()
-  expect(await fixture.store.dropDisk(imported.sha256)).toBe(false)
+  expect(await store.verifyDisk(id, cutOf(bytes))).toBeNull()
+  expect(store.diskPathOf(id)).toBeNull()
+  expect(await store.dropDisk(id)).toBe(false)
+  expect(await store.digestDisk(id, cutOf(bytes))).toBeNull()
 })
 
 test('close waits for running work, and refuses later work', async () => {
@@ -201,6 +232,6 @@ test('close waits for running work, and refuses later work', async () => {
   const closing = fixture.store.close()
   await Promise.all([...puts, closing, finished])
   await expect(fill.finish()).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
-  await expect(fixture.store.read(sha256(bytes), 0, 1)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+  await expect(fixture.store.read(idOf(bytes), 0, 1)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
   await fixture[Symbol.asyncDispose]()
 })

@@ -6,8 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { BlobId } from '../../common/index.ts'
 import { createStore } from '../../native/index.ts'
-import type { BlobSpec, LeaseEvent, ModelFileEntry, OpenMiss, Store, StoreOptions } from '../../native/types.ts'
+import type { BlobSpec, LeaseEvent, OpenMiss, PublishedFile, Store, StoreOptions } from '../../native/types.ts'
+import { blobIdOf } from '../../origin/index.ts'
 
 export const digestOf = (name: string): string => sha256(Buffer.from(name))
 
@@ -32,7 +34,18 @@ export function chunksOf(bytes: Buffer, chunkBytes: number): Buffer[] {
 
 export function specOf(bytes: Buffer, chunkBytes = 64 * 1024): BlobSpec {
   const chunks = chunksOf(bytes, chunkBytes).map((chunk) => ({ sha256: sha256(chunk), sizeBytes: chunk.length }))
-  return { sha256: sha256(bytes), sizeBytes: bytes.length, chunks }
+  return { id: blobIdOf({ chunks }), sizeBytes: bytes.length, chunks }
+}
+
+/** Of what `add` and `publish` put into a store. */
+export const idOf = (bytes: Buffer): BlobId => specOf(bytes).id
+
+/** Cut as specOf cuts. */
+export const cutOf = (bytes: Buffer, chunkBytes?: number): number[] =>
+  specOf(bytes, chunkBytes).chunks.map(({ sizeBytes }) => sizeBytes)
+
+export function fileOf(path: string, bytes: Buffer): PublishedFile {
+  return { path, id: idOf(bytes), sha256: sha256(bytes), sizeBytes: bytes.length }
 }
 
 export class StoreFixture {
@@ -76,22 +89,22 @@ export class StoreFixture {
     return this.misses.shift()!
   }
 
-  async add(bytes: Buffer, where = { memory: true, disk: false }): Promise<string> {
+  async add(bytes: Buffer, where = { memory: true, disk: false }): Promise<BlobId> {
     const chunkBytes = 64 * 1024
     const spec = specOf(bytes, chunkBytes)
     const fill = this.store.beginFill(spec, where)
     await Promise.all(chunksOf(bytes, chunkBytes).map((chunk, index) => fill.putChunk(index, chunk)))
     await fill.finish()
-    return spec.sha256
+    return spec.id
   }
 
   /** Publishes a model whose files have these bytes; returns its digest. */
   async publish(name: string, contents: readonly Buffer[], paths: readonly string[] = []): Promise<string> {
-    const files: ModelFileEntry[] = []
+    const files: PublishedFile[] = []
     for (const [index, bytes] of contents.entries()) {
-      const sha = sha256(bytes)
-      if (this.store.blob(sha) === null) await this.add(bytes)
-      files.push({ path: paths[index] ?? `file-${index}`, sha256: sha, sizeBytes: bytes.length })
+      const file = fileOf(paths[index] ?? `file-${index}`, bytes)
+      if (this.store.blob(file.id) === null) await this.add(bytes)
+      files.push(file)
     }
     const digest = digestOf(name)
     this.store.publish({ digest, files }, [name])

@@ -53,7 +53,7 @@ test('close detaches: a stale view has no bytes, and closing twice is once', asy
 test('a lease pins its blobs; a new meaning of the name leaves it alone', async () => {
   await using fixture = new StoreFixture()
   await fixture.publish('acme/x', [bytesOf(5000, 1)])
-  const sha = fixture.store.blobs()[0]!.sha256
+  const sha = fixture.store.blobs()[0]!.id
   const client = await connectStore(fixture.options.socketPath)
   const model = await client.open('acme/x')
   expect(fixture.store.blob(sha)).toMatchObject({ leases: 1 })

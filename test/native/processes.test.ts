@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { createStore } from '../../native/index.ts'
-import { bytesOf, chunksOf, StoreFixture, sha256, specOf } from './fixture.ts'
+import { bytesOf, chunksOf, idOf, StoreFixture, sha256, specOf } from './fixture.ts'
 
 test('kill -9 of a client ends its leases', async () => {
   await using fixture = new StoreFixture()
@@ -13,7 +13,7 @@ test('kill -9 of a client ends its leases', async () => {
   // The client may have its model before the daemon hears of it.
   await fixture.until(() => fixture.leases.length === 1)
   expect(fixture.leases).toMatchObject([{ kind: 'opened', pid, digest, tenant: 'test-client' }])
-  const sha = fixture.store.blobs()[0]!.sha256
+  const sha = fixture.store.blobs()[0]!.id
   expect(fixture.store.dropMemory(sha)).toBe(false)
   child.kill('SIGKILL')
   await fixture.until(() => fixture.leases.length === 2)
@@ -69,8 +69,8 @@ test('what a killed store had written is verified and used again', async () => {
   const missing = [...chunks.keys()].filter((index) => index % 2 === 1)
   await Promise.all(missing.map((index) => fill.putChunk(index, chunks[index]!)))
   await fill.finish()
-  expect(store.blob(sha256(bytes))).toMatchObject({ isIn: { memory: true, disk: true } })
-  expect(sha256((await store.read(sha256(bytes), 0, sizeBytes))!)).toBe(sha256(bytes))
+  expect(store.blob(idOf(bytes))).toMatchObject({ isIn: { memory: true, disk: true } })
+  expect(sha256((await store.read(idOf(bytes), 0, sizeBytes))!)).toBe(sha256(bytes))
   store.checkInvariants()
   await store.close()
 })

@@ -4,7 +4,7 @@ import type { Cluster, SimModel } from '../../sim/index.ts'
 import { MemoryState } from '../support/memory-state.ts'
 import { createDaemon, type DaemonNode } from './daemon-node.ts'
 import type { DaemonWire } from './daemon-wire.ts'
-import { nameOf } from './manifests.ts'
+import { nameOf, simIdOf } from './manifests.ts'
 
 type SimNode = Cluster['nodes'][number]
 
@@ -77,14 +77,14 @@ function modelsOf(cluster: Cluster, node: SimNode, { cache, table }: DaemonNode)
     takeOver: (former: { machine: (typeof cache)['machine'] }) => {
       const { store } = node
       const rows = [...former.machine.table.all()].filter((row) =>
-        former.machine.table.blobsOf(row).some(({ sha256 }) => store.isHeld(sha256)),
+        former.machine.table.blobsOf(row).some(({ id }) => store.isHeld(simIdOf(id))),
       )
       cache.start(rows.map(({ spec, form }) => table.add(spec, form)))
     },
     crash: () => {
       node.store.crash()
       for (const { spec } of table.all()) {
-        const isLost = spec.files.every(({ sha256 }) => !node.store.isHeld(sha256))
+        const isLost = spec.files.every(({ id }) => !node.store.isHeld(simIdOf(id)))
         if (isLost) node.chunks.drop(cluster.byId.get(spec.model)!)
       }
     },

@@ -1,11 +1,12 @@
 /** The native store, the disk and the runtime of one daemon: room is the simulated node's, and work takes the time that the scenario says. */
-import { byTier, HoldfastError, type LocalTier, type Sha256 } from '../../common/index.ts'
+import { type BlobId, byTier, HoldfastError, type LocalTier } from '../../common/index.ts'
 import type { FormBlob } from '../../core/index.ts'
 import type { BlobSpec, Fill, Store } from '../../native/index.ts'
 import type { DerivedForms } from '../../node/models/index.ts'
 import type { Runtime } from '../../node/ports/index.ts'
 import type { Cluster, SimModel } from '../../sim/index.ts'
 import { DiskReads } from '../../sim/node/disk-reads.ts'
+import { simIdOf } from './manifests.ts'
 
 type SimNode = Cluster['nodes'][number]
 
@@ -15,7 +16,7 @@ export class DaemonStore {
   private readonly cluster: Cluster
   private readonly node: SimNode
   private readonly reads: DiskReads
-  private readonly queuedCounts = new Map<Sha256, number>()
+  private readonly queuedCounts = new Map<BlobId, number>()
 
   constructor(cluster: Cluster, node: SimNode) {
     this.cluster = cluster
@@ -31,10 +32,10 @@ export class DaemonStore {
     const { store } = node
     return {
       beginFill: (blob: BlobSpec, into: Readonly<Record<LocalTier, boolean>>) => this.beginFill(blob, into),
-      promote: (sha256: Sha256) => this.promote(sha256),
-      dropMemory: (sha256: Sha256) => this.drop(sha256, 'memory'),
-      dropDisk: async (sha256: Sha256) => this.drop(sha256, 'disk'),
-      blob: (sha256: Sha256) => store.blob(sha256) as ReturnType<Store['blob']>,
+      promote: (id: BlobId) => this.promote(simIdOf(id)),
+      dropMemory: (id: BlobId) => this.drop(simIdOf(id), 'memory'),
+      dropDisk: async (id: BlobId) => this.drop(simIdOf(id), 'disk'),
+      blob: (id: BlobId) => store.blob(simIdOf(id)) as ReturnType<Store['blob']>,
       stats: () => ({ tiers: store.tiers }),
       publish: () => {},
       unpublish: () => {},
@@ -63,20 +64,20 @@ export class DaemonStore {
 
   get runtime(): Runtime {
     const runtime = {
-      load: async (form: Sha256) => {
+      load: async (form: BlobId) => {
         await this.wait(this.modelOf(form).initMs)
         const weights = 'shared' as const
         return { platform: 'sim', inputs: [], outputs: [], omittedOutputs: [], weights, privateBytes: 0 }
       },
       unload: async () => {},
-      queued: (form: Sha256) => this.queuedCounts.get(form) ?? 0,
-      infer: (form: Sha256, _inputs: unknown, { signal }: { signal: AbortSignal }) => this.infer(form, signal),
+      queued: (form: BlobId) => this.queuedCounts.get(form) ?? 0,
+      infer: (form: BlobId, _inputs: unknown, { signal }: { signal: AbortSignal }) => this.infer(form, signal),
     }
     return runtime as unknown as Runtime
   }
 
   /** The one worker that is free first. */
-  private async infer(form: Sha256, signal: AbortSignal): Promise<[]> {
+  private async infer(form: BlobId, signal: AbortSignal): Promise<[]> {
     const { node, cluster, queuedCounts } = this
     const { nowMs } = cluster.queue
     const model = this.modelOf(form)
@@ -93,16 +94,16 @@ export class DaemonStore {
     return []
   }
 
-  private beginFill({ sha256, sizeBytes }: BlobSpec, into: Readonly<Record<LocalTier, boolean>>): Fill {
+  private beginFill({ id, sizeBytes }: BlobSpec, into: Readonly<Record<LocalTier, boolean>>): Fill {
     const { store, chunks } = this.node
-    const blobs = [{ sha256, sizeBytes }]
-    const model = this.modelOf(sha256)
+    const blobs = [{ id: simIdOf(id), sizeBytes }]
+    const model = this.modelOf(simIdOf(id))
     const tier = into.memory ? 'memory' : 'disk'
     if (!store.reserve(blobs, tier)) throw full(tier)
     if (into.memory && into.disk) store.reserve(blobs, 'disk')
     chunks.begin(model)
     return {
-      sha256,
+      id,
       recover: async () => model.chunks.flatMap(({ index }) => (chunks.isHere(model, index) ? [index] : [])),
       putChunk: async (index, bytes) => {
         if (bytes[0] !== rightByte) throw new HoldfastError('DIGEST_MISMATCH', 'other bytes')
@@ -116,10 +117,10 @@ export class DaemonStore {
     }
   }
 
-  private promote(sha256: Sha256): Promise<void> {
+  private promote(id: BlobId): Promise<void> {
     const { store } = this.node
-    const { sizeBytes } = this.modelOf(sha256)
-    const blobs = [{ sha256, sizeBytes }]
+    const { sizeBytes } = this.modelOf(id)
+    const blobs = [{ id, sizeBytes }]
     if (!store.reserve(blobs, 'memory')) return Promise.reject(full('memory'))
     return new Promise((resolve) => {
       this.reads.read(sizeBytes, () => {
@@ -129,17 +130,17 @@ export class DaemonStore {
     })
   }
 
-  private drop(sha256: Sha256, tier: LocalTier): boolean {
-    this.node.store.drop(sha256, tier)
-    this.forgetChunks(this.modelOf(sha256))
+  private drop(id: BlobId, tier: LocalTier): boolean {
+    this.node.store.drop(id, tier)
+    this.forgetChunks(this.modelOf(id))
     return true
   }
 
   forgetChunks(model: SimModel): void {
     const { store, chunks } = this.node
     const { files } = model.specs.asIs
-    if (files.some(({ sha256 }) => store.isHeld(sha256))) return
-    if (files.some(({ sha256 }) => store.hasPart(sha256))) chunks.interrupt(model)
+    if (files.some(({ id }) => store.isHeld(id))) return
+    if (files.some(({ id }) => store.hasPart(id))) chunks.interrupt(model)
     else chunks.drop(model)
   }
 
@@ -147,7 +148,7 @@ export class DaemonStore {
     return delayMs === 0 ? Promise.resolve() : new Promise((resolve) => this.node.later(delayMs, resolve))
   }
 
-  private modelOf(blob: Sha256): SimModel {
+  private modelOf(blob: BlobId): SimModel {
     return this.cluster.byId.get(blob.slice(blob.indexOf(' ') + 1))!
   }
 }

@@ -14,7 +14,7 @@ type Handler = (from: string, payload: Uint8Array, options: AbortOptions) => Pro
 type DriverPorts = ConstructorParameters<typeof CoreDriver>[0]
 type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>
 
-type ChunkPlace = Pick<ChunkRequest, 'blob' | 'offsetBytes'>
+type ChunkPlace = Pick<ChunkRequest, 'file' | 'offsetBytes'>
 
 const away = (what: string) => new HoldfastError('ORIGIN_UNAVAILABLE', `the origin did not deliver ${what}`)
 
@@ -98,7 +98,7 @@ export class DaemonWire {
   }
 
   private bring(place: ChunkPlace, source: ChunkSource, signal: AbortSignal): Promise<Served> {
-    const model = this.modelOfFile(place.blob)
+    const model = this.modelOfFile(place.file)
     const chunk = model.chunks.find(({ offsetBytes }) => offsetBytes === place.offsetBytes)!
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason))
@@ -106,8 +106,8 @@ export class DaemonWire {
     })
   }
 
-  private modelOfFile(blob: string): SimModel {
-    return this.cluster.byId.get(blob.slice('file '.length))!
+  private modelOfFile(file: string): SimModel {
+    return this.cluster.byId.get(file.slice('file '.length))!
   }
 
   private inThisLife<T>(run: (value: T) => void): (value: T) => void {

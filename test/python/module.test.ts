@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { errorTable } from '../../common/errors.ts'
 import { ClusterFixture } from '../e2e/cluster-fixture.ts'
-import { bytesOf, chunksOf, digestOf, StoreFixture, specOf } from '../native/fixture.ts'
+import { bytesOf, chunksOf, digestOf, fileOf, StoreFixture, specOf } from '../native/fixture.ts'
 import { modulePath, python, pythonEnvironment, pythonHas, runPython } from './python.ts'
 
 const cases = join(import.meta.dirname, 'cases.py')
@@ -87,7 +87,7 @@ describe.skipIf(!pythonHas('ctypes'))('a model that arrives', () => {
     const spec = specOf(weights, chunkBytes)
     const chunks = chunksOf(weights, chunkBytes)
     const fill = fixture.store.beginFill(spec, { memory: true, disk: false })
-    const file = { path: 'w.safetensors', sha256: spec.sha256, sizeBytes: weights.length }
+    const file = fileOf('w.safetensors', weights)
     fixture.store.publish({ digest: digestOf('acme/late'), files: [file] }, ['acme/late'])
     await fill.putChunk(0, chunks[0]!)
     const child = spawn(python, [cases, 'ranges_of_a_model_that_arrives'], {

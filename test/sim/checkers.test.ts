@@ -29,7 +29,7 @@ test('a resident model that lacks a chunk is found', () => {
 test('a residency that nobody was told of is found', () => {
   const cluster = quiet()
   const [node, model] = [cluster.nodes[0]!, cluster.models[0]!]
-  for (const { sha256 } of model.specs.asIs.files) node.store.drop(sha256, 'memory')
+  for (const { id } of model.specs.asIs.files) node.store.drop(id, 'memory')
   expect(faultsOf(cluster)).toContain('does not know what')
 })
 

@@ -6,7 +6,13 @@
 import { HoldfastError, isHoldfastError, type RequestContext, withDeadline } from '../../../common/index.ts'
 import type { OpenMiss, Store } from '../../../native/index.ts'
 import { formatModelName, type ModelName, type ModelReference, parseModelReference } from '../../../origin/index.ts'
-import type { ModelCache, ModelDirectory, ResolvedModel } from '../../models/index.ts'
+import {
+  type ModelCache,
+  type ModelDirectory,
+  publishedFiles,
+  type ResolvedModel,
+  wantedBlobs,
+} from '../../models/index.ts'
 import type { Clock, Log } from '../../system/index.ts'
 
 export interface SocketOpenPorts {
@@ -149,7 +155,10 @@ export class SocketOpenHandler {
   /** Nothing taken back is an error: an open would only put a second copy beside the one that the client has. */
   private async takeBack(miss: OpenMiss, { digest, manifest }: ResolvedModel): Promise<void> {
     const { cache, store, log } = this.ports
-    const taken = await cache.reattach(digest, manifest, (blobs) => store.reattach(miss.requestId, blobs))
+    const taken = await cache.reattach(digest, manifest, (blobs) => {
+      const wanted = wantedBlobs(manifest).filter(({ id }) => blobs.includes(id))
+      return store.reattach(miss.requestId, wanted)
+    })
     const refused = taken.find(({ error }) => error !== null)
     if (refused !== undefined) {
       log.warn({ model: digest, pid: miss.pid, error: refused.error?.message }, 'a segment was not taken back')
@@ -194,7 +203,7 @@ export class SocketOpenHandler {
   /** As the client wrote it, which may lack the tag, and in full. */
   private publishNames(names: readonly string[], { digest, manifest }: ResolvedModel): void {
     for (const name of names) this.published.set(name, digest)
-    this.ports.store.publish({ digest, files: manifest.files }, names)
+    this.ports.store.publish({ digest, files: publishedFiles(manifest) }, names)
   }
 
   /** A slow origin must not let rounds pile up: one at a time. */

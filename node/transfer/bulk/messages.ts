@@ -1,5 +1,5 @@
 /** The small messages of a bulk connection: what is asked for, and why it is not given. */
-import { HoldfastError, isErrorCode, isHoldfastError } from '../../../common/index.ts'
+import { HoldfastError, isErrorCode, isHoldfastError, toBlobId } from '../../../common/index.ts'
 import { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from '../../net/index.ts'
 import type { ChunkRequest } from '../../ports/index.ts'
 
@@ -11,7 +11,9 @@ const messageCharsMax = 512
 export function encodeChunkRequest(request: ChunkRequest): Uint8Array {
   const { tenant, deadlineMs } = request.context
   return encodeCbor({
-    blob: Buffer.from(request.blob, 'hex'),
+    // A node of before the blob id reads `blob`, and leaves `id` out.
+    blob: Buffer.from(request.file, 'hex'),
+    ...(request.blob === null ? {} : { id: Buffer.from(request.blob, 'hex') }),
     chunk: Buffer.from(request.chunk, 'hex'),
     offset: request.offsetBytes,
     size: request.sizeBytes,
@@ -24,15 +26,16 @@ export function encodeChunkRequest(request: ChunkRequest): Uint8Array {
 export function decodeChunkRequest(payload: Uint8Array): ChunkRequest {
   const value = decodeCbor(payload, 'chunk request')
   if (!isPlainMap(value)) throw malformed('chunk request', 'it is no map')
-  const { blob, chunk, offset, size, tenant, deadline } = value
-  if (!isBytes(blob, digestBytes) || !isBytes(chunk, digestBytes))
+  const { blob, id = null, chunk, offset, size, tenant, deadline } = value
+  if (!isBytes(blob, digestBytes) || !isBytes(chunk, digestBytes) || (id !== null && !isBytes(id, digestBytes)))
     throw malformed('chunk request', 'a digest is cut off')
   if (!isCount(offset) || !isCount(size)) throw malformed('chunk request', 'its range is no pair of counts')
   if (typeof tenant !== 'string' || tenant.length > tenantCharsMax)
     throw malformed('chunk request', 'its tenant has another form')
   if (deadline !== null && typeof deadline !== 'number') throw malformed('chunk request', 'its deadline is no number')
   return {
-    blob: Buffer.from(blob).toString('hex'),
+    blob: id === null ? null : toBlobId(Buffer.from(id).toString('hex')),
+    file: Buffer.from(blob).toString('hex'),
     chunk: Buffer.from(chunk).toString('hex'),
     offsetBytes: offset,
     sizeBytes: size,

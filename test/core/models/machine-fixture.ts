@@ -2,7 +2,7 @@
  * A machine of models over a store of bytes that are only counted. What an effect begins stays under way until the test lets it end, in
  * any order, well or not.
  */
-import { byTier, type LocalTier, type ModelId, type Source } from '../../../common/index.ts'
+import { byTier, type LocalTier, type ModelId, type Source, toBlobId } from '../../../common/index.ts'
 import type { Failure } from '../../../core/failure.ts'
 import { ModelMachine } from '../../../core/models/model-machine.ts'
 import { ModelTable } from '../../../core/models/model-table.ts'
@@ -26,7 +26,7 @@ const full: Record<LocalTier, Failure> = {
 
 /** @param blobs names and sizes: 'a3' is a blob of three bytes. */
 export function specOf(model: ModelId, blobs: readonly string[], runs: ModelSpec['runs'] = 'form'): ModelSpec {
-  const files = blobs.map((sha256) => ({ sha256, sizeBytes: Number(sha256.slice(1)) }))
+  const files = blobs.map((name) => ({ id: toBlobId(name), sizeBytes: Number(name.slice(1)) }))
   return { model, files, sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), runs }
 }
 
@@ -57,7 +57,7 @@ export class MachineFixture {
     this.store = new SimStore(limitBytes)
     const { store } = this
     this.machine = new ModelMachine({
-      table: new ModelTable({ blob: (sha256) => store.blob(sha256), pageBytes: 1 }),
+      table: new ModelTable({ blob: (id) => store.blob(id), pageBytes: 1 }),
       policy: (tier) => this.policies[tier],
       worth: () => ({ missCostMs: 1, othersLossMsPerS: 0 }),
       resident: ({ model, sizeBytes }, tier) => ({ model, tier, sizeBytes }),
@@ -132,7 +132,7 @@ export class MachineFixture {
   }
 
   isIn(spec: ModelSpec, tier: LocalTier): boolean {
-    return spec.files.every(({ sha256 }) => this.store.isIn(sha256, tier))
+    return spec.files.every(({ id }) => this.store.isIn(id, tier))
   }
 
   private execute(effect: ModelEffect): void {
@@ -148,7 +148,7 @@ export class MachineFixture {
         this.begin(`derive ${effect.model}`, effect.op, () => ({ kind: 'form-made', op: effect.op, sizeBytes: 1 }))
         return
       case 'keep-form': {
-        const form = { sha256: `form ${effect.model}`, sizeBytes: 1, fingerprint: 'now' }
+        const form = { id: toBlobId(`form ${effect.model}`), sizeBytes: 1, fingerprint: 'now' }
         if (!this.store.reserve([form], 'disk')) {
           this.queue.dispatch({ kind: 'room-refused', op: effect.op, failure: full.disk })
           return
@@ -177,7 +177,7 @@ export class MachineFixture {
         return
       }
       case 'drop': {
-        for (const sha256 of effect.blobs) this.store.drop(sha256, effect.tier)
+        for (const id of effect.blobs) this.store.drop(id, effect.tier)
         this.queue.dispatch({ kind: 'dropped', model: effect.model, isGone: true })
         return
       }
@@ -222,15 +222,15 @@ export class MachineFixture {
       return
     }
     for (const tier of tiers.slice(1)) this.store.reserve(blobs, tier)
-    for (const { sha256 } of blobs) this.moving.set(sha256, (this.moving.get(sha256) ?? 0) + 1)
+    for (const { id } of blobs) this.moving.set(id, (this.moving.get(id) ?? 0) + 1)
     this.queue.dispatch({ kind: 'room-taken', op })
     this.works.push({
       name,
       end: (failure) => {
-        for (const { sha256 } of blobs) this.moving.set(sha256, this.moving.get(sha256)! - 1)
+        for (const { id } of blobs) this.moving.set(id, this.moving.get(id)! - 1)
         // Others may be at work on the same blob: for them it still comes, if it is not here now.
-        if (failure === null) this.store.settle(blobs.filter(({ sha256 }) => this.store.blob(sha256) !== null))
-        else this.store.interrupt(blobs.filter(({ sha256 }) => this.moving.get(sha256) === 0))
+        if (failure === null) this.store.settle(blobs.filter(({ id }) => this.store.blob(id) !== null))
+        else this.store.interrupt(blobs.filter(({ id }) => this.moving.get(id) === 0))
         this.queue.dispatch(failure === null ? moved : { kind: 'failed', op, failure })
       },
     })

@@ -2,9 +2,11 @@
  * Whatever is asked in whatever order, and whatever ends well or not: no limit is broken, nothing that is used leaves, and everybody who
  * wants something hears exactly once.
  */
+
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { localTiers } from '../../../common/index.ts'
+import type { BlobId } from '../../../common/types.ts'
 import type { Failure } from '../../../core/failure.ts'
 import { MachineFixture, specOf } from './machine-fixture.ts'
 
@@ -39,11 +41,11 @@ const step = fc.oneof(
 )
 
 /** Known models that are held or have queued work must stay in memory. */
-function usedIn(fixture: MachineFixture, held: ReadonlySet<number>): string[] {
+function usedIn(fixture: MachineFixture, held: ReadonlySet<number>): BlobId[] {
   return specs.flatMap(({ model, files }, index) => {
     const isUsed = held.has(index) || fixture.queued.has(model)
     if (!isUsed || fixture.machine.table.get(model) === null) return []
-    return files.filter(({ sha256 }) => fixture.store.isIn(sha256, 'memory')).map(({ sha256 }) => sha256)
+    return files.filter(({ id }) => fixture.store.isIn(id, 'memory')).map(({ id }) => id)
   })
 }
 
@@ -82,7 +84,7 @@ it('answers every want once, breaks no limit, and lets nothing go that is used',
             fixture.hold(model)
           } else if (command.kind === 'unhold' && held.delete(command.which)) fixture.unhold(model)
         }
-        const still = before.filter((sha256) => fixture.store.isIn(sha256, 'memory'))
+        const still = before.filter((id) => fixture.store.isIn(id, 'memory'))
         if (command.kind !== 'queue' && command.kind !== 'unhold') expect(still).toEqual(before)
         fixture.store.checkInvariants()
       }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { toBlobId } from '../../../common/types.ts'
 import type { Failure } from '../../../core/failure.ts'
 import { MachineFixture, specOf } from './machine-fixture.ts'
 
@@ -67,7 +68,7 @@ describe('a model that is wanted', () => {
     const fixture = new MachineFixture({ memory: 10, disk: 10 })
     fixture.bring(a, 'disk')
     const want = fixture.want(a, 'memory')
-    fixture.store.drop('a3', 'disk')
+    fixture.store.drop(toBlobId('a3'), 'disk')
     fixture.end('promote a', lost)
     expect(fixture.log).toContain('brought-again a')
     fixture.end('fetch a', lost)

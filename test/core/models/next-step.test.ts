@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest'
+import { toBlobId } from '../../../common/types.ts'
 import { ModelTable } from '../../../core/models/model-table.ts'
 import { isLost, nextStep } from '../../../core/models/next-step.ts'
 import type { FormBlob, Goal, ModelSpec } from '../../../core/models/types.ts'
 
 const [a, b] = [
-  { sha256: 'a', sizeBytes: 1 },
-  { sha256: 'b', sizeBytes: 1 },
+  { id: toBlobId('a'), sizeBytes: 1 },
+  { id: toBlobId('b'), sizeBytes: 1 },
 ]
-const form: FormBlob = { sha256: 'form', sizeBytes: 1, fingerprint: 'now' }
+const form: FormBlob = { id: toBlobId('form'), sizeBytes: 1, fingerprint: 'now' }
 const old: FormBlob = { ...form, fingerprint: 'before' }
 const failure = { code: 'NOT_RUNNABLE', message: '' } as const
 

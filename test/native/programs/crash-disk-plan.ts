@@ -1,7 +1,7 @@
 /** The blobs of crash-disk.ts, for it and for the test that looks at what it left. */
 import { join } from 'node:path'
-import type { StoreOptions } from '../../../native/types.ts'
-import { bytesOf } from '../fixture.ts'
+import type { BlobMove, StoreOptions } from '../../../native/types.ts'
+import { bytesOf, sha256, specOf } from '../fixture.ts'
 
 export const chunkBytes = 64 * 1024
 export const diskLimitBytes = 20 * chunkBytes
@@ -13,7 +13,16 @@ export const blobs = {
   discarded: bytesOf(2 * chunkBytes, 4),
   givenUp: bytesOf(4 * chunkBytes, 5),
   large: bytesOf(12 * chunkBytes, 6),
+  former: bytesOf(chunkBytes + 10, 7),
+  formerPartial: bytesOf(2 * chunkBytes, 8),
+  formerTwin: bytesOf(chunkBytes, 9),
 }
+
+/** Files of a node of before the blob id, which named them by their sha256. */
+export const moves: readonly BlobMove[] = [blobs.former, blobs.formerPartial, blobs.formerTwin].map((bytes) => ({
+  from: sha256(bytes),
+  to: specOf(bytes, chunkBytes).id,
+}))
 
 export function storeOptions(folder: string): StoreOptions {
   return {

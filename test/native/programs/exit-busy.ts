@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { connectStore, createStore } from '../../../native/index.ts'
-import { bytesOf, chunksOf, digestOf, specOf } from '../fixture.ts'
+import { bytesOf, chunksOf, digestOf, fileOf, specOf } from '../fixture.ts'
 
 const [folder = '', how = ''] = process.argv.slice(2)
 const store = createStore(
@@ -25,10 +25,8 @@ const chunks = chunksOf(bytes, 64 * 1024)
 const fill = store.beginFill(spec, { memory: false, disk: true })
 await Promise.all(chunks.map((chunk, index) => fill.putChunk(index, chunk)))
 await fill.finish()
-await store.promote(spec.sha256)
-store.publish({ digest: digestOf('m'), files: [{ path: 'w', sha256: spec.sha256, sizeBytes: bytes.length }] }, [
-  'acme/x',
-])
+await store.promote(spec.id)
+store.publish({ digest: digestOf('m'), files: [fileOf('w', bytes)] }, ['acme/x'])
 const client = await connectStore(join(folder, 'busy.sock'))
 const models = await Promise.all([1, 2, 3].map(() => client.open('acme/x')))
 
@@ -38,7 +36,7 @@ if (how !== 'natural') {
   const running = store.beginFill(specOf(other), { memory: true, disk: true })
   for (const [index, chunk] of chunksOf(other, 64 * 1024).entries()) void running.putChunk(index, chunk)
   void client.open('acme/unknown').catch(() => {})
-  void store.read(spec.sha256, 0, bytes.length)
+  void store.read(spec.id, 0, bytes.length)
 }
 if (how === 'exit') process.exit(7)
 if (how === 'throw') throw new Error('on purpose')

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { createStore } from '../../../native/index.ts'
-import { bytesOf, chunksOf, digestOf, specOf } from '../fixture.ts'
+import { bytesOf, chunksOf, digestOf, fileOf, specOf } from '../fixture.ts'
 
 const [folder = '', size = '0', seed = '0'] = process.argv.slice(2)
 const store = createStore(
@@ -21,7 +21,7 @@ const store = createStore(
 const bytes = bytesOf(Number(size), Number(seed))
 const spec = specOf(bytes)
 const fill = store.beginFill(spec, { memory: true, disk: true })
-const file = { path: 'half.bin', sha256: spec.sha256, sizeBytes: bytes.length }
+const file = fileOf('half.bin', bytes)
 store.publish({ digest: digestOf('acme/half'), files: [file] }, ['acme/half'])
 const chunks = chunksOf(bytes, 64 * 1024)
 await Promise.all(chunks.map((chunk, index) => (index % 2 === 0 ? fill.putChunk(index, chunk) : undefined)))

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { toBlobId } from '../../../common/types.ts'
 import { ClusterKey, ClusterKeyring, parseClusterKeys, readClusterKeys } from '../../../node/net/index.ts'
 import { fetchBytes, peerOf } from '../../support/chunk-buffer.ts'
 import { hung } from '../../support/hung.ts'
@@ -117,7 +118,13 @@ describe('a connection between nodes', () => {
 describe('the bulk transport', () => {
   const nodes = new BulkNodes()
   afterEach(() => nodes.stop())
-  const chunk = { blob: 'a'.repeat(64), chunk: 'b'.repeat(64), offsetBytes: 0, sizeBytes: 3 }
+  const chunk = {
+    blob: toBlobId('a'.repeat(64)),
+    file: 'c'.repeat(64),
+    chunk: 'b'.repeat(64),
+    offsetBytes: 0,
+    sizeBytes: 3,
+  }
   const context = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
   const serve = async () => Uint8Array.of(1, 2, 3)
 

@@ -17,6 +17,7 @@ import { type ModelRow, ModelTable } from '../../../../node/models/model-table.t
 import type { BulkPeer, ChunkRequest } from '../../../../node/ports/index.ts'
 import { silentLog } from '../../../../node/system/log.ts'
 import { BlobFetcher, type ChunkOrigin } from '../../../../node/transfer/blob-fetcher.ts'
+import { blobIdOf } from '../../../../origin/index.ts'
 import { LruPolicy } from '../../../../placement/eviction/lru.ts'
 import type { EvictionPolicy } from '../../../../placement/index.ts'
 import { DriverFixture } from '../../../node/cluster/driver-fixture.ts'
@@ -27,11 +28,11 @@ import type { TestModel } from '../../../support/models.ts'
 
 export const anyone = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
 
-/** Blobs by digest, and a hand on every read. */
+/** Files by sha256, and a hand on every read. */
 export class FakeOrigin implements ChunkOrigin {
   readonly blobs = new Map<Sha256, Buffer>()
-  readonly reads: { blob: Sha256; offsetBytes: number; sizeBytes: number }[] = []
-  onRead: (bytes: Buffer, place: { blob: Sha256; offsetBytes: number }, signal?: AbortSignal) => Promise<Uint8Array> =
+  readonly reads: { file: Sha256; offsetBytes: number; sizeBytes: number }[] = []
+  onRead: (bytes: Buffer, place: { file: Sha256; offsetBytes: number }, signal?: AbortSignal) => Promise<Uint8Array> =
     async (bytes) => bytes
 
   add(...models: TestModel[]): void {
@@ -39,12 +40,12 @@ export class FakeOrigin implements ChunkOrigin {
   }
 
   async readRange(
-    place: { model: ModelId; blob: Sha256; offsetBytes: number; sizeBytes: number },
+    place: { model: ModelId; file: Sha256; offsetBytes: number; sizeBytes: number },
     options: { signal?: AbortSignal } = {},
   ): Promise<Uint8Array> {
-    const { blob, offsetBytes, sizeBytes } = place
-    this.reads.push({ blob, offsetBytes, sizeBytes })
-    const bytes = this.blobs.get(blob)
+    const { file, offsetBytes, sizeBytes } = place
+    this.reads.push({ file, offsetBytes, sizeBytes })
+    const bytes = this.blobs.get(file)
     if (bytes === undefined) throw new HoldfastError('ORIGIN_NOT_FOUND', 'not there')
     return this.onRead(bytes.subarray(offsetBytes, offsetBytes + sizeBytes), place, options.signal)
   }
@@ -211,11 +212,11 @@ export class CacheFixture {
   }
 
   inMemory(model: TestModel): boolean {
-    return model.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.isIn.memory === true)
+    return model.manifest.files.every((file) => this.store.blob(blobIdOf(file))?.isIn.memory === true)
   }
 
   onDisk(model: TestModel): boolean {
-    return model.manifest.files.every(({ sha256 }) => this.store.blob(sha256)?.isIn.disk === true)
+    return model.manifest.files.every((file) => this.store.blob(blobIdOf(file))?.isIn.disk === true)
   }
 
   /** Which models are where, as the cluster was told last. */

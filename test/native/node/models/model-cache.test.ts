@@ -2,6 +2,7 @@ import { rmSync, truncateSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../../common/errors.ts'
 import { connectStore } from '../../../../native/index.ts'
+import { blobIdOf } from '../../../../origin/index.ts'
 import { bytesOf, chunkBytes, modelOf, type TestModel } from '../../../support/models.ts'
 import { anyone, CacheFixture, type CacheFixtureOptions } from './fixture.ts'
 
@@ -89,7 +90,7 @@ describe('bringing a model in', () => {
     const shared = bytesOf(part, 'shared')
     const a = modelOf({ 'a.bin': bytesOf(part, 'a'), 'shared.bin': shared })
     const b = modelOf({ 'b.bin': bytesOf(part, 'b'), 'shared.bin': shared })
-    const blob = a.manifest.files.find(({ path }) => path === 'shared.bin')!.sha256
+    const blob = blobIdOf(a.manifest.files.find(({ path }) => path === 'shared.bin')!)
     await using fixture = await withModels([a, b])
     await fixture.open(a)
     await fixture.open(b)
@@ -111,9 +112,9 @@ describe('bringing a model in', () => {
     const model = opaque('a')
     await using fixture = await withModels([model], { hasOrigin: false })
     fixture.driving.peer('peer', [model.id])
-    fixture.bulk.onGet = async (_node, { blob, offsetBytes, sizeBytes, context }) => {
+    fixture.bulk.onGet = async (_node, { file, offsetBytes, sizeBytes, context }) => {
       expect(context).toEqual({ tenant: 'acme', deadlineMs: Number.POSITIVE_INFINITY })
-      return model.blobs.get(blob)!.subarray(offsetBytes, offsetBytes + sizeBytes)
+      return model.blobs.get(file)!.subarray(offsetBytes, offsetBytes + sizeBytes)
     }
     await fixture.cache.ensureOpenable(model.id, model.manifest, { tenant: 'acme', deadlineMs: 1 })
     expect(fixture.bulk.requests).toHaveLength(part / chunkBytes)
@@ -144,7 +145,7 @@ describe('bringing a model in', () => {
     await fixture.open(model)
     expect(fixture.origin.reads).toHaveLength(part / chunkBytes)
     await fixture.cache.release(model.id)
-    await fixture.store.dropDisk(model.manifest.files[0]!.sha256)
+    await fixture.store.dropDisk(blobIdOf(model.manifest.files[0]!))
     await fail()
     // 3 for its file, 3 for its derived form: only one of them fits beside the 5.
     await fixture.run(other)
@@ -207,7 +208,7 @@ describe('eviction', () => {
     expect(opened.file('weights.bin').sizeBytes).toBe(3 * part)
     expect(await fixture.cache.release(a.id)).toBe(false)
     client.close()
-    await fixture.leases.untilFree(a.manifest.files[0]!.sha256)
+    await fixture.leases.untilFree(blobIdOf(a.manifest.files[0]!))
     await fixture.open(b)
     expect([fixture.inMemory(a), fixture.inMemory(b)]).toEqual([false, true])
   })
@@ -233,7 +234,7 @@ describe('eviction', () => {
     await using fixture = await withModels([model])
     await fixture.open(model)
     await fixture.cache.release(model.id)
-    const path = fixture.store.diskPathOf(model.manifest.files[0]!.sha256)!
+    const path = fixture.store.diskPathOf(blobIdOf(model.manifest.files[0]!))!
     if (what === 'missing') rmSync(path)
     else truncateSync(path, 100)
     expect(await fixture.open(model)).toMatchObject({ source: 'origin' })
@@ -247,7 +248,7 @@ describe('eviction', () => {
     else await fixture.run(model)
     await fixture.cache.release(model.id)
     const { form, spec } = fixture.table.get(model.id)!
-    const blob = what === 'source' ? spec.files[0]!.sha256 : form!.sha256
+    const blob = what === 'source' ? spec.files[0]!.id : form!.id
     truncateSync(fixture.store.diskPathOf(blob)!, 100)
     await fixture.run(model)
     expect([fixture.cache.isRunnable(model.id), fixture.onDisk(model)]).toEqual([true, true])
@@ -397,7 +398,7 @@ describe('derived forms', () => {
     expect((await takeUp()).source).toBe('disk')
     expect(fixture.runtime.derived).toHaveLength(1)
     fixture.runtime.version = 'v2'
-    const before = fixture.table.get(model.id)!.form!.sha256
+    const before = fixture.table.get(model.id)!.form!.id
     await takeUp()
     expect(fixture.runtime.derived).toHaveLength(2)
     expect(fixture.store.blob(before)).toBe(null)

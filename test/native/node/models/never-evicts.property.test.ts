@@ -1,8 +1,10 @@
 /** Whatever is asked in whatever order: a model with a hold, a lease or queued work stays in memory, and the limit holds. */
+
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { connectStore } from '../../../../native/index.ts'
 import type { OpenModel } from '../../../../native/types.ts'
+import { blobIdOf } from '../../../../origin/index.ts'
 import { bytesOf, modelOf } from '../../../support/models.ts'
 import { anyone, CacheFixture } from './fixture.ts'
 
@@ -30,7 +32,7 @@ it('never evicts a model that somebody uses', async () => {
       for (const { kind, which: index } of steps) {
         const { id, manifest } = models[index]!
         fixture.driving.clock.advance(10)
-        const inMemory = () => fixture.store.blob(manifest.files[0]!.sha256)?.isIn.memory === true
+        const inMemory = () => fixture.store.blob(blobIdOf(manifest.files[0]!))?.isIn.memory === true
         if (kind === 'open') {
           await fixture.cache.ensureOpenable(id, manifest, anyone).catch((error) => {
             expect(error, 'there is only one reason to refuse').toMatchObject({ code: 'MEMORY_FULL' })
@@ -44,14 +46,14 @@ it('never evicts a model that somebody uses', async () => {
         } else if (kind === 'unlease' && leases.has(index)) {
           leases.get(index)!.close()
           leases.delete(index)
-          await fixture.leases.untilFree(manifest.files[0]!.sha256)
+          await fixture.leases.untilFree(blobIdOf(manifest.files[0]!))
         } else if (kind === 'release') {
           const isUsed = holds.has(index) || leases.has(index)
           const released = await fixture.cache.release(id)
           if (isUsed) expect(released, 'it is used').toBe(false)
         }
         for (const [other, model] of models.entries()) {
-          const isThere = fixture.store.blob(model.manifest.files[0]!.sha256)?.isIn.memory === true
+          const isThere = fixture.store.blob(blobIdOf(model.manifest.files[0]!))?.isIn.memory === true
           if (holds.has(other) || leases.has(other)) expect(isThere, `model ${other} is used`).toBe(true)
         }
         expect(fixture.store.stats().tiers.memory.usedBytes).toBeLessThanOrEqual(4 * part)

@@ -3,6 +3,7 @@ import { derivedKey } from '../../../../node/models/derived-forms.ts'
 import { ModelDirectory } from '../../../../node/models/model-directory.ts'
 import { restoreModels } from '../../../../node/models/restore-models.ts'
 import { silentLog } from '../../../../node/system/log.ts'
+import { blobIdOf } from '../../../../origin/index.ts'
 import { bytesOf, modelOf } from '../../../support/models.ts'
 import { CacheFixture } from './fixture.ts'
 
@@ -33,17 +34,17 @@ describe('restoreModels', () => {
     }
     await fixture.restart()
     const rows = await restored(fixture)
-    expect(rows.map(({ spec, form }) => [spec.model, form?.sha256])).toEqual([[kept.id, runtimeDigest]])
-    const blobs = fixture.store.blobs().map(({ sha256 }) => sha256)
-    expect(blobs.sort()).toEqual([kept.manifest.files[0]!.sha256, runtimeDigest].sort())
+    expect(rows.map(({ spec, form }) => [spec.model, form?.id])).toEqual([[kept.id, runtimeDigest]])
+    const blobs = fixture.store.blobs().map(({ id }) => id)
+    expect(blobs.sort()).toEqual([blobIdOf(kept.manifest.files[0]!), runtimeDigest].sort())
     expect([...fixture.table.all()]).toEqual(rows)
   })
 
   it.each([
     { id: 'nothing', record: 7 },
-    { id: 'a bad digest', record: { derived: { sha256: '../x', sizeBytes: 1, fingerprint: 'v1' } } },
-    { id: 'a bad size', record: { derived: { sha256: '0'.repeat(64), sizeBytes: -1, fingerprint: 'v1' } } },
-    { id: 'no fingerprint', record: { derived: { sha256: '0'.repeat(64), sizeBytes: 1 } } },
+    { id: 'a bad digest', record: { derived: { id: '../x', sizeBytes: 1, fingerprint: 'v1' } } },
+    { id: 'a bad size', record: { derived: { id: '0'.repeat(64), sizeBytes: -1, fingerprint: 'v1' } } },
+    { id: 'no fingerprint', record: { derived: { id: '0'.repeat(64), sizeBytes: 1 } } },
   ])('makes the derived form again when its record says $id', async ({ record }) => {
     await using fixture = await new CacheFixture().prepare()
     fixture.origin.add(kept)

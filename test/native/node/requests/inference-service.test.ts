@@ -133,8 +133,8 @@ describe('a request', () => {
 
   it('fetches when every holder refuses', async () => {
     holders({ near: refuse, far: refuse })
-    fixture.bulk.onGet = async (_node, { blob, offsetBytes, sizeBytes }) =>
-      model.blobs.get(blob)!.subarray(offsetBytes, offsetBytes + sizeBytes)
+    fixture.bulk.onGet = async (_node, { file, offsetBytes, sizeBytes }) =>
+      model.blobs.get(file)!.subarray(offsetBytes, offsetBytes + sizeBytes)
     expect(await service.infer(request())).toMatchObject({ servedBy: 'self', servedFrom: 'peer' })
   })
 

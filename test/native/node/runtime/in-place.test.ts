@@ -2,10 +2,12 @@
  * The promise of the whole: worker processes run a model on the store's only copy. Real store, real processes, counted by the
  * kernel in /proc/<pid>/smaps. Linux only, as the store is.
  */
+
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { BlobId } from '../../../../common/types.ts'
 import { generateModel } from '../../../../demo/models/index.ts'
 import { createStore } from '../../../../native/index.ts'
 import type { LeaseEvent, Store } from '../../../../native/types.ts'
@@ -52,14 +54,14 @@ describe.skipIf(process.platform !== 'linux')('on the store (needs Linux)', () =
     await rm(folder, { recursive: true, force: true })
   })
 
-  async function publish(name: 'tiny' | 'resnet50'): Promise<{ digest: string; sizeBytes: number }> {
+  async function publish(name: 'tiny' | 'resnet50'): Promise<{ digest: BlobId; sizeBytes: number }> {
     const { files } = await generateModel(name, join(folder, name))
     const derivedPath = join(folder, 'derived.ort')
     await runtime.derive(files[0]!, derivedPath)
-    const { sha256, sizeBytes } = await store.importFile(derivedPath)
-    await store.promote(sha256)
-    store.publish({ digest: sha256, files: [{ path: 'model.ort', sha256, sizeBytes }] }, [])
-    return { digest: sha256, sizeBytes }
+    const { id, sizeBytes } = await store.importFile(derivedPath, 8 * 2 ** 20)
+    await store.promote(id)
+    store.publish({ digest: id, files: [{ path: 'model.ort', id, sha256: id, sizeBytes }] }, [])
+    return { digest: id, sizeBytes }
   }
 
   const openers = (): number[] => leases.filter(({ kind }) => kind === 'opened').map(({ pid }) => pid)

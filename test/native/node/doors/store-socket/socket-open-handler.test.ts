@@ -4,6 +4,7 @@ import { connectStore, type StoreClient } from '../../../../../native/index.ts'
 import { SocketOpenHandler } from '../../../../../node/doors/store-socket/socket-open-handler.ts'
 import type { ModelDirectory, ResolvedModel } from '../../../../../node/models/model-directory.ts'
 import { silentLog } from '../../../../../node/system/log.ts'
+import { blobIdOf } from '../../../../../origin/index.ts'
 import { bytesOf, modelOf, type TestModel } from '../../../../support/models.ts'
 import { until } from '../../../../support/until.ts'
 import { CacheFixture } from '../../models/fixture.ts'
@@ -174,7 +175,7 @@ describe('SocketOpenHandler', () => {
   it('takes back the names of an evicted model, so that the next open brings it in again', async () => {
     names.set('acme/m:latest', one)
     ;(await client.open('acme/m')).close()
-    await fixture.leases.untilFree(one.manifest.files[0]!.sha256)
+    await fixture.leases.untilFree(blobIdOf(one.manifest.files[0]!))
     expect(await fixture.cache.release(one.id)).toBe(true)
     desk.onEvicted(one.id)
     using model = await client.open('acme/m')

@@ -82,6 +82,7 @@ export { LoadProfile } from './requests/load-profile.ts'
 export type { LoadTimes } from './requests/load-times.ts'
 export { RequestMachine } from './requests/request-machine.ts'
 export * from './requests/types.ts'
+export { FairQueue, type QueueKeys } from './transfer/fair-queue.ts'
 export {
   defaultFetchHistoryOptions,
   FetchHistory,

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { type ErrorDetails, HoldfastError, isErrorCode, type LocalTier } from '../common/index.ts'
+import type { BulkEngineOptions, RawBulkEngine, RawBulkEvent } from './bulk-types.ts'
 import type {
   BlobSpec,
   BlobState,
@@ -65,6 +66,11 @@ export interface Addon {
     onOpenMiss: (miss: OpenMiss) => void,
     onLease: (event: LeaseEvent) => void,
   ) => RawStore
+  readonly BulkEngine: new (
+    options: BulkEngineOptions,
+    store: RawStore | null,
+    onEvent: (...event: RawBulkEvent) => void,
+  ) => RawBulkEngine
   connect(socketPath: string, token: string, timeoutMs: number): Promise<RawClient>
   notifyService(socketPath: string, text: string): void
   crashPoints(): string[]

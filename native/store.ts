@@ -1,7 +1,19 @@
 /** The daemon's Store and Fill over the addon: what values look like in JavaScript, and HoldfastErrors; nothing else. */
 import { byTier } from '../common/index.ts'
-import { loadAddon, type RawBlobState, type RawStore, type RawStoreStats, wrapCalls, wrapSync } from './addon.ts'
+import {
+  loadAddon,
+  type RawBlobState,
+  type RawFill,
+  type RawStore,
+  type RawStoreStats,
+  wrapCalls,
+  wrapSync,
+} from './addon.ts'
 import type { BlobSpec, BlobState, Fill, Store, StoreEvents, StoreOptions, StoreStats } from './types.ts'
+
+/** What the addon has behind a store and a fill. */
+const rawStores = new WeakMap<Store, RawStore>()
+const rawFills = new WeakMap<Fill, RawFill>()
 
 /**
  * Opens the store: takes the disk folder, indexes it, listens on the socket. BAD_CONFIG when another process listens there,
@@ -19,7 +31,7 @@ export function createStore(options: StoreOptions, events: StoreEvents): Store {
     )
   })
   const calls = wrapCalls(raw)
-  return {
+  const store: Store = {
     ...calls,
     beginFill: (blob, into) => createFill(calls, blob, into),
     blobs: () => calls.blobs().map(blobState),
@@ -29,18 +41,37 @@ export function createStore(options: StoreOptions, events: StoreEvents): Store {
     },
     stats: () => storeStats(calls.stats()),
   }
+  rawStores.set(store, raw)
+  return store
 }
 
-function createFill(calls: RawStore, blob: BlobSpec, into: { memory: boolean; disk: boolean }): Fill {
-  const fill = wrapCalls(calls.beginFill(blob, into.memory, into.disk))
-  return {
-    ...fill,
+/** For other parts of the addon that work on a store. */
+export function rawStoreOf(store: Store): RawStore {
+  return known(rawStores.get(store), 'store')
+}
+
+export function rawFillOf(fill: Fill): RawFill {
+  return known(rawFills.get(fill), 'fill')
+}
+
+function known<T>(raw: T | undefined, what: string): T {
+  if (raw === undefined) throw new TypeError(`this ${what} is not one of the native part`)
+  return raw
+}
+
+function createFill(store: RawStore, blob: BlobSpec, into: { memory: boolean; disk: boolean }): Fill {
+  const raw = store.beginFill(blob, into.memory, into.disk)
+  const calls = wrapCalls(raw)
+  const fill: Fill = {
+    ...calls,
     id: blob.id,
     abort: ({ keepPartial = false, reason } = {}) => {
       const { code, message } = reason ?? { code: 'NO_SOURCE', message: 'the fetch was given up; open it again.' }
-      return fill.abort(keepPartial, code, message)
+      return calls.abort(keepPartial, code, message)
     },
   }
+  rawFills.set(fill, raw)
+  return fill
 }
 
 function blobState({ inMemory, onDisk, ...state }: RawBlobState): BlobState {

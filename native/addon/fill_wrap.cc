@@ -7,15 +7,6 @@
 
 namespace holdfast::addon {
 
-namespace {
-
-struct FillParts {
-  std::shared_ptr<StoreContext> context;
-  std::shared_ptr<Fill> fill;
-};
-
-}  // namespace
-
 Napi::Function FillWrap::Define(Napi::Env env) {
   return DefineClass(env, "Fill",
                      {InstanceMethod<&FillWrap::Recover>("recover"), InstanceMethod<&FillWrap::PutChunk>("putChunk"),
@@ -23,12 +14,12 @@ Napi::Function FillWrap::Define(Napi::Env env) {
 }
 
 Napi::Object FillWrap::New(Napi::Env env, std::shared_ptr<StoreContext> context, std::shared_ptr<Fill> fill) {
-  FillParts parts{std::move(context), std::move(fill)};
-  return env.GetInstanceData<AddonState>()->fill.New({Napi::External<FillParts>::New(env, &parts)});
+  Parts parts{std::move(context), std::move(fill)};
+  return env.GetInstanceData<AddonState>()->fill.New({Napi::External<Parts>::New(env, &parts)});
 }
 
 FillWrap::FillWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FillWrap>(info) {
-  auto* parts = info[0].As<Napi::External<FillParts>>().Data();
+  auto* parts = info[0].As<Napi::External<Parts>>().Data();
   context_ = std::move(parts->context);
   fill_ = std::move(parts->fill);
 }

@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "addon_state.h"
+#include "bulk_wrap.h"
 #include "client_wrap.h"
 #include "convert.h"
 #include "file_wrap.h"
@@ -31,6 +32,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   state->fill = Napi::Persistent(FillWrap::Define(env));
   state->client = Napi::Persistent(ClientWrap::Define(env));
   exports.Set("Store", StoreWrap::Define(env));
+  exports.Set("BulkEngine", BulkWrap::Define(env));
   exports.Set("connect", Napi::Function::New<Connect>(env, "connect"));
   exports.Set("notifyService", Napi::Function::New<NotifyServiceManager>(env, "notifyService"));
   exports.Set("crashPoints", Napi::Function::New<CrashPoints>(env, "crashPoints"));

@@ -25,6 +25,7 @@ class StoreWrap : public Napi::ObjectWrap<StoreWrap> {
   static Napi::Function Define(Napi::Env env);
   explicit StoreWrap(const Napi::CallbackInfo& info);
   ~StoreWrap() override;
+  static std::shared_ptr<StoreContext> ContextOf(const Napi::Object& store) { return Unwrap(store)->context_; }
 
   void EmitOpenMiss(Napi::Env env, const OpenMiss& miss);
   void EmitLease(Napi::Env env, bool opened, const LeaseInfo& info);
@@ -54,6 +55,15 @@ class FillWrap : public Napi::ObjectWrap<FillWrap> {
   static Napi::Function Define(Napi::Env env);
   static Napi::Object New(Napi::Env env, std::shared_ptr<StoreContext> context, std::shared_ptr<Fill> fill);
   explicit FillWrap(const Napi::CallbackInfo& info);
+
+  struct Parts {
+    std::shared_ptr<StoreContext> context;
+    std::shared_ptr<Fill> fill;
+  };
+  static Parts PartsOf(const Napi::Object& fill) {
+    const FillWrap* wrap = Unwrap(fill);
+    return {wrap->context_, wrap->fill_};
+  }
 
  private:
   Napi::Value Recover(const Napi::CallbackInfo& info);

@@ -29,8 +29,9 @@
 #include <cerrno>
 
 #include "memory/export_folder.h"
-#include "os/unique_fd.h"
 #include "os/map_pages.h"
+#include "os/mutex.h"
+#include "os/unique_fd.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
@@ -48,6 +49,7 @@ class SegmentImpl final : public Segment {
   ~SegmentImpl() override {
     if (folder_ != nullptr && sealed_) folder_->Remove(digest_, read_fd_.get());
     Unmap();
+    if (readable_ != nullptr) munmap(readable_, size_bytes_);
   }
 
   Status Init(const std::string& label) {
@@ -118,6 +120,16 @@ class SegmentImpl final : public Segment {
   bool exported() const override { return folder_ != nullptr; }
   int read_only_fd() const override { return read_fd_.get(); }
 
+  const uint8_t* readable() const override {
+    if (!sealed_ || size_bytes_ == 0) return nullptr;
+    MutexLock lock(&mutex_);
+    if (readable_ != nullptr) return readable_;
+    void* map = mmap(nullptr, size_bytes_, PROT_READ, MAP_SHARED, read_fd_.get(), 0);
+    if (map == MAP_FAILED) return nullptr;
+    readable_ = static_cast<uint8_t*>(map);
+    return readable_;
+  }
+
   Status Read(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) const override {
     if (offset_bytes > size_bytes_ || size_bytes > size_bytes_ - offset_bytes) {
       return Status::Error(code::kBadRequest, "The range ends beyond the blob.");
@@ -170,6 +182,8 @@ class SegmentImpl final : public Segment {
   UniqueFd write_fd_;
   UniqueFd read_fd_;
   uint8_t* map_ = nullptr;
+  mutable Mutex mutex_;
+  mutable uint8_t* readable_ GUARDED_BY(mutex_) = nullptr;
   std::atomic<bool> sealed_ = false;
   Digest digest_;
   // Null for a memfd.

@@ -46,6 +46,9 @@ class Segment {
   virtual bool exported() const = 0;
   // A descriptor opened for reading only; the one that clients get. Belongs to the segment.
   virtual int read_only_fd() const = 0;
+  // A mapping to read a sealed segment through, made at the first call and kept as long as the segment; null when it cannot be made, when
+  // the segment is empty, and before it is sealed. From any thread.
+  virtual const uint8_t* readable() const = 0;
   // Copies a range of a sealed segment out.
   virtual Status Read(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) const = 0;
 

@@ -121,6 +121,11 @@ class StoreImpl final : public Store {
     return *found ? Status() : ReadWhole(digest, offset_bytes, size_bytes, target, found);
   }
 
+  Status OpenOnDisk(const Digest& digest, UniqueFd* fd, uint64_t* size_bytes) override {
+    if (disk_ == nullptr || !disk_->Find(digest, nullptr)) return Status();
+    return disk_->OpenBlob(digest, fd, size_bytes);
+  }
+
   Status Reattach(uint32_t request_id, const std::vector<WantedBlob>& wanted,
                   std::function<void(std::vector<Reattached>)> done) override {
     return reattachment_->Run(server_->TakeHeld(request_id), wanted, std::move(done));

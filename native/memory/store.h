@@ -17,6 +17,7 @@
 #include "os/status.h"
 #include "memory/catalog.h"
 #include "os/thread_pool.h"
+#include "os/unique_fd.h"
 
 namespace holdfast {
 
@@ -85,6 +86,8 @@ class Store {
   virtual void Promote(const Digest& digest, std::function<void(Status)> done) = 0;
   // Waits. `found` false when this machine does not hold the range: of a blob that is being filled, the verified chunks count.
   virtual Status Read(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) = 0;
+  // Waits. For reading a blob of the disk tier, also after the tier has dropped it. Invalid when the tier does not hold it.
+  virtual Status OpenOnDisk(const Digest& digest, UniqueFd* fd, uint64_t* size_bytes) = 0;
   // Takes over what the client of a waiting open brought of the wanted blobs. Reserves at once (MEMORY_FULL, and then nothing is taken);
   // `done` is called on a thread of the pool or inside this call, when each has been hashed, with those that are in memory now and why
   // others are not.

@@ -18,8 +18,9 @@ import {
   loadIdentity,
 } from '../net/index.ts'
 import type { BulkTransport } from '../ports/index.ts'
-import { createTlsBulkTransport } from '../transfer/index.ts'
+import { createNativeBulkTransport } from '../transfer/index.ts'
 import type { Base } from './base.ts'
+import type { OpenStore } from './store.ts'
 
 type Network = Awaited<ReturnType<typeof createLibp2pNetwork>>
 
@@ -38,13 +39,16 @@ export interface Cluster {
   nearestPeers(): NodeId[]
 }
 
-export async function createCluster({ options, paths, state, clock, log }: Base): Promise<Cluster> {
+export async function createCluster(
+  { options, paths, state, clock, log }: Base,
+  { store }: OpenStore,
+): Promise<Cluster> {
   const identity = await loadIdentity(paths.identityPath)
   const clusterKey = new ClusterKeyring(await loadClusterKeys(options, paths.dataPath))
   const network = await createLibp2pNetwork({ identity, clusterKey, log, clock }, networkOptions(options))
   const bans = new BanList({ self: network.self, state, clock })
-  const bulk = createTlsBulkTransport(
-    { identity, clusterKey, clock, log, isBanned: (node) => bans.has(node) },
+  const bulk = createNativeBulkTransport(
+    { identity, clusterKey, clock, log, store, isBanned: (node) => bans.has(node) },
     {
       host: bulkHostOf(options),
       port: options['cluster.bulkPort'],

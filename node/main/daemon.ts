@@ -62,8 +62,8 @@ export async function startDaemon(given: NodeOptions, log: Log): Promise<Daemon>
 async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Parts): Promise<Node> {
   const base = await openBase(options, clock, log, parts)
   const tokens = await loadTokens(base)
-  const cluster = await createCluster(base)
   const open = await openStore(base, parts)
+  const cluster = await createCluster(base, open)
   const metrics = createNodeMetrics(open, cluster)
   const status = createStatus(base, cluster, open)
   const { readiness } = status

@@ -84,7 +84,7 @@ function adminParts({ base, cluster, open, tokens, admin, secrets }: Node): Part
   ]
 }
 
-function clusterParts({ base, cluster, open, models, requests, leaving, metrics, status }: Node): Part[] {
+function clusterParts({ base, cluster, models, requests, leaving, metrics, status }: Node): Part[] {
   const { network, bulk, driver, mesh } = cluster
   const onRefused = (remote: string, reason: string) => {
     metrics.refusedConnections.inc()
@@ -93,14 +93,7 @@ function clusterParts({ base, cluster, open, models, requests, leaving, metrics,
   return [
     {
       name: 'bulk',
-      start: () =>
-        bulk.start(async (_from, request) => {
-          for (const { blob, offsetBytes } of models.table.placesToServe(request)) {
-            const bytes = await open.store.read(blob, offsetBytes, request.sizeBytes)
-            if (bytes !== null) return bytes
-          }
-          return null
-        }),
+      start: () => bulk.start(async (_from, request) => models.table.placesToServe(request)),
       stop: () => bulk.stop(),
     },
     {

@@ -5,6 +5,7 @@
  * Every wait takes an AbortSignal. "Not there" is null, never an error.
  */
 import type { BlobId, NodeId, RequestContext, Sha256 } from '../../common/index.ts'
+import type { FillPlace } from '../../native/index.ts'
 
 export interface AbortOptions {
   readonly signal?: AbortSignal
@@ -72,10 +73,13 @@ export interface BulkPeer {
 }
 
 /**
- * Where a chunk goes. An engine writes straight into the memory that it is given and needs no buffer of its own: the memory may be that
- * of the tier itself.
+ * Where a chunk goes. A native engine writes into the places by itself, verifies, and calls neither `begin` nor `end`: each byte is touched
+ * once, in the memory where it stays. Everything else calls `begin` and `end`.
  */
 export interface ChunkSink {
+  readonly places?: readonly FillPlace[]
+  /** Why the places could not take the chunk, before the fetch is rejected with the same error. */
+  refused?(error: Error): void
   /** Memory of exactly this size, to be filled from front to back. Asked for once, when the first bytes have come. */
   begin(sizeBytes: number): Uint8Array
   /** The memory is full: verifies the chunk and keeps it. DIGEST_MISMATCH, or why this node cannot take it. */
@@ -84,7 +88,7 @@ export interface ChunkSink {
 
 /**
  * Moves chunks between nodes over connections that are encrypted and bound to both libp2p identities and to the cluster key.
- * The bytes are not verified here: the sink hashes them before they are stored or served.
+ * The sink hashes the bytes before they are stored or served; what goes into places is hashed on its way.
  *
  * Suite: test/conformance/bulk-transport.suite.ts
  */
@@ -96,14 +100,21 @@ export interface BulkTransport {
   /**
    * True when the sink has taken the chunk; false when the peer does not hold it (now). PEER_UNREACHABLE, WRONG_CLUSTER_KEY,
    * PEER_PROTOCOL, OVERLOADED, DEADLINE_EXCEEDED, or the error of the sink, as it is. The signal ends the wait for bytes, not the
-   * work of the sink; nothing is written into the sink's memory once this has settled.
+   * work of the sink; nothing is written into the sink's memory once this has settled. Of places their fills decide.
    */
   fetch(peer: BulkPeer, request: ChunkRequest, into: ChunkSink, options?: AbortOptions): Promise<boolean>
   /** Closes what is open to that node. */
   drop(node: NodeId): void
 }
 
-export type ServeChunk = (from: NodeId, request: ChunkRequest) => Promise<Uint8Array | null>
+/** Where the store of this machine has a chunk; the engine reads it there. */
+export interface StoredChunk {
+  readonly blob: BlobId
+  readonly offsetBytes: number
+}
+
+/** What a peer may have of what it asks for: where it may lie, the first that is there counts; or the bytes; null of what this node does not hold. */
+export type ServeChunk = (from: NodeId, request: ChunkRequest) => Promise<readonly StoredChunk[] | Uint8Array | null>
 
 /**
  * What must survive a restart: small records by key, each write durable when its promise resolves. A value that was got is the

@@ -199,6 +199,7 @@ export class BlobFetcher {
     try {
       const isThere = await this.ports.bulk.fetch({ node, address }, request, into, { signal: limit.signal })
       if (!isThere) throw new HoldfastError('ORIGIN_NOT_FOUND', `${node} does not hold the chunk.`)
+      job.arrived(sha256)
     } catch (error) {
       if (isHoldfastError(error, 'PEER_UNREACHABLE') && !signal.aborted) {
         this.ports.driver.dispatch({ kind: 'call-failed', node })

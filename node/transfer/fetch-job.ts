@@ -2,7 +2,7 @@
 
 import type { ModelId, RequestContext, Sha256 } from '../../common/index.ts'
 import type { FetchChunk } from '../../core/index.ts'
-import type { Fill } from '../../native/index.ts'
+import type { Fill, FillPlace } from '../../native/index.ts'
 import { blobIdOf, type Manifest, type ManifestFile } from '../../origin/index.ts'
 import type { ChunkSink } from '../ports/index.ts'
 
@@ -21,11 +21,6 @@ export interface FetchProgress {
   readonly totalBytes: number
 }
 
-interface Place {
-  readonly fill: Fill
-  readonly index: number
-}
-
 export class FetchJob {
   readonly request: FetchRequest
   readonly fills: Fill[] = []
@@ -33,7 +28,7 @@ export class FetchJob {
   readonly abort = new AbortController()
   /** Chunk operations that still touch the fills; they end before the fills do. */
   readonly running = new Set<Promise<void>>()
-  private readonly places = new Map<Sha256, Place[]>()
+  private readonly places = new Map<Sha256, FillPlace[]>()
   private readonly chunks = new Map<Sha256, FetchChunk>()
   private readonly done = new Set<Sha256>()
   private totalBytes = 0
@@ -55,10 +50,10 @@ export class FetchJob {
     for (const [index, { sha256, sizeBytes }] of file.chunks.entries()) {
       const places = this.places.get(sha256)
       if (places === undefined) {
-        this.places.set(sha256, [{ fill, index }])
+        this.places.set(sha256, [{ fill, index, offsetBytes }])
         this.totalBytes += sizeBytes
         this.chunks.set(sha256, { blob, file: file.sha256, index, sha256, offsetBytes, sizeBytes })
-      } else places.push({ fill, index })
+      } else places.push({ fill, index, offsetBytes })
       offsetBytes += sizeBytes
     }
   }
@@ -92,7 +87,13 @@ export class FetchJob {
 
   /** Where an engine puts the bytes of a chunk. What another source has brought meanwhile is left as it is. */
   sink(chunk: Sha256): JobSink {
-    return new JobSink((bytes) => (this.isDone(chunk) ? Promise.resolve() : this.put(chunk, bytes)))
+    const put = (bytes: Uint8Array) => (this.isDone(chunk) ? Promise.resolve() : this.put(chunk, bytes))
+    return new JobSink(this.places.get(chunk) ?? [], put)
+  }
+
+  /** The chunk is verified and in all its places. */
+  arrived(chunk: Sha256): void {
+    this.markDone(chunk)
   }
 
   /** Waits until nothing touches the fills any more. */
@@ -116,14 +117,16 @@ export class FetchJob {
   }
 }
 
-/** Memory of its own for one chunk, which the store copies into place as it hashes it. */
+/** The places of one chunk; and memory of its own, which the store copies into place as it hashes it, for bytes that come otherwise. */
 export class JobSink implements ChunkSink {
+  readonly places: readonly FillPlace[]
   /** Why the chunk could not be kept, as opposed to why it did not come. */
   failure: unknown = null
   private readonly put: (bytes: Uint8Array) => Promise<void>
   private bytes: Uint8Array = new Uint8Array(0)
 
-  constructor(put: (bytes: Uint8Array) => Promise<void>) {
+  constructor(places: readonly FillPlace[], put: (bytes: Uint8Array) => Promise<void>) {
+    this.places = places
     this.put = put
   }
 
@@ -135,6 +138,10 @@ export class JobSink implements ChunkSink {
 
   end(): Promise<void> {
     return this.take(this.bytes)
+  }
+
+  refused(error: Error): void {
+    this.failure = error
   }
 
   /** For bytes that came in memory of their own. */

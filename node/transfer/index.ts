@@ -1,2 +1,2 @@
 export { BlobFetcher, type ChunkOrigin, type FetchOutcome, type FetchProgress } from './blob-fetcher.ts'
-export { createTlsBulkTransport } from './bulk/index.ts'
+export { createNativeBulkTransport } from './bulk/index.ts'

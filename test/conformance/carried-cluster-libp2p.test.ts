@@ -20,7 +20,7 @@ import {
 import type { BulkTransport } from '../../node/ports/index.ts'
 import { systemClock } from '../../node/system/clock.ts'
 import { silentLog } from '../../node/system/log.ts'
-import { createTlsBulkTransport } from '../../node/transfer/bulk/index.ts'
+import { createNativeBulkTransport } from '../../node/transfer/bulk/index.ts'
 import { fetchBytes } from '../support/chunk-buffer.ts'
 import { until } from '../support/until.ts'
 import { type CarriedCluster, testCarriedCluster } from './carried-cluster.suite.ts'
@@ -88,7 +88,7 @@ class CarriedByLibp2p {
     const [clock, log] = [systemClock, silentLog]
     const mesh = new ConnectionManager({ core, network, clock, log })
     this.driver = new CoreDriver({ core, network, codec, mesh, clock, log })
-    this.bulk = createTlsBulkTransport({ identity, clusterKey, clock: systemClock })
+    this.bulk = createNativeBulkTransport({ identity, clusterKey, clock: systemClock })
     await this.bulk.start(async (_from, { file, offsetBytes, sizeBytes }) => {
       if (!this.held.has(file)) return null
       return this.isLying ? Buffer.alloc(sizeBytes) : contentOf(file).range(offsetBytes, sizeBytes)

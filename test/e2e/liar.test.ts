@@ -21,7 +21,7 @@ import {
 } from '../../node/net/index.ts'
 import { systemClock } from '../../node/system/clock.ts'
 import { silentLog } from '../../node/system/log.ts'
-import { createTlsBulkTransport } from '../../node/transfer/bulk/index.ts'
+import { createNativeBulkTransport } from '../../node/transfer/bulk/index.ts'
 import { RateDemand } from '../../placement/index.ts'
 import { until } from '../support/until.ts'
 import { ClusterFixture } from './cluster-fixture.ts'
@@ -54,7 +54,7 @@ async function startLiar(options: {
     { identity, clusterKey, clock: systemClock },
     { bootstrap: { addresses: [options.bootstrap] } },
   )
-  const bulk = createTlsBulkTransport({ identity, clusterKey, clock: systemClock })
+  const bulk = createNativeBulkTransport({ identity, clusterKey, clock: systemClock })
   const core = new NodeCore({
     self: network.self,
     epoch: 1,

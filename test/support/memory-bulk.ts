@@ -87,7 +87,9 @@ export class MemoryBulk implements BulkTransport {
     if (holder.clusterKey !== this.clusterKey) throw new HoldfastError('WRONG_CLUSTER_KEY', 'of another cluster.')
     if (holder.node !== peer.node) throw new HoldfastError('PEER_PROTOCOL', `${peer.address} is ${holder.node}.`)
     try {
-      return await holder.serve(this.node, request)
+      const found = await holder.serve(this.node, request)
+      if (found !== null && !(found instanceof Uint8Array)) throw new Error('no store stands behind this transport')
+      return found
     } catch (error) {
       throw isHoldfastError(error) ? error : new HoldfastError('PEER_PROTOCOL', 'the node failed to serve the chunk.')
     }

@@ -1,185 +1,214 @@
 /**
- * The answering end of one bulk connection. Nothing is read but a proof until it has been checked; then requests are served,
- * several at once, and their answers leave one after the other, in pieces, as fast as the peer takes them.
+ * One connection between two nodes: proves itself, checks who is at the other end, then asks and answers. Nothing is taken but a proof
+ * before it has been checked.
+ *
+ * Either end may ask, whichever opened the connection, when the other end has said in its proof that it answers: a node that nobody can
+ * reach is asked over the connections that it opened itself.
  */
-import type { TLSSocket } from 'node:tls'
 import { type Clock, HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
-import type { ChunkRequest, ServeChunk } from '../../ports/index.ts'
-import type { Log } from '../../system/index.ts'
-import { encodeFrame, encodeHeader, type FrameHeader, FrameReader, frameKind, smallTarget } from './frames.ts'
-import { decodeChunkRequest, encodeFailure } from './messages.ts'
+import { type AnswerPorts, ChunkAnswerer } from './chunk-answerer.ts'
+import { ChunkAsker } from './chunk-asker.ts'
+import { type BulkConnection, broken, type ConnectionOwner, unreachable } from './connection.ts'
+import { frameKind } from './frame-kind.ts'
+import { decodeChunkRequest, decodeFailure, encodeFailure } from './messages.ts'
 import type { BulkOptions } from './options.ts'
 import type { Prover } from './proof.ts'
 import { SilenceTimer } from './silence-timer.ts'
-import { writeDrained } from './tls.ts'
 
-export interface BulkSessionPorts {
+export interface BulkSessionPorts extends AnswerPorts {
   readonly prover: Prover
   readonly clock: Clock
   readonly isBanned: (node: NodeId) => boolean
-  readonly serve: ServeChunk
-  readonly log: Log
-  /** Takes one of the places of all sessions together; false when there is none. */
-  readonly enter: () => boolean
-  readonly leave: () => void
   readonly onRefused: (remote: string, reason: string) => void
 }
 
-export class BulkSession {
-  /** Known when it has proved itself. */
-  node: NodeId | null = null
-  private readonly socket: TLSSocket
-  private readonly remote: string
+export class BulkSession implements ConnectionOwner {
+  readonly asker: ChunkAsker
+  /** Called when a request has ended and room is free, when the other end has proved itself, and when the connection has closed. */
+  onChange: () => void = () => {}
+  private readonly connection: BulkConnection
   private readonly ports: BulkSessionPorts
   private readonly options: BulkOptions
+  private readonly remote: string
+  /** Whom it was opened to; null of one that came from outside. */
+  private readonly target: NodeId | null
   private readonly silence: SilenceTimer
-  /** Requests whose answer has not left completely; the value says whether it was cancelled. */
-  private readonly requests = new Map<number, { isCancelled: boolean }>()
-  private writing: Promise<void> = Promise.resolve()
-  private refusing = false
+  private readonly ready = Promise.withResolvers<void>()
+  private exporter: Uint8Array | null = null
+  private answerer: ChunkAnswerer | null = null
+  private provedNode: NodeId | null = null
+  private mayAsk = false
+  private isRefusing = false
+  private error: HoldfastError | null = null
 
-  constructor(socket: TLSSocket, ports: BulkSessionPorts, options: BulkOptions) {
-    this.socket = socket
-    this.remote = `${socket.remoteAddress}:${socket.remotePort}`
+  constructor(
+    connection: BulkConnection,
+    ports: BulkSessionPorts,
+    options: BulkOptions,
+    ends: { readonly remote: string; readonly target: NodeId | null },
+  ) {
+    this.connection = connection
     this.ports = ports
     this.options = options
-    this.silence = new SilenceTimer(ports.clock, () => this.onSilent())
-    const reader = new FrameReader({
-      onHeader: (header) => (this.refusing ? null : smallTarget(header)),
-      onFrame: (header, payload) => this.onFrame(header, payload),
-    })
-    socket.setNoDelay(true)
+    this.remote = ends.remote
+    this.target = ends.target
+    this.asker = new ChunkAsker(connection, options.requestsPerConnectionMax, () => this.onRequests())
+    this.silence = new SilenceTimer(
+      ports.clock,
+      () => this.onSilent(),
+      () => connection.movedBytes,
+    )
     this.silence.allow(options.handshakeTimeoutMs)
-    socket.on('close', () => this.silence.stop())
-    // 'close' follows and does the rest.
-    socket.on('error', (error) => this.ports.log.debug({ err: error, remote: this.remote }, 'a bulk connection broke'))
-    socket.on('data', (bytes: Buffer) => {
-      this.silence.moved()
-      try {
-        reader.push(bytes)
-      } catch (error) {
-        this.refuse(error)
-      }
-    })
+    // It may fail when nobody waits for it any more.
+    this.ready.promise.catch(() => {})
+    connection.owner = this
   }
 
-  destroy(): void {
-    this.socket.destroy()
+  /** Known when it has proved itself. */
+  get node(): NodeId | null {
+    return this.provedNode
+  }
+
+  get isOpen(): boolean {
+    return this.provedNode !== null && this.error === null && !this.isRefusing
+  }
+
+  get isEnded(): boolean {
+    return this.error !== null
+  }
+
+  /** Whether the other end answers on it. */
+  get isAskable(): boolean {
+    return this.isOpen && this.mayAsk
+  }
+
+  /** Whether a request may be made now. */
+  get hasRoom(): boolean {
+    return this.isAskable && this.asker.hasRoom
+  }
+
+  /** Resolves when both sides have proved themselves. PEER_UNREACHABLE, WRONG_CLUSTER_KEY, PEER_PROTOCOL. */
+  whenReady(): Promise<void> {
+    return this.ready.promise
+  }
+
+  close(error: HoldfastError): void {
+    if (this.error !== null) return
+    this.error = error
+    this.silence.stop()
+    this.connection.close()
+    this.ready.reject(error)
+    this.asker.fail(error)
+    this.answerer?.stop()
+    this.onChange()
+  }
+
+  onSecure(exporter: Uint8Array): void {
+    this.exporter = exporter
+    if (this.target !== null) this.connection.send(frameKind.proof, 0, this.ports.prover.prove('client', exporter))
+  }
+
+  onFrame(kind: number, id: number, payload: Uint8Array): void {
+    if (this.isRefusing || this.error !== null) return
+    this.silence.moved()
+    try {
+      this.take(kind, id, payload)
+    } catch (error) {
+      this.refuse(error)
+    }
+  }
+
+  onSent(request: number, isWhole: boolean): void {
+    this.silence.moved()
+    this.answerer?.onSent(request, isWhole)
+  }
+
+  onChunk(request: number, error: HoldfastError | null, bytes: Uint8Array | null): void {
+    this.silence.moved()
+    this.asker.onChunk(request, error, bytes)
+  }
+
+  onBroken(error: HoldfastError): void {
+    this.refuse(error)
+  }
+
+  onClosed(error: HoldfastError | null): void {
+    if (this.target === null && this.exporter === null && error !== null)
+      this.ports.log.debug({ remote: this.remote, reason: error.message }, 'a connection to the bulk port spoke no TLS')
+    const what = error === null ? 'closed the connection' : `does not answer: ${error.message}`
+    this.close(unreachable(this.label, this.remote, what, error))
+  }
+
+  private get label(): string {
+    return this.target ?? this.provedNode ?? 'A stranger'
+  }
+
+  private take(kind: number, id: number, payload: Uint8Array): void {
+    const answerer = this.answerer
+    if (kind === frameKind.failure && id === 0) this.close(decodeFailure(payload))
+    else if (this.provedNode === null) this.onProof(kind, payload)
+    else if (kind === frameKind.request && answerer !== null) answerer.onRequest(id, decodeChunkRequest(payload))
+    else if (kind === frameKind.cancel && answerer !== null) answerer.onCancel(id)
+    else if (kind !== frameKind.missing && kind !== frameKind.failure)
+      throw broken(this.label, this.remote, `sent a frame of the unknown kind ${kind}`)
+    else if (!this.asker.onAnswer(kind, id, payload))
+      throw broken(this.label, this.remote, 'answered a request that was not made')
+  }
+
+  private onProof(kind: number, payload: Uint8Array): void {
+    if (kind !== frameKind.proof || this.exporter === null)
+      throw broken(this.label, this.remote, 'spoke before it had proved itself')
+    const { prover } = this.ports
+    const { node, answers } = prover.check(this.target === null ? 'client' : 'server', this.exporter, payload)
+    if (this.target !== null && node !== this.target) throw broken(this.label, this.remote, `is ${node}`)
+    if (this.ports.isBanned(node)) throw new HoldfastError('PEER_BANNED', 'This node refuses connections of yours.')
+    this.provedNode = node
+    // One that was asked has always answered; one that asks may be of a version that does not.
+    this.mayAsk = this.target !== null || answers
+    this.answerer = new ChunkAnswerer(this.connection, node, this.ports, this.options)
+    this.connection.admit(node)
+    if (this.target === null) this.connection.send(frameKind.proof, 0, prover.prove('server', this.exporter))
+    this.ready.resolve()
+    this.onRequests()
+  }
+
+  /** What silence means changes with what is under way. */
+  private onRequests(): void {
+    if (this.provedNode === null) return
+    const isAsking = this.asker.inFlight > 0
+    const idleMs = this.target === null ? this.options.inboundIdleMs : this.options.idleMs
+    this.silence.allow(isAsking ? this.options.stallTimeoutMs : idleMs)
+    this.onChange()
   }
 
   private onSilent(): void {
-    if (this.node === null) this.ports.onRefused(this.remote, 'no proof in time on a bulk connection')
-    this.socket.destroy()
+    if (this.target === null && this.provedNode === null && !this.isRefusing)
+      this.ports.onRefused(this.remote, 'no proof in time on a bulk connection')
+    const { stallTimeoutMs } = this.options
+    if (this.provedNode === null)
+      this.close(unreachable(this.label, this.remote, 'did not finish the handshake in time'))
+    else if (this.asker.inFlight > 0)
+      this.close(unreachable(this.label, this.remote, `sent nothing for ${stallTimeoutMs} ms`))
+    else this.close(unreachable(this.label, this.remote, 'was idle'))
   }
 
-  private onFrame(header: FrameHeader, payload: Uint8Array | null): void {
-    if (this.refusing || payload === null) return
-    if (this.node === null) this.onProof(header, payload)
-    else if (header.kind === frameKind.request) this.onRequest(header.id, decodeChunkRequest(payload))
-    else if (header.kind === frameKind.cancel) this.onCancel(header.id)
-    else throw new HoldfastError('PEER_PROTOCOL', `A frame of the unknown kind ${header.kind} was sent.`)
-  }
-
-  /** Too late for an answer that is leaving: its frame has to be complete. */
-  private onCancel(id: number): void {
-    const request = this.requests.get(id)
-    if (request !== undefined) request.isCancelled = true
-  }
-
-  private onProof(header: FrameHeader, payload: Uint8Array): void {
-    if (header.kind !== frameKind.proof) throw new HoldfastError('PEER_PROTOCOL', 'A request was sent before a proof.')
-    const node = this.ports.prover.check('client', this.socket, payload)
-    if (this.ports.isBanned(node)) throw new HoldfastError('PEER_BANNED', 'This node refuses connections of yours.')
-    this.node = node
-    this.silence.allow(this.options.inboundIdleMs)
-    this.socket.write(encodeFrame(frameKind.proof, 0, this.ports.prover.prove('server', this.socket)))
-  }
-
-  private onRequest(id: number, request: ChunkRequest): void {
-    if (id === 0 || this.requests.has(id))
-      throw new HoldfastError('PEER_PROTOCOL', `Request ${id} is under way already.`)
-    // A peer that asks on without reading answers would fill our memory with refusals.
-    if (this.requests.size >= 4 * this.options.servedPerConnectionMax) {
-      throw new HoldfastError('OVERLOADED', `${this.requests.size} requests are under way on one connection.`)
-    }
-    const mayServe = this.requests.size < this.options.servedPerConnectionMax && this.ports.enter()
-    const state = { isCancelled: false }
-    this.requests.set(id, state)
-    const answered = mayServe ? this.answer(id, request, state) : this.enqueue(() => this.sendFailure(id, overloaded()))
-    answered
-      .catch((error: unknown) => {
-        this.ports.log.debug({ err: error, remote: this.remote }, 'an answer could not be sent')
-        this.socket.destroy()
-      })
-      .finally(() => {
-        if (mayServe) this.ports.leave()
-        this.requests.delete(id)
-      })
-  }
-
-  private async answer(id: number, request: ChunkRequest, state: { isCancelled: boolean }): Promise<void> {
-    let bytes: Uint8Array | null
-    try {
-      bytes = await this.serve(request)
-    } catch (error) {
-      if (!isHoldfastError(error)) this.ports.log.warn({ err: error, node: this.node }, 'a chunk could not be served')
-      return await this.enqueue(() => this.sendFailure(id, error))
-    }
-    await this.enqueue(async () => {
-      if (state.isCancelled)
-        await this.sendFailure(id, new HoldfastError('DEADLINE_EXCEEDED', 'The request was cancelled.'))
-      else if (bytes === null) await this.write(encodeFrame(frameKind.missing, id))
-      else await this.sendData(id, bytes)
-    })
-  }
-
-  private async serve(request: ChunkRequest): Promise<Uint8Array | null> {
-    if (request.sizeBytes > this.options.chunkBytesMax) {
-      throw new HoldfastError('REQUEST_TOO_LARGE', `A chunk may have ${this.options.chunkBytesMax} bytes on this node.`)
-    }
-    if (request.context.deadlineMs <= 0)
-      throw new HoldfastError('DEADLINE_EXCEEDED', 'The deadline has passed already.')
-    const bytes = await this.ports.serve(this.node as NodeId, request)
-    if (bytes !== null && bytes.byteLength !== request.sizeBytes) {
-      throw new Error(`${bytes.byteLength} bytes were served in place of ${request.sizeBytes}`)
-    }
-    return bytes
-  }
-
-  /** Answers leave one after the other: a frame is never cut by another. */
-  private enqueue(send: () => Promise<void>): Promise<void> {
-    const sent = this.writing.then(send)
-    this.writing = sent.catch(() => {})
-    return sent
-  }
-
-  private async write(bytes: Uint8Array): Promise<void> {
-    await writeDrained(this.socket, bytes)
-    this.silence.moved()
-  }
-
-  private async sendData(id: number, bytes: Uint8Array): Promise<void> {
-    await this.write(encodeHeader({ kind: frameKind.data, id, lengthBytes: bytes.byteLength }))
-    for (let offset = 0; offset < bytes.byteLength; offset += this.options.writeBytes) {
-      await this.write(bytes.subarray(offset, offset + this.options.writeBytes))
-    }
-  }
-
-  private async sendFailure(id: number, error: unknown): Promise<void> {
-    await this.write(encodeFrame(frameKind.failure, id, encodeFailure(error)))
-  }
-
-  /** Tells the peer why, then closes; whatever it sends meanwhile is skipped. */
+  /** Of a connection from outside the peer is told why, and whatever it sends meanwhile is dropped; one of ours is closed. */
   private refuse(error: unknown): void {
-    if (this.refusing) return
-    this.refusing = true
+    if (this.isRefusing || this.error !== null) return
+    const known = isHoldfastError(error)
+      ? error
+      : broken(this.label, this.remote, 'sent something that cannot be read', error)
+    if (this.target !== null) {
+      this.close(known)
+      return
+    }
+    this.isRefusing = true
     const reason = isHoldfastError(error, 'WRONG_CLUSTER_KEY') ? `wrong cluster key: ${error.message}` : String(error)
     this.ports.onRefused(this.remote, reason)
     this.silence.allow(this.options.handshakeTimeoutMs)
-    this.socket.end(encodeFrame(frameKind.failure, 0, encodeFailure(error)))
+    this.connection.send(frameKind.failure, 0, encodeFailure(error))
+    this.connection.end()
+    this.asker.fail(known)
+    this.onChange()
   }
-}
-
-function overloaded(): HoldfastError {
-  return new HoldfastError('OVERLOADED', 'The node serves as many chunks as it may; ask another one.')
 }

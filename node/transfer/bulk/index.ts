@@ -1,2 +1,2 @@
+export { type BulkPorts, createNativeBulkTransport } from './native-bulk-transport.ts'
 export { type BulkOptions, defaultBulkOptions } from './options.ts'
-export { type BulkPorts, createTlsBulkTransport } from './tls-bulk-transport.ts'

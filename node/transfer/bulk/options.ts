@@ -28,8 +28,15 @@ export interface BulkOptions {
   readonly idleMs: number
   /** A connection of others without a request is closed after this; longer than idleMs, so that the asking side closes first. */
   readonly inboundIdleMs: number
-  /** Bytes handed to TLS at one time. Larger pieces only double memory: the ciphertext waits beside the plaintext. */
-  readonly writeBytes: number
+  /** Threads of the engine; 0: one per processor, at least 2 and at most 8. */
+  readonly threadCount: number
+  /** Added to the niceness of the process for the threads of the engine: inference goes first. */
+  readonly nice: number
+  /** Limits of this node, and of each peer; 0: none. */
+  readonly outBytesPerS: number
+  readonly inBytesPerS: number
+  readonly peerOutBytesPerS: number
+  readonly peerInBytesPerS: number
 }
 
 export const defaultBulkOptions: BulkOptions = {
@@ -47,5 +54,10 @@ export const defaultBulkOptions: BulkOptions = {
   stallTimeoutMs: 15_000,
   idleMs: 30_000,
   inboundIdleMs: 90_000,
-  writeBytes: 256 * 1024,
+  threadCount: 0,
+  nice: 5,
+  outBytesPerS: 0,
+  inBytesPerS: 0,
+  peerOutBytesPerS: 0,
+  peerInBytesPerS: 0,
 }

@@ -1,58 +1,75 @@
 /**
- * All asking of one peer: a few connections, opened when they are needed, and a bounded queue of requests for a free place on
- * them. A request goes to the connection with the fewest others under way.
+ * All asking of one peer: a few connections, opened when they are needed, and a bounded queue of requests for a free place on them. A
+ * request goes to the connection with the fewest others under way. A connection that the peer has opened is used as well; it is the only
+ * one to a peer that cannot be reached.
  */
 import { HoldfastError } from '../../../common/index.ts'
+import { FairQueue } from '../../../core/index.ts'
 import type { ChunkRequest, ChunkSink } from '../../ports/index.ts'
 import type { Clock } from '../../system/index.ts'
-import { BulkClient, type BulkTarget } from './bulk-client.ts'
+import type { BulkSession } from './bulk-session.ts'
 import type { BulkOptions } from './options.ts'
-import type { Prover } from './proof.ts'
 
 interface Waiting {
+  readonly tenant: string
+  readonly blob: string
   readonly request: ChunkRequest
-  readonly into: Pick<ChunkSink, 'begin'>
+  readonly into: ChunkSink
   readonly signal: AbortSignal | undefined
   readonly outcome: PromiseWithResolvers<boolean>
   readonly sinceMs: number
 }
 
+export interface PeerLinkPorts {
+  readonly name: string
+  readonly clock: Clock
+  /** A connection on which both sides have proved themselves. */
+  readonly open: () => Promise<BulkSession>
+  /** Connections that the peer has opened and that take requests. */
+  readonly inbound: () => readonly BulkSession[]
+}
+
 export class PeerLink {
   /** Called when nothing is open or wanted any more. */
   onUnused: () => void = () => {}
-  private readonly target: BulkTarget
-  private readonly prover: Prover
-  private readonly clock: Clock
+  private readonly ports: PeerLinkPorts
   private readonly options: BulkOptions
-  private readonly clients: BulkClient[] = []
-  private readonly waiting: Waiting[] = []
+  private readonly sessions: BulkSession[] = []
+  private readonly waiting = new FairQueue<Waiting>()
   private opening = 0
   private closed: HoldfastError | null = null
 
-  constructor(target: BulkTarget, prover: Prover, clock: Clock, options: BulkOptions) {
-    this.target = target
-    this.prover = prover
-    this.clock = clock
+  constructor(ports: PeerLinkPorts, options: BulkOptions) {
+    this.ports = ports
     this.options = options
   }
 
-  /** True when the sink's memory is full; false when the peer does not hold the chunk. */
-  async fetch(request: ChunkRequest, into: Pick<ChunkSink, 'begin'>, signal?: AbortSignal): Promise<boolean> {
+  /** True when the bytes have come; false when the peer does not hold the chunk. */
+  async fetch(request: ChunkRequest, into: ChunkSink, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted()
     if (this.waiting.length >= this.options.waitingPerPeerMax) {
-      throw new HoldfastError('OVERLOADED', `${this.waiting.length} requests wait for ${this.target.node} already.`)
+      throw new HoldfastError('OVERLOADED', `${this.waiting.length} requests wait for ${this.ports.name} already.`)
     }
-    const waiting: Waiting = { request, into, signal, outcome: Promise.withResolvers(), sinceMs: this.clock.nowMs() }
+    const { tenant } = request.context
+    const outcome = Promise.withResolvers<boolean>()
+    const waiting: Waiting = {
+      tenant,
+      blob: request.file,
+      request,
+      into,
+      signal,
+      outcome,
+      sinceMs: this.ports.clock.nowMs(),
+    }
     this.waiting.push(waiting)
     const onAbort = () => {
-      const place = this.waiting.indexOf(waiting)
-      if (place >= 0) this.waiting.splice(place, 1)
-      waiting.outcome.reject(signal?.reason)
+      this.waiting.delete(waiting)
+      outcome.reject(signal?.reason)
     }
     signal?.addEventListener('abort', onAbort, { once: true })
     this.pump()
     try {
-      return await waiting.outcome.promise
+      return await outcome.promise
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
@@ -61,64 +78,75 @@ export class PeerLink {
   close(error: HoldfastError): void {
     this.closed = error
     this.rejectWaiting(error)
-    for (const client of [...this.clients]) client.destroy(error)
+    for (const session of [...this.sessions]) session.close(error)
   }
 
   /** Hands waiting requests to connections with room, and opens another connection while all are busy. */
-  private pump(): void {
+  pump(): void {
     while (this.waiting.length > 0) {
-      const client = this.leastBusy()
-      if (client?.inFlight !== 0 && this.clients.length + this.opening < this.options.connectionsPerPeerMax) this.open()
-      if (client === undefined) return
+      const session = this.leastBusy()
+      if (session?.asker.inFlight !== 0 && this.sessions.length + this.opening < this.options.connectionsPerPeerMax)
+        this.open()
+      if (session === undefined) return
       const waiting = this.waiting.shift() as Waiting
-      client
+      session.asker
         .request(this.aged(waiting), waiting.into, waiting.signal)
         .then(waiting.outcome.resolve, waiting.outcome.reject)
     }
-    if (this.clients.length === 0 && this.opening === 0) this.onUnused()
+    if (this.sessions.length === 0 && this.opening === 0) this.onUnused()
   }
 
   /** The request as it is now: waiting has used up a part of its deadline. */
   private aged({ request, sinceMs }: Waiting): ChunkRequest {
-    const deadlineMs = request.context.deadlineMs - (this.clock.nowMs() - sinceMs)
+    const deadlineMs = request.context.deadlineMs - (this.ports.clock.nowMs() - sinceMs)
     return { ...request, context: { ...request.context, deadlineMs } }
   }
 
-  private leastBusy(): BulkClient | undefined {
-    return this.clients.filter((client) => client.hasRoom).toSorted((a, b) => a.inFlight - b.inFlight)[0]
+  private leastBusy(): BulkSession | undefined {
+    let best: BulkSession | undefined
+    for (const session of [...this.sessions, ...this.ports.inbound()]) {
+      if (session.hasRoom && session.asker.inFlight < (best?.asker.inFlight ?? Number.POSITIVE_INFINITY)) best = session
+    }
+    return best
   }
 
   private open(): void {
     this.opening++
-    BulkClient.connect(this.target, this.prover, this.clock, this.options).then(
-      (client) => {
+    this.ports.open().then(
+      (session) => {
         this.opening--
-        if (this.closed !== null) return client.destroy(this.closed)
+        if (this.closed !== null) return session.close(this.closed)
         // It may have closed since; then it calls nobody any more and has no place here.
-        if (client.isOpen) {
-          this.clients.push(client)
-          client.onChange = () => this.onChange(client)
+        if (session.isOpen) {
+          this.sessions.push(session)
+          session.onChange = () => this.onChange(session)
         }
         this.pump()
       },
       (error: HoldfastError) => {
         this.opening--
         // Requests wait for a connection that exists; without one this error is theirs.
-        if (this.clients.length === 0 && this.opening === 0) this.rejectWaiting(error)
-        this.pump()
+        if (this.sessions.length === 0 && this.opening === 0 && this.ports.inbound().length === 0)
+          this.rejectWaiting(error)
+        else this.pumpLater()
       },
     )
   }
 
-  private onChange(client: BulkClient): void {
-    if (!client.isOpen) {
-      const place = this.clients.indexOf(client)
-      if (place >= 0) this.clients.splice(place, 1)
+  /** With what is open: another try to open one would fail as this one did. */
+  private pumpLater(): void {
+    if (this.leastBusy() !== undefined) this.pump()
+  }
+
+  private onChange(session: BulkSession): void {
+    if (!session.isOpen) {
+      const place = this.sessions.indexOf(session)
+      if (place >= 0) this.sessions.splice(place, 1)
     }
     this.pump()
   }
 
   private rejectWaiting(error: HoldfastError): void {
-    for (const { outcome } of this.waiting.splice(0)) outcome.reject(error)
+    for (const { outcome } of this.waiting.takeAll()) outcome.reject(error)
   }
 }

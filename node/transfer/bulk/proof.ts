@@ -12,7 +12,6 @@
  * there were several look, the others in `others`. One common key is enough.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
 import { HoldfastError, type NodeId } from '../../../common/index.ts'
 import {
   type ClusterKey,
@@ -34,11 +33,15 @@ import { isReadableVersion, spokenVersion } from '../../system/index.ts'
 
 export type Role = 'client' | 'server'
 
-const exporterLabel = 'EXPORTER-holdfast-bulk-1'
-const exporterBytes = 32
 const macBytes = 32
 const domain = new TextEncoder().encode('holdfast/1 bulk proof\0')
 const roleByte: Record<Role, number> = { client: 1, server: 2 }
+
+export interface Proved {
+  readonly node: NodeId
+  /** It answers requests on this connection, whichever side opened it. */
+  readonly answers: boolean
+}
 
 export class Prover {
   readonly identity: Identity
@@ -49,10 +52,10 @@ export class Prover {
     this.keyring = ClusterKeyring.of(keys)
   }
 
-  prove(role: Role, socket: TLSSocket): Uint8Array {
+  prove(role: Role, exporter: Uint8Array): Uint8Array {
     const node = publicKeyOfNode(this.identity.node)
     if (node === null) throw new Error('the identity of this node is no Ed25519 key')
-    const statement = statementOf(role, socket, node)
+    const statement = statementOf(role, exporter, node)
     const [mac, ...others] = this.macs(statement)
     return encodeCbor({
       version: spokenVersion,
@@ -60,11 +63,12 @@ export class Prover {
       mac,
       ...(others.length > 0 ? { others } : {}),
       signature: this.identity.sign(statement),
+      answers: true,
     })
   }
 
-  /** The node at the other end, which has the given role. WRONG_CLUSTER_KEY, or PEER_PROTOCOL for any other defect. */
-  check(role: Role, socket: TLSSocket, proof: Uint8Array): NodeId {
+  /** Who is at the other end, which has the given role. WRONG_CLUSTER_KEY, or PEER_PROTOCOL for any other defect. */
+  check(role: Role, exporter: Uint8Array, proof: Uint8Array): Proved {
     const value = decodeCbor(proof, 'bulk proof')
     if (!isPlainMap(value)) throw malformed('bulk proof', 'it is no map')
     if (!isReadableVersion(value.version)) throw malformed('bulk proof', `its version is ${String(value.version)}`)
@@ -75,7 +79,7 @@ export class Prover {
     if (!Array.isArray(others) || others.length >= clusterKeysMax || !others.every((item) => isBytes(item, macBytes))) {
       throw malformed('bulk proof', 'its further keys have another form')
     }
-    const statement = statementOf(role, socket, raw)
+    const statement = statementOf(role, exporter, raw)
     const own = this.macs(statement)
     if (![mac, ...others].some((theirs) => own.some((ours) => timingSafeEqual(ours, theirs)))) {
       throw new HoldfastError(
@@ -87,7 +91,7 @@ export class Prover {
     if (node === null || !verifyByNode(node, statement, signature)) {
       throw malformed('bulk proof', 'it is not signed by the node that it names')
     }
-    return node
+    return { node, answers: value.answers === true }
   }
 
   /** By the current key first. */
@@ -96,7 +100,6 @@ export class Prover {
   }
 }
 
-function statementOf(role: Role, socket: TLSSocket, node: Uint8Array): Uint8Array {
-  const exporter = socket.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0))
+function statementOf(role: Role, exporter: Uint8Array, node: Uint8Array): Uint8Array {
   return Buffer.concat([domain, Uint8Array.of(roleByte[role]), exporter, node])
 }

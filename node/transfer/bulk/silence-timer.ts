@@ -1,17 +1,20 @@
-/** Tells when nothing has moved on a connection for too long. A byte costs a look at the clock, and sets no timer anew. */
+/** Tells when nothing has moved on a connection for too long. Bytes are counted elsewhere and looked at only when the time is over. */
 import type { Clock } from '../../../common/index.ts'
 
 export class SilenceTimer {
   private readonly clock: Clock
   private readonly onSilent: () => void
+  private readonly movedBytes: () => number
+  private seenBytes = 0
   private movedMs = 0
   private limitMs = Number.POSITIVE_INFINITY
   private forget: () => void = () => {}
 
-  /** Nothing is limited before `allow`. */
-  constructor(clock: Clock, onSilent: () => void) {
+  /** Nothing is limited before `allow`. @param movedBytes rises as bytes move of which `moved` is not called. */
+  constructor(clock: Clock, onSilent: () => void, movedBytes: () => number = () => 0) {
     this.clock = clock
     this.onSilent = onSilent
+    this.movedBytes = movedBytes
   }
 
   /** From now on silence may last so long. */
@@ -21,9 +24,10 @@ export class SilenceTimer {
     this.wait(limitMs)
   }
 
-  /** Bytes have come or gone. */
+  /** Something has come or gone. */
   moved(): void {
     this.movedMs = this.clock.nowMs()
+    this.seenBytes = this.movedBytes()
   }
 
   stop(): void {
@@ -33,6 +37,7 @@ export class SilenceTimer {
   private wait(delayMs: number): void {
     this.forget()
     this.forget = this.clock.after(delayMs, () => {
+      if (this.movedBytes() !== this.seenBytes) this.moved()
       const leftMs = this.limitMs - (this.clock.nowMs() - this.movedMs)
       if (leftMs > 0) this.wait(leftMs)
       else this.onSilent()

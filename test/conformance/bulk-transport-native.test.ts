@@ -1,9 +1,9 @@
 import { ClusterKey } from '../../node/net/index.ts'
-import { BulkNodes } from '../node/transfer/bulk/bulk-nodes.ts'
+import { BulkNodes } from '../native/node/transfer/bulk/bulk-nodes.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { testBulkTransport } from './bulk-transport.suite.ts'
 
-testBulkTransport('TLS of Node', () => {
+testBulkTransport('native', () => {
   const nodes = new BulkNodes()
   const clock = new ManualClock()
   return {

@@ -1,28 +1,12 @@
 /**
- * Frames of a bulk connection, inside TLS:
- *
- *   0        1                5                9
- *   | kind   | request id     | length         | payload ...
- *
- * A chunk is one frame, received into one buffer that the receiver provides when it has seen the header: nobody can make a
- * receiver allocate more than it asked for.
+ * The frames of a bulk connection, written a second time in JavaScript and over the TLS of Node, for tests that speak with the native engine
+ * as a stranger, an older node or a broken one would. native/transfer/bulk_frame.h has their form.
  */
-import { HoldfastError } from '../../../common/index.ts'
+import { constants } from 'node:crypto'
+import type { CommonConnectionOptions, SecureContextOptions, TLSSocket } from 'node:tls'
+import { HoldfastError } from '../../common/index.ts'
 
-export const frameKind = {
-  /** CBOR, both ways, first frame of each side. */
-  proof: 0,
-  /** CBOR ChunkRequest. */
-  request: 1,
-  /** No payload. The answer still comes, as failure if nothing was sent yet. */
-  cancel: 2,
-  /** The bytes of the chunk. */
-  data: 3,
-  /** No payload: the peer does not hold the chunk. */
-  missing: 4,
-  /** CBOR {code, message}. For id 0: the connection is refused. */
-  failure: 5,
-} as const
+export { frameKind } from '../../node/transfer/bulk/frame-kind.ts'
 
 export const headerBytes = 9
 /** Every frame but `data` is small. */
@@ -111,4 +95,19 @@ export function smallTarget(header: FrameHeader): Uint8Array {
     throw new HoldfastError('PEER_PROTOCOL', `A frame of kind ${header.kind} announces ${header.lengthBytes} bytes.`)
   }
   return Buffer.alloc(header.lengthBytes)
+}
+
+/** TLS as both sides of a bulk connection use it, by Node: what the native engine has to understand. */
+export const bulkTlsOptions: SecureContextOptions & CommonConnectionOptions = {
+  minVersion: 'TLSv1.3',
+  maxVersion: 'TLSv1.3',
+  ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384',
+  secureOptions: constants.SSL_OP_NO_TICKET,
+  ALPNProtocols: ['holdfast-bulk/1'],
+  rejectUnauthorized: false,
+}
+
+/** What only the two ends of the connection know. */
+export function exporterOf(socket: TLSSocket): Buffer {
+  return socket.exportKeyingMaterial(32, 'EXPORTER-holdfast-bulk-1', Buffer.alloc(0))
 }

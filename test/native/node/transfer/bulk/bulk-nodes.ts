@@ -1,11 +1,11 @@
 /** Real bulk transports on loopback for tests, stopped together. */
-import type { Clock } from '../../../../common/clock.ts'
-import { ClusterKey, type ClusterKeyring, Identity } from '../../../../node/net/index.ts'
-import type { BulkTransport, ServeChunk } from '../../../../node/ports/index.ts'
-import { systemClock } from '../../../../node/system/index.ts'
-import { type BulkOptions, createTlsBulkTransport } from '../../../../node/transfer/bulk/index.ts'
-import { hangMs } from '../../../support/hang-ms.ts'
-import { EventLog } from '../../net/event-log.ts'
+import type { Clock } from '../../../../../common/clock.ts'
+import { ClusterKey, type ClusterKeyring, Identity } from '../../../../../node/net/index.ts'
+import type { BulkTransport, ServeChunk } from '../../../../../node/ports/index.ts'
+import { systemClock } from '../../../../../node/system/index.ts'
+import { type BulkOptions, createNativeBulkTransport } from '../../../../../node/transfer/bulk/index.ts'
+import { EventLog } from '../../../../node/net/event-log.ts'
+import { hangMs } from '../../../../support/hang-ms.ts'
 
 export interface TestBulkNode {
   readonly node: string
@@ -36,7 +36,7 @@ export class BulkNodes {
     const identity = await Identity.generate()
     const refused = new EventLog<{ remote: string; reason: string }>()
     const onRefused = (remote: string, reason: string) => refused.add({ remote, reason })
-    const bulk = createTlsBulkTransport(
+    const bulk = createNativeBulkTransport(
       { identity, clusterKey, isBanned, clock, onRefused },
       { handshakeTimeoutMs: hangMs, stallTimeoutMs: hangMs, ...rest },
     )

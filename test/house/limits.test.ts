@@ -19,7 +19,7 @@ interface Limit {
 const native = 'native/types.ts'
 const options = 'node/config/options.ts'
 const bulk = 'node/transfer/bulk/options.ts'
-const bulkTest = 'test/node/transfer/bulk/tls-bulk-transport.test.ts'
+const bulkTest = 'test/native/node/transfer/bulk/native-bulk-transport.test.ts'
 const limits: readonly Limit[] = [
   {
     what: 'copies that placement makes at one time',

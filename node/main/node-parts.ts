@@ -3,7 +3,7 @@ import type { Admin, AdminTokens, SecretFiles } from '../admin/index.ts'
 import type { HttpServer } from '../doors/http/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
 import type { SocketOpenHandler } from '../doors/store-socket/index.ts'
-import { type ModelRow, restoreModels } from '../models/index.ts'
+import { type RestoredModels, restoreModels } from '../models/index.ts'
 import type { ReplicationController } from '../replication/index.ts'
 import { watchSecrets } from './admin.ts'
 import type { Base } from './base.ts'
@@ -46,15 +46,15 @@ export function partsOf(node: Node): Part[] {
 }
 
 /** Restores the models of former runs before anybody can ask; then the cache, which announces them. */
-function modelParts({ base, open, models }: Node): [restored: Part[], cache: Part] {
+function modelParts({ base, open, models, admin }: Node): [restored: Part[], cache: Part] {
   const { runtime, derivedForms, directory, peerDirectory, table, cache } = models
-  let rows: readonly ModelRow[] = []
+  let found: RestoredModels = { rows: [], takenOver: 0 }
   let stopLooking = () => {}
   const restore = async () => {
     await derivedForms.start()
     await directory.start()
     peerDirectory.serve(directory)
-    rows = await restoreModels({ directory, state: base.state, table, store: open.store })
+    found = await restoreModels({ directory, state: base.state, table, store: open.store, log: base.log })
   }
   return [
     [
@@ -64,7 +64,9 @@ function modelParts({ base, open, models }: Node): [restored: Part[], cache: Par
     {
       name: 'cache',
       start: () => {
-        cache.start(rows)
+        cache.start(found.rows)
+        // Files with new names: are they what these say?
+        if (found.takenOver > 0) admin.scrubber.begin()
         stopLooking = base.clock.every(lookAgainMs, () => cache.recheck())
       },
       stop: () => stopLooking(),

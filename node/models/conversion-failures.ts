@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { type ErrorCode, HoldfastError, isErrorCode } from '../../common/index.ts'
-import type { ManifestFile } from '../../origin/index.ts'
+import { blobIdOf, type ManifestFile } from '../../origin/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import type { HeldSpec } from './model-table.ts'
 
@@ -67,8 +67,9 @@ export class ConversionFailures {
     const known = this.keys.get(spec)
     if (known?.file === file) return known.key
     const { files } = spec.manifest
-    const hash = createHash('sha256').update(file.sha256)
-    if (files.length > 1) for (const { path, sha256 } of files) hash.update(`\n${path} ${sha256}`)
+    // By blob: a manifest that states the sha256 of another's file has no say in whether that one can be converted.
+    const hash = createHash('sha256').update(blobIdOf(file))
+    if (files.length > 1) for (const other of files) hash.update(`\n${other.path} ${blobIdOf(other)}`)
     const key = hash.digest('hex')
     this.keys.set(spec, { file, key })
     return key

@@ -11,6 +11,7 @@ import {
   HoldfastError,
   isHoldfastError,
   type ModelId,
+  type Sha256,
   toBlobId,
 } from '../../common/index.ts'
 import type { FormBlob } from '../../core/index.ts'
@@ -148,10 +149,30 @@ export function derivedKey(model: ModelId): string {
 
 /** The record as it was written, or null: a state folder is a file like others, and may be damaged. */
 export function parseDerived(record: unknown): FormBlob | null {
-  const derived = (record as { derived?: Partial<FormBlob> | null } | null)?.derived
-  if (typeof derived !== 'object' || derived === null) return null
-  const { id, sizeBytes, fingerprint } = derived
-  if (typeof id !== 'string' || !isSha256(id) || typeof fingerprint !== 'string') return null
-  if (!Number.isSafeInteger(sizeBytes) || sizeBytes! < 0) return null
-  return { id: toBlobId(id), sizeBytes: sizeBytes!, fingerprint }
+  const { id, ...rest } = derivedOf(record)
+  if (typeof id !== 'string' || !isSha256(id) || !isMade(rest)) return null
+  return { id: toBlobId(id), sizeBytes: rest.sizeBytes, fingerprint: rest.fingerprint }
+}
+
+/** A form by the name that a node of before the blob id gave it; records keep it when they get the id. */
+export interface FormerForm {
+  readonly sha256: Sha256
+  readonly sizeBytes: number
+  readonly fingerprint: string
+}
+
+export function parseFormerDerived(record: unknown): FormerForm | null {
+  const { sha256, ...rest } = derivedOf(record)
+  if (typeof sha256 !== 'string' || !isSha256(sha256) || !isMade(rest)) return null
+  return { sha256, sizeBytes: rest.sizeBytes, fingerprint: rest.fingerprint }
+}
+
+function derivedOf(record: unknown): Record<string, unknown> {
+  const derived = (record as { derived?: unknown } | null)?.derived
+  return typeof derived === 'object' && derived !== null ? (derived as Record<string, unknown>) : {}
+}
+
+function isMade(derived: object): derived is { readonly sizeBytes: number; readonly fingerprint: string } {
+  const { sizeBytes, fingerprint } = derived as { sizeBytes?: unknown; fingerprint?: unknown }
+  return typeof fingerprint === 'string' && Number.isSafeInteger(sizeBytes) && (sizeBytes as number) >= 0
 }

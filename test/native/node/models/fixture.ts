@@ -121,8 +121,8 @@ export class CacheFixture {
     return join(this.folder, 'store.sock')
   }
 
-  /** As a daemon that starts again: what is in memory is gone. */
-  async restart(): Promise<ModelRow[]> {
+  /** As a daemon that starts again: what is in memory is gone. `change` sees the folder of the disk tier before the next store does. */
+  async restart(change: (diskPath: string) => void = () => {}): Promise<ModelRow[]> {
     const known = [...this.table.all()]
     await this.store.close()
     // The old store locks its folder until it is collected; processes, which these stand for, are gone when they are gone.
@@ -130,6 +130,7 @@ export class CacheFixture {
     for (const part of ['blobs', 'partial'])
       cpSync(join(this.diskPath, part), join(diskPath, part), { recursive: true })
     this.diskPath = diskPath
+    change(diskPath)
     this.compose()
     await this.prepare()
     return known

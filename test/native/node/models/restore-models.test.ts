@@ -16,7 +16,7 @@ async function restored(fixture: CacheFixture) {
     { origin: null, peers, state, clock, log: silentLog },
     { freshMs: 1_000, manifestsMax: 10 },
   )
-  return restoreModels({ directory, state, table, store })
+  return restoreModels({ directory, state, table, store, log: silentLog })
 }
 
 describe('restoreModels', () => {
@@ -33,7 +33,7 @@ describe('restoreModels', () => {
       await fixture.state.put(`manifest/${id}`, Buffer.from(manifestBytes).toString())
     }
     await fixture.restart()
-    const rows = await restored(fixture)
+    const { rows } = await restored(fixture)
     expect(rows.map(({ spec, form }) => [spec.model, form?.id])).toEqual([[kept.id, runtimeDigest]])
     const blobs = fixture.store.blobs().map(({ id }) => id)
     expect(blobs.sort()).toEqual([blobIdOf(kept.manifest.files[0]!), runtimeDigest].sort())
@@ -52,7 +52,7 @@ describe('restoreModels', () => {
     await fixture.state.put(`manifest/${kept.id}`, Buffer.from(kept.manifestBytes).toString())
     await fixture.state.put(derivedKey(kept.id), record)
     await fixture.restart()
-    const rows = await restored(fixture)
+    const { rows } = await restored(fixture)
     expect(rows[0]!.form).toBe(null)
     fixture.cache.start(rows)
     await fixture.run(kept)

@@ -1,13 +1,17 @@
 /**
  * How fast weights move between nodes, beside what the machine can do at most and beside what one would use instead, all in the same
- * run: a large model over loopback.
+ * run: a large model over loopback, one of many small files, and the memory that a pull takes.
  */
 import { access, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { manySmallRows } from './bulk/many-small.ts'
 import { peerPullRows } from './bulk/peer-pull.ts'
+import { pullMemoryRows } from './bulk/pull-memory.ts'
 import { type BulkBenchSetup, fullPlan, tinyPlan } from './bulk/setup.ts'
 import type { BenchContext, BenchRow } from './types.ts'
+
+const parts = [peerPullRows, manySmallRows, pullMemoryRows]
 
 export async function bulkBench({ tiny, say }: BenchContext): Promise<BenchRow[]> {
   const plan = tiny ? tinyPlan : fullPlan
@@ -15,7 +19,9 @@ export async function bulkBench({ tiny, say }: BenchContext): Promise<BenchRow[]
   const memoryFolder = await mkdtemp(join(await memoryParent(), 'holdfast-bench-'))
   try {
     const setup: BulkBenchSetup = { folder, memoryFolder, say }
-    return await peerPullRows(setup, plan)
+    const rows: BenchRow[] = []
+    for (const part of parts) rows.push(...(await part(setup, plan)))
+    return rows
   } finally {
     await Promise.all([folder, memoryFolder].map((path) => rm(path, { recursive: true, force: true })))
   }

@@ -23,6 +23,10 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
     measures: 'weights between nodes: beside the limit of the machine, curl, aria2, rsync, libp2p and BitTorrent',
     load: async () => (await import('./bulk.ts')).bulkBench,
   },
+  swarm: {
+    measures: 'many nodes that want a model at once, on hosts with shaped lines, beside BitTorrent and an origin alone',
+    load: async () => (await import('./swarm.ts')).swarmBench,
+  },
   placement: {
     measures: 'load delay of the default policy beside the best online and clairvoyant ones; requests per second',
     load: async () => (await import('./placement.ts')).placementBench,

@@ -16,20 +16,39 @@ const pollMs = 20
 export async function runMeasured(binPath: string, args: readonly string[]): Promise<Measured> {
   const startedMs = performance.now()
   const child = spawn(process.execPath, [binPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let peakKb = Number.NaN
-  const poll = setInterval(async () => {
-    const kb = await residentKb(child.pid ?? 0)
-    if (kb !== null && !(peakKb >= kb)) peakKb = kb
-  }, pollMs)
+  const peak = PeakMemory.watch(child.pid ?? 0)
   let stdout = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
   })
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  clearInterval(poll)
+  const rssMb = peak.stop()
   if (code !== 0)
     throw new HoldfastError('SYSTEM', `The command holdfast ${args.join(' ')} ended with ${code}: ${stdout}`)
-  return { seconds: (performance.now() - startedMs) / 1000, rssMb: (peakKb * 1024) / 1e6, stdout }
+  return { seconds: (performance.now() - startedMs) / 1000, rssMb, stdout }
+}
+
+/** Looks at a process again and again. */
+export class PeakMemory {
+  private peakKb = Number.NaN
+  private readonly poll: NodeJS.Timeout
+
+  private constructor(pid: number) {
+    this.poll = setInterval(async () => {
+      const kb = await residentKb(pid)
+      if (kb !== null && !(this.peakKb >= kb)) this.peakKb = kb
+    }, pollMs)
+  }
+
+  static watch(pid: number): PeakMemory {
+    return new PeakMemory(pid)
+  }
+
+  /** @returns the most that it has had of memory, in MB, shared memory left out; NaN where the system has no /proc. */
+  stop(): number {
+    clearInterval(this.poll)
+    return (this.peakKb * 1024) / 1e6
+  }
 }
 
 async function residentKb(pid: number): Promise<number | null> {

@@ -17,6 +17,8 @@ export interface DemoCluster {
 export interface DemoClusterOptions {
   readonly names: readonly string[]
   readonly options?: SpawnNodeOptions['options']
+  /** Of single nodes, by name, over those of all. */
+  readonly optionsOf?: Readonly<Record<string, SpawnNodeOptions['options']>>
   /** The cluster is formed when every node sees all others; a second on an idle machine. */
   readonly formTimeoutMs?: number
 }
@@ -49,6 +51,7 @@ export async function startDemoCluster(options: DemoClusterOptions): Promise<Dem
             'cluster.keyFile': keyFile,
             ...(bootstrap === undefined ? {} : { 'cluster.bootstrap': bootstrap }),
             ...options.options,
+            ...options.optionsOf?.[name],
           },
         }),
       )

@@ -11,6 +11,13 @@ import { treeSeconds } from './processor-time.ts'
 
 const MiB = 2 ** 20
 const lookMs = 20
+/** Ends a bench that hangs; a machine that does other things as well takes a while. */
+const formTimeoutMs = 300_000
+
+export interface PairOptions {
+  /** The holder has the model on disk, not in memory. */
+  readonly isHeldOnDisk?: boolean
+}
 
 export class DaemonPair implements Contender {
   readonly id = 'holdfast'
@@ -27,18 +34,22 @@ export class DaemonPair implements Contender {
     this.puller = puller
   }
 
-  /** The holder has the model; the origin, from which it came, has gone. Without a disk tier: only memory is filled. */
-  static async start(name: string, source: string, sizeBytes: number): Promise<DaemonPair> {
+  /** The holder has the model; the origin, from which it came, has gone. The puller has no disk tier: only memory is filled. */
+  static async start(name: string, source: string, sizeBytes: number, options: PairOptions = {}): Promise<DaemonPair> {
+    const memoryBytes = sizeBytes + 256 * MiB
     const cluster = await startDemoCluster({
       names: ['holder', 'puller'],
-      options: { 'memory.limitBytes': sizeBytes + 256 * MiB, 'disk.limitBytes': 0 },
+      formTimeoutMs,
+      options: { 'memory.limitBytes': memoryBytes, 'disk.limitBytes': 0, 'placement.replication': false },
+      optionsOf: options.isHeldOnDisk === true ? { holder: { 'disk.limitBytes': 2 * memoryBytes } } : {},
     })
     try {
       const pair = new DaemonPair(cluster, name)
       const publisherKey = await loadPublisherKey(join(cluster.folder, 'publisher.key'))
       const origin = openOrigin(cluster.originUrl, { clock: systemClock })
       await push({ source, name, origin, publisherKey })
-      await openAndClose(pair.holder, name)
+      if (options.isHeldOnDisk === true) await pair.prefetchToDisk()
+      else await openAndClose(pair.holder, name)
       await pair.heard()
       await rm(join(cluster.folder, 'origin', 'objects'), { recursive: true })
       return pair
@@ -64,9 +75,20 @@ export class DaemonPair implements Contender {
   }
 
   private async evict(): Promise<void> {
-    const url = `${this.puller.httpUrl}/v1/evict/${this.name}`
-    const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
-    if (!response.ok) throw new HoldfastError('SYSTEM', `The node did not drop the model: ${await response.text()}`)
+    await postJson(`${this.puller.httpUrl}/v1/evict/${this.name}`, {})
+  }
+
+  private async prefetchToDisk(): Promise<void> {
+    await postJson(`${this.holder.httpUrl}/v1/prefetch/${this.name}`, { tier: 'disk' })
+    for (;;) {
+      const { prefetches } = (await (await fetch(`${this.holder.httpUrl}/v1/prefetch`)).json()) as {
+        prefetches: { state: string; error: { message: string } | null }[]
+      }
+      const [prefetch] = prefetches
+      if (prefetch?.state === 'done') return
+      if (prefetch?.state === 'failed') throw new HoldfastError('SYSTEM', `The holder: ${prefetch.error?.message}`)
+      await new Promise((resolve) => setTimeout(resolve, lookMs))
+    }
   }
 
   /** Waits until the puller knows what the holder has. */
@@ -80,6 +102,12 @@ export class DaemonPair implements Contender {
     }
     return members.some(({ node, models }) => node === this.holder.nodeId && models.length > 0)
   }
+}
+
+async function postJson(url: string, body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
+  if (!response.ok) throw new HoldfastError('SYSTEM', `POST ${url}: ${await response.text()}`)
 }
 
 async function openAndClose(node: SpawnedNode, name: string): Promise<void> {

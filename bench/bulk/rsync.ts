@@ -1,6 +1,7 @@
 /** rsync over ssh, from a server on loopback with keys of its own. rsync compares a checksum of the whole file by itself. */
 import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Transfer } from './contender.ts'
 import { freePort, runTool, ToolServer, timed, toolPath } from './tools.ts'
 
 const cipher = 'aes128-gcm@openssh.com'
@@ -17,11 +18,8 @@ export class SshSite {
     this.host = host
   }
 
-  static async start(
-    folder: string,
-    at: { readonly host: string; readonly port: number; readonly enter?: readonly string[] } | null = null,
-  ): Promise<SshSite> {
-    const { host, port, ...rest } = at ?? { host: '127.0.0.1', port: await freePort() }
+  static async start(folder: string): Promise<SshSite> {
+    const [host, port] = ['127.0.0.1', await freePort()]
     const home = join(folder, `ssh-${port}`)
     await mkdir(home, { recursive: true, mode: 0o700 })
     const [hostKey, clientKey] = [join(home, 'host_key'), join(home, 'client_key')]
@@ -39,7 +37,7 @@ export class SshSite {
       `ListenAddress=${host}:${port}`,
     ]
     const args = ['-D', '-e', '-f', '/dev/null', '-h', hostKey, ...options.flatMap((option) => ['-o', option])]
-    const server = await ToolServer.start((await toolPath('sshd'))!, args, { host, port, ...rest })
+    const server = await ToolServer.start((await toolPath('sshd'))!, args, { host, port })
     const shell = [
       `ssh -p ${port} -i ${clientKey} -c ${cipher} -o BatchMode=yes -o StrictHostKeyChecking=no`,
       '-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o Compression=no -F /dev/null',
@@ -48,10 +46,10 @@ export class SshSite {
   }
 
   /** Copies a file or a folder to `outputPath`, which goes again. */
-  async transfer(sourcePath: string, outputPath: string, enter: readonly string[] = []) {
+  async transfer(sourcePath: string, outputPath: string): Promise<Transfer> {
     const flags = ['--archive', '--whole-file', '--inplace', '-e', this.shell]
-    const [command, ...words] = [...enter, 'rsync', ...flags, `${this.host}:${sourcePath}`, outputPath]
-    const result = await timed(this.server, async () => void (await runTool(command!, words)))
+    const args = [...flags, `${this.host}:${sourcePath}`, outputPath]
+    const result = await timed(this.server, async () => void (await runTool('rsync', args)))
     await rm(outputPath, { recursive: true })
     return result
   }

@@ -13,6 +13,9 @@ export interface BulkBenchPlan {
   readonly pullRepeats: number
   /** Of each piece of the limit, per core. */
   readonly limitBytes: number
+  readonly manySmall: { readonly count: number; readonly fileBytes: number; readonly repeats: number }
+  /** Of the model during whose pull memory is looked at. */
+  readonly memoryPullBytes: number
 }
 
 const MiB = 2 ** 20
@@ -21,10 +24,14 @@ export const fullPlan: BulkBenchPlan = {
   pullBytes: 1024 * MiB,
   pullRepeats: 5,
   limitBytes: 256 * MiB,
+  manySmall: { count: 5000, fileBytes: 20_000, repeats: 3 },
+  memoryPullBytes: 6_000_000_000,
 }
 
 export const tinyPlan: BulkBenchPlan = {
   pullBytes: 24 * MiB,
   pullRepeats: 1,
   limitBytes: 8 * MiB,
+  manySmall: { count: 200, fileBytes: 20_000, repeats: 1 },
+  memoryPullBytes: 32_000_000,
 }

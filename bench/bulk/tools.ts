@@ -33,9 +33,14 @@ export async function missingTools(names: readonly string[]): Promise<string[]> 
   return names.filter((_, index) => paths[index] === null)
 }
 
-/** Runs a program to its end. SYSTEM, with the end of what it said, when it fails. @returns what it printed. */
-export async function runTool(command: string, args: readonly string[]): Promise<string> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+/** Runs a program to its end, `enter` being words before it. SYSTEM, with the end of what it said, when it fails. @returns what it printed. */
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  enter: readonly string[] = [],
+): Promise<string> {
+  const [first, ...words] = [...enter, command, ...args]
+  const child = spawn(first!, words, { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)

@@ -16,6 +16,12 @@ export interface WebSite {
   readonly certificatePath: string
 }
 
+/** Where a tool puts what it brings. `enter`: words before its command, as in `ip netns exec NAME`. */
+export interface ToolOutput {
+  readonly folder: string
+  readonly enter?: readonly string[]
+}
+
 /** nginx that serves a folder over TLS 1.3 with a certificate of its own. */
 export async function startNginx(
   root: string,
@@ -60,7 +66,7 @@ export async function startNginx(
 }
 
 /** Each range is hashed as soon as it is there, all ranges at once. */
-export function curlContender(site: WebSite, source: SourceFile, count: number, outputFolder: string): Contender {
+export function curlContender(site: WebSite, source: SourceFile, count: number, output: ToolOutput): Contender {
   const ranges = rangesOf(source, count)
   const one = [
     `curl -sSf --cacert "${site.certificatePath}" --tls13-ciphers ${cipher}`,
@@ -69,10 +75,10 @@ export function curlContender(site: WebSite, source: SourceFile, count: number, 
   return {
     id: `curl/${count}`,
     transfer: async () => {
-      const paths = ranges.map((_, index) => join(outputFolder, `curl-${count}-${index}`))
+      const paths = ranges.map((_, index) => join(output.folder, `curl-${count}-${index}`))
       const result = await timed(site.server, async () => {
         const digests = ranges.map(({ firstByte, lastByte }, index) =>
-          runTool('sh', ['-c', one, 'sh', `${firstByte}-${lastByte}`, paths[index]!]),
+          runTool('sh', ['-c', one, 'sh', `${firstByte}-${lastByte}`, paths[index]!], output.enter),
         )
         for (const [index, printed] of (await Promise.all(digests)).entries()) {
           if (!printed.startsWith(ranges[index]!.sha256)) throw wrongBytes('curl')
@@ -86,18 +92,23 @@ export function curlContender(site: WebSite, source: SourceFile, count: number, 
 }
 
 /** Compares the checksum by itself; it ends with an error when it is another. */
-export function aria2Contender(site: WebSite, source: SourceFile, outputFolder: string): Contender {
+export function aria2Contender(
+  site: WebSite,
+  source: SourceFile,
+  output: ToolOutput,
+  connections = aria2Connections,
+): Contender {
   const args = [
     ...['--quiet', '--no-conf', '--file-allocation=none', '--allow-overwrite=true', '--min-split-size=1M'],
-    ...[`--split=${aria2Connections}`, `--max-connection-per-server=${aria2Connections}`],
+    ...[`--split=${connections}`, `--max-connection-per-server=${connections}`],
     ...[`--ca-certificate=${site.certificatePath}`, `--checksum=sha-256=${source.sha256}`],
-    ...[`--dir=${outputFolder}`, '--out=aria2', `${site.url}/${source.name}`],
+    ...[`--dir=${output.folder}`, '--out=aria2', `${site.url}/${source.name}`],
   ]
   return {
     id: 'aria2',
     transfer: async (): Promise<Transfer> => {
-      const result = await timed(site.server, async () => void (await runTool('aria2c', args)))
-      await removeAll([join(outputFolder, 'aria2')])
+      const result = await timed(site.server, async () => void (await runTool('aria2c', args, output.enter)))
+      await removeAll([join(output.folder, 'aria2')])
       return result
     },
     stop: async () => {},

@@ -22,6 +22,7 @@ import { ClusterKey } from '../../node/net/index.ts'
 import { deriveModel } from '../../node/runtime/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
+import { writeRandomFile } from '../random-file.ts'
 import { median } from '../statistics.ts'
 import type { LabHost, NetworkLab } from './network-lab.ts'
 import type { Served } from './origin-front.ts'
@@ -40,7 +41,10 @@ export interface LabNode {
 
 export interface LabClusterSpec {
   readonly nodes: readonly LabNode[]
+  /** Graphs that can run. */
   readonly models: readonly LabModel[]
+  /** Files of random bytes, for what is moved and not run. */
+  readonly weights?: readonly LabModel[]
 }
 
 const originHost = 'origin'
@@ -74,6 +78,7 @@ export class LabCluster {
     const cluster = new LabCluster(lab, await mkdtemp(join(tmpdir(), 'holdfast-lab-')))
     try {
       await cluster.pushModels(spec.models)
+      await cluster.pushWeights(spec.weights ?? [])
       await cluster.startOrigin()
       await cluster.startNodes(spec.nodes)
       await cluster.formed()
@@ -104,8 +109,7 @@ export class LabCluster {
 
   private async pushModels(models: readonly LabModel[]): Promise<void> {
     await mkdir(this.originFolder)
-    const origin = openOrigin(pathToFileURL(this.originFolder).href, { clock: systemClock })
-    const publisherKey = await loadPublisherKey(join(this.folder, 'publisher.key'))
+    const { origin, publisherKey } = await this.publisher()
     let formBytes: number | null = null
     for (const [index, { name, sizeBytes }] of models.entries()) {
       const source = join(this.folder, 'models', String(index))
@@ -117,6 +121,21 @@ export class LabCluster {
       this.sizesBytes.set(name, pageBytes * Math.ceil((totalBytes + formBytes) / pageBytes))
       await rm(source, { recursive: true })
     }
+  }
+
+  private async pushWeights(weights: readonly LabModel[]): Promise<void> {
+    const { origin, publisherKey } = await this.publisher()
+    for (const [index, { name, sizeBytes }] of weights.entries()) {
+      const source = join(this.folder, `weights-${index}.bin`)
+      await writeRandomFile(source, sizeBytes, index + 1)
+      await push({ source, name, origin, publisherKey })
+      await rm(source)
+    }
+  }
+
+  private async publisher() {
+    const origin = openOrigin(pathToFileURL(this.originFolder).href, { clock: systemClock })
+    return { origin, publisherKey: await loadPublisherKey(join(this.folder, 'publisher.key')) }
   }
 
   /** More than the file by the same for all, since they differ in their weights alone. */
@@ -152,31 +171,36 @@ export class LabCluster {
   private async startNodes(nodes: readonly LabNode[]): Promise<void> {
     const keyFile = join(this.folder, 'cluster.key')
     await writeFile(keyFile, ClusterKey.generate().text())
-    for (const { host, zone, options } of nodes) {
-      const { enter, address } = this.lab.host(host)
-      const bootstrap = this.nodes[0]?.addresses[0]
-      this.nodes.push(
-        await spawnNode({
-          name: host,
-          dataPath: join(this.folder, host),
-          logPath: join(this.folder, `${host}.log`),
-          enter,
-          environment: { AWS_ACCESS_KEY_ID: 'lab', AWS_SECRET_ACCESS_KEY: 'lab' },
-          options: {
-            'origin.url': `s3://lab?endpoint=http://${this.originAddress}`,
-            'cluster.keyFile': keyFile,
-            'cluster.listen': `/ip4/${address}/tcp/${clusterPort}`,
-            'cluster.bulkPort': bulkPort,
-            'http.host': address,
-            'http.port': httpPort,
-            'admin.token': labToken,
-            'node.zone': zone,
-            ...(bootstrap === undefined ? {} : { 'cluster.bootstrap': bootstrap }),
-            ...options,
-          },
-        }),
-      )
-    }
+    const [first, ...others] = nodes
+    // The others are told of the first one alone, and start together.
+    if (first !== undefined) this.nodes.push(await this.startNode(first, keyFile, undefined))
+    const bootstrap = this.nodes[0]?.addresses[0]
+    const starts = await Promise.allSettled(others.map((node) => this.startNode(node, keyFile, bootstrap)))
+    for (const start of starts) if (start.status === 'fulfilled') this.nodes.push(start.value)
+    for (const start of starts) if (start.status === 'rejected') throw start.reason
+  }
+
+  private startNode({ host, zone, options }: LabNode, keyFile: string, bootstrap: string | undefined) {
+    const { enter, address } = this.lab.host(host)
+    return spawnNode({
+      name: host,
+      dataPath: join(this.folder, host),
+      logPath: join(this.folder, `${host}.log`),
+      enter,
+      environment: { AWS_ACCESS_KEY_ID: 'lab', AWS_SECRET_ACCESS_KEY: 'lab' },
+      options: {
+        'origin.url': `s3://lab?endpoint=http://${this.originAddress}`,
+        'cluster.keyFile': keyFile,
+        'cluster.listen': `/ip4/${address}/tcp/${clusterPort}`,
+        'cluster.bulkPort': bulkPort,
+        'http.host': address,
+        'http.port': httpPort,
+        'admin.token': labToken,
+        'node.zone': zone,
+        ...(bootstrap === undefined ? {} : { 'cluster.bootstrap': bootstrap }),
+        ...options,
+      },
+    })
   }
 
   private async formed(): Promise<void> {
@@ -193,7 +217,7 @@ export class LabCluster {
 }
 
 /** The interface is bound to an address that others reach, so it asks for a token. */
-const labToken = 'laboratory-admin-token'
+export const labToken = 'laboratory-admin-token'
 
 async function memberCount(node: Pick<SpawnedNode, 'httpUrl'>): Promise<number> {
   const response = await fetch(`${node.httpUrl}/v1/cluster`, { headers: { authorization: `Bearer ${labToken}` } })

@@ -17,6 +17,7 @@ import { promisify } from 'node:util'
 import { HoldfastError } from '../../common/index.ts'
 import { packageRoot } from '../../node/system/index.ts'
 import { type FairLine, fairLineCommands } from './fair-line.ts'
+import { sentBytes } from './network-counters.ts'
 
 export interface LabSite {
   readonly name: string
@@ -33,6 +34,8 @@ export interface LabSpec {
   readonly sites: readonly LabSite[]
   /** Between sites, one way, in the order of `sites`. */
   readonly delayMs: readonly (readonly number[])[]
+  /** Of packets between sites, lost at random; 0.01 is one of a hundred. Without it none is. */
+  readonly dropShare?: number
 }
 
 export interface LabHost {
@@ -55,6 +58,8 @@ const burstBytes = 32_768
 const queueMs = 100
 /** One laboratory per machine: the addresses and the route of the caller are fixed. */
 const callerLink = 'hflab'
+/** Where hosts reach the caller. */
+export const callerAddress = '10.77.255.1'
 const coreName = 'hflab-core'
 
 /** Why there can be no laboratory here; null when there can. */
@@ -84,6 +89,7 @@ export function otherLab(): string | null {
 export class NetworkLab {
   readonly hosts: readonly LabHost[]
   private readonly folder: string
+  private readonly sites: readonly string[]
   private readonly namespaces: readonly string[]
   /** Of these: another laboratory may have some of the same names. */
   private readonly madeNamespaces: string[] = []
@@ -91,6 +97,7 @@ export class NetworkLab {
 
   private constructor(spec: LabSpec, folder: string) {
     this.folder = folder
+    this.sites = spec.sites.map(({ name }) => name)
     this.hosts = spec.sites.flatMap(({ name: site, hostNames }, siteIndex) =>
       hostNames.map((name, hostIndex) => ({
         name,
@@ -121,6 +128,12 @@ export class NetworkLab {
     const found = this.hosts.find((host) => host.name === name)
     if (found === undefined) throw new HoldfastError('BAD_REQUEST', `The laboratory has no host ${name}.`)
     return found
+  }
+
+  /** Bytes of programs that have come into a site from others, near enough: what stands around them in a full packet is taken off. */
+  async receivedBytes(site: string): Promise<number> {
+    const index = this.sites.indexOf(site)
+    return (await sentBytes(coreName, `br${index + 1}`)) / frameShare
   }
 
   async dispose(): Promise<void> {
@@ -158,7 +171,7 @@ export class NetworkLab {
   /** The caller's packets go straight to the bridges, and the answers straight back. */
   private async linkCaller(): Promise<void> {
     await run('ip', ['link', 'add', callerLink, 'type', 'veth', 'peer', 'name', 'caller', 'netns', coreName])
-    await run('ip', ['address', 'add', '10.77.255.1/24', 'dev', callerLink])
+    await run('ip', ['address', 'add', `${callerAddress}/24`, 'dev', callerLink])
     await run('ip', ['link', 'set', callerLink, 'up'])
     await core('address', 'add', '10.77.255.2/24', 'dev', 'caller')
     await core('link', 'set', 'caller', 'up')
@@ -166,9 +179,11 @@ export class NetworkLab {
     await core('rule', 'add', 'to', '10.77.255.0/24', 'lookup', 'main', 'priority', '50')
   }
 
-  private async startRelay(path: string, { sites, delayMs }: LabSpec): Promise<void> {
+  private async startRelay(path: string, { sites, delayMs, dropShare = 0 }: LabSpec): Promise<void> {
     const tuns = sites.map((_, index) => `tun${index + 1}`)
-    const relay = spawn('ip', ['netns', 'exec', coreName, path, ...tuns], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const relay = spawn('ip', ['netns', 'exec', coreName, path, String(dropShare), ...tuns], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
     this.relay = relay
     relay.stdin.write(`${delayMs.map((row) => row.join(' ')).join('\n')}\n`)
     await new Promise<void>((resolve, reject) => {

@@ -1,11 +1,11 @@
 // Delays IP packets between sites: a stand-in for distance in a laboratory of network namespaces.
 //
-//   delay_relay TUN...  < matrix
+//   delay_relay DROP TUN...  < matrix
 //
 // Each TUN device carries what one site sends to others. The address of a host is 10.77.<site>.<host>, sites count from 1 in the
 // order of the devices. Standard input holds one line per site with the one-way delay in milliseconds to every site. A packet
 // goes back into the device it came from once its delay is over, and the kernel routes it on. Packets of one pair of sites keep
-// their order. Prints "ready" when it reads, ends when its standard input closes and drops what it cannot write.
+// their order. DROP is the share of packets that are lost on the way, chosen at random: 0.01 is one of a hundred. Prints "ready" when it reads, ends when its standard input closes and drops what it cannot write.
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -64,9 +65,10 @@ int SiteOf(const std::vector<unsigned char>& packet, size_t site_count) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const size_t site_count = static_cast<size_t>(argc - 1);
-  if (site_count < 1 || site_count > kSitesMax) {
-    fprintf(stderr, "usage: delay_relay TUN... < matrix of one-way delays in ms\n");
+  const size_t site_count = argc < 2 ? 0 : static_cast<size_t>(argc - 2);
+  const double drop_share = argc < 2 ? 0 : atof(argv[1]);
+  if (site_count < 1 || site_count > kSitesMax || drop_share < 0 || drop_share >= 1) {
+    fprintf(stderr, "usage: delay_relay DROP TUN... < matrix of one-way delays in ms\n");
     return 2;
   }
   std::vector<Clock::duration> delays(site_count * site_count);
@@ -79,13 +81,16 @@ int main(int argc, char** argv) {
     delay = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(ms));
   }
   std::vector<pollfd> polled;
-  for (int i = 1; i < argc; ++i) polled.push_back({OpenTun(argv[i]), POLLIN, 0});
+  for (int i = 2; i < argc; ++i) polled.push_back({OpenTun(argv[i]), POLLIN, 0});
   polled.push_back({STDIN_FILENO, POLLIN, 0});
   // The delay of a pair is constant, so each pair's packets are due in the order of their arrival.
   std::vector<std::deque<Packet>> queues(site_count * site_count);
   printf("ready\n");
   fflush(stdout);
 
+  // The same losses in every run, as far as the packets are the same.
+  std::mt19937_64 random(1);
+  std::uniform_real_distribution<double> chance(0, 1);
   std::vector<unsigned char> buffer(kPacketBytesMax);
   for (;;) {
     Clock::time_point now = Clock::now();
@@ -117,7 +122,7 @@ int main(int argc, char** argv) {
         if (size <= 0) break;
         Packet packet{now, {buffer.begin(), buffer.begin() + size}};
         const int to = SiteOf(packet.bytes, site_count);
-        if (to < 0) continue;
+        if (to < 0 || (drop_share > 0 && chance(random) < drop_share)) continue;
         const size_t pair = from * site_count + static_cast<size_t>(to);
         packet.due += delays[pair];
         queues[pair].push_back(std::move(packet));

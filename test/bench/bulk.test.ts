@@ -14,7 +14,9 @@ it('prints exactly one JSON object, a row for each contender that is there and a
   expect(code, stderr).toBe(0)
   const { results } = JSON.parse(stdout) as { results: { id: string; value: number; unit: string; n: number }[] }
   const ids = results.map(({ id }) => id)
-  expect(ids).toEqual(expect.arrayContaining(['pull_gbps/holdfast', 'cpu_s_per_gb/holdfast', 'limit_gbps']))
+  expect(ids).toEqual(
+    expect.arrayContaining(['limit_gbps', 'pull_gbps/holdfast', 'cpu_s_per_gb/holdfast', 'many_small', 'rss_mb']),
+  )
   for (const { id, value } of results) expect(Number.isFinite(value) && value > 0, id).toBe(true)
   for (const contender of contenders) {
     const isThere = ids.some((id) => id.startsWith(`cpu_s_per_gb/${contender}`))

@@ -1,0 +1,69 @@
+/** Nodes on hosts of their own that want a model at once, and when each of them had it. */
+import { open } from '../../clients/node/index.ts'
+import type { SpawnedNode } from '../../demo/index.ts'
+import type { LabCluster, LabNode } from '../lab/lab-cluster.ts'
+import type { LabSite, LabSpec } from '../lab/network-lab.ts'
+
+const MiB = 2 ** 20
+/** Of lines that are not meant to be the limit. */
+export const wideBytesPerS = 125_000_000
+const originSite = 'origin'
+
+export function site(name: string, hostNames: readonly string[], hostBytesPerS: number): LabSite {
+  return {
+    name,
+    hostNames,
+    upBytesPerS: null,
+    downBytesPerS: null,
+    hostUpBytesPerS: hostBytesPerS,
+    hostDownBytesPerS: hostBytesPerS,
+  }
+}
+
+/** The sites and one more for the origin, without distance between them. */
+export function withOrigin(sites: readonly LabSite[], originBytesPerS: number): LabSpec {
+  const all = [...sites, { ...site(originSite, ['origin'], wideBytesPerS), upBytesPerS: originBytesPerS }]
+  return { sites: all, delayMs: all.map(() => all.map(() => 0)) }
+}
+
+export function hostNames(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`)
+}
+
+/** Nodes without a disk tier and without copies that nobody has asked for: only what the bench wants is moved. */
+export function plainNodes(hosts: readonly string[], zone: string, memoryBytes: number): LabNode[] {
+  return hosts.map((host) => ({
+    host,
+    zone,
+    options: {
+      'memory.limitBytes': memoryBytes + 64 * MiB,
+      'disk.limitBytes': 0,
+      'runtime.workerCount': 1,
+      'placement.replication': false,
+    },
+  }))
+}
+
+export interface Arrivals {
+  /** Of each node, from the moment at which all asked. */
+  readonly seconds: readonly number[]
+  readonly originBytes: number
+}
+
+/** Opens the model at all nodes at once. */
+export async function openEverywhere(
+  cluster: LabCluster,
+  nodes: readonly SpawnedNode[],
+  name: string,
+): Promise<Arrivals> {
+  const before = await cluster.originServed()
+  const startedMs = performance.now()
+  const seconds = await Promise.all(
+    nodes.map(async ({ socketPath }) => {
+      using model = await open(name, { socketPath })
+      void model.files[0]!.bytes[0]
+      return (performance.now() - startedMs) / 1000
+    }),
+  )
+  return { seconds, originBytes: (await cluster.originServed()).bytes - before.bytes }
+}

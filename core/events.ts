@@ -17,6 +17,7 @@ import type {
   Zone,
 } from '../common/index.ts'
 import type { Failure } from './failure.ts'
+import type { Progress } from './transfer/progress.ts'
 
 /** Version of the entries below; a node ignores entries of a later major version and keeps relaying nothing it cannot check. */
 export const protocolVersion = 1
@@ -151,13 +152,11 @@ export interface FetchChunk {
 export type ChunkReason =
   /** It has the whole model, and is expected to deliver first. */
   | 'holder'
-  /** It fetches the model too: no holder is free, or nobody has it all and the origin is not to be asked. */
+  /** It fetches the model too, and does not tell what it has. */
   | 'fetcher'
-  /** Of the nodes that fetch the model, this one takes the chunk from the origin for all. */
-  | 'home'
-  /** The origin, because this node takes the chunk for all. */
+  /** No node near has it, and this one takes it for all: from a holder, another zone or the origin. */
   | 'own-share'
-  /** The origin, because the home of the chunk did not have it for long. */
+  /** The same, because the node that was to take it did not for long. */
   | 'home-late'
   /** The origin, because all holders have been failing for a while. */
   | 'holders-failing'
@@ -165,6 +164,10 @@ export type ChunkReason =
   | 'no-peer'
   /** The source that was asked before is slow. */
   | 'second'
+  /** Few of the nodes that fetch the model have it. */
+  | 'rarest'
+  /** Nobody wants anything of a holder near. */
+  | 'spare'
 
 export type ChunkFailure = 'mismatch' | 'missing' | 'timeout' | 'closed' | 'refused' | 'unavailable'
 
@@ -234,6 +237,8 @@ export type Event =
     }
   /** The node itself cannot go on with it: `failure` says why. */
   | { readonly kind: 'fetch-cancelled'; readonly model: ModelId; readonly failure?: Failure; readonly nowMs: number }
+  /** Another node that fetches the same model tells what it has of it. The adapter has checked its form and who sent it. */
+  | { readonly kind: 'peer-progress'; readonly from: NodeId; readonly progress: Progress; readonly nowMs: number }
   /** Pins that the operator of this node changed, or that it had kept over a restart; long removed ones are forgotten by wallMs. */
   | { readonly kind: 'pins'; readonly records: readonly PinRecord[]; readonly wallMs: number; readonly nowMs: number }
   | { readonly kind: 'stopping'; readonly nowMs: number }
@@ -260,6 +265,10 @@ export type Effect =
       readonly why: ChunkReason
       readonly context: RequestContext
     }
+  /** The chunk is not wanted from this source any more: what is under way is broken off, and nothing is told of its end. */
+  | { readonly kind: 'drop-chunk'; readonly model: ModelId; readonly chunk: FetchChunk; readonly source: ChunkSource }
+  /** By a call. One that fails is not repeated: the next news show that some were lost. */
+  | { readonly kind: 'send-progress'; readonly to: NodeId; readonly progress: Progress }
   | {
       readonly kind: 'fetch-complete'
       readonly model: ModelId

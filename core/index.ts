@@ -90,6 +90,7 @@ export {
   type FetchNews,
 } from './transfer/fetch-history.ts'
 export type { FetchSource, FetchState, FetchSummary, FetchTimeline, TimelineEntry } from './transfer/fetch-views.ts'
+export { type ChunkAsk, type ChunkRanges, type Progress, progressBytes } from './transfer/progress.ts'
 export type { HolderView, MemberView, RouteRequest } from './views/cluster-view.ts'
 export { type KnownModel, type LocalModelFacts, type LocalModels, localModels } from './views/local-models.ts'
 export { nearestHolders, nearestPeers } from './views/nearest.ts'

@@ -234,10 +234,12 @@ export class NodeCore {
       case 'fetch':
         return this.onFetch(event)
       case 'chunk-done':
-        this.fetches.chunkDone(event)
-        return noEffects
+        return this.fetches.chunkDone(event)
       case 'chunk-failed':
         return this.fetches.chunkFailed(event)
+      case 'peer-progress':
+        this.fetches.peerProgress(event)
+        return noEffects
       case 'fetch-cancelled':
         this.fetches.cancel(event.model)
         return []
@@ -268,7 +270,9 @@ export class NodeCore {
       this.announceFetches(nowMs)
     }
     const published = this.publisher.flush(nowMs)
-    return published.length === 0 ? all : [...all, ...published.map(toPublish)]
+    if (published.length > 0) all = [...all, ...published.map(toPublish)]
+    const news = concernsFetches && !isIdle ? this.fetches.tell(nowMs) : noEffects
+    return news.length === 0 ? all : [...all, ...news]
   }
 
   private onTick(nowMs: number): Effect[] {
@@ -418,6 +422,8 @@ export class NodeCore {
 
   /** Tells others what is on its way in, where that began without a holder: they may want it too. */
   private announceFetches(nowMs: number): void {
+    if (this.mayShare())
+      for (const model of this.fetches.olderThan(this.options.announceAfterMs, nowMs)) this.announced.add(model)
     if (this.announced.size === 0 && this.fetching.length === 0) return
     const running = this.fetches.models()
     const next = running.filter((model) => this.announced.has(model))

@@ -31,6 +31,8 @@ export interface NodeCoreOptions {
    * for such chunks and never has them only costs others time.
    */
   readonly sharesPartialModels: boolean
+  /** A fetch that is under way for so long is told to others even if a holder has the model: what comes is shared. */
+  readonly announceAfterMs: number
   /** Time between two looks for silent nodes: a scan of the whole ledger, for something that takes minutes. */
   readonly expiryCheckMs: number
   /** Time between two looks at our own demand; publishing has its own interval. */
@@ -53,6 +55,7 @@ export const defaultNodeCoreOptions: NodeCoreOptions = {
   view: defaultClusterViewOptions,
   pins: defaultPinSetOptions,
   sharesPartialModels: false,
+  announceAfterMs: 500,
   expiryCheckMs: 5_000,
   demandCheckMs: 1_000,
   fetchLookMs: 100,

@@ -20,12 +20,13 @@ Examples:
 const reasons: Readonly<Record<keyof FetchSource['asked'], string>> = {
   holder: 'has the whole model',
   fetcher: 'fetches the model too',
-  home: 'takes the chunk from the origin for all',
   'own-share': 'this node takes the chunk for all',
   'home-late': 'the node that takes the chunk for all was late',
   'holders-failing': 'all holders fail',
   'no-peer': 'no peer has the model',
   second: 'the source asked before is slow',
+  rarest: 'few of those that fetch the model have the chunk',
+  spare: 'nobody wants anything of the holder',
 }
 
 const changes: Readonly<Record<Extract<TimelineEntry, { kind: 'source' }>['change'], string>> = {

@@ -1,29 +1,21 @@
 /**
- * Where to ask for a chunk now: the key of a source and why it is this one, or null to wait.
+ * Where to ask for a chunk now, when no other node fetches the model: the key of a source and why it is this one, or null to wait. Among
+ * others choose-in-swarm.ts decides.
  *
- * 1. A peer that has the whole model: the one expected to deliver first, counting what we already asked of it; any of those
- *    that are nearly as good, so that a crowd does not fall on one. While such a peer is merely at its limit we ask others that are
- *    fetching it too, or wait; the origin helps only when there are none and all holders have been failing for a while.
- * 2. Nobody has it all, but others fetch it too: every chunk has a home among us (rendezvous hashing). The home takes it from the origin, the others from the home; so a crowd costs the origin about one copy. A home that
- *    still lacks the chunk after some time is passed over.
- * 3. The origin. For a first moment a fetch asks it for one chunk at a time: others may want the same and not know of us yet.
+ * 1. A peer that has the model: the one expected to deliver first, counting what we already asked of it; any of those that are nearly as
+ *    good, so that a crowd does not fall on one. While such a peer is merely at its limit we wait; the origin helps only when all holders
+ *    have been failing for a while.
+ * 2. The origin. For a first moment a fetch asks it for one chunk at a time: others may want the same and not know of us yet.
  */
 
 import type { RandomInt } from '../../common/index.ts'
 import { defaultRankSourcesOptions, rankSources, type SourceCandidate } from '../../placement/index.ts'
 import type { ChunkReason } from '../events.ts'
-import { homeOf, type Member } from './chunk-home.ts'
 import type { ChunkState } from './chunk-state.ts'
 import type { Fetch } from './fetch.ts'
+import type { PeerSource } from './peer-source.ts'
 import { originKey, type SourceKey, type SourceStats } from './source-stats.ts'
 import { anySource, type GroupOf } from './wanted-chunks.ts'
-
-export interface PeerSource extends Member {
-  readonly rttMs: number | null
-  readonly sameZone: boolean
-  /** Has the whole model; otherwise it is fetching it. */
-  readonly complete: boolean
-}
 
 export interface ChooseSourceOptions {
   /** Flights at one peer. Enough to fill a link while one chunk is hashed; few enough that a slow peer holds up little. */
@@ -36,8 +28,6 @@ export interface ChooseSourceOptions {
   readonly headStartMs: number
   /** Peers expected to need at most this much longer than the best are as good, in percent. */
   readonly nearlyAsGoodPercent: number
-  /** Answers "not yet" after which the home of a chunk is passed over. */
-  readonly notYetMax: number
 }
 
 export const defaultChooseSourceOptions: ChooseSourceOptions = {
@@ -46,14 +36,12 @@ export const defaultChooseSourceOptions: ChooseSourceOptions = {
   originHelpsAfterMs: 1_500,
   headStartMs: 300,
   nearlyAsGoodPercent: 25,
-  notYetMax: 8,
 }
 
 export interface ChooseSourceView {
-  readonly self: Member
   readonly fetch: Fetch
   readonly state: ChunkState
-  /** Usable peers in order of their ids: not suspected, not distrusted. */
+  /** Usable holders in order of their ids: not suspected, not distrusted. */
   readonly peers: readonly PeerSource[]
   /** Other nodes might want the same and share what each took from the origin. */
   readonly mayShare: boolean
@@ -68,56 +56,33 @@ export interface SourceChoice {
 }
 
 export function chooseSource(view: ChooseSourceView, options: ChooseSourceOptions): SourceChoice | null {
-  const peers = view.peers.filter((peer) => mayHave(view, peer.key))
-  const complete = peers.filter((peer) => peer.complete)
+  const complete = view.peers.filter((peer) => mayHave(view, peer.key))
   if (complete.length > 0) {
-    const chosen = choosePeer(view, complete, 'holder', options)
+    const chosen = choosePeer(view, complete, options)
     if (chosen !== null) return chosen
-    // The crowd's first holders are asked by all of it; the other fetchers have most chunks by then.
-    const fetchers = peers.filter((peer) => !peer.complete)
-    if (fetchers.length > 0) return askFetcher(view, fetchers, options)
     const failing = complete.every(
       (peer) => view.sourceStats.failingForMs(peer.key, view.nowMs) >= options.originHelpsAfterMs,
     )
     return failing ? chooseOrigin(view, false, 'holders-failing', options) : null
   }
-  if (peers.length > 0) return chooseAmongFetchers(view, peers, options)
   return chooseOrigin(view, view.mayShare, 'no-peer', options)
 }
 
-/**
- * A second source for a chunk that is already asked for, or null. In a crowd another fetcher, which may have it from the home by
- * now: the home is slow because all ask it, and the origin would see the crowd after all.
- */
+/** A second source for a chunk that is already asked for, or null. */
 export function chooseSecondSource(view: ChooseSourceView, options: ChooseSourceOptions): SourceChoice | null {
-  const { state } = view
-  const others = view.peers.filter((peer) => !state.flights.has(peer.key))
-  const fetchers = others.filter((peer) => !peer.complete && mayHave(view, peer.key))
-  if (fetchers.length === 0 || others.some((peer) => peer.complete)) {
-    return asSecond(chooseSource({ ...view, peers: others }, options))
-  }
-  return asSecond(askFetcher(view, fetchers, options))
-}
-
-function asSecond(choice: SourceChoice | null): SourceChoice | null {
+  const peers = view.peers.filter((peer) => !view.state.flights.has(peer.key))
+  const choice = chooseSource({ ...view, peers }, options)
   return choice === null ? null : { ...choice, why: 'second' }
 }
 
 /** How chunks of which no source is known to lack them are told apart, and a text that changes with it. */
-export function groupsOf(
-  { self, fetch, peers }: Pick<ChooseSourceView, 'self' | 'fetch' | 'peers'>,
-  { notYetMax }: ChooseSourceOptions,
-): { readonly signature: string; readonly groupOf: GroupOf } {
-  const usable = peers.filter(({ key }) => !fetch.givenUp.has(key))
-  if (usable.some(({ complete }) => complete)) return { signature: 'holders', groupOf: () => anySource }
-  if (usable.length === 0) return { signature: 'origin', groupOf: () => originKey }
-  if (!fetch.originAllowed || fetch.givenUp.has(originKey)) return { signature: 'fetchers', groupOf: () => anySource }
-  const members = [self, ...usable]
-  const groupOf: GroupOf = ({ chunkHash, notYetCount }) => {
-    const home = notYetCount >= notYetMax ? self.key : homeOf(chunkHash, members)
-    return home === self.key ? originKey : home
-  }
-  return { signature: `homes ${usable.map(({ key }) => key).join(' ')}`, groupOf }
+export function groupsOf({ fetch, peers }: Pick<ChooseSourceView, 'fetch' | 'peers'>): {
+  readonly signature: string
+  readonly groupOf: GroupOf
+} {
+  return peers.some(({ key }) => !fetch.givenUp.has(key))
+    ? { signature: 'holders', groupOf: () => anySource }
+    : { signature: 'origin', groupOf: () => originKey }
 }
 
 /** False when the source cannot be asked of any chunk now. */
@@ -132,40 +97,14 @@ export function isOpen(
 }
 
 /** Nobody could be asked for this chunk, not even later. */
-export function isHopeless(state: ChunkState, of: Pick<ChooseSourceView, 'fetch' | 'peers'>): boolean {
-  const view = { state, fetch: of.fetch }
-  return !originMayHave(view) && !of.peers.some((peer) => mayHave(view, peer.key))
-}
-
-function chooseAmongFetchers(
-  view: ChooseSourceView,
-  fetchers: readonly PeerSource[],
-  options: ChooseSourceOptions,
-): SourceChoice | null {
-  const { state, nowMs } = view
-  if (!originMayHave(view)) return askFetcher(view, fetchers, options)
-  const home = homeOf(state.chunkHash, [view.self, ...fetchers])
-  if (home === view.self.key || state.notYetCount >= options.notYetMax) {
-    const why = home === view.self.key ? 'own-share' : 'home-late'
-    return chooseOrigin(view, nowMs < view.fetch.startedAtMs + options.headStartMs, why, options)
-  }
-  if (nowMs < state.askAgainAtMs) return null
-  return isFree(view, home, options) ? { key: home, why: 'home' } : null
-}
-
-/** Any fetcher, unless one said just now that it does not have the chunk yet. */
-function askFetcher(
-  view: ChooseSourceView,
-  fetchers: readonly PeerSource[],
-  options: ChooseSourceOptions,
-): SourceChoice | null {
-  return view.nowMs < view.state.askAgainAtMs ? null : choosePeer(view, fetchers, 'fetcher', options)
+export function isHopeless(state: ChunkState, { fetch, peers }: Pick<ChooseSourceView, 'fetch' | 'peers'>): boolean {
+  const view = { state, fetch }
+  return !originMayHave(view) && !peers.some((peer) => mayHave(view, peer.key))
 }
 
 function choosePeer(
   view: ChooseSourceView,
   peers: readonly PeerSource[],
-  why: ChunkReason,
   options: ChooseSourceOptions,
 ): SourceChoice | null {
   const free = peers.filter((peer) => isFree(view, peer.key, options))
@@ -176,7 +115,7 @@ function choosePeer(
   if (best === undefined) return null
   const enoughMs = best.expectedMs * (1 + options.nearlyAsGoodPercent / 100)
   const good = costs.filter((source) => source.expectedMs <= enoughMs)
-  return { key: good[view.random(good.length)]!.node, why }
+  return { key: good[view.random(good.length)]!.node, why: 'holder' }
 }
 
 /** Our own pauses decide when a failing peer is tried again and when it is given up, so it is never left out here. */

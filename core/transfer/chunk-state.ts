@@ -17,4 +17,10 @@ export interface ChunkState {
   askAgainAtMs: number
   /** Wrong bytes from the origin. */
   originMismatches: number
+  /** Other nodes that fetch the model and have it, in this zone and in others; and how many have asked for it (swarm.ts). */
+  heldNear: number
+  heldFar: number
+  askedCount: number
+  /** Since when it is due and this node waits for another to ask for it; null when it does not. */
+  leftSinceMs: number | null
 }

@@ -92,6 +92,9 @@ export class FetchHistory {
       case 'get-chunk':
         this.running.get(effect.model)?.asked(effect.chunk, effect.source, effect.why, nowMs)
         return
+      case 'drop-chunk':
+        this.running.get(effect.model)?.dropped(effect.chunk.sha256, effect.source, nowMs)
+        return
       case 'distrust':
         this.changed(effect.node, 'distrusted', nowMs)
         return

@@ -9,8 +9,8 @@
 
 import { assertInvariant, type ErrorCode, type ModelId, type NodeId, type Prng } from '../../common/index.ts'
 import type { Effect, Event } from '../events.ts'
+import { defaultSwarmOptions } from './choose-in-swarm.ts'
 import {
-  type ChooseSourceOptions,
   type ChooseSourceView,
   chooseSecondSource,
   chooseSource,
@@ -19,15 +19,17 @@ import {
   groupsOf,
   isHopeless,
   isOpen,
-  type PeerSource,
   type SourceChoice,
 } from './choose-source.ts'
 import { hashText, type Member } from './chunk-home.ts'
 import type { ChunkState } from './chunk-state.ts'
 import { Fetch } from './fetch.ts'
+import type { PeerSource } from './peer-source.ts'
+import { defaultProgressTellerOptions } from './progress-teller.ts'
 import { keyOf, originKey, type SourceKey, type SourceStats, sourceOf } from './source-stats.ts'
+import { SwarmPlan, type SwarmPlanOptions } from './swarm-plan.ts'
 
-export interface FetchPlanOptions extends ChooseSourceOptions {
+export interface FetchPlanOptions extends SwarmPlanOptions {
   /** Flights of one fetch, and of all. 8 MiB each: 32 of them are what a node can hash and store at once. */
   readonly flightsPerFetchMax: number
   readonly flightsMax: number
@@ -45,6 +47,8 @@ export interface FetchPlanOptions extends ChooseSourceOptions {
   readonly originMismatchesMax: number
   /** A fetch without any source left waits this long for gossip to name one, then fails. */
   readonly hopelessMs: number
+  /** Among nodes that all fetch the model, one to which nothing can come fails when nothing came to any of them for so long. */
+  readonly stuckMs: number
   /** First wait before a node that is fetching the model too is asked again for a chunk it lacked; grows with each answer. */
   readonly notYetWaitMs: number
   /** A flight is slow after this multiple of the expected time, and after this time at least. */
@@ -54,6 +58,10 @@ export interface FetchPlanOptions extends ChooseSourceOptions {
 
 export const defaultFetchPlanOptions: FetchPlanOptions = {
   ...defaultChooseSourceOptions,
+  ...defaultSwarmOptions,
+  ...defaultProgressTellerOptions,
+  dropWithinMs: 1_000,
+  yieldWithinMs: 250,
   flightsPerFetchMax: 16,
   flightsMax: 32,
   strikesMax: 4,
@@ -62,6 +70,7 @@ export const defaultFetchPlanOptions: FetchPlanOptions = {
   refusalsMax: 40,
   originMismatchesMax: 2,
   hopelessMs: 1_000,
+  stuckMs: 20_000,
   notYetWaitMs: 100,
   slowFactor: 3,
   slowMsMin: 1_000,
@@ -82,6 +91,9 @@ export class FetchPlan {
   private readonly ports: FetchPlanPorts
   private readonly options: FetchPlanOptions
   private readonly self: Member
+  private readonly swarms: SwarmPlan
+  /** Of fetches that have ended. */
+  private readonly lastNews: Effect[] = []
   private readonly fetches = new Map<ModelId, Fetch>()
   private flightCount = 0
 
@@ -89,6 +101,7 @@ export class FetchPlan {
     this.ports = ports
     this.options = options
     this.self = { key: ports.self, keyHash: hashText(ports.self) }
+    this.swarms = new SwarmPlan({ ...ports, self: this.self }, options)
   }
 
   /** Nothing is on its way in. */
@@ -98,6 +111,11 @@ export class FetchPlan {
 
   has(model: ModelId): boolean {
     return this.fetches.has(model)
+  }
+
+  /** Models that have been on their way in for so long. */
+  *olderThan(ageMs: number, nowMs: number): Iterable<ModelId> {
+    for (const fetch of this.fetches.values()) if (nowMs - fetch.startedAtMs >= ageMs) yield fetch.model
   }
 
   /** Models on their way in, sorted. */
@@ -121,15 +139,19 @@ export class FetchPlan {
     this.fetches.set(event.model, fetch)
   }
 
-  chunkDone(event: EventOf<'chunk-done'>): void {
+  chunkDone(event: EventOf<'chunk-done'>): Effect[] {
+    const { sizeBytes, elapsedMs, nowMs } = event
     const key = keyOf(event.source)
     const fetch = this.fetches.get(event.model)
     const state = fetch?.chunks.get(event.chunk)
-    if (fetch === undefined || state === undefined) return
-    this.ports.sourceStats.delivered(key, event.sizeBytes, event.elapsedMs)
+    if (fetch === undefined || state === undefined) return []
+    const othersCount = fetch.swarm?.loadOf(key) ?? 0
+    this.ports.sourceStats.delivered(key, { sizeBytes, elapsedMs, othersCount, nowMs })
+    fetch.swarm?.came(key, elapsedMs, nowMs)
     this.land(fetch, state, key)
     // Bytes that were verified are welcome even from a flight that was given up.
     if (!state.done) fetch.finish(state, key)
+    return [...state.flights.keys()].map((other) => this.dropFlight(fetch, state, other))
   }
 
   chunkFailed(event: EventOf<'chunk-failed'>): Effect[] {
@@ -160,6 +182,12 @@ export class FetchPlan {
         break
     }
     return []
+  }
+
+  /** Another node tells what it has of a model that is on its way in here. */
+  peerProgress(event: EventOf<'peer-progress'>): void {
+    const fetch = this.fetches.get(event.progress.model)
+    if (fetch !== undefined) this.swarms.hear(fetch, event)
   }
 
   /** The node is gone for now: what it was asked for is asked of others. */
@@ -193,11 +221,16 @@ export class FetchPlan {
     const active: Active[] = []
     for (const fetch of [...this.fetches.values()]) {
       if (fetch.remaining === 0) {
+        this.lastNews.push(...this.swarms.tell({ fetch, nowMs, isLast: true }))
         this.drop(fetch)
         effects.push({ kind: 'fetch-complete', model: fetch.model, bytesBySource: { ...fetch.bytesBySource } })
       } else {
         fetch.forgiveOlder(this.options.forgivenMs, nowMs)
-        active.push(new Active(fetch, () => this.ports.peersWith(fetch.model, nowMs)))
+        const one = new Active(fetch, () => this.ports.peersWith(fetch.model, nowMs))
+        active.push(one)
+        for (const { state, key } of this.swarms.follow(fetch, one.peers, nowMs)) {
+          effects.push(this.dropFlight(fetch, state, key))
+        }
       }
     }
     // One chunk per fetch and round, so that a large model does not starve a small one.
@@ -211,6 +244,13 @@ export class FetchPlan {
       })
     }
     for (const one of active) effects.push(...this.endHopeless(one, nowMs))
+    return effects
+  }
+
+  /** What other nodes that fetch the same models are to know. */
+  tell(nowMs: number): Effect[] {
+    const effects = this.lastNews.splice(0)
+    for (const fetch of this.fetches.values()) effects.push(...this.swarms.tell({ fetch, nowMs, isLast: false }))
     return effects
   }
 
@@ -257,11 +297,15 @@ export class FetchPlan {
     const { fetch } = one
     const { options } = this
     if (fetch.wanted.size === 0 || fetch.flightCount >= options.flightsPerFetchMax) return null
+    if (fetch.swarm !== null) {
+      const choice = this.swarms.choose(fetch, fetch.swarm, one.peers, nowMs)
+      return choice === null ? null : this.launch(fetch, choice.state, choice, nowMs)
+    }
     const { sourceStats } = this.ports
     const isOpenNow = (key: SourceKey) => isOpen({ fetch, sourceStats, nowMs }, key, options)
     const { peers } = one
     if (!isOpenNow(originKey) && !peers.some(({ key }) => isOpenNow(key))) return null
-    const { signature, groupOf } = groupsOf({ self: this.self, fetch, peers }, options)
+    const { signature, groupOf } = groupsOf({ fetch, peers })
     fetch.wanted.regroup(signature, groupOf)
     for (const state of fetch.wanted.candidates(isOpenNow, nowMs)) {
       const choice = chooseSource(this.view(fetch, state, peers, nowMs), options)
@@ -280,6 +324,13 @@ export class FetchPlan {
       const [key, startedAtMs] = [...state.flights][0]!
       if (nowMs - startedAtMs < this.options.slowMsMin) continue
       const { peers } = one
+      if (fetch.swarm !== null) {
+        const expected = this.swarms.expectedMs(fetch, fetch.swarm, peers, { state, key }, nowMs)
+        if (nowMs - startedAtMs < expected * this.options.slowFactor) continue
+        const second = this.swarms.second(fetch, fetch.swarm, peers, state, nowMs)
+        if (second === null) continue
+        return this.launch(fetch, state, { key: second, why: 'second' }, nowMs)
+      }
       const view = this.view(fetch, state, peers, nowMs)
       const peer = peers.find((candidate) => candidate.key === key)
       const expected = peer === undefined ? 0 : expectedMs(view, peer)
@@ -293,9 +344,14 @@ export class FetchPlan {
   private launch(fetch: Fetch, state: ChunkState, { key, why }: SourceChoice, nowMs: number): Effect {
     fetch.launch(state, key, nowMs)
     this.flightCount += 1
-    this.ports.sourceStats.started(key, state.chunk.sizeBytes)
+    this.ports.sourceStats.started(key, state.chunk.sizeBytes, nowMs)
     const context = fetch.context(nowMs)
     return { kind: 'get-chunk', model: fetch.model, chunk: state.chunk, source: sourceOf(key), why, context }
+  }
+
+  private dropFlight(fetch: Fetch, state: ChunkState, key: SourceKey): Effect {
+    this.land(fetch, state, key)
+    return { kind: 'drop-chunk', model: fetch.model, chunk: state.chunk, source: sourceOf(key) }
   }
 
   private land(fetch: Fetch, state: ChunkState, key: SourceKey): boolean {
@@ -308,6 +364,7 @@ export class FetchPlan {
   private missing(fetch: Fetch, state: ChunkState, key: SourceKey, nowMs: number): Effect[] {
     const peer = this.ports.peersWith(fetch.model, nowMs).find((candidate) => candidate.key === key)
     if (peer !== undefined && !peer.complete) {
+      fetch.swarm?.lacks(key, state)
       fetch.wanted.change(state, () => {
         state.notYetCount += 1
         state.askAgainAtMs = nowMs + this.options.notYetWaitMs * state.notYetCount
@@ -332,7 +389,7 @@ export class FetchPlan {
   private endHopeless(one: Active, nowMs: number): Effect[] {
     const { fetch } = one
     const hasHope = fetch.flightCount > 0 || (fetch.wanted.areAlike && isOriginUsable(fetch))
-    const stuck = hasHope ? undefined : fetch.wanted.distinct().find((state) => isHopeless(state, one))
+    const stuck = hasHope ? undefined : fetch.wanted.distinct().find((state) => this.isHopeless(state, one, nowMs))
     if (stuck === undefined) {
       fetch.hopelessSinceMs = null
       return []
@@ -344,6 +401,16 @@ export class FetchPlan {
     return [{ kind: 'fetch-failed', model: fetch.model, code, message: describeStuck(fetch, stuck) }]
   }
 
+  /** What no node has that fetches it too may come to one of them; not when nothing came to any of them for long. */
+  private isHopeless(state: ChunkState, { fetch, peers }: Active, nowMs: number): boolean {
+    const { swarm } = fetch
+    if (swarm === null || nowMs - swarm.movedAtMs < this.options.stuckMs) return isHopeless(state, { fetch, peers })
+    return isHopeless(state, {
+      fetch,
+      peers: peers.filter(({ key, complete }) => complete || swarm.mayHave(key, state)),
+    })
+  }
+
   private drop(fetch: Fetch): void {
     for (const state of [...fetch.flying]) {
       for (const key of [...state.flights.keys()]) this.land(fetch, state, key)
@@ -352,10 +419,9 @@ export class FetchPlan {
   }
 
   private view(fetch: Fetch, state: ChunkState, peers: readonly PeerSource[], nowMs: number): ChooseSourceView {
-    const { self } = this
     const { sourceStats, random } = this.ports
     const mayShare = this.ports.mayShare()
-    return { self, fetch, state, peers, mayShare, sourceStats, random: (bound) => random.int(bound), nowMs }
+    return { fetch, state, peers, mayShare, sourceStats, random: (bound) => random.int(bound), nowMs }
   }
 
   private shuffled<T>(items: readonly T[]): T[] {

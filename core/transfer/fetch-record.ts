@@ -90,6 +90,14 @@ export class FetchRecord {
     this.timeline.failure(flight.tally.name, failure, flight.chunk, nowMs)
   }
 
+  /** The plan took it back: another source is to bring it, or has. */
+  dropped(sha256: Sha256, source: ChunkSource, nowMs: number): void {
+    const flight = this.flights.get(flightKey(sha256, source))
+    if (flight === undefined || flight.isLost) return
+    flight.isLost = true
+    flight.tally.close(nowMs)
+  }
+
   /** Of a source that was asked for something here; of others nothing is told. */
   changed(node: NodeId, change: 'lost' | 'distrusted' | 'back', nowMs: number): void {
     const tally = this.tallies.get(node)

@@ -12,7 +12,9 @@ import { assertInvariant, type ModelId, type RequestContext, type Sha256 } from 
 import type { FetchChunk } from '../events.ts'
 import { hashText } from './chunk-home.ts'
 import type { ChunkState } from './chunk-state.ts'
+import type { ProgressTeller } from './progress-teller.ts'
 import { originKey, type SourceKey } from './source-stats.ts'
+import type { Swarm } from './swarm.ts'
 import { WantedChunks } from './wanted-chunks.ts'
 
 export class Fetch {
@@ -26,8 +28,14 @@ export class Fetch {
   readonly givenUp = new Map<SourceKey, number>()
   readonly bytesBySource = { peer: 0, origin: 0 }
   originAllowed: boolean
+  /** What is known of others that fetch the model, and what they were told; null while there are none. */
+  swarm: Swarm | null = null
+  teller: ProgressTeller | null = null
+  /** Rises with all that others are told. */
+  revision = 0
   flightCount = 0
   remaining = 0
+  meanChunkBytes = 0
   /** Since when nothing flies and nobody can be asked; null while there is hope. */
   hopelessSinceMs: number | null = null
   private readonly strikes = new Map<SourceKey, number>()
@@ -58,6 +66,9 @@ export class Fetch {
   add(chunks: readonly FetchChunk[]): void {
     for (const chunk of chunks) {
       if (this.chunks.has(chunk.sha256)) continue
+      // It counts chunks by their places: a new one begins with what the others then tell.
+      this.swarm = null
+      this.teller = null
       const state: ChunkState = {
         chunk,
         chunkHash: hashText(chunk.sha256),
@@ -68,10 +79,15 @@ export class Fetch {
         notYetCount: 0,
         askAgainAtMs: Number.NEGATIVE_INFINITY,
         originMismatches: 0,
+        heldNear: 0,
+        heldFar: 0,
+        askedCount: 0,
+        leftSinceMs: null,
       }
       this.chunks.set(chunk.sha256, state)
       this.wanted.add(state)
       this.remaining += 1
+      this.meanChunkBytes += (chunk.sizeBytes - this.meanChunkBytes) / this.chunks.size
     }
   }
 
@@ -87,6 +103,8 @@ export class Fetch {
     state.flights.set(key, nowMs)
     this.flying.add(state)
     this.wanted.delete(state)
+    this.swarm?.taken(state)
+    this.revision += 1
     this.flightCount += 1
   }
 
@@ -94,9 +112,12 @@ export class Fetch {
   land(state: ChunkState, key: SourceKey): boolean {
     if (!state.flights.delete(key)) return false
     this.flightCount -= 1
+    this.revision += 1
     if (state.flights.size > 0) return true
     this.flying.delete(state)
-    if (!state.done) this.wanted.add(state)
+    if (state.done) return true
+    this.wanted.add(state)
+    this.swarm?.wanted(state)
     return true
   }
 
@@ -104,6 +125,9 @@ export class Fetch {
     assertInvariant(!state.done, 'a chunk is done once')
     state.done = true
     this.wanted.delete(state)
+    this.swarm?.taken(state)
+    this.teller?.chunkCame(state)
+    this.revision += 1
     this.remaining -= 1
     // What was under way when the source was given up has come after all: it works.
     if (this.givenUp.get(key) !== Number.POSITIVE_INFINITY) this.forgive(key)

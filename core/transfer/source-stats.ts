@@ -35,6 +35,10 @@ export interface SourceStatsOptions {
   readonly sampleWeightPercent: number
   /** Smaller chunks say more about latency than about bandwidth. */
   readonly sampleBytesMin: number
+  /** Chunks that come within this time are one sample: those of several connections come together. */
+  readonly sampleMsMin: number
+  /** The same for what comes from all sources together. */
+  readonly receivedMs: number
   /** Pause after a source failed or was busy; doubles up to the longest with each failure in a row. */
   readonly pauseMs: number
   readonly pauseMsMax: number
@@ -48,6 +52,8 @@ export const defaultSourceStatsOptions: SourceStatsOptions = {
   origin: { latencyMs: 60, bandwidthBytesPerS: 50_000_000 },
   sampleWeightPercent: 25,
   sampleBytesMin: 65_536,
+  sampleMsMin: 20,
+  receivedMs: 500,
   pauseMs: 100,
   pauseMsMax: 3_000,
   distrustMs: 600_000,
@@ -55,6 +61,11 @@ export const defaultSourceStatsOptions: SourceStatsOptions = {
 
 interface Page {
   bandwidthBytesPerS: number | null
+  /** The bandwidth, and what it gave others meanwhile. */
+  capacityBytesPerS: number | null
+  /** Since the last sample, or since the source was first asked after a pause. */
+  sampleSinceMs: number
+  sampleBytes: number
   latencyMs: number | null
   flights: number
   flightBytes: number
@@ -69,6 +80,7 @@ export class SourceStats {
   private readonly pages = new Map<SourceKey, Page>()
   private lastDistrustUntilMs = Number.NEGATIVE_INFINITY
   private changes = 0
+  private readonly received = { bytes: 0, sinceMs: Number.NEGATIVE_INFINITY, bytesPerS: 0 }
   /** By an operator, until an operator says otherwise. */
   private readonly banned = new Set<SourceKey>()
 
@@ -103,6 +115,16 @@ export class SourceStats {
     return this.pages.get(key)?.bandwidthBytesPerS ?? null
   }
 
+  /** From all sources together, when it was most lately. */
+  get receivedBytesPerS(): number {
+    return this.received.bytesPerS
+  }
+
+  /** What it sends to all that are known to ask it; null until something was measured. */
+  capacityBytesPerS(key: SourceKey): number | null {
+    return this.pages.get(key)?.capacityBytesPerS ?? null
+  }
+
   failuresInARow(key: SourceKey): number {
     return this.pages.get(key)?.failuresInARow ?? 0
   }
@@ -115,8 +137,12 @@ export class SourceStats {
     return this.pages.get(key)?.flightBytes ?? 0
   }
 
-  started(key: SourceKey, sizeBytes: number): void {
+  started(key: SourceKey, sizeBytes: number, nowMs: number): void {
     const page = this.page(key)
+    if (page.flights === 0) {
+      page.sampleSinceMs = nowMs
+      page.sampleBytes = 0
+    }
     page.flights += 1
     page.flightBytes += sizeBytes
   }
@@ -128,22 +154,43 @@ export class SourceStats {
     assertInvariant(page.flights >= 0 && page.flightBytes >= 0, 'a flight ends once')
   }
 
-  /** Call before `ended`: flights that ran at the same time shared the bandwidth. */
-  delivered(key: SourceKey, sizeBytes: number, elapsedMs: number): void {
+  /**
+   * Call before `ended`. What comes between two samples is counted as it comes, whichever flights ran side by side.
+   *
+   * `othersCount`: flights of other nodes at the source, as far as they are known.
+   */
+  delivered(
+    key: SourceKey,
+    {
+      sizeBytes,
+      elapsedMs,
+      othersCount = 0,
+      nowMs,
+    }: {
+      readonly sizeBytes: number
+      readonly elapsedMs: number
+      readonly othersCount?: number
+      readonly nowMs: number
+    },
+  ): void {
     const page = this.page(key)
     this.changes += 1
+    this.count(sizeBytes, nowMs)
     page.failuresInARow = 0
     page.pausedUntilMs = Number.NEGATIVE_INFINITY
     if (sizeBytes < this.options.sampleBytesMin) {
       page.latencyMs = Math.min(page.latencyMs ?? elapsedMs, elapsedMs)
       return
     }
-    const sampleBytesPerS = (sizeBytes * Math.max(1, page.flights) * 1_000) / Math.max(1, elapsedMs)
-    const weight = this.options.sampleWeightPercent / 100
-    page.bandwidthBytesPerS =
-      page.bandwidthBytesPerS === null
-        ? sampleBytesPerS
-        : page.bandwidthBytesPerS * (1 - weight) + sampleBytesPerS * weight
+    page.sampleBytes += sizeBytes
+    const sinceMs = page.flights > 1 ? nowMs - page.sampleSinceMs : Math.max(elapsedMs, nowMs - page.sampleSinceMs)
+    if (sinceMs < this.options.sampleMsMin && page.flights > 1) return
+    const bytesPerS = (page.sampleBytes * 1_000) / Math.max(1, sinceMs)
+    const sharers = 1 + othersCount / Math.max(1, page.flights)
+    page.sampleSinceMs = nowMs
+    page.sampleBytes = 0
+    page.bandwidthBytesPerS = this.averaged(page.bandwidthBytesPerS, bytesPerS)
+    page.capacityBytesPerS = this.averaged(page.capacityBytesPerS, bytesPerS * sharers)
   }
 
   /** False when the source was paused already: flights that were under way together fail together, which is one failure. */
@@ -205,11 +252,31 @@ export class SourceStats {
     if (page !== undefined && page.flights === 0 && page.distrustedUntilMs <= nowMs) this.pages.delete(key)
   }
 
+  private count(sizeBytes: number, nowMs: number): void {
+    const { received, options } = this
+    received.bytes += sizeBytes
+    const sinceMs = nowMs - received.sinceMs
+    if (sinceMs < options.receivedMs) return
+    const bytesPerS = sinceMs > 4 * options.receivedMs ? 0 : (received.bytes * 1_000) / sinceMs
+    const weight = options.sampleWeightPercent / 100
+    received.bytesPerS = Math.max(bytesPerS, received.bytesPerS * (1 - weight))
+    received.bytes = 0
+    received.sinceMs = nowMs
+  }
+
+  private averaged(former: number | null, sample: number): number {
+    const weight = this.options.sampleWeightPercent / 100
+    return former === null ? sample : former * (1 - weight) + sample * weight
+  }
+
   private page(key: SourceKey): Page {
     const known = this.pages.get(key)
     if (known !== undefined) return known
     const page: Page = {
       bandwidthBytesPerS: null,
+      capacityBytesPerS: null,
+      sampleSinceMs: 0,
+      sampleBytes: 0,
       latencyMs: null,
       flights: 0,
       flightBytes: 0,

@@ -104,6 +104,15 @@ export class WantedChunks {
     return found.sort((a, b) => this.rankOf(a) - this.rankOf(b))
   }
 
+  /** Some of the first, in no strict order. */
+  firstOf(count: number): ChunkState[] {
+    const found: ChunkState[] = []
+    for (const { states } of [this.apart, ...this.groups.values(), this.waiting]) {
+      for (let at = 0; at < states.length && found.length < count; at += 1) found.push(states[at]!)
+    }
+    return found
+  }
+
   inOrder(): ChunkState[] {
     const all = [this.apart, this.waiting, ...this.groups.values()].flatMap(({ states }) => states)
     return all.sort((a, b) => this.rankOf(a) - this.rankOf(b))

@@ -19,7 +19,7 @@ import type { ModelNodes } from '../cluster/model-nodes.ts'
 import type { NodeFacts } from '../cluster/node-facts.ts'
 import { isDraining, isSender } from '../cluster/state-marks.ts'
 import type { ResidencyBody, ResidentModel, StateBody } from '../events.ts'
-import type { PeerSource } from '../transfer/choose-source.ts'
+import type { PeerSource } from '../transfer/peer-source.ts'
 import { originKey, type SourceStats, type SpeedEstimate } from '../transfer/source-stats.ts'
 import {
   defaultPlacementViewBuilderOptions,

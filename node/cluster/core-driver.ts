@@ -19,6 +19,7 @@ import {
   type FetchChunk,
   failureOf,
   type NodeCore,
+  type Progress,
   type SignedEntry,
   type SummaryItem,
   type SummaryRange,
@@ -41,6 +42,8 @@ export interface EntryCodec {
   decodeEntries(bytes: Uint8Array): SignedEntry[]
   encodeVersionSummary(summary: VersionSummary): Uint8Array
   decodeVersionSummary(bytes: Uint8Array): VersionSummary
+  encodeProgress(progress: Progress): Uint8Array
+  decodeProgress(bytes: Uint8Array): Progress
 }
 
 export interface CoreDriverPorts {
@@ -68,8 +71,12 @@ export type BytesBySource = Extract<Effect, { kind: 'fetch-complete' }>['bytesBy
 /** Carries out 'get-chunk' effects of one model's fetch and reports each end as a chunk-done or chunk-failed event. */
 export type ChunkGetter = (effect: Extract<Effect, { kind: 'get-chunk' }>) => void
 
+/** Breaks off what a 'get-chunk' effect began. */
+export type ChunkDropper = (effect: Extract<Effect, { kind: 'drop-chunk' }>) => void
+
 interface RunningFetch {
   readonly getChunk: ChunkGetter
+  readonly dropChunk: ChunkDropper
   readonly outcome: PromiseWithResolvers<BytesBySource>
 }
 
@@ -126,6 +133,10 @@ export class CoreDriver {
       this.dispatch({ kind: 'entries', from, entries: this.ports.codec.decodeEntries(payload) })
       return new Uint8Array()
     })
+    network.handle('progress', async (from, payload) => {
+      this.dispatch({ kind: 'peer-progress', from, progress: this.ports.codec.decodeProgress(payload) })
+      return new Uint8Array()
+    })
     this.stops.push(clock.every(this.options.tickMs, () => this.dispatch({ kind: 'tick' })))
     this.stops.push(
       clock.every(this.options.pingPeriodMs, () => {
@@ -173,12 +184,18 @@ export class CoreDriver {
   fetch(
     model: ModelId,
     chunks: readonly FetchChunk[],
-    options: { context: RequestContext; originAllowed: boolean; localBytes?: number; getChunk: ChunkGetter },
+    options: {
+      context: RequestContext
+      originAllowed: boolean
+      localBytes?: number
+      getChunk: ChunkGetter
+      dropChunk: ChunkDropper
+    },
   ): Promise<BytesBySource> {
     if (this.isStopped) return Promise.reject(stopping(model))
     assertInvariant(!this.fetches.has(model), `one fetch of ${model} at a time`)
     const outcome = Promise.withResolvers<BytesBySource>()
-    this.fetches.set(model, { getChunk: options.getChunk, outcome })
+    this.fetches.set(model, { getChunk: options.getChunk, dropChunk: options.dropChunk, outcome })
     const { context, originAllowed, localBytes = 0 } = options
     this.dispatch({ kind: 'fetch', model, chunks, context, originAllowed, localBytes })
     return outcome.promise
@@ -257,6 +274,15 @@ export class CoreDriver {
         return
       case 'send-entries':
         this.inBackground('entries', this.send(effect.to, 'entries', this.ports.codec.encodeEntries(effect.entries)))
+        return
+      case 'send-progress':
+        this.inBackground(
+          'progress',
+          this.send(effect.to, 'progress', this.ports.codec.encodeProgress(effect.progress)),
+        )
+        return
+      case 'drop-chunk':
+        this.fetches.get(effect.model)?.dropChunk(effect)
         return
       case 'get-chunk':
         this.fetches.get(effect.model)?.getChunk(effect)

@@ -11,8 +11,10 @@ import {
   createEntrySigner,
   createLibp2pNetwork,
   decodeEntries,
+  decodeProgress,
   decodeVersionSummary,
   encodeEntries,
+  encodeProgress,
   encodeVersionSummary,
   loadClusterKeys,
   loadIdentity,
@@ -69,7 +71,14 @@ export async function createCluster(
     // The store reads verified chunks of open fills.
     { ...defaultNodeCoreOptions, sharesPartialModels: true },
   )
-  const codec = { encodeEntries, decodeEntries, encodeVersionSummary, decodeVersionSummary }
+  const codec = {
+    encodeEntries,
+    decodeEntries,
+    encodeVersionSummary,
+    decodeVersionSummary,
+    encodeProgress,
+    decodeProgress,
+  }
   const mesh = new ConnectionManager({ core, network, clock, log })
   const driver = new CoreDriver({ core, network, codec, mesh, clock, log })
 

@@ -19,6 +19,7 @@ export {
 } from './libp2p-network.ts'
 export { type ClusterKeyOptions, loadClusterKeys } from './load-cluster-key.ts'
 export { nodeOfPublicKey, publicKeyBytes, publicKeyOfNode, signatureBytes, verifyByNode } from './node-id.ts'
+export { decodeProgress, encodeProgress } from './progress-codec.ts'
 export {
   decodeVersionSummary,
   defaultVersionSummaryLimits,

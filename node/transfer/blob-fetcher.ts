@@ -60,6 +60,13 @@ export interface FetchOutcome extends BytesBySource {
   readonly local: number
 }
 
+interface PeerCall {
+  readonly job: FetchJob
+  readonly chunk: FetchChunk
+  readonly into: ChunkSink
+  readonly signal: AbortSignal
+}
+
 export class BlobFetcher {
   private readonly ports: BlobFetcherPorts
   private readonly options: BlobFetcherOptions
@@ -146,16 +153,23 @@ export class BlobFetcher {
         const work = this.getChunk(job, chunk, source).finally(() => job.running.delete(work))
         job.running.add(work)
       },
+      dropChunk: ({ chunk, source }) => job.calls.get(callName(chunk, source))?.abort(notWanted()),
     })
   }
 
-  /** Ends in exactly one event, chunk-done or chunk-failed, or with the whole fetch; never rejects. */
+  /** Ends in exactly one event, chunk-done or chunk-failed, or with the whole fetch, or is broken off; never rejects. */
   private async getChunk(job: FetchJob, chunk: FetchChunk, source: ChunkSource): Promise<void> {
     const { driver, clock } = this.ports
     const { model } = job.request
     const { sha256, sizeBytes } = chunk
     const startedMs = clock.nowMs()
-    const failure = await this.bringChunk(job, chunk, source)
+    const name = callName(chunk, source)
+    const call = new AbortController()
+    job.calls.set(name, call)
+    const failure = await this.bringChunk(job, chunk, source, AbortSignal.any([job.abort.signal, call.signal]))
+    if (job.calls.get(name) === call) job.calls.delete(name)
+    // The same chunk may have been asked of the same source again meanwhile.
+    if (failure !== null && call.signal.aborted) return
     if (failure instanceof HoldfastError) driver.cancelFetch(model, failure)
     else if (failure !== null) driver.dispatch({ kind: 'chunk-failed', model, chunk: sha256, source, failure })
     else {
@@ -169,32 +183,32 @@ export class BlobFetcher {
     job: FetchJob,
     chunk: FetchChunk,
     source: ChunkSource,
+    signal: AbortSignal,
   ): Promise<ChunkFailure | HoldfastError | null> {
     const sink = job.sink(chunk.sha256)
     try {
-      if (source.kind === 'origin') await this.fromOrigin(job, chunk, sink)
-      else await this.fromPeer(source.node, job, chunk, sink)
+      if (source.kind === 'origin') await this.fromOrigin(job, chunk, sink, signal)
+      else await this.fromPeer(source.node, { job, chunk, into: sink, signal })
       return null
     } catch (error) {
       // No other source can help when the node itself cannot take the bytes.
-      return sink.failure === error && isOfStore(error) ? error : this.failed(job, chunk, source, error)
+      return sink.failure === error && isOfStore(error) ? error : this.failed(job, chunk, source, error, signal)
     }
   }
 
-  private async fromOrigin(job: FetchJob, chunk: FetchChunk, into: JobSink): Promise<void> {
+  private async fromOrigin(job: FetchJob, chunk: FetchChunk, into: JobSink, signal: AbortSignal): Promise<void> {
     const { file, offsetBytes, sizeBytes } = chunk
     if (this.ports.origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'This node has no origin.')
     const place = { model: job.request.model, file, offsetBytes, sizeBytes }
-    await into.take(await this.ports.origin.readRange(place, { signal: job.abort.signal }))
+    await into.take(await this.ports.origin.readRange(place, { signal }))
   }
 
   /** A node whose bulk engine cannot be reached is told to the core as one that did not answer a call: routing avoids it too. */
-  private async fromPeer(node: NodeId, job: FetchJob, chunk: FetchChunk, into: ChunkSink): Promise<void> {
+  private async fromPeer(node: NodeId, { job, chunk, into, signal }: PeerCall): Promise<void> {
     const address = this.ports.bulkAddressOf(node)
     if (address === null) throw new HoldfastError('PEER_UNREACHABLE', `The address of ${node} is not known.`)
     const { blob, file, sha256, offsetBytes, sizeBytes } = chunk
     const request = { blob, file, chunk: sha256, offsetBytes, sizeBytes, context: job.request.context }
-    const { signal } = job.abort
     using limit = new TimeLimit(this.ports.clock, this.options.chunkTimeoutMs, signal)
     try {
       const isThere = await this.ports.bulk.fetch({ node, address }, request, into, { signal: limit.signal })
@@ -208,11 +222,17 @@ export class BlobFetcher {
     }
   }
 
-  private failed(job: FetchJob, chunk: FetchChunk, source: ChunkSource, error: unknown): ChunkFailure {
+  private failed(
+    job: FetchJob,
+    chunk: FetchChunk,
+    source: ChunkSource,
+    error: unknown,
+    signal: AbortSignal,
+  ): ChunkFailure {
     const failure = failureOf(error)
     const from = source.kind === 'peer' ? source.node : 'origin'
     const level = failure === 'mismatch' ? 'warn' : 'debug'
-    if (!job.abort.signal.aborted) {
+    if (!signal.aborted) {
       this.ports.log[level](
         { model: job.request.model, chunk: chunk.sha256, from, failure, error: (error as Error).message },
         'a chunk failed',
@@ -226,6 +246,14 @@ export class BlobFetcher {
 function reasonOf(error: unknown): { code: string; message: string } {
   if (isHoldfastError(error)) return { code: error.code, message: error.message }
   return { code: 'SYSTEM', message: 'the fetch failed; the log of the node says more.' }
+}
+
+function callName({ sha256 }: FetchChunk, source: ChunkSource): string {
+  return source.kind === 'peer' ? `${sha256} ${source.node}` : sha256
+}
+
+function notWanted(): HoldfastError {
+  return new HoldfastError('DEADLINE_EXCEEDED', 'The chunk is not wanted from this source any more.')
 }
 
 function fetchEnded(): HoldfastError {

@@ -26,6 +26,8 @@ export class FetchJob {
   readonly fills: Fill[] = []
   /** Ends waits for sources when the fetch ends. */
   readonly abort = new AbortController()
+  /** By chunk and source: breaks off what is under way. */
+  readonly calls = new Map<string, AbortController>()
   /** Chunk operations that still touch the fills; they end before the fills do. */
   readonly running = new Set<Promise<void>>()
   private readonly places = new Map<Sha256, FillPlace[]>()

@@ -117,6 +117,11 @@ export class Metrics {
     this.originRequestCount += 1
   }
 
+  /** Of an answer that was broken off. */
+  originCut(unsentBytes: number, nowMs: number): void {
+    if (this.isCounted(nowMs)) this.originBytes -= unsentBytes
+  }
+
   /** Bytes of a chunk that a node took over. */
   received(node: number, from: number | null, sizeBytes: number, nowMs: number): void {
     this.takenBytes += sizeBytes

@@ -138,6 +138,23 @@ export class Flows {
     this.settleSoon()
   }
 
+  /** Breaks one transfer off, whose `end` is not called. @returns what was not sent of it; null when it is not under way here. */
+  drop(from: number, to: number, end: Transfer['end']): number | null {
+    const flow = this.flows.get(from)?.get(to)
+    const lane = flow?.lanes.find(({ transfers }) => transfers.some((transfer) => transfer.end === end))
+    if (flow === undefined || lane === undefined) return null
+    this.advance(flow)
+    const at = lane.transfers.findIndex((transfer) => transfer.end === end)
+    const [dropped] = lane.transfers.splice(at, 1)
+    const restBytes = at === 0 ? lane.restBytes : dropped!.sizeBytes
+    if (at === 0) lane.restBytes = lane.transfers[0]?.sizeBytes ?? 0
+    if (lane.transfers.length === 0) flow.lanes.splice(flow.lanes.indexOf(lane), 1)
+    if (flow.lanes.length === 0) this.close(flow)
+    else if (!this.started.includes(flow)) this.started.push(flow)
+    this.settleSoon()
+    return restBytes
+  }
+
   /** Ends all transfers of the flows for which the function is true. */
   cut(isCut: (from: number, to: number) => boolean): void {
     const cut: Flow[] = []

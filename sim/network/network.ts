@@ -156,6 +156,15 @@ export class Network {
     })
   }
 
+  /** A message of a call: over a stream that exists, so that it is neither lost nor overtaken while both ends are linked. */
+  tell(from: number, to: number, deliver: () => void, bytes: number): void {
+    if (!this.linked(from, to)) return
+    this.callBytes[to]! += bytes + this.options.callFrameBytes
+    this.queue.schedule(this.geography.oneWayMs(from, to), () => {
+      if (this.linked(from, to)) deliver()
+    })
+  }
+
   /** `deliver` is called once per node that the message reaches. Its bytes are counted where they are given. */
   gossip(from: number, deliver: Deliver, message: GossipMessage = uncounted): void {
     this.gossipMesh.publish(from, message, this.lossPercent, deliver)

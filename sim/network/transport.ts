@@ -66,32 +66,39 @@ export class Transport {
   /**
    * @param end called once; false when the link broke on the way.
    * @param lane transfers of one lane between two ends run one after another, those of several side by side.
+   * @returns breaks it off, so that `end` is not called, and says how many bytes of it were not sent.
    */
-  send(from: number, to: number, sizeBytes: number, end: (arrived: boolean) => void, lane = 0): void {
+  send(from: number, to: number, sizeBytes: number, end: (arrived: boolean) => void, lane = 0): () => number {
     const kind = this.classOf(from, to)
     const transfer = { kind, sizeBytes }
     this.underWay.add(transfer)
     this.sentBytes[kind] += sizeBytes
     const finish = (arrived: boolean): void => {
+      if (!this.underWay.has(transfer)) return
       const counts = arrived ? this.arrivedBytes : this.brokenBytes
       counts[kind] += sizeBytes
       this.underWay.delete(transfer)
       end(arrived)
     }
-    const leave = (): void =>
-      this.flows.send(
-        from,
-        to,
-        sizeBytes,
-        (left) => {
-          if (!left) finish(false)
-          else this.ports.queue.schedule(this.oneWayMs(from, to), () => finish(this.isLinked(from, to)))
-        },
-        lane,
-      )
+    let hasLeft = false
+    const onLeft = (left: boolean): void => {
+      hasLeft = true
+      if (!left) finish(false)
+      else this.ports.queue.schedule(this.oneWayMs(from, to), () => finish(this.isLinked(from, to)))
+    }
+    const leave = (): void => {
+      if (this.underWay.has(transfer)) this.flows.send(from, to, sizeBytes, onLeft, lane)
+    }
     const startMs = this.slowStartMs(from, to, sizeBytes, lane)
     if (startMs === 0) leave()
     else this.ports.queue.schedule(startMs, leave)
+    return () => {
+      if (!this.underWay.delete(transfer)) return 0
+      const unsentBytes = hasLeft ? 0 : Math.floor(this.flows.drop(from, to, onLeft) ?? sizeBytes)
+      this.sentBytes[kind] -= unsentBytes
+      this.brokenBytes[kind] += sizeBytes - unsentBytes
+      return unsentBytes
+    }
   }
 
   /** What a transfer loses against one that fills the lines from its first byte on; nothing where the next follows the last. */

@@ -17,6 +17,19 @@ import type { SimModel } from '../world/models.ts'
 import type { OriginAnswer, SimOrigin } from '../world/sim-origin.ts'
 
 type GetChunk = Extract<Effect, { kind: 'get-chunk' }>
+type DropChunk = Extract<Effect, { kind: 'drop-chunk' }>
+
+/** A chunk that is under way to a node. */
+export class ChunkCall {
+  isDropped = false
+  /** Breaks off what is under way now. */
+  undo: () => void = () => {}
+
+  drop(): void {
+    this.isDropped = true
+    this.undo()
+  }
+}
 
 /** What a server of chunks answers; wrong bytes arrive like right ones. */
 export type Served = 'right' | 'wrong' | 'missing' | 'refused' | 'closed' | 'unavailable'
@@ -33,7 +46,9 @@ export interface ChunksNode {
 
 /** Another node, as one that is asked for chunks. */
 export interface ChunkPeer {
-  readonly chunks: { serve(model: SimModel, chunk: FetchChunk, to: number, end: (served: Served) => void): void }
+  readonly chunks: {
+    serve(model: SimModel, chunk: FetchChunk, to: number, call: ChunkCall, end: (served: Served) => void): void
+  }
 }
 
 export interface ChunksWorld {
@@ -64,6 +79,7 @@ export class ChunkMover {
   private readonly node: ChunksNode
   private readonly uploadsMax: number
   private uploads = 0
+  private readonly calls = new Map<string, ChunkCall>()
   /** Models of which it is known where their bytes lie at the origin, or who waits to know. */
   private readonly located = new Map<SimModel, 'known' | ((isThere: boolean) => void)[]>()
 
@@ -121,6 +137,7 @@ export class ChunkMover {
 
   crash(): void {
     this.uploads = 0
+    this.calls.clear()
     this.located.clear()
     this.world.connections.drop(this.node.index)
   }
@@ -131,8 +148,12 @@ export class ChunkMover {
     const model = byId.get(id)!
     const startedMs = queue.nowMs
     const { epoch } = node
-    this.bring(model, chunk, source, (served) => {
+    const call = new ChunkCall()
+    const name = nameOf(id, chunk, source)
+    this.calls.set(name, call)
+    this.bring(model, chunk, source, call, (served) => {
       const isAlive = node.epoch === epoch && node.up
+      if (this.calls.get(name) === call) this.calls.delete(name)
       const server = source.kind === 'peer' ? interner.index(source.node) : null
       if (served === 'right' && isAlive && this.keep(model, chunk.index)) {
         metrics.received(node.index, server, chunk.sizeBytes, queue.nowMs)
@@ -153,6 +174,14 @@ export class ChunkMover {
     })
   }
 
+  breakOff({ model, chunk, source }: DropChunk): void {
+    const name = nameOf(model, chunk, source)
+    const call = this.calls.get(name)
+    if (call === undefined) return
+    this.calls.delete(name)
+    call.drop()
+  }
+
   /** False when nobody waits for it any more, or it is here already. */
   keep(model: SimModel, index: number): boolean {
     const held = this.stored.get(model)
@@ -162,22 +191,25 @@ export class ChunkMover {
   }
 
   /** Asks the source for a chunk, whatever becomes of this node meanwhile. */
-  bring(model: SimModel, chunk: FetchChunk, source: ChunkSource, end: (served: Served) => void): void {
+  bring(model: SimModel, chunk: FetchChunk, source: ChunkSource, call: ChunkCall, end: (served: Served) => void): void {
     const { queue, origin, interner, topology, connections } = this.world
     const { node } = this
     if (source.kind === 'origin') {
       this.whenLocated(model, (isThere) => {
+        if (call.isDropped) return
         if (!isThere) end('unavailable')
         else {
           const answered = (answer: OriginAnswer): void => end(answer === 'arrived' ? 'right' : answer)
-          origin.get(node.index, chunk.sizeBytes, answered, this.laneOf(model))
+          call.undo = origin.get(node.index, chunk.sizeBytes, answered, this.laneOf(model))
         }
       })
       return
     }
     const server = interner.index(source.node)
     if (!this.world.network.linked(node.index, server)) {
-      queue.schedule(this.world.scenario.network.callTimeoutMs, () => end('closed'))
+      queue.schedule(this.world.scenario.network.callTimeoutMs, () => {
+        if (!call.isDropped) end('closed')
+      })
       return
     }
     const oneWayMs = topology.oneWayMs(node.index, server)
@@ -187,7 +219,7 @@ export class ChunkMover {
       end(served)
     }
     queue.schedule(openMs + oneWayMs, () => {
-      this.world.nodes[server]!.chunks.serve(model, chunk, node.index, answered)
+      if (!call.isDropped) this.world.nodes[server]!.chunks.serve(model, chunk, node.index, call, answered)
     })
   }
 
@@ -226,22 +258,35 @@ export class ChunkMover {
   }
 
   /** Another node asks for a chunk. */
-  serve(model: SimModel, chunk: FetchChunk, to: number, end: (served: Served) => void): void {
+  serve(model: SimModel, chunk: FetchChunk, to: number, call: ChunkCall, end: (served: Served) => void): void {
     const { queue, topology, transport, scenario } = this.world
     const { node } = this
     const isHere = this.byzantine || this.isHere(model, chunk.index)
     if (!node.up || !isHere || this.uploads >= this.uploadsMax) {
       const answer = !node.up ? 'closed' : isHere ? 'refused' : 'missing'
-      queue.schedule(node.up ? topology.oneWayMs(node.index, to) : scenario.network.callTimeoutMs, () => end(answer))
+      queue.schedule(node.up ? topology.oneWayMs(node.index, to) : scenario.network.callTimeoutMs, () => {
+        if (!call.isDropped) end(answer)
+      })
       return
     }
     const { epoch } = node
     const content = this.byzantine ? 'wrong' : 'right'
     this.uploads += 1
-    const arrive = (arrived: boolean): void => {
+    const ended = (): void => {
       if (node.epoch === epoch && node.up) this.uploads -= 1
+    }
+    const arrive = (arrived: boolean): void => {
+      ended()
       end(arrived ? content : 'closed')
     }
-    transport.send(node.index, to, chunk.sizeBytes, arrive, this.laneOf(model))
+    const drop = transport.send(node.index, to, chunk.sizeBytes, arrive, this.laneOf(model))
+    call.undo = () => {
+      ended()
+      drop()
+    }
   }
+}
+
+function nameOf(model: ModelId, chunk: FetchChunk, source: ChunkSource): string {
+  return `${model} ${chunk.index} ${source.kind === 'peer' ? source.node : ''}`
 }

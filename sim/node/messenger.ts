@@ -8,6 +8,7 @@ import {
   entriesBytes,
   entryBytes,
   type Interner,
+  progressBytes,
   type ResidentModel,
   type SignedEntry,
   type StateBody,
@@ -142,6 +143,15 @@ export class Messenger {
 
   sendEntries({ to, entries }: EffectOf<'send-entries'>): void {
     this.send(to, { kind: 'entries', from: this.node.id, entries }, entriesBytes(entries))
+  }
+
+  sendProgress({ to, progress }: EffectOf<'send-progress'>): void {
+    const { network, nodes, interner, control } = this.world
+    const [from, index] = [this.node.index, interner.index(to)]
+    const event = { kind: 'peer-progress', from: this.node.id, progress } as const
+    this.delayed(control.delayMs, () =>
+      network.tell(from, index, () => nodes[index]!.step(event), progressBytes(progress)),
+    )
   }
 
   private tellAll(signed: SignedEntry): void {

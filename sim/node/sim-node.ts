@@ -378,6 +378,12 @@ export class SimNode {
       case 'send-entries':
         this.messenger.sendEntries(effect)
         return
+      case 'drop-chunk':
+        this.chunks.breakOff(effect)
+        return
+      case 'send-progress':
+        this.messenger.sendProgress(effect)
+        return
       case 'get-chunk':
         this.chunks.get(effect)
         return

@@ -58,9 +58,13 @@ export class SimOrigin {
     return this.reachable(node) && this.ports.queue.nowMs - this.changedAtMs >= forMs
   }
 
-  get(node: number, sizeBytes: number, end: (answer: OriginAnswer) => void, lane = 0): void {
+  /** @returns breaks it off: `end` is not called. */
+  get(node: number, sizeBytes: number, end: (answer: OriginAnswer) => void, lane = 0): () => void {
     const { queue, transport, metrics } = this.ports
+    let isDropped = false
+    let drop = (): number => 0
     this.ask(node, (isThere) => {
+      if (isDropped) return
       if (!isThere) {
         end('unavailable')
         return
@@ -71,8 +75,14 @@ export class SimOrigin {
         if (arrived) this.connections.giveBack(node, transport.origin, queue.nowMs)
         end(arrived ? 'arrived' : 'closed')
       }
-      transport.send(transport.origin, node, sizeBytes, arrive, lane)
+      drop = transport.send(transport.origin, node, sizeBytes, arrive, lane)
     })
+    return () => {
+      isDropped = true
+      const unsentBytes = drop()
+      this.bytesServed -= unsentBytes
+      metrics.originCut(unsentBytes, queue.nowMs)
+    }
   }
 
   /** A tag, a manifest or a record of locations: some kilobytes, which take no time but that of the way. */

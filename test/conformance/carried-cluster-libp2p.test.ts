@@ -12,8 +12,10 @@ import {
   createEntrySigner,
   createLibp2pNetwork,
   decodeEntries,
+  decodeProgress,
   decodeVersionSummary,
   encodeEntries,
+  encodeProgress,
   encodeVersionSummary,
   Identity,
 } from '../../node/net/index.ts'
@@ -25,7 +27,14 @@ import { fetchBytes } from '../support/chunk-buffer.ts'
 import { until } from '../support/until.ts'
 import { type CarriedCluster, testCarriedCluster } from './carried-cluster.suite.ts'
 
-const codec = { encodeEntries, decodeEntries, encodeVersionSummary, decodeVersionSummary }
+const codec = {
+  encodeEntries,
+  decodeEntries,
+  encodeVersionSummary,
+  decodeVersionSummary,
+  encodeProgress,
+  decodeProgress,
+}
 const context = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
 const chunkBytes = 100_000
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -134,6 +143,7 @@ class CarriedByLibp2p {
         context,
         originAllowed: true,
         getChunk: (effect) => void this.getChunk(effect),
+        dropChunk: () => {},
       })
       this.hold(model)
       return peer >= origin ? 'peer' : 'origin'

@@ -14,8 +14,10 @@ import {
   createEntrySigner,
   createLibp2pNetwork,
   decodeEntries,
+  decodeProgress,
   decodeVersionSummary,
   encodeEntries,
+  encodeProgress,
   encodeVersionSummary,
   loadIdentity,
 } from '../../node/net/index.ts'
@@ -62,7 +64,14 @@ async function startLiar(options: {
     random: createPrng(1),
     demand: new RateDemand(),
   })
-  const codec = { encodeEntries, decodeEntries, encodeVersionSummary, decodeVersionSummary }
+  const codec = {
+    encodeEntries,
+    decodeEntries,
+    encodeVersionSummary,
+    decodeVersionSummary,
+    encodeProgress,
+    decodeProgress,
+  }
   const ports = { core, network, clock: systemClock, log: silentLog }
   const driver = new CoreDriver({ ...ports, codec, mesh: new ConnectionManager(ports) })
   let asked = 0

@@ -6,7 +6,7 @@ import type { originPorts } from '../../node/models/index.ts'
 import type { AbortOptions, ChunkRequest, ChunkSink } from '../../node/ports/index.ts'
 import { encodeManifest, type ModelName } from '../../origin/index.ts'
 import type { Cluster, SimModel } from '../../sim/index.ts'
-import type { Served } from '../../sim/node/chunk-mover.ts'
+import { ChunkCall, type Served } from '../../sim/node/chunk-mover.ts'
 import { manifestOf, refOf } from './manifests.ts'
 
 type SimNode = Cluster['nodes'][number]
@@ -38,6 +38,8 @@ export class DaemonWire {
       decodeEntries: asItIs,
       encodeVersionSummary: asItIs,
       decodeVersionSummary: asItIs,
+      encodeProgress: asItIs,
+      decodeProgress: asItIs,
     }
     return codec as unknown as DriverPorts['codec']
   }
@@ -102,7 +104,9 @@ export class DaemonWire {
     const chunk = model.chunks.find(({ offsetBytes }) => offsetBytes === place.offsetBytes)!
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason))
-      this.node.chunks.bring(model, chunk, source, this.inThisLife(resolve))
+      const call = new ChunkCall()
+      signal.addEventListener('abort', () => call.drop())
+      this.node.chunks.bring(model, chunk, source, call, this.inThisLife(resolve))
     })
   }
 
@@ -161,6 +165,9 @@ export class DaemonWire {
       messenger.sendSummary({ ...(payload as EffectOf<'send-summary'>), kind: 'send-summary', to })
     else if (method === 'entries') {
       messenger.sendEntries({ kind: 'send-entries', to, entries: payload as EffectOf<'send-entries'>['entries'] })
+    } else if (method === 'progress') {
+      const progress = payload as unknown as EffectOf<'send-progress'>['progress']
+      messenger.sendProgress({ kind: 'send-progress', to, progress })
     } else return false
     return true
   }

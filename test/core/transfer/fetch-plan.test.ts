@@ -1,11 +1,50 @@
 import { describe, expect, test } from 'vitest'
+import type { Effect, FetchChunk } from '../../../core/events.ts'
 import { defaultFetchPlanOptions } from '../../../core/transfer/fetch-plan.ts'
-import { CoreFixture, chunksOf, digest, entryOf, nameOf, only, resident } from '../fixture.ts'
+import { CoreFixture, chunksOf, digest, type EffectOf, entryOf, nameOf, only, resident } from '../fixture.ts'
 
 const model = digest('model')
 const fetchOptions = (over: Partial<typeof defaultFetchPlanOptions>) => ({
   core: { fetch: { ...defaultFetchPlanOptions, ...over } },
 })
+
+/** Nodes that want the same model at once, and hear each other at once. Chunks that one has come to another as right ones. */
+class Crowd {
+  readonly asked: (EffectOf<'get-chunk'> & { readonly by: string })[] = []
+  completeCount = 0
+  private readonly nodes = new Map<string, CoreFixture>()
+
+  constructor(names: readonly string[]) {
+    for (const self of names) {
+      const node = new CoreFixture({ self, core: { sharesPartialModels: true } })
+      this.nodes.set(self, node)
+      for (const peer of names.filter((name) => name !== self)) {
+        node.peer(peer, [])
+        const entries = [entryOf('residency', peer, { models: [], fetching: [model] })]
+        node.step({ kind: 'entries', from: peer, entries })
+      }
+    }
+  }
+
+  fetch(chunks: readonly FetchChunk[]): void {
+    for (const [name, node] of this.nodes) this.carryOut(name, node.fetch(model, chunks))
+    for (let round = 0; round < 300 && this.completeCount < this.nodes.size; round += 1) {
+      for (const [name, node] of this.nodes) this.carryOut(name, node.pass(100))
+    }
+  }
+
+  private carryOut(by: string, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'send-progress') {
+        const { to, progress } = effect
+        this.carryOut(to, this.nodes.get(to)!.step({ kind: 'peer-progress', from: by, progress }))
+      } else if (effect.kind === 'get-chunk') {
+        this.asked.push({ ...effect, by })
+        this.carryOut(by, this.nodes.get(by)!.done(effect))
+      } else if (effect.kind === 'fetch-complete') this.completeCount += 1
+    }
+  }
+}
 
 describe('where chunks are asked for', () => {
   test('a holder is asked before the origin, and up to its limit of flights', () => {
@@ -84,49 +123,16 @@ describe('where chunks are asked for', () => {
     expect(counts).toEqual([3, 2, 0])
   })
 
-  test('chunks of a crowd have a home: the home asks the origin, the others ask the home', () => {
-    const names = ['a', 'b', 'c', 'd']
-    const asked = new Map<string, Set<string>>()
-    for (const self of names) {
-      const node = new CoreFixture({
-        self,
-        ...fetchOptions({
-          headStartMs: 0,
-          flightsAtOriginMax: 100,
-          flightsPerPeerMax: 100,
-          flightsPerFetchMax: 100,
-          flightsMax: 100,
-        }),
-      })
-      for (const peer of names.filter((name) => name !== self)) {
-        node.peer(peer, [])
-        const entries = [entryOf('residency', peer, { models: [], fetching: [model] })]
-        node.step({ kind: 'entries', from: peer, entries })
-      }
-      for (const effect of only(node.fetch(model, chunksOf('m', 40)), 'get-chunk')) {
-        const home = effect.source.kind === 'origin' ? self : effect.source.node
-        asked.set(effect.chunk.sha256, (asked.get(effect.chunk.sha256) ?? new Set()).add(home))
-      }
-    }
-    expect(asked.size).toBe(40)
-    for (const homes of asked.values()) expect(homes.size).toBe(1)
-    expect(new Set([...asked.values()].flatMap((homes) => [...homes])).size).toBe(4)
+  test('a crowd takes each chunk from the origin once, each of its nodes some, and the rest from each other', () => {
+    const crowd = new Crowd(['a', 'b', 'c', 'd'])
+    crowd.fetch(chunksOf('m', 40))
+    const fromOrigin = crowd.asked.filter(({ source }) => source.kind === 'origin')
+    expect(new Set(fromOrigin.map(({ chunk }) => chunk.sha256)).size).toBe(40)
+    expect(fromOrigin).toHaveLength(40)
+    expect(crowd.asked).toHaveLength(4 * 40)
+    expect(new Set(fromOrigin.map(({ by }) => by)).size).toBe(4)
+    expect(crowd.completeCount).toBe(4)
   })
-})
-
-test('while the first holder of a crowd is at its limit the other fetchers are asked, not the origin', () => {
-  const node = new CoreFixture(fetchOptions({ flightsPerPeerMax: 1, headStartMs: 0 }))
-  node.peer('holder', [model])
-  node.peer('fetcher', [])
-  node.step({
-    kind: 'entries',
-    from: 'fetcher',
-    entries: [entryOf('residency', 'fetcher', { models: [], fetching: [model] })],
-  })
-  const asked = only(node.fetch(model, chunksOf('m', 4)), 'get-chunk')
-  expect(asked.map((effect) => nameOf(effect.source))).toEqual(['holder', 'fetcher'])
-  node.failed(asked[0]!, 'refused')
-  expect(only(node.pass(5_000), 'get-chunk').map((effect) => nameOf(effect.source))).not.toContain('origin')
 })
 
 describe('failures', () => {

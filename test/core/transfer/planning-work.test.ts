@@ -1,9 +1,9 @@
 /** Planning looks at what can change: its work grows with chunks and with sources, never with their product times the events. */
 import { describe, expect, test } from 'vitest'
 import { createPrng } from '../../../common/index.ts'
-import type { PeerSource } from '../../../core/transfer/choose-source.ts'
 import { hashText } from '../../../core/transfer/chunk-home.ts'
 import { defaultFetchPlanOptions, FetchPlan } from '../../../core/transfer/fetch-plan.ts'
+import type { PeerSource } from '../../../core/transfer/peer-source.ts'
 import { SourceStats } from '../../../core/transfer/source-stats.ts'
 import { chunksOf, digest, only } from '../fixture.ts'
 
@@ -37,8 +37,24 @@ function questionsFor(chunkCount: number, peerCount: number, isComplete: boolean
     { ...defaultFetchPlanOptions, flightsPerPeerMax: 1, flightsAtOriginMax: 1, slowMsMin: Number.POSITIVE_INFINITY },
   )
   const context = { tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY }
-  plan.fetch({ kind: 'fetch', model, chunks: chunksOf('m', chunkCount), context, originAllowed: true, nowMs: 0 })
+  const chunks = chunksOf('m', chunkCount)
+  plan.fetch({ kind: 'fetch', model, chunks, context, originAllowed: true, nowMs: 0 })
   const flying = only(plan.plan(0), 'get-chunk')
+  // Each of a crowd has a part, and asks for nothing.
+  if (!isComplete)
+    for (const [at, { key: from }] of peers.entries()) {
+      const ranges = chunks.flatMap(({ index }) => (index % peers.length === at ? [] : [index, index + 1]))
+      const progress = {
+        model,
+        sequence: 1,
+        lacks: [{ blob: chunks[0]!.blob, ranges }],
+        got: [],
+        asks: [],
+        wantsAll: false,
+      }
+      plan.peerProgress({ kind: 'peer-progress', from, progress, nowMs: 0 })
+    }
+  flying.push(...only(plan.plan(0), 'get-chunk'))
   let nowMs = 1_000
   let doneCount = 0
   for (let next = flying.shift(); next !== undefined; next = flying.shift()) {
@@ -57,7 +73,7 @@ describe('four times the chunks take about four times the questions', () => {
   test.each([
     { id: 'at the origin alone, which is at its limit', peerCount: 0, isComplete: false },
     { id: 'at holders that are at their limits', peerCount: 4, isComplete: true },
-    { id: 'in a crowd whose homes are at their limits', peerCount: 4, isComplete: false },
+    { id: 'in a crowd of which each has a part', peerCount: 4, isComplete: false },
   ])('$id', ({ peerCount, isComplete }) => {
     const few = questionsFor(200, peerCount, isComplete)
     const many = questionsFor(800, peerCount, isComplete)

@@ -18,6 +18,7 @@ function fetchOf(fixture: DriverFixture, count: number, onGet?: (chunk: FetchChu
       asked.push(chunk)
       onGet?.(chunk)
     },
+    dropChunk: () => {},
   })
   outcome.catch(() => undefined)
   return { asked, outcome }
@@ -57,7 +58,12 @@ describe('a fetch', () => {
   it('fails when nobody has the model, as soon as there is no hope', async () => {
     const fixture = new DriverFixture()
     fixture.driver.start()
-    const outcome = fixture.driver.fetch(model, chunksOf('m', 1), { context, originAllowed: false, getChunk: () => {} })
+    const outcome = fixture.driver.fetch(model, chunksOf('m', 1), {
+      context,
+      originAllowed: false,
+      getChunk: () => {},
+      dropChunk: () => {},
+    })
     fixture.clock.advance(5_000)
     await expect(outcome).rejects.toMatchObject({ code: 'NO_SOURCE' })
     fixture.driver.stop()

@@ -4,7 +4,7 @@ import { HoldfastError } from '../../../common/errors.ts'
 import { createPrng } from '../../../common/prng.ts'
 import type { ModelId, NodeId } from '../../../common/types.ts'
 import type { SignedEntry } from '../../../core/events.ts'
-import { NodeCore } from '../../../core/index.ts'
+import { NodeCore, type Progress } from '../../../core/index.ts'
 import { CoreDriver, type VersionSummary } from '../../../node/cluster/core-driver.ts'
 import { type Log, silentLog } from '../../../node/system/log.ts'
 import { entryOf, resident, sign, stateBody } from '../../core/fixture.ts'
@@ -17,6 +17,8 @@ export const jsonCodec = {
   decodeEntries: (bytes: Uint8Array) => parse(bytes) as SignedEntry[],
   encodeVersionSummary: (summary: VersionSummary) => Buffer.from(JSON.stringify(summary)),
   decodeVersionSummary: (bytes: Uint8Array) => parse(bytes) as VersionSummary,
+  encodeProgress: (progress: Progress) => Buffer.from(JSON.stringify(progress)),
+  decodeProgress: (bytes: Uint8Array) => parse(bytes) as Progress,
 }
 
 function parse(bytes: Uint8Array): unknown {

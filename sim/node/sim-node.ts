@@ -22,6 +22,7 @@ import {
   type Event,
   type Failure,
   type FetchChunk,
+  FetchHistory,
   GossipPace,
   localStatePeriodMs,
   NodeCore,
@@ -55,6 +56,8 @@ export class SimNode {
   core!: NodeCore
   models!: SimModels
   requests!: SimRequests
+  /** How its models came, as the daemon tells it; null in worlds without a log. */
+  fetches!: FetchHistory | null
   replication!: SimReplication
   asked!: Asked
   up = false
@@ -314,6 +317,7 @@ export class SimNode {
     }
     const { nowMs } = this.world.queue
     const effects = this.core.step({ kind: 'entries', from, entries, nowMs })
+    if (effects.length > 0) this.fetches?.observe({ kind: 'entries', from, entries, nowMs }, effects)
     for (let at = 0; at < effects.length; at += 1) this.execute(effects[at]!)
     this.wakeInTime()
   }
@@ -350,7 +354,9 @@ export class SimNode {
   }
 
   private tell(event: Timeless<Event>): void {
-    const effects = this.core.step({ ...event, nowMs: this.world.queue.nowMs } as Event)
+    const timed = { ...event, nowMs: this.world.queue.nowMs } as Event
+    const effects = this.core.step(timed)
+    this.fetches?.observe(timed, effects)
     for (let at = 0; at < effects.length; at += 1) this.execute(effects[at]!)
   }
 
@@ -445,6 +451,7 @@ export class SimNode {
     const policies = this.disk === null ? [this.policies.memory] : Object.values(this.policies)
     this.asked = new Asked(world.models, { demand: this.demand, policies })
     this.core = this.createCore()
+    this.fetches = world.log === null ? null : new FetchHistory()
     this.models = new SimModels(world, this)
     this.requests = new SimRequests(world, this, this.routeRandom)
     this.replication = new SimReplication(world, this, this.placementRandom)

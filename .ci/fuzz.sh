@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# libFuzzer on what comes from outside: the headers of safetensors and GGUF files, and the protocol of the store's socket; then a long
+# libFuzzer on what comes from outside: the headers of safetensors and GGUF files, the protocol of the store's socket, and the
+# frames of a bulk connection; then a long
 # run of the property test of the store, and the two readers of headers (TypeScript at a push, C++ at an open) against each other.
 # FUZZ_SECONDS each (60). Installs clang when it is not there.
 # Last line: `N passed, N failed`.
@@ -16,7 +17,7 @@ finish() {
 mkdir -p "$build"
 command -v clang++ >/dev/null || { apt-get update && apt-get install -y clang; } >"$build.log" 2>&1 || true
 if ! { cmake -S native -B "$build" -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHOLDFAST_BUILD_FUZZERS=ON \
-  -DHOLDFAST_BUILD_TESTS=ON && cmake --build "$build" -j "$(nproc)" --target headers_fuzz protocol_fuzz property_test; } >"$build.log" 2>&1; then
+  -DHOLDFAST_BUILD_TESTS=ON && cmake --build "$build" -j "$(nproc)" --target headers_fuzz protocol_fuzz frames_fuzz property_test; } >"$build.log" 2>&1; then
   tail -n 30 "$build.log"
   echo "FAIL build of the fuzzers"
   failed=1
@@ -26,7 +27,7 @@ fi
 # Seeds: one well-formed file of each kind, so that the fuzzer begins behind the magic.
 seeds=$(mktemp -d)
 trap 'rm -rf "$seeds"' EXIT
-mkdir "$seeds/headers" "$seeds/protocol"
+mkdir "$seeds/headers" "$seeds/protocol" "$seeds/frames"
 json='{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"__metadata__":{"x":"y"}}'
 printf '\x02'"\\x$(printf %02x ${#json})"'\0\0\0\0\0\0\0%s0123456789abcdef' "$json" >"$seeds/headers/safetensors"
 printf '\x03GGUF\x03\0\0\0\x01\0\0\0\0\0\0\0\x00\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0a\x01\0\0\0\x04\0\0\0\0\0\0\0\x00\0\0\0\0\0\0\0\0\0\0\0' >"$seeds/headers/gguf"
@@ -36,6 +37,8 @@ printf '\x02\x10\0\x05\x01\0\0\0\0\0\0\x01\0\0\0\0\0\0\0' >"$seeds/protocol/clos
 printf '\x02\x08\0\x0a\x01\0\0\x02\0\0\0' >"$seeds/protocol/status"
 printf '\x02\x0a\0\x0d\x01\0\0\x03\0\0\0\0\0' >"$seeds/protocol/list"
 printf '\x02\x0d\0\x08\x01\0\0\0\0\0\0\x03\0abc' >"$seeds/protocol/auth"
+# Four cuts; then a request with two bytes and a chunk of three.
+printf '\x01\x09\xff\x00\x01\0\0\0\x01\0\0\0\x02ab\x03\0\0\0\x01\0\0\0\x03xyz' >"$seeds/frames/frames"
 
 run() { # NAME COMMAND...
   local name=$1
@@ -51,6 +54,7 @@ run() { # NAME COMMAND...
 }
 run headers "$build/headers_fuzz" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -artifact_prefix="$build/" "$seeds/headers"
 run protocol "$build/protocol_fuzz" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -artifact_prefix="$build/" "$seeds/protocol"
+run frames "$build/frames_fuzz" -max_total_time="$seconds" -max_len=16384 -rss_limit_mb=2048 -artifact_prefix="$build/" "$seeds/frames"
 # An hour's churn of a store at one operation per 70 ms, under the same sanitizers.
 # Both readers, and the verdicts of the safetensors library for the seeds: new mutations each time, and the seed in the title of a failure.
 header_seed=${HOLDFAST_HEADER_SEED:-$(date +%s)}

@@ -31,6 +31,7 @@ namespace {
 
 // What one write holds: large enough that a call per piece costs nothing, small enough to be in the cache still when it is hashed.
 constexpr uint64_t kPieceBytes = 256 << 10;
+constexpr uint64_t kDiskPieceBytes = 1 << 20;
 
 // The right of one ChunkWrite to write into the segment.
 struct Claim {
@@ -106,10 +107,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     Use use(this);
     if (!use.ok() || offset_bytes > spec_.size_bytes || size_bytes > spec_.size_bytes - offset_bytes) return false;
     if (!IsVerified(offset_bytes, size_bytes)) return false;
-    if (segment_ != nullptr) {
-      std::memcpy(target, segment_->writable() + offset_bytes, size_bytes);
-      return true;
-    }
+    if (segment_ != nullptr) return segment_->Read(offset_bytes, size_bytes, target).ok();
     return partial_ != nullptr && partial_->Read(offset_bytes, target, size_bytes).ok();
   }
 
@@ -121,8 +119,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
         return Status::Error(code::kBadRequest, std::to_string(missing_) + " chunks are missing.");
       }
       ending_ = true;
-      WriteRestToDisk();
-      while (IsInUse()) changed_.Wait(&mutex_);
+      AwaitUsers(/*writes_to_disk=*/true);
     }
     Status status;
     if (segment_ != nullptr) status = segment_->Seal();
@@ -145,9 +142,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       if (ending_) return;
       ending_ = true;
       claims.swap(claims_);
-      if (!keep_partial) to_disk_.clear();
-      WriteRestToDisk();
-      while (IsInUse()) changed_.Wait(&mutex_);
+      AwaitUsers(/*writes_to_disk=*/keep_partial);
     }
     for (const auto& [index, claim] : claims) claim->Revoke();
     if (partial_ != nullptr && !keep_partial) partial_->Discard();
@@ -242,9 +237,10 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       to_disk = to_disk && partial_ != nullptr && !disk_lost_;
     }
     if (claim != nullptr) claim->Revoke();
-    Status status = segment_ != nullptr ? CopyToSegment(index, data) : Status();
+    const uint64_t size_bytes = spec_.chunks[index].size_bytes;
+    Status status = segment_ != nullptr ? segment_->Write(offsets_[index], data, size_bytes) : Status();
     if (status.ok() && segment_ == nullptr && to_disk) {
-      status = partial_->Write(offsets_[index], data, spec_.chunks[index].size_bytes);
+      status = partial_->Write(offsets_[index], data, size_bytes);
     }
     {
       MutexLock lock(&mutex_);
@@ -266,14 +262,6 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
       }
       (void)pool_->Submit([self = shared_from_this()] { self->WriteOneToDisk(); });
     }
-  }
-
-  Status CopyToSegment(uint32_t index, const uint8_t* data) {
-    const uint64_t offset_bytes = offsets_[index];
-    const uint64_t size_bytes = spec_.chunks[index].size_bytes;
-    Status status = segment_->Prepare(offset_bytes, size_bytes);
-    if (status.ok()) std::memcpy(segment_->writable() + offset_bytes, data, size_bytes);
-    return status;
   }
 
   std::shared_ptr<Claim> TakeClaim(uint32_t index) REQUIRES(mutex_) {
@@ -319,8 +307,25 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     if (!to_disk_.empty()) WriteFrontToDisk();
   }
 
-  void WriteRestToDisk() REQUIRES(mutex_) {
-    while (!to_disk_.empty()) WriteFrontToDisk();
+  // Until nobody uses the targets; those who still do may add to what the disk does not have.
+  void AwaitUsers(bool writes_to_disk) REQUIRES(mutex_) {
+    for (;;) {
+      if (!writes_to_disk) to_disk_.clear();
+      while (!to_disk_.empty()) WriteFrontToDisk();
+      if (!IsInUse()) return;
+      changed_.Wait(&mutex_);
+    }
+  }
+
+  Status CopyToDisk(uint64_t offset_bytes, uint64_t size_bytes) {
+    std::vector<uint8_t> buffer(std::min(kDiskPieceBytes, size_bytes));
+    Status status;
+    for (uint64_t at = 0; status.ok() && at < size_bytes; at += buffer.size()) {
+      const uint64_t piece_bytes = std::min<uint64_t>(buffer.size(), size_bytes - at);
+      status = segment_->Read(offset_bytes + at, piece_bytes, buffer.data());
+      if (status.ok()) status = partial_->Write(offset_bytes + at, buffer.data(), piece_bytes);
+    }
+    return status;
   }
 
   // Lets the lock go while it writes.
@@ -330,8 +335,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     if (disk_lost_) return;
     disk_writers_++;
     mutex_.Unlock();
-    const Status status =
-        partial_->Write(offsets_[index], segment_->writable() + offsets_[index], spec_.chunks[index].size_bytes);
+    const Status status = CopyToDisk(offsets_[index], spec_.chunks[index].size_bytes);
     mutex_.Lock();
     disk_writers_--;
     // The disk is full or failing: go on in memory alone.
@@ -387,25 +391,16 @@ class FillImpl::DirectWrite final : public ChunkWrite {
   uint64_t missing_bytes() const override { return fill_->spec_.chunks[index_].size_bytes - at_bytes_; }
 
   Status Write(const Producer& producer, size_t* written_bytes) override {
-    MutexLock lock(&claim_->mutex);
-    const uint64_t piece_bytes = std::min(kPieceBytes - at_bytes_ % kPieceBytes, missing_bytes());
-    if (claim_->revoked) {
-      // Another writer was faster; what still comes of this one is nobody's.
-      rest_.resize(piece_bytes);
-      *written_bytes = producer(rest_.data(), rest_.size());
-      at_bytes_ += *written_bytes;
-      return Status();
-    }
+    // One per thread: it stays in the cache from the producer to the copy.
+    static thread_local const std::unique_ptr<uint8_t[]> piece(new uint8_t[kPieceBytes]);
+    *written_bytes = producer(piece.get(), std::min(kPieceBytes, missing_bytes()));
     const uint64_t offset_bytes = fill_->offsets_[index_] + at_bytes_;
-    if (at_bytes_ % kPieceBytes == 0) {
-      Status status = segment_->Prepare(offset_bytes, piece_bytes);
-      if (!status.ok()) return status;
-    }
-    uint8_t* target = segment_->writable() + offset_bytes;
-    *written_bytes = producer(target, piece_bytes);
-    hash_.Update(target, *written_bytes);
     at_bytes_ += *written_bytes;
-    return Status();
+    hash_.Update(piece.get(), *written_bytes);
+    MutexLock lock(&claim_->mutex);
+    // Another writer was faster; what still comes of this one is nobody's.
+    if (claim_->revoked) return Status();
+    return segment_->Write(offset_bytes, piece.get(), *written_bytes);
   }
 
   void End(std::function<void(Status)> done) override {
@@ -431,7 +426,6 @@ class FillImpl::DirectWrite final : public ChunkWrite {
   uint64_t at_bytes_ = 0;
   bool ended_ = false;
   Sha256 hash_;
-  std::vector<uint8_t> rest_;
 };
 
 // Into memory of its own: another writer has the place in the segment, or there is no segment.

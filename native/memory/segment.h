@@ -37,6 +37,9 @@ class Segment {
   virtual Status Allocate(uint64_t offset_bytes, uint64_t size_bytes) = 0;
   // Allocates a range and maps its pages in one go, for writers that use the processor.
   Status Prepare(uint64_t offset_bytes, uint64_t size_bytes);
+  // Allocates a range and writes it. The kernel copies into the pages; through the mapping each page would have to be made known to the
+  // processor by a fault of its own first, which costs more than the copy, and ten times as much in a virtual machine.
+  Status Write(uint64_t offset_bytes, const uint8_t* data, uint64_t size_bytes);
   // The mapping to fill; null when sealed or empty.
   virtual uint8_t* writable() = 0;
   // Ends writing for good: unmaps and adds the last seals. Nobody may be using writable() any more.
@@ -46,10 +49,7 @@ class Segment {
   virtual bool exported() const = 0;
   // A descriptor opened for reading only; the one that clients get. Belongs to the segment.
   virtual int read_only_fd() const = 0;
-  // A mapping to read a sealed segment through, made at the first call and kept as long as the segment; null when it cannot be made, when
-  // the segment is empty, and before it is sealed. From any thread.
-  virtual const uint8_t* readable() const = 0;
-  // Copies a range of a sealed segment out.
+  // Copies a range out, also of one that is not sealed.
   virtual Status Read(uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target) const = 0;
 
  protected:

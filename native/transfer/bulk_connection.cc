@@ -172,6 +172,7 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
     TlsResult result = TlsResult::kDone;
     const ChunkWrite::Producer producer = [&](uint8_t* data, size_t size_bytes) {
       size_t filled_bytes = 0;
+      size_bytes = std::min<uint64_t>(size_bytes, allowed_bytes - moved_bytes);
       while (filled_bytes < size_bytes) {
         size_t read_bytes = 0;
         result = tls_->Read(data + filled_bytes, size_bytes - filled_bytes, &read_bytes);
@@ -356,10 +357,9 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
 
   // By the limits of the node and of the peer.
   uint64_t Allowed(TokenBucket BulkRates::*way, uint64_t wanted_bytes) {
-    const TokenBucket::Time now = std::chrono::steady_clock::now();
-    const uint64_t of_node_bytes = ((*parts_.node_rates).*way).Take(wanted_bytes, now);
+    const uint64_t of_node_bytes = ((*parts_.node_rates).*way).Take(wanted_bytes);
     if (peer_rates_ == nullptr) return of_node_bytes;
-    const uint64_t of_peer_bytes = ((*peer_rates_).*way).Take(of_node_bytes, now);
+    const uint64_t of_peer_bytes = ((*peer_rates_).*way).Take(of_node_bytes);
     ((*parts_.node_rates).*way).Settle(of_node_bytes, of_peer_bytes);
     return of_peer_bytes;
   }

@@ -13,6 +13,7 @@ namespace {
 
 // Two of them per answer from the disk: one that is being sent, one ahead.
 constexpr uint64_t kDiskPieceBytes = 1 << 20;
+constexpr uint64_t kSegmentPieceBytes = 256 << 10;
 
 class BytesSource final : public ChunkSource {
  public:
@@ -27,21 +28,29 @@ class BytesSource final : public ChunkSource {
   const std::vector<uint8_t> bytes_;
 };
 
-// In place.
+// Piece by piece through memory that stays in the cache.
 class SegmentSource final : public ChunkSource {
  public:
   SegmentSource(std::shared_ptr<Segment> segment, uint64_t offset_bytes, uint64_t size_bytes)
-      : segment_(std::move(segment)), data_(segment_->readable() + offset_bytes), size_bytes_(size_bytes) {}
+      : segment_(std::move(segment)), offset_bytes_(offset_bytes), size_bytes_(size_bytes) {}
   uint64_t size_bytes() const override { return size_bytes_; }
   Status Next(uint64_t at_bytes, const std::function<void()>&, Piece* piece) override {
-    *piece = {data_ + at_bytes, size_bytes_ - at_bytes};
+    if (at_bytes >= start_bytes_ + piece_.size()) {
+      start_bytes_ = at_bytes;
+      piece_.resize(std::min(kSegmentPieceBytes, size_bytes_ - at_bytes));
+      Status status = segment_->Read(offset_bytes_ + at_bytes, piece_.size(), piece_.data());
+      if (!status.ok()) return status;
+    }
+    *piece = {piece_.data() + (at_bytes - start_bytes_), piece_.size() - (at_bytes - start_bytes_)};
     return Status();
   }
 
  private:
   const std::shared_ptr<Segment> segment_;
-  const uint8_t* const data_;
+  const uint64_t offset_bytes_;
   const uint64_t size_bytes_;
+  uint64_t start_bytes_ = 0;
+  std::vector<uint8_t> piece_;
 };
 
 class DiskSource final : public ChunkSource {
@@ -119,11 +128,6 @@ class DiskSource final : public ChunkSource {
   uint64_t start_bytes_ = 0;
 };
 
-std::unique_ptr<ChunkSource> InMemory(const std::shared_ptr<Segment>& segment, uint64_t offset_bytes, uint64_t size_bytes) {
-  if (segment == nullptr || segment->readable() == nullptr) return nullptr;
-  return std::make_unique<SegmentSource>(segment, offset_bytes, size_bytes);
-}
-
 bool IsWithin(uint64_t blob_bytes, uint64_t offset_bytes, uint64_t size_bytes) {
   return offset_bytes <= blob_bytes && size_bytes <= blob_bytes - offset_bytes;
 }
@@ -153,9 +157,10 @@ std::unique_ptr<ChunkSource> SourceOfBytes(std::vector<uint8_t> bytes) { return 
 void OpenStoreSource(std::shared_ptr<Store> store, const Digest& blob, uint64_t offset_bytes, uint64_t size_bytes,
                      std::function<void(Status, std::unique_ptr<ChunkSource>)> opened) {
   const std::shared_ptr<Segment> segment = store->catalog()->FindSegment(blob);
-  if (segment != nullptr && !IsWithin(segment->size_bytes(), offset_bytes, size_bytes)) return opened(Status(), nullptr);
-  std::unique_ptr<ChunkSource> in_memory = InMemory(segment, offset_bytes, size_bytes);
-  if (in_memory != nullptr) return opened(Status(), std::move(in_memory));
+  if (segment != nullptr) {
+    const bool is_within = IsWithin(segment->size_bytes(), offset_bytes, size_bytes);
+    return opened(Status(), is_within ? std::make_unique<SegmentSource>(segment, offset_bytes, size_bytes) : nullptr);
+  }
   auto open = [store, blob, offset_bytes, size_bytes, opened] {
     std::unique_ptr<ChunkSource> source;
     Status status = OpenOnPool(store, blob, offset_bytes, size_bytes, &source);

@@ -37,7 +37,7 @@ class ChunkSource {
 
 std::unique_ptr<ChunkSource> SourceOfBytes(std::vector<uint8_t> bytes);
 
-// A range of a blob of the store: read from its segment in place; from the disk piece by piece, ahead, on threads of the store. `opened` is
+// A range of a blob of the store: read from its segment, or from the disk ahead, on threads of the store; piece by piece. `opened` is
 // called once, inside this call or on a thread of the store; with null when the store does not hold the range, or does not hold it yet.
 void OpenStoreSource(std::shared_ptr<Store> store, const Digest& blob, uint64_t offset_bytes, uint64_t size_bytes,
                      std::function<void(Status, std::unique_ptr<ChunkSource>)> opened);

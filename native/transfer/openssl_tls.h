@@ -21,7 +21,6 @@ long SSL_CTX_ctrl(ssl_ctx_st* context, int command, long number, void* pointer);
 int SSL_CTX_set_ciphersuites(ssl_ctx_st* context, const char* names);
 uint64_t SSL_CTX_set_options(ssl_ctx_st* context, uint64_t options);
 int SSL_CTX_set_num_tickets(ssl_ctx_st* context, size_t count);
-void SSL_CTX_set_default_read_buffer_len(ssl_ctx_st* context, size_t size_bytes);
 int SSL_CTX_set_alpn_protos(ssl_ctx_st* context, const unsigned char* protocols, unsigned int size_bytes);
 void SSL_CTX_set_alpn_select_cb(ssl_ctx_st* context,
                                 int (*select)(ssl_st* session, const unsigned char** out, unsigned char* out_size,
@@ -49,6 +48,7 @@ bio_st* BIO_new_socket(int socket, int close_too);
 const bio_method_st* BIO_f_buffer(void);
 bio_st* BIO_push(bio_st* upper, bio_st* lower);
 int BIO_free(bio_st* bio);
+void BIO_free_all(bio_st* bio);
 long BIO_ctrl(bio_st* bio, int command, long number, void* pointer);
 long BIO_int_ctrl(bio_st* bio, int command, long number, int value);
 
@@ -66,13 +66,11 @@ namespace holdfast::openssl {
 
 // Numbers of the macros in ssl.h and bio.h; part of the binary interface.
 inline constexpr int kCtrlMode = 33;
-inline constexpr int kCtrlSetReadAhead = 41;
 inline constexpr int kCtrlSetMinVersion = 123;
 inline constexpr int kCtrlSetMaxVersion = 124;
 inline constexpr long kVersionTls13 = 0x0304;
 inline constexpr long kModePartialWrite = 1;
 inline constexpr long kModeMovingWriteBuffer = 2;
-inline constexpr long kModeReleaseBuffers = 16;
 inline constexpr uint64_t kOptionNoTicket = uint64_t{1} << 14;
 inline constexpr int kErrorWantRead = 2;
 inline constexpr int kErrorWantWrite = 3;

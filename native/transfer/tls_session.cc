@@ -1,5 +1,6 @@
-// Records have 16 KiB. A system call for each would cost more than the encryption: reads are taken ahead into one large buffer, and
-// written records gather in another until it is full or flushed.
+// Records have 16 KiB. System calls for each would cost more than the encryption: what is read comes ahead through one large buffer, and
+// written records gather in another until it is full or flushed. These are buffers of OpenSSL's BIO layer; the read-ahead of its TLS layer
+// moves all that is left in its buffer for every record.
 #include "transfer/tls_session.h"
 
 #include <cerrno>
@@ -12,8 +13,9 @@ namespace holdfast {
 
 namespace {
 
-constexpr size_t kReadBufferBytes = 256 << 10;
-constexpr int kWriteBufferBytes = 256 << 10;
+// A few of them fit into the second cache of a processor.
+constexpr int kReadBufferBytes = 128 << 10;
+constexpr int kWriteBufferBytes = 128 << 10;
 constexpr char kExporterLabel[] = "EXPORTER-holdfast-bulk-1";
 // The length, and the name.
 constexpr unsigned char kProtocol[] = "\x0fholdfast-bulk/1";
@@ -43,12 +45,22 @@ bool UsePair(ssl_ctx_st* context, const std::string& certificate, const std::str
   return good;
 }
 
+// Over the socket, which stays open when the BIO goes.
+bio_st* Buffered(int socket, int size_bytes, int is_writing) {
+  bio_st* lower = BIO_new_socket(socket, /*close_too=*/0);
+  bio_st* buffer = BIO_new(BIO_f_buffer());
+  if (lower != nullptr && buffer != nullptr && BIO_int_ctrl(buffer, openssl::kBioSetBufferSize, size_bytes, is_writing) == 1) {
+    return BIO_push(buffer, lower);
+  }
+  BIO_free_all(lower);
+  BIO_free_all(buffer);
+  return nullptr;
+}
+
 bool Configure(ssl_ctx_st* context) {
   using namespace openssl;
   SSL_CTX_set_options(context, kOptionNoTicket);
-  SSL_CTX_set_default_read_buffer_len(context, kReadBufferBytes);
   SSL_CTX_set_alpn_select_cb(context, SelectProtocol, nullptr);
-  SSL_CTX_ctrl(context, kCtrlSetReadAhead, 1, nullptr);
   SSL_CTX_ctrl(context, kCtrlMode, kModePartialWrite | kModeMovingWriteBuffer, nullptr);
   return SSL_CTX_ctrl(context, kCtrlSetMinVersion, kVersionTls13, nullptr) == 1 &&
          SSL_CTX_ctrl(context, kCtrlSetMaxVersion, kVersionTls13, nullptr) == 1 &&
@@ -75,16 +87,15 @@ TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
 Status TlsSession::Create(const TlsContext& context, int socket, Role role, std::unique_ptr<TlsSession>* session) {
   ssl_st* ssl = SSL_new(context.get());
-  bio_st* reading = BIO_new_socket(socket, /*close_too=*/0);
-  bio_st* lower = BIO_new_socket(socket, /*close_too=*/0);
-  bio_st* writing = BIO_new(BIO_f_buffer());
-  if (ssl == nullptr || reading == nullptr || lower == nullptr || writing == nullptr ||
-      BIO_int_ctrl(writing, openssl::kBioSetBufferSize, kWriteBufferBytes, /*value=*/1) != 1) {
+  bio_st* reading = Buffered(socket, kReadBufferBytes, /*is_writing=*/0);
+  bio_st* writing = Buffered(socket, kWriteBufferBytes, /*is_writing=*/1);
+  if (ssl == nullptr || reading == nullptr || writing == nullptr) {
     SSL_free(ssl);
-    for (bio_st* bio : {reading, lower, writing}) BIO_free(bio);
+    BIO_free_all(reading);
+    BIO_free_all(writing);
     return Status::Error(code::kSystem, "No memory for a TLS session.");
   }
-  SSL_set_bio(ssl, reading, BIO_push(writing, lower));
+  SSL_set_bio(ssl, reading, writing);
   if (role == Role::kServer) {
     SSL_set_accept_state(ssl);
   } else {

@@ -19,11 +19,11 @@ class TokenBucket {
   explicit TokenBucket(uint64_t rate_bytes_per_s)
       : rate_bytes_per_s_(static_cast<double>(rate_bytes_per_s)), burst_bytes_(std::max(rate_bytes_per_s_ / 4, 16384.0)), tokens_bytes_(burst_bytes_) {}
 
-  // What may move now, at most `wanted_bytes`; what does not move is given back with Return.
-  uint64_t Take(uint64_t wanted_bytes, Time now) {
+  // What may move now, at most `wanted_bytes`; what of it moves in the end is said with Settle.
+  uint64_t Take(uint64_t wanted_bytes) {
     if (rate_bytes_per_s_ == 0) return wanted_bytes;
     MutexLock lock(&mutex_);
-    Refill(now);
+    Refill(std::chrono::steady_clock::now());
     const uint64_t taken_bytes = std::min(wanted_bytes, static_cast<uint64_t>(std::max(tokens_bytes_, 0.0)));
     tokens_bytes_ -= static_cast<double>(taken_bytes);
     return taken_bytes;

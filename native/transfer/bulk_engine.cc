@@ -82,7 +82,7 @@ class BulkEngineImpl final : public BulkEngine, private EventLoop::Watcher {
       return Status::Errno(code::kBadConfig, "The bulk transport cannot listen on " + address + ":" + std::to_string(port), error);
     };
     Address wanted;
-    if (!ParseAddress(address, port, &wanted)) return Status::Error(code::kBadConfig, address + " is no numeric address to listen on.");
+    if (!ParseAddress(address, port, &wanted)) return Status::Error(code::kBadConfig, "The address " + address + " is not numeric.");
     UniqueFd socket(::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const int on = 1;
     if (!socket.valid() || setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
@@ -116,7 +116,7 @@ class BulkEngineImpl final : public BulkEngine, private EventLoop::Watcher {
     if (is_address && error == 0) return Add(std::move(socket), TlsSession::Role::kClient, is_connected, "");
     const ConnectionId id = ++last_id_;
     Status reason = is_address ? Status::Errno(code::kPeerUnreachable, "Cannot connect", error)
-                               : Status::Error(code::kPeerUnreachable, address + " is no numeric address.");
+                               : Status::Error(code::kPeerUnreachable, "The address " + address + " is not numeric.");
     loops_[0]->Post([this, id, reason = std::move(reason)] { listener_->OnClosed(id, reason); });
     return id;
   }

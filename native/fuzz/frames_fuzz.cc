@@ -25,11 +25,11 @@ struct Told final : public BulkFrameReader::Handler {
   Status OnSmallFrame(const BulkHeader& header, std::string payload) override {
     Require(payload.size() == header.length_bytes && payload.size() <= kBulkSmallBytesMax);
     frames.push_back(std::to_string(header.kind) + ":" + std::to_string(header.id) + ":" + payload);
-    return header.kind == 250 ? Status::Error(code::kPeerProtocol, "test") : Status();
+    return header.kind == 250 ? Status::Error(code::kPeerProtocol, "On purpose.") : Status();
   }
   Status OnDataBegin(const BulkHeader& header) override {
     frames.push_back("data:" + std::to_string(header.id) + ":" + std::to_string(header.length_bytes));
-    return header.id == 77 ? Status::Error(code::kPeerProtocol, "test") : Status();
+    return header.id == 77 ? Status::Error(code::kPeerProtocol, "On purpose.") : Status();
   }
   size_t OnDataPiece(const BulkHeader&, size_t size_bytes, const ChunkWrite::Producer& producer) override {
     std::vector<uint8_t> piece(std::min<size_t>(size_bytes, 100));

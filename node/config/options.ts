@@ -119,6 +119,20 @@ export const optionTable = {
   'cluster.connectionsMax': integer(1024, 1, 65_536, 'libp2p connections at one time.'),
   'cluster.bulkConnectionsMax': integer(512, 1, 65_536, 'Connections of other nodes to the bulk listener.'),
   'cluster.bulkServedMax': integer(64, 1, 65_536, 'Chunks served to other nodes at one time; each may take 8 MiB.'),
+  'cluster.bulkOutBytesPerS': bytes(
+    0,
+    0,
+    'Weights per second that this node sends to other nodes; 0: as fast as it goes.',
+  ),
+  'cluster.bulkInBytesPerS': bytes(0, 0, 'Weights per second that it takes from other nodes; 0: as fast as it goes.'),
+  'cluster.bulkPeerOutBytesPerS': bytes(0, 0, 'The same to each node.'),
+  'cluster.bulkPeerInBytesPerS': bytes(0, 0, 'The same from each node.'),
+  'cluster.bulkNice': integer(
+    5,
+    0,
+    19,
+    'Added to the niceness of the threads that move weights between nodes, so that inference goes first.',
+  ),
   'cluster.advertiseHost': text('', 'Host that other nodes reach this one by, when it binds to a wildcard address.'),
   'cluster.joinWaitMs': integer(
     10_000,

@@ -57,6 +57,11 @@ export async function createCluster(
       advertiseHost: options['cluster.advertiseHost'],
       inboundConnectionsMax: options['cluster.bulkConnectionsMax'],
       servedMax: options['cluster.bulkServedMax'],
+      outBytesPerS: options['cluster.bulkOutBytesPerS'],
+      inBytesPerS: options['cluster.bulkInBytesPerS'],
+      peerOutBytesPerS: options['cluster.bulkPeerOutBytesPerS'],
+      peerInBytesPerS: options['cluster.bulkPeerInBytesPerS'],
+      nice: options['cluster.bulkNice'],
     },
   )
   const demand = new RateDemand()

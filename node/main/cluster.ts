@@ -20,7 +20,7 @@ import {
   loadIdentity,
 } from '../net/index.ts'
 import type { BulkTransport } from '../ports/index.ts'
-import { createNativeBulkTransport } from '../transfer/index.ts'
+import { askToDial, createNativeBulkTransport } from '../transfer/index.ts'
 import type { Base } from './base.ts'
 import type { OpenStore } from './store.ts'
 
@@ -50,7 +50,15 @@ export async function createCluster(
   const network = await createLibp2pNetwork({ identity, clusterKey, log, clock }, networkOptions(options))
   const bans = new BanList({ self: network.self, state, clock })
   const bulk = createNativeBulkTransport(
-    { identity, clusterKey, clock, log, store, isBanned: (node) => bans.has(node) },
+    {
+      identity,
+      clusterKey,
+      clock,
+      log,
+      store,
+      isBanned: (node) => bans.has(node),
+      askToDial: (node, address, signal) => askToDial(network, node, address, { signal }),
+    },
     {
       host: bulkHostOf(options),
       port: options['cluster.bulkPort'],

@@ -5,6 +5,7 @@ import type { NodeMetrics } from '../doors/metrics/index.ts'
 import type { SocketOpenHandler } from '../doors/store-socket/index.ts'
 import { type RestoredModels, restoreModels } from '../models/index.ts'
 import type { ReplicationController } from '../replication/index.ts'
+import { serveDialBack } from '../transfer/index.ts'
 import { watchSecrets } from './admin.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
@@ -106,6 +107,7 @@ function clusterParts({ base, cluster, models, requests, leaving, metrics, statu
         driver.start()
         leaving.handover.serve()
         status.identity.serve()
+        serveDialBack(network, bulk)
       },
     },
     { name: 'identity', start: () => refuseTwin(base, cluster) },

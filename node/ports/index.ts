@@ -103,6 +103,11 @@ export interface BulkTransport {
    * work of the sink; nothing is written into the sink's memory once this has settled. Of places their fills decide.
    */
   fetch(peer: BulkPeer, request: ChunkRequest, into: ChunkSink, options?: AbortOptions): Promise<boolean>
+  /**
+   * Opens a connection over which that node may ask this one, for a node that cannot open one itself; nothing when there is one. The errors
+   * of fetch().
+   */
+  connect(peer: BulkPeer, options?: AbortOptions): Promise<void>
   /** Closes what is open to that node. */
   drop(node: NodeId): void
 }

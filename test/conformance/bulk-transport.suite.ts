@@ -246,6 +246,15 @@ export function testBulkTransport(name: string, createFixture: () => BulkFixture
       }
     })
 
+    test('opens a connection to a node, and to none that is not there', async () => {
+      const { holder, asker } = await pair(async () => null)
+      await asker.bulk.connect(peerOf(holder))
+      await asker.bulk.connect(peerOf(holder))
+      await holder.bulk.stop()
+      const nobody = { node: 'nobody', address: holder.bulk.address() }
+      await expect(asker.bulk.connect(nobody)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
+    })
+
     test('gives nothing after it stopped', async () => {
       const { asker, get } = await pair(async () => Uint8Array.of(1))
       expect(await get(requestOf(Uint8Array.of(1)))).toHaveLength(1)

@@ -64,6 +64,11 @@ export class MemoryBulk implements BulkTransport {
     for (const other of this.network.values()) other.end(({ node }) => node === this.node, unreachable(this.node))
   }
 
+  /** Every peer on the network reaches every other. */
+  async connect(peer: BulkPeer): Promise<void> {
+    if (this.network.get(peer.address)?.node !== peer.node) throw unreachable(peer.node)
+  }
+
   drop(node: NodeId): void {
     this.end((asking) => asking.node === node, unreachable(node))
     for (const other of this.network.values()) {

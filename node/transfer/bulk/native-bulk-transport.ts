@@ -13,6 +13,7 @@ import { type Clock, type Log, silentLog } from '../../system/index.ts'
 import { BulkSession, type BulkSessionPorts } from './bulk-session.ts'
 import { makeCertificate } from './certificate.ts'
 import { type BulkConnection, BulkConnections, unreachable } from './connection.ts'
+import { openEitherWay } from './open-either-way.ts'
 import { type BulkOptions, defaultBulkOptions } from './options.ts'
 import { PeerLink } from './peer-link.ts'
 import { Prover } from './proof.ts'
@@ -22,6 +23,8 @@ export interface BulkPorts {
   readonly clusterKey: ClusterKey | ClusterKeyring
   /** Whose blobs are served in place; without one, only bytes can be. */
   readonly store?: Store
+  /** Asks a node that cannot be reached to open a connection to `address`; without it, such nodes are not asked for chunks. */
+  readonly askToDial?: (node: NodeId, address: string, signal: AbortSignal) => Promise<void>
   /** A node whose connections are refused, in and out. */
   readonly isBanned?: (node: NodeId) => boolean
   readonly log?: Log
@@ -41,7 +44,10 @@ class NativeBulkTransport implements BulkTransport {
   private readonly ports: BulkPorts
   private readonly links = new Map<string, { node: NodeId; link: PeerLink }>()
   private readonly inbound = new Set<BulkSession>()
+  /** Opened for peers that cannot reach this node. */
+  private readonly lent = new Set<BulkSession>()
   private readonly sessionPorts: BulkSessionPorts
+  private readonly onInbound = new Set<() => void>()
   private connections: BulkConnections | null = null
   private port: number | null = null
   private serve: ServeChunk = servesNothing
@@ -89,7 +95,7 @@ class NativeBulkTransport implements BulkTransport {
     const stopping = new HoldfastError('SHUTTING_DOWN', 'This node is stopping.')
     for (const { link } of this.links.values()) link.close(stopping)
     this.links.clear()
-    for (const session of this.inbound) session.close(stopping)
+    for (const session of [...this.inbound, ...this.lent]) session.close(stopping)
     await this.connections?.engine.stop()
   }
 
@@ -106,7 +112,7 @@ class NativeBulkTransport implements BulkTransport {
       entry.link.close(new HoldfastError('PEER_UNREACHABLE', `The connections to ${node} were dropped.`))
     }
     const dropped = new HoldfastError('PEER_UNREACHABLE', `The connections to ${node} were dropped.`)
-    for (const session of this.inbound) if (session.node === node) session.close(dropped)
+    for (const session of [...this.inbound, ...this.lent]) if (session.node === node) session.close(dropped)
   }
 
   private async receive(
@@ -159,7 +165,51 @@ class NativeBulkTransport implements BulkTransport {
     return link
   }
 
-  private async open(node: NodeId, { host, port }: { host: string; port: number }): Promise<BulkSession> {
+  async connect({ node, address }: BulkPeer, { signal }: AbortOptions = {}): Promise<void> {
+    signal?.throwIfAborted()
+    if (this.sessionPorts.isBanned(node)) throw new HoldfastError('PEER_BANNED', `${node} is banned on this node.`)
+    if ([...this.lent].some((session) => session.node === node && session.isOpen)) return
+    const session = await this.openDirectly(node, parseAddress(node, address))
+    this.lent.add(session)
+    session.onChange = () => {
+      if (session.isEnded) this.lent.delete(session)
+    }
+  }
+
+  /** Null: the peer has opened one, which is among those of inboundOf(). */
+  private async open(node: NodeId, target: { host: string; port: number }): Promise<BulkSession | null> {
+    const direct = this.openDirectly(node, target)
+    const { askToDial } = this.ports
+    if (askToDial === undefined) return await direct
+    return await openEitherWay(this.ports.clock, direct, (signal) => this.dialledBy(node, askToDial, signal))
+  }
+
+  private async dialledBy(
+    node: NodeId,
+    askToDial: NonNullable<BulkPorts['askToDial']>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    using limit = new TimeLimit(this.ports.clock, this.options.handshakeTimeoutMs, signal)
+    await askToDial(node, this.address(), limit.signal)
+    // It answers when its side is ready; this side may hear of the proof a moment later.
+    while (this.inboundOf(node).length === 0) await this.nextInbound(limit.signal)
+  }
+
+  private nextInbound(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const end = (settle: () => void) => {
+      this.onInbound.delete(onInbound)
+      signal.removeEventListener('abort', onAbort)
+      settle()
+    }
+    const onInbound = () => end(resolve)
+    const onAbort = () => end(() => reject(signal.reason))
+    this.onInbound.add(onInbound)
+    signal.addEventListener('abort', onAbort, { once: true })
+    return promise
+  }
+
+  private async openDirectly(node: NodeId, { host, port }: { host: string; port: number }): Promise<BulkSession> {
     const remote = addressOf(host, port)
     const address = await addressOfHost(host).catch((cause: Error) => {
       throw unreachable(node, remote, `has a host that cannot be looked up: ${cause.message}`, cause)
@@ -211,6 +261,7 @@ class NativeBulkTransport implements BulkTransport {
     this.inbound.add(session)
     session.onChange = () => {
       if (session.isEnded) this.inbound.delete(session)
+      for (const tell of [...this.onInbound]) tell()
       for (const { node, link } of this.links.values()) if (node === session.node) link.pump()
     }
   }

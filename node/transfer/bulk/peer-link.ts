@@ -23,8 +23,8 @@ interface Waiting {
 export interface PeerLinkPorts {
   readonly name: string
   readonly clock: Clock
-  /** A connection on which both sides have proved themselves. */
-  readonly open: () => Promise<BulkSession>
+  /** A connection on which both sides have proved themselves; null when the peer has opened one. */
+  readonly open: () => Promise<BulkSession | null>
   /** Connections that the peer has opened and that take requests. */
   readonly inbound: () => readonly BulkSession[]
 }
@@ -37,6 +37,8 @@ export class PeerLink {
   private readonly sessions: BulkSession[] = []
   private readonly waiting = new FairQueue<Waiting>()
   private opening = 0
+  /** This side cannot open one, as long as those of the peer are there. */
+  private isOpenedByPeer = false
   private closed: HoldfastError | null = null
 
   constructor(ports: PeerLinkPorts, options: BulkOptions) {
@@ -85,21 +87,25 @@ export class PeerLink {
   pump(): void {
     while (this.waiting.length > 0) {
       const session = this.leastBusy()
-      if (session?.asker.inFlight !== 0 && this.sessions.length + this.opening < this.options.connectionsPerPeerMax)
-        this.open()
+      if (session?.asker.inFlight !== 0 && this.mayOpen()) this.open()
       if (session === undefined) return
       const waiting = this.waiting.shift() as Waiting
       session.asker
         .request(this.aged(waiting), waiting.into, waiting.signal)
         .then(waiting.outcome.resolve, waiting.outcome.reject)
     }
-    if (this.sessions.length === 0 && this.opening === 0) this.onUnused()
+    if (this.sessions.length === 0 && this.opening === 0 && this.ports.inbound().length === 0) this.onUnused()
   }
 
   /** The request as it is now: waiting has used up a part of its deadline. */
   private aged({ request, sinceMs }: Waiting): ChunkRequest {
     const deadlineMs = request.context.deadlineMs - (this.ports.clock.nowMs() - sinceMs)
     return { ...request, context: { ...request.context, deadlineMs } }
+  }
+
+  private mayOpen(): boolean {
+    if (this.isOpenedByPeer && this.ports.inbound().length > 0) return false
+    return this.sessions.length + this.opening < this.options.connectionsPerPeerMax
   }
 
   private leastBusy(): BulkSession | undefined {
@@ -115,7 +121,14 @@ export class PeerLink {
     this.ports.open().then(
       (session) => {
         this.opening--
-        if (this.closed !== null) return session.close(this.closed)
+        if (session === null) {
+          this.onOpenedByPeer()
+          return
+        }
+        if (this.closed !== null) {
+          session.close(this.closed)
+          return
+        }
         // It may have closed since; then it calls nobody any more and has no place here.
         if (session.isOpen) {
           this.sessions.push(session)
@@ -125,17 +138,18 @@ export class PeerLink {
       },
       (error: HoldfastError) => {
         this.opening--
-        // Requests wait for a connection that exists; without one this error is theirs.
-        if (this.sessions.length === 0 && this.opening === 0 && this.ports.inbound().length === 0)
-          this.rejectWaiting(error)
-        else this.pumpLater()
+        // Others may still open, and those that are open go on.
+        if (this.sessions.length > 0 || this.opening > 0) return
+        if (this.ports.inbound().length > 0) this.isOpenedByPeer = true
+        else this.rejectWaiting(error)
+        this.pump()
       },
     )
   }
 
-  /** With what is open: another try to open one would fail as this one did. */
-  private pumpLater(): void {
-    if (this.leastBusy() !== undefined) this.pump()
+  private onOpenedByPeer(): void {
+    this.isOpenedByPeer = true
+    this.pump()
   }
 
   private onChange(session: BulkSession): void {

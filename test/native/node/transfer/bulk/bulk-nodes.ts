@@ -3,7 +3,7 @@ import type { Clock } from '../../../../../common/clock.ts'
 import { ClusterKey, type ClusterKeyring, Identity } from '../../../../../node/net/index.ts'
 import type { BulkTransport, ServeChunk } from '../../../../../node/ports/index.ts'
 import { systemClock } from '../../../../../node/system/index.ts'
-import { type BulkOptions, createNativeBulkTransport } from '../../../../../node/transfer/bulk/index.ts'
+import { type BulkOptions, type BulkPorts, createNativeBulkTransport } from '../../../../../node/transfer/bulk/index.ts'
 import { EventLog } from '../../../../node/net/event-log.ts'
 import { hangMs } from '../../../../support/hang-ms.ts'
 
@@ -19,6 +19,7 @@ export interface TestBulkOptions extends Partial<BulkOptions> {
   readonly clusterKey?: ClusterKey | ClusterKeyring
   readonly isBanned?: (node: string) => boolean
   readonly clock?: Clock
+  readonly askToDial?: BulkPorts['askToDial']
 }
 
 export class BulkNodes {
@@ -31,13 +32,14 @@ export class BulkNodes {
       clusterKey = this.key,
       isBanned = () => false,
       clock = systemClock,
+      askToDial,
       ...rest
     } = options
     const identity = await Identity.generate()
     const refused = new EventLog<{ remote: string; reason: string }>()
     const onRefused = (remote: string, reason: string) => refused.add({ remote, reason })
     const bulk = createNativeBulkTransport(
-      { identity, clusterKey, isBanned, clock, onRefused },
+      { identity, clusterKey, isBanned, clock, onRefused, ...(askToDial === undefined ? {} : { askToDial }) },
       { handshakeTimeoutMs: hangMs, stallTimeoutMs: hangMs, ...rest },
     )
     this.started.push(bulk)

@@ -9,7 +9,7 @@ import {
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { decodeCbor, encodeCbor } from '../../../../../node/net/cbor.ts'
-import { Identity } from '../../../../../node/net/index.ts'
+import { ClusterKey, Identity } from '../../../../../node/net/index.ts'
 import type { BulkTransport } from '../../../../../node/ports/index.ts'
 import { makeCertificate } from '../../../../../node/transfer/bulk/certificate.ts'
 import { decodeFailure, encodeChunkRequest } from '../../../../../node/transfer/bulk/messages.ts'
@@ -406,4 +406,66 @@ test('a proof is 32 + 32 + 64 bytes and their names, and shows no key', async ()
   ])
   const key = Buffer.from(nodes.key.text().slice(5), 'base64url')
   expect(Buffer.from(proof).includes(key)).toBe(false)
+})
+
+/** Nobody listens there. */
+const nowhere = '127.0.0.1:1'
+
+test('a node that cannot be reached is asked over a connection that it has opened', async () => {
+  const bytes = randomBytes(100_000)
+  const seen: string[] = []
+  const hidden = await nodes.start({
+    serve: async (from) => {
+      seen.push(from)
+      return bytes
+    },
+  })
+  const asker = await nodes.start()
+  const unreached = { node: hidden.node, address: nowhere }
+  await expect(fetchBytes(asker.bulk, unreached, requestOf(bytes))).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
+  await hidden.bulk.connect(peerOf(asker))
+  const got = Array.from({ length: 20 }, () => fetchBytes(asker.bulk, unreached, requestOf(bytes)))
+  for (const one of await Promise.all(got)) expect(Buffer.compare(one as Uint8Array, bytes)).toBe(0)
+  expect(new Set(seen)).toEqual(new Set([asker.node]))
+  hidden.bulk.drop(asker.node)
+  await expect
+    .poll(() => fetchBytes(asker.bulk, unreached, requestOf(bytes)).catch(({ code }) => code))
+    .toBe('PEER_UNREACHABLE')
+})
+
+test('a node that cannot be reached is asked to open a connection, once for each that would have been opened', async () => {
+  const bytes = randomBytes(100_000)
+  const hidden = await nodes.start({ serve: async () => bytes })
+  const asked: string[] = []
+  const asker = await nodes.start({
+    connectionsPerPeerMax: 1,
+    askToDial: async (node, address) => {
+      asked.push(node)
+      await hidden.bulk.connect({ node: asker.node, address })
+    },
+  })
+  const unreached = { node: hidden.node, address: nowhere }
+  for (let i = 0; i < 3; i++) {
+    const got = await Promise.all(Array.from({ length: 10 }, () => fetchBytes(asker.bulk, unreached, requestOf(bytes))))
+    for (const one of got) expect(Buffer.compare(one as Uint8Array, bytes)).toBe(0)
+  }
+  expect(asked).toEqual([hidden.node])
+})
+
+test('one that is not reached and opens nothing is PEER_UNREACHABLE; one of another cluster is not asked', async () => {
+  let asked = 0
+  const askToDial = async () => {
+    asked += 1
+    throw new Error('no such node')
+  }
+  const [asker, other] = await Promise.all([
+    nodes.start({ askToDial }),
+    nodes.start({ clusterKey: ClusterKey.generate() }),
+  ])
+  await expect(fetchBytes(asker.bulk, { node: other.node, address: nowhere }, one)).rejects.toMatchObject({
+    code: 'PEER_UNREACHABLE',
+  })
+  expect(asked).toBe(1)
+  await expect(fetchBytes(asker.bulk, peerOf(other), one)).rejects.toMatchObject({ code: 'WRONG_CLUSTER_KEY' })
+  expect(asked).toBe(1)
 })

@@ -8,7 +8,7 @@ export interface BulkOptions {
   readonly advertiseHost: string
   /** Largest chunk asked for or served. Chunks have at most 8 MiB; the rest is room for a later format. */
   readonly chunkBytesMax: number
-  /** Connections kept to one peer. A second one fills the pipe while the first waits for a lost packet. */
+  /** Connections kept to one peer: one for each chunk that the plan has under way. Others fill the line while one waits for a lost packet. */
   readonly connectionsPerPeerMax: number
   /** Requests under way on one of our connections: enough that the next chunk follows the last without a pause. */
   readonly requestsPerConnectionMax: number
@@ -44,7 +44,7 @@ export const defaultBulkOptions: BulkOptions = {
   port: 0,
   advertiseHost: '',
   chunkBytesMax: 16 * 2 ** 20,
-  connectionsPerPeerMax: 2,
+  connectionsPerPeerMax: 4,
   requestsPerConnectionMax: 4,
   waitingPerPeerMax: 4096,
   inboundConnectionsMax: 512,

@@ -27,7 +27,7 @@ export interface SwarmOptions {
   readonly turnMs: number
   /** A chunk that the elected node neither has nor asks for is left to the next one after this long. */
   readonly takeOverMs: number
-  /** The same while it is known to be asked for. */
+  /** The same while that node tells that it has asked for it: over a slow line a chunk takes as long as it takes. */
   readonly takeOverAskedMs: number
   /** Until then a crowd's nodes do not know what the others ask of a holder. */
   readonly spareAfterMs: number
@@ -41,11 +41,11 @@ export interface SwarmOptions {
 
 export const defaultSwarmOptions: SwarmOptions = {
   loadMs: 100,
-  turnMs: 150,
+  turnMs: 100,
   takeOverMs: 3_000,
-  takeOverAskedMs: 15_000,
+  takeOverAskedMs: 60_000,
   spareAfterMs: 700,
-  idleAfterMs: 2_000,
+  idleAfterMs: 5_000,
   untoldMs: 1_500,
   sampleCount: 32,
 }
@@ -115,11 +115,7 @@ function forEachDue(
       counts[upstream] += 1
       if (counts[upstream] > windowCount) return looked < 4 * windowCount
       const rank = rankFor(view, state, upstream)
-      if (rank > 0) {
-        state.leftSinceMs ??= nowMs
-        const patienceMs = state.askedCount > 0 ? options.takeOverAskedMs : options.takeOverMs
-        if (rank > (nowMs - state.leftSinceMs) / patienceMs) return true
-      }
+      if (rank > 0 && rank > leftForMs(state, upstream, nowMs) / patienceMs(state, options)) return true
       return look(state, upstream, rank)
     },
   )
@@ -133,6 +129,17 @@ export function dueHere(view: SwarmView, options: SwarmOptions): ReadonlySet<Chu
     return true
   })
   return due
+}
+
+/** How long it has been left to another node to bring the chunk from there: anew when that node begins to, or gives up. */
+function leftForMs(state: ChunkState, upstream: Upstream, nowMs: number): number {
+  const how = `${upstream} ${state.askedCount > 0}`
+  if (state.left?.how !== how) state.left = { how, sinceMs: nowMs }
+  return nowMs - state.left.sinceMs
+}
+
+function patienceMs({ askedCount }: ChunkState, options: SwarmOptions): number {
+  return askedCount > 0 ? options.takeOverAskedMs : options.takeOverMs
 }
 
 function upstreamOf(
@@ -228,6 +235,7 @@ function chooseSpare(view: SwarmView, options: SwarmOptions): SwarmChoice | null
   for (const holder of near) {
     if (swarm.loadOf(holder.key) + sourceStats.flights(holder.key) > 0) continue
     if (fetch.givenUp.has(holder.key) || sourceStats.isPaused(holder.key, nowMs)) continue
+    if (!isMyTurn(view, holder, fetch.meanChunkBytes, options)) continue
     const states = fetch.wanted.firstOf(options.sampleCount).filter((state) => mayHave(view, state, holder.key))
     if (states.length > 0) return { state: states[random(states.length)]!, key: holder.key, why: 'spare' }
   }

@@ -108,7 +108,8 @@ function choosePeer(
   options: ChooseSourceOptions,
 ): SourceChoice | null {
   const free = peers.filter((peer) => isFree(view, peer.key, options))
-  const candidates = free.map((peer) => candidateOf(view, peer))
+  const guess = meanBandwidth(view, peers)
+  const candidates = free.map((peer) => candidateOf(view, peer, guess))
   const ranked = rankSources({ chunkBytes: view.state.chunk.sizeBytes, candidates, originAllowed: false })
   const costs = ranked.flatMap((source) => (source.kind === 'peer' ? [source] : []))
   const best = costs[0]
@@ -118,13 +119,29 @@ function choosePeer(
   return { key: good[view.random(good.length)]!.node, why: 'holder' }
 }
 
+/** Of those that were measured: a better guess for the others than one that knows nothing of these lines. */
+function meanBandwidth({ sourceStats }: ChooseSourceView, peers: readonly PeerSource[]): number | null {
+  let [sum, count] = [0, 0]
+  for (const { key } of peers) {
+    const bytesPerS = sourceStats.bandwidthBytesPerS(key)
+    if (bytesPerS === null) continue
+    sum += bytesPerS
+    count += 1
+  }
+  return count === 0 ? null : sum / count
+}
+
 /** Our own pauses decide when a failing peer is tried again and when it is given up, so it is never left out here. */
-function candidateOf(view: Pick<ChooseSourceView, 'sourceStats'>, peer: PeerSource): SourceCandidate {
+function candidateOf(
+  view: Pick<ChooseSourceView, 'sourceStats'>,
+  peer: PeerSource,
+  guessBytesPerS: number | null,
+): SourceCandidate {
   return {
     node: peer.key,
     rttMs: peer.rttMs,
     sameZone: peer.sameZone,
-    bandwidthBytesPerS: view.sourceStats.bandwidthBytesPerS(peer.key),
+    bandwidthBytesPerS: view.sourceStats.bandwidthBytesPerS(peer.key) ?? guessBytesPerS,
     inFlight: view.sourceStats.flights(peer.key),
     failures: Math.min(view.sourceStats.failuresInARow(peer.key), defaultRankSourcesOptions.failuresMax - 1),
   }

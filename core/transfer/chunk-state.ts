@@ -21,6 +21,6 @@ export interface ChunkState {
   heldNear: number
   heldFar: number
   askedCount: number
-  /** Since when it is due and this node waits for another to ask for it; null when it does not. */
-  leftSinceMs: number | null
+  /** Since when it is due and left to another node to ask for, and how it stood with that; null when it is not. */
+  left: { readonly how: string; readonly sinceMs: number } | null
 }

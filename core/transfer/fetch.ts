@@ -82,7 +82,7 @@ export class Fetch {
         heldNear: 0,
         heldFar: 0,
         askedCount: 0,
-        leftSinceMs: null,
+        left: null,
       }
       this.chunks.set(chunk.sha256, state)
       this.wanted.add(state)

@@ -72,8 +72,9 @@ export class SwarmPlan {
     const view = this.view(fetch, fetch.swarm, peers, nowMs)
     const due = hasMore ? dueHere(view, this.options) : null
     return young.filter(({ state, key, ageMs }) => {
-      if (view.swarm.isUpstream(key)) return due !== null && ageMs <= this.options.dropWithinMs && !due.has(state)
-      const peer = ageMs <= this.options.yieldWithinMs ? mates.find((one) => one.key === key) : undefined
+      const isEarly = due !== null && ageMs <= this.options.dropWithinMs && view.swarm.isUpstream(key)
+      if (isEarly && !due.has(state)) return true
+      const peer = ageMs <= this.options.yieldWithinMs ? peers.find((one) => one.key === key) : undefined
       return peer !== undefined && isToYield(view, peer, state.chunk.sizeBytes, this.options)
     })
   }
@@ -113,9 +114,9 @@ export class SwarmPlan {
     const view = this.view(fetch, swarm, peers, nowMs)
     const others = peers.filter((peer) => {
       const { key, complete, sameZone } = peer
+      const isNear = sameZone || swarm.isAlone
       if (state.flights.has(key) || state.barred.has(key) || fetch.givenUp.has(key)) return false
-      const has = complete ? sameZone || swarm.isAlone : swarm.has(key, state)
-      return has && isFree(view, peer, state.chunk.sizeBytes, this.options)
+      return isNear && (complete || swarm.has(key, state)) && isFree(view, peer, state.chunk.sizeBytes, this.options)
     })
     return others[this.ports.random.int(Math.max(1, others.length))]?.key ?? null
   }

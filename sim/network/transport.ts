@@ -29,6 +29,8 @@ export class Transport {
   readonly sentBytes: Record<LinkClass, number> = { site: 0, zone: 0, far: 0, origin: 0 }
   readonly arrivedBytes: Record<LinkClass, number> = { site: 0, zone: 0, far: 0, origin: 0 }
   readonly brokenBytes: Record<LinkClass, number> = { site: 0, zone: 0, far: 0, origin: 0 }
+  /** By site: what came in from elsewhere, whatever became of it. */
+  private readonly intoSite: number[]
   /** Transfers that began and did not end, each with its class and bytes. */
   private readonly underWay = new Set<{ readonly kind: LinkClass; readonly sizeBytes: number }>()
   /** The index by which flows know the origin. */
@@ -49,6 +51,7 @@ export class Transport {
       const { upBytesPerS, downBytesPerS } = topology.nodeSpec(node)
       return { up: flows.addLink(upBytesPerS), down: flows.addLink(downBytesPerS) }
     })
+    this.intoSite = topology.sites.map(() => 0)
     this.siteLinks = topology.sites.map(({ upBytesPerS, downBytesPerS }) => ({
       up: upBytesPerS === null ? null : flows.addLink(upBytesPerS),
       down: downBytesPerS === null ? null : flows.addLink(downBytesPerS),
@@ -73,6 +76,8 @@ export class Transport {
     const transfer = { kind, sizeBytes }
     this.underWay.add(transfer)
     this.sentBytes[kind] += sizeBytes
+    const site = this.ports.topology.siteOf[to]!
+    if (kind !== 'site') this.intoSite[site]! += sizeBytes
     const finish = (arrived: boolean): void => {
       if (!this.underWay.has(transfer)) return
       const counts = arrived ? this.arrivedBytes : this.brokenBytes
@@ -96,6 +101,7 @@ export class Transport {
       if (!this.underWay.delete(transfer)) return 0
       const unsentBytes = hasLeft ? 0 : Math.floor(this.flows.drop(from, to, onLeft) ?? sizeBytes)
       this.sentBytes[kind] -= unsentBytes
+      if (kind !== 'site') this.intoSite[site]! -= unsentBytes
       this.brokenBytes[kind] += sizeBytes - unsentBytes
       return unsentBytes
     }
@@ -107,6 +113,10 @@ export class Transport {
     if (initialWindowBytes === null || this.flows.isOpen(from, to, lane)) return 0
     const bytesPerS = Math.min(...this.pathOf(from, to).map((link) => this.flows.capacityOf(link)))
     return slowStartLossMs({ initialWindowBytes, bytesPerS, sizeBytes, rttMs: 2 * this.oneWayMs(from, to) })
+  }
+
+  bytesInto(site: number): number {
+    return this.intoSite[site]!
   }
 
   get underWayCount(): number {

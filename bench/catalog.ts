@@ -1,8 +1,13 @@
 /** The benches: what each measures, for `holdfast bench --help`, and its code, loaded when it runs. */
+import { bulkParts, swarmParts } from './parts.ts'
 import type { Bench } from './types.ts'
 
 export interface BenchEntry {
   readonly measures: string
+  /** What `--only` can name. */
+  readonly parts?: readonly string[]
+  /** Whether `--scale` changes its sizes. */
+  readonly isScalable?: true
   readonly load: () => Promise<Bench>
 }
 
@@ -21,10 +26,14 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
   },
   bulk: {
     measures: 'weights between nodes: beside the limit of the machine, curl, aria2, rsync, libp2p and BitTorrent',
+    parts: bulkParts,
+    isScalable: true,
     load: async () => (await import('./bulk.ts')).bulkBench,
   },
   swarm: {
     measures: 'many nodes that want a model at once, on hosts with shaped lines, beside BitTorrent and an origin alone',
+    parts: swarmParts,
+    isScalable: true,
     load: async () => (await import('./swarm.ts')).swarmBench,
   },
   placement: {

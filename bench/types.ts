@@ -13,6 +13,10 @@ export interface BenchRow {
 export interface BenchContext {
   /** Small sizes and few repeats, so that the tests can run it. */
   readonly tiny: boolean
+  /** Parts to run, of those that the catalog lists for the bench; all when left out. */
+  readonly only?: readonly string[]
+  /** Factor of sizes, for benches that the catalog says can be scaled. 1 when left out. */
+  readonly scale?: number
   /** Progress for people, on stderr. */
   readonly say: (text: string) => void
 }

@@ -55,7 +55,8 @@ const httpPort = 9003
 const lookMs = 200
 const pageBytes = 4_096
 const conversionCount = 5
-const formedTimeoutMs = 60_000
+/** Of starts and of the first gossip: it ends a laboratory that hangs; a machine that does other things as well takes a while. */
+const formedTimeoutMs = 300_000
 
 export class LabCluster {
   readonly nodes: SpawnedNode[] = []
@@ -91,6 +92,11 @@ export class LabCluster {
 
   async originServed(): Promise<Served> {
     return (await fetch(`http://${this.originAddress}/-/served`)).json() as Promise<Served>
+  }
+
+  /** What the origin has of models goes; tags and manifests stay. */
+  async removeObjects(): Promise<void> {
+    await rm(join(this.originFolder, 'objects'), { recursive: true })
   }
 
   async dispose(): Promise<void> {
@@ -187,6 +193,7 @@ export class LabCluster {
       dataPath: join(this.folder, host),
       logPath: join(this.folder, `${host}.log`),
       enter,
+      upTimeoutMs: formedTimeoutMs,
       environment: { AWS_ACCESS_KEY_ID: 'lab', AWS_SECRET_ACCESS_KEY: 'lab' },
       options: {
         'origin.url': `s3://lab?endpoint=http://${this.originAddress}`,
@@ -208,7 +215,10 @@ export class LabCluster {
     for (const node of this.nodes) {
       while ((await memberCount(node)) < this.nodes.length) {
         if (systemClock.nowMs() > deadlineMs) {
-          throw new HoldfastError('SYSTEM', `${node.name} sees ${await memberCount(node)} nodes after a minute.`)
+          throw new HoldfastError(
+            'SYSTEM',
+            `${node.name} sees ${await memberCount(node)} nodes after ${formedTimeoutMs} ms.`,
+          )
         }
         await new Promise((resolve) => setTimeout(resolve, lookMs))
       }

@@ -136,6 +136,13 @@ export class NetworkLab {
     return (await sentBytes(coreName, `br${index + 1}`)) / frameShare
   }
 
+  /** Nothing comes from a host or goes to it any more. */
+  async cut(host: string): Promise<void> {
+    const { enter } = this.host(host)
+    const [command, ...words] = [...enter, 'ip', 'link', 'set', 'eth0', 'down']
+    await run(command!, words)
+  }
+
   async dispose(): Promise<void> {
     this.relay?.kill('SIGKILL')
     if (this.madeNamespaces.includes(coreName)) await run('ip', ['link', 'delete', callerLink]).catch(() => {})

@@ -1,13 +1,9 @@
 /** One node that pulls from 1, 2, 4 and 8 others whose uploads are the limit: what it gets over what they can give. */
-import { HoldfastError } from '../../common/index.ts'
-import type { SpawnedNode } from '../../demo/index.ts'
-import { LabCluster, labToken } from '../lab/lab-cluster.ts'
+import { LabCluster } from '../lab/lab-cluster.ts'
 import { NetworkLab } from '../lab/network-lab.ts'
 import type { BenchRow } from '../types.ts'
 import type { SwarmPlan } from './setup.ts'
-import { hostNames, openEverywhere, plainNodes, site, wideBytesPerS, withOrigin } from './swarm-lab.ts'
-
-const lookMs = 50
+import { hostNames, openEverywhere, plainNodes, site, untilHolders, wideBytesPerS, withOrigin } from './swarm-lab.ts'
 
 export async function seederRows({ seeders }: SwarmPlan, say: (text: string) => void): Promise<BenchRow[]> {
   const { counts, linkBytesPerS, seconds } = seeders
@@ -51,18 +47,6 @@ async function aggregateRow(
     n: 1,
     note: `of ${(bytesPerS / 1e6).toFixed(1)} MB/s in all; ${(originBytes / 1e6).toFixed(1)} MB came from the origin; goal 0.95`,
   }
-}
-
-/** Waits until the node knows so many holders of the model, which is the only one of its size. */
-async function untilHolders(node: SpawnedNode, count: number, sizeBytes: number): Promise<void> {
-  while ((await holderCount(node, sizeBytes)) < count) await new Promise((resolve) => setTimeout(resolve, lookMs))
-}
-
-async function holderCount({ httpUrl }: SpawnedNode, sizeBytes: number): Promise<number> {
-  const response = await fetch(`${httpUrl}/v1/cluster`, { headers: { authorization: `Bearer ${labToken}` } })
-  if (!response.ok) throw new HoldfastError('SYSTEM', `The node did not list its cluster: ${await response.text()}`)
-  const { members } = (await response.json()) as { members: { models: { sizeBytes: number }[] }[] }
-  return members.filter(({ models }) => models.some((model) => model.sizeBytes === sizeBytes)).length
 }
 
 function nameOf(count: number): string {

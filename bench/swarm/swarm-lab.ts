@@ -1,13 +1,15 @@
 /** Nodes on hosts of their own that want a model at once, and when each of them had it. */
 import { open } from '../../clients/node/index.ts'
+import { HoldfastError } from '../../common/index.ts'
 import type { SpawnedNode } from '../../demo/index.ts'
-import type { LabCluster, LabNode } from '../lab/lab-cluster.ts'
+import { type LabCluster, type LabNode, labToken } from '../lab/lab-cluster.ts'
 import type { LabSite, LabSpec } from '../lab/network-lab.ts'
 
 const MiB = 2 ** 20
 /** Of lines that are not meant to be the limit. */
 export const wideBytesPerS = 125_000_000
 const originSite = 'origin'
+const lookMs = 50
 
 export function site(name: string, hostNames: readonly string[], hostBytesPerS: number): LabSite {
   return {
@@ -21,7 +23,7 @@ export function site(name: string, hostNames: readonly string[], hostBytesPerS: 
 }
 
 /** The sites and one more for the origin, without distance between them. */
-export function withOrigin(sites: readonly LabSite[], originBytesPerS: number): LabSpec {
+export function withOrigin(sites: readonly LabSite[], originBytesPerS: number | null): LabSpec {
   const all = [...sites, { ...site(originSite, ['origin'], wideBytesPerS), upBytesPerS: originBytesPerS }]
   return { sites: all, delayMs: all.map(() => all.map(() => 0)) }
 }
@@ -66,4 +68,35 @@ export async function openEverywhere(
     }),
   )
   return { seconds, originBytes: (await cluster.originServed()).bytes - before.bytes }
+}
+
+export interface MemberView {
+  readonly node: string
+  readonly suspected: boolean
+  readonly models: readonly { readonly sizeBytes: number }[]
+}
+
+/** What a node knows of the cluster. */
+export async function membersAt(node: Pick<SpawnedNode, 'httpUrl'>): Promise<readonly MemberView[]> {
+  return ((await ask(node, 'GET', '/v1/cluster')) as { members: MemberView[] }).members
+}
+
+/** Waits until the node knows so many holders of the model, which is the only one of its size. */
+export async function untilHolders(node: SpawnedNode, count: number, sizeBytes: number): Promise<void> {
+  const isHolder = ({ models }: MemberView) => models.some((model) => model.sizeBytes === sizeBytes)
+  while ((await membersAt(node)).filter(isHolder).length < count) {
+    await new Promise((resolve) => setTimeout(resolve, lookMs))
+  }
+}
+
+/** Takes a model out of a node's memory. */
+export async function evictFrom(node: SpawnedNode, name: string): Promise<void> {
+  await ask(node, 'POST', `/v1/evict/${name}`)
+}
+
+async function ask({ httpUrl }: Pick<SpawnedNode, 'httpUrl'>, method: 'GET' | 'POST', path: string): Promise<unknown> {
+  const headers = { authorization: `Bearer ${labToken}`, 'content-type': 'application/json' }
+  const response = await fetch(`${httpUrl}${path}`, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) })
+  if (!response.ok) throw new HoldfastError('SYSTEM', `${method} ${path} failed: ${await response.text()}`)
+  return response.json()
 }

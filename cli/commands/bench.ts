@@ -5,6 +5,8 @@ import { benchCatalog } from '../../bench/index.ts'
 interface BenchFlags {
   readonly json?: boolean
   readonly tiny?: boolean
+  readonly only?: string
+  readonly scale?: string
 }
 
 export function benchCommand(): Command {
@@ -15,9 +17,20 @@ export function benchCommand(): Command {
     .argument('<name>', names.join(', '))
     .option('--json', 'one JSON object on stdout: {results: [{id, value, unit, n}]}')
     .option('--tiny', 'small sizes and few repeats: shows that the bench works, not how fast anything is')
+    .option('--only <parts>', `comma-separated; ${partsOf('bulk')}; ${partsOf('swarm')}`)
+    .option('--scale <factor>', 'sizes of bulk and swarm, and the rates of the lines of swarm, times this')
     .addHelpText('after', `\nBenches:\n${list.join('\n')}\n\nExample:\n  $ holdfast bench smoke --json | jq .results`)
     .action(async (name: string, flags: BenchFlags) => {
       const { runBench } = await import('../../bench/index.ts')
-      await runBench(name, { json: flags.json === true, tiny: flags.tiny === true })
+      await runBench(name, {
+        json: flags.json === true,
+        tiny: flags.tiny === true,
+        ...(flags.only === undefined ? {} : { only: flags.only.split(',') }),
+        ...(flags.scale === undefined ? {} : { scale: Number(flags.scale) }),
+      })
     })
+}
+
+function partsOf(name: string): string {
+  return `${name}: ${benchCatalog[name]!.parts!.join(', ')}`
 }

@@ -17,9 +17,11 @@ describe.skipIf(labObstacle() !== null)('swarms of real nodes', () => {
         'site_copies',
         'aggregate_rate/1',
         'aggregate_rate/2',
+        'dead_holder_avoided_p99_s',
       ]),
     )
-    for (const { id, value } of rows) expect(Number.isFinite(value) && value > 0, id).toBe(true)
+    for (const { id, value } of rows) expect(Number.isFinite(value) && value >= 0, id).toBe(true)
+    expect(rows.find(({ id }) => id === 'dead_holder_failed_opens')?.value).toBe(0)
     for (const competitor of ['aria2-bittorrent', 'everyone-from-origin']) {
       const isThere = ids.includes(`swarm_makespan_vs_ideal/${competitor}`)
       expect(isThere || said.some((line) => line.startsWith(`${competitor} is left out: `)), competitor).toBe(true)

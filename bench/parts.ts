@@ -1,0 +1,6 @@
+/** Parts of benches that take long, to be run alone. */
+export const bulkParts = ['pull', 'small', 'far', 'memory'] as const
+export const swarmParts = ['crowd', 'sites', 'seeders', 'deaths'] as const
+
+export type BulkPart = (typeof bulkParts)[number]
+export type SwarmPart = (typeof swarmParts)[number]

@@ -1,0 +1,19 @@
+/** `--only` and `--scale` are refused where a bench has no such part or no sizes to scale; nothing runs then. */
+import { expect, it } from 'vitest'
+import { runBench } from '../../bench/index.ts'
+
+const run = (name: string, options: object) => runBench(name, { json: true, tiny: true, ...options })
+
+it.each([
+  { name: 'bulk', options: { only: ['pull', 'nope'] }, says: 'pull, small, far, memory' },
+  { name: 'smoke', options: { only: ['pull'] }, says: 'it has none' },
+  { name: 'smoke', options: { scale: 2 }, says: 'fixed' },
+  { name: 'swarm', options: { scale: Number.NaN }, says: 'above 0' },
+  { name: 'swarm', options: { scale: 0 }, says: 'above 0' },
+  { name: 'swarm', options: { scale: 101 }, says: 'at most 100' },
+])('refuses $options of $name', async ({ name, options, says }) => {
+  await expect(run(name, options)).rejects.toMatchObject({
+    code: 'BAD_REQUEST',
+    message: expect.stringContaining(says),
+  })
+})

@@ -142,7 +142,7 @@ TEST(AnAbortedFillIsRecoveredAndVerifiedAgain) {
     const auto fill = bench.Begin(source.spec, true, true);
     for (const uint32_t index : {0u, 2u, 9u}) CHECK_OK(source.Put(fill.get(), index));
   }
-  // A thread that hashes the prefix may be the last to hold the fill.
+  // A thread of the pool may be the last to hold the fill.
   bench.pool->Drain();
   CHECK(bench.ends == 1 && bench.budget->used_bytes() == 0);
   // Bytes that changed on disk meanwhile.

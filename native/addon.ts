@@ -24,7 +24,9 @@ import type {
 } from './types.ts'
 
 /** Calls go through as they are, but for those whose values have another form in JavaScript: store.ts gives them theirs. */
-export interface RawFill extends Omit<Fill, 'id' | 'abort'> {
+export interface RawFill extends Omit<Fill, 'id' | 'abort' | 'putFile'> {
+  /** Null when the chunk is in place, 'short', or the errno of a read that failed. */
+  putFile(index: number, fd: number, offsetBytes: number): Promise<'short' | number | null>
   abort(keepPartial: boolean, code: string, message: string): Promise<void>
 }
 

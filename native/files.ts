@@ -1,7 +1,7 @@
 /** Work on plain files by native threads: what push and pull of an origin do with bytes. A process without a store has it too. */
-import { getSystemErrorName } from 'node:util'
 import { HoldfastError } from '../common/index.ts'
 import { type Addon, loadAddon } from './addon.ts'
+import { systemError } from './system-error.ts'
 import type { FilePlace, FileRange, FileWork } from './types.ts'
 
 let loaded: FileWork | null | undefined
@@ -33,12 +33,10 @@ function load(): FileWork | null {
 const rangeOf = ({ fd, offsetBytes, sizeBytes }: FileRange) => [fd, offsetBytes, sizeBytes] as const
 const placeOf = ({ fd, offsetBytes, zerosFromBytes }: FilePlace) => [fd, offsetBytes, zerosFromBytes] as const
 
-/** As node:fs throws them, so that a caller tells a full disk the same way whoever wrote to it. */
 function asSystemError<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: Error & { details?: { errno?: number } }) => {
     const errno = error.details?.errno
     if (errno === undefined) throw error
-    const code = getSystemErrorName(-errno)
-    throw Object.assign(new Error(`${code}: ${error.message}`, { cause: error }), { code, errno: -errno })
+    throw systemError(errno, error.message, error)
   })
 }

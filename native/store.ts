@@ -9,6 +9,7 @@ import {
   wrapCalls,
   wrapSync,
 } from './addon.ts'
+import { systemError } from './system-error.ts'
 import type { BlobSpec, BlobState, Fill, Store, StoreEvents, StoreOptions, StoreStats } from './types.ts'
 
 /** What the addon has behind a store and a fill. */
@@ -65,6 +66,11 @@ function createFill(store: RawStore, blob: BlobSpec, into: { memory: boolean; di
   const fill: Fill = {
     ...calls,
     id: blob.id,
+    putFile: async (index, fd, offsetBytes) => {
+      const failed = await calls.putFile(index, fd, offsetBytes)
+      if (typeof failed === 'number') throw systemError(failed, 'read')
+      return failed ?? 'copied'
+    },
     abort: ({ keepPartial = false, reason } = {}) => {
       const { code, message } = reason ?? { code: 'NO_SOURCE', message: 'the fetch was given up; open it again.' }
       return calls.abort(keepPartial, code, message)

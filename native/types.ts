@@ -85,6 +85,11 @@ export interface Fill {
   recover(): Promise<number[]>
   /** DIGEST_MISMATCH when the bytes are not that chunk; nothing is stored then. */
   putChunk(index: number, bytes: Uint8Array): Promise<void>
+  /**
+   * As putChunk, of bytes that lie in an open file: they go straight to their place. The descriptor stays open until this settles. Not 'copied':
+   * nothing is stored. An error of the file comes as node:fs throws it, one of the store as a HoldfastError; DIGEST_MISMATCH.
+   */
+  putFile(index: number, fd: number, offsetBytes: number): Promise<'copied' | 'short'>
   /** Seals the segment and moves the partial file into place, both atomically. BAD_REQUEST while chunks are missing. */
   finish(): Promise<void>
   /**

@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <climits>
 #include <utility>
 
 #include "addon_state.h"
 #include "convert.h"
+#include "memory/fill_file.h"
 #include "store_wrap.h"
 
 namespace holdfast::addon {
@@ -10,6 +12,7 @@ namespace holdfast::addon {
 Napi::Function FillWrap::Define(Napi::Env env) {
   return DefineClass(env, "Fill",
                      {InstanceMethod<&FillWrap::Recover>("recover"), InstanceMethod<&FillWrap::PutChunk>("putChunk"),
+                      InstanceMethod<&FillWrap::PutFile>("putFile"),
                       InstanceMethod<&FillWrap::Finish>("finish"), InstanceMethod<&FillWrap::Abort>("abort")});
 }
 
@@ -49,6 +52,29 @@ Napi::Value FillWrap::PutChunk(const Napi::CallbackInfo& info) {
       info.Env(), context_->dispatcher, context_->store->pool(),
       [fill = fill_, index, data, size_bytes]() -> Outcome { return {fill->PutChunk(index, data, size_bytes), nullptr}; },
       {bytes});
+}
+
+// (index, fd, offsetBytes) -> null, or 'short', or the errno of a read that failed
+Napi::Value FillWrap::PutFile(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const uint32_t index = static_cast<uint32_t>(std::min<uint64_t>(SizeFrom(info[0]), UINT32_MAX));
+  const int fd = static_cast<int>(std::min<uint64_t>(SizeFrom(info[1]), INT_MAX));
+  const uint64_t offset_bytes = SizeFrom(info[2]);
+  if (context_->dispatcher->closed()) return Rejected(env, Status::Error(code::kShuttingDown, "The store is closed."));
+  const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(env, context_->dispatcher);
+  const Napi::Promise promise = pending->promise();
+  auto work = [fill = fill_, index, fd, offset_bytes, pending] {
+    PutFromFile(fill, index, fd, offset_bytes, [pending](FileChunk chunk) {
+      pending->Settle({std::move(chunk.status), [whole = chunk.whole, error = chunk.read_error](Napi::Env env) -> Napi::Value {
+                         if (error != 0) return Napi::Number::New(env, error);
+                         return whole ? env.Null() : Napi::Value(Napi::String::New(env, "short"));
+                       }});
+    });
+  };
+  if (!context_->store->pool()->Submit(std::move(work))) {
+    pending->Settle({Status::Error(code::kShuttingDown, "The store is closing."), nullptr});
+  }
+  return promise;
 }
 
 Napi::Value FillWrap::Finish(const Napi::CallbackInfo& info) {

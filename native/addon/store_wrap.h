@@ -68,6 +68,7 @@ class FillWrap : public Napi::ObjectWrap<FillWrap> {
  private:
   Napi::Value Recover(const Napi::CallbackInfo& info);
   Napi::Value PutChunk(const Napi::CallbackInfo& info);
+  Napi::Value PutFile(const Napi::CallbackInfo& info);
   Napi::Value Finish(const Napi::CallbackInfo& info);
   Napi::Value Abort(const Napi::CallbackInfo& info);
 

@@ -21,7 +21,7 @@ export interface ChunkIndexOptions {
   readonly swapsConcurrent: number
 }
 
-export const defaultChunkIndexOptions: ChunkIndexOptions = { swapAttemptsMax: 100, swapsConcurrent: 8 }
+export const defaultChunkIndexOptions: ChunkIndexOptions = { swapAttemptsMax: 100, swapsConcurrent: 16 }
 
 export class ChunkIndex {
   private readonly store: ObjectStore
@@ -44,6 +44,11 @@ export class ChunkIndex {
     if (!(await this.holds(hinted, sizeBytes, options))) return null
     this.add(sha256, hinted!)
     return hinted!
+  }
+
+  /** find() will be called: its request is under way then. */
+  expect(sha256: Sha256, options: StoreAbortOptions = {}): void {
+    this.shard(sha256.slice(0, 2), options).catch(() => {}) // find() tells.
   }
 
   /** Chunks that the index does not tell yet; those that find() answers with are told by the next commit. */

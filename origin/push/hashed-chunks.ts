@@ -19,6 +19,8 @@ export interface HashedChunksOptions {
   readonly buffers: SpareBuffers
   /** Chunks read and hashed at one time; each is up to 8 MiB of memory. */
   readonly chunksConcurrent: number
+  /** Before the chunk's turn comes. */
+  readonly onHashed: (sha256: Sha256) => void
 }
 
 export class HashedChunks {
@@ -71,6 +73,8 @@ export class HashedChunks {
 
   private async read(offsetBytes: number, sizeBytes: number): Promise<HashedChunk> {
     const bytes = this.options.buffers.take(sizeBytes)
-    return { sha256: await this.file.readHashed(this.options.work, offsetBytes, bytes), bytes }
+    const sha256 = await this.file.readHashed(this.options.work, offsetBytes, bytes)
+    this.options.onHashed(sha256)
+    return { sha256, bytes }
   }
 }

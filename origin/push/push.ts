@@ -201,7 +201,8 @@ class Push {
     if (plan.unreadable !== null) this.notes.push(plainBytesNote(source.path, plan.unreadable))
     const chunks: Chunk[] = []
     const { work } = this.options.origin
-    const hashed = new HashedChunks(file, plan.chunkSizes, { work, buffers: this.buffers, chunksConcurrent })
+    const onHashed = (sha256: Sha256) => this.index.expect(sha256, this.abort)
+    const hashed = new HashedChunks(file, plan.chunkSizes, { work, buffers: this.buffers, chunksConcurrent, onHashed })
     for await (const { sha256, bytes } of hashed) {
       this.options.signal?.throwIfAborted()
       chunks.push({ sha256, sizeBytes: bytes.length })

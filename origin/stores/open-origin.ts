@@ -1,6 +1,8 @@
 /** From the URL of an origin to its store. Opening makes no request: what is wrong there is told by the first one. */
 import { fileURLToPath } from 'node:url'
 import { type Clock, HoldfastError } from '../../common/index.ts'
+import type { FileWork } from '../../native/index.ts'
+import { nodeFileWork } from '../bytes/node-file-work.ts'
 import { Origin, type OriginOptions } from '../origin.ts'
 import { FileStore } from './file/file-store.ts'
 import type { ObjectStore } from './object-store.ts'
@@ -14,13 +16,16 @@ export interface OpenStoreOptions {
   readonly create?: boolean
   /** Whether a file: origin is read in place, which is quicker where nothing else waits for this process: `holdfast ls`. */
   readonly blocking?: boolean
+  /** Hashes what is written to a bucket. */
+  readonly work?: FileWork
 }
 
 export interface OpenOriginOptions extends OpenStoreOptions, Partial<OriginOptions> {}
 
 export function openOrigin(url: string, options: OpenOriginOptions): Origin {
   const { clock, create = false, blocking = false, ...originOptions } = options
-  return new Origin(openObjectStore(url, { clock, create, blocking }), originOptions)
+  const { work = nodeFileWork } = options
+  return new Origin(openObjectStore(url, { clock, create, blocking, work }), originOptions)
 }
 
 export function openObjectStore(url: string, options: OpenStoreOptions): ObjectStore {
@@ -29,7 +34,7 @@ export function openObjectStore(url: string, options: OpenStoreOptions): ObjectS
     case 'file:':
       return new FileStore(folderOf(parsed, url), options)
     case 's3:':
-      return new S3Store(parseS3Url(url), { clock: options.clock })
+      return new S3Store(parseS3Url(url), { clock: options.clock, work: options.work ?? nodeFileWork })
     default:
       throw badUrl(url, 'use file:///directory or s3://bucket/prefix')
   }

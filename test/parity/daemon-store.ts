@@ -105,6 +105,7 @@ export class DaemonStore {
     return {
       id,
       recover: async () => model.chunks.flatMap(({ index }) => (chunks.isHere(model, index) ? [index] : [])),
+      putFile: () => Promise.reject(new Error('the origin of this world is no folder')),
       putChunk: async (index, bytes) => {
         if (bytes[0] !== rightByte) throw new HoldfastError('DIGEST_MISMATCH', 'other bytes')
         chunks.keep(model, index)

@@ -15,6 +15,14 @@ export async function readFully(file: FileHandle, offsetBytes: number, sizeBytes
   return bytes.subarray(0, doneBytes)
 }
 
+/** Behind what was written before. In one call as a rule: FileHandle.writeFile cuts a chunk into sixteen. */
+export async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let doneBytes = 0; doneBytes < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, doneBytes, bytes.length - doneBytes)
+    doneBytes += bytesWritten
+  }
+}
+
 export async function linkIfAbsent(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to)

@@ -33,6 +33,7 @@ import {
   readdirIfThere,
   syncFolderIfThere,
   unlinkIfThere,
+  writeFully,
 } from './file-ops.ts'
 import { blockingReads, type FileReads, type PickRange, poolReads } from './file-reads.ts'
 
@@ -217,7 +218,7 @@ export class FileStore implements ObjectStore {
     try {
       for (const piece of pieces) {
         signal?.throwIfAborted()
-        await file.writeFile(piece)
+        await writeFully(file, piece)
       }
       await file.sync()
     } catch (error) {

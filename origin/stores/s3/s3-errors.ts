@@ -94,10 +94,11 @@ export function isTransient(error: unknown): boolean {
   return status !== undefined
 }
 
-/** Milliseconds that the store asks us to wait, or 0. */
-export function retryAfterMs(error: unknown): number {
-  const seconds = Number(failureOf(error).retryAfter)
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0
+/** Milliseconds that the store asks us to wait, or 0. It names seconds, or the time of its clock from which on it may be asked. */
+export function retryAfterMs(error: unknown, wallMs: number): number {
+  const { retryAfter = '' } = failureOf(error)
+  const waitMs = /^\s*\d+(\.\d+)?\s*$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - wallMs
+  return Number.isFinite(waitMs) && waitMs > 0 ? waitMs : 0
 }
 
 export function translateS3Error(error: unknown, target: S3Target): unknown {

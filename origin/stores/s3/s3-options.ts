@@ -1,15 +1,19 @@
 /** What an S3 origin may cost in memory and in waiting: each bound with its default and its reason. */
 
 import type { Clock } from '../../../common/index.ts'
+import type { FileWork } from '../../../native/index.ts'
+import { nodeFileWork } from '../../bytes/node-file-work.ts'
 
 const MiB = 1024 * 1024
 
 export interface S3Options {
   /** Of all times but connectTimeoutMs, and of the silence between two pieces of a body, which the socket's own timer measures. */
   readonly clock: Clock
+  /** Hashes what is written. */
+  readonly work: FileWork
   /** Objects above this go up as a multipart upload of parts of this size. S3 takes no part below 5 MiB. */
   readonly partBytes: number
-  /** Parts of one object in flight; each is one more copy of partBytes in memory. */
+  /** Parts of one object in flight. */
   readonly partsConcurrent: number
   /** An endpoint that does not take a connection within this time is not there. */
   readonly connectTimeoutMs: number
@@ -35,7 +39,8 @@ export interface S3Options {
 
 export const defaultS3Options: Omit<S3Options, 'clock'> = {
   partBytes: 16 * MiB,
-  partsConcurrent: 2,
+  work: nodeFileWork,
+  partsConcurrent: 4,
   connectTimeoutMs: 5_000,
   idleTimeoutMs: 20_000,
   minimumBytesPerS: 64 * 1024,

@@ -5,6 +5,7 @@
 import { isHoldfastError } from '../../../common/index.ts'
 import { mapLimited } from '../../concurrency.ts'
 import { isMissing, isMissingUpload, isPreconditionFailure, isRefusal } from './s3-errors.ts'
+import { payloadOf, signPayload } from './s3-payload.ts'
 import type { S3Session } from './s3-session.ts'
 
 /** S3's own bound. */
@@ -30,15 +31,16 @@ export async function putWhole(
   condition: S3Condition,
   signal?: AbortSignal,
 ): Promise<PutOutcome> {
-  const body = joined(pieces)
+  const payload = await payloadOf(pieces, session)
   let mayBeDone = false
   return session.run(
     async ({ client, sdk, bucket, abortSignal }) => {
-      const object = { Bucket: bucket, Key: key, Body: body, ContentLength: body.length }
+      const object = { Bucket: bucket, Key: key, Body: payload.body(), ContentLength: payload.sizeBytes }
       try {
-        await client.send(new sdk.PutObjectCommand({ ...object, ...condition, Metadata: { ...condition.Metadata } }), {
-          abortSignal,
-        })
+        const Metadata = { ...condition.Metadata }
+        const command = new sdk.PutObjectCommand({ ...object, ...condition, Metadata })
+        signPayload(command, payload)
+        await client.send(command, { abortSignal })
         return 'done'
       } catch (error) {
         // 404: AWS says so of If-Match on what is not there.
@@ -48,7 +50,7 @@ export async function putWhole(
         throw error
       }
     },
-    { signal, sizeBytes: body.length, isWrite: true },
+    { signal, sizeBytes: payload.sizeBytes, isWrite: true },
   )
 }
 
@@ -98,7 +100,7 @@ async function uploadPart(
   { key, uploadId, index, part }: { key: string; uploadId: string; index: number; part: readonly Uint8Array[] },
   signal?: AbortSignal,
 ): Promise<string> {
-  const body = joined(part)
+  const payload = await payloadOf(part, session)
   return session.call(
     async ({ client, sdk, bucket, abortSignal }) => {
       const command = new sdk.UploadPartCommand({
@@ -106,14 +108,15 @@ async function uploadPart(
         Key: key,
         UploadId: uploadId,
         PartNumber: index + 1,
-        Body: body,
-        ContentLength: body.length,
+        Body: payload.body(),
+        ContentLength: payload.sizeBytes,
       })
+      signPayload(command, payload)
       const { ETag } = await client.send(command, { abortSignal })
       if (!ETag) throw new Error('UploadPart answers without an ETag')
       return ETag
     },
-    { signal, sizeBytes: body.length, isWrite: true },
+    { signal, sizeBytes: payload.sizeBytes, isWrite: true },
   )
 }
 
@@ -162,7 +165,7 @@ interface Part {
   readonly part: readonly Uint8Array[]
 }
 
-/** Views of the pieces, cut every `partBytes`; a part is joined only when its turn comes. */
+/** Views of the pieces, cut every `partBytes`. */
 function* partsOf(pieces: readonly Uint8Array[], partBytes: number): Generator<Part> {
   let part: Uint8Array[] = []
   let roomBytes = partBytes
@@ -181,5 +184,3 @@ function* partsOf(pieces: readonly Uint8Array[], partBytes: number): Generator<P
   }
   if (part.length > 0) yield { index, part }
 }
-
-const joined = (pieces: readonly Uint8Array[]): Uint8Array => (pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))

@@ -12,7 +12,7 @@ import type {
   ObjectReader,
   StoreAbortOptions,
 } from '../object-store.ts'
-import { dropBody, readBody } from './s3-body.ts'
+import { dropBody, readBody, readBodyInto } from './s3-body.ts'
 import { BrokenAnswer, isMissing, isRangeFailure } from './s3-errors.ts'
 import type { S3Session } from './s3-session.ts'
 
@@ -53,6 +53,31 @@ export class S3Reader implements ObjectReader {
   }
 
   async getRange(key: string, range: ByteRange, options: StoreAbortOptions = {}): Promise<Uint8Array | null> {
+    return this.range(key, range, options, readBody)
+  }
+
+  async readInto(
+    key: string,
+    offsetBytes: number,
+    target: Uint8Array,
+    options: StoreAbortOptions = {},
+  ): Promise<number | null> {
+    const range = { offsetBytes, sizeBytes: target.length }
+    const bytes = await this.range(key, range, options, async (body, sizeBytes, signal) => {
+      const part = target.subarray(0, sizeBytes)
+      await readBodyInto(body, part, signal)
+      return part
+    })
+    return bytes?.length ?? null
+  }
+
+  /** Several of these at a time are what a store is fast by; the sockets are kept. */
+  private async range(
+    key: string,
+    range: ByteRange,
+    options: StoreAbortOptions,
+    read: (body: unknown, sizeBytes: number, signal: AbortSignal) => Promise<Uint8Array>,
+  ): Promise<Uint8Array | null> {
     const Key = this.keyOf(key)
     // HTTP has no empty range, and none that begins where S3 has no bytes.
     if (range.sizeBytes === 0 || range.offsetBytes >= offsetBytesMax) {
@@ -67,7 +92,7 @@ export class S3Reader implements ObjectReader {
             const answer = await client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key, Range }), { abortSignal })
             const sizeBytes = sizeOf(answer.ContentLength)
             if (answer.$metadata.httpStatusCode === 206 && sizeBytes <= endBytes - range.offsetBytes) {
-              return await readBody(answer.Body, sizeBytes, abortSignal)
+              return await read(answer.Body, sizeBytes, abortSignal)
             }
             dropBody(answer.Body)
             throw new BrokenAnswer('the store does not honour byte ranges')

@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { HoldfastError, pause, TimeLimit } from '../../../common/index.ts'
+import type { FileWork } from '../../../native/index.ts'
 import { BrokenAnswer, isTransient, retryAfterMs, translateS3Error } from './s3-errors.ts'
 import type { S3Options } from './s3-options.ts'
 import type { S3Target } from './s3-url.ts'
@@ -44,6 +45,15 @@ export class S3Session {
   constructor(target: S3Target, options: S3Options) {
     this.target = target
     this.options = options
+  }
+
+  get work(): FileWork {
+    return this.options.work
+  }
+
+  /** AWS itself is reached over TLS. */
+  get isTls(): boolean {
+    return this.target.endpoint === null || URL.parse(this.target.endpoint)?.protocol === 'https:'
   }
 
   /** As run(), and what it throws is translated. */
@@ -101,7 +111,7 @@ export class S3Session {
     const boundMs = Math.min(retryPauseMsMax, retryBaseMs * 2 ** failures)
     // At least a tenth, or a store that asks for mercy gets two requests at once.
     const jitteredMs = boundMs / 10 + randomInt(Math.max(1, Math.ceil(boundMs * 0.9)))
-    return Math.max(jitteredMs, Math.min(retryAfterMs(error), retryPauseMsMax))
+    return Math.max(jitteredMs, Math.min(retryAfterMs(error, this.options.clock.wallMs()), retryPauseMsMax))
   }
 
   private load(): Promise<Loaded> {

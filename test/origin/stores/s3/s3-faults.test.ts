@@ -2,6 +2,7 @@
  * How the S3 adapter takes a store that misbehaves, by a server that plays faults: each test says what it answers, request by
  * request, and when its time is up. It proves nothing about success; that is test/s3, against a real store.
  */
+import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -122,6 +123,64 @@ describe('an S3 store that', () => {
     const store = open({ readGiveUpMs: 2 * idleTimeoutMs, onRetry: ({ error }) => retries.push(error) })
     expect(Buffer.from((await store.getRange('a', range))!).toString()).toBe('hello')
     expect(retries).toHaveLength(1)
+  })
+
+  test.each([
+    { id: 'fails inside', fault: failure(500, 'InternalError') },
+    { id: 'asks to slow down', fault: failure(503, 'SlowDown') },
+    {
+      id: 'cuts the body',
+      fault: ((_, response) => {
+        response.writeHead(206, { 'content-length': 5 })
+        response.write('xx')
+        setImmediate(() => response.destroy())
+      }) satisfies Answer,
+    },
+    { id: 'sends more than it announced', fault: bytes('hello and more') },
+    { id: 'never ends its body', fault: silentAfter('xx') },
+  ])('$id once is asked again when it fills memory of the caller, from the start', async ({ fault }) => {
+    answers = [fault, bytes('hello')]
+    const target = Buffer.alloc(5)
+    expect(await open({ readGiveUpMs: 2 * idleTimeoutMs }).readInto('a', 0, target)).toBe(5)
+    expect(target.toString()).toBe('hello')
+    expect(requests).toHaveLength(2)
+  })
+
+  test('ends before the range fills as much as there is, and no object is null', async () => {
+    answers = [bytes('he'), failure(404, 'NoSuchKey')]
+    const target = Buffer.from('-----')
+    expect(await open().readInto('a', 0, target)).toBe(2)
+    expect(target.toString()).toBe('he---')
+    expect(await open().readInto('a', 0, target)).toBeNull()
+  })
+
+  test.each([
+    { id: 'seconds', header: () => '0.05' },
+    { id: 'a time', header: (wallMs: number) => new Date(wallMs + 3_000).toUTCString() },
+  ])('says by $id when to come again is left alone until then, within the longest pause', async ({ header }) => {
+    answers = [failure(503, 'SlowDown', { 'retry-after': header(clock.wallMs()) }), bytes('hello')]
+    const pausesMs: number[] = []
+    const store = open({ retryBaseMs: 1, onRetry: ({ pauseMs }) => pausesMs.push(pauseMs) })
+    await store.getRange('a', range)
+    expect(pausesMs).toHaveLength(1)
+    expect(pausesMs[0]).toBeGreaterThanOrEqual(50)
+    expect(pausesMs[0]).toBeLessThanOrEqual(100)
+  })
+
+  test('gets a large object in pieces, with the sha256 of all of them in the signature', async () => {
+    const bodies: Buffer[] = []
+    const digests: unknown[] = []
+    answers = [
+      (request, response, body) => {
+        bodies.push(body)
+        digests.push(request.headers['x-amz-content-sha256'])
+        response.writeHead(200, { etag: '"e"' }).end()
+      },
+    ]
+    const pieces = [Buffer.alloc(100_000, 1), Buffer.alloc(200_000, 2), Buffer.from('end')]
+    expect(await open().put('a', pieces)).toBe(true)
+    expect(bodies[0]!.equals(Buffer.concat(pieces))).toBe(true)
+    expect(digests).toEqual([createHash('sha256').update(Buffer.concat(pieces)).digest('hex')])
   })
 
   test.each([

@@ -35,8 +35,10 @@ export {
   parseManifestOf,
 } from './manifest/manifest.ts'
 export { chunkBytesMax, defaultManifestLimits, type ManifestLimits } from './manifest/manifest-limits.ts'
-export { defaultOriginOptions, type ListedModel, Origin, type OriginOptions, type ResolvedModel } from './origin.ts'
+export { defaultOriginOptions, type ListedModel, type OpenRange, Origin, type OriginOptions, type ResolvedModel } from './origin.ts'
+export { SpareBuffers } from './bytes/spare-buffers.ts'
 export { isDamage } from './pull/damage.ts'
+export { type PlacedChunk, planRuns, type Run, runBytes } from './pull/read-plan.ts'
 export { type PullOptions, type PullProgress, type PullResult, pull } from './pull/pull.ts'
 export { type BadPlace, describeBad, type VerifyOptions, type VerifyResult, verify } from './pull/verify.ts'
 export { type AdoptOptions, type AdoptProgress, type AdoptResult, adopt } from './push/adopt.ts'

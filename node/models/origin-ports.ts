@@ -42,5 +42,13 @@ export function originPorts(
       }),
     readRange: ({ model, file, offsetBytes, sizeBytes }, { signal: caller } = {}) =>
       bounded('a chunk', (signal) => origin.readRange(model, file, { offsetBytes, sizeBytes }, { signal }), caller),
+    bulk: {
+      extentsOf: ({ model, file }, { signal: caller } = {}) =>
+        bounded('the places of a file', (signal) => origin.extentsOf(model, file, { signal }), caller),
+      openRange: ({ model, file, ...range }, { signal: caller } = {}) =>
+        bounded('an object', (signal) => origin.openRange(model, file, range, { signal }), caller),
+      readInto: ({ model, file, offsetBytes }, target, { signal: caller } = {}) =>
+        bounded('a chunk', (signal) => origin.readInto(model, file, offsetBytes, target, { signal }), caller),
+    },
   }
 }

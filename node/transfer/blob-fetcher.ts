@@ -21,16 +21,10 @@ import type { AbortOptions, BulkTransport, ChunkSink } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import { failureOf, isOfStore } from './chunk-failure.ts'
 import { FetchJob, type FetchRequest, type JobSink } from './fetch-job.ts'
+import { type ChunkOrigin, OriginReads } from './origin-reads.ts'
 
 export type { FetchProgress, FetchRequest } from './fetch-job.ts'
-
-export interface ChunkOrigin {
-  /** Bytes of a file by manifest and place; bounds its own waits. ORIGIN_NOT_FOUND, ORIGIN_UNAVAILABLE, ... */
-  readRange(
-    place: { model: ModelId; file: Sha256; offsetBytes: number; sizeBytes: number },
-    options?: AbortOptions,
-  ): Promise<Uint8Array>
-}
+export type { ChunkOrigin } from './origin-reads.ts'
 
 /** Where the node finds a chunk among the blobs it holds, or null. */
 export type FindLocalChunk = (chunk: Sha256) => { blob: BlobId; offsetBytes: number } | null
@@ -51,9 +45,14 @@ export interface BlobFetcherPorts {
 export interface BlobFetcherOptions {
   /** A peer that does not deliver a chunk in this time is asked no more for it: 8 MiB in 30 s is 280 kB/s. */
   readonly chunkTimeoutMs: number
+  /** Neighbouring chunks of up to so many bytes are read from the origin in one go. */
+  readonly originReadBytesMax: number
 }
 
-export const defaultBlobFetcherOptions: BlobFetcherOptions = { chunkTimeoutMs: 30_000 }
+export const defaultBlobFetcherOptions: BlobFetcherOptions = {
+  chunkTimeoutMs: 30_000,
+  originReadBytesMax: 8 * 1024 * 1024,
+}
 
 export interface FetchOutcome extends BytesBySource {
   /** Bytes that were here already: recovered from an interrupted fetch or shared with another blob. */
@@ -197,10 +196,15 @@ export class BlobFetcher {
   }
 
   private async fromOrigin(job: FetchJob, chunk: FetchChunk, into: JobSink, signal: AbortSignal): Promise<void> {
-    const { file, offsetBytes, sizeBytes } = chunk
-    if (this.ports.origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'This node has no origin.')
-    const place = { model: job.request.model, file, offsetBytes, sizeBytes }
-    await into.take(await this.ports.origin.readRange(place, { signal }))
+    const { origin } = this.ports
+    if (origin === null) throw new HoldfastError('ORIGIN_UNAVAILABLE', 'This node has no origin.')
+    job.originReads ??= new OriginReads({
+      model: job.request.model,
+      origin,
+      readBytesMax: this.options.originReadBytesMax,
+      signal: job.abort.signal,
+    })
+    await job.originReads.bring(chunk, into, signal)
   }
 
   /** A node whose bulk engine cannot be reached is told to the core as one that did not answer a call: routing avoids it too. */

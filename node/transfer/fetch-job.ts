@@ -5,6 +5,7 @@ import type { FetchChunk } from '../../core/index.ts'
 import type { Fill, FillPlace } from '../../native/index.ts'
 import { blobIdOf, type Manifest, type ManifestFile } from '../../origin/index.ts'
 import type { ChunkSink } from '../ports/index.ts'
+import type { ChunkPlaces, OriginReads } from './origin-reads.ts'
 
 export interface FetchRequest {
   readonly model: ModelId
@@ -30,6 +31,8 @@ export class FetchJob {
   readonly calls = new Map<string, AbortController>()
   /** Chunk operations that still touch the fills; they end before the fills do. */
   readonly running = new Set<Promise<void>>()
+  /** Since the first chunk that was asked of the origin. */
+  originReads: OriginReads | null = null
   private readonly places = new Map<Sha256, FillPlace[]>()
   private readonly chunks = new Map<Sha256, FetchChunk>()
   private readonly done = new Set<Sha256>()
@@ -87,10 +90,23 @@ export class FetchJob {
     this.markDone(chunk)
   }
 
-  /** Where an engine puts the bytes of a chunk. What another source has brought meanwhile is left as it is. */
+  /** The same for bytes that lie in an open file. */
+  async putFile(chunk: Sha256, fd: number, offsetBytes: number): Promise<'copied' | 'short'> {
+    for (const { fill, index } of this.places.get(chunk) ?? []) {
+      if ((await fill.putFile(index, fd, offsetBytes)) === 'short') return 'short'
+    }
+    this.markDone(chunk)
+    return 'copied'
+  }
+
+  /** Where the bytes of a chunk go. What another source has brought meanwhile is left as it is. */
   sink(chunk: Sha256): JobSink {
-    const put = (bytes: Uint8Array) => (this.isDone(chunk) ? Promise.resolve() : this.put(chunk, bytes))
-    return new JobSink(this.places.get(chunk) ?? [], put)
+    return new JobSink(this.places.get(chunk) ?? [], {
+      take: async (bytes) => {
+        if (!this.isDone(chunk)) await this.put(chunk, bytes)
+      },
+      takeFile: async (fd, offsetBytes) => (this.isDone(chunk) ? 'copied' : this.putFile(chunk, fd, offsetBytes)),
+    })
   }
 
   /** The chunk is verified and in all its places. */
@@ -119,17 +135,17 @@ export class FetchJob {
   }
 }
 
-/** The places of one chunk; and memory of its own, which the store copies into place as it hashes it, for bytes that come otherwise. */
-export class JobSink implements ChunkSink {
+/** The places of one chunk, for what fills them itself; and what takes bytes that come otherwise. It remembers why a chunk was not kept. */
+export class JobSink implements ChunkSink, ChunkPlaces {
   readonly places: readonly FillPlace[]
   /** Why the chunk could not be kept, as opposed to why it did not come. */
   failure: unknown = null
-  private readonly put: (bytes: Uint8Array) => Promise<void>
+  private readonly bytesTo: ChunkPlaces
   private bytes: Uint8Array = new Uint8Array(0)
 
-  constructor(places: readonly FillPlace[], put: (bytes: Uint8Array) => Promise<void>) {
+  constructor(places: readonly FillPlace[], bytesTo: ChunkPlaces) {
     this.places = places
-    this.put = put
+    this.bytesTo = bytesTo
   }
 
   begin(sizeBytes: number): Uint8Array {
@@ -146,10 +162,17 @@ export class JobSink implements ChunkSink {
     this.failure = error
   }
 
-  /** For bytes that came in memory of their own. */
-  async take(bytes: Uint8Array): Promise<void> {
+  take(bytes: Uint8Array): Promise<void> {
+    return this.noting(this.bytesTo.take(bytes))
+  }
+
+  takeFile(fd: number, offsetBytes: number): Promise<'copied' | 'short'> {
+    return this.noting(this.bytesTo.takeFile(fd, offsetBytes))
+  }
+
+  private async noting<T>(work: Promise<T>): Promise<T> {
     try {
-      await this.put(bytes)
+      return await work
     } catch (error) {
       this.failure = error
       throw error

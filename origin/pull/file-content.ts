@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import type { FileWork } from '../../native/index.ts'
 import { mapLimited } from '../concurrency.ts'
 import type { ManifestFile } from '../types.ts'
-import type { PlacedChunk } from './read-plan.ts'
+import { placedChunks } from './read-plan.ts'
 
 const chunksConcurrent = 4
 
@@ -20,7 +20,7 @@ export async function hasContentOf(
     const { size } = await handle.stat()
     if (size !== file.sizeBytes) return false
     let isSame = true
-    await mapLimited(placed(file), chunksConcurrent, async ({ offsetBytes, sizeBytes, sha256 }) => {
+    await mapLimited(placedChunks(file.chunks), chunksConcurrent, async ({ offsetBytes, sizeBytes, sha256 }) => {
       signal?.throwIfAborted()
       if (!isSame) return
       isSame = (await work.hashRange({ fd: handle.fd, offsetBytes, sizeBytes })) === sha256 && isSame
@@ -28,13 +28,5 @@ export async function hasContentOf(
     return isSame
   } finally {
     await handle.close()
-  }
-}
-
-function* placed({ chunks }: ManifestFile): Generator<PlacedChunk> {
-  let offsetBytes = 0
-  for (const chunk of chunks) {
-    yield { ...chunk, offsetBytes }
-    offsetBytes += chunk.sizeBytes
   }
 }

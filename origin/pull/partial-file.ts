@@ -12,7 +12,7 @@ import { mapLimited } from '../concurrency.ts'
 import { errnoOf } from '../stores/file/errno.ts'
 import type { Extent, ManifestFile } from '../types.ts'
 import { hasContentOf } from './file-content.ts'
-import { type PlacedChunk, planRuns, type Run } from './read-plan.ts'
+import { type PlacedChunk, placedChunks, planRuns, type Run } from './read-plan.ts'
 import type { WriteRun } from './run-source.ts'
 
 export interface PartialFileOptions {
@@ -120,7 +120,8 @@ class Filling {
 
   async run(): Promise<void> {
     const { readBytesMax, readsConcurrent } = this.options
-    const runs = planRuns(this.file.chunks, this.source.extents, readBytesMax, (chunk) => this.isFirst(chunk))
+    const firsts = placedChunks(this.file.chunks).filter((chunk) => this.isFirst(chunk))
+    const runs = planRuns(firsts, this.source.extents, readBytesMax)
     await mapLimited(runs, readsConcurrent, (run) => this.bringRun(run))
     await mapLimited(this.again, readsConcurrent, (chunk) => this.bringAgain(chunk))
     this.options.signal?.throwIfAborted()

@@ -5,46 +5,52 @@
 import type { Chunk, Extent } from '../types.ts'
 
 export interface PlacedChunk extends Chunk {
+  /** From the first byte of the file. */
   readonly offsetBytes: number
 }
 
 /** Chunks in file order, without gaps. */
-export type Run = readonly [PlacedChunk, ...PlacedChunk[]]
+export type Run<T extends PlacedChunk = PlacedChunk> = readonly [T, ...T[]]
 
 export const runBytes = (run: Run): number => run.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
 
+/** The chunks of a file with their places. */
+export function placedChunks(chunks: readonly Chunk[]): PlacedChunk[] {
+  let offsetBytes = 0
+  return chunks.map((chunk) => {
+    const placed = { ...chunk, offsetBytes }
+    offsetBytes += chunk.sizeBytes
+    return placed
+  })
+}
+
 /**
  * Runs of at most `runBytesMax`, each in one extent where its chunks are; a chunk that is larger, or lies in several extents, is a run of
- * its own. `isWanted` leaves chunks out.
+ * its own.
+ *
+ * @param chunks of one file, by rising places; some may be left out.
+ * @param extents of the whole file.
  */
-export function planRuns(
-  chunks: readonly Chunk[],
+export function planRuns<T extends PlacedChunk>(
+  chunks: readonly T[],
   extents: readonly Extent[],
   runBytesMax: number,
-  isWanted: (chunk: PlacedChunk) => boolean = () => true,
-): Run[] {
-  const runs: [PlacedChunk, ...PlacedChunk[]][] = []
+): Run<T>[] {
+  const runs: [T, ...T[]][] = []
   const ends = endsOf(extents)
-  let offsetBytes = 0
   let extent = 0
-  let last: { endBytes: number; extent: number; sizeBytes: number } | null = null
+  /** Of the last run: where it ends, in which extent, and its size; null when nothing can join it. */
+  let last = null as { endBytes: number; extent: number; sizeBytes: number } | null
   for (const chunk of chunks) {
-    const placed = { ...chunk, offsetBytes }
-    const endBytes = offsetBytes + chunk.sizeBytes
-    while (extent < ends.length - 1 && ends[extent]! <= offsetBytes) extent++
+    const endBytes = chunk.offsetBytes + chunk.sizeBytes
+    while (extent < ends.length - 1 && ends[extent]! <= chunk.offsetBytes) extent++
     const isWhole = endBytes <= (ends[extent] ?? 0)
-    if (isWanted(placed)) {
-      const joins =
-        isWhole &&
-        last?.endBytes === offsetBytes &&
-        last.extent === extent &&
-        last.sizeBytes + chunk.sizeBytes <= runBytesMax
-      if (joins) runs.at(-1)!.push(placed)
-      else runs.push([placed])
-      const sizeBytes: number = chunk.sizeBytes + (joins ? last!.sizeBytes : 0)
-      last = isWhole ? { endBytes, extent, sizeBytes } : null
-    }
-    offsetBytes = endBytes
+    const touches: boolean = isWhole && last?.endBytes === chunk.offsetBytes && last.extent === extent
+    const sizeBytes: number = chunk.sizeBytes + (touches ? last!.sizeBytes : 0)
+    const joins: boolean = touches && sizeBytes <= runBytesMax
+    if (joins) runs.at(-1)!.push(chunk)
+    else runs.push([chunk])
+    last = isWhole ? { endBytes, extent, sizeBytes: joins ? sizeBytes : chunk.sizeBytes } : null
   }
   return runs
 }

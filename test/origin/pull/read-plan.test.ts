@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Extent } from '../../../origin/index.ts'
-import { planRuns, runBytes } from '../../../origin/pull/read-plan.ts'
+import type { Chunk, Extent } from '../../../origin/index.ts'
+import { placedChunks, planRuns as planRunsOf, runBytes } from '../../../origin/pull/read-plan.ts'
 
 const chunk = (sizeBytes: number, sha256 = `${sizeBytes}`) => ({ sha256, sizeBytes })
+const planRuns = (chunks: Chunk[], extents: Extent[], bytesMax: number, isWanted = (_: Chunk) => true) =>
+  planRunsOf(placedChunks(chunks).filter(isWanted), extents, bytesMax)
 const extent = (sizeBytes: number, object = 'a'): Extent => ({ object, offsetBytes: 0, sizeBytes })
 const sizes = (runs: ReturnType<typeof planRuns>) => runs.map((run) => run.map(({ sizeBytes }) => sizeBytes))
 

@@ -6,6 +6,7 @@ import { access, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { manySmallRows } from './bulk/many-small.ts'
+import { originRows } from './bulk/origin-transfers.ts'
 import { peerPullRows } from './bulk/peer-pull.ts'
 import { pullMemoryRows } from './bulk/pull-memory.ts'
 import { type BulkBenchPlan, type BulkBenchSetup, fullPlan, scaled, tinyPlan } from './bulk/setup.ts'
@@ -15,6 +16,7 @@ import type { BenchContext, BenchRow } from './types.ts'
 
 const parts: Readonly<Record<BulkPart, (setup: BulkBenchSetup, plan: BulkBenchPlan) => Promise<BenchRow[]>>> = {
   pull: peerPullRows,
+  origin: originRows,
   small: manySmallRows,
   far: wanRows,
   memory: pullMemoryRows,

@@ -4,20 +4,12 @@
  * origin to ask. Every chunk is hashed by the native store before it is kept.
  */
 
-import {
-  type BlobId,
-  HoldfastError,
-  isHoldfastError,
-  type ModelId,
-  type NodeId,
-  type Sha256,
-  TimeLimit,
-} from '../../common/index.ts'
+import { type BlobId, HoldfastError, isHoldfastError, type NodeId, type Sha256, TimeLimit } from '../../common/index.ts'
 import type { ChunkFailure, ChunkSource, FetchChunk } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import { blobIdOf } from '../../origin/index.ts'
 import type { BytesBySource, CoreDriver } from '../cluster/index.ts'
-import type { AbortOptions, BulkTransport, ChunkSink } from '../ports/index.ts'
+import type { BulkTransport, ChunkSink } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import { failureOf, isOfStore } from './chunk-failure.ts'
 import { FetchJob, type FetchRequest, type JobSink } from './fetch-job.ts'

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { holdfast } from '../support/holdfast-command.ts'
 
 /** Of contenders that are not there, the reason that is said. */
-const contenders = ['curl', 'aria2', 'rsync', 'libp2p-tls', 'libp2p-noise', 'webtorrent']
+const contenders = ['aws-sdk', 'curl', 'aria2', 'rsync', 'libp2p-tls', 'libp2p-noise', 'webtorrent']
 /** Where .ci/bulk.sh has put the packages that are no dependencies of Holdfast. */
 const { HOLDFAST_TEST_PACKAGES } = process.env
 const packages = HOLDFAST_TEST_PACKAGES === undefined ? {} : { HOLDFAST_BENCH_PACKAGES: HOLDFAST_TEST_PACKAGES }
@@ -15,7 +15,14 @@ it('prints exactly one JSON object, a row for each contender that is there and a
   const { results } = JSON.parse(stdout) as { results: { id: string; value: number; unit: string; n: number }[] }
   const ids = results.map(({ id }) => id)
   expect(ids).toEqual(
-    expect.arrayContaining(['limit_gbps', 'pull_gbps/holdfast', 'cpu_s_per_gb/holdfast', 'many_small', 'rss_mb']),
+    expect.arrayContaining([
+      'limit_gbps',
+      'pull_gbps/holdfast',
+      'cpu_s_per_gb/holdfast',
+      'many_small',
+      'rss_mb',
+      'folder_pull_vs_copy',
+    ]),
   )
   for (const { id, value } of results) expect(Number.isFinite(value) && value > 0, id).toBe(true)
   for (const contender of contenders) {

@@ -1,5 +1,6 @@
 /** Fills, tiers and limits through the addon; the core's own tests go deeper (native/test). */
 import { rmSync, writeFileSync } from 'node:fs'
+import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -234,4 +235,26 @@ test('close waits for running work, and refuses later work', async () => {
   await expect(fill.finish()).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
   await expect(fixture.store.read(idOf(bytes), 0, 1)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
   await fixture[Symbol.asyncDispose]()
+})
+
+test('chunks of an open file go straight to their places, verified, and nothing else does', async () => {
+  await using fixture = new StoreFixture()
+  const bytes = bytesOf(5 * chunkBytes, 77)
+  const path = join(fixture.folder, 'object')
+  await writeFile(path, Buffer.concat([Buffer.alloc(100), bytes.subarray(0, 4 * chunkBytes + 7)]))
+  const file = await open(path)
+  const fill = fixture.store.beginFill(specOf(bytes, chunkBytes), both)
+  await expect(fill.putFile(0, file.fd, 101)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
+  for (let index = 0; index < 4; index++)
+    expect(await fill.putFile(index, file.fd, 100 + index * chunkBytes)).toBe('copied')
+  expect(await fill.putFile(1, file.fd, 100 + chunkBytes)).toBe('copied')
+  expect(await fill.putFile(4, file.fd, 100 + 4 * chunkBytes)).toBe('short')
+  await expect(fill.putFile(9, file.fd, 0)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  await expect(fill.putFile(4, 99_999, 0)).rejects.toMatchObject({ code: 'EBADF', errno: -9 })
+  await fill.putChunk(4, bytes.subarray(4 * chunkBytes))
+  await fill.finish()
+  await file.close()
+  const found = await fixture.store.read(fill.id, 0, bytes.length)
+  expect(bytes.equals(found!)).toBe(true)
+  expect(fixture.store.blob(fill.id)?.isIn).toEqual({ memory: true, disk: true })
 })

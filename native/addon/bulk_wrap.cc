@@ -269,11 +269,12 @@ Napi::Value BulkWrap::ExpectInFills(const Napi::CallbackInfo& info) {
     places.push_back({parts.fill, static_cast<uint32_t>(SizeFrom(flat.Get(i + 1))), SizeFrom(flat.Get(i + 2))});
   }
   if (places.empty()) throw ErrorOf(info.Env(), Status::Error(code::kBadRequest, "A chunk without a place was asked for."));
-  // Keeps the store, whose threads a fill uses.
+  // Both keep the store, whose threads a fill uses.
   expectation.begin = [places = std::move(places), size_bytes = expectation.size_bytes, store](std::unique_ptr<ChunkWrite>* write) {
     return BeginInPlaces(places, size_bytes, store->store->pool(), write);
   };
-  expectation.done = static_cast<Listener*>(context_->listener.get())->OnChunk(connection, request, nullptr);
+  expectation.done = [tell = static_cast<Listener*>(context_->listener.get())->OnChunk(connection, request, nullptr),
+                      store](Status status) { tell(std::move(status)); };
   context_->engine->Expect(connection, request, std::move(expectation));
   return info.Env().Undefined();
 }

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { BenchStore } from './store/bench-store.ts'
 import { coldBytesRows } from './store/cold-bytes.ts'
 import { frameworkRows } from './store/frameworks.ts'
+import { largePageRows } from './store/large-pages.ts'
 import { openRows } from './store/opens.ts'
 import { oversubscribedRows } from './store/oversubscribed.ts'
 import { Programs } from './store/programs.ts'
@@ -35,6 +36,7 @@ export async function storeBench({ tiny, say }: BenchContext): Promise<BenchRow[
         ...(await frameworkRows(setup, plan)),
         ...(await oversubscribedRows(setup, plan)),
         ...(await coldBytesRows(setup, plan)),
+        ...(await largePageRows(setup, plan)),
       ]
     } finally {
       await store.stop()

@@ -85,7 +85,7 @@ function blobState({ inMemory, onDisk, ...state }: RawBlobState): BlobState {
 }
 
 function storeStats(raw: RawStoreStats): StoreStats {
-  const { diskFailures, segments, leases, connections, openHits, openMisses } = raw
+  const { diskFailures, segments, reservedPages, askedPages, leases, connections, openHits, openMisses } = raw
   const tiers = byTier((tier) => ({ usedBytes: raw[`${tier}UsedBytes`], limitBytes: raw[`${tier}LimitBytes`] }))
-  return { tiers, diskFailures, segments, leases, connections, openHits, openMisses }
+  return { tiers, diskFailures, segments, reservedPages, askedPages, leases, connections, openHits, openMisses }
 }

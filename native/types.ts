@@ -28,6 +28,11 @@ export interface StoreOptions {
    * BAD_CONFIG when it is none, too small, writable by others or in use. None: segments are sealed memfds, which is safer.
    */
   readonly exportPath?: string
+  /**
+   * Segments get large pages where the machine has them: reserved ones (vm.nr_hugepages), else those that the kernel gives to shared
+   * memory. Without enough of them a segment has the usual pages. None: all have the usual ones.
+   */
+  readonly largePages?: boolean
   /** The first rules; nobody is served before they hold. None: see setAccess. */
   readonly accessRules?: readonly AccessRule[]
 }
@@ -160,11 +165,20 @@ export interface BlobState {
   readonly leases: number
 }
 
+export interface PageUse {
+  readonly segments: number
+  readonly bytes: number
+}
+
 export interface StoreStats {
   readonly tiers: Readonly<Record<LocalTier, TierState>>
   /** Writes, syncs, renames and removals that the disk refused since the start, also where the work went on without it. */
   readonly diskFailures: number
   readonly segments: number
+  /** Segments on large pages that were reserved. Their bytes are whole pages. */
+  readonly reservedPages: PageUse
+  /** Segments for which the kernel was asked for large pages; it may have given them for some of the bytes, or none. */
+  readonly askedPages: PageUse
   readonly leases: number
   readonly connections: number
   /** Opens that were answered from memory without the daemon's event loop. */

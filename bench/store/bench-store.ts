@@ -11,6 +11,7 @@ export interface BenchStoreOptions {
   readonly folder: string
   readonly memoryLimitBytes: number
   readonly diskLimitBytes: number
+  readonly largePages?: boolean
 }
 
 export class BenchStore {

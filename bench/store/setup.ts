@@ -21,6 +21,8 @@ export interface StoreBenchPlan {
   readonly sharingClients: readonly number[]
   readonly crashRepeats: number
   readonly coldModels: readonly TrimsModel[]
+  /** Of the model that is loaded on pages of both sizes. */
+  readonly largePageBytes: number
   /** Cold loads of a model of that size by each competitor. */
   readonly coldRepeats: (sizeBytes: number) => number
   readonly onnx: readonly { readonly label: string; readonly model: 'tiny' | 'squeezenet1.0' | 'resnet50' | 'vgg16' }[]
@@ -57,6 +59,7 @@ export const fullPlan: StoreBenchPlan = {
   sharingClients: [1, 8, 64],
   crashRepeats: 20,
   coldModels: trimsModels,
+  largePageBytes: 512 * MiB,
   coldRepeats: (sizeBytes) => Math.max(1, Math.min(20, Math.floor(coldBytesPerModel / sizeBytes))),
   onnx: [
     { label: 'squeezenet', model: 'squeezenet1.0' },
@@ -90,6 +93,7 @@ export const tinyPlan: StoreBenchPlan = {
   sharingClients: [1, 3],
   crashRepeats: 2,
   coldModels: trimsSmallModels.filter(({ name }) => name.startsWith('SqueezeNet')),
+  largePageBytes: 32 * MiB,
   coldRepeats: () => 1,
   onnx: [{ label: 'tiny', model: 'tiny' }],
   // Their starts alone take seconds; test/frameworks runs the same programs.

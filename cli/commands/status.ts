@@ -38,6 +38,7 @@ function lines(status: NodeStatus): Cell[][] {
     ['node', `${status.node} (${named})`],
     ['version', `${status.version}, up ${formatSeconds(status.uptimeMs / 1000)}${status.ready ? '' : ', NOT READY'}`],
     ['memory', share(memory)],
+    ['large pages', pagesText(status.largePages)],
     ['disk', share(disk)],
     ['programs', `${status.connections} connected, ${status.leases} models open`],
     ['peers', `${peers.known}${peers.suspected > 0 ? `, ${peers.suspected} of them suspected` : ''}`],
@@ -94,6 +95,15 @@ function errorLine({ code, count, lastAtMs, message }: NodeStatus['errors'][numb
 function share({ usedBytes, limitBytes }: NodeStatus['memory']): string {
   const percent = limitBytes === 0 ? 0 : Math.round((100 * usedBytes) / limitBytes)
   return `${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} (${percent}%)`
+}
+
+function pagesText({ reserved, asked, reservedBytes, freeBytes, shared }: NodeStatus['largePages']): string {
+  const parts = [
+    ...(reserved.segments > 0 ? [`${formatBytes(reserved.bytes)} of weights on reserved ones`] : []),
+    ...(asked.segments > 0 ? [`${formatBytes(asked.bytes)} on what the kernel gives (shmem_enabled: ${shared})`] : []),
+    ...(reservedBytes > 0 ? [`${formatBytes(freeBytes)} of ${formatBytes(reservedBytes)} reserved are free`] : []),
+  ]
+  return parts.length > 0 ? parts.join(', ') : 'none; `holdfast doctor` says how to have them'
 }
 
 function modelCells({ model, names, tier, sizeBytes, ratePerS, loading, isLoaded, weights }: ModelView): Cell[] {

@@ -5,6 +5,7 @@ import { nodePaths, systemClock } from '../../node/system/index.ts'
 import { checkDataFolder, checkDisk } from './check-disk.ts'
 import { checkIdentity } from './check-identity.ts'
 import { checkKernel } from './check-kernel.ts'
+import { checkLargePages } from './check-large-pages.ts'
 import { checkOrigin } from './check-origin.ts'
 import { checkPeers } from './check-peers.ts'
 import { checkPorts, runningNode } from './check-ports.ts'
@@ -14,6 +15,7 @@ import type { BoxPatient, Finding, Trial } from './types.ts'
 const trials: readonly Trial[] = [
   { id: 'kernel', run: checkKernel },
   { id: 'native', run: checkStore },
+  { id: 'pages', run: checkLargePages },
   { id: 'data', run: checkDataFolder },
   { id: 'disk', run: checkDisk },
   { id: 'ports', run: checkPorts },

@@ -167,6 +167,7 @@ StoreOptions StoreOptionsFrom(const Napi::Value& value) {
   options.memory_limit_bytes = SizeFrom(object.Get("memoryLimitBytes"));
   const Napi::Value export_path = object.Get("exportPath");
   if (export_path.IsString()) options.export_path = StringFrom(export_path);
+  options.large_pages = object.Get("largePages").ToBoolean();
   options.disk_path = StringFrom(object.Get("diskPath"));
   options.disk_limit_bytes = SizeFrom(object.Get("diskLimitBytes"));
   return options;
@@ -214,6 +215,17 @@ Napi::Object CountersOf(Napi::Env env, const StoreCounters& counters) {
   return object;
 }
 
+namespace {
+
+Napi::Object PageUseOf(Napi::Env env, const PageUse& use) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("segments", NumberOf(env, use.segments));
+  object.Set("bytes", NumberOf(env, use.bytes));
+  return object;
+}
+
+}  // namespace
+
 Napi::Object StatsOf(Napi::Env env, const StoreStats& stats) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("memoryUsedBytes", NumberOf(env, stats.memory_used_bytes));
@@ -222,6 +234,8 @@ Napi::Object StatsOf(Napi::Env env, const StoreStats& stats) {
   object.Set("diskLimitBytes", NumberOf(env, stats.disk_limit_bytes));
   object.Set("diskFailures", NumberOf(env, stats.disk_failures));
   object.Set("segments", NumberOf(env, stats.segments));
+  object.Set("reservedPages", PageUseOf(env, stats.reserved_pages));
+  object.Set("askedPages", PageUseOf(env, stats.asked_pages));
   object.Set("leases", NumberOf(env, stats.leases));
   object.Set("connections", NumberOf(env, stats.server.connections));
   object.Set("openHits", NumberOf(env, stats.server.open_hits));

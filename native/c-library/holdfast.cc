@@ -138,7 +138,7 @@ Status MapPrivate(const holdfast_model* model, size_t index, int64_t deadline_ms
     const int fd = model->model->blob_fd(file.blob);
     map = mmap(nullptr, file.size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
     if (map == MAP_FAILED) return Status::Errno(code::kSystem, "Cannot map a private copy", errno);
-    // Without a descriptor it is small, or one of very many: then it is a copy.
+    // Without a descriptor it is small, one of very many, or of reserved large pages: then it is a copy.
     if (fd < 0) std::memcpy(map, shared, file.size_bytes);
   }
   *data = map;

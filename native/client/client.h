@@ -67,7 +67,8 @@ class OpenedModel {
   virtual uint64_t ready_bytes(size_t index) const = 0;
   // Duplicates of the descriptors that are kept: of complete, sealed blobs that are large enough to be worth it.
   virtual std::vector<HeldSegment> Held() const = 0;
-  // The descriptor of a blob, or -1 when it was not kept. Belongs to the model.
+  // The descriptor of a blob for private mappings, or -1: it was not kept, or it has reserved large pages, of which each private mapping
+  // would need as many again. Belongs to the model.
   virtual int blob_fd(size_t index) const = 0;
 
  protected:

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "memory/ready_view.h"
+#include "os/map_pages.h"
 
 namespace holdfast {
 
@@ -61,9 +62,14 @@ class KeptFd {
 struct Blob {
   const uint8_t* data = nullptr;
   uint64_t size_bytes = 0;
+  // The file behind it, which of large pages is longer than the blob.
+  uint64_t map_bytes = 0;
+  uint64_t page_bytes = 0;
   KeptFd fd;
   // Null when it was complete from the beginning.
   std::unique_ptr<ReadyView> ready;
+
+  bool has_large_pages() const { return page_bytes > PageBytes(); }
 };
 
 // A read-only descriptor of a file in memory that its mode lets nobody write.
@@ -85,17 +91,21 @@ Status MapBlob(UniqueFd fd, bool exported, const UniqueFd* ready_page, Blob* blo
   const bool sealed = IsSealed(fd.get());
   if (!sealed && !(exported && IsExported(fd.get(), info))) return Broken("a descriptor that is not a sealed segment");
   if (info.st_size == 0) return Status();
-  const auto size_bytes = static_cast<uint64_t>(info.st_size);
+  const auto map_bytes = static_cast<uint64_t>(info.st_size);
+  blob->page_bytes = FilePageBytes(fd.get());
+  blob->size_bytes = blob->has_large_pages() ? 0 : map_bytes;
   if (ready_page != nullptr) {
-    Status status = ReadyView::Map(ready_page->get(), size_bytes, &blob->ready);
+    const uint64_t size_bytes_min = blob->has_large_pages() ? map_bytes - blob->page_bytes + 1 : map_bytes;
+    Status status = ReadyView::Map(ready_page->get(), size_bytes_min, map_bytes, &blob->ready);
     if (!status.ok()) return status;
+    blob->size_bytes = blob->ready->size_bytes();
   }
-  void* map = mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
+  void* map = mmap(nullptr, map_bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (map == MAP_FAILED) return Status::Errno(code::kSystem, "Cannot map a segment", errno);
   blob->data = static_cast<const uint8_t*>(map);
-  blob->size_bytes = size_bytes;
+  blob->map_bytes = map_bytes;
   // A store that comes back takes sealed segments only.
-  if (sealed && size_bytes >= kKeptBytesMin) blob->fd = KeptFd(std::move(fd));
+  if (sealed && map_bytes >= kKeptBytesMin) blob->fd = KeptFd(std::move(fd));
   return Status();
 }
 
@@ -107,7 +117,7 @@ class ModelAssembly::Lease final : public OpenedModel {
 
   ~Lease() override {
     for (const Blob& blob : blobs_) {
-      if (blob.data != nullptr) munmap(const_cast<uint8_t*>(blob.data), blob.size_bytes);
+      if (blob.data != nullptr) munmap(const_cast<uint8_t*>(blob.data), blob.map_bytes);
     }
     if (id_ != 0) link_->Send(FrameWriter(FrameType::kClose, 0).U64(id_).Take());
   }
@@ -144,7 +154,7 @@ class ModelAssembly::Lease final : public OpenedModel {
     return blob.ready == nullptr ? blob.size_bytes : blob.ready->ready_bytes();
   }
 
-  int blob_fd(size_t index) const override { return blobs_[index].fd.get(); }
+  int blob_fd(size_t index) const override { return blobs_[index].has_large_pages() ? -1 : blobs_[index].fd.get(); }
 
   std::vector<HeldSegment> Held() const override {
     std::vector<HeldSegment> held;
@@ -217,8 +227,15 @@ class ModelAssembly::Lease final : public OpenedModel {
     files_.push_back(std::move(file));
   }
 
-  Status CheckFiles() const {
+  // A descriptor of large pages tells the size of its blob only to within one of them; the first file of it tells it exactly.
+  static void Settle(Blob* blob, uint64_t size_bytes) {
+    const bool fits = size_bytes > 0 && size_bytes <= blob->map_bytes && blob->map_bytes - size_bytes < blob->page_bytes;
+    if (blob->has_large_pages() && blob->size_bytes == 0 && fits) blob->size_bytes = size_bytes;
+  }
+
+  Status CheckFiles() {
     for (const OpenedFile& file : files_) {
+      if (file.blob < blobs_.size()) Settle(&blobs_[file.blob], file.size_bytes);
       if (file.blob >= blobs_.size() || blobs_[file.blob].size_bytes != file.size_bytes) {
         return Broken("a segment that has not the size of its file " + file.path);
       }

@@ -8,11 +8,14 @@
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -72,6 +75,21 @@ Status CheckFolder(const std::string& path, int fd, uint64_t limit_bytes) {
   return Status();
 }
 
+// "36 25 0:31 / /mnt rw shared:1 - tmpfs tmpfs rw,size=8g,huge=within_size"
+bool IsMountedForLargePages(int fd) {
+  struct stat info;
+  if (fstat(fd, &info) != 0) return false;
+  const std::string device = " " + std::to_string(major(info.st_dev)) + ":" + std::to_string(minor(info.st_dev)) + " ";
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    const size_t options = line.rfind(' ');
+    if (options == std::string::npos || line.find(device) == std::string::npos) continue;
+    const size_t huge = line.find("huge=", options);
+    if (huge != std::string::npos) return line.compare(huge, 10, "huge=never") != 0;
+  }
+  return false;
+}
+
 }  // namespace
 
 Status ExportFolder::Open(const std::string& path, uint64_t limit_bytes, std::shared_ptr<ExportFolder>* folder) {
@@ -90,7 +108,8 @@ Status ExportFolder::Open(const std::string& path, uint64_t limit_bytes, std::sh
   }
   UniqueFd marked(open(mark.c_str(), O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444));
   if (!marked.valid()) return Failure("Cannot open " + mark);
-  std::shared_ptr<ExportFolder> opened(new ExportFolder(fs::canonical(path, error).string(), std::move(lock)));
+  const bool large = IsMountedForLargePages(lock.get());
+  std::shared_ptr<ExportFolder> opened(new ExportFolder(fs::canonical(path, error).string(), std::move(lock), large));
   status = opened->Clear();
   if (status.ok()) *folder = std::move(opened);
   return status;

@@ -31,6 +31,8 @@ class ExportFolder {
   ExportFolder(const ExportFolder&) = delete;
   ExportFolder& operator=(const ExportFolder&) = delete;
 
+  // The tmpfs was mounted with huge=, so that the kernel gives large pages to files of it.
+  bool gives_large_pages() const { return gives_large_pages_; }
   // A file without a name, open for reading and writing: a process that dies leaves nothing of it.
   Status NewFile(UniqueFd* fd) const;
   // Makes it read-only and gives it the name of its blob.
@@ -47,7 +49,8 @@ class ExportFolder {
   void Close();
 
  private:
-  ExportFolder(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  ExportFolder(std::string path, UniqueFd lock, bool gives_large_pages)
+      : path_(std::move(path)), lock_(std::move(lock)), gives_large_pages_(gives_large_pages) {}
 
   std::string BlobPath(const Digest& digest) const { return path_ + "/blobs/" + digest.ToHex(); }
   Status Clear() const;
@@ -57,6 +60,7 @@ class ExportFolder {
 
   const std::string path_;
   const UniqueFd lock_;
+  const bool gives_large_pages_;
   Mutex mutex_;
   bool closed_ GUARDED_BY(mutex_) = false;
   std::set<std::string> shown_models_ GUARDED_BY(mutex_);

@@ -33,7 +33,7 @@ void FutexWait(const std::atomic<uint32_t>* word, uint32_t seen, ReadyView::Cloc
 
 }  // namespace
 
-Status ReadyView::Map(int fd, uint64_t size_bytes, std::unique_ptr<ReadyView>* view) {
+Status ReadyView::Map(int fd, uint64_t size_bytes_min, uint64_t size_bytes_max, std::unique_ptr<ReadyView>* view) {
   struct stat info;
   if (fstat(fd, &info) != 0) return Status::Errno(code::kSystem, "Cannot stat a ready page", errno);
   const int seals = fcntl(fd, F_GET_SEALS);
@@ -44,18 +44,19 @@ Status ReadyView::Map(int fd, uint64_t size_bytes, std::unique_ptr<ReadyView>* v
   void* map = mmap(nullptr, map_bytes, PROT_READ, MAP_SHARED, fd, 0);
   if (map == MAP_FAILED) return Status::Errno(code::kSystem, "Cannot map a ready page", errno);
   std::unique_ptr<ReadyView> made(new ReadyView(static_cast<const uint8_t*>(map), map_bytes));
-  Status status = made->Check(size_bytes);
+  Status status = made->Check(size_bytes_min, size_bytes_max);
   if (status.ok()) *view = std::move(made);
   return status;
 }
 
 ReadyView::~ReadyView() { munmap(const_cast<uint8_t*>(map_), map_bytes_); }
 
-Status ReadyView::Check(uint64_t size_bytes) {
+Status ReadyView::Check(uint64_t size_bytes_min, uint64_t size_bytes_max) {
+  const uint64_t size_bytes = header().size_bytes;
   const uint64_t chunk_count = header().chunk_count;
   const bool fits = chunk_count > 0 && chunk_count <= (map_bytes_ - sizeof(ReadyHeader)) / sizeof(uint64_t) &&
                     ReadyBytes(chunk_count) <= map_bytes_;
-  if (std::memcmp(header().magic, kReadyMagic, sizeof header().magic) != 0 || header().size_bytes != size_bytes || !fits) {
+  if (std::memcmp(header().magic, kReadyMagic, sizeof header().magic) != 0 || size_bytes < size_bytes_min || size_bytes > size_bytes_max || !fits) {
     return Broken("a ready page that is malformed");
   }
   ends_.resize(static_cast<size_t>(chunk_count));

@@ -19,12 +19,14 @@ class ReadyView {
   using Clock = std::chrono::steady_clock;
   using Deadline = std::optional<Clock::time_point>;
 
-  // Maps the page behind `fd`, and checks all of it; the descriptor is not kept. STORE_PROTOCOL.
-  static Status Map(int fd, uint64_t size_bytes, std::unique_ptr<ReadyView>* view);
+  // Maps the page behind `fd`, and checks all of it; the descriptor is not kept. STORE_PROTOCOL, also when the blob is smaller or larger.
+  static Status Map(int fd, uint64_t size_bytes_min, uint64_t size_bytes_max, std::unique_ptr<ReadyView>* view);
   ~ReadyView();
   ReadyView(const ReadyView&) = delete;
   ReadyView& operator=(const ReadyView&) = delete;
 
+  // Of the blob.
+  uint64_t size_bytes() const { return ends_.back(); }
   bool complete() const;
   bool IsReady(uint64_t offset_bytes, uint64_t size_bytes) const;
   uint64_t ready_bytes() const;
@@ -36,7 +38,7 @@ class ReadyView {
   ReadyView(const uint8_t* map, size_t map_bytes) : map_(map), map_bytes_(map_bytes) {}
 
   const ReadyHeader& header() const { return *reinterpret_cast<const ReadyHeader*>(map_); }
-  Status Check(uint64_t size_bytes);
+  Status Check(uint64_t size_bytes_min, uint64_t size_bytes_max);
   bool ChunkReady(size_t index) const;
   Status Failure() const;
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "memory/blob_check.h"
+#include "os/map_pages.h"
 
 namespace holdfast {
 
@@ -23,10 +24,17 @@ Status DigestSegment(const Segment& segment, const Cut& cut, const ThreadPool& p
   Status status = ValidateCut(cut, size_bytes);
   if (!status.ok()) return status;
   if (size_bytes == 0) return DigestMemory(nullptr, cut, pool, id);
-  void* map = mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, segment.read_only_fd(), 0);
+  const uint64_t map_bytes = RoundUp(size_bytes, FilePageBytes(segment.read_only_fd()));
+  void* map = mmap(nullptr, map_bytes, PROT_READ, MAP_SHARED, segment.read_only_fd(), 0);
   if (map == MAP_FAILED) return Status::Errno(code::kSystem, "Cannot map a segment that is handed back", errno);
-  status = DigestMemory(static_cast<const uint8_t*>(map), cut, pool, id);
-  munmap(map, size_bytes);
+  const auto* bytes = static_cast<const uint8_t*>(map);
+  status = DigestMemory(bytes, cut, pool, id);
+  // A program that maps the segment sees the end of its last page too.
+  const bool is_empty_behind = std::all_of(bytes + size_bytes, bytes + map_bytes, [](uint8_t byte) { return byte == 0; });
+  munmap(map, map_bytes);
+  if (status.ok() && !is_empty_behind) {
+    return Status::Error(code::kBadRequest, "A segment that is handed back has bytes behind the end of its blob.");
+  }
   return status;
 }
 

@@ -12,6 +12,11 @@
 // further writable mapping and every write() fail, also for root that reopens the file through /proc. map_ is the only
 // writable mapping and is not inherited by a fork.
 //
+// Large pages. Reserved ones (hugetlbfs) are tried first: the mapping claims as many as the segment needs, all or none, so that a
+// reservation that does not suffice is noticed before a byte is written, and the segment gets the usual pages. The file is then longer than
+// the blob, by less than a page. Without reserved ones the kernel is asked for large pages of shared memory, where it is set up to give
+// them; it may give any mixture. Those it gives for a mapping that asked, not for fallocate: so pages are populated through the mapping first.
+//
 // Pages are allocated by range as chunks arrive, not all at once when the fill begins: the limit is reserved up front, but
 // zeroing 30 GB up front would hold the first chunk back for seconds. Each range is allocated in one call, which is what
 // counts: faulting pages in one by one is four times slower.
@@ -29,6 +34,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 #include "memory/export_folder.h"
 #include "os/map_pages.h"
@@ -54,6 +61,25 @@ bool CopyByKernel(uint8_t* target, const uint8_t* data, uint64_t size_bytes) {
   return false;
 }
 
+// What is reserved has this size on all machines that we run on; another size is not asked for.
+constexpr uint64_t kLargePageBytes = 2 << 20;
+// MFD_HUGETLB | MFD_HUGE_2MB, which not every header has.
+constexpr unsigned kMemfdLarge = 0x0004u | (21u << 26);
+// A segment wastes less than this share of itself on the end of its last page.
+constexpr uint64_t kWasteShare = 16;
+
+bool IsWorthLargePages(uint64_t size_bytes) {
+  return size_bytes >= kLargePageBytes && RoundUp(size_bytes, kLargePageBytes) - size_bytes <= size_bytes / kWasteShare;
+}
+
+// The kernel's switch for shared memory of no mounted file system: "always within_size [advise] never deny force".
+bool GivesLargePages() {
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+  std::string text;
+  std::getline(file, text);
+  return text.find('[') != std::string::npos && text.find("[never]") == std::string::npos && text.find("[deny]") == std::string::npos;
+}
+
 class SegmentImpl final : public Segment {
  public:
   SegmentImpl(uint64_t size_bytes, MemoryReservation reservation)
@@ -65,22 +91,19 @@ class SegmentImpl final : public Segment {
   }
 
   Status Init(const std::string& label) {
-    write_fd_.Reset(memfd_create(label.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (!write_fd_.valid()) return Failure("Cannot create a memfd");
-    const int fd = write_fd_.get();
-    if (fchmod(fd, 0400) != 0) return Failure("Cannot set the mode of a memfd");
-    Status status = MapWritable();
+    const bool may_be_large = reservation_.may_be_large() && IsWorthLargePages(size_bytes_);
+    if (may_be_large && InitReserved(label)) return Status();
+    Status status = InitMemfd(label, 0, size_bytes_);
     if (!status.ok()) return status;
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
-      return Failure("Cannot seal a segment against future writers (Linux 5.1 or later is needed)");
-    }
-    return OpenReadOnly(fd);
+    if (may_be_large && GivesLargePages()) AskForLargePages();
+    return status;
   }
 
   Status InitExported(const Digest& digest, std::shared_ptr<ExportFolder> folder) {
     Status status = folder->NewFile(&write_fd_);
-    if (status.ok()) status = MapWritable();
+    if (status.ok()) status = MapWritable(size_bytes_);
     if (status.ok()) status = OpenReadOnly(write_fd_.get());
+    if (status.ok() && reservation_.may_be_large() && IsWorthLargePages(size_bytes_) && folder->gives_large_pages()) AskForLargePages();
     digest_ = digest;
     folder_ = std::move(folder);
     return status;
@@ -92,10 +115,17 @@ class SegmentImpl final : public Segment {
     if (fstat(fd.get(), &info) != 0 || fstatfs(fd.get(), &system) != 0) return Failure("Cannot stat a segment that is handed back");
     constexpr int kNeeded = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
     const int seals = fcntl(fd.get(), F_GET_SEALS);
-    const bool fits = S_ISREG(info.st_mode) && info.st_size >= 0 && static_cast<uint64_t>(info.st_size) == size_bytes_;
-    if (!fits || system.f_type != TMPFS_MAGIC || seals < 0 || (seals & kNeeded) != kNeeded) {
+    const bool is_large = system.f_type == HUGETLBFS_MAGIC;
+    const uint64_t file_bytes = RoundUp(size_bytes_, is_large ? static_cast<uint64_t>(system.f_bsize) : 1);
+    const bool fits = S_ISREG(info.st_mode) && info.st_size >= 0 && static_cast<uint64_t>(info.st_size) == file_bytes;
+    if (!fits || (system.f_type != TMPFS_MAGIC && !is_large) || seals < 0 || (seals & kNeeded) != kNeeded) {
       return Status::Error(code::kBadRequest, "A segment that is handed back is not a sealed memfd of its blob's size.");
     }
+    if (is_large && !TakePages(file_bytes, Pages::kReserved)) {
+      return Status::Error(code::kMemoryFull, "memory.limitBytes has no room for the large pages of a segment that is handed back.")
+          .With("neededBytes", file_bytes);
+    }
+    file_bytes_ = file_bytes;
     // Of our own, so that nobody shares its flags and position.
     Status status = OpenReadOnly(fd.get());
     sealed_ = status.ok();
@@ -103,9 +133,12 @@ class SegmentImpl final : public Segment {
   }
 
   uint64_t size_bytes() const override { return size_bytes_; }
+  Pages pages() const override { return pages_; }
 
   Status Allocate(uint64_t offset_bytes, uint64_t size_bytes) override {
     if (size_bytes == 0 || map_ == nullptr) return Status();
+    // What this cannot get, fallocate gets or refuses.
+    if (pages_ == Pages::kAsked) MapPages(map_ + offset_bytes, size_bytes);
     if (fallocate(write_fd_.get(), 0, static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes)) != 0) {
       return Status::Errno(code::kMemoryFull, "The machine has no memory left for a segment", errno)
           .With("neededBytes", size_bytes);
@@ -158,13 +191,58 @@ class SegmentImpl final : public Segment {
     return errno == EBUSY && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL) == 0;
   }
 
-  Status MapWritable() {
-    if (ftruncate(write_fd_.get(), static_cast<off_t>(size_bytes_)) != 0) return Failure("Cannot set the size of a segment");
-    if (size_bytes_ == 0) return Status();
-    void* map = mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, write_fd_.get(), 0);
+  Status InitMemfd(const std::string& label, unsigned flags, uint64_t file_bytes) {
+    write_fd_.Reset(memfd_create(label.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | flags));
+    if (!write_fd_.valid()) return Failure("Cannot create a memfd");
+    const int fd = write_fd_.get();
+    if (fchmod(fd, 0400) != 0) return Failure("Cannot set the mode of a memfd");
+    Status status = MapWritable(file_bytes);
+    if (!status.ok()) return status;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
+      return Failure("Cannot seal a segment against future writers (Linux 5.1 or later is needed)");
+    }
+    return OpenReadOnly(fd);
+  }
+
+  // False, and nothing is kept, when not enough pages are reserved, the budget has no room for the end of the last one, or the kernel cannot
+  // seal such a file: before Linux 5.19 it knew the seal and let new writable mappings be made.
+  bool InitReserved(const std::string& label) {
+    const uint64_t usual_bytes = reservation_.bytes();
+    const uint64_t file_bytes = RoundUp(size_bytes_, kLargePageBytes);
+    if (!TakePages(file_bytes, Pages::kReserved)) return false;
+    if (InitMemfd(label, kMemfdLarge, file_bytes).ok() && IsClosedToWriters()) return true;
+    Unmap();
+    read_fd_.Reset();
+    write_fd_.Reset();
+    (void)TakePages(usual_bytes, Pages::kUsual);
+    return false;
+  }
+
+  bool IsClosedToWriters() const {
+    void* map = mmap(nullptr, file_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, write_fd_.get(), 0);
+    if (map == MAP_FAILED) return true;
+    munmap(map, file_bytes_);
+    return false;
+  }
+
+  void AskForLargePages() {
+    if (madvise(map_, file_bytes_, MADV_HUGEPAGE) == 0) (void)TakePages(reservation_.bytes(), Pages::kAsked);
+  }
+
+  bool TakePages(uint64_t bytes, Pages pages) {
+    if (!reservation_.Change(bytes, pages)) return false;
+    pages_ = pages;
+    return true;
+  }
+
+  Status MapWritable(uint64_t file_bytes) {
+    if (ftruncate(write_fd_.get(), static_cast<off_t>(file_bytes)) != 0) return Failure("Cannot set the size of a segment");
+    if (file_bytes == 0) return Status();
+    void* map = mmap(nullptr, file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, write_fd_.get(), 0);
     if (map == MAP_FAILED) return Failure("Cannot map a segment");
     map_ = static_cast<uint8_t*>(map);
-    return madvise(map_, size_bytes_, MADV_DONTFORK) == 0 ? Status() : Failure("Cannot keep a segment out of forks");
+    file_bytes_ = file_bytes;
+    return madvise(map_, file_bytes_, MADV_DONTFORK) == 0 ? Status() : Failure("Cannot keep a segment out of forks");
   }
 
   Status OpenReadOnly(int fd) {
@@ -174,7 +252,7 @@ class SegmentImpl final : public Segment {
   }
 
   void Unmap() {
-    if (map_ != nullptr) munmap(map_, size_bytes_);
+    if (map_ != nullptr) munmap(map_, file_bytes_);
     map_ = nullptr;
   }
 
@@ -184,6 +262,9 @@ class SegmentImpl final : public Segment {
   UniqueFd write_fd_;
   UniqueFd read_fd_;
   uint8_t* map_ = nullptr;
+  // Of its descriptors and mappings: more than size_bytes_ on reserved pages.
+  uint64_t file_bytes_ = 0;
+  Pages pages_ = Pages::kUsual;
   std::atomic<bool> sealed_ = false;
   Digest digest_;
   // Null for a memfd.

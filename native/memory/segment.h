@@ -32,6 +32,8 @@ class Segment {
   Segment& operator=(const Segment&) = delete;
 
   virtual uint64_t size_bytes() const = 0;
+  // On large pages where the budget allows it and the machine has them: reserved ones first, else those that the kernel gives when asked.
+  virtual Pages pages() const = 0;
   // Allocates the pages of a range. MEMORY_FULL when the machine has none: without this call a write would die of SIGBUS then. Ranges may
   // overlap and be allocated by several threads.
   virtual Status Allocate(uint64_t offset_bytes, uint64_t size_bytes) = 0;

@@ -48,7 +48,7 @@ class StoreImpl final : public Store {
  public:
   explicit StoreImpl(const StoreOptions& options)
       : shared_(std::make_shared<Shared>()),
-        budget_(MemoryBudget::Create(options.memory_limit_bytes)),
+        budget_(MemoryBudget::Create(options.memory_limit_bytes, options.large_pages)),
         pool_(ThreadPool::Create(ThreadCount(options.thread_count))) {}
 
   ~StoreImpl() override { Stop(); }
@@ -191,6 +191,8 @@ class StoreImpl final : public Store {
       stats.disk_failures = disk_->failure_count();
     }
     stats.segments = shared_->catalog->segment_count();
+    stats.reserved_pages = budget_->use_of(Pages::kReserved);
+    stats.asked_pages = budget_->use_of(Pages::kAsked);
     stats.leases = shared_->catalog->lease_count();
     stats.server = server_->stats();
     return stats;

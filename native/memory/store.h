@@ -13,6 +13,7 @@
 #include "memory/fill.h"
 #include "memory/blob_check.h"
 #include "disk/disk_tier.h"
+#include "memory/memory_budget.h"
 #include "server/server.h"
 #include "os/status.h"
 #include "memory/catalog.h"
@@ -31,6 +32,8 @@ struct StoreOptions {
   int thread_count = 0;
   // Folder on a tmpfs that keeps segments as read-only files; empty: memfds.
   std::string export_path;
+  // Segments get large pages where the machine has them.
+  bool large_pages = false;
 };
 
 struct BlobState {
@@ -50,6 +53,9 @@ struct StoreStats {
   uint64_t disk_failures = 0;
   uint64_t segments = 0;
   uint64_t leases = 0;
+  // Segments on large pages that were reserved, and on those that the kernel was asked for.
+  PageUse reserved_pages;
+  PageUse asked_pages;
   ServerStats server;
 };
 

@@ -2,7 +2,8 @@
 
 import { byTier, type LocalTier, type NodeId, type TierState, type Zone } from '../../common/index.ts'
 import type { ResidentModel } from '../../core/index.ts'
-import type { StoreStats } from '../../native/index.ts'
+import type { PageUse, StoreStats } from '../../native/index.ts'
+import type { LargePages } from '../system/index.ts'
 import type { PinView } from './node-pins.ts'
 import type { ClusterMember } from './node-views.ts'
 
@@ -53,7 +54,14 @@ export interface StatusFacts {
   readonly disks: () => readonly DiskView[]
   readonly addresses: () => readonly string[]
   readonly bulkAddress: () => string
+  readonly largePages: () => LargePages
   readonly socketPath: string
+}
+
+export interface LargePageUse extends LargePages {
+  /** On reserved ones, and those for which the kernel was asked for large pages. */
+  readonly reserved: PageUse
+  readonly asked: PageUse
 }
 
 export interface NodeStatus extends Readonly<Record<LocalTier, TierState>> {
@@ -67,6 +75,8 @@ export interface NodeStatus extends Readonly<Record<LocalTier, TierState>> {
   readonly addresses: readonly string[]
   readonly bulkAddress: string
   readonly socketPath: string
+  /** Weights on large pages. */
+  readonly largePages: LargePageUse
   readonly leases: number
   readonly connections: number
   readonly peers: { readonly known: number; readonly suspected: number }
@@ -113,6 +123,7 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     bulkAddress: facts.bulkAddress(),
     socketPath: facts.socketPath,
     ...store.tiers,
+    largePages: { ...facts.largePages(), reserved: store.reservedPages, asked: store.askedPages },
     leases: store.leases,
     connections: store.connections,
     peers: { known: others.length, suspected: others.filter(({ suspected }) => suspected).length },

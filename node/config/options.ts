@@ -88,6 +88,11 @@ export const optionTable = {
     '',
     'Folder on a tmpfs, as in /dev/shm/holdfast, that keeps weights in memory as read-only files, for programs that open a path. They have no seals: what protects them is their mode, and a read-only mount. Empty: sealed memory without paths.',
   ),
+  'memory.largePages': choice(
+    'auto',
+    ['auto', 'off'],
+    'Large pages for weights: auto takes reserved ones (vm.nr_hugepages) where they suffice, else those that the kernel gives to shared memory (shmem_enabled), else the usual ones; off takes the usual ones.',
+  ),
   'fetches.keptMax': integer(64, 0, 65_536, 'Fetches that have ended and are still shown, with their timelines.'),
   'fetches.entriesMax': integer(
     256,

@@ -8,7 +8,7 @@ import { readStoreAccess } from '../doors/store-socket/index.ts'
 import type { IdentityWatch, Readiness } from '../life/index.ts'
 import { readClusterKeys } from '../net/index.ts'
 import type { ReplicationController } from '../replication/index.ts'
-import { version } from '../system/index.ts'
+import { readLargePages, version } from '../system/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import { disksOf } from './disks.ts'
@@ -59,6 +59,7 @@ export function createAdmin(base: Base, tokens: AdminTokens, needs: AdminNeeds):
       disks: () => disksOf(paths, options['disk.limitBytes'] > 0),
       addresses: () => network.addresses(),
       bulkAddress: () => bulk.address(),
+      largePages: () => readLargePages(),
       socketPath: paths.socketPath,
     },
     store: needs.open.store,

@@ -27,6 +27,7 @@ export async function openStore({ options, paths }: Base, parts: Parts): Promise
       socketPath: paths.socketPath,
       memoryLimitBytes: options['memory.limitBytes'],
       ...(options['memory.export'] === '' ? {} : { exportPath: options['memory.export'] }),
+      largePages: options['memory.largePages'] === 'auto',
       diskPath: paths.diskPath,
       diskLimitBytes: options['disk.limitBytes'],
       connectionsMax: options['store.connectionsMax'],

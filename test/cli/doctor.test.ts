@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { judgeDisk } from '../../cli/doctor/check-disk.ts'
 import { judgeKernel } from '../../cli/doctor/check-kernel.ts'
+import { judgeLargePages } from '../../cli/doctor/check-large-pages.ts'
 import { judgeDials } from '../../cli/doctor/check-peers.ts'
 import { judgeTaken, wantedPorts } from '../../cli/doctor/check-ports.ts'
 import { HoldfastError } from '../../common/errors.ts'
@@ -18,6 +19,18 @@ describe('the doctor', () => {
     { platform: 'darwin', release: '24.0.0', status: 'fail' },
   ])('judges the kernel $platform $release: $status', ({ platform, release, status }) => {
     expect(judgeKernel(platform, release).status).toBe(status)
+  })
+
+  it.each([
+    { id: 'off', reserved: 4, shared: 'always', wanted: false, says: 'memory.largePages: off' },
+    { id: 'reserved', reserved: 4, shared: 'never', wanted: true, says: '4.29 GB are reserved, 2.15 GB of them free' },
+    { id: 'given', reserved: 0, shared: 'advise', wanted: true, says: 'shmem_enabled: advise' },
+    { id: 'none', reserved: 0, shared: 'never', wanted: true, says: 'sysctl vm.nr_hugepages=1024' },
+    { id: 'denied', reserved: 0, shared: 'deny', wanted: true, says: 'sysctl vm.nr_hugepages=1024' },
+  ])('says what large pages there are: $id', ({ reserved, shared, wanted, says }) => {
+    const pages = { reservedBytes: reserved * GiB, freeBytes: (reserved * GiB) / 2, shared }
+    const { status, message } = judgeLargePages(pages, wanted, 2 * GiB)
+    expect([status, message]).toEqual(['ok', expect.stringContaining(says)])
   })
 
   it.each([

@@ -132,8 +132,9 @@ HOLDFAST_API int holdfast_file_data(const holdfast_model *model, size_t index, i
                                     uint64_t *size_bytes);
 
 /*
- * A private, writable map of a whole file, for those that change weights in place: pages are shared until they are written to. Owned by
- * the caller, also after holdfast_close; ends with holdfast_unmap_private. Waits as holdfast_file_data does. NULL for an empty file.
+ * A private, writable map of a whole file, for those that change weights in place: pages are shared until they are written to; a file on
+ * reserved large pages is copied at once. Owned by the caller, also after holdfast_close; ends with holdfast_unmap_private. Waits as
+ * holdfast_file_data does. NULL for an empty file.
  */
 HOLDFAST_API int holdfast_map_private(const holdfast_model *model, size_t index, int64_t deadline_ms, void **data,
                                       uint64_t *size_bytes);

@@ -95,9 +95,11 @@ function isForeign(cache) {
 // Changes exactly when the built file would.
 function stamp() {
   const hash = createHash('sha256')
-  const folders = ['include', 'os', 'memory', 'disk', 'wire', 'server', 'client', 'formats', 'c-library', 'addon'].map(
-    (name) => join(source, name),
-  )
+  // Every room but what was built and what only tests.
+  const folders = readdirSync(source, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !['lib', 'test', 'fuzz'].includes(entry.name))
+    .map((entry) => join(source, entry.name))
+    .sort()
   const files = [join(source, 'CMakeLists.txt'), ...folders.flatMap(filesBelow)]
   for (const file of files) hash.update(`${relative(source, file)}\0`).update(readFileSync(file))
   for (const name of ['node-api-headers', 'node-addon-api']) hash.update(require(`${name}/package.json`).version)

@@ -218,6 +218,33 @@ TEST(AChunkGoesIntoAllItsPlacesAndTheStoreServesIt) {
   }
 }
 
+TEST(AChunkOfManyPiecesComesFromTheDisk) {
+  StoreFixture fixture;
+  const std::vector<uint8_t> bytes = Bytes((5 << 20) + 77, 9);
+  const Digest blob = fixture.Add(bytes, /*memory=*/false, /*disk=*/true);
+  const std::shared_ptr<Store> store(std::shared_ptr<void>(), fixture.store.get());
+  for (int round = 0; round < 5; round++) {
+    End holder, asker;
+    holder.on_frame = [&](ConnectionId id, const BulkHeader& header, const std::string&) {
+      OpenStoreSource(store, blob, 5, bytes.size() - 5, [&, id, request = header.id](Status status, std::unique_ptr<ChunkSource> found) {
+        CHECK_OK(status);
+        CHECK(found != nullptr);
+        holder.engine->SendChunk(id, request, std::move(found));
+      });
+    };
+    std::vector<std::future<Outcome>> asked;
+    for (int c = 0; c < 3; c++) {
+      const ConnectionId id = asker.ConnectTo(holder);
+      for (uint32_t request = 1; request <= 3; request++) asked.push_back(Ask(&asker, id, request, bytes.size() - 5));
+    }
+    for (auto& outcome : asked) {
+      const Outcome got = outcome.get();
+      CHECK_OK(got.status);
+      CHECK(std::equal(got.bytes->begin(), got.bytes->end(), bytes.begin() + 5));
+    }
+  }
+}
+
 TEST(NothingIsServedThatTheStoreDoesNotHold) {
   StoreFixture fixture;
   const std::shared_ptr<Store> store(std::shared_ptr<void>(), fixture.store.get());

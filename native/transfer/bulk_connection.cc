@@ -244,9 +244,10 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
 
   // False: no more in this turn.
   bool WritePiece(Outgoing* front, size_t* written_bytes) {
-    ChunkSource::Piece piece{front->head.data() + front->sent_bytes, front->head.size() - front->sent_bytes};
-    uint64_t allowed_bytes = piece.size_bytes;
     const bool is_body = front->sent_bytes >= front->head.size();
+    ChunkSource::Piece piece;
+    if (!is_body) piece = {front->head.data() + front->sent_bytes, front->head.size() - front->sent_bytes};
+    uint64_t allowed_bytes = piece.size_bytes;
     if (is_body) {
       is_source_awaited_ = false;
       Status status = front->source->Next(front->sent_bytes - front->head.size(), Waker(), &piece);

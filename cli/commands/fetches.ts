@@ -14,8 +14,8 @@ ends is also a line of the log.
 
 Examples:
   $ holdfast fetches
-  $ holdfast fetches 3
-  $ holdfast fetches 3 --json | jq '.entries[] | select(.kind == "failure")'`
+  $ holdfast fetches 1
+  $ holdfast fetches 1 --json | jq '.entries[] | select(.kind == "failure")'`
 
 const reasons: Readonly<Record<keyof FetchSource['asked'], string>> = {
   holder: 'has the whole model',

@@ -1,5 +1,6 @@
 /** The origin: manifests, chunks, stores, push and pull. Runs without the native part. */
 
+export { SpareBuffers } from './bytes/spare-buffers.ts'
 export { fileFailure } from './files/file-failure.ts'
 export type { FileNote } from './files/file-rules.ts'
 export { findModelFolders, type ModelFolder, type ModelFolders } from './files/model-folders.ts'
@@ -35,11 +36,17 @@ export {
   parseManifestOf,
 } from './manifest/manifest.ts'
 export { chunkBytesMax, defaultManifestLimits, type ManifestLimits } from './manifest/manifest-limits.ts'
-export { defaultOriginOptions, type ListedModel, type OpenRange, Origin, type OriginOptions, type ResolvedModel } from './origin.ts'
-export { SpareBuffers } from './bytes/spare-buffers.ts'
+export {
+  defaultOriginOptions,
+  type ListedModel,
+  type OpenRange,
+  Origin,
+  type OriginOptions,
+  type ResolvedModel,
+} from './origin.ts'
 export { isDamage } from './pull/damage.ts'
-export { type PlacedChunk, planRuns, type Run, runBytes } from './pull/read-plan.ts'
 export { type PullOptions, type PullProgress, type PullResult, pull } from './pull/pull.ts'
+export { type PlacedChunk, planRuns, type Run, runBytes } from './pull/read-plan.ts'
 export { type BadPlace, describeBad, type VerifyOptions, type VerifyResult, verify } from './pull/verify.ts'
 export { type AdoptOptions, type AdoptProgress, type AdoptResult, adopt } from './push/adopt.ts'
 export { defaultHeartbeatOptions, type HeartbeatOptions } from './push/heartbeat.ts'

@@ -58,7 +58,7 @@ const failures: Readonly<Record<string, { readonly args: readonly string[]; read
     ]),
   ),
   ...Object.fromEntries(
-    ['pin', 'status', 'peers', 'plan'].map((name) => [name, { args: [], code: 'NODE_UNREACHABLE' }]),
+    ['pin', 'status', 'peers', 'plan', 'fetches'].map((name) => [name, { args: [], code: 'NODE_UNREACHABLE' }]),
   ),
 }
 

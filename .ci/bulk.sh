@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The small run of the bench of transfers (test/bench/bulk.test.ts) with all that stands beside them: tools of Debian and packages of
+# The small run of the bench of transfers (test/bulk/bulk.test.ts) with all that stands beside them: tools of Debian and packages of
 # npm. What cannot be installed is left out by the bench, which says so. Last line: `N passed, N failed`.
 here=$(dirname "$0")
 export PATH=$PATH:/usr/sbin

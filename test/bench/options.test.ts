@@ -5,7 +5,7 @@ import { runBench } from '../../bench/index.ts'
 const run = (name: string, options: object) => runBench(name, { json: true, tiny: true, ...options })
 
 it.each([
-  { name: 'bulk', options: { only: ['pull', 'nope'] }, says: 'pull, small, far, memory' },
+  { name: 'bulk', options: { only: ['pull', 'nope'] }, says: 'pull, origin, small, far, memory' },
   { name: 'smoke', options: { only: ['pull'] }, says: 'it has none' },
   { name: 'smoke', options: { scale: 2 }, says: 'fixed' },
   { name: 'swarm', options: { scale: Number.NaN }, says: 'above 0' },

@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     name: 'bulk',
     root: `${import.meta.dirname}/../..`,
-    include: ['test/bench/bulk.test.ts'],
+    include: ['test/bulk/bulk.test.ts'],
     pool: 'forks',
     fileParallelism: false,
     testTimeout: hangMs,

@@ -1,4 +1,4 @@
-/** The bulk bench runs, small, in the tests. What this machine lacks is left out and said; .ci/bulk.sh installs all of it. */
+/** The bulk bench runs, small, for .ci/bulk.sh, which installs what it can; what is left out is said. */
 import { availableParallelism } from 'node:os'
 import { expect, it } from 'vitest'
 import { holdfast } from '../support/holdfast-command.ts'

@@ -1,4 +1,4 @@
-/** What the parts of the bulk bench work with, and how much of it they do. */
+/** Folders and sizes of the parts of the bulk bench. */
 
 export interface BulkBenchSetup {
   /** On disk; goes at the end. */

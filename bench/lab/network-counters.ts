@@ -1,4 +1,4 @@
-/** What has crossed lines of a laboratory, as the kernel counts it. */
+/** Bytes that have crossed the lines of a laboratory, as the kernel counts them. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 

@@ -20,7 +20,7 @@ export const defaultFetchHistoryOptions: FetchHistoryOptions = {
   endedMax: 64,
 }
 
-/** What one step brought. */
+/** The outcome of one step. */
 export interface FetchNews {
   /** Fetches that it ended. */
   readonly ended: readonly FetchSummary[]

@@ -247,7 +247,7 @@ export class FetchPlan {
     return effects
   }
 
-  /** What other nodes that fetch the same models are to know. */
+  /** News for the other nodes that fetch the same models. */
   tell(nowMs: number): Effect[] {
     const effects = this.lastNews.splice(0)
     for (const fetch of this.fetches.values()) effects.push(...this.swarms.tell({ fetch, nowMs, isLast: false }))

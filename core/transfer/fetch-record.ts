@@ -113,7 +113,7 @@ export class FetchRecord {
     this.state = state
     this.failure = failure
     this.endedMs = nowMs
-    // What is kept of an ended fetch is bounded by the options alone.
+    // The options alone bound the history of an ended fetch.
     this.flights.clear()
     this.wanted.clear()
     this.done.clear()

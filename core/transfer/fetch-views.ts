@@ -1,4 +1,4 @@
-/** What is told of fetches, as plain data. Times of a timeline count from the beginning of its fetch. */
+/** Views of fetches, as plain data. Times of a timeline count from the beginning of its fetch. */
 import type { ErrorCode, ModelId, NodeId, Sha256 } from '../../common/index.ts'
 import type { ChunkFailure, ChunkReason, ChunkSource } from '../events.ts'
 

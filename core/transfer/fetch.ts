@@ -28,7 +28,7 @@ export class Fetch {
   readonly givenUp = new Map<SourceKey, number>()
   readonly bytesBySource = { peer: 0, origin: 0 }
   originAllowed: boolean
-  /** What is known of others that fetch the model, and what they were told; null while there are none. */
+  /** The other nodes that fetch the model: their progress, and the news sent to them; null while there are none. */
   swarm: Swarm | null = null
   teller: ProgressTeller | null = null
   /** Rises with all that others are told. */

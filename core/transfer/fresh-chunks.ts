@@ -14,7 +14,7 @@ export class FreshChunks {
     this.order = [...this.all]
   }
 
-  /** What is fresh changed otherwise than by chunks that came. */
+  /** The set of fresh chunks changed for another reason than arrived chunks. */
   restart(): void {
     if (!this.isWhole) this.order = [...this.all]
     this.isWhole = true

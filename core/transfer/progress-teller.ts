@@ -27,7 +27,7 @@ export const defaultProgressTellerOptions: ProgressTellerOptions = {
   toldMax: 24,
 }
 
-/** What is told of a fetch. */
+/** News of a fetch. */
 export interface ToldFetch {
   readonly model: ModelId
   readonly chunks: ReadonlyMap<Sha256, ChunkState>

@@ -17,7 +17,7 @@ namespace holdfast {
 
 namespace {
 
-// What is hashed at once after it was read: in the cache of the processor still.
+// Hashed at once after it was read, while it is still in the cache of the processor.
 constexpr size_t kPieceBytes = 256 << 10;
 // Runs of zeros of this length stay holes: a multiple of what file systems allot.
 constexpr size_t kHoleBytes = 64 << 10;

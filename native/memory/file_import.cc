@@ -30,7 +30,7 @@ class Import {
   Import(UniqueFd source, uint64_t size_bytes, Cut cut, std::unique_ptr<PartialBlob> target, const ThreadPool* pool)
       : source_(std::move(source)), size_bytes_(size_bytes), cut_(std::move(cut)), target_(std::move(target)), pool_(pool), chunks_(cut_.size()) {}
 
-  // What a helper does: nothing when it comes late.
+  // Work of one more thread; nothing when it comes late.
   void Help() {
     {
       MutexLock lock(&mutex_);

@@ -61,7 +61,7 @@ bool CopyByKernel(uint8_t* target, const uint8_t* data, uint64_t size_bytes) {
   return false;
 }
 
-// What is reserved has this size on all machines that we run on; another size is not asked for.
+// Reserved pages have this size on all machines that we run on; another size is not asked for.
 constexpr uint64_t kLargePageBytes = 2 << 20;
 // MFD_HUGETLB | MFD_HUGE_2MB, which not every header has.
 constexpr unsigned kMemfdLarge = 0x0004u | (21u << 26);

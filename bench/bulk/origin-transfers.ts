@@ -9,10 +9,11 @@ import { type SpawnedNode, startDemoCluster } from '../../demo/index.ts'
 import { nativeFileWork } from '../../native/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
+import { type BucketTool, openBucketTool } from '../bucket-tool.ts'
 import { writeRandomFile } from '../random-file.ts'
 import { median } from '../statistics.ts'
 import type { BenchRow } from '../types.ts'
-import { type BucketTool, copyAndHash, hashFile, openBucketTool, secondsOf } from './origin-tools.ts'
+import { copyAndHash, hashFile, secondsOf } from './origin-tools.ts'
 import type { BulkBenchPlan, BulkBenchSetup } from './setup.ts'
 
 const MiB = 2 ** 20

@@ -14,7 +14,7 @@
 
 // A record of TLS.
 constexpr size_t kRecordBytes = 16384;
-// What is handed to a socket, or hashed, at one time: it fits the cache of a core.
+// The bytes of one call to a socket or a hash: they fit the cache of a core.
 constexpr size_t kBlockBytes = 256 * 1024;
 
 inline void Require(bool is_good, const char* what) {

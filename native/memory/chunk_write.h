@@ -21,10 +21,11 @@ class ChunkWrite {
   ChunkWrite& operator=(const ChunkWrite&) = delete;
 
   virtual uint64_t missing_bytes() const = 0;
-  // Lets `producer` write what comes next, once. MEMORY_FULL when the machine has no page for it: the bytes are lost then.
+  // Lets `producer` write what comes next, once. MEMORY_FULL when the machine has no page for it:
+  // the bytes that `producer` wrote count all the same, and are lost.
   virtual Status Write(const Producer& producer, size_t* written_bytes) = 0;
   // Once, when nothing is missing. `done` is called once, here or on a thread of the store: OK when the chunk is verified and kept,
-  // by this writer or another; DIGEST_MISMATCH when the bytes are not the chunk.
+  // by this writer or another; DIGEST_MISMATCH when the bytes are not the chunk, whoever else has brought it.
   virtual void End(std::function<void(Status)> done) = 0;
 
  protected:

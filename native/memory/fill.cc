@@ -1,8 +1,7 @@
 // Invariants:
 // - A chunk is kArriving while exactly one ChunkWrite may write into the segment, kWriting while exactly one thread copies it, and
 //   kDone only when its bytes are verified and in memory, or on disk where there is no segment.
-// - A ChunkWrite touches the segment only under the lock of its Claim and while that is not revoked. It is revoked before another
-//   thread writes to the same place, and before the segment is sealed or taken away.
+// - The claim of a ChunkWrite is revoked before another thread writes to the same place, and before the segment is sealed or taken away.
 // - to_disk_ are chunks in memory that the disk does not have yet. Threads of the pool write them; a thread that ends the fill writes
 //   what is left itself, so that it never waits for a free thread of the pool.
 // - users_ counts the threads that may touch the targets. The targets are taken away only when it is zero and ending_ is set,
@@ -21,6 +20,7 @@
 
 #include "memory/blob_check.h"
 #include "memory/blob_id.h"
+#include "memory/chunk_writers.h"
 #include "os/mutex.h"
 #include "os/sha256.h"
 #include "memory/ready_bitmap.h"
@@ -29,22 +29,9 @@ namespace holdfast {
 
 namespace {
 
-// What one write holds: large enough that a call per piece costs nothing, small enough to be in the cache still when it is hashed.
-constexpr uint64_t kPieceBytes = 256 << 10;
 constexpr uint64_t kDiskPieceBytes = 1 << 20;
 
-// The right of one ChunkWrite to write into the segment.
-struct Claim {
-  Mutex mutex;
-  bool revoked GUARDED_BY(mutex) = false;
-
-  void Revoke() {
-    MutexLock lock(&mutex);
-    revoked = true;
-  }
-};
-
-class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl> {
+class FillImpl final : public Fill, private ChunkKeeper, public std::enable_shared_from_this<FillImpl> {
  public:
   FillImpl(BlobSpec spec, FillTargets targets, ThreadPool* pool, OnEnd on_end)
       : spec_(std::move(spec)),
@@ -152,9 +139,6 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
  private:
   enum State : uint8_t { kMissing, kArriving, kWriting, kDone };
 
-  class DirectWrite;
-  class BufferedWrite;
-
   // Keeps the targets in place while it lives.
   class Use {
    public:
@@ -178,7 +162,11 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     bool ok_ = false;
   };
 
-  Status WrongBytes(uint32_t index) const {
+  const Digest& chunk_digest(uint32_t index) const override { return spec_.chunks[index].digest; }
+  uint64_t chunk_bytes(uint32_t index) const override { return spec_.chunks[index].size_bytes; }
+  uint64_t chunk_offset_bytes(uint32_t index) const override { return offsets_[index]; }
+
+  Status WrongBytes(uint32_t index) const override {
     return Status::Error(code::kDigestMismatch, "The bytes are not chunk " + std::to_string(index) + " of blob " +
                                                     spec_.digest.ToHex() + "; fetch it elsewhere.");
   }
@@ -188,7 +176,7 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
                          "Chunk " + std::to_string(index) + " does not exist; the blob has " + std::to_string(spec_.chunks.size()) + ".");
   }
 
-  // Of a fill that has ended: whether it ended well.
+  // By any writer, also of a fill that has ended.
   bool IsBrought(uint32_t index) {
     MutexLock lock(&mutex_);
     while (states_[index] == kWriting) changed_.Wait(&mutex_);
@@ -271,7 +259,12 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     return claim;
   }
 
-  // The bytes of `claim` are verified: true when they are the chunk now. False when another writer has taken the place, or the fill has ended.
+  Status KeepClaimed(uint32_t index, const Claim* claim) override {
+    if (CommitClaim(index, claim) || IsBrought(index)) return Status();
+    return Ended();
+  }
+
+  // False when another writer has taken the place, or the fill has ended.
   bool CommitClaim(uint32_t index, const Claim* claim) {
     Use use(this);
     if (!use.ok()) return false;
@@ -289,12 +282,21 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
     return true;
   }
 
-  void GiveUpClaim(uint32_t index, const Claim* claim) {
+  void GiveUp(uint32_t index, const Claim* claim) override {
     MutexLock lock(&mutex_);
     if (!HoldsClaim(index, claim)) return;
     claims_.erase(index);
     states_[index] = kMissing;
     changed_.NotifyAll();
+  }
+
+  // Writing to the disk, and waiting for another writer, are nothing for the thread of a connection.
+  void KeepLater(uint32_t index, std::shared_ptr<uint8_t[]> bytes, std::function<void(Status)> done) override {
+    auto keep = [self = shared_from_this(), index, bytes = std::move(bytes), done] {
+      Use use(self.get());
+      done(use.ok() ? self->Place(index, bytes.get(), /*to_disk=*/true) : Ended());
+    };
+    if (!pool_->Submit(std::move(keep))) done(Status::Error(code::kShuttingDown, "The store is closing."));
   }
 
   bool HoldsClaim(uint32_t index, const Claim* claim) REQUIRES(mutex_) {
@@ -378,91 +380,6 @@ class FillImpl final : public Fill, public std::enable_shared_from_this<FillImpl
   bool disk_lost_ GUARDED_BY(mutex_) = false;
 };
 
-// Into the segment.
-class FillImpl::DirectWrite final : public ChunkWrite {
- public:
-  DirectWrite(std::shared_ptr<FillImpl> fill, std::shared_ptr<Segment> segment, uint32_t index, std::shared_ptr<Claim> claim)
-      : fill_(std::move(fill)), segment_(std::move(segment)), index_(index), claim_(std::move(claim)) {}
-
-  ~DirectWrite() override {
-    if (!ended_) fill_->GiveUpClaim(index_, claim_.get());
-  }
-
-  uint64_t missing_bytes() const override { return fill_->spec_.chunks[index_].size_bytes - at_bytes_; }
-
-  Status Write(const Producer& producer, size_t* written_bytes) override {
-    // One per thread: it stays in the cache from the producer to the copy.
-    static thread_local const std::unique_ptr<uint8_t[]> piece(new uint8_t[kPieceBytes]);
-    *written_bytes = producer(piece.get(), std::min(kPieceBytes, missing_bytes()));
-    const uint64_t offset_bytes = fill_->offsets_[index_] + at_bytes_;
-    at_bytes_ += *written_bytes;
-    hash_.Update(piece.get(), *written_bytes);
-    MutexLock lock(&claim_->mutex);
-    // Another writer was faster; what still comes of this one is nobody's.
-    if (claim_->revoked) return Status();
-    return segment_->Write(offset_bytes, piece.get(), *written_bytes);
-  }
-
-  void End(std::function<void(Status)> done) override {
-    ended_ = true;
-    bool is_revoked;
-    {
-      MutexLock lock(&claim_->mutex);
-      is_revoked = claim_->revoked;
-    }
-    if (!is_revoked && hash_.Final() != fill_->spec_.chunks[index_].digest) {
-      fill_->GiveUpClaim(index_, claim_.get());
-      return done(fill_->WrongBytes(index_));
-    }
-    if (!is_revoked && fill_->CommitClaim(index_, claim_.get())) return done(Status());
-    done(fill_->IsBrought(index_) ? Status() : Ended());
-  }
-
- private:
-  const std::shared_ptr<FillImpl> fill_;
-  const std::shared_ptr<Segment> segment_;
-  const uint32_t index_;
-  const std::shared_ptr<Claim> claim_;
-  uint64_t at_bytes_ = 0;
-  bool ended_ = false;
-  Sha256 hash_;
-};
-
-// Into memory of its own: another writer has the place in the segment, or there is no segment.
-class FillImpl::BufferedWrite final : public ChunkWrite {
- public:
-  BufferedWrite(std::shared_ptr<FillImpl> fill, uint32_t index)
-      : fill_(std::move(fill)), index_(index), bytes_(new uint8_t[fill_->spec_.chunks[index].size_bytes]) {}
-
-  uint64_t missing_bytes() const override { return fill_->spec_.chunks[index_].size_bytes - at_bytes_; }
-
-  Status Write(const Producer& producer, size_t* written_bytes) override {
-    uint8_t* target = bytes_.get() + at_bytes_;
-    *written_bytes = producer(target, std::min(kPieceBytes, missing_bytes()));
-    hash_.Update(target, *written_bytes);
-    at_bytes_ += *written_bytes;
-    return Status();
-  }
-
-  void End(std::function<void(Status)> done) override {
-    if (hash_.Final() != fill_->spec_.chunks[index_].digest) return done(fill_->WrongBytes(index_));
-    // Writing to the disk, and waiting for another writer, are nothing for the thread of a connection.
-    auto keep = [fill = fill_, index = index_, bytes = std::move(bytes_), done] {
-      Use use(fill.get());
-      done(use.ok() ? fill->Place(index, bytes.get(), /*to_disk=*/true) : Ended());
-    };
-    if (!fill_->pool_->Submit(std::move(keep))) done(Status::Error(code::kShuttingDown, "The store is closing."));
-  }
-
- private:
-  const std::shared_ptr<FillImpl> fill_;
-  const uint32_t index_;
-  // Shared, because the tasks of the pool can be copied. Not zeroed: filled completely before anybody sees it.
-  std::shared_ptr<uint8_t[]> bytes_;
-  uint64_t at_bytes_ = 0;
-  Sha256 hash_;
-};
-
 Status FillImpl::BeginChunk(uint32_t index, std::unique_ptr<ChunkWrite>* write) {
   Use use(this);
   if (!use.ok()) return Ended();
@@ -476,12 +393,8 @@ Status FillImpl::BeginChunk(uint32_t index, std::unique_ptr<ChunkWrite>* write) 
       states_[index] = kArriving;
     }
   }
-  auto self = shared_from_this();
-  if (claim != nullptr) {
-    *write = std::make_unique<DirectWrite>(std::move(self), segment_, index, std::move(claim));
-  } else {
-    *write = std::make_unique<BufferedWrite>(std::move(self), index);
-  }
+  const std::shared_ptr<ChunkKeeper> keeper(shared_from_this(), this);
+  *write = claim != nullptr ? WriteIntoSegment(keeper, index, segment_, std::move(claim)) : WriteIntoMemory(keeper, index);
   return Status();
 }
 

@@ -288,6 +288,44 @@ TEST(LiesAreToldAndTheConnectionGoesOn) {
   fill->Abort(/*keep_partial=*/false, Status::Error(code::kShuttingDown, "test"));
 }
 
+// Takes bytes and fails then, as a segment does for which the machine has no page.
+class FullWrite final : public ChunkWrite {
+ public:
+  explicit FullWrite(size_t size_bytes) : missing_bytes_(size_bytes) {}
+  uint64_t missing_bytes() const override { return missing_bytes_; }
+  Status Write(const Producer& producer, size_t* written_bytes) override {
+    uint8_t taken[1000];
+    *written_bytes = producer(taken, std::min(sizeof taken, missing_bytes_));
+    missing_bytes_ -= *written_bytes;
+    return *written_bytes == 0 ? Status() : Status::Error(code::kMemoryFull, "On purpose.");
+  }
+  void End(std::function<void(Status)> done) override { done(Status()); }
+
+ private:
+  size_t missing_bytes_;
+};
+
+TEST(AChunkThatCannotBeKeptIsDroppedAndTheNextIsRight) {
+  End holder, asker;
+  const std::vector<uint8_t> bytes = Bytes(kChunk, 4);
+  Serve(&holder, bytes);
+  const ConnectionId id = asker.ConnectTo(holder);
+  for (uint32_t request = 1; request <= 5; request += 2) {
+    std::promise<Status> done;
+    Expectation expectation;
+    expectation.size_bytes = kChunk;
+    expectation.begin = [](std::unique_ptr<ChunkWrite>* write) {
+      *write = std::make_unique<FullWrite>(kChunk);
+      return Status();
+    };
+    expectation.done = [&](Status status) { done.set_value(std::move(status)); };
+    asker.engine->Expect(id, request, std::move(expectation));
+    asker.engine->Send(id, Request(request), "");
+    CHECK_CODE(done.get_future().get(), code::kMemoryFull);
+    CHECK(*Ask(&asker, id, request + 1, kChunk).get().bytes == bytes);
+  }
+}
+
 TEST(BytesThatNobodyAskedForBreakTheConnection) {
   End holder, asker;
   Serve(&holder, Bytes(1000, 1));

@@ -321,9 +321,10 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
     if (incoming_->sink != nullptr) {
       size_t written_bytes = 0;
       incoming_->status = incoming_->sink->Write(producer, &written_bytes);
+      if (!incoming_->status.ok()) incoming_->sink.reset();
       moved_bytes_ += written_bytes;
-      if (incoming_->status.ok()) return written_bytes;
-      incoming_->sink.reset();
+      // A write that failed may have taken bytes of the frame all the same.
+      if (incoming_->sink != nullptr || written_bytes > 0) return written_bytes;
     }
     if (scratch_.empty()) scratch_.resize(kScratchBytes);
     const size_t dropped_bytes = producer(scratch_.data(), std::min(size_bytes, scratch_.size()));

@@ -9,7 +9,7 @@ import { chunkDigest, isZero } from '../files/zeros.ts'
 const read = promisify(fs.read)
 const write = promisify(fs.write)
 
-/** What is read at once of a long range. */
+/** A long range is read in pieces of this size. */
 const pieceBytes = 4 * 1024 * 1024
 /** Runs of zeros of this length stay holes of the file: a multiple of what file systems allot. */
 const holeBytes = 64 * 1024

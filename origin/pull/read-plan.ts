@@ -1,5 +1,5 @@
 /**
- * What is read in one go of a file on its way in: neighbouring chunks that lie side by side in one object of the origin. A model of many
+ * Groups the chunks of a file into reads: neighbours that lie side by side in one object of the origin are read together. A model of many
  * small tensors costs as few requests as one of large ones.
  */
 import type { Chunk, Extent } from '../types.ts'

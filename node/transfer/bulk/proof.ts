@@ -67,7 +67,7 @@ export class Prover {
     })
   }
 
-  /** Who is at the other end, which has the given role. WRONG_CLUSTER_KEY, or PEER_PROTOCOL for any other defect. */
+  /** Identifies the other end, which has the given role. WRONG_CLUSTER_KEY, or PEER_PROTOCOL for any other defect. */
   check(role: Role, exporter: Uint8Array, proof: Uint8Array): Proved {
     const value = decodeCbor(proof, 'bulk proof')
     if (!isPlainMap(value)) throw malformed('bulk proof', 'it is no map')

@@ -5,7 +5,7 @@
  * llama.cpp takes a path and maps it: here that of the segment's descriptor, which this process's own lease keeps open.
  */
 import { once } from 'node:events'
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -48,20 +48,21 @@ const llama = await getLlama(quiet)
 async function load(): Promise<{ model: LlamaModel; close: () => void }> {
   if (request.from === 'file') return { model: await llama.loadModel({ modelPath: request.model }), close: () => {} }
   const opened = await open(request.model, { socketPath: request.socketPath })
-  const modelPath = segmentPath(opened.files[0]!.sha256)
+  const modelPath = segmentPath(opened.files[0]!.sizeBytes)
   return { model: await llama.loadModel({ modelPath }), close: () => opened.close() }
 }
 
-function segmentPath(sha256: string): string {
+/** This process leases one model at a time, so the size tells its segment. */
+function segmentPath(sizeBytes: number): string {
   for (const fd of readdirSync('/proc/self/fd')) {
     const path = `/proc/self/fd/${fd}`
     try {
-      if (readlinkSync(path).startsWith(`/memfd:holdfast:${sha256}`)) return path
+      if (readlinkSync(path).startsWith('/memfd:holdfast:') && statSync(path).size === sizeBytes) return path
     } catch {
       // The descriptor of the listing itself has gone.
     }
   }
-  throw new HoldfastError('SYSTEM', `This process has no descriptor of ${sha256}.`)
+  throw new HoldfastError('SYSTEM', `This process has no descriptor of a segment of ${sizeBytes} bytes.`)
 }
 
 const readyMs: number[] = []

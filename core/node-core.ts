@@ -22,6 +22,7 @@ import type { Effect, Entry, EntrySigner, Event, ResidentModel, SignedEntry, Sta
 import { fetchNeutralKinds } from './fetch-neutral-events.ts'
 import { defaultNodeCoreOptions, type NodeCoreOptions } from './options.ts'
 import { FetchPlan } from './transfer/fetch-plan.ts'
+import { SiteBudget } from './transfer/site-budget.ts'
 import { SourceStats } from './transfer/source-stats.ts'
 import { ClusterView, type HolderView, type MemberView, type RouteRequest } from './views/cluster-view.ts'
 import type { CopyFacts, CopyWorth, LocalPlacement } from './views/placement-view-builder.ts'
@@ -89,7 +90,11 @@ export class NodeCore {
       options.publisher,
     )
     this.reconcile = new Reconcile({ self, ledger, random: random.child('reconcile') }, options.reconcile)
-    this.sourceStats = new SourceStats(options.sources)
+    this.sourceStats = new SourceStats(
+      options.sources,
+      new SiteBudget((nowMs) => this.view.nearFetcherCount(nowMs), options.site),
+      (node) => this.view.isNear(node),
+    )
     this.pins = new PinSet(options.pins)
     const { membership, sourceStats, demand } = this
     this.view = new ClusterView(
@@ -218,7 +223,7 @@ export class NodeCore {
         return noEffects
       case 'ban-changed':
         this.sourceStats.setBanned(event.node, event.banned)
-        if (event.banned) this.fetches.peerLost(event.node)
+        if (event.banned) this.fetches.peerLost(event.node, event.nowMs)
         return noEffects
       case 'entries':
         return this.onEntries(event)
@@ -241,7 +246,7 @@ export class NodeCore {
         this.fetches.peerProgress(event)
         return noEffects
       case 'fetch-cancelled':
-        this.fetches.cancel(event.model)
+        this.fetches.cancel(event.model, event.nowMs)
         return []
       case 'pins':
         this.pins.prune(event.wallMs)
@@ -303,7 +308,7 @@ export class NodeCore {
       return []
     }
     const effects = this.onSuspect(node, this.membership.peerDown(this.index(node), nowMs), nowMs)
-    this.fetches.peerLost(node)
+    this.fetches.peerLost(node, nowMs)
     return effects
   }
 
@@ -417,7 +422,7 @@ export class NodeCore {
     this.models = []
     this.refreshResidency(nowMs, true)
     this.publisher.announceNow('residency', nowMs)
-    return this.fetches.failAll('SHUTTING_DOWN', 'the node is stopping: ask another node.')
+    return this.fetches.failAll('SHUTTING_DOWN', 'the node is stopping: ask another node.', nowMs)
   }
 
   /** Tells others what is on its way in, where that began without a holder: they may want it too. */

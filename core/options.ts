@@ -8,6 +8,7 @@ import { defaultPublisherOptions, type PublisherOptions } from './cluster/publis
 import { defaultReconcileOptions, type ReconcileOptions } from './cluster/reconcile.ts'
 import { defaultSignificanceOptions, type SignificanceOptions } from './cluster/significance.ts'
 import { defaultFetchPlanOptions, type FetchPlanOptions } from './transfer/fetch-plan.ts'
+import { defaultSiteBudgetOptions, type SiteBudgetOptions } from './transfer/site-budget.ts'
 import { defaultSourceStatsOptions, type SourceStatsOptions } from './transfer/source-stats.ts'
 import { type ClusterViewOptions, defaultClusterViewOptions } from './views/cluster-view.ts'
 
@@ -22,6 +23,7 @@ export interface NodeCoreOptions {
   readonly significance: SignificanceOptions
   readonly reconcile: ReconcileOptions
   readonly sources: SourceStatsOptions
+  readonly site: SiteBudgetOptions
   readonly fetch: FetchPlanOptions
   readonly view: ClusterViewOptions
   readonly pins: PinSetOptions
@@ -51,6 +53,7 @@ export const defaultNodeCoreOptions: NodeCoreOptions = {
   significance: defaultSignificanceOptions,
   reconcile: defaultReconcileOptions,
   sources: defaultSourceStatsOptions,
+  site: defaultSiteBudgetOptions,
   fetch: defaultFetchPlanOptions,
   view: defaultClusterViewOptions,
   pins: defaultPinSetOptions,

@@ -75,7 +75,7 @@ export class Cluster implements World {
 
   constructor(scenario: Scenario, { inputs = {}, core = {}, log }: ClusterOptions = {}) {
     this.scenario = scenario
-    this.core = { ...defaultNodeCoreOptions, sharesPartialModels: true, ...instantCore(scenario), ...core }
+    this.core = { ...nodeCore(scenario), ...instantCore(scenario), ...core }
     this.log = log ?? null
     this.random = createPrng(scenario.seed)
     const { queue, random, nodes } = this
@@ -249,6 +249,11 @@ export class Cluster implements World {
     }
     return other
   }
+}
+
+function nodeCore({ network }: Scenario): NodeCoreOptions {
+  const site = { ...defaultNodeCoreOptions.site, siteInBytesPerS: network.siteInBytesPerS ?? 0 }
+  return { ...defaultNodeCoreOptions, sharesPartialModels: true, site }
 }
 
 /** Nothing waits to be said: entries come in the instant in which they are true. */

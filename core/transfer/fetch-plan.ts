@@ -148,10 +148,10 @@ export class FetchPlan {
     const othersCount = fetch.swarm?.loadOf(key) ?? 0
     this.ports.sourceStats.delivered(key, { sizeBytes, elapsedMs, othersCount, nowMs })
     fetch.swarm?.came(key, elapsedMs, nowMs)
-    this.land(fetch, state, key)
+    this.land(fetch, state, key, null)
     // Bytes that were verified are welcome even from a flight that was given up.
     if (!state.done) fetch.finish(state, key)
-    return [...state.flights.keys()].map((other) => this.dropFlight(fetch, state, other))
+    return [...state.flights.keys()].map((other) => this.dropFlight(fetch, state, other, nowMs))
   }
 
   chunkFailed(event: EventOf<'chunk-failed'>): Effect[] {
@@ -159,7 +159,7 @@ export class FetchPlan {
     const key = keyOf(event.source)
     const fetch = this.fetches.get(event.model)
     const state = fetch?.chunks.get(event.chunk)
-    const flew = fetch !== undefined && state !== undefined && this.land(fetch, state, key)
+    const flew = fetch !== undefined && state !== undefined && this.land(fetch, state, key, nowMs)
     // A wrong chunk is proof whenever it comes; every other failure of a flight given up before says nothing new.
     if (failure === 'mismatch' && key !== originKey) return this.distrust(key, nowMs)
     if (!flew) return []
@@ -191,9 +191,9 @@ export class FetchPlan {
   }
 
   /** The node is gone for now: what it was asked for is asked of others. */
-  peerLost(node: NodeId): void {
+  peerLost(node: NodeId, nowMs: number): void {
     for (const fetch of this.fetches.values()) {
-      for (const state of inPlace(fetch.flying)) this.land(fetch, state, node)
+      for (const state of inPlace(fetch.flying)) this.land(fetch, state, node, nowMs)
     }
   }
 
@@ -203,14 +203,14 @@ export class FetchPlan {
     for (const fetch of this.fetches.values()) fetch.forgive(node)
   }
 
-  cancel(model: ModelId): void {
+  cancel(model: ModelId, nowMs: number): void {
     const fetch = this.fetches.get(model)
-    if (fetch !== undefined) this.drop(fetch)
+    if (fetch !== undefined) this.drop(fetch, nowMs)
   }
 
-  failAll(code: ErrorCode, message: string): Effect[] {
+  failAll(code: ErrorCode, message: string, nowMs: number): Effect[] {
     return [...this.fetches.values()].map((fetch) => {
-      this.drop(fetch)
+      this.drop(fetch, nowMs)
       return { kind: 'fetch-failed', model: fetch.model, code, message }
     })
   }
@@ -222,14 +222,14 @@ export class FetchPlan {
     for (const fetch of [...this.fetches.values()]) {
       if (fetch.remaining === 0) {
         this.lastNews.push(...this.swarms.tell({ fetch, nowMs, isLast: true }))
-        this.drop(fetch)
+        this.drop(fetch, nowMs)
         effects.push({ kind: 'fetch-complete', model: fetch.model, bytesBySource: { ...fetch.bytesBySource } })
       } else {
         fetch.forgiveOlder(this.options.forgivenMs, nowMs)
         const one = new Active(fetch, () => this.ports.peersWith(fetch.model, nowMs))
         active.push(one)
         for (const { state, key } of this.swarms.follow(fetch, one.peers, nowMs)) {
-          effects.push(this.dropFlight(fetch, state, key))
+          effects.push(this.dropFlight(fetch, state, key, nowMs))
         }
       }
     }
@@ -349,15 +349,17 @@ export class FetchPlan {
     return { kind: 'get-chunk', model: fetch.model, chunk: state.chunk, source: sourceOf(key), why, context }
   }
 
-  private dropFlight(fetch: Fetch, state: ChunkState, key: SourceKey): Effect {
-    this.land(fetch, state, key)
+  private dropFlight(fetch: Fetch, state: ChunkState, key: SourceKey, nowMs: number): Effect {
+    this.land(fetch, state, key, nowMs)
     return { kind: 'drop-chunk', model: fetch.model, chunk: state.chunk, source: sourceOf(key) }
   }
 
-  private land(fetch: Fetch, state: ChunkState, key: SourceKey): boolean {
-    if (!fetch.land(state, key)) return false
+  /** @param failedAtMs null: it brought its chunk. */
+  private land(fetch: Fetch, state: ChunkState, key: SourceKey, failedAtMs: number | null): boolean {
+    const startedAtMs = state.flights.get(key)
+    if (startedAtMs === undefined || !fetch.land(state, key)) return false
     this.flightCount -= 1
-    this.ports.sourceStats.ended(key, state.chunk.sizeBytes)
+    this.ports.sourceStats.ended(key, state.chunk.sizeBytes, failedAtMs === null ? null : failedAtMs - startedAtMs)
     return true
   }
 
@@ -379,7 +381,7 @@ export class FetchPlan {
   }
 
   private distrust(node: NodeId, nowMs: number): Effect[] {
-    this.peerLost(node)
+    this.peerLost(node, nowMs)
     for (const fetch of this.fetches.values()) fetch.giveUpForGood(node)
     if (this.ports.sourceStats.isDistrusted(node, nowMs)) return []
     this.ports.sourceStats.distrust(node, nowMs)
@@ -396,7 +398,7 @@ export class FetchPlan {
     }
     fetch.hopelessSinceMs ??= nowMs
     if (nowMs - fetch.hopelessSinceMs < this.options.hopelessMs) return []
-    this.drop(fetch)
+    this.drop(fetch, nowMs)
     const code = stuck.originMismatches > 0 ? 'DIGEST_MISMATCH' : 'NO_SOURCE'
     return [{ kind: 'fetch-failed', model: fetch.model, code, message: describeStuck(fetch, stuck) }]
   }
@@ -411,9 +413,9 @@ export class FetchPlan {
     })
   }
 
-  private drop(fetch: Fetch): void {
+  private drop(fetch: Fetch, nowMs: number): void {
     for (const state of [...fetch.flying]) {
-      for (const key of [...state.flights.keys()]) this.land(fetch, state, key)
+      for (const key of [...state.flights.keys()]) this.land(fetch, state, key, nowMs)
     }
     this.fetches.delete(fetch.model)
   }

@@ -6,6 +6,7 @@
 import { assertInvariant, type NodeId } from '../../common/index.ts'
 import { defaultRankSourcesOptions as rank } from '../../placement/index.ts'
 import type { ChunkSource } from '../events.ts'
+import { SiteBudget } from './site-budget.ts'
 
 /** A node id, or `originKey`. */
 export type SourceKey = NodeId
@@ -83,9 +84,21 @@ export class SourceStats {
   private readonly received = { bytes: 0, sinceMs: Number.NEGATIVE_INFINITY, bytesPerS: 0 }
   /** By an operator, until an operator says otherwise. */
   private readonly banned = new Set<SourceKey>()
+  private readonly site: SiteBudget
+  private readonly isNear: (node: NodeId) => boolean
 
-  constructor(options: SourceStatsOptions = defaultSourceStatsOptions) {
+  /**
+   * @param site pays for what comes from the origin and from nodes that are not near.
+   * @param isNear of this node's zone.
+   */
+  constructor(
+    options: SourceStatsOptions = defaultSourceStatsOptions,
+    site: SiteBudget = new SiteBudget(() => 0),
+    isNear: (node: NodeId) => boolean = () => true,
+  ) {
     this.options = options
+    this.site = site
+    this.isNear = isNear
   }
 
   /** Rises whenever an estimate or a distrust may have changed. */
@@ -145,10 +158,17 @@ export class SourceStats {
     }
     page.flights += 1
     page.flightBytes += sizeBytes
+    if (this.isWide(key)) this.site.charge(sizeBytes)
   }
 
-  ended(key: SourceKey, sizeBytes: number): void {
+  /** `flownMs`: how long a flight had been under way that did not bring its chunk; null for one that did. */
+  ended(key: SourceKey, sizeBytes: number, flownMs: number | null): void {
     const page = this.page(key)
+    if (flownMs !== null && this.isWide(key)) {
+      // What of it came by then nobody knows; at most what the source sends in that time.
+      const { bandwidthBytesPerS } = this.estimate(key, key === originKey ? null : { rttMs: null, sameZone: false })
+      this.site.giveBack(Math.max(0, sizeBytes - (bandwidthBytesPerS * flownMs) / 1_000))
+    }
     page.flights -= 1
     page.flightBytes -= sizeBytes
     assertInvariant(page.flights >= 0 && page.flightBytes >= 0, 'a flight ends once')
@@ -212,8 +232,10 @@ export class SourceStats {
     page.pausedUntilMs = Number.NEGATIVE_INFINITY
   }
 
+  /** Not to be asked now: it failed a moment ago, or the site may not take more from there. */
   isPaused(key: SourceKey, nowMs: number): boolean {
-    return (this.pages.get(key)?.pausedUntilMs ?? Number.NEGATIVE_INFINITY) > nowMs
+    if ((this.pages.get(key)?.pausedUntilMs ?? Number.NEGATIVE_INFINITY) > nowMs) return true
+    return this.isWide(key) && !this.site.isOpen(nowMs)
   }
 
   /** How long the source has delivered nothing but failures; 0 when its last answer was good. */
@@ -250,6 +272,10 @@ export class SourceStats {
     this.changes += 1
     const page = this.pages.get(key)
     if (page !== undefined && page.flights === 0 && page.distrustedUntilMs <= nowMs) this.pages.delete(key)
+  }
+
+  private isWide(key: SourceKey): boolean {
+    return this.site.isLimited && (key === originKey || !this.isNear(key))
   }
 
   private count(sizeBytes: number, nowMs: number): void {

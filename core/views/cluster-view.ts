@@ -315,6 +315,20 @@ export class ClusterView {
     return { key: interner.id(index), keyHash: interner.hash(index), rttMs, sameZone, complete }
   }
 
+  /** Of this node's zone. */
+  isNear(node: NodeId): boolean {
+    return this.isSameZone(this.ports.interner.index(node))
+  }
+
+  /** Other nodes of this zone that fetch a model now, and are not to be avoided. */
+  nearFetcherCount(nowMs: number): number {
+    const { ledger } = this.ports
+    return ledger.nodes().filter((index) => {
+      if (index === this.selfIndex || !this.isSameZone(index) || this.isAvoided(index, nowMs)) return false
+      return (ledger.get('residency', index)?.body.fetching ?? []).length > 0
+    }).length
+  }
+
   /** What a node says about itself; null when it is not known. */
   stateOf(node: NodeId): StateBody | null {
     return this.ports.ledger.get('state', this.ports.interner.index(node))?.body ?? null

@@ -132,6 +132,11 @@ export const optionTable = {
   'cluster.bulkInBytesPerS': bytes(0, 0, 'Weights per second that it takes from other nodes; 0: as fast as it goes.'),
   'cluster.bulkPeerOutBytesPerS': bytes(0, 0, 'The same to each node.'),
   'cluster.bulkPeerInBytesPerS': bytes(0, 0, 'The same from each node.'),
+  'cluster.siteInBytesPerS': bytes(
+    0,
+    0,
+    'Weights per second that all nodes of this zone together take from other zones and from the origin; the same on each of them. 0: no limit.',
+  ),
   'cluster.bulkNice': integer(
     5,
     0,

@@ -82,7 +82,11 @@ export async function createCluster(
       demand,
     },
     // The store reads verified chunks of open fills.
-    { ...defaultNodeCoreOptions, sharesPartialModels: true },
+    {
+      ...defaultNodeCoreOptions,
+      sharesPartialModels: true,
+      site: { ...defaultNodeCoreOptions.site, siteInBytesPerS: options['cluster.siteInBytesPerS'] },
+    },
   )
   const codec = {
     encodeEntries,

@@ -104,6 +104,8 @@ const networkFields = {
    * full (slow start; 10 segments by RFC 6928). null: at full rate from the first byte.
    */
   initialWindowBytes: nullable(number(undefined, anyRate)),
+  /** What all nodes of a zone together take from other zones and from the origin, as their option says; null: no limit. */
+  siteInBytesPerS: nullable(number(undefined, anyRate)),
   /** Models on their way between two ends share what the two have, as connections do; otherwise they come one after another. */
   sideBySide: flag(false),
 }

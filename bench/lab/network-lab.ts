@@ -143,6 +143,20 @@ export class NetworkLab {
     await run(command!, words)
   }
 
+  /** The line of a host that was cut carries again. */
+  async mend(host: string): Promise<void> {
+    const { enter, address } = this.host(host)
+    const gateway = address.replace(/\d+$/, '254')
+    for (const words of [
+      ['link', 'set', 'eth0', 'up'],
+      // It went with the link.
+      ['route', 'add', 'default', 'via', gateway],
+    ]) {
+      const [command, ...rest] = [...enter, 'ip', ...words]
+      await run(command!, rest)
+    }
+  }
+
   async dispose(): Promise<void> {
     this.relay?.kill('SIGKILL')
     if (this.madeNamespaces.includes(coreName)) await run('ip', ['link', 'delete', callerLink]).catch(() => {})

@@ -6,6 +6,9 @@
 /** A tag that was looked up less than this ago is not looked up again. */
 export const defaultRefFreshMs = 10_000
 
+/** An origin that takes longer for a tag of which nothing is known has peers asked beside it. Far stores answer within half of it. */
+export const defaultOriginPatienceMs = 1_000
+
 /** How long a node that stops hands on what would be lost with it, and waits for requests that run. */
 export const defaultHandOverMs = 30_000
 export const defaultLastRequestsMs = 30_000

@@ -2,13 +2,15 @@
  * From names to models: name -> ref -> manifest.
  *
  * A name that was not looked up for a while is asked of the origin; when that has no answer, of peers, which answer with what they know.
- * One look-up serves all who wait for it. While the origin is away nobody waits for what is known already: the look-up goes on
- * behind, and tells when the origin is back.
+ * One look-up serves all who wait for it. A request does not wait for what is known already: it gets that at once, with its age, and
+ * the look-up goes on behind. Only a name of which nothing is known is waited for, and then the peers are asked beside an origin that
+ * takes long.
  */
 
 import type { ModelId, NodeId } from '../../common/index.ts'
 import type { Failure } from '../failure.ts'
 import { type KnownRef, KnownRefs, type RefFacts } from './known-refs.ts'
+import { Lookup } from './lookup.ts'
 import { ManifestSearch, type SearchStep } from './manifest-search.ts'
 import {
   defaultNameMachineOptions,
@@ -18,14 +20,6 @@ import {
   type NameMachinePorts,
   type NameWant,
 } from './types.ts'
-
-interface Lookup {
-  readonly wants: { readonly want: NameWant; readonly isRefresh: boolean }[]
-  /** They wait for another look-up: this one may have read the old ref. */
-  readonly refreshes: NameWant[]
-  originFailure: Failure | null
-  isAbsentAtOrigin: boolean
-}
 
 /** A question of which only the manifest is missing. */
 interface ManifestWant<R> {
@@ -39,14 +33,16 @@ export class NameMachine<R = unknown> {
   private readonly options: NameMachineOptions
   private readonly refs = new KnownRefs<R>()
   private readonly lookups = new Map<string, Lookup>()
+  /** When the last look-up of a name ended, the oldest first: what had no answer is not asked for again with every request. */
+  private readonly triedMs = new Map<string, number>()
   private readonly searches: ManifestSearch<ManifestWant<R>>
   /** The last name that was asked for got no answer. */
   private isOriginAway = false
   private out: NameEffect<R>[] = []
 
-  constructor(ports: NameMachinePorts, options: NameMachineOptions = defaultNameMachineOptions) {
+  constructor(ports: NameMachinePorts, options: Partial<NameMachineOptions> = {}) {
     this.ports = ports
-    this.options = options
+    this.options = { ...defaultNameMachineOptions, ...options }
     this.searches = new ManifestSearch(ports.hasOrigin)
   }
 
@@ -85,7 +81,13 @@ export class NameMachine<R = unknown> {
         this.refs.found(event.name, event.ref)
         return
       case 'resolve':
-        this.resolve(event.want, event.name, nowMs)
+        this.resolve(event.want, event.name, event.isAtOnce, nowMs)
+        return
+      case 'look-up-behind':
+        this.lookUpBehind(event.name, nowMs)
+        return
+      case 'origin-slow':
+        this.onOriginSlow(event.name)
         return
       case 'resolve-digest':
         this.findManifest(event.model, { want: event.want, name: null, known: null }, nowMs)
@@ -98,7 +100,7 @@ export class NameMachine<R = unknown> {
         return
       case 'peer-refs':
         for (const { node, ref } of event.refs) this.learnFromPeer(event.name, node, ref, nowMs)
-        this.endLookup(event.name, nowMs)
+        this.onPeersAnswered(event.name, nowMs)
         return
       case 'ref-received':
         this.learnFromPeer(event.name, event.node, event.ref, nowMs)
@@ -108,58 +110,98 @@ export class NameMachine<R = unknown> {
     }
   }
 
-  private resolve(want: NameWant, name: string, nowMs: number): void {
+  private resolve(want: NameWant, name: string, isAtOnce: boolean, nowMs: number): void {
     const known = this.refs.get(name)
-    if (known !== null && (this.isFresh(known, nowMs) || this.isOriginAway)) {
-      if (!this.isFresh(known, nowMs)) this.lookUp(name)
+    const isFresh = known !== null && this.isFresh(known, nowMs)
+    if (known !== null && (isFresh || this.isOriginAway || (isAtOnce && this.options.serveStale))) {
+      if (!isFresh) this.lookUpBehind(name, nowMs)
       this.findManifest(known.ref.manifest, { want, name, known }, nowMs)
       return
     }
-    this.lookUp(name).wants.push({ want, isRefresh: false })
+    const lookup = this.lookUp(name)
+    lookup.waiting.push(want)
+    if (!lookup.hurry()) return
+    if (this.isOriginAway) this.onOriginSlow(name)
+    else this.out.push({ kind: 'time-origin', name, afterMs: this.options.originPatienceMs })
   }
 
   private refresh(want: NameWant, name: string): void {
     const running = this.lookups.get(name)
-    if (running === undefined) this.lookUp(name).wants.push({ want, isRefresh: true })
-    else running.refreshes.push(want)
+    if (running === undefined) this.lookUp(name).refreshing.push(want)
+    else running.refreshesAfter.push(want)
   }
 
   private lookUp(name: string): Lookup {
     const running = this.lookups.get(name)
     if (running !== undefined) return running
-    const lookup: Lookup = { wants: [], refreshes: [], originFailure: null, isAbsentAtOrigin: false }
+    const { hasOrigin } = this.ports
+    const lookup = new Lookup(hasOrigin)
     this.lookups.set(name, lookup)
-    this.out.push({ kind: this.ports.hasOrigin ? 'ask-origin-ref' : 'ask-peers-ref', name })
+    this.out.push({ kind: hasOrigin ? 'ask-origin-ref' : 'ask-peers-ref', name })
     return lookup
+  }
+
+  private lookUpBehind(name: string, nowMs: number): void {
+    const triedMs = this.triedMs.get(name) ?? Number.NEGATIVE_INFINITY
+    if (nowMs - triedMs > this.options.freshMs) this.lookUp(name)
+  }
+
+  private onOriginSlow(name: string): void {
+    if (this.lookups.get(name)?.askPeers() === true) this.out.push({ kind: 'ask-peers-ref', name })
   }
 
   private onOriginRef(name: string, ref: RefFacts<R> | null, failure: Failure | null, nowMs: number): void {
     this.isOriginAway = failure !== null
-    const lookup = this.lookups.get(name)
     if (ref !== null) {
       this.learn(name, ref, true, nowMs)
       this.endLookup(name, nowMs)
-    } else if (lookup !== undefined) {
-      lookup.originFailure = failure
-      lookup.isAbsentAtOrigin = failure === null
-      this.out.push({ kind: 'ask-peers-ref', name })
+      return
     }
+    const lookup = this.lookups.get(name)
+    if (lookup === undefined) return
+    lookup.originHasNone(failure)
+    if (lookup.isOver) this.endLookup(name, nowMs)
+    else this.onOriginSlow(name)
+  }
+
+  private onPeersAnswered(name: string, nowMs: number): void {
+    const lookup = this.lookups.get(name)
+    if (lookup === undefined) return
+    lookup.peersAnswered()
+    if (lookup.isOver) this.endLookup(name, nowMs)
+    else if (this.refs.get(name) !== null) this.answerWaiting(name, lookup, nowMs)
   }
 
   private endLookup(name: string, nowMs: number): void {
     const lookup = this.lookups.get(name)
     if (lookup === undefined) return
     this.lookups.delete(name)
+    this.noteTried(name, nowMs)
+    this.answerWaiting(name, lookup, nowMs)
     const known = this.refs.get(name)
-    for (const { want, isRefresh } of lookup.wants) {
-      if (known === null)
-        this.out.push({ kind: 'unresolved', want, failure: lookup.originFailure ?? this.unknown(name) })
-      else if (isRefresh) {
+    for (const want of lookup.refreshing) {
+      if (known === null) this.out.push({ kind: 'unresolved', want, failure: this.whyUnknown(name, lookup) })
+      else {
         const unconfirmed = lookup.originFailure ?? (lookup.isAbsentAtOrigin ? this.absent(name) : null)
         this.out.push({ kind: 'refreshed', want, name, ref: known.ref, unconfirmed })
-      } else this.findManifest(known.ref.manifest, { want, name, known }, nowMs)
+      }
     }
-    for (const want of lookup.refreshes) this.lookUp(name).wants.push({ want, isRefresh: true })
+    for (const want of lookup.refreshesAfter) this.lookUp(name).refreshing.push(want)
+  }
+
+  private answerWaiting(name: string, lookup: Lookup, nowMs: number): void {
+    const known = this.refs.get(name)
+    for (const want of lookup.takeWaiting()) {
+      if (known === null) this.out.push({ kind: 'unresolved', want, failure: this.whyUnknown(name, lookup) })
+      else this.findManifest(known.ref.manifest, { want, name, known }, nowMs)
+    }
+  }
+
+  private noteTried(name: string, nowMs: number): void {
+    this.triedMs.delete(name)
+    this.triedMs.set(name, nowMs)
+    const oldest = this.triedMs.keys().next().value
+    if (this.triedMs.size > this.options.triedMax && oldest !== undefined) this.triedMs.delete(oldest)
   }
 
   private learnFromPeer(name: string, node: NodeId, ref: RefFacts<R>, nowMs: number): void {
@@ -197,7 +239,8 @@ export class NameMachine<R = unknown> {
     return nowMs - checkedAtMs <= this.options.freshMs
   }
 
-  private unknown(name: string): Failure {
+  private whyUnknown(name: string, { originFailure }: Lookup): Failure {
+    if (originFailure !== null) return originFailure
     const hint = this.ports.hasOrigin ? '; `holdfast ls` shows what the origin has' : ''
     return { code: 'UNKNOWN_MODEL', message: `${this.allAsked()} knows ${name}${hint}.` }
   }

@@ -1,6 +1,6 @@
 /** Events and effects of the machine of names. */
 
-import { defaultRefFreshMs, type ModelId, type NodeId } from '../../common/index.ts'
+import { defaultOriginPatienceMs, defaultRefFreshMs, type ModelId, type NodeId } from '../../common/index.ts'
 import type { Failure } from '../failure.ts'
 import type { RefFacts } from './known-refs.ts'
 
@@ -17,7 +17,10 @@ export type ManifestPlace = (typeof manifestPlaces)[number]
 
 export type NameEvent<R> = { readonly nowMs: number } /** Kept from an earlier run. */ & (
   | { readonly kind: 'found'; readonly name: string; readonly ref: RefFacts<R> }
-  | { readonly kind: 'resolve'; readonly want: NameWant; readonly name: string }
+  /** At once: what is known is good enough, however old it is, and is looked up behind. */
+  | { readonly kind: 'resolve'; readonly want: NameWant; readonly name: string; readonly isAtOnce: boolean }
+  /** Look the name up for the requests that come later; nobody waits. */
+  | { readonly kind: 'look-up-behind'; readonly name: string }
   | { readonly kind: 'resolve-digest'; readonly want: NameWant; readonly model: ModelId }
   /** Look the name up again, however fresh it is. */
   | { readonly kind: 'refresh'; readonly want: NameWant; readonly name: string }
@@ -28,6 +31,8 @@ export type NameEvent<R> = { readonly nowMs: number } /** Kept from an earlier r
       readonly ref: RefFacts<R> | null
       readonly failure: Failure | null
     }
+  /** The time of 'time-origin' has come. */
+  | { readonly kind: 'origin-slow'; readonly name: string }
   | {
       readonly kind: 'peer-refs'
       readonly name: string
@@ -47,6 +52,8 @@ export type NameEvent<R> = { readonly nowMs: number } /** Kept from an earlier r
 export type NameEffect<R> =
   /** Ends in 'origin-ref'. */
   | { readonly kind: 'ask-origin-ref'; readonly name: string }
+  /** Comes back as 'origin-slow', which says nothing once the origin has answered. */
+  | { readonly kind: 'time-origin'; readonly name: string; readonly afterMs: number }
   /** Ask the nearest peers at once and wait for all; ends in 'peer-refs'. */
   | { readonly kind: 'ask-peers-ref'; readonly name: string }
   /** Ends in 'manifest'. */
@@ -83,9 +90,20 @@ export interface NameMachinePorts {
 export interface NameMachineOptions {
   /** A name that was looked up less than this ago is not looked up again. */
   readonly freshMs: number
+  /** Requests get what is known of a name, however old it is, and it is looked up behind; false: they wait for the look-up. */
+  readonly serveStale: boolean
+  /** An origin that takes longer, while a request waits, has peers asked beside it. */
+  readonly originPatienceMs: number
+  /** Names of which it is remembered when they were looked up last. */
+  readonly triedMax: number
 }
 
-export const defaultNameMachineOptions: NameMachineOptions = { freshMs: defaultRefFreshMs }
+export const defaultNameMachineOptions: NameMachineOptions = {
+  freshMs: defaultRefFreshMs,
+  serveStale: true,
+  originPatienceMs: defaultOriginPatienceMs,
+  triedMax: 4_096,
+}
 
 export interface PeerQuestionOptions {
   /** Peers asked for a ref at once: more answers, fresher truth, more messages. */

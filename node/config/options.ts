@@ -7,6 +7,7 @@ import {
   defaultHandOverMs,
   defaultLastRequestsMs,
   defaultNamespace,
+  defaultOriginPatienceMs,
   defaultRefFreshMs,
   defaultReplicationIntervalMs,
   evictionPolicyNames,
@@ -77,6 +78,16 @@ export const optionTable = {
     0,
     86_400_000,
     'A tag that was looked up less than this ago is not looked up again.',
+  ),
+  'refs.serveStale': flag(
+    true,
+    'Requests get the model that a known tag meant last, however old that is, and the tag is looked up behind them. False: they wait for the origin, while it answers.',
+  ),
+  'refs.originPatienceMs': integer(
+    defaultOriginPatienceMs,
+    0,
+    3_600_000,
+    'An origin that takes longer for a tag that this node does not know has peers asked beside it.',
   ),
   'memory.limitBytes': bytes(
     0,

@@ -20,7 +20,12 @@ export function createNames({ options, state, clock, log }: Base, cluster: Clust
   const peerDirectory = new PeerDirectory({ driver, network, clock, nearestPeers, holdersOf })
   const directory = new ModelDirectory(
     { origin, peers: peerDirectory, state, clock, log },
-    { freshMs: options['refs.freshMs'], manifestsMax: 4096 },
+    {
+      freshMs: options['refs.freshMs'],
+      serveStale: options['refs.serveStale'],
+      originPatienceMs: options['refs.originPatienceMs'],
+      manifestsMax: 4096,
+    },
   )
   return { origin, peerDirectory, directory }
 }

@@ -73,7 +73,9 @@ export function createRequests(base: Base, needs: RequestsNeeds): Requests {
   })
   const calls = new ModelCalls({
     inference,
-    resolve: (name) => directory.resolve(name),
+    resolve: (name) => directory.resolveAtOnce(name),
+    isKnown: (name) => directory.knownRef(name) !== null,
+    lookUpBehind: (name) => directory.lookUpBehind(name),
     signature: async (resolved, context) =>
       cache.signatureOf(resolved.digest) ??
       (await cache.ensureRunnable(resolved.digest, resolved.manifest, context)).signature,

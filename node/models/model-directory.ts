@@ -57,6 +57,10 @@ export interface DirectoryPorts {
 export interface DirectoryOptions {
   /** A tag that was looked up less than this ago is not looked up again. */
   readonly freshMs: number
+  /** Requests get what is known of a tag at once; false: they wait until it was looked up. */
+  readonly serveStale?: boolean
+  /** An origin that takes longer, while a request waits, has peers asked beside it. */
+  readonly originPatienceMs?: number
   /** Manifests kept in memory; the rest is read from the state store. */
   readonly manifestsMax: number
 }
@@ -115,9 +119,22 @@ export class ModelDirectory {
     }
   }
 
-  /** UNKNOWN_MODEL when nobody reachable knows the name; ORIGIN_UNAVAILABLE when only the origin could know. */
+  /**
+   * As the origin has it now, or had it up to `freshMs` ago. UNKNOWN_MODEL when nobody reachable knows the name; ORIGIN_UNAVAILABLE when
+   * only the origin could know.
+   */
   resolve(name: ModelName): Promise<ResolvedModel> {
-    return this.ask(this.resolving, (want) => ({ kind: 'resolve', want, name: formatModelName(name) }))
+    return this.resolveName(name, false)
+  }
+
+  /** The same for requests: what is known is answered at once, however old it is, and looked up behind. */
+  resolveAtOnce(name: ModelName): Promise<ResolvedModel> {
+    return this.resolveName(name, true)
+  }
+
+  /** Looks the tag up for the requests to come, unless that was done less than `freshMs` ago. */
+  lookUpBehind(name: ModelName): void {
+    this.queue.dispatch({ kind: 'look-up-behind', name: formatModelName(name) })
   }
 
   resolveDigest(digest: ModelId): Promise<ResolvedModel> {
@@ -171,6 +188,10 @@ export class ModelDirectory {
     await this.saves.get(text)
   }
 
+  private resolveName(name: ModelName, isAtOnce: boolean): Promise<ResolvedModel> {
+    return this.ask(this.resolving, (want) => ({ kind: 'resolve', want, name: formatModelName(name), isAtOnce }))
+  }
+
   private ask<T>(
     asked: Map<NameWant, PromiseWithResolvers<T>>,
     event: (want: NameWant) => Timeless<NameEvent<Ref>>,
@@ -187,6 +208,9 @@ export class ModelDirectory {
     switch (effect.kind) {
       case 'ask-origin-ref':
         void this.askOrigin(effect.name)
+        return
+      case 'time-origin':
+        this.ports.clock.after(effect.afterMs, () => this.queue.dispatch({ kind: 'origin-slow', name: effect.name }))
         return
       case 'ask-peers-ref':
         void this.askPeers(effect.name)

@@ -1,6 +1,7 @@
 /**
  * What a node does with models for its callers, whatever protocol they speak. A door turns its requests into these calls, and results
- * and errors into its own form. Looking a name up may take an origin that is far: that is part of the caller's time.
+ * and errors into its own form. Nobody waits for the origin to say what is known of a name already; where nothing is, the origin may be far:
+ * that is part of the caller's time.
  */
 import {
   type HoldfastError,
@@ -22,7 +23,11 @@ const defaultTag = 'latest'
 
 export interface ModelCallsPorts {
   readonly inference: Pick<InferenceService, 'infer'>
+  /** At once when the name is known, however long ago it was looked up. */
   readonly resolve: (name: ModelName) => Promise<ResolvedModel>
+  readonly isKnown: (name: ModelName) => boolean
+  /** For the calls that come later. */
+  readonly lookUpBehind: (name: ModelName) => void
   /** Loads the model when it is not. */
   readonly signature: (resolved: ResolvedModel, context: RequestContext) => Promise<ModelSignature>
   /** This node can answer without a fetch: it holds the model, or a usable peer does. */
@@ -41,6 +46,8 @@ export interface InferCall extends Omit<InferenceRequest, 'name' | 'resolved' | 
 
 export interface InferAnswer extends InferenceAnswer {
   readonly model: ModelId
+  /** Since the name was last looked up; Infinity when that is not known. */
+  readonly refAgeMs: number
   /** The time of each part, as the header `server-timing` says it. */
   readonly serverTiming: string
 }
@@ -73,7 +80,11 @@ export class ModelCalls {
     const work = async (times: RequestTimes): Promise<InferAnswer> => {
       const { resolved, left } = await times.during('resolve', this.resolve(call.name, call.context, call.entry))
       const answer = await this.inferResolved({ ...call, name, resolved, context: left, times })
-      return { ...answer, serverTiming: serverTiming(times.parts, clock.nowMs() - times.startedMs) }
+      return {
+        ...answer,
+        refAgeMs: resolved.ageMs,
+        serverTiming: serverTiming(times.parts, clock.nowMs() - times.startedMs),
+      }
     }
     return timing.measure(facts, work, ({ servedFrom }) => servedFrom)
   }
@@ -128,16 +139,32 @@ export class ModelCalls {
     return { resolved, left: remaining(context, clock.nowMs() - startedMs) }
   }
 
-  /** A tag; or a number that is none, but a folder of the model, as Triton lays out its versions. */
+  /**
+   * A tag; or a number that is none, but a folder of the model, as Triton lays out its versions. A folder of a model that is known does not
+   * wait until the origin has said that there is no such tag: a tag that there is after all counts from the next call on.
+   */
   private async resolveVersion(name: ModelName): Promise<ResolvedModel> {
-    try {
-      return await this.ports.resolve(name)
-    } catch (error) {
-      if (!isHoldfastError(error, 'UNKNOWN_MODEL') || !/^\d{1,18}$/.test(name.tag)) throw error
-      const whole = await this.ports.resolve({ ...name, tag: defaultTag }).catch(() => null)
-      const entry = whole === null ? null : versionFileOf(whole.manifest, name.tag)
-      if (whole === null || entry === null) throw error
-      return { ...whole, ...withEntry(whole.digest, whole.manifest, entry) }
+    const { resolve, isKnown, lookUpBehind } = this.ports
+    const isNumber = /^\d{1,18}$/.test(name.tag)
+    if (isNumber && !isKnown(name) && isKnown({ ...name, tag: defaultTag })) {
+      const version = await this.resolveFolder(name)
+      if (version !== null) {
+        lookUpBehind(name)
+        return version
+      }
     }
+    try {
+      return await resolve(name)
+    } catch (error) {
+      const version = isNumber && isHoldfastError(error, 'UNKNOWN_MODEL') ? await this.resolveFolder(name) : null
+      if (version === null) throw error
+      return version
+    }
+  }
+
+  private async resolveFolder(name: ModelName): Promise<ResolvedModel | null> {
+    const whole = await this.ports.resolve({ ...name, tag: defaultTag }).catch(() => null)
+    const entry = whole === null ? null : versionFileOf(whole.manifest, name.tag)
+    return whole === null || entry === null ? null : { ...whole, ...withEntry(whole.digest, whole.manifest, entry) }
   }
 }

@@ -80,7 +80,12 @@ export class Directory {
 
   /** `then` is not called when the node crashes before. */
   resolve(name: SimModel, then: Then): void {
-    this.ask(then, (want) => ({ kind: 'resolve', want, name: name.id }))
+    this.ask(then, (want) => ({ kind: 'resolve', want, name: name.id, isAtOnce: false }))
+  }
+
+  /** The same for requests: what is known is answered at once, and looked up behind. */
+  resolveAtOnce(name: SimModel, then: Then): void {
+    this.ask(then, (want) => ({ kind: 'resolve', want, name: name.id, isAtOnce: true }))
   }
 
   resolveDigest(model: SimModel, then: Then): void {
@@ -139,6 +144,9 @@ export class Directory {
     switch (effect.kind) {
       case 'ask-origin-ref':
         this.askOrigin(effect.name)
+        return
+      case 'time-origin':
+        this.node.later(effect.afterMs, () => this.queue.dispatch({ kind: 'origin-slow', name: effect.name }))
         return
       case 'ask-peers-ref':
         this.askPeers(effect.name)

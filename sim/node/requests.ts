@@ -26,7 +26,7 @@ interface NameResolver {
   /** null: somebody has to be asked first. */
   answerNow(name: SimModel): SimModel | null
   /** null: nobody who can be reached knows the name. */
-  resolve(name: SimModel, then: (model: SimModel | null) => void): void
+  resolveAtOnce(name: SimModel, then: (model: SimModel | null) => void): void
 }
 
 /** What the requests ask of their node. */
@@ -197,7 +197,7 @@ export class SimRequests {
       this.world.metrics.failed(this.open.get(id)!.arrivedMs, why, false)
       this.open.delete(id)
     }
-    directory.resolve(name, (model) => {
+    directory.resolveAtOnce(name, (model) => {
       if (!isLookingUp) return
       const left = timeLeft(context, this.nowMs - askedMs)
       if (model === null || left === null) {

@@ -84,6 +84,7 @@ export class ClusterFixture {
         'cluster.keyFile': this.keyFile,
         'memory.limitBytes': 512 * 2 ** 20,
         'refs.freshMs': 0,
+        'refs.serveStale': false,
         ...(bootstrap === undefined ? {} : { 'cluster.bootstrap': bootstrap }),
         ...options,
       },

@@ -104,7 +104,9 @@ export function createDaemon(needs: DaemonNeeds) {
   inference.start()
   const calls = new ModelCalls({
     inference,
-    resolve: (name) => directory.resolve(name),
+    resolve: (name) => directory.resolveAtOnce(name),
+    isKnown: (name) => directory.knownRef(name) !== null,
+    lookUpBehind: (name) => directory.lookUpBehind(name),
     signature: () => Promise.reject(new Error('nobody asks for signatures')),
     isServable: () => true,
     route: (resolved, context) => inference.route(resolved, context),

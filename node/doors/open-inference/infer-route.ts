@@ -43,6 +43,7 @@ export async function infer(
   reply.header('holdfast-elapsed-ms', answer.elapsedMs.toFixed(2))
   reply.header('server-timing', answer.serverTiming)
   reply.header('holdfast-model', `sha256:${answer.model}`)
+  reply.header('holdfast-ref-age-ms', refAge(answer.refAgeMs))
   const { outputs: found, omittedOutputs } = answer
   const result = { modelName: spelled, modelVersion: name.tag, id, outputs: found, omittedOutputs }
   const { contentType, jsonBytes, sizeBytes, pieces } = await inferAnswer(result, isBinary)
@@ -50,6 +51,11 @@ export async function infer(
   if (jsonBytes !== null) reply.header(jsonLengthHeader, jsonBytes)
   if (sizeBytes !== null) reply.header('content-length', sizeBytes)
   return reply.send(Readable.from(pieces, { objectMode: false }))
+}
+
+/** In whole milliseconds; `unknown` when the tag was not looked up since the node started. */
+function refAge(ageMs: number): string {
+  return Number.isFinite(ageMs) ? String(Math.round(ageMs)) : 'unknown'
 }
 
 async function rawRequest(

@@ -147,7 +147,7 @@ export class SocketOpenHandler {
     const resolved =
       reference.kind === 'digest'
         ? await directory.resolveDigest(reference.digest)
-        : await directory.resolve(reference.name)
+        : await directory.resolveAtOnce(reference.name)
     if (held === '' || resolved.digest === held) return { ...resolved, isFormer: false }
     throw new HoldfastError('UNAUTHORIZED', `${miss.name} is another model by now; open it again.`)
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RefFacts } from '../../../core/names/known-refs.ts'
 import { NameMachine } from '../../../core/names/name-machine.ts'
-import type { NameEffect, NameEvent } from '../../../core/names/types.ts'
+import type { NameEffect, NameEvent, NameMachineOptions } from '../../../core/names/types.ts'
 import type { Timeless } from '../../../core/queue.ts'
 
 const name = 'acme/m:latest'
@@ -16,8 +16,9 @@ class Node {
   readonly manifests = new Set<string>(['one', 'two'])
   readonly machine: NameMachine<string>
 
-  constructor(hasOrigin = true) {
-    this.machine = new NameMachine({ hasManifest: (model) => this.manifests.has(model), hasOrigin }, { freshMs: 1_000 })
+  constructor(hasOrigin = true, options: Partial<NameMachineOptions> = {}) {
+    const hasManifest = (model: string) => this.manifests.has(model)
+    this.machine = new NameMachine({ hasManifest, hasOrigin }, { freshMs: 1_000, originPatienceMs: 300, ...options })
   }
 
   step(event: Timeless<NameEvent<string>>): readonly NameEffect<string>[] {
@@ -30,7 +31,7 @@ class Node {
 
   /** Resolved at the origin, and not fresh any more. */
   knowing(ref: RefFacts<string>): this {
-    this.step({ kind: 'resolve', want: 0, name })
+    this.step({ kind: 'resolve', want: 0, name, isAtOnce: false })
     this.step(origin(ref))
     this.nowMs += 1_001
     return this
@@ -47,6 +48,8 @@ function textOf(effect: NameEffect<string>): string {
       return `${effect.want} is ref ${effect.ref.record}${effect.unconfirmed === null ? '' : `, ${effect.unconfirmed.code}`}`
     case 'unresolved':
       return `${effect.want} is ${effect.failure.code}`
+    case 'time-origin':
+      return `wait ${effect.afterMs} ms`
     case 'keep-ref':
       return `keep ${effect.ref.record}`
     default:
@@ -54,7 +57,10 @@ function textOf(effect: NameEffect<string>): string {
   }
 }
 
-const resolve = (want: number) => ({ kind: 'resolve', want, name }) as const
+/** By somebody who wants it as the origin has it. */
+const resolve = (want: number) => ({ kind: 'resolve', want, name, isAtOnce: false }) as const
+/** By a request. */
+const serve = (want: number) => ({ kind: 'resolve', want, name, isAtOnce: true }) as const
 const refresh = (want: number) => ({ kind: 'refresh', want, name }) as const
 const origin = (ref: RefFacts<string> | null) => ({ kind: 'origin-ref', name, ref, failure: null }) as const
 const originIsAway = { kind: 'origin-ref', name, ref: null, failure: away } as const
@@ -65,7 +71,7 @@ const peers = (...refs: RefFacts<string>[]) => {
 describe('a name', () => {
   it('is asked of the origin once for all who want it, and again when it is no longer fresh', () => {
     const node = new Node()
-    expect(node.said(resolve(1))).toEqual(['ask-origin-ref'])
+    expect(node.said(resolve(1))).toEqual(['ask-origin-ref', 'wait 300 ms'])
     expect(node.said(resolve(2))).toEqual([])
     expect(node.said(origin(refTo('one', 1)))).toEqual(['keep one 1', '1 is one, 0 ms old', '2 is one, 0 ms old'])
     node.nowMs = 1_000
@@ -73,7 +79,7 @@ describe('a name', () => {
     expect(node.said(resolve(3))).toEqual(['3 is one, 1000 ms old'])
     node.nowMs = 1_001
     expect(node.machine.answerNow(name, node.nowMs)).toBe(null)
-    expect(node.said(resolve(4))).toEqual(['ask-origin-ref'])
+    expect(node.said(resolve(4))).toEqual(['ask-origin-ref', 'wait 300 ms'])
     expect(node.machine.openCount).toBe(1)
   })
 
@@ -111,19 +117,70 @@ describe('a name', () => {
     },
   ])('$id', ({ answers, known, ends }) => {
     const node = known === undefined ? new Node() : new Node().knowing(known)
-    expect(node.said(resolve(1))).toEqual(['ask-origin-ref'])
+    expect(node.said(resolve(1))).toEqual(['ask-origin-ref', 'wait 300 ms'])
     expect(answers.flatMap((event) => node.said(event)).filter((text) => text !== 'ask-peers-ref')).toEqual(ends)
   })
 
-  it('that is known is waited for once while the origin is away, and then looked up behind', () => {
+  it('that is known is served at once with its age, and looked up behind: nobody waits for an origin that is slow, hangs or is away', () => {
     const node = new Node().knowing(refTo('one', 1))
-    expect(node.said(resolve(1))).toEqual(['ask-origin-ref'])
+    expect(node.said(serve(1))).toEqual(['ask-origin-ref', '1 is one, 1001 ms old'])
+    node.nowMs += 60_000
+    expect(node.said(serve(2))).toEqual(['2 is one, 61001 ms old'])
     expect(node.said(originIsAway)).toEqual(['ask-peers-ref'])
-    expect(node.said(peers())).toEqual(['1 is one, 1001 ms old'])
-    expect(node.said(resolve(2))).toEqual(['ask-origin-ref', '2 is one, 1001 ms old'])
-    expect(node.said(resolve(3))).toEqual(['3 is one, 1001 ms old'])
+    expect(node.said(serve(3))).toEqual(['3 is one, 61001 ms old'])
+    expect(node.said(peers())).toEqual([])
+    expect(node.said(serve(4))).toEqual(['4 is one, 61001 ms old'])
+    node.nowMs += 1_001
+    expect(node.said(serve(5))).toEqual(['ask-origin-ref', '5 is one, 62002 ms old'])
     expect(node.said(origin(refTo('two', 2)))).toEqual(['keep two 2'])
-    expect(node.said(resolve(4))).toEqual(['4 is two, 0 ms old'])
+    expect(node.said(serve(6))).toEqual(['6 is two, 0 ms old'])
+  })
+
+  it('of an earlier run is served at once, of unknown age', () => {
+    const node = new Node()
+    node.step({ kind: 'found', name, ref: refTo('one', 1) })
+    expect(node.said(serve(1))).toEqual(['ask-origin-ref', '1 is one, Infinity ms old'])
+  })
+
+  it('is waited for by requests too where they are to have what the origin says', () => {
+    const node = new Node(true, { serveStale: false }).knowing(refTo('one', 1))
+    expect(node.said(serve(1))).toEqual(['ask-origin-ref', 'wait 300 ms'])
+    expect(node.said(origin(refTo('two', 2)))).toEqual(['keep two 2', '1 is two, 0 ms old'])
+  })
+
+  it('that is looked up for later calls is asked for once in a while, known or not', () => {
+    const node = new Node()
+    const behind = { kind: 'look-up-behind', name } as const
+    expect(node.said(behind)).toEqual(['ask-origin-ref'])
+    expect(node.said(behind)).toEqual([])
+    expect([...node.said(origin(null)), ...node.said(peers())]).toEqual(['ask-peers-ref'])
+    node.nowMs += 1_000
+    expect(node.said(behind)).toEqual([])
+    node.nowMs += 1
+    expect(node.said(behind)).toEqual(['ask-origin-ref'])
+  })
+
+  it('that is not known is asked of peers beside an origin that takes long, and what they know is served', () => {
+    const node = new Node()
+    expect(node.said(serve(1))).toEqual(['ask-origin-ref', 'wait 300 ms'])
+    node.step(refresh(9))
+    node.nowMs += 300
+    expect(node.said({ kind: 'origin-slow', name })).toEqual(['ask-peers-ref'])
+    expect(node.said({ kind: 'origin-slow', name })).toEqual([])
+    expect(node.said(peers(refTo('one', 1)))).toEqual(['keep one 1', '1 is one, 0 ms old'])
+    expect(node.machine.openCount).toBe(1)
+    expect(node.said(originIsAway)).toEqual(['ask-origin-ref'])
+    expect(node.said({ kind: 'origin-slow', name: 'acme/other:latest' })).toEqual([])
+  })
+
+  it('that is not known is asked of peers at once while the origin is away', () => {
+    const node = new Node()
+    node.step(serve(1))
+    node.step(originIsAway)
+    expect(node.said(peers())).toEqual(['1 is ORIGIN_UNAVAILABLE'])
+    expect(node.said(serve(2))).toEqual(['ask-origin-ref', 'ask-peers-ref'])
+    expect(node.said(peers())).toEqual([])
+    expect(node.said(origin(refTo('one', 1)))).toEqual(['keep one 1', '2 is one, 0 ms old'])
   })
 
   it('that a peer was first to tell gives way to the origin, however high its sequence', () => {
@@ -204,6 +261,9 @@ it('every question is answered once, and no sequence falls, whatever is said in 
     fc.constant('resolve' as const),
     fc.constant('refresh' as const),
     fc.constant('pass' as const),
+    fc.constant('serve' as const),
+    fc.constant({ kind: 'origin-slow', name } as const),
+    fc.constant({ kind: 'look-up-behind', name } as const),
     fc.option(facts).map((one) => origin(one)),
     fc.constant(originIsAway),
     fc.array(facts, { maxLength: 2 }).map((refs) => peers(...refs)),
@@ -228,9 +288,9 @@ it('every question is answered once, and no sequence falls, whatever is said in 
       }
       for (const next of events) {
         if (next === 'pass') node.nowMs += 700
-        else if (next === 'resolve' || next === 'refresh') {
+        else if (next === 'resolve' || next === 'refresh' || next === 'serve') {
           asked += 1
-          take(node.step({ kind: next, want: asked, name }))
+          take(node.step(next === 'refresh' ? refresh(asked) : next === 'serve' ? serve(asked) : resolve(asked)))
         } else take(node.step(next))
       }
       for (let turn = 0; turn < 2 && node.machine.openCount > 0; turn += 1) {

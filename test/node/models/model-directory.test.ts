@@ -32,6 +32,7 @@ class World {
   /** Of peers that are not known to hold the model. */
   othersManifests: Uint8Array[] = []
   originAsked = 0
+  isOriginHung = false
   readonly directory: ModelDirectory
 
   constructor(options: { hasOrigin?: boolean; state?: MemoryState } = {}) {
@@ -46,6 +47,7 @@ class World {
             : {
                 async readRef() {
                   world.originAsked += 1
+                  if (world.isOriginHung) await new Promise(() => {})
                   if (world.originRef instanceof HoldfastError) throw world.originRef
                   return world.originRef
                 },
@@ -178,6 +180,22 @@ describe('a name', () => {
     expect(resolved).toMatchObject({ digest: one.id, ageMs: 4_000 })
     await new Promise((resolve) => setImmediate(resolve))
     expect(world.originAsked).toBe(asked + 1)
+  })
+
+  it('is served at once when it is known, however long the origin takes, and by what peers know when it is not', async () => {
+    const world = new World()
+    world.originRef = refTo(one, 1)
+    await world.digest()
+    world.clock.advance(60_000)
+    world.isOriginHung = true
+    expect(await world.directory.resolveAtOnce(name)).toMatchObject({ digest: one.id, ageMs: 60_000 })
+    const stranger = new World()
+    stranger.isOriginHung = true
+    stranger.peerRefs = [encodeRef(refTo(two, 2))]
+    stranger.peerManifests = [two.manifestBytes]
+    const resolved = stranger.directory.resolveAtOnce(name)
+    stranger.clock.advance(1_000)
+    expect(await resolved).toMatchObject({ digest: two.id, ageMs: 0 })
   })
 
   it.each([

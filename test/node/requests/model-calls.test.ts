@@ -26,6 +26,8 @@ function callsWith(over: Partial<ModelCallsPorts>) {
       clock.advance(40)
       return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 7 }
     },
+    isKnown: () => true,
+    lookUpBehind: () => {},
     signature: async () => ({
       platform: 'onnx',
       inputs: [],
@@ -103,9 +105,21 @@ describe('a model of several files', () => {
   })
 
   it('takes a number that is no tag for a version', async () => {
-    const { calls, requests } = callsWith({ resolve })
+    const { calls, requests } = callsWith({ resolve, isKnown: () => false })
     await expect(calls.infer({ ...ask, name: { ...name, tag: '1' } })).rejects.toThrow('everything is leased')
     expect(requests.map(entryOf)).toEqual(['1/model.onnx'])
     await expect(calls.infer({ ...ask, name: { ...name, tag: '7' } })).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
+  })
+
+  it('runs a version of a model that is known before the origin has said that there is no such tag', async () => {
+    const asked: string[] = []
+    const { calls, requests } = callsWith({
+      resolve: (given) => (given.tag === 'latest' ? resolve(given) : new Promise(() => {})),
+      isKnown: ({ tag }) => tag === 'latest',
+      lookUpBehind: ({ tag }) => asked.push(tag),
+    })
+    await expect(calls.infer({ ...ask, name: { ...name, tag: '1' } })).rejects.toThrow('everything is leased')
+    expect(requests.map(entryOf)).toEqual(['1/model.onnx'])
+    expect(asked).toEqual(['1'])
   })
 })

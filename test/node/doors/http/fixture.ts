@@ -58,6 +58,8 @@ export class HttpFixture {
         }
         return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 12.7 }
       },
+      isKnown: () => true,
+      lookUpBehind: () => {},
       signature: async () => ({
         platform: 'onnx',
         inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],

@@ -60,6 +60,7 @@ describe('the Open Inference Protocol', () => {
       expect(reply.headers).toMatchObject({
         'holdfast-served-by': 'node-b',
         'holdfast-served-from': 'forwarded',
+        'holdfast-ref-age-ms': '13',
         'holdfast-elapsed-ms': '1.23',
         'holdfast-model': `sha256:${model.id}`,
         'holdfast-request-id': expect.any(String),

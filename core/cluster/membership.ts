@@ -1,5 +1,5 @@
 /**
- * The nodes to avoid now. There are no heartbeats: a closed connection or a failed call makes a suspicion, published under
+ * The nodes to avoid now. A closed connection, a failed call or silence makes a suspicion, published under
  * our name and honoured by everyone's routing at once; the suspect hears of it and refutes it with a newer state entry.
  *
  * A suspicion names the version of the state entry it holds against the node, and counts only while exactly that version is

@@ -27,6 +27,7 @@ import {
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { ConnectionManager } from './connection-manager.ts'
+import { defaultProbesOptions, Probes, type ProbesOptions } from './probes.ts'
 
 export interface VersionSummary {
   readonly items: readonly SummaryItem[]
@@ -58,13 +59,16 @@ export interface CoreDriverPorts {
 export interface CoreDriverOptions {
   /** How often the core gets to look at the time. Finer than any of its periods. */
   readonly tickMs: number
-  /** Round trips change slowly; a ping costs one small message. */
-  readonly pingPeriodMs: number
-  /** A call of the protocol itself (version summary, entries, ping) that takes longer has failed. */
+  readonly probes: ProbesOptions
+  /** A call of the protocol itself (version summary, entries) that takes longer has failed. */
   readonly callTimeoutMs: number
 }
 
-export const defaultCoreDriverOptions: CoreDriverOptions = { tickMs: 100, pingPeriodMs: 10_000, callTimeoutMs: 5_000 }
+export const defaultCoreDriverOptions: CoreDriverOptions = {
+  tickMs: 100,
+  probes: defaultProbesOptions,
+  callTimeoutMs: 5_000,
+}
 
 export type BytesBySource = Extract<Effect, { kind: 'fetch-complete' }>['bytesBySource']
 
@@ -92,6 +96,7 @@ export type StepListener = (event: Event, effects: readonly Effect[]) => void
 export class CoreDriver {
   private readonly ports: CoreDriverPorts
   private readonly options: CoreDriverOptions
+  private readonly probes: Probes
   private readonly fetches = new Map<ModelId, RunningFetch>()
   private readonly queue: TimelessEvent[] = []
   private readonly stops: (() => void)[] = []
@@ -106,6 +111,19 @@ export class CoreDriver {
   constructor(ports: CoreDriverPorts, options: Partial<CoreDriverOptions> = {}) {
     this.ports = ports
     this.options = { ...defaultCoreDriverOptions, ...options }
+    const { network, clock, log } = ports
+    this.probes = new Probes(
+      {
+        network,
+        clock,
+        onMeasured: (node, rttMs) => this.dispatch({ kind: 'rtt-measured', node, rttMs }),
+        onSilent: (node, error) => {
+          if (!this.isStopped) log.debug({ node, error: error.message }, 'a node does not answer')
+          this.dispatch({ kind: 'call-failed', node })
+        },
+      },
+      this.options.probes,
+    )
   }
 
   /** To be given to the network's start(). */
@@ -113,11 +131,14 @@ export class CoreDriver {
     return {
       onPeerUp: (node) => {
         this.dispatch({ kind: 'peer-up', node })
-        this.measureRoundTrip(node)
+        void this.probes.probe(node)
       },
       onPeerDown: (node) => this.dispatch({ kind: 'peer-down', node, isSpare: this.ports.mesh.isSpare(node) }),
       isMember: (node) => this.ports.core.isMember(node, this.ports.clock.nowMs()),
-      onMessage: (_topic, from, message) => this.onGossip(from, message),
+      onMessage: (_topic, from, message) => {
+        this.probes.heard(from)
+        return this.onGossip(from, message)
+      },
       onRefused,
     }
   }
@@ -125,24 +146,23 @@ export class CoreDriver {
   start(): void {
     const { network, clock } = this.ports
     network.handle('digest', async (from, payload) => {
+      this.probes.heard(from)
       const summary = this.ports.codec.decodeVersionSummary(payload)
       this.dispatch({ kind: 'summary', from, ...summary })
       return new Uint8Array()
     })
     network.handle('entries', async (from, payload) => {
+      this.probes.heard(from)
       this.dispatch({ kind: 'entries', from, entries: this.ports.codec.decodeEntries(payload) })
       return new Uint8Array()
     })
     network.handle('progress', async (from, payload) => {
+      this.probes.heard(from)
       this.dispatch({ kind: 'peer-progress', from, progress: this.ports.codec.decodeProgress(payload) })
       return new Uint8Array()
     })
     this.stops.push(clock.every(this.options.tickMs, () => this.dispatch({ kind: 'tick' })))
-    this.stops.push(
-      clock.every(this.options.pingPeriodMs, () => {
-        for (const node of network.peers()) this.measureRoundTrip(node)
-      }),
-    )
+    this.stops.push(this.probes.start())
   }
 
   stop(): void {
@@ -338,22 +358,6 @@ export class CoreDriver {
   private async send(node: NodeId, method: string, payload: Uint8Array): Promise<void> {
     using limit = new TimeLimit(this.ports.clock, this.options.callTimeoutMs)
     await this.call(node, method, payload, { signal: limit.signal })
-  }
-
-  private measureRoundTrip(node: NodeId): void {
-    this.inBackground('ping', this.ping(node))
-  }
-
-  /** A node that hangs keeps its connections: only an unanswered ping tells. */
-  private async ping(node: NodeId): Promise<void> {
-    try {
-      using limit = new TimeLimit(this.ports.clock, this.options.callTimeoutMs)
-      const rttMs = await this.ports.network.ping(node, { signal: limit.signal })
-      this.dispatch({ kind: 'rtt-measured', node, rttMs })
-    } catch (error) {
-      this.dispatch({ kind: 'call-failed', node })
-      throw error
-    }
   }
 
   private inBackground(what: string, work: Promise<unknown>): void {

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import { type ErrorDetails, HoldfastError, isErrorCode, type LocalTier } from '../common/index.ts'
 import type { BulkEngineOptions, RawBulkEngine, RawBulkEvent } from './bulk-types.ts'
 import type {
+  BlobProof,
   BlobSpec,
   BlobState,
   CopyResult,
@@ -30,8 +31,9 @@ export interface RawFill extends Omit<Fill, 'id' | 'abort' | 'putFile'> {
   abort(keepPartial: boolean, code: string, message: string): Promise<void>
 }
 
-export interface RawStore extends Omit<Store, 'beginFill' | 'blobs' | 'blob' | 'stats'> {
+export interface RawStore extends Omit<Store, 'beginFill' | 'promote' | 'blobs' | 'blob' | 'stats'> {
   beginFill(blob: BlobSpec, memory: boolean, disk: boolean): RawFill
+  promote(id: string, proof: BlobProof | null): Promise<void>
   blobs(): RawBlobState[]
   blob(id: string): RawBlobState | null
   stats(): RawStoreStats

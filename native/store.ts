@@ -35,6 +35,7 @@ export function createStore(options: StoreOptions, events: StoreEvents): Store {
   const store: Store = {
     ...calls,
     beginFill: (blob, into) => createFill(calls, blob, into),
+    promote: (id, proof) => calls.promote(id, proof ?? null),
     blobs: () => calls.blobs().map(blobState),
     blob: (id) => {
       const state = calls.blob(id)

@@ -66,6 +66,13 @@ export interface WantedBlob {
 /** Sizes of a blob's chunks in file order. Bytes and cut together give the id, so whoever names a cut need not be believed. */
 export type Cut = readonly number[]
 
+/** What a blob's bytes are held against. */
+export interface BlobProof {
+  readonly cut: Cut
+  /** Of each chunk; empty when nobody states them, and then only the id of the whole tells. */
+  readonly chunks: readonly Sha256[]
+}
+
 /** Another name for a file of the disk tier. */
 export interface BlobMove {
   readonly from: Sha256
@@ -191,8 +198,11 @@ export interface Store {
   beginFill(blob: BlobSpec, options: { memory: boolean; disk: boolean }): Fill
   /** Copies a local file into the disk tier as a blob with chunks of `chunkBytes` (a derived one, say); several threads hash it. */
   importFile(path: string, chunkBytes: number): Promise<{ id: BlobId; sizeBytes: number }>
-  /** Reads a blob of the disk tier into memory, several threads, without hashing; drops its page cache. Concurrent calls share one read. */
-  promote(id: BlobId): Promise<void>
+  /**
+   * Reads a blob of the disk tier into memory, several threads; drops its page cache. Concurrent calls share one read. With a proof these
+   * threads hash what they read: DISK_FAILED for a blob that is not what it was, which the disk tier then holds no more.
+   */
+  promote(id: BlobId, proof?: BlobProof): Promise<void>
   /**
    * Part of a blob, from memory, else from disk, else from a fill that is under way when all chunks of the range are verified;
    * ORIGIN_NOT_FOUND never, `null` when this node does not hold it.
@@ -212,6 +222,10 @@ export interface Store {
   digestDisk(name: Sha256, cut: Cut): Promise<{ id: BlobId; sha256: Sha256 } | null>
   /** Hashes a disk blob again. The sha256 of its file; null when the blob was bad, and is removed now, or was not there. */
   verifyDisk(id: BlobId, cut: Cut): Promise<Sha256 | null>
+  /** Of a part of a disk blob; null when it is not there, or cannot be read and is given up. BAD_REQUEST for a range beyond its end. */
+  hashOnDisk(id: BlobId, offsetBytes: number, sizeBytes: number): Promise<Sha256 | null>
+  /** The blob is not what its id says: the disk tier does not hold it any more, even where the disk does not let its file go. */
+  giveUpOnDisk(id: BlobId): Promise<void>
   /**
    * Renames blobs and partial files of the disk tier, durably, and says how many. What is not there is passed over; of two files with the
    * old and the new name the old one goes. The caller knows that both names mean the same bytes. Interrupted, it may be done again.

@@ -12,7 +12,8 @@ export interface Track<S extends ModelSpec> {
   readonly context: RequestContext
   /** Where the bytes came from; null while none were moved. */
   source: Source | null
-  hasRetried: boolean
+  /** How often something on the disk was found lost or damaged, and the work began again. */
+  retries: number
   /** Something of the store was reserved for it: others may have been refused because of it. */
   hasTaken: boolean
 }

@@ -17,6 +17,9 @@ import type { Op, Track } from './track.ts'
 import type { Turn } from './turn.ts'
 import type { BlobRef, ModelEvent, ModelSpec, OpId } from './types.ts'
 
+/** A form may be damaged, then what it was made from, then a file that came with these; a disk that keeps nothing shall not be filled for ever. */
+const retriesMax = 3
+
 export type OpEvent<S extends ModelSpec> = Extract<ModelEvent<S>, { readonly op: OpId }>
 type Want<S extends ModelSpec> = Extract<ModelEvent<S>, { kind: 'want' }>
 
@@ -72,7 +75,7 @@ export class Tracks<S extends ModelSpec> {
       known.wants.push(want)
       return
     }
-    const track: Track<S> = { row, goal, wants: [want], context, source: null, hasRetried: false, hasTaken: false }
+    const track: Track<S> = { row, goal, wants: [want], context, source: null, retries: 0, hasTaken: false }
     this.tracks.set(spec.model, [...tracks, track])
     this.advance(track)
   }
@@ -341,12 +344,14 @@ export class Tracks<S extends ModelSpec> {
     }
     if (kind === 'keep-form') this.ports.turn.emit({ kind: 'discard-form', op: op.id })
     for (const one of [track, ...joined]) {
-      const mayRetry = failure.code === 'DISK_FAILED' && !one.hasRetried && isLost(row, one.goal, this.look)
+      // A disk that refuses what is written to it will do so again.
+      const mayBeginAgain = one.retries < (kind === 'fetch' ? 1 : retriesMax)
+      const mayRetry = failure.code === 'DISK_FAILED' && mayBeginAgain && isLost(row, one.goal, this.look)
       if (!mayRetry) {
         this.finish(one, { failure })
         continue
       }
-      one.hasRetried = true
+      one.retries += 1
       this.ports.turn.emit({ kind: 'brought-again', model: row.spec.model, failure })
       this.advance(one)
     }

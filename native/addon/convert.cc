@@ -71,6 +71,20 @@ Cut CutFrom(const Napi::Value& value) {
   return cut;
 }
 
+std::unique_ptr<const BlobProof> BlobProofFrom(const Napi::Value& value) {
+  if (value.IsNull()) return nullptr;
+  const Napi::Object object = ObjectFrom(value);
+  auto proof = std::make_unique<BlobProof>();
+  proof->cut = CutFrom(object.Get("cut"));
+  const Napi::Array chunks = ArrayFrom(object.Get("chunks"));
+  proof->chunks.reserve(chunks.Length());
+  for (uint32_t i = 0; i < chunks.Length(); i++) {
+    const Napi::HandleScope scope(value.Env());
+    proof->chunks.push_back(DigestFrom(chunks.Get(i)));
+  }
+  return proof;
+}
+
 std::vector<WantedBlob> WantedBlobsFrom(const Napi::Value& value) {
   const Napi::Array array = ArrayFrom(value);
   std::vector<WantedBlob> wanted;

@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ std::string StringFrom(const Napi::Value& value);
 // A whole number from 0 to 2^53.
 uint64_t SizeFrom(const Napi::Value& value);
 Cut CutFrom(const Napi::Value& value);
+// Null of null.
+std::unique_ptr<const BlobProof> BlobProofFrom(const Napi::Value& value);
 std::vector<WantedBlob> WantedBlobsFrom(const Napi::Value& value);
 std::vector<BlobMove> BlobMovesFrom(const Napi::Value& value);
 BlobSpec BlobSpecFrom(const Napi::Value& value);

@@ -123,12 +123,13 @@ Napi::Value ImportFile(const Napi::CallbackInfo& info, const Context& context) {
 
 Napi::Value Promote(const Napi::CallbackInfo& info, const Context& context) {
   const Digest digest = DigestFrom(info[0]);
+  std::unique_ptr<const BlobProof> proof = BlobProofFrom(info[1]);
   if (context->dispatcher->closed()) {
     return Rejected(info.Env(), Status::Error(code::kShuttingDown, "The store is closed."));
   }
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(info.Env(), context->dispatcher);
   const Napi::Promise promise = pending->promise();
-  context->store->Promote(digest, [pending](Status status) { pending->Settle({std::move(status), nullptr}); });
+  context->store->Promote(digest, std::move(proof), [pending](Status status) { pending->Settle({std::move(status), nullptr}); });
   return promise;
 }
 
@@ -183,6 +184,27 @@ Napi::Value VerifyDisk(const Napi::CallbackInfo& info, const Context& context) {
     return {std::move(status), [good, sha256](Napi::Env env) -> Napi::Value {
               return good ? Napi::Value(Napi::String::New(env, sha256.ToHex())) : env.Null();
             }};
+  });
+}
+
+Napi::Value HashOnDisk(const Napi::CallbackInfo& info, const Context& context) {
+  const Digest id = DigestFrom(info[0]);
+  const uint64_t offset_bytes = SizeFrom(info[1]);
+  const uint64_t size_bytes = SizeFrom(info[2]);
+  return Run(info.Env(), context, [=](Store* store) -> Outcome {
+    bool found = false;
+    Digest sha256;
+    Status status = store->HashOnDisk(id, offset_bytes, size_bytes, &found, &sha256);
+    return {std::move(status), [found, sha256](Napi::Env env) -> Napi::Value {
+              return found ? Napi::Value(Napi::String::New(env, sha256.ToHex())) : env.Null();
+            }};
+  });
+}
+
+Napi::Value GiveUpOnDisk(const Napi::CallbackInfo& info, const Context& context) {
+  return Run(info.Env(), context, [id = DigestFrom(info[0])](Store* store) -> Outcome {
+    store->GiveUpOnDisk(id);
+    return {Status(), [](Napi::Env env) { return env.Undefined(); }};
   });
 }
 
@@ -283,6 +305,8 @@ Napi::Function StoreWrap::Define(Napi::Env env) {
                          InstanceMethod<&StoreWrap::Call<ExportedPathOf>>("exportedPathOf"),
                          InstanceMethod<&StoreWrap::Call<DigestDisk>>("digestDisk"),
                          InstanceMethod<&StoreWrap::Call<VerifyDisk>>("verifyDisk"),
+                         InstanceMethod<&StoreWrap::Call<HashOnDisk>>("hashOnDisk"),
+                         InstanceMethod<&StoreWrap::Call<GiveUpOnDisk>>("giveUpOnDisk"),
                          InstanceMethod<&StoreWrap::Call<TakeOver>>("takeOver"),
                          InstanceMethod<&StoreWrap::Call<Publish>>("publish"),
                          InstanceMethod<&StoreWrap::Call<Unpublish>>("unpublish"),

@@ -62,7 +62,7 @@ Status LockFolder(const std::string& path, UniqueFd* lock) {
 }
 
 Status OpenPartial(const std::string& path, bool truncate, UniqueFd* fd) {
-  fd->Reset(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (truncate ? O_TRUNC : 0), 0600));
+  fd->Reset(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (truncate ? O_TRUNC : 0), 0600));
   if (!fd->valid()) return DiskError("Cannot open " + path, errno);
   PassCrashPoint(CrashPoint::kPartialMade);
   return Status();

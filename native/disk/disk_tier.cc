@@ -1,4 +1,4 @@
-// Invariants: used_bytes_ is the sum of the costs in blobs_ and partials_; a cost is the size rounded up to a block. A file is
+// Invariants: used_bytes_ is the sum of the costs in blobs_, lost_ and partials_; a cost is the size rounded up to a block. A file is
 // renamed into blobs/ only after its bytes are synced, so whatever lies there after a crash is whole. A partial is active
 // while a PartialBlob holds it; only inactive ones may be given up for room. No file is opened, synced or written under the
 // lock; unlink is, so that a blob that is removed and one that is committed cannot pass each other.
@@ -62,14 +62,17 @@ class DiskTierImpl final : public DiskTier {
 
   Status OpenBlob(const Digest& digest, UniqueFd* fd, uint64_t* size_bytes) override {
     if (!Find(digest, size_bytes)) return Status::Error(code::kDiskFailed, "The disk tier does not hold this blob.");
-    UniqueFd opened(open(PathOf(digest).c_str(), O_RDONLY | O_CLOEXEC));
+    // Something else may lie there by now: a link is not followed, and a FIFO holds no thread up.
+    UniqueFd opened(open(PathOf(digest).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     struct stat info;
-    if (opened.valid() && fstat(opened.get(), &info) == 0 && static_cast<uint64_t>(info.st_size) == *size_bytes) {
+    const int error = opened.valid() ? EIO : errno;
+    if (opened.valid() && fstat(opened.get(), &info) == 0 && S_ISREG(info.st_mode) &&
+        static_cast<uint64_t>(info.st_size) == *size_bytes) {
       *fd = std::move(opened);
       return Status();
     }
-    const int error = opened.valid() ? EIO : errno;
-    if (opened.valid() || error == ENOENT) Remove(digest);
+    // The file is not to blame for what the process or the machine lacks.
+    if (error != EMFILE && error != ENFILE && error != ENOMEM) GiveUp(digest);
     return Status::Errno(code::kDiskFailed, PathOf(digest) + " is not as it was stored", error);
   }
 
@@ -82,6 +85,18 @@ class DiskTierImpl final : public DiskTier {
     used_bytes_ -= CostOf(found->second);
     blobs_.erase(found);
     return true;
+  }
+
+  void GiveUp(const Digest& digest) override {
+    MutexLock lock(&mutex_);
+    const auto found = blobs_.find(digest);
+    if (found == blobs_.end()) return;
+    if (Counted(RemoveFile(PathOf(digest), CrashPoint::kBlobRemoved)).ok()) {
+      used_bytes_ -= CostOf(found->second);
+    } else {
+      lost_[digest] = found->second;
+    }
+    blobs_.erase(found);
   }
 
   std::vector<std::pair<Digest, uint64_t>> List() const override {
@@ -118,6 +133,7 @@ class DiskTierImpl final : public DiskTier {
     MutexLock lock(&mutex_);
     uint64_t sum_bytes = 0;
     for (const auto& [digest, size_bytes] : blobs_) sum_bytes += CostOf(size_bytes);
+    for (const auto& [digest, size_bytes] : lost_) sum_bytes += CostOf(size_bytes);
     for (const auto& [name, entry] : partials_) sum_bytes += CostOf(entry.size_bytes);
     if (sum_bytes == used_bytes_) return Status();
     return Status::Error(code::kSystem, "Broken invariant: disk used " + std::to_string(used_bytes_) +
@@ -145,6 +161,11 @@ class DiskTierImpl final : public DiskTier {
       // The same bytes may have arrived twice, by an import and a fill, say: one file replaces the other.
       if (!blobs_.emplace(digest, found->second.size_bytes).second) used_bytes_ -= CostOf(found->second.size_bytes);
       partials_.erase(found);
+      const auto lost = lost_.find(digest);
+      if (lost != lost_.end()) {
+        used_bytes_ -= CostOf(lost->second);
+        lost_.erase(lost);
+      }
     }
     status = SyncFolder(folder, CrashPoint::kBlobFolderSynced);
     return Counted(status.ok() ? SyncFolder(path_ + "/partial", CrashPoint::kPartialFolderSynced) : status);
@@ -237,7 +258,7 @@ class DiskTierImpl final : public DiskTier {
         Digest digest;
         struct stat info;
         if (!Digest::FromHex(name, &digest) || name.compare(0, 2, shard) != 0) return;
-        if (stat((blobs + "/" + shard + "/" + name).c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return;
+        if (lstat((blobs + "/" + shard + "/" + name).c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return;
         const uint64_t size_bytes = static_cast<uint64_t>(info.st_size);
         if (blobs_.emplace(digest, size_bytes).second) used_bytes_ += CostOf(size_bytes);
       });
@@ -256,7 +277,7 @@ class DiskTierImpl final : public DiskTier {
         (void)Counted(RemoveFile(path, CrashPoint::kStrayRemoved));
         return;
       }
-      if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return;
+      if (lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return;
       PartialEntry entry;
       entry.size_bytes = static_cast<uint64_t>(info.st_size);
       entry.age = ++last_age_;
@@ -337,6 +358,8 @@ class DiskTierImpl final : public DiskTier {
   uint64_t used_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t last_age_ GUARDED_BY(mutex_) = 0;
   std::unordered_map<Digest, uint64_t, DigestHash> blobs_ GUARDED_BY(mutex_);
+  // Files of given-up blobs that could not be removed.
+  std::unordered_map<Digest, uint64_t, DigestHash> lost_ GUARDED_BY(mutex_);
   std::unordered_map<std::string, PartialEntry> partials_ GUARDED_BY(mutex_);
 };
 

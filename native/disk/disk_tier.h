@@ -61,10 +61,13 @@ class DiskTier : public std::enable_shared_from_this<DiskTier> {
 
   virtual bool Find(const Digest& digest, uint64_t* size_bytes) const = 0;
   virtual std::string PathOf(const Digest& digest) const = 0;
-  // Opens a blob for reading and checks its size; one that is cut short is removed.
+  // Opens a blob for reading and checks that it is a file of its size; one that is not, or cannot be opened, is given up.
   virtual Status OpenBlob(const Digest& digest, UniqueFd* fd, uint64_t* size_bytes) = 0;
   // False when there was none, or when the disk refuses.
   virtual bool Remove(const Digest& digest) = 0;
+  // The blob cannot be read, or has other bytes: it counts as gone, also where the disk does not let its file go. Such a file keeps its
+  // place in the accounts until the blob comes again.
+  virtual void GiveUp(const Digest& digest) = 0;
   virtual std::vector<std::pair<Digest, uint64_t>> List() const = 0;
   // Renames blobs, and partial files that nobody fills, and makes the names durable. What is not there, or there under its new name too, is
   // passed over; of the latter the one with the old name goes. The caller knows that both names mean the same bytes. Interrupted, it may be

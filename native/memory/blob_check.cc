@@ -35,6 +35,15 @@ Status ValidateCut(const Cut& cut, uint64_t size_bytes) {
                        "The chunks sum to " + std::to_string(sum_bytes) + " bytes, the blob has " + std::to_string(size_bytes) + ".");
 }
 
+Status ValidateProof(const BlobProof& proof, const Digest& id, uint64_t size_bytes) {
+  Status status = ValidateCut(proof.cut, size_bytes);
+  if (!status.ok() || proof.chunks.empty()) return status;
+  BlobIdHash hash;
+  for (size_t i = 0; i < proof.cut.size() && i < proof.chunks.size(); i++) hash.Add(proof.chunks[i], proof.cut[i]);
+  if (proof.chunks.size() == proof.cut.size() && hash.Final() == id) return Status();
+  return Status::Error(code::kBadRequest, "The chunks are not those of blob " + id.ToHex() + ".");
+}
+
 Status DigestFile(int fd, const Cut& cut, const ThreadPool& pool, BlobDigests* digests) {
   Sha256 whole, chunk;
   BlobIdHash id;
@@ -54,6 +63,22 @@ Status DigestFile(int fd, const Cut& cut, const ThreadPool& pool, BlobDigests* d
     id.Add(chunk.Final(), chunk_bytes);
   }
   *digests = {id.Final(), whole.Final()};
+  return Status();
+}
+
+Status DigestRange(int fd, uint64_t offset_bytes, uint64_t size_bytes, const ThreadPool& pool, Digest* sha256) {
+  Sha256 hash;
+  std::vector<uint8_t> piece;
+  const uint64_t end_bytes = offset_bytes + size_bytes;
+  while (offset_bytes < end_bytes) {
+    if (pool.stopping()) return Closing();
+    piece.resize(std::min(kPieceBytes, end_bytes - offset_bytes));
+    Status status = ReadFully(fd, offset_bytes, piece.data(), piece.size());
+    if (!status.ok()) return status;
+    hash.Update(piece.data(), piece.size());
+    offset_bytes += piece.size();
+  }
+  *sha256 = hash.Final();
   return Status();
 }
 

@@ -1,7 +1,7 @@
 // Invariants: a blob has an entry in waiting_ exactly while one read of it runs. The threads of a read take slices from a
 // shared counter; the last one to leave ends the read, so that no thread waits for another.
 //
-// Nothing is hashed here: a blob was hashed when it was written, and readers wait for this.
+// A blob was hashed when it was written, and disks forget: it is hashed again here, by the threads that read it, unless the caller has no proof.
 #include "memory/promotion.h"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <string>
 
 #include "disk/blob_reader.h"
+#include "memory/promotion_check.h"
 #include "memory/segment.h"
 #include "os/unique_fd.h"
 #include "memory/ready_bitmap.h"
@@ -32,6 +33,7 @@ struct Promoter::Read {
   std::shared_ptr<Segment> segment;
   // Null for an empty blob.
   std::shared_ptr<ReadyBitmap> ready;
+  std::unique_ptr<PromotionCheck> check;
   std::atomic<uint64_t> next_bytes = 0;
   std::atomic<int> readers = 0;
   std::atomic<bool> failed = false;
@@ -39,7 +41,7 @@ struct Promoter::Read {
   Status status GUARDED_BY(mutex);
 };
 
-void Promoter::Promote(const Digest& digest, Done done) {
+void Promoter::Promote(const Digest& digest, std::unique_ptr<const BlobProof> proof, Done done) {
   {
     MutexLock lock(&mutex_);
     std::vector<Done>& waiting = waiting_[digest];
@@ -50,7 +52,7 @@ void Promoter::Promote(const Digest& digest, Done done) {
   read->digest = digest;
   Status status;
   if (catalog_->FindSegment(digest) != nullptr) return End(read, status);
-  status = Begin(digest, read.get());
+  status = Begin(digest, std::move(proof), read.get());
   if (!status.ok()) return End(read, status);
   const uint64_t slices = std::max<uint64_t>(1, (read->size_bytes + kSliceBytes - 1) / kSliceBytes);
   const int readers = static_cast<int>(std::min<uint64_t>({slices, kReadersMax, static_cast<uint64_t>(pool_->thread_count())}));
@@ -68,19 +70,19 @@ void Promoter::Fail(Read* read, Status status) {
   read->failed = true;
 }
 
-Status Promoter::Begin(const Digest& digest, Read* read) {
+Status Promoter::Begin(const Digest& digest, std::unique_ptr<const BlobProof> proof, Read* read) {
   if (disk_ == nullptr) return Status::Error(code::kDiskFailed, "The disk tier is off, so there is nothing to promote.");
   UniqueFd fd;
   Status status = disk_->OpenBlob(digest, &fd, &read->size_bytes);
   MemoryReservation reservation;
+  if (status.ok() && proof != nullptr) status = ValidateProof(*proof, digest, read->size_bytes);
   if (status.ok()) status = budget_->Reserve(read->size_bytes, &reservation);
   if (!status.ok()) return status;
   read->blob = std::make_unique<BlobReader>(std::move(fd), read->size_bytes);
   status = Segment::CreateFor(digest, read->size_bytes, std::move(reservation), folder_, &read->segment);
   if (!status.ok() || read->size_bytes == 0) return status;
-  std::vector<uint64_t> ends;
-  for (uint64_t at = 0; at < read->size_bytes; at += kSliceBytes) ends.push_back(std::min(at + kSliceBytes, read->size_bytes));
-  status = ReadyBitmap::Create("holdfast-ready:" + digest.ToHex(), ends, &read->ready);
+  read->check = std::make_unique<PromotionCheck>(digest, read->size_bytes, kSliceBytes, std::move(proof));
+  status = ReadyBitmap::Create("holdfast-ready:" + digest.ToHex(), read->check->ends(), &read->ready);
   if (status.ok()) catalog_->AddArriving(digest, read->segment, read->ready);
   return status;
 }
@@ -103,6 +105,8 @@ void Promoter::Leave(const std::shared_ptr<Read>& read) {
     MutexLock lock(&read->mutex);
     status = read->status;
   }
+  if (status.ok() && read->check != nullptr) status = read->check->OnEnd();
+  if (status.code() == code::kDiskFailed) disk_->GiveUp(read->digest);
   if (status.ok()) status = read->segment->Seal();
   if (status.ok()) {
     catalog_->AddSegment(read->digest, read->segment);
@@ -116,8 +120,8 @@ Status Promoter::ReadSlice(Read* read, uint64_t offset_bytes) {
   Status status = read->segment->Allocate(offset_bytes, size_bytes);
   if (!status.ok()) return status;
   status = read->blob->Read(offset_bytes, read->segment->writable() + offset_bytes, size_bytes);
-  if (status.ok()) read->ready->MarkReady(static_cast<uint32_t>(offset_bytes / kSliceBytes));
-  return status;
+  if (!status.ok()) return status;
+  return read->check->OnSlice(offset_bytes / kSliceBytes, read->segment->writable(), read->ready.get());
 }
 
 void Promoter::End(const std::shared_ptr<Read>& read, Status status) {

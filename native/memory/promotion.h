@@ -9,6 +9,7 @@
 
 #include "os/digest.h"
 #include "disk/disk_tier.h"
+#include "memory/blob_check.h"
 #include "memory/memory_budget.h"
 #include "os/mutex.h"
 #include "os/status.h"
@@ -28,13 +29,14 @@ class Promoter {
            ThreadPool* pool)
       : disk_(std::move(disk)), budget_(std::move(budget)), folder_(std::move(folder)), catalog_(catalog), pool_(pool) {}
 
-  // Joins a running read of the same blob. `done` is called once, on a thread of the pool or inside this call.
-  void Promote(const Digest& digest, Done done);
+  // Joins a running read of the same blob. `done` is called once, on a thread of the pool or inside this call. With a proof the bytes are
+  // held against it while they come; a blob that is not what it was is given up, and DISK_FAILED. BAD_REQUEST for a proof of another blob.
+  void Promote(const Digest& digest, std::unique_ptr<const BlobProof> proof, Done done);
 
  private:
   struct Read;
 
-  Status Begin(const Digest& digest, Read* read);
+  Status Begin(const Digest& digest, std::unique_ptr<const BlobProof> proof, Read* read);
   void RunSlices(const std::shared_ptr<Read>& read);
   static void Fail(Read* read, Status status);
   void Leave(const std::shared_ptr<Read>& read);

@@ -107,8 +107,8 @@ class StoreImpl final : public Store {
     return ImportFileTo(disk_.get(), pool_.get(), path, chunk_bytes, id, size_bytes);
   }
 
-  void Promote(const Digest& digest, std::function<void(Status)> done) override {
-    promoter_->Promote(digest, std::move(done));
+  void Promote(const Digest& digest, std::unique_ptr<const BlobProof> proof, std::function<void(Status)> done) override {
+    promoter_->Promote(digest, std::move(proof), std::move(done));
   }
 
   Status Read(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) override {
@@ -161,11 +161,32 @@ class StoreImpl final : public Store {
   Status VerifyDisk(const Digest& id, const Cut& cut, bool* good, Digest* sha256) override {
     BlobDigests digests;
     Status status = DigestDisk(id, cut, good, &digests);
-    if (!status.ok() || !*good) return status;
-    *good = digests.id == id;
+    if (!*good) return status;
+    if (!status.ok() && status.code() != code::kDiskFailed) return status;
+    *good = status.ok() && digests.id == id;
     *sha256 = digests.sha256;
-    if (!*good) disk_->Remove(id);
+    if (!*good) disk_->GiveUp(id);
     return Status();
+  }
+
+  Status HashOnDisk(const Digest& id, uint64_t offset_bytes, uint64_t size_bytes, bool* found, Digest* sha256) override {
+    UniqueFd fd;
+    uint64_t blob_bytes = 0;
+    *found = disk_ != nullptr && disk_->Find(id, nullptr) && disk_->OpenBlob(id, &fd, &blob_bytes).ok();
+    if (!*found) return Status();
+    if (offset_bytes > blob_bytes || size_bytes > blob_bytes - offset_bytes) {
+      return Status::Error(code::kBadRequest, "The range ends beyond the blob.");
+    }
+    Status status = DigestRange(fd.get(), offset_bytes, size_bytes, *pool_, sha256);
+    posix_fadvise(fd.get(), static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes), POSIX_FADV_DONTNEED);
+    if (status.code() != code::kDiskFailed) return status;
+    disk_->GiveUp(id);
+    *found = false;
+    return Status();
+  }
+
+  void GiveUpOnDisk(const Digest& id) override {
+    if (disk_ != nullptr) disk_->GiveUp(id);
   }
 
   Status TakeOver(const std::vector<BlobMove>& moves, uint64_t* moved) override {

@@ -88,8 +88,8 @@ class Store {
   virtual Status BeginFill(BlobSpec spec, bool memory, bool disk, std::shared_ptr<Fill>* fill) = 0;
   // Waits. Cuts the file into chunks of `chunk_bytes`, which several threads hash and copy; its id is the name that it gets.
   virtual Status ImportFile(const std::string& path, uint64_t chunk_bytes, Digest* id, uint64_t* size_bytes) = 0;
-  // Returns at once; `done` is called on a thread of the pool or inside this call.
-  virtual void Promote(const Digest& digest, std::function<void(Status)> done) = 0;
+  // Returns at once; `done` is called on a thread of the pool or inside this call. As Promoter::Promote.
+  virtual void Promote(const Digest& digest, std::unique_ptr<const BlobProof> proof, std::function<void(Status)> done) = 0;
   // Waits. `found` false when this machine does not hold the range: of a blob that is being filled, the verified chunks count.
   virtual Status Read(const Digest& digest, uint64_t offset_bytes, uint64_t size_bytes, uint8_t* target, bool* found) = 0;
   // Waits. For reading a blob of the disk tier, also after the tier has dropped it. Invalid when the tier does not hold it.
@@ -113,6 +113,10 @@ class Store {
   virtual Status DigestDisk(const Digest& name, const Cut& cut, bool* found, BlobDigests* digests) = 0;
   // Waits. `good` false when the blob was bad, and is removed now, or was not there.
   virtual Status VerifyDisk(const Digest& id, const Cut& cut, bool* good, Digest* sha256) = 0;
+  // Waits. Of a part of a blob of the disk tier, read past the page cache's memory. `found` false when it is not there, or cannot be read.
+  virtual Status HashOnDisk(const Digest& id, uint64_t offset_bytes, uint64_t size_bytes, bool* found, Digest* sha256) = 0;
+  // The blob is not what its id says: it counts as gone from the disk tier.
+  virtual void GiveUpOnDisk(const Digest& id) = 0;
   // Waits. As DiskTier::TakeOver; nothing happens without a disk tier.
   virtual Status TakeOver(const std::vector<BlobMove>& moves, uint64_t* moved) = 0;
 

@@ -170,7 +170,7 @@ TEST(the_limit_holds_and_promotions_are_exported_too) {
   });
   const Digest digest = fixture.Add(Bytes(8000, 1), false, true);
   std::promise<Status> promoted;
-  fixture.store->Promote(digest, [&](Status status) { promoted.set_value(std::move(status)); });
+  fixture.store->Promote(digest, nullptr, [&](Status status) { promoted.set_value(std::move(status)); });
   CHECK_OK(promoted.get_future().get());
   CHECK(ReadFile(folder.path() + "/blobs/" + digest.ToHex()) == Bytes(8000, 1));
   const std::vector<uint8_t> more = Bytes(1, 2);

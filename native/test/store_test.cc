@@ -199,7 +199,7 @@ TEST(ManyPromotionsShareOneRead) {
   fixture.Add(bytes, false, true);
   std::vector<std::promise<Status>> promises(20);
   for (auto& promise : promises) {
-    fixture.store->Promote(spec.digest, [&promise](Status status) { promise.set_value(std::move(status)); });
+    fixture.store->Promote(spec.digest, nullptr, [&promise](Status status) { promise.set_value(std::move(status)); });
     // One segment, in whatever order they come.
     CHECK(fixture.store->stats().memory_used_bytes <= MemoryBudget::PageRounded(bytes.size()));
   }
@@ -217,7 +217,7 @@ TEST(APromotionThatFailsGivesItsMemoryBack) {
   const Digest fits = fixture.Add(Bytes(8192, 2), false, true);
   const auto promote = [&](const Digest& which) {
     std::promise<Status> promise;
-    fixture.store->Promote(which, [&](Status status) { promise.set_value(std::move(status)); });
+    fixture.store->Promote(which, nullptr, [&](Status status) { promise.set_value(std::move(status)); });
     return promise.get_future().get();
   };
   CHECK_CODE(promote(digest), code::kTooLarge);

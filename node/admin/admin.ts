@@ -3,7 +3,14 @@
  * invalidation over the parts of the node.
  */
 
-import { HoldfastError, type LocalTier, localTiers, type ModelId, type NodeId } from '../../common/index.ts'
+import {
+  type BlobId,
+  HoldfastError,
+  type LocalTier,
+  localTiers,
+  type ModelId,
+  type NodeId,
+} from '../../common/index.ts'
 import type { NodeCore } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import type { ModelName, ModelReference } from '../../origin/index.ts'
@@ -23,12 +30,13 @@ import { type PlacementPlanView, placementPlanView } from './placement-plan-view
 import { type AdminCache, resolveReference } from './ports.ts'
 import { PrefetchJobs } from './prefetch-jobs.ts'
 import { Scrubber } from './scrubber.ts'
+import { SlowScrub } from './slow-scrub.ts'
 import { type NodeStatus, nodeStatus, type StatusFacts } from './status.ts'
 
 export interface AdminPorts {
   readonly tokens: AdminTokens
   readonly facts: StatusFacts
-  readonly store: Pick<Store, 'stats' | 'blobs' | 'blob' | 'verifyDisk' | 'read'>
+  readonly store: Pick<Store, 'stats' | 'blobs' | 'blob' | 'verifyDisk' | 'read' | 'hashOnDisk' | 'giveUpOnDisk'>
   readonly directory: ModelDirectory
   readonly table: ModelTable
   readonly cache: ModelCache
@@ -50,6 +58,8 @@ export interface AdminPorts {
   /** What placement would do now. */
   readonly placement: () => readonly PlacementDecision[]
   readonly replication: boolean
+  /** Budget of the background scrub of the disk tier. */
+  readonly scrubBytesPerS: number
   /** A verification of the disk found other bytes than there should be. */
   readonly onDamaged: () => void
   readonly clock: Clock
@@ -69,6 +79,7 @@ export class Admin {
   readonly prefetches: PrefetchJobs
   readonly bans: BanList
   readonly scrubber: Scrubber
+  readonly slowScrub: SlowScrub
   /** Pins of the cluster. */
   readonly replicas: ClusterPins
   private readonly ports: AdminPorts
@@ -86,14 +97,17 @@ export class Admin {
     const { directory, clock, log } = ports
     const loading = (model: ModelId) => ports.cache.loading(model)
     this.prefetches = new PrefetchJobs({ directory, cache: this.cache, loading, clock, log })
-    this.scrubber = new Scrubber({
+    const scrub = {
       store: ports.store,
-      dropFromMemory: (blob) => ports.cache.dropFromMemory(blob),
+      dropFromMemory: (blob: BlobId) => ports.cache.dropFromMemory(blob),
       blobFacts: () => ports.table.blobFacts(),
       onRemoved: () => ports.cache.recheck(),
       onDamaged: () => ports.onDamaged(),
+      clock,
       log,
-    })
+    }
+    this.scrubber = new Scrubber(scrub)
+    this.slowScrub = new SlowScrub(scrub, { bytesPerS: ports.scrubBytesPerS })
     this.invalidator = new Invalidator({
       directory,
       peers: () => this.reachablePeers(),

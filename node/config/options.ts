@@ -112,6 +112,15 @@ export const optionTable = {
     'Entries of the timeline of one fetch; when there are more, those that are near each other become one.',
   ),
   'disk.limitBytes': bytes(64 * GiB, 0, 'Hard limit of the disk tier. 0 turns it off.'),
+  'disk.verifyReads': flag(
+    true,
+    'Hash weights again while they are read from the disk tier, into memory and for conversion; what is damaged is fetched or made anew. Off: as fast as the disk, and a damaged file is used as it is until it is found.',
+  ),
+  'disk.scrubBytesPerS': bytes(
+    4 * MiB,
+    0,
+    'Bytes per second of the disk tier that are read and hashed in the background, round after round; what is damaged is removed before somebody wants it. 0 turns it off.',
+  ),
   'store.socketPath': text(
     '',
     'Unix socket that hands out weights. Default: store.sock in the runtime or data folder.',

@@ -80,6 +80,7 @@ export function createAdmin(base: Base, tokens: AdminTokens, needs: AdminNeeds):
     isPinned: (model, tier) => needs.pinned.isPinned(model, tier),
     placement: () => replication.plan(),
     replication: options['placement.replication'],
+    scrubBytesPerS: options['disk.scrubBytesPerS'],
     onDamaged: () => needs.metrics.verificationFailures.inc({ source: 'disk' }),
     clock,
     log,

@@ -72,6 +72,7 @@ export function createCache(
     memoryPolicy: policies.memory,
     diskPolicy: policies.disk,
     worth: (model, tier) => copyWorth(value, model, tier),
+    verifiesReads: options['disk.verifyReads'],
     isPinned: (model, tier) => pinned.isPinned(model, tier),
     sessionLimits: { sessionsMax: options['runtime.sessionsMax'], privateBytesMax: options['runtime.sessionBytesMax'] },
     clock,

@@ -49,7 +49,7 @@ export function createModels(
       state: base.state,
       runnableFile: ({ manifest }) => runnableFileOf(manifest),
     },
-    { scratchPath: base.paths.scratchPath },
+    { scratchPath: base.paths.scratchPath, verifiesReads: base.options['disk.verifyReads'] },
   )
   const policy = evictionPolicyName(base.options)
   const policies = byTier(() => createEvictionPolicy(policy))

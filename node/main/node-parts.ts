@@ -69,8 +69,12 @@ function modelParts({ base, open, models, admin }: Node): [restored: Part[], cac
         // Files with new names: are they what these say?
         if (found.takenOver > 0) admin.scrubber.begin()
         stopLooking = base.clock.every(lookAgainMs, () => cache.recheck())
+        admin.slowScrub.start()
       },
-      stop: () => stopLooking(),
+      stop: async () => {
+        stopLooking()
+        await admin.slowScrub.stop()
+      },
     },
   ]
 }

@@ -1,5 +1,5 @@
 /** Files of a manifest as blobs of the store: their ids, how they are cut, and what clients are told of them. */
-import type { Cut, PublishedFile, WantedBlob } from '../../native/index.ts'
+import type { BlobProof, Cut, PublishedFile, WantedBlob } from '../../native/index.ts'
 import { blobIdOf, type Manifest, type ManifestFile } from '../../origin/index.ts'
 
 /** Chunks of a form, which no manifest cuts. Another size would give all forms other ids. */
@@ -13,6 +13,15 @@ export function cutOf({ chunks }: Pick<ManifestFile, 'chunks'>): Cut {
 export function formCut(sizeBytes: number): Cut {
   const count = Math.ceil(sizeBytes / formChunkBytes)
   return Array.from({ length: count }, (_, index) => Math.min(formChunkBytes, sizeBytes - index * formChunkBytes))
+}
+
+export function proofOf(file: Pick<ManifestFile, 'chunks'>): BlobProof {
+  return { cut: cutOf(file), chunks: file.chunks.map(({ sha256 }) => sha256) }
+}
+
+/** Nobody states the digests of its chunks. */
+export function formProof(sizeBytes: number): BlobProof {
+  return { cut: formCut(sizeBytes), chunks: [] }
 }
 
 export function publishedFiles({ files }: Manifest): PublishedFile[] {

@@ -18,7 +18,7 @@ import type { FormBlob } from '../../core/index.ts'
 import type { Store } from '../../native/index.ts'
 import { blobIdOf, isSha256, type ManifestFile, whyNotRunnable } from '../../origin/index.ts'
 import type { Runtime, StateStore } from '../ports/index.ts'
-import { formChunkBytes } from './blob-files.ts'
+import { cutOf, formChunkBytes } from './blob-files.ts'
 import { ConversionFailures } from './conversion-failures.ts'
 import type { HeldSpec } from './model-table.ts'
 
@@ -40,6 +40,8 @@ export interface MadeForm {
 export interface DerivedFormsOptions {
   /** Scratch folder; must be on the same file system as the disk tier, because files are linked, not copied. */
   readonly scratchPath: string
+  /** Whether the files are hashed before they are converted; else they are only when a conversion has failed. */
+  readonly verifiesReads: boolean
 }
 
 export class DerivedForms {
@@ -76,6 +78,7 @@ export class DerivedForms {
   async make(spec: HeldSpec): Promise<MadeForm> {
     const file = this.ports.runnableFile(spec)
     assertInvariant(file !== null, 'a model that cannot run is not converted')
+    if (this.options.verifiesReads) await this.checkFiles(spec)
     const folder = await mkdtemp(join(this.options.scratchPath, 'derive-'))
     try {
       await this.linkFiles(spec, join(folder, 'model'))
@@ -85,6 +88,8 @@ export class DerivedForms {
       return { folder, path, sizeBytes }
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
+      // What the disk has damaged says nothing about the model.
+      if (!this.options.verifiesReads) await this.checkFiles(spec)
       await this.failures.note(spec, file, error)
       throw error
     }
@@ -106,6 +111,18 @@ export class DerivedForms {
 
   async discard({ folder }: MadeForm): Promise<void> {
     await rm(folder, { recursive: true, force: true })
+  }
+
+  /** DISK_FAILED when one of them is not what it was; such files are removed, so that they are fetched anew. */
+  private async checkFiles({ manifest }: HeldSpec): Promise<void> {
+    const { store } = this.ports
+    let damaged: string | null = null
+    for (const file of manifest.files) {
+      const id = blobIdOf(file)
+      const isThere = store.diskPathOf(id) !== null
+      if (isThere && (await store.verifyDisk(id, cutOf(file))) === null) damaged = file.path
+    }
+    if (damaged !== null) throw new HoldfastError('DISK_FAILED', `The blob of ${damaged} was damaged on disk.`)
   }
 
   /** The converter cannot say that the disk was full, only that it failed. */

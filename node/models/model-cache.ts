@@ -60,6 +60,8 @@ export interface ModelCachePorts {
   readonly onResidency: (models: readonly ResidentModel[]) => void
   readonly onEvicted: (tier: LocalTier, model: ModelId, reason: string) => void
   readonly onFetched: (outcome: FetchOutcome) => void
+  /** Whether bytes are hashed as they come from the disk to memory. */
+  readonly verifiesReads: boolean
   /** A model that is being made openable is in memory or on its way there, and published: who waits for ranges may have it. */
   readonly onArriving?: (model: ModelId) => void
 }

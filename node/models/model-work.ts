@@ -1,15 +1,24 @@
 /** Carries out, over the native store and the runtime, what the machine of the models wants done, and tells it how each piece of work ended. */
-import type { ModelId } from '../../common/index.ts'
-import { failureOf, type ModelEffect, type ModelEvent, type OpId, type Timeless } from '../../core/index.ts'
-import type { Store } from '../../native/index.ts'
+import { HoldfastError, type ModelId } from '../../common/index.ts'
+import {
+  type BlobRef,
+  type FormBlob,
+  failureOf,
+  type ModelEffect,
+  type ModelEvent,
+  type OpId,
+  type Timeless,
+} from '../../core/index.ts'
+import type { BlobProof, Store } from '../../native/index.ts'
 import { baseOf, blobIdOf } from '../../origin/index.ts'
 import type { Log } from '../system/index.ts'
 import type { BlobFetcher, FetchOutcome } from '../transfer/index.ts'
+import { formCut, formProof, proofOf } from './blob-files.ts'
 import type { DerivedForms, MadeForm } from './derived-forms.ts'
 import type { LeaseTracker } from './lease-tracker.ts'
 import type { LoadProgress } from './load-progress.ts'
 import type { HeldSpec, ModelTable } from './model-table.ts'
-import type { Sessions } from './sessions.ts'
+import type { Session, Sessions } from './sessions.ts'
 
 type EffectOf<K extends ModelEffect['kind']> = Extract<ModelEffect, { kind: K }>
 
@@ -23,6 +32,8 @@ export interface ModelWorkPorts {
   readonly progress: LoadProgress
   readonly dispatch: (event: Timeless<ModelEvent<HeldSpec>>) => void
   readonly onFetched: (outcome: FetchOutcome) => void
+  /** Whether bytes are hashed as they come from the disk to memory. */
+  readonly verifiesReads: boolean
   readonly log: Log
 }
 
@@ -62,7 +73,7 @@ export class ModelWork {
   async promote({ op, model, blobs }: EffectOf<'promote'>): Promise<void> {
     const { store, progress, dispatch, table } = this.ports
     if (blobs.length === 1 && blobs[0]!.id === table.get(model)?.form?.id) progress.note(model, 'loading')
-    const promotions = Promise.allSettled(blobs.map(({ id }) => store.promote(id)))
+    const promotions = Promise.allSettled(blobs.map((blob) => store.promote(blob.id, this.proofOf(model, blob))))
     dispatch({ kind: 'room-taken', op })
     const refused = (await promotions).find((result) => result.status === 'rejected')
     if (refused === undefined) dispatch({ kind: 'promoted', op })
@@ -95,7 +106,7 @@ export class ModelWork {
 
   async load({ op, model, form }: EffectOf<'load'>): Promise<void> {
     this.ports.progress.note(model, 'loading')
-    const session = await this.orFailed(op, this.ports.sessions.load(model, form!))
+    const session = await this.orFailed(op, this.loadForm(model, form!))
     if (session !== null) this.ports.dispatch({ kind: 'loaded', op, privateBytes: session.signature.privateBytes })
   }
 
@@ -120,6 +131,26 @@ export class ModelWork {
       else await store.dropDisk(id)
     }
     dispatch({ kind: 'dropped', model, isGone })
+  }
+
+  /** A form that the disk has damaged is no fault of the model: it is made anew. */
+  private async loadForm(model: ModelId, form: FormBlob): Promise<Session> {
+    const { sessions, store } = this.ports
+    try {
+      return await sessions.load(model, form)
+    } catch (error) {
+      const isDamaged =
+        store.blob(form.id)?.isIn.disk === true && (await store.verifyDisk(form.id, formCut(form.sizeBytes))) === null
+      if (!isDamaged) throw error
+      store.dropMemory(form.id)
+      throw new HoldfastError('DISK_FAILED', 'The form that the runtime runs was damaged on disk.', { cause: error })
+    }
+  }
+
+  private proofOf(model: ModelId, { id, sizeBytes }: BlobRef): BlobProof | undefined {
+    if (!this.ports.verifiesReads) return undefined
+    const file = this.specOf(model).manifest.files.find((one) => blobIdOf(one) === id)
+    return file === undefined ? formProof(sizeBytes) : proofOf(file)
   }
 
   private specOf(model: ModelId): HeldSpec {

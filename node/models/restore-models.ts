@@ -2,7 +2,7 @@
  * After a start: which models of former runs are still here, by the manifests that the state store kept. Blobs on disk that no
  * model accounts for (a conversion that a crash cut off from its record) are dropped: nobody could ever ask for them or evict them.
  */
-import type { ModelId } from '../../common/index.ts'
+import type { BlobId, ModelId } from '../../common/index.ts'
 import type { Store } from '../../native/index.ts'
 import { blobIdOf, type Manifest } from '../../origin/index.ts'
 import type { StateStore } from '../ports/index.ts'
@@ -36,11 +36,31 @@ export async function restoreModels({ directory, state, table, store, log }: Res
   const rows: ModelRow[] = []
   for (const [model, manifest] of known) {
     const derived = parseDerived(await state.get(derivedKey(model)))
-    const ids = [...manifest.files.map(blobIdOf), ...(derived === null ? [] : [derived.id])]
-    if (ids.some((id) => store.blob(id) !== null)) rows.push(table.add(specOf(model, manifest), derived))
+    const sizes = [
+      ...manifest.files.map((file) => ({ id: blobIdOf(file), sizeBytes: file.sizeBytes })),
+      ...(derived === null ? [] : [derived]),
+    ]
+    await giveUpMisfits(sizes, { store, log })
+    if (sizes.some(({ id }) => store.blob(id) !== null)) rows.push(table.add(specOf(model, manifest), derived))
   }
   await dropOrphans(store, table, left)
   return { rows, takenOver: count }
+}
+
+/** A crash of the machine, a full disk or a hand may have cut files while the node was down. */
+async function giveUpMisfits(
+  blobs: readonly { readonly id: BlobId; readonly sizeBytes: number }[],
+  { store, log }: Pick<RestorePorts, 'store' | 'log'>,
+): Promise<void> {
+  for (const { id, sizeBytes } of blobs) {
+    const held = store.blob(id)
+    if (held === null || held.sizeBytes === sizeBytes) continue
+    log.warn(
+      { blob: id, sizeBytes, actualBytes: held.sizeBytes },
+      'a file on disk has another size than its blob; it goes',
+    )
+    await store.giveUpOnDisk(id)
+  }
 }
 
 async function dropOrphans(store: Store, table: ModelTable, left: ReadonlySet<string>): Promise<void> {

@@ -85,6 +85,7 @@ export interface CacheFixtureOptions {
   readonly memoryLimitBytes: number
   readonly diskLimitBytes: number
   readonly hasOrigin: boolean
+  readonly verifiesReads: boolean
 }
 
 export class CacheFixture {
@@ -113,7 +114,13 @@ export class CacheFixture {
   diskPolicy!: WatchedPolicy
 
   constructor(options: Partial<CacheFixtureOptions> = {}) {
-    this.options = { memoryLimitBytes: 4 << 18, diskLimitBytes: 16 << 18, hasOrigin: true, ...options }
+    this.options = {
+      memoryLimitBytes: 4 << 18,
+      diskLimitBytes: 16 << 18,
+      hasOrigin: true,
+      verifiesReads: true,
+      ...options,
+    }
     this.compose()
   }
 
@@ -168,7 +175,7 @@ export class CacheFixture {
         state,
         runnableFile: ({ manifest }) => manifest.files.find(({ path }) => path === 'model.onnx') ?? null,
       },
-      { scratchPath: join(this.folder, 'scratch') },
+      { scratchPath: join(this.folder, 'scratch'), verifiesReads: this.options.verifiesReads },
     )
     this.fetcher = new BlobFetcher({
       store,
@@ -199,6 +206,7 @@ export class CacheFixture {
       onArriving: (model) => this.onArriving(model),
       onEvicted: (tier, model, reason) => this.evicted.push(`${tier} ${model} ${reason}`),
       onFetched: () => {},
+      verifiesReads: this.options.verifiesReads,
     })
   }
 

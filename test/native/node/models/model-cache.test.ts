@@ -1,7 +1,9 @@
-import { rmSync, truncateSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../../common/errors.ts'
+import { toBlobId } from '../../../../common/index.ts'
 import { connectStore } from '../../../../native/index.ts'
+import { cutOf } from '../../../../node/models/blob-files.ts'
 import { blobIdOf } from '../../../../origin/index.ts'
 import { bytesOf, chunkBytes, modelOf, type TestModel } from '../../../support/models.ts'
 import { anyone, CacheFixture, type CacheFixtureOptions } from './fixture.ts'
@@ -10,6 +12,14 @@ import { anyone, CacheFixture, type CacheFixtureOptions } from './fixture.ts'
 const part = 1 << 18
 const opaque = (name: string, sizeBytes = part): TestModel => modelOf({ 'weights.bin': bytesOf(sizeBytes, name) })
 const onnx = (name: string, sizeBytes = part): TestModel => modelOf({ 'model.onnx': bytesOf(sizeBytes, name) })
+
+function flipByte(path: string, atBytes = 12_345): void {
+  const fd = openSync(path, 'r+')
+  const byte = Buffer.alloc(1)
+  readSync(fd, byte, 0, 1, atBytes)
+  writeSync(fd, Buffer.from([byte[0]! ^ 1]), 0, 1, atBytes)
+  closeSync(fd)
+}
 
 async function withModels(models: readonly TestModel[], options: Partial<CacheFixtureOptions> = {}) {
   const fixture = await new CacheFixture(options).prepare()
@@ -252,6 +262,51 @@ describe('eviction', () => {
     truncateSync(fixture.store.diskPathOf(blob)!, 100)
     await fixture.run(model)
     expect([fixture.cache.isRunnable(model.id), fixture.onDisk(model)]).toEqual([true, true])
+  })
+
+  it('fetches in the same call what has other bytes on disk, and shows nobody the wrong ones', async () => {
+    const model = opaque('m')
+    await using fixture = await withModels([model])
+    await fixture.open(model)
+    await fixture.cache.release(model.id)
+    flipByte(fixture.store.diskPathOf(blobIdOf(model.manifest.files[0]!))!)
+    expect(await fixture.open(model)).toMatchObject({ source: 'origin' })
+    const { id, sizeBytes } = fixture.table.get(model.id)!.spec.files[0]!
+    const bytes = Buffer.from((await fixture.store.read(id, 0, sizeBytes))!)
+    expect(bytes.equals([...model.blobs.values()][0]!)).toBe(true)
+    expect(fixture.onDisk(model)).toBe(true)
+  })
+
+  it.each([
+    ['form', true],
+    ['form', false],
+    ['source', true],
+    ['source', false],
+    ['form and source', true],
+  ])('runs in the same call when the %s has other bytes on disk (reads verified: %s)', async (what, verifiesReads) => {
+    const model = onnx('m')
+    await using fixture = await withModels([model], { verifiesReads })
+    await fixture.run(model)
+    await fixture.cache.release(model.id)
+    const { form, spec } = fixture.table.get(model.id)!
+    const [source, made] = [spec.files[0]!.id, form!.id].map((id) => fixture.store.diskPathOf(id)!)
+    // What the runtime and the converter say of bytes that are none.
+    const isWrong = (path: string | null) => path !== null && readFileSync(path).includes('damaged')
+    fixture.runtime.onLoad = async (id) => {
+      if (isWrong(fixture.store.diskPathOf(toBlobId(id)))) throw new HoldfastError('BAD_MODEL_FILE', 'No model.')
+    }
+    fixture.runtime.onDerive = async () => {
+      if (isWrong(source!)) throw new HoldfastError('BAD_MODEL_FILE', 'No model.')
+    }
+    if (what.includes('form')) writeFileSync(made!, 'damaged', { flag: 'r+' })
+    if (what.includes('source')) {
+      writeFileSync(source!, 'damaged', { flag: 'r+' })
+      if (what === 'source') await fixture.store.dropDisk(form!.id)
+    }
+    await fixture.run(model)
+    expect(fixture.cache.isRunnable(model.id)).toBe(true)
+    expect(await fixture.store.verifyDisk(spec.files[0]!.id, cutOf(model.manifest.files[0]!))).not.toBeNull()
+    expect(fixture.table.get(model.id)!.form!.id).toBe(form!.id)
   })
 
   it('never takes a model with queued work', async () => {

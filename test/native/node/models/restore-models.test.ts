@@ -1,4 +1,7 @@
+import { truncateSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { toBlobId } from '../../../../common/index.ts'
 import { derivedKey } from '../../../../node/models/derived-forms.ts'
 import { ModelDirectory } from '../../../../node/models/model-directory.ts'
 import { restoreModels } from '../../../../node/models/restore-models.ts'
@@ -38,6 +41,22 @@ describe('restoreModels', () => {
     const blobs = fixture.store.blobs().map(({ id }) => id)
     expect(blobs.sort()).toEqual([blobIdOf(kept.manifest.files[0]!), runtimeDigest].sort())
     expect([...fixture.table.all()]).toEqual(rows)
+  })
+
+  it.each(['source', 'form'])('gives up a %s that was cut short while the node was down', async (what) => {
+    await using fixture = await new CacheFixture().prepare()
+    fixture.origin.add(kept)
+    const { runtimeDigest } = await fixture.run(kept)
+    await fixture.state.put(`manifest/${kept.id}`, Buffer.from(kept.manifestBytes).toString())
+    const source = blobIdOf(kept.manifest.files[0]!)
+    const cut = what === 'source' ? source : runtimeDigest
+    await fixture.restart((diskPath) => truncateSync(join(diskPath, 'blobs', cut.slice(0, 2), cut), 7))
+    const { rows } = await restored(fixture)
+    expect(fixture.store.blob(toBlobId(cut))).toBe(null)
+    fixture.cache.start(rows)
+    await fixture.open(kept)
+    await fixture.run(kept)
+    expect(fixture.store.blob(source)).toMatchObject({ sizeBytes: 100_000, isIn: { memory: true, disk: true } })
   })
 
   it.each([

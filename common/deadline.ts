@@ -6,6 +6,11 @@ import type { RequestContext } from './types.ts'
 /** Longer than any timer can count: no deadline. */
 const timerMsMax = 2 ** 31 - 1
 
+/** For messages: clocks have parts of milliseconds, people do not want them. */
+export function wholeMs(ms: number): number {
+  return ms > 0 ? Math.max(1, Math.round(ms)) : 0
+}
+
 /** Rejects with DEADLINE_EXCEEDED when the context's deadline passes before `work` ends. */
 export async function withDeadline<T>(
   clock: Clock,
@@ -13,10 +18,10 @@ export async function withDeadline<T>(
   context: RequestContext,
   what: string,
 ): Promise<T> {
-  const { deadlineMs } = context
-  if (!(deadlineMs < timerMsMax)) return work
+  if (!(context.deadlineMs < timerMsMax)) return work
+  const deadlineMs = wholeMs(context.deadlineMs)
   const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const forget = clock.after(Math.max(0, deadlineMs), () => {
+  const forget = clock.after(Math.max(0, context.deadlineMs), () => {
     const message = `${what} did not end within ${deadlineMs} ms; it goes on in the background.`
     reject(new HoldfastError('DEADLINE_EXCEEDED', message, { details: { deadlineMs } }))
   })
@@ -68,9 +73,15 @@ export function timeLeft(context: RequestContext, elapsedMs: number): RequestCon
   return deadlineMs > 0 ? { ...context, deadlineMs } : null
 }
 
-/** The same. DEADLINE_EXCEEDED when nothing is left. */
-export function remaining(context: RequestContext, elapsedMs: number): RequestContext {
+/**
+ * The same. DEADLINE_EXCEEDED when nothing is left.
+ * @param what took that time, as in "Looking up acme/m".
+ */
+export function remaining(context: RequestContext, elapsedMs: number, what: string): RequestContext {
   const left = timeLeft(context, elapsedMs)
   if (left !== null) return left
-  throw new HoldfastError('DEADLINE_EXCEEDED', `The deadline of ${context.deadlineMs} ms has passed; allow more time.`)
+  const deadlineMs = wholeMs(context.deadlineMs)
+  throw new HoldfastError('DEADLINE_EXCEEDED', `${what} did not end within ${deadlineMs} ms; allow more time.`, {
+    details: { deadlineMs },
+  })
 }

@@ -1,5 +1,5 @@
 /** What can become of a request but an answer: which failures another node may do better with, and what a user is told. */
-import type { ErrorCode } from '../../common/index.ts'
+import { type ErrorCode, wholeMs } from '../../common/index.ts'
 import type { RouteChoice } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
 import type { Asked, AskedByUser } from './types.ts'
@@ -37,17 +37,17 @@ export function isOfRequest({ code }: Failure): boolean {
   return codesOfRequest.has(code)
 }
 
-export function deadlinePassed({ context }: Asked): Failure {
-  const message = `the deadline of ${Math.round(context.deadlineMs)} ms has passed; allow more time.`
-  return { code: 'DEADLINE_EXCEEDED', message }
+/** @param doing what the request did then, as in "waited for node-b to answer". */
+export function deadlinePassed({ name, context }: Asked, doing: string): Failure {
+  const deadlineMs = wholeMs(context.deadlineMs)
+  const message = `The deadline of ${deadlineMs} ms passed while the request for ${name} ${doing}; allow more time.`
+  return { code: 'DEADLINE_EXCEEDED', message, details: { deadlineMs } }
 }
 
-export function loadingTookTooLong({ name }: Asked, deadlineMs: number): Failure {
-  return {
-    code: 'DEADLINE_EXCEEDED',
-    message: `loading ${name} did not end within ${Math.round(deadlineMs)} ms; it goes on in the background.`,
-    details: { deadlineMs },
-  }
+export function loadingTookTooLong({ name }: Asked, leftMs: number): Failure {
+  const deadlineMs = wholeMs(leftMs)
+  const message = `Loading ${name} did not end within ${deadlineMs} ms; it goes on in the background.`
+  return { code: 'DEADLINE_EXCEEDED', message, details: { deadlineMs } }
 }
 
 export function notHeld({ name }: Asked, self: string, from: string): Failure {

@@ -2,7 +2,8 @@
  * The requests of one node, from arrival to answer:
  *
  *   arrived -> route -> forward -----------------> holder answers -> answer
- *                 \                 holder fails -> route again without it
+ *                 \      \          holder fails -> route again without it
+ *                 \       \-> holder is late: route again without it, while it goes on; the first answer counts
  *                  \-> bring -> run -----------> answer
  *                         \-> no room here: route again without this node, else wait for room and begin anew
  *
@@ -21,10 +22,12 @@ import {
   notHeld,
   unservable,
 } from './failures.ts'
+import { type Forward, type ForwardEnd, Forwards } from './forwards.ts'
 import { type HowToRoute, type RoutedModel, Router } from './router.ts'
 import {
   type Asked,
   type AskedByUser,
+  type AttemptId,
   defaultRequestMachineOptions,
   type RequestEffect,
   type RequestEvent,
@@ -52,9 +55,10 @@ interface OpenRequest {
   stageMs: number
   /** What was left of the deadline then. */
   leftMs: number
-  to: NodeId | null
-  /** Counted at the holder as on its way. */
-  sentMs: number
+  /** The holder that failed it last. */
+  lastTried: NodeId | null
+  /** On their way to holders, the oldest first. Those before the last are late. */
+  forwards: Forward[]
   decision: RouteChoice | null
   source: Source | null
 }
@@ -62,6 +66,7 @@ interface OpenRequest {
 export class RequestMachine {
   private readonly ports: RequestMachinePorts
   private readonly options: RequestMachineOptions
+  private readonly forwards: Forwards
   private readonly router: Router
   private readonly open = new Map<RequestId, OpenRequest>()
   /** Those who wait for room, the oldest first. */
@@ -71,11 +76,17 @@ export class RequestMachine {
   constructor(ports: RequestMachinePorts, options: Partial<RequestMachineOptions> = {}) {
     this.ports = ports
     this.options = { ...defaultRequestMachineOptions, ...options }
-    this.router = new Router(ports, this.options)
+    this.forwards = new Forwards(this.options)
+    this.router = new Router(ports, this.options, this.forwards.record)
   }
 
   get openCount(): number {
     return this.open.size
+  }
+
+  /** On their way to holders. */
+  get forwardCount(): number {
+    return this.forwards.count
   }
 
   get waitingCount(): number {
@@ -109,6 +120,10 @@ export class RequestMachine {
         return this.onSentHere(event.request, event.from, event.asked, nowMs)
       case 'room-freed':
         return this.onRoomFreed(nowMs)
+      case 'look':
+        return this.onLook(nowMs)
+      case 'suspected':
+        return this.onSuspected(event.node, nowMs)
       case 'door-closed':
         this.isClosed = true
         return []
@@ -118,11 +133,10 @@ export class RequestMachine {
     const out: RequestEffect[] = []
     switch (event.kind) {
       case 'holder-answered':
-        this.leaveHolder(request)
-        this.answer(request, request.to!, 'forwarded', nowMs, out)
+        this.onHolderAnswered(request, event.attempt, nowMs, out)
         break
       case 'holder-failed':
-        this.onHolderFailed(request, event.failure, nowMs, out)
+        this.onHolderFailed(request, event.attempt, event.failure, nowMs, out)
         break
       case 'brought':
         this.onBrought(request, event.source, nowMs, out)
@@ -133,27 +147,32 @@ export class RequestMachine {
         break
       case 'ran':
         this.ports.times.noteExecute(request.asked.model, nowMs - request.stageMs)
-        this.answer(request, this.ports.self, request.source!, nowMs, out)
+        this.answer(request, null, nowMs, out)
         break
       case 'due':
-        if (request.turn === event.turn) this.onDue(request, out)
+        if (request.turn === event.turn) this.onDue(request, nowMs, out)
         break
       case 'caller-gone':
-        this.onCallerGone(request, event.failure, out)
+        this.onCallerGone(request, event.failure, nowMs, out)
     }
     return out
   }
 
   checkInvariants(): void {
     const sentMs = new Map<NodeId, number>()
+    let expectedCount = 0
     for (const request of this.open.values()) {
-      const { stage, user, to, excluded } = request
+      const { stage, user, forwards, excluded } = request
       assertInvariant(stage !== 'routing', `request ${request.id} is left between two stages`)
-      assertInvariant(stage !== 'forwarding' || user !== null, `request ${request.id} is forwarded twice`)
+      assertInvariant(forwards.length === 0 || user !== null, `request ${request.id} is forwarded twice`)
+      assertInvariant(stage !== 'forwarding' || forwards.length > 0, `request ${request.id} waits for no holder`)
+      assertInvariant(stage !== 'running' || forwards.length === 0, `request ${request.id} runs here and elsewhere`)
       assertInvariant((stage === 'waiting') === this.waiting.has(request), `request ${request.id} is ${stage}`)
       assertInvariant(!excluded.includes(this.ports.self), `request ${request.id} was forwarded to its own node`)
-      if (stage === 'forwarding') sentMs.set(to!, (sentMs.get(to!) ?? 0) + request.sentMs)
+      for (const forward of forwards) sentMs.set(forward.to, (sentMs.get(forward.to) ?? 0) + forward.sentMs)
+      expectedCount += forwards.length
     }
+    assertInvariant(this.forwards.underWay().length === expectedCount, 'a forward belongs to no request')
     for (const request of this.waiting) assertInvariant(this.open.has(request.id), `request ${request.id} has ended`)
     this.router.checkSent(sentMs)
   }
@@ -173,7 +192,9 @@ export class RequestMachine {
     }
     this.ports.noteRequest(asked.model, 'node', nowMs)
     const { context } = asked
-    if (!(context.deadlineMs > 0)) return [{ kind: 'fail', request: id, failure: deadlinePassed(asked) }]
+    if (!(context.deadlineMs > 0)) {
+      return [{ kind: 'fail', request: id, failure: deadlinePassed(asked, `was on its way from ${from}`) }]
+    }
     const out: RequestEffect[] = []
     this.bring(this.add(id, asked, null, nowMs), context, nowMs, out)
     return out
@@ -183,7 +204,7 @@ export class RequestMachine {
     const out: RequestEffect[] = []
     for (const request of [...this.waiting]) {
       // All ways are open again.
-      request.excluded = []
+      request.excluded = request.forwards.map(({ to }) => to)
       request.mayForward = request.user!.mayForward
       request.refusal = null
       this.advance(request, nowMs, out)
@@ -191,15 +212,75 @@ export class RequestMachine {
     return out
   }
 
-  private onHolderFailed(request: OpenRequest, failure: Failure, nowMs: number, out: RequestEffect[]): void {
-    this.leaveHolder(request)
-    if (request.isCallerGone || isOfRequest(failure)) {
-      this.fail(request, failure, out)
-      return
+  private onHolderAnswered(request: OpenRequest, attempt: AttemptId, nowMs: number, out: RequestEffect[]): void {
+    const forward = request.forwards.find(({ id }) => id === attempt)
+    if (forward === undefined) return
+    this.endForward(request, forward, 'answered', nowMs)
+    this.answer(request, forward, nowMs, out)
+  }
+
+  private onHolderFailed(
+    request: OpenRequest,
+    attempt: AttemptId,
+    failure: Failure,
+    nowMs: number,
+    out: RequestEffect[],
+  ): void {
+    const forward = request.forwards.find(({ id }) => id === attempt)
+    if (forward === undefined) return
+    this.endForward(request, forward, howEnded(request, forward, failure, nowMs), nowMs)
+    if (isOfRequest(failure)) this.fail(request, failure, nowMs, out)
+    else if (request.forwards.length > 0 || request.stage !== 'forwarding') this.exclude(request, forward.to)
+    else if (request.isCallerGone) this.fail(request, failure, nowMs, out)
+    else {
+      this.exclude(request, forward.to)
+      request.lastTried = forward.to
+      this.advance(request, nowMs, out)
     }
-    request.excluded.push(request.to!)
-    request.mayForward = request.excluded.length < this.options.forwardsMax
+  }
+
+  private onLook(nowMs: number): readonly RequestEffect[] {
+    const out: RequestEffect[] = []
+    for (const forward of this.forwards.due(nowMs)) this.look(forward, nowMs, out)
+    this.watch(this.forwards.underWay(), nowMs, out)
+    return out
+  }
+
+  private onSuspected(node: NodeId, nowMs: number): readonly RequestEffect[] {
+    const out: RequestEffect[] = []
+    for (const forward of this.forwards.underWay()) if (forward.to === node) this.look(forward, nowMs, out)
+    this.watch(this.forwards.underWay(), nowMs, out)
+    return out
+  }
+
+  /** Whether the request goes on waiting for this holder alone. */
+  private look(forward: Forward, nowMs: number, out: RequestEffect[]): void {
+    const request = this.open.get(forward.request)!
+    const other = this.otherWay(request, forward, nowMs)
+    const isSuspected = !this.ports.core.isMember(forward.to, nowMs)
+    const step = this.forwards.look(forward, { other, leftMs: leftOf(request, nowMs), isSuspected }, nowMs)
+    if (step.kind === 'wait') return
+    if (step.kind === 'leave') {
+      out.push({ kind: 'drop-forward', request: request.id, attempt: forward.id })
+      this.endForward(request, forward, 'unanswered', nowMs)
+    }
+    this.exclude(request, forward.to)
     this.advance(request, nowMs, out)
+  }
+
+  /** What the request would do without this holder; null when there is nothing, or it does so already. */
+  private otherWay(request: OpenRequest, forward: Forward, nowMs: number): RouteChoice | null {
+    if (request.isCallerGone || request.stage !== 'forwarding' || request.forwards.at(-1) !== forward) return null
+    const excluded = [...request.excluded, forward.to]
+    const mayForward = request.mayForward && excluded.length < this.options.forwardsMax
+    const decision = this.choose(request, { excluded, mayForward }, nowMs)
+    return decision.kind === 'unservable' ? null : decision
+  }
+
+  private exclude(request: OpenRequest, node: NodeId): void {
+    if (request.excluded.includes(node)) return
+    request.excluded.push(node)
+    request.mayForward &&= request.excluded.length < this.options.forwardsMax
   }
 
   private onBrought(request: OpenRequest, source: Source, nowMs: number, out: RequestEffect[]): void {
@@ -208,9 +289,11 @@ export class RequestMachine {
     if (source === 'disk') this.ports.times.noteInit(asked.model, nowMs - stageMs)
     const leftMs = leftOf(request, nowMs)
     if (!(leftMs > 0)) {
-      this.fail(request, deadlinePassed(asked), out)
+      this.fail(request, deadlinePassed(asked, 'waited for the model to be loaded'), nowMs, out)
       return
     }
+    // What is here is answered from here.
+    this.dropForwards(request, nowMs, out)
     this.enter(request, 'running', leftMs, nowMs)
     out.push({ kind: 'run', request: request.id, model: asked.model, deadlineMs: leftMs })
   }
@@ -219,58 +302,94 @@ export class RequestMachine {
     if (request.user !== null && isOfRoom(failure) && request.mayForward) {
       request.refusal = failure
       this.advance(request, nowMs, out)
-    } else if (!this.waitForRoom(request, failure, nowMs, out)) this.fail(request, failure, out)
+    } else this.waitOrFail(request, failure, nowMs, out)
+  }
+
+  /** For room, or for holders that are late and may answer after all. */
+  private waitOrFail(request: OpenRequest, failure: Failure, nowMs: number, out: RequestEffect[]): void {
+    if (this.waitForRoom(request, failure, nowMs, out)) return
+    if (request.forwards.length === 0) this.fail(request, failure, nowMs, out)
+    else {
+      request.refusal = failure
+      this.enter(request, 'forwarding', leftOf(request, nowMs), nowMs)
+    }
   }
 
   /** Forwards and runs are ended by the adapter when their time is up. */
-  private onDue(request: OpenRequest, out: RequestEffect[]): void {
-    if (request.stage === 'bringing') this.fail(request, loadingTookTooLong(request.asked, request.leftMs), out)
-    else if (request.stage === 'waiting') this.fail(request, request.refusal!, out)
+  private onDue(request: OpenRequest, nowMs: number, out: RequestEffect[]): void {
+    if (request.stage === 'bringing') this.fail(request, loadingTookTooLong(request.asked, request.leftMs), nowMs, out)
+    else if (request.stage === 'waiting') this.fail(request, request.refusal!, nowMs, out)
   }
 
-  private onCallerGone(request: OpenRequest, failure: Failure, out: RequestEffect[]): void {
+  private onCallerGone(request: OpenRequest, failure: Failure, nowMs: number, out: RequestEffect[]): void {
     request.isCallerGone = true
-    if (request.stage === 'bringing') this.fail(request, failure, out)
-    else if (request.stage === 'waiting') this.fail(request, request.refusal!, out)
+    if (request.stage === 'bringing') this.fail(request, failure, nowMs, out)
+    else if (request.stage === 'waiting') this.fail(request, request.refusal!, nowMs, out)
   }
 
   /** Decides where the request runs, and sets it going. */
   private advance(request: OpenRequest, nowMs: number, out: RequestEffect[]): void {
-    const { asked, refusal, excluded, mayForward } = request
+    const { asked, refusal, lastTried } = request
     this.enter(request, 'routing', leftOf(request, nowMs), nowMs)
-    if (!(request.leftMs > 0)) {
-      this.fail(request, deadlinePassed(asked), out)
+    // Deadlines travel in whole milliseconds: a rest of one is nothing to start with again.
+    if (!(request.leftMs >= 1) && (lastTried !== null || !(request.leftMs > 0))) {
+      const doing = lastTried === null ? 'waited for room' : `waited for ${lastTried} to answer`
+      this.fail(request, deadlinePassed(asked, doing), nowMs, out)
       return
     }
-    const { leftMs } = request
-    const context = leftMs === asked.context.deadlineMs ? asked.context : { ...asked.context, deadlineMs: leftMs }
-    const how = { excluded, mayForward, mayServeHere: !this.isClosed && refusal === null }
-    const decision = this.router.choose(request.user!, context, how, nowMs)
+    const decision = this.choose(request, request, nowMs)
+    const context = contextOf(request, request.leftMs)
     request.decision = decision
-    if (decision.kind === 'forward') this.forward(request, decision.node!, context, nowMs, out)
+    if (decision.kind === 'forward') this.forward(request, decision, context, nowMs, out)
     else if (decision.kind !== 'unservable') this.bring(request, context, nowMs, out)
-    else if (refusal === null) this.fail(request, this.unservable(request.user!, decision), out)
-    else if (!this.waitForRoom(request, refusal, nowMs, out)) this.fail(request, refusal, out)
+    else if (refusal === null) this.fail(request, this.unservable(request.user!, decision), nowMs, out)
+    else this.waitOrFail(request, refusal, nowMs, out)
+  }
+
+  private choose(
+    request: OpenRequest,
+    { excluded, mayForward }: Pick<HowToRoute, 'excluded' | 'mayForward'>,
+    nowMs: number,
+  ): RouteChoice {
+    const how = { excluded, mayForward, mayServeHere: !this.isClosed && request.refusal === null }
+    return this.router.choose(request.user!, contextOf(request, leftOf(request, nowMs)), how, nowMs)
   }
 
   private forward(
     request: OpenRequest,
-    to: NodeId,
+    decision: RouteChoice,
     context: RequestContext,
     nowMs: number,
     out: RequestEffect[],
   ): void {
     const { id, leftMs } = request
     const { model } = request.asked
+    const to = decision.node!
     this.enter(request, 'forwarding', leftMs, nowMs)
-    request.to = to
-    request.sentMs = this.router.sent(to, model)
     const timeoutMs = Math.min(this.options.forwardTimeoutMs, leftMs)
-    out.push({ kind: 'forward', request: id, model, to, context, timeoutMs })
+    const sentMs = this.router.sent(to, model)
+    const forward = this.forwards.begin({ request: id, model, to, limitMs: timeoutMs, sentMs, decision }, nowMs)
+    request.forwards.push(forward)
+    out.push({ kind: 'forward', request: id, attempt: forward.id, model, to, context, timeoutMs })
+    this.watch([forward], nowMs, out)
   }
 
-  private leaveHolder(request: OpenRequest): void {
-    this.router.sentEnded(request.to!, request.sentMs)
+  private watch(forwards: Iterable<Forward>, nowMs: number, out: RequestEffect[]): void {
+    const afterMs = this.forwards.watchAfterMs(forwards, nowMs)
+    if (afterMs !== null) out.push({ kind: 'watch', afterMs })
+  }
+
+  private endForward(request: OpenRequest, forward: Forward, how: ForwardEnd, nowMs: number): void {
+    request.forwards = request.forwards.filter((one) => one !== forward)
+    this.router.sentEnded(forward.to, forward.sentMs)
+    this.forwards.end(forward, how, nowMs)
+  }
+
+  private dropForwards(request: OpenRequest, nowMs: number, out: RequestEffect[]): void {
+    for (const forward of request.forwards) {
+      out.push({ kind: 'drop-forward', request: request.id, attempt: forward.id })
+      this.endForward(request, forward, 'left', nowMs)
+    }
   }
 
   private bring(request: OpenRequest, context: RequestContext, nowMs: number, out: RequestEffect[]): void {
@@ -311,8 +430,8 @@ export class RequestMachine {
       turn: 0,
       stageMs: nowMs,
       leftMs: asked.context.deadlineMs,
-      to: null,
-      sentMs: 0,
+      forwards: [],
+      lastTried: null,
       decision: null,
       source: null,
     }
@@ -328,22 +447,25 @@ export class RequestMachine {
     request.leftMs = leftMs
   }
 
-  private answer(
-    request: OpenRequest,
-    servedBy: NodeId,
-    servedFrom: Source | 'forwarded',
-    nowMs: number,
-    out: RequestEffect[],
-  ): void {
-    const { id, arrivedMs, decision } = request
-    this.open.delete(id)
-    out.push({ kind: 'answer', request: id, servedBy, servedFrom, elapsedMs: nowMs - arrivedMs, decision })
+  /** @param by the forward that brought the answer; null when it ran here. */
+  private answer(request: OpenRequest, by: Forward | null, nowMs: number, out: RequestEffect[]): void {
+    const { id, arrivedMs, source } = request
+    this.dropForwards(request, nowMs, out)
+    this.close(request)
+    const decision = by?.decision ?? request.decision
+    const from = by === null ? { attempt: null, servedBy: this.ports.self, servedFrom: source! } : forwardedBy(by)
+    out.push({ kind: 'answer', request: id, ...from, elapsedMs: nowMs - arrivedMs, decision })
   }
 
-  private fail(request: OpenRequest, failure: Failure, out: RequestEffect[]): void {
+  private fail(request: OpenRequest, failure: Failure, nowMs: number, out: RequestEffect[]): void {
+    this.dropForwards(request, nowMs, out)
+    this.close(request)
+    out.push({ kind: 'fail', request: request.id, failure })
+  }
+
+  private close(request: OpenRequest): void {
     this.open.delete(request.id)
     this.waiting.delete(request)
-    out.push({ kind: 'fail', request: request.id, failure })
   }
 
   private unservable(user: AskedByUser, decision: RouteChoice): Failure {
@@ -355,4 +477,20 @@ export class RequestMachine {
 
 function leftOf({ asked, arrivedMs }: OpenRequest, nowMs: number): number {
   return asked.context.deadlineMs - (nowMs - arrivedMs)
+}
+
+function contextOf({ asked: { context } }: OpenRequest, leftMs: number): RequestContext {
+  return leftMs === context.deadlineMs ? context : { ...context, deadlineMs: leftMs }
+}
+
+function forwardedBy({ id, to }: Forward) {
+  return { attempt: id, servedBy: to, servedFrom: 'forwarded' as const }
+}
+
+/** A time limit of the adapter may end a little early. */
+const clockSlackMs = 5
+
+function howEnded({ isCallerGone }: OpenRequest, forward: Forward, failure: Failure, nowMs: number): ForwardEnd {
+  if (isCallerGone || failure.code === 'PEER_UNREACHABLE') return 'left'
+  return nowMs - forward.startedMs >= forward.limitMs - clockSlackMs ? 'unanswered' : 'refused'
 }

@@ -10,6 +10,7 @@ import {
   type RouteView,
   route,
 } from '../../placement/index.ts'
+import type { HolderRecord } from './holder-record.ts'
 import type { AskedByUser, RequestMachineOptions, RequestMachinePorts } from './types.ts'
 
 export interface HowToRoute {
@@ -25,10 +26,12 @@ export type RoutedModel = Pick<AskedByUser, 'model' | 'sizeBytes' | 'runBytes' |
 export class Router {
   private readonly ports: RequestMachinePorts
   private readonly options: RequestMachineOptions
+  private readonly record: HolderRecord
   /** Expected execution of what is on its way to other nodes. */
   private readonly sentMs = new Map<NodeId, number>()
 
-  constructor(ports: RequestMachinePorts, options: RequestMachineOptions) {
+  constructor(ports: RequestMachinePorts, options: RequestMachineOptions, record: HolderRecord) {
+    this.record = record
     this.ports = ports
     this.options = options
   }
@@ -77,9 +80,14 @@ export class Router {
     nowMs: number,
   ): RouteView {
     const { core, node } = this.ports
-    const { sentMs } = this
+    const { sentMs, record } = this
     const originAllowed = node.hasOrigin
-    return core.routeView({ model, self, context, originAllowed, excluded, mayForward, sentMs }, nowMs)
+    const view = core.routeView({ model, self, context, originAllowed, excluded, mayForward, sentMs }, nowMs)
+    if (!record.knowsSilent) return view
+    const holders = view.holders.map((holder) => {
+      return record.isSilent(holder.node, nowMs) ? { ...holder, silent: true } : holder
+    })
+    return { ...view, holders }
   }
 
   private modelOf({ model: id, sizeBytes }: RoutedModel): RouteModel {

@@ -8,6 +8,9 @@ import type { LoadTimes } from './load-times.ts'
 /** Given by the adapter, never twice in the life of a machine. */
 export type RequestId = number
 
+/** One forward of a request to one holder; given by the machine. */
+export type AttemptId = number
+
 export interface Asked {
   readonly model: ModelId
   /** As the user wrote it, for messages. */
@@ -31,8 +34,13 @@ export type RequestEvent = { readonly nowMs: number } & (
   | { readonly kind: 'arrived'; readonly request: RequestId; readonly asked: AskedByUser }
   /** Forwarded by another node. */
   | { readonly kind: 'sent-here'; readonly request: RequestId; readonly from: NodeId; readonly asked: Asked }
-  | { readonly kind: 'holder-answered'; readonly request: RequestId }
-  | { readonly kind: 'holder-failed'; readonly request: RequestId; readonly failure: Failure }
+  | { readonly kind: 'holder-answered'; readonly request: RequestId; readonly attempt: AttemptId }
+  | {
+      readonly kind: 'holder-failed'
+      readonly request: RequestId
+      readonly attempt: AttemptId
+      readonly failure: Failure
+    }
   | { readonly kind: 'brought'; readonly request: RequestId; readonly source: Source }
   | { readonly kind: 'not-brought'; readonly request: RequestId; readonly failure: Failure }
   | { readonly kind: 'ran'; readonly request: RequestId }
@@ -41,6 +49,10 @@ export type RequestEvent = { readonly nowMs: number } & (
   | { readonly kind: 'due'; readonly request: RequestId; readonly turn: number }
   /** Its caller waits no longer. What was handed out for it ends by itself and is reported as ever. */
   | { readonly kind: 'caller-gone'; readonly request: RequestId; readonly failure: Failure }
+  /** The time of 'watch' has come. */
+  | { readonly kind: 'look' }
+  /** Another node is to be avoided from now on. */
+  | { readonly kind: 'suspected'; readonly node: NodeId }
   /** Something that was in use is not any more. */
   | { readonly kind: 'room-freed' }
   /** From now on requests are answered by other nodes. */
@@ -55,11 +67,16 @@ export type RequestEffect =
   | {
       readonly kind: 'forward'
       readonly request: RequestId
+      readonly attempt: AttemptId
       readonly model: ModelId
       readonly to: NodeId
       readonly context: RequestContext
       readonly timeoutMs: number
     }
+  /** Nobody waits for this holder any more; what it says is of no account. */
+  | { readonly kind: 'drop-forward'; readonly request: RequestId; readonly attempt: AttemptId }
+  /** Comes back as look. Of no request: it serves all forwards. */
+  | { readonly kind: 'watch'; readonly afterMs: number }
   /** Make the model ready and keep it until the request ends. Ends in brought or not-brought. */
   | {
       readonly kind: 'bring'
@@ -74,6 +91,8 @@ export type RequestEffect =
   | {
       readonly kind: 'answer'
       readonly request: RequestId
+      /** Whose answer it is; null: it ran here. */
+      readonly attempt: AttemptId | null
       readonly servedBy: NodeId
       readonly servedFrom: ServedFrom
       readonly elapsedMs: number
@@ -84,7 +103,7 @@ export type RequestEffect =
 
 export interface RequestMachinePorts {
   readonly self: NodeId
-  readonly core: Pick<NodeCore, 'routeView'>
+  readonly core: Pick<NodeCore, 'routeView' | 'isMember'>
   readonly models: {
     /** It can run now. */
     isReady(model: ModelId): boolean
@@ -108,10 +127,14 @@ export interface RequestMachinePorts {
 }
 
 export interface RequestMachineOptions {
-  /** Holders tried before the node fetches by itself. */
+  /** Holders tried before the node fetches by itself, one after the other or beside each other. */
   readonly forwardsMax: number
   /** A holder that does not answer a forwarded request in this time is passed over, when the request's own deadline is later. */
   readonly forwardTimeoutMs: number
+  /** Requests that may ask a second holder in a row before the first has answered ... */
+  readonly hedgesMax: number
+  /** ... and one more of so many that are forwarded: where everybody is late, asking twice would make it worse. */
+  readonly forwardsPerHedge: number
   /** How long a request waits for room when all of it is in use, here and at every holder. Loads of others end within seconds. */
   readonly roomWaitMs: number
   /** Execution of a model that never ran here, where only its load on another node is asked for: a small model on a CPU. */
@@ -121,6 +144,8 @@ export interface RequestMachineOptions {
 export const defaultRequestMachineOptions: RequestMachineOptions = {
   forwardsMax: 3,
   forwardTimeoutMs: 30_000,
+  hedgesMax: 10,
+  forwardsPerHedge: 10,
   roomWaitMs: 10_000,
   unknownExecuteMs: 10,
 }

@@ -103,6 +103,11 @@ export class InferenceService {
   }
 
   start(): void {
+    this.ports.driver.onNotice((notice) => {
+      if (notice.kind === 'note' && notice.note === 'suspected' && this.machine.forwardCount > 0) {
+        this.queue.dispatch({ kind: 'suspected', node: notice.node })
+      }
+    })
     this.ports.network.handle('infer', (from, payload, { signal }) =>
       this.counted(this.onForwarded(from, payload, signal)),
     )
@@ -178,10 +183,17 @@ export class InferenceService {
   }
 
   private execute(effect: RequestEffect): void {
+    if (effect.kind === 'watch') {
+      this.ports.clock.after(effect.afterMs, () => this.queue.dispatch({ kind: 'look' }))
+      return
+    }
     const { work } = this.open.get(effect.request)!
     switch (effect.kind) {
       case 'forward':
         this.report(work.forward(effect))
+        return
+      case 'drop-forward':
+        work.dropForward(effect)
         return
       case 'bring':
         this.report(work.bring(effect))
@@ -195,7 +207,7 @@ export class InferenceService {
       case 'answer': {
         const { answered, failed } = this.end(effect.request)
         try {
-          answered(effect, work.answer)
+          answered(effect, work.answerOf(effect.attempt))
         } catch (error) {
           failed(error as Error)
         }

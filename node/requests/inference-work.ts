@@ -1,6 +1,13 @@
 /** What one request holds on this node while it is served, and the work on it: each method tells how it ended, and never throws. */
 import { isHoldfastError, type ModelId, TimeLimit } from '../../common/index.ts'
-import { failureOf, type RequestEffect, type RequestEvent, type RequestId, type Timeless } from '../../core/index.ts'
+import {
+  type AttemptId,
+  failureOf,
+  type RequestEffect,
+  type RequestEvent,
+  type RequestId,
+  type Timeless,
+} from '../../core/index.ts'
 import type { Manifest } from '../../origin/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache } from '../models/index.ts'
@@ -36,11 +43,12 @@ export type WorkEnd = Timeless<RequestEvent>
 type EffectOf<K extends RequestEffect['kind']> = Extract<RequestEffect, { kind: K }>
 
 export class InferenceWork {
-  /** Of the run, here or at the holder. */
-  answer: InferOutputs = { outputs: [], omittedOutputs: [] }
   private readonly ports: InferenceWorkPorts
   private readonly request: RequestId
   private readonly asked: Inference
+  /** By the attempt that brought it; null: of the run here. */
+  private readonly answers = new Map<AttemptId | null, InferOutputs>()
+  private readonly dropped = new Map<AttemptId, AbortController>()
   private hold: Disposable | null = null
   private runtimeDigest = ''
   private omittedOutputs: readonly string[] = []
@@ -53,22 +61,36 @@ export class InferenceWork {
     this.asked = asked
   }
 
-  async forward({ to, context, timeoutMs }: EffectOf<'forward'>): Promise<WorkEnd> {
+  answerOf(attempt: AttemptId | null): InferOutputs {
+    return this.answers.get(attempt)!
+  }
+
+  async forward({ attempt, to, context, timeoutMs }: EffectOf<'forward'>): Promise<WorkEnd> {
     const { request } = this
     const { model, name, inputs, outputs, requestId, signal } = this.asked
-    using limit = new TimeLimit(this.ports.clock, timeoutMs, signal)
+    const drop = new AbortController()
+    this.dropped.set(attempt, drop)
+    using limit = new TimeLimit(this.ports.clock, timeoutMs, anyOf(drop.signal, signal))
     try {
       const id = requestId === undefined ? {} : { requestId }
       const payload = encodeInferRequest({ model, name, context, inputs, outputs, ...id })
       const call = this.ports.driver.call(to, 'infer', payload, { signal: limit.signal })
-      this.answer = decodeInferAnswer(await this.asked.times.during('forward', call))
-      return { kind: 'holder-answered', request }
+      this.answers.set(attempt, decodeInferAnswer(await this.asked.times.during('forward', call)))
+      return { kind: 'holder-answered', request, attempt }
     } catch (error) {
       const { message } = error as Error
       if (isHoldfastError(error, 'FORWARD_REFUSED')) this.ports.onHolderLacks?.(model)
-      this.ports.log.info({ requestId, node: to, model, error: message }, 'a holder did not serve')
-      return { kind: 'holder-failed', request, failure: failureOf(error) }
+      if (!drop.signal.aborted) {
+        this.ports.log.info({ requestId, node: to, model, error: message }, 'a holder did not serve')
+      }
+      return { kind: 'holder-failed', request, attempt, failure: failureOf(error) }
+    } finally {
+      this.dropped.delete(attempt)
     }
+  }
+
+  dropForward({ attempt }: EffectOf<'drop-forward'>): void {
+    this.dropped.get(attempt)?.abort(new DOMException('another way was sooner', 'AbortError'))
   }
 
   /** Holds the model, which is not evicted then until the request ends. */
@@ -103,7 +125,10 @@ export class InferenceWork {
     const options = { signal: limit.signal, onRun, ...(outputs === null ? {} : { outputs }) }
     try {
       const omittedOutputs = outputs === null ? this.omittedOutputs : []
-      this.answer = { outputs: await this.ports.runtime.infer(runtimeDigest, inputs, options), omittedOutputs }
+      this.answers.set(null, {
+        outputs: await this.ports.runtime.infer(runtimeDigest, inputs, options),
+        omittedOutputs,
+      })
       return { kind: 'ran', request }
     } catch (error) {
       this.letGo()
@@ -140,4 +165,8 @@ export class InferenceWork {
     this.hold?.[Symbol.dispose]()
     this.hold = null
   }
+}
+
+function anyOf(signal: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+  return other === undefined ? signal : AbortSignal.any([signal, other])
 }

@@ -111,7 +111,7 @@ export class ModelCalls {
       this.ports.clock,
       this.ports.signature(resolved, left),
       left,
-      `loading ${formatModelName(name)}`,
+      `Loading ${formatModelName(name)}`,
     )
   }
 
@@ -133,10 +133,10 @@ export class ModelCalls {
   ): Promise<{ readonly resolved: ResolvedModel; readonly left: RequestContext }> {
     const { clock } = this.ports
     const startedMs = clock.nowMs()
-    const text = `looking up ${formatModelName(name)}`
+    const text = `Looking up ${formatModelName(name)}`
     const found = await withDeadline(clock, this.resolveVersion(name), context, text)
     const resolved = entry === undefined ? found : { ...found, ...withEntry(found.digest, found.manifest, entry) }
-    return { resolved, left: remaining(context, clock.nowMs() - startedMs) }
+    return { resolved, left: remaining(context, clock.nowMs() - startedMs, text) }
   }
 
   /**

@@ -9,6 +9,7 @@
  *   we know about queues is seconds old, and with a plain argmin every node of a zone would send its burst to the same holder.
  * - An option that cannot make the deadline loses to one that can.
  * - A suspected, draining or excluded node is never chosen, and a request makes one hop at most.
+ * - A holder that has lately left a request unanswered is asked last: when nothing else is expected to make the deadline.
  *
  * Only the completion of this one request is compared. A fetch also serves the requests after it, so forwarding for ever to a
  * far holder can cost more than one fetch; that is decided where demand is known, by replication, which copies a model to
@@ -66,6 +67,8 @@ export interface RouteHolder {
    */
   readonly sentMs?: number
   readonly suspected: boolean
+  /** It did not answer this node in its usual time, and not since. Absent: false. */
+  readonly silent?: boolean
   readonly draining: boolean
   readonly sameZone: boolean
 }
@@ -172,7 +175,9 @@ export function chooseRoute(
 
 function optionsOf(view: RouteView): RouteOption[] {
   const options = localOptions(view)
-  addForwards(options, view)
+  const hasSilent = addForwards(options, view, false)
+  const { deadlineMs } = view.context
+  if (hasSilent && !options.some(({ expectedMs }) => expectedMs <= deadlineMs)) addForwards(options, view, true)
   return options
 }
 
@@ -214,16 +219,23 @@ function localOptions(view: RouteView): RouteOption[] {
   return [{ kind: 'fetch', via: cheapest.source, expectedMs: runMs + cheapest.transferMs + model.initMs }]
 }
 
-function addForwards(options: RouteOption[], view: RouteView): void {
-  if (!view.mayForward) return
+/** @returns whether there are holders of the other sort: those that answer, or those that are silent. */
+function addForwards(options: RouteOption[], view: RouteView, silentOnes: boolean): boolean {
+  if (!view.mayForward) return false
+  let hasOthers = false
   const { excluded, self, model } = view
   const executeMs = model.executeMs ?? 0
-  for (const { node, tier, rttMs, queueMs, sentMs = 0, suspected, draining } of view.holders) {
+  for (const { node, tier, rttMs, queueMs, sentMs = 0, suspected, silent = false, draining } of view.holders) {
     if (suspected || draining || node === self.node) continue
+    if (silent !== silentOnes) {
+      hasOthers = true
+      continue
+    }
     if (excluded.length > 0 && excluded.includes(node)) continue
     const expectedMs = rttMs + (queueMs + sentMs + executeMs) + bringToMemoryMs(tier, view)
     if (Number.isFinite(expectedMs)) options.push({ kind: 'forward', node, expectedMs })
   }
+  return hasOthers
 }
 
 /** The disks of other nodes are taken to be like ours: nobody gossips theirs, and they are of one fleet. */

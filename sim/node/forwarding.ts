@@ -54,12 +54,15 @@ export class Forwarding {
     this.limits = new ForwardLimits({ later, nowMs: () => world.queue.nowMs }, usualTimeoutMs)
   }
 
-  /** @param end told how long the request waited for a worker there, or why it was not served. */
+  /**
+   * @param end told how long the request waited for a worker there, or why it was not served.
+   * @returns what ends it before: then nothing is told.
+   */
   forward(
     { to, context, timeoutMs }: RequestEffect & { kind: 'forward' },
     model: SimModel,
     end: (outcome: number | Failure) => void,
-  ): void {
+  ): () => void {
     const { network, topology, interner, scenario, queue } = this.world
     const { node } = this
     const place = interner.index(to)
@@ -74,9 +77,12 @@ export class Forwarding {
       node.callFailed(to)
       end(unreachable)
     }
+    const drop = (): void => {
+      if (limit.end()) giveUp()
+    }
     if (!network.linked(node.index, place)) {
       node.later(scenario.network.callTimeoutMs, broken)
-      return
+      return drop
     }
     const back = (outcome: number | Failure): void => {
       const isLinked = network.linked(node.index, place)
@@ -92,6 +98,7 @@ export class Forwarding {
       const request = holder.serve(model, node.id, asReceived(context), reply)
       giveUp = () => queue.schedule(oneWayMs, () => holder.callerGone(request))
     })
+    return drop
   }
 }
 

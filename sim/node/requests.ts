@@ -6,6 +6,7 @@
 import { type ModelId, type NodeId, type Prng, type RequestContext, type Source, timeLeft } from '../../common/index.ts'
 import {
   type Asked,
+  type AttemptId,
   defaultRequestMachineOptions,
   type Failure,
   type NodeCore,
@@ -67,6 +68,8 @@ interface OpenRequest {
   source: ServedFrom
   queueMs: number
   isHeld: boolean
+  /** What ends its forwards; null while there was none. */
+  drops: Map<AttemptId, () => void> | null
   /** Counted: it runs. */
   isServed: boolean
 }
@@ -142,6 +145,11 @@ export class SimRequests {
     this.queue.dispatch({ kind: 'room-freed', nowMs: this.nowMs })
   }
 
+  /** Another node is to be avoided from now on. */
+  suspected(node: NodeId): void {
+    if (this.machine.forwardCount > 0) this.queue.dispatch({ kind: 'suspected', nowMs: this.nowMs, node })
+  }
+
   /** From now on requests are answered by other nodes. */
   close(): void {
     this.queue.dispatch({ kind: 'door-closed', nowMs: this.nowMs })
@@ -181,6 +189,7 @@ export class SimRequests {
       source: 'memory',
       queueMs: 0,
       isHeld: false,
+      drops: null,
       isServed: false,
     }
     this.open.set(this.requestCount, request)
@@ -221,11 +230,19 @@ export class SimRequests {
   }
 
   private execute(effect: RequestEffect): void {
+    if (effect.kind === 'watch') {
+      this.later(effect.afterMs, () => ({ kind: 'look', nowMs: this.nowMs }))
+      return
+    }
     const id = effect.request
     const request = this.open.get(id)!
     switch (effect.kind) {
       case 'forward':
-        this.forwarding.forward(effect, request.model, (end) => this.queue.dispatch(this.endOf(id, request, end)))
+        this.forward(effect, request)
+        return
+      case 'drop-forward':
+        request.drops?.get(effect.attempt)?.()
+        request.drops?.delete(effect.attempt)
         return
       case 'bring':
         this.bring(id, request)
@@ -244,12 +261,26 @@ export class SimRequests {
     }
   }
 
+  private forward(effect: RequestEffect & { kind: 'forward' }, request: OpenRequest): void {
+    const { attempt } = effect
+    const drop = this.forwarding.forward(effect, request.model, (end) => {
+      request.drops?.delete(attempt)
+      this.queue.dispatch(this.endOf(effect, request, end))
+    })
+    request.drops ??= new Map()
+    request.drops.set(attempt, drop)
+  }
+
   /** @param end how long it waited for a worker there, or why it was not served. */
-  private endOf(id: RequestId, request: OpenRequest, end: number | Failure): RequestEvent {
+  private endOf(
+    { request: id, attempt }: RequestEffect & { kind: 'forward' },
+    request: OpenRequest,
+    end: number | Failure,
+  ): RequestEvent {
     const { nowMs } = this
-    if (typeof end !== 'number') return { kind: 'holder-failed', nowMs, request: id, failure: end }
+    if (typeof end !== 'number') return { kind: 'holder-failed', nowMs, request: id, attempt, failure: end }
     request.queueMs = end
-    return { kind: 'holder-answered', nowMs, request: id }
+    return { kind: 'holder-answered', nowMs, request: id, attempt }
   }
 
   private bring(id: RequestId, request: OpenRequest): void {

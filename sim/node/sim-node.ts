@@ -414,6 +414,7 @@ export class SimNode {
         this.note(`has a twin that began at ${effect.startedMs}`)
         return
       case 'note':
+        if (effect.note === 'suspected') this.requests.suspected(effect.node)
         // A formed cluster of ten thousand notes a hundred million times who joined.
         if (this.world.log !== null) this.note(`${effect.node} ${effect.note} by ${effect.by}`)
     }

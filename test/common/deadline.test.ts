@@ -81,8 +81,14 @@ describe('TimeLimit', () => {
 
 describe('remaining', () => {
   it('counts down and ends', () => {
-    expect(remaining(within(10), 4)).toEqual(within(6))
-    expect(remaining(within(Number.POSITIVE_INFINITY), 4)).toEqual(within(Number.POSITIVE_INFINITY))
-    expect(() => remaining(within(10), 10)).toThrow(expect.objectContaining({ code: 'DEADLINE_EXCEEDED' }))
+    expect(remaining(within(10), 4, 'Work')).toEqual(within(6))
+    expect(remaining(within(Number.POSITIVE_INFINITY), 4, 'Work')).toEqual(within(Number.POSITIVE_INFINITY))
+    expect(() => remaining(within(9.7), 10, 'Looking up m')).toThrow(
+      expect.objectContaining({
+        code: 'DEADLINE_EXCEEDED',
+        message: 'Looking up m did not end within 10 ms; allow more time.',
+        details: { deadlineMs: 10 },
+      }),
+    )
   })
 })

@@ -66,7 +66,7 @@ export class SocketOpenHandler {
       deadlineMs: miss.deadlineMs > 0 ? miss.deadlineMs : Number.POSITIVE_INFINITY,
     }
     try {
-      await withDeadline(clock, this.open(miss, context), context, `opening ${miss.name}`)
+      await withDeadline(clock, this.open(miss, context), context, `Opening ${miss.name}`)
     } catch (error) {
       const known = isHoldfastError(error)
       if (!known) log.error({ name: miss.name, error: (error as Error).stack }, 'an open failed')

@@ -8,9 +8,12 @@ export const failed = (code: Failure['code']): Failure => ({ code, message: code
 
 export class RequestFixture {
   nowMs = 1_000
+  /** The newest forward. */
+  attempt = 0
   /** Round trips in milliseconds of the nodes that have the model. */
   holders: Record<string, number> = {}
   readonly ready = new Set<string>()
+  readonly suspected = new Set<string>()
   readonly here = new Set<string>()
   readonly noted: string[] = []
   readonly measured: string[] = []
@@ -27,11 +30,12 @@ export class RequestFixture {
       {
         self: 'self',
         core: {
+          isMember: (node) => !this.suspected.has(node),
           routeView: ({ self, originAllowed, sentMs, ...rest }) => ({
             ...rest,
             self: { ...self, node: 'self' },
             holders: Object.entries(this.holders).map(([node, rttMs]) => {
-              return { ...holder(node, rttMs), sentMs: sentMs.get(node) ?? 0 }
+              return { ...holder(node, rttMs), suspected: this.suspected.has(node), sentMs: sentMs.get(node) ?? 0 }
             }),
             sources: originAllowed ? [{ source: 'origin', latencyMs: 50, bandwidthBytesPerS: 1e6 }] : [],
           }),
@@ -63,7 +67,17 @@ export class RequestFixture {
   step(event: Timeless<RequestEvent>): readonly RequestEffect[] {
     const effects = this.machine.step({ ...event, nowMs: this.nowMs } as RequestEvent)
     this.machine.checkInvariants()
+    for (const effect of effects) if (effect.kind === 'forward') this.attempt = effect.attempt
     return effects
+  }
+
+  /** The holder of the newest forward answers, or fails. */
+  answered(request: number, attempt = this.attempt): readonly RequestEffect[] {
+    return this.step({ kind: 'holder-answered', request, attempt })
+  }
+
+  failedAtHolder(request: number, code: Failure['code'], attempt = this.attempt): readonly RequestEffect[] {
+    return this.step({ kind: 'holder-failed', request, attempt, failure: failed(code) })
   }
 
   /** A user's request for model m, a megabyte. */
@@ -84,15 +98,19 @@ export const asked: AskedByUser = {
 
 export const within = (deadlineMs: number) => ({ context: { ...asked.context, deadlineMs } })
 
-/** What the machine wants done, in a line each. */
+/** What the machine wants done, in a line each, but for the timer that nearly always finds nothing. */
 export function told(effects: readonly RequestEffect[]): string[] {
-  return effects.map(line)
+  return effects.filter(({ kind }) => kind !== 'watch').map(line)
 }
 
 function line(effect: RequestEffect): string {
   switch (effect.kind) {
     case 'forward':
       return `${effect.request} to ${effect.to} within ${effect.timeoutMs}`
+    case 'drop-forward':
+      return `${effect.request} drop ${effect.attempt}`
+    case 'watch':
+      return `look after ${effect.afterMs}`
     case 'bring':
       return `${effect.request} bring within ${effect.context.deadlineMs}`
     case 'run':

@@ -20,7 +20,7 @@ describe('a request of a user', () => {
     const fixture = new RequestFixture()
     fixture.holders = { near: 1 }
     fixture.arrive(1)
-    const [answer] = fixture.step({ kind: 'holder-answered', request: 1 })
+    const [answer] = fixture.answered(1)
     expect(answer).toMatchObject({ servedFrom: 'forwarded', decision: { kind: 'forward', reason: 'best-holder' } })
   })
 
@@ -29,7 +29,7 @@ describe('a request of a user', () => {
     fixture.holders = { a: 1, b: 11, c: 21, d: 31 }
     const lines = told(fixture.arrive(1))
     for (let tries = 0; tries < 3; tries += 1) {
-      lines.push(...told(fixture.step({ kind: 'holder-failed', request: 1, failure: failed('FORWARD_REFUSED') })))
+      lines.push(...told(fixture.failedAtHolder(1, 'FORWARD_REFUSED')))
     }
     const to = (node: string) => `1 to ${node} within 30000`
     expect(lines).toEqual([to('a'), to('b'), to('c'), `1 bring within ${never}`])
@@ -39,7 +39,7 @@ describe('a request of a user', () => {
     const fixture = new RequestFixture()
     fixture.holders = { a: 1, b: 11 }
     fixture.arrive(1)
-    expect(told(fixture.step({ kind: 'holder-failed', request: 1, failure: failed(code) }))).toEqual([`1 ${code}`])
+    expect(told(fixture.failedAtHolder(1, code))).toEqual([`1 ${code}`])
   })
 
   it.each(['MEMORY_FULL', 'DISK_FULL', 'DISK_FAILED', 'OVERLOADED'] as const)(
@@ -51,7 +51,7 @@ describe('a request of a user', () => {
       const effects = fixture.step({ kind: 'not-brought', request: 1, failure: failed(code) })
       expect(told(effects)).toEqual(['1 to far within 30000'])
       const isOfRoom = code === 'MEMORY_FULL' || code === 'DISK_FULL'
-      const after = told(fixture.step({ kind: 'holder-failed', request: 1, failure: failed('PEER_UNREACHABLE') }))
+      const after = told(fixture.failedAtHolder(1, 'PEER_UNREACHABLE'))
       expect(after).toEqual(isOfRoom ? ['1 timer 6 after 10000'] : [`1 ${code}`])
     },
   )
@@ -99,7 +99,7 @@ describe('a request of a user', () => {
     const places = [1, 2, 3, 4].map((request) => told(fixture.arrive(request))[0]!.split(' ')[2])
     // Ten milliseconds each while nothing was measured.
     expect(places).toEqual(['near', 'next', 'near', 'next'])
-    for (const request of [1, 2, 3, 4]) fixture.step({ kind: 'holder-answered', request })
+    for (const request of [1, 2, 3, 4]) fixture.answered(request, request)
     expect(told(fixture.arrive(5))).toEqual(['5 to near within 30000'])
   })
 })
@@ -110,11 +110,11 @@ describe('a deadline', () => {
     fixture.holders = { a: 1, b: 11 }
     expect(told(fixture.arrive(1, within(5_000)))).toEqual(['1 to a within 5000'])
     fixture.nowMs += 100
-    const effects = fixture.step({ kind: 'holder-failed', request: 1, failure: failed('FORWARD_REFUSED') })
+    const effects = fixture.failedAtHolder(1, 'FORWARD_REFUSED')
     expect(told(effects)).toEqual(['1 to b within 4900'])
     expect(effects[0]).toMatchObject({ context: { tenant: 'public', deadlineMs: 4_900 } })
     fixture.nowMs += 4_900
-    const late = fixture.step({ kind: 'holder-failed', request: 1, failure: failed('DEADLINE_EXCEEDED') })
+    const late = fixture.failedAtHolder(1, 'DEADLINE_EXCEEDED')
     expect(told(late)).toEqual(['1 DEADLINE_EXCEEDED'])
   })
 
@@ -123,7 +123,7 @@ describe('a deadline', () => {
     fixture.arrive(1, within(49.7896240000264))
     fixture.nowMs += 50
     const [late] = fixture.step({ kind: 'due', request: 1, turn: 2 })
-    const message = 'loading acme/m did not end within 50 ms; it goes on in the background.'
+    const message = 'Loading acme/m did not end within 50 ms; it goes on in the background.'
     expect(late).toMatchObject({ failure: { message } })
   })
 
@@ -132,7 +132,7 @@ describe('a deadline', () => {
     expect(told(fixture.arrive(1, within(50)))).toEqual(['1 bring within 50', '1 timer 2 after 50'])
     fixture.nowMs += 50
     const [late] = fixture.step({ kind: 'due', request: 1, turn: 2 })
-    const message = 'loading acme/m did not end within 50 ms; it goes on in the background.'
+    const message = 'Loading acme/m did not end within 50 ms; it goes on in the background.'
     expect(late).toMatchObject({ kind: 'fail', failure: { code: 'DEADLINE_EXCEEDED', message } })
     expect(fixture.step({ kind: 'brought', request: 1, source: 'peer' })).toEqual([])
   })
@@ -209,7 +209,7 @@ describe('a request whose caller is gone', () => {
     fixture.holders = { a: 1, b: 11 }
     fixture.arrive(1)
     expect(fixture.step(gone)).toEqual([])
-    const effects = fixture.step({ kind: 'holder-failed', request: 1, failure: failed('FORWARD_REFUSED') })
+    const effects = fixture.failedAtHolder(1, 'FORWARD_REFUSED')
     expect(told(effects)).toEqual(['1 FORWARD_REFUSED'])
   })
 })

@@ -131,6 +131,32 @@ describe('a request', () => {
     expect(inferCalls()).toEqual(['near', 'middle', 'far'])
   })
 
+  it('asks a second holder when the first says nothing, hangs up on that, and asks it last from then on', async () => {
+    holders({ mute: () => new Promise(() => {}), well: async () => [elsewhere] })
+    const { network, clock } = fixture.driving
+    const signals: AbortSignal[] = []
+    const { onCall } = network
+    network.onCall = (node, method, payload, options) => {
+      if (node === 'mute' && method === 'infer') signals.push(options.signal!)
+      return onCall(node, method, payload, options)
+    }
+    const first = service.infer(request())
+    clock.advance(1_000)
+    clock.advance(100)
+    expect(await first).toMatchObject({ servedBy: 'well', servedFrom: 'forwarded', outputs: [elsewhere] })
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+    expect(await service.infer(request())).toMatchObject({ servedBy: 'well' })
+    expect(inferCalls()).toEqual(['mute', 'well', 'well'])
+  })
+
+  it('leaves a holder the moment that it is suspected', async () => {
+    holders({ mute: () => new Promise(() => {}), well: async () => [elsewhere] })
+    const answer = service.infer(request())
+    fixture.driving.driver.dispatch({ kind: 'peer-down', node: 'mute' })
+    expect(await answer).toMatchObject({ servedBy: 'well' })
+    expect(inferCalls()).toEqual(['mute', 'well'])
+  })
+
   it('fetches when every holder refuses', async () => {
     holders({ near: refuse, far: refuse })
     fixture.bulk.onGet = async (_node, { file, offsetBytes, sizeBytes }) =>
@@ -271,7 +297,7 @@ describe('a request', () => {
     }
     const late = service.infer(request({ context: { ...anyone, deadlineMs: 50 } }))
     await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
-    expect(inferCalls()).toEqual(['near'])
+    expect(inferCalls()).toEqual(['near', 'far'])
   })
 
   it('is DEADLINE_EXCEEDED while the model is on its way, which goes on', async () => {
@@ -282,7 +308,7 @@ describe('a request', () => {
     }
     const late = service.infer(request({ context: { ...anyone, deadlineMs: 5 } }))
     fixture.driving.clock.advance(5)
-    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', message: expect.stringContaining('loading') })
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', message: expect.stringContaining('Loading') })
     arrive.resolve()
     expect(await service.infer(request())).toMatchObject({ servedFrom: 'origin' })
   })

@@ -10,7 +10,7 @@ export interface BulkEngineOptions {
   readonly threadCount: number
   /** Added to the niceness of the process, for the threads of the engine alone. */
   readonly nice: number
-  /** Connections of others; what is more is closed at once. */
+  /** Connections of others; what is more waits in the queue of the kernel. */
   readonly inboundConnectionsMax: number
   /** Limits of this node and of each peer; 0: none. */
   readonly outBytesPerS: number

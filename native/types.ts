@@ -17,6 +17,11 @@ export interface StoreOptions {
   readonly diskLimitBytes: number
   /** Client connections at one time; the next one is refused with STORE_BUSY. */
   readonly connectionsMax: number
+  /** Of one process, and of all processes of one user; the next one is refused with STORE_BUSY. None: as many as there is room for. */
+  readonly connectionsPerProcessMax?: number
+  readonly connectionsPerUserMax?: number
+  /** A connection that has not greeted after this is ended. None: it may take for ever. */
+  readonly greetingTimeoutMs?: number
   /** Leases that one connection may hold. */
   readonly leasesPerConnectionMax: number
   /** Namespace of names that clients write without one. None: such names name nothing. */

@@ -172,6 +172,13 @@ StoreOptions StoreOptionsFrom(const Napi::Value& value) {
   options.server.socket_path = StringFrom(object.Get("socketPath"));
   options.server.connections_max = static_cast<uint32_t>(SizeFrom(object.Get("connectionsMax")));
   options.server.leases_per_connection_max = static_cast<uint32_t>(SizeFrom(object.Get("leasesPerConnectionMax")));
+  const auto limit = [&](const char* name) {
+    const Napi::Value value = object.Get(name);
+    return value.IsUndefined() ? 0u : static_cast<uint32_t>(SizeFrom(value));
+  };
+  options.server.shares.per_process_max = limit("connectionsPerProcessMax");
+  options.server.shares.per_user_max = limit("connectionsPerUserMax");
+  options.server.greeting_timeout_ms = limit("greetingTimeoutMs");
   const Napi::Value name_space = object.Get("defaultNamespace");
   if (name_space.IsString()) options.server.default_namespace = StringFrom(name_space);
   const Napi::Value own_token = object.Get("ownTokenDigest");

@@ -3,6 +3,7 @@
 // - A waiting open stands in waiting_ (by our number) and in its connection's `waiting` (by the client's).
 // - A connection's rule points into admission_; every connection is admitted again when the rules change.
 // - Every lease stands in `leases` of exactly one connection, or in a command on its way there.
+// - Every connection counts in shares_. One that has not greeted stands in ungreeted_, the oldest first; one that has may still stand there.
 // - What news_ has happened before anything that the listener has not heard of yet: it is told before an open miss.
 #include "server/server.h"
 
@@ -15,12 +16,15 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <deque>
 #include <thread>
 #include <unordered_map>
 
 #include "server/admission.h"
 #include "server/connection.h"
+#include "server/connection_shares.h"
 #include "os/mutex.h"
 #include "wire/protocol.h"
 #include "os/sha256.h"
@@ -45,7 +49,8 @@ constexpr int kStalledMs = 10;
 class ServerImpl final : public Server {
  public:
   ServerImpl(const ServerOptions& options, Catalog* catalog, StoreListener* listener)
-      : options_(options), catalog_(catalog), listener_(listener), news_(listener), admission_(options.own_token) {}
+      : options_(options), catalog_(catalog), listener_(listener), news_(listener), admission_(options.own_token),
+        shares_(options.shares) {}
 
   ~ServerImpl() override { Stop(); }
 
@@ -112,6 +117,13 @@ class ServerImpl final : public Server {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Ungreeted {
+    uint64_t id;
+    Clock::time_point due;
+  };
+
   // New rules, a grant, or else an error.
   struct Command {
     uint64_t connection = 0;
@@ -146,7 +158,7 @@ class ServerImpl final : public Server {
   void Run() {
     epoll_event events[kEventsPerTurn];
     while (!stopping_) {
-      const int patience_ms = !news_.empty() ? LeaseEvents::kUntoldMs : !stalled_.empty() ? kStalledMs : -1;
+      const int patience_ms = !news_.empty() ? LeaseEvents::kUntoldMs : !stalled_.empty() ? kStalledMs : GreetingWaitMs();
       const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, patience_ms);
       // What this process said before a frame came is done before the frame: rules that have changed hold for it.
       RunCommands();
@@ -154,6 +166,7 @@ class ServerImpl final : public Server {
       std::vector<uint64_t> stalled;
       stalled.swap(stalled_);
       for (const uint64_t id : stalled) Settle(id);
+      EndSilentOnes();
       news_.TellIfDue();
     }
     while (!connections_.empty()) {
@@ -186,15 +199,17 @@ class ServerImpl final : public Server {
         if (errno == EMFILE || errno == ENFILE) TurnAwayOne();
         return;
       }
-      if (connections_.size() >= options_.connections_max) {
-        const std::string text = "The store has " + std::to_string(connections_.size()) +
-                                 " connections, its limit (connectionsMax)";
-        (void)SendFrameTo(fd.get(), {ErrorFrame(0, code::kStoreBusy, text), {}});
-        continue;
-      }
       ucred peer = {};
       socklen_t size = sizeof peer;
       if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
+      std::string refusal = shares_.Refusal(peer);
+      if (refusal.empty() && connections_.size() >= options_.connections_max && !MakeRoom(peer)) {
+        refusal = "The store has " + std::to_string(connections_.size()) + " connections, its limit (connectionsMax)";
+      }
+      if (!refusal.empty()) {
+        (void)SendFrameTo(fd.get(), {ErrorFrame(0, code::kStoreBusy, refusal), {}});
+        continue;
+      }
       const uint64_t id = ++last_connection_;
       const int raw = fd.get();
       auto connection = std::make_unique<Connection>(std::move(fd), id, peer);
@@ -203,7 +218,53 @@ class ServerImpl final : public Server {
       (void)admission_.Admit(connection.get());
       if (!Watch(raw, id)) continue;
       connections_.emplace(id, std::move(connection));
+      shares_.Add(peer);
+      ungreeted_.push_back({id, Clock::now() + std::chrono::milliseconds(options_.greeting_timeout_ms)});
       connection_count_++;
+    }
+  }
+
+  // At the limit of connections: the oldest that has not even greeted goes, else one without a model of the process that has the most.
+  // False when the newcomer's process has as many as that one.
+  bool MakeRoom(const ucred& peer) {
+    ForgetGreeted();
+    if (!ungreeted_.empty()) {
+      Expel(*connections_.find(ungreeted_.front().id)->second, "The store is full, and the connection did not greet", code::kStoreBusy);
+      return true;
+    }
+    Connection* idle = nullptr;
+    uint32_t most = shares_.OfProcess(peer) + 1;
+    for (const auto& [id, connection] : connections_) {
+      const bool holds = !connection->leases.empty() || !connection->waiting.empty();
+      const uint32_t count = shares_.OfProcess(connection->peer());
+      if (holds || connection->is_own || count <= most) continue;
+      idle = connection.get();
+      most = count;
+    }
+    if (idle == nullptr) return false;
+    Expel(*idle, "The store is full, and this process has the most connections", code::kStoreBusy);
+    return true;
+  }
+
+  // Also those that have gone.
+  void ForgetGreeted() {
+    while (!ungreeted_.empty()) {
+      const auto found = connections_.find(ungreeted_.front().id);
+      if (found != connections_.end() && !found->second->greeted) return;
+      ungreeted_.pop_front();
+    }
+  }
+
+  int GreetingWaitMs() {
+    ForgetGreeted();
+    if (ungreeted_.empty() || options_.greeting_timeout_ms == 0) return -1;
+    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(ungreeted_.front().due - Clock::now()).count() + 1;
+    return static_cast<int>(std::max<int64_t>(wait, 0));
+  }
+
+  void EndSilentOnes() {
+    while (GreetingWaitMs() == 0) {
+      Expel(*connections_.find(ungreeted_.front().id)->second, "The connection did not greet in time");
     }
   }
 
@@ -445,6 +506,7 @@ class ServerImpl final : public Server {
     const auto found = connections_.find(id);
     for (const uint64_t lease : found->second->leases) Release(lease);
     for (const auto& [request, request_id] : found->second->waiting) waiting_.Forget(request_id);
+    shares_.Remove(found->second->peer());
     connections_.erase(found);
     connection_count_--;
   }
@@ -476,6 +538,8 @@ class ServerImpl final : public Server {
   // What came with the frame in buffer_.
   std::vector<UniqueFd> fds_;
   Admission admission_;
+  ConnectionShares shares_;
+  std::deque<Ungreeted> ungreeted_;
 
   WaitingOpens waiting_;
   Mutex mutex_;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/access_policy.h"
+#include "server/connection_shares.h"
 #include "client/client.h"
 #include "wire/protocol.h"
 #include "os/status.h"
@@ -22,6 +23,9 @@ namespace holdfast {
 struct ServerOptions {
   std::string socket_path;
   uint32_t connections_max = 0;
+  ConnectionShareLimits shares;
+  // A connection that has not greeted after this is ended. 0: it may take for ever.
+  uint32_t greeting_timeout_ms = 0;
   // Open and waiting ones together.
   uint32_t leases_per_connection_max = 0;
   // What a client is told of the store as a whole; the number of connections is filled in. Called on the server's thread.

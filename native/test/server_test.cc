@@ -125,6 +125,52 @@ TEST(LimitsRefuseWithoutClosing) {
   CHECK_OK(OpenNow(second.get(), "acme/x").status);
 }
 
+TEST(NoProcessAndNoUserTakesTheStoreFromOthers) {
+  for (const bool of_process : {true, false}) {
+    StoreFixture fixture([&](StoreOptions* options) { (of_process ? options->server.shares.per_process_max : options->server.shares.per_user_max) = 2; });
+    fixture.Publish("m", {100}, {"acme/x"});
+    const auto first = fixture.Connect();
+    auto second = fixture.Connect();
+    std::shared_ptr<Client> third;
+    CHECK_CODE(Client::Connect(fixture.options.server.socket_path, 10000, &third), code::kStoreBusy);
+    CHECK_OK(OpenNow(first.get(), "acme/x").status);
+    CHECK_OK(OpenNow(second.get(), "acme/x").status);
+  }
+  ConnectionShares shares({2, 3});
+  const ucred one = {10, 1000, 0}, other = {11, 1000, 0}, foreign = {12, 1001, 0};
+  for (const ucred& peer : {one, one, other}) shares.Add(peer);
+  CHECK(!shares.Refusal(one).empty() && !shares.Refusal(other).empty() && shares.Refusal(foreign).empty());
+  shares.Remove(one);
+  CHECK(shares.Refusal(one).empty() && shares.OfProcess(one) == 1 && shares.OfProcess(foreign) == 0);
+  // Of a container that cannot be looked into: no process has them all.
+  const ucred hidden = {0, 1002, 0};
+  shares.Add(hidden);
+  shares.Add(hidden);
+  CHECK(shares.Refusal(hidden).empty());
+  shares.Add(hidden);
+  CHECK(!shares.Refusal(hidden).empty());
+}
+
+TEST(AConnectionThatDoesNotGreetIsEndedAndGivesWay) {
+  StoreFixture timed([](StoreOptions* options) { options->server.greeting_timeout_ms = 50; });
+  timed.Publish("m", {100}, {"acme/x"});
+  const auto good = timed.Connect();
+  RawClient silent(timed, /*greet=*/false);
+  CheckExpelled(&timed, &silent);
+  CHECK_OK(OpenNow(good.get(), "acme/x").status);
+
+  StoreFixture full([](StoreOptions* options) { options->server.connections_max = 2; });
+  full.Publish("m", {100}, {"acme/x"});
+  RawClient oldest(full, /*greet=*/false);
+  RawClient second(full, /*greet=*/false);
+  const auto newcomer = full.Connect();
+  CHECK(oldest.Receive() == FrameType::kError);
+  FrameReader frame = oldest.frame();
+  CHECK(frame.request() == 0 && frame.Str() == code::kStoreBusy);
+  CHECK(oldest.Receive() == RawClient::kClosed);
+  CHECK_OK(OpenNow(newcomer.get(), "acme/x").status);
+}
+
 TEST(AClientThatDoesNotReadIsNotReadFrom) {
   StoreFixture fixture;
   fixture.Publish("m", {100}, {"acme/x"});

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <thread>
 #include <unordered_map>
@@ -27,6 +28,8 @@ namespace {
 constexpr int kThreadsMin = 2;
 constexpr int kThreadsMax = 8;
 constexpr int kListenBacklog = 511;
+// Before a connection is accepted again, when there was no room or no descriptor for one.
+constexpr std::chrono::milliseconds kPause(20);
 
 struct Address {
   sockaddr_storage storage = {};
@@ -190,6 +193,8 @@ class BulkEngineImpl final : public BulkEngine, private EventLoop::Watcher {
   // Connections from outside.
   void OnReady(uint32_t) override {
     for (;;) {
+      // The listener makes room by closing others; the queue of the kernel waits for it.
+      if (inbound_ >= options_.inbound_connections_max) return PauseAccepting();
       Address remote;
       remote.size = sizeof remote.storage;
       UniqueFd socket(accept4(listening_.get(), reinterpret_cast<sockaddr*>(&remote.storage), &remote.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -200,13 +205,13 @@ class BulkEngineImpl final : public BulkEngine, private EventLoop::Watcher {
         return;
       }
       SendAtOnce(socket.get());
-      if (inbound_ < options_.inbound_connections_max) (void)Add(std::move(socket), TlsSession::Role::kServer, true, NameOf(remote));
+      (void)Add(std::move(socket), TlsSession::Role::kServer, true, NameOf(remote));
     }
   }
 
   void PauseAccepting() {
     loops_[0]->Change(listening_.get(), 0, this);
-    loops_[0]->After(std::chrono::milliseconds(100), [this] {
+    loops_[0]->After(kPause, [this] {
       if (listening_.valid()) loops_[0]->Change(listening_.get(), EPOLLIN, this);
     });
   }

@@ -21,7 +21,7 @@ struct BulkEngineOptions {
   int thread_count = 0;
   // Added to the niceness of the process: inference goes first.
   int nice = 0;
-  // Connections of others; what is more is closed at once.
+  // Connections of others; what is more waits in the queue of the kernel.
   uint32_t inbound_connections_max = 512;
   // 0: no limit.
   uint64_t out_bytes_per_s = 0;

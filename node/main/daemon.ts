@@ -3,7 +3,7 @@ import type { HoldfastError, NodeId } from '../../common/index.ts'
 import { SecretFiles } from '../admin/index.ts'
 import { checkConfiguration, settleOptions } from '../checks/index.ts'
 import type { NodeOptions } from '../config/index.ts'
-import { type Clock, type Log, systemClock } from '../system/index.ts'
+import { type Clock, type Log, QuietLog, systemClock } from '../system/index.ts'
 import { createAdmin, loadTokens } from './admin.ts'
 import { openBase } from './base.ts'
 import { createCluster } from './cluster.ts'
@@ -33,10 +33,14 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
-export async function startDaemon(given: NodeOptions, log: Log): Promise<Daemon> {
+/** In which lines of one kind are counted. */
+const logWindowMs = 10_000
+
+export async function startDaemon(given: NodeOptions, fullLog: Log): Promise<Daemon> {
   const clock = systemClock
-  for (const warning of await checkConfiguration(given, clock)) log.warn({}, warning)
+  for (const warning of await checkConfiguration(given, clock)) fullLog.warn({}, warning)
   const options = settleOptions(given)
+  const log = new QuietLog(fullLog, clock, { linesMax: options['log.linesPerKindMax'], windowMs: logWindowMs })
   const parts = new Parts({ clock, log })
   try {
     const node = await compose(options, clock, log, parts)
@@ -50,7 +54,10 @@ export async function startDaemon(given: NodeOptions, log: Log): Promise<Daemon>
       bulkAddress: bulk.address(),
       reload: () => node.secrets.reload(),
       failed: node.status.identity.whenLost,
-      stop: () => parts.stop(),
+      stop: async () => {
+        await parts.stop()
+        log.flush()
+      },
     }
   } catch (error) {
     await parts.stop()

@@ -39,6 +39,10 @@ export function createHttpServer({ options, paths, clock, log }: Base, needs: Ht
       port: options['http.port'],
       bodyLimitBytes: options['http.bodyLimitBytes'],
       requestsMax: options['http.requestsMax'],
+      halfSentMax: options['http.halfSentMax'],
+      bodiesLimitBytes: Math.max(options['http.bodiesLimitBytes'], options['http.bodyLimitBytes']),
+      jsonLimitBytes: options['http.jsonLimitBytes'],
+      requestTimeoutMs: options['http.requestTimeoutMs'],
       folders: [paths.dataPath, dirname(paths.socketPath), packageRoot, ...originFolders(options['origin.url'])],
     },
     [

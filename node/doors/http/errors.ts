@@ -78,7 +78,10 @@ function toHoldfastError(error: unknown): HoldfastError | null {
     return new HoldfastError('OUT_OF_DESCRIPTORS', 'The node can open no more files; raise its limit of open files.')
   const { code, statusCode, message } = error as Error & { code?: string; statusCode?: number }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new HoldfastError('REQUEST_TOO_LARGE', 'The request body is larger than http.bodyLimitBytes.')
+    return new HoldfastError(
+      'REQUEST_TOO_LARGE',
+      'The request body is larger than http.bodyLimitBytes, or than http.jsonLimitBytes on a route that takes JSON alone.',
+    )
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new HoldfastError('BAD_REQUEST', 'Send the body as JSON, with the header `content-type: application/json`.')

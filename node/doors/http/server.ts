@@ -6,11 +6,13 @@ import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { HoldfastError } from '../../../common/index.ts'
 import type { Clock, Log } from '../../system/index.ts'
+import { boundBodies } from './body-budget.ts'
 import { refuseBrokenRequest } from './broken-request.ts'
 import { codeContents } from './content-coding.ts'
 import type { HttpDoor } from './door.ts'
 import { type ErrorForm, errorReply, ownErrorForm } from './errors.ts'
 import { isForeignPage } from './foreign-page.ts'
+import { boundHalfSent } from './half-sent.ts'
 import { boundRequests } from './request-bound.ts'
 import { type HideFolders, hideFolders } from './without-folders.ts'
 
@@ -25,13 +27,24 @@ export interface HttpServerOptions {
   readonly bodyLimitBytes: number
   /** Of this node: errors do not name what lies below them, but for its last name. */
   readonly folders?: readonly string[]
-  /** http.requestsMax; without it there is no bound. */
+  /** http.requestsMax and so on; without one there is no bound. */
   readonly requestsMax?: number
+  readonly halfSentMax?: number
+  readonly bodiesLimitBytes?: number
+  /** Largest body of the routes that parse it as JSON as a whole: values take many times the memory of their text. */
+  readonly jsonLimitBytes?: number
+  /** A request that takes longer to arrive is refused. */
+  readonly requestTimeoutMs?: number
   /** Connections that are still busy this long after stop() began are cut off. */
   readonly closeMs?: number
 }
 
 const defaultCloseMs = 2_000
+const defaultRequestTimeoutMs = 300_000
+/** Headers fit a few packets. */
+const headersTimeoutMs = 10_000
+/** How often requests are looked for that take too long to arrive. */
+const timeoutCheckMs = 2_000
 
 /** What goes to the log, and what callers may read. */
 interface ErrorAnswers {
@@ -87,11 +100,17 @@ export function createHttpApp(
   options: HttpServerOptions,
   doors: readonly HttpDoor[],
 ): FastifyInstance {
+  const { requestTimeoutMs = defaultRequestTimeoutMs, jsonLimitBytes = options.bodyLimitBytes } = options
   const answers = { log, hide: hideFolders(options.folders ?? []) }
   const formFor = (url: string) =>
     doors.find(({ prefix }) => prefix !== '' && url.startsWith(prefix))?.errorForm ?? ownErrorForm
   const app = fastify({
     bodyLimit: options.bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    http: {
+      headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(timeoutCheckMs, requestTimeoutMs),
+    },
     routerOptions: { maxParamLength: 1024 },
     genReqId: ({ headers }) => requestIdOf(headers['holdfast-request-id']),
     forceCloseConnections: 'idle',
@@ -104,8 +123,15 @@ export function createHttpApp(
       throw new HoldfastError('BAD_REQUEST', 'Requests of other web sites are refused on a loopback interface.')
     }
   })
+  if (options.halfSentMax !== undefined) boundHalfSent(app, options.halfSentMax)
   if (options.requestsMax !== undefined) boundRequests(app, options.requestsMax)
   codeContents(app, options.bodyLimitBytes)
+  if (options.bodiesLimitBytes !== undefined) boundBodies(app, options.bodiesLimitBytes)
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string', bodyLimit: Math.min(jsonLimitBytes, options.bodyLimitBytes) },
+    app.getDefaultJsonParser('error', 'error'),
+  )
   app.addHook('onSend', async (request, reply) => {
     reply.header('holdfast-request-id', request.id)
   })

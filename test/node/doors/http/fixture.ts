@@ -5,7 +5,7 @@ import type { Admin } from '../../../../node/admin/index.ts'
 import { adminDoor } from '../../../../node/doors/admin/index.ts'
 import type { ViewPorts } from '../../../../node/doors/admin/routes-views.ts'
 import { healthDoor, type NodeHealth } from '../../../../node/doors/http/index.ts'
-import { createHttpApp } from '../../../../node/doors/http/server.ts'
+import { createHttpApp, type HttpServerOptions } from '../../../../node/doors/http/server.ts'
 import { metricsDoor } from '../../../../node/doors/metrics/index.ts'
 import { openInferenceDoor } from '../../../../node/doors/open-inference/index.ts'
 import type { InferenceRequest } from '../../../../node/requests/inference-service.ts'
@@ -32,10 +32,7 @@ export class HttpFixture {
   ports: DoorPorts
   readonly app: ReturnType<typeof createHttpApp>
 
-  constructor(
-    over: Partial<DoorPorts> = {},
-    options: { host?: string; bodyLimitBytes?: number; requestsMax?: number } = {},
-  ) {
+  constructor(over: Partial<DoorPorts> = {}, options: Partial<HttpServerOptions> = {}) {
     const log = Object.fromEntries(
       ['debug', 'info', 'warn', 'error'].map((level) => [
         level,

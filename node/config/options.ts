@@ -126,6 +126,14 @@ export const optionTable = {
     'Unix socket that hands out weights. Default: store.sock in the runtime or data folder.',
   ),
   'store.connectionsMax': integer(1024, 1, 65_536, 'Client connections at one time.'),
+  'store.connectionsPerProcessMax': integer(256, 1, 65_536, 'Of one process; the next one gets STORE_BUSY.'),
+  'store.connectionsPerUserMax': integer(768, 1, 65_536, 'Of all processes of one user; the next one gets STORE_BUSY.'),
+  'store.greetingTimeoutMs': integer(
+    10_000,
+    100,
+    3_600_000,
+    'A connection to the store that has not greeted after this is ended.',
+  ),
   'store.leasesPerConnectionMax': integer(1024, 1, 65_536, 'Open models of one connection.'),
   'store.accessFile': text(
     '',
@@ -142,7 +150,19 @@ export const optionTable = {
   'cluster.bulkHost': text('', 'Host that the bulk listener binds to. Default: that of the first cluster.listen.'),
   'cluster.bulkPort': integer(0, 0, 65_535, 'Port of the bulk listener; 0 takes a free one.'),
   'cluster.connectionsMax': integer(1024, 1, 65_536, 'libp2p connections at one time.'),
-  'cluster.bulkConnectionsMax': integer(512, 1, 65_536, 'Connections of other nodes to the bulk listener.'),
+  'cluster.bulkConnectionsMax': integer(
+    512,
+    1,
+    65_536,
+    'Connections of other nodes to the bulk listener; the next one displaces one of the node that has the most.',
+  ),
+  'cluster.handshakesMax': integer(
+    512,
+    1,
+    65_536,
+    'Connections, to the cluster port and to the bulk port each, that have not shown the cluster key yet; the next one displaces another.',
+  ),
+  'cluster.handshakesPerAddressMax': integer(128, 1, 65_536, 'Of one address; the next one displaces the oldest.'),
   'cluster.bulkServedMax': integer(64, 1, 65_536, 'Chunks served to other nodes at one time; each may take 8 MiB.'),
   'cluster.bulkOutBytesPerS': bytes(
     0,
@@ -173,6 +193,23 @@ export const optionTable = {
   'http.host': text('127.0.0.1', 'Host of the HTTP interface.'),
   'http.port': integer(8080, 0, 65_535, 'Port of the HTTP interface; 0 takes a free one.'),
   'http.bodyLimitBytes': bytes(64 * MiB, 1024, 'Largest request body, after decompression.'),
+  'http.bodiesLimitBytes': bytes(
+    512 * MiB,
+    1024,
+    'Bodies of all requests together, but for small ones; beyond it the oldest that has not arrived whole gets 503. At least http.bodyLimitBytes.',
+  ),
+  'http.jsonLimitBytes': bytes(
+    MiB,
+    1024,
+    'Largest body of the routes that take JSON alone, which is parsed as a whole: values take many times the memory of their text.',
+  ),
+  'http.requestTimeoutMs': integer(300_000, 100, 86_400_000, 'A request that takes longer to arrive gets 400.'),
+  'http.halfSentMax': integer(
+    2048,
+    1,
+    65_536,
+    'Connections on which no whole request has arrived, idle ones too; the next one displaces the oldest.',
+  ),
   'http.answerLimitBytes': bytes(
     128 * MiB,
     1024,
@@ -299,6 +336,12 @@ export const optionTable = {
     'auto',
     ['auto', 'json', 'text'],
     'Lines of the log: json for programs, text for people, auto for text at a terminal and json elsewhere.',
+  ),
+  'log.linesPerKindMax': integer(
+    10,
+    0,
+    1_000_000,
+    'Lines of one kind in ten seconds, but for debugging; how many more there were is one line. 0: no limit.',
   ),
   'log.slowRequestMs': integer(
     1_000,

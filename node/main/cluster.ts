@@ -64,6 +64,8 @@ export async function createCluster(
       port: options['cluster.bulkPort'],
       advertiseHost: options['cluster.advertiseHost'],
       inboundConnectionsMax: options['cluster.bulkConnectionsMax'],
+      handshakesMax: options['cluster.handshakesMax'],
+      handshakesPerAddressMax: options['cluster.handshakesPerAddressMax'],
       servedMax: options['cluster.bulkServedMax'],
       outBytesPerS: options['cluster.bulkOutBytesPerS'],
       inBytesPerS: options['cluster.bulkInBytesPerS'],
@@ -119,6 +121,8 @@ function networkOptions(options: NodeOptions): Parameters<typeof createLibp2pNet
       listen: listenAddressesOf(options),
       mdns: options['cluster.mdns'],
       connectionsMax: options['cluster.connectionsMax'],
+      handshakesMax: options['cluster.handshakesMax'],
+      handshakesPerAddressMax: options['cluster.handshakesPerAddressMax'],
     },
     bootstrap: { addresses: options['cluster.bootstrap'] },
     // A forwarded request and its answer travel as calls, tensors as bytes; text of two characters may be a number of eight bytes.

@@ -11,6 +11,7 @@ import { type AdmissionOptions, admission, followKeyring, type Refusal } from '.
 import type { ClusterKeyring } from './cluster-keyring.ts'
 import { type GossipOptions, gossipService } from './gossip.ts'
 import type { Identity } from './identity.ts'
+import { boundHandshakes } from './pending-handshakes.ts'
 
 export interface HostOptions {
   /** libp2p multiaddrs to listen on; port 0 takes a free one. */
@@ -21,8 +22,10 @@ export interface HostOptions {
   readonly mdns: boolean
   /** Connections of all peers together. */
   readonly connectionsMax: number
-  /** Handshakes from others under way at one time: what strangers without the key can hold open. */
-  readonly pendingInboundMax: number
+  /** Handshakes from others under way at one time: what strangers without the key can hold open. The next one displaces another. */
+  readonly handshakesMax: number
+  /** Of one address. */
+  readonly handshakesPerAddressMax: number
   /** New connections per second from one address. libp2p's 5 would refuse a rack of nodes behind one address. */
   readonly inboundPerSecondMax: number
   readonly dialTimeoutMs: number
@@ -39,8 +42,9 @@ export const defaultHostOptions: HostOptions = {
   announce: [],
   mdns: false,
   connectionsMax: 1024,
-  pendingInboundMax: 128,
-  inboundPerSecondMax: 128,
+  handshakesMax: 512,
+  handshakesPerAddressMax: 128,
+  inboundPerSecondMax: 512,
   dialTimeoutMs: 10_000,
   handshakeTimeoutMs: 10_000,
   refusalLingerMs: 1_000,
@@ -72,10 +76,14 @@ export function createHost(ports: HostPorts, options: HostOptions, gossip: Gossi
     transports: [tcp()],
     connectionEncrypters: admission(ports.keyring, admissionOptions),
     streamMuxers: [yamux()],
-    connectionGater: ports.gater,
+    connectionGater: boundHandshakes(ports.gater, {
+      connectionsMax: options.handshakesMax,
+      perOwnerMax: options.handshakesPerAddressMax,
+    }),
     connectionManager: {
       maxConnections: options.connectionsMax,
-      maxIncomingPendingConnections: options.pendingInboundMax,
+      // Whether they are too many is decided by the gater, which never refuses the newcomer.
+      maxIncomingPendingConnections: Number.POSITIVE_INFINITY,
       inboundConnectionThreshold: options.inboundPerSecondMax,
       dialTimeout: options.dialTimeoutMs,
       // We dial one address at a time: it may take all of the dial.

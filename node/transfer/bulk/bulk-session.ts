@@ -24,7 +24,7 @@ export interface BulkSessionPorts extends AnswerPorts {
 
 export class BulkSession implements ConnectionOwner {
   readonly asker: ChunkAsker
-  /** Called when a request has ended and room is free, when the other end has proved itself, and when the connection has closed. */
+  /** Called when a request has ended and room is free, when TLS is done, when the other end has proved itself, and when the connection has closed. */
   onChange: () => void = () => {}
   private readonly connection: BulkConnection
   private readonly ports: BulkSessionPorts
@@ -73,6 +73,11 @@ export class BulkSession implements ConnectionOwner {
     return this.provedNode !== null && this.error === null && !this.isRefusing
   }
 
+  /** TLS is done; what it says next is its proof. */
+  get isSecure(): boolean {
+    return this.exporter !== null
+  }
+
   get isEnded(): boolean {
     return this.error !== null
   }
@@ -106,6 +111,7 @@ export class BulkSession implements ConnectionOwner {
   onSecure(exporter: Uint8Array): void {
     this.exporter = exporter
     if (this.target !== null) this.connection.send(frameKind.proof, 0, this.ports.prover.prove('client', exporter))
+    this.onChange()
   }
 
   onFrame(kind: number, id: number, payload: Uint8Array): void {

@@ -13,6 +13,7 @@ import { type Clock, type Log, silentLog } from '../../system/index.ts'
 import { BulkSession, type BulkSessionPorts } from './bulk-session.ts'
 import { makeCertificate } from './certificate.ts'
 import { type BulkConnection, BulkConnections, unreachable } from './connection.ts'
+import { InboundSessions } from './inbound-sessions.ts'
 import { openEitherWay } from './open-either-way.ts'
 import { type BulkOptions, defaultBulkOptions } from './options.ts'
 import { PeerLink } from './peer-link.ts'
@@ -37,13 +38,16 @@ export function createNativeBulkTransport(ports: BulkPorts, options: Partial<Bul
   return new NativeBulkTransport(ports, { ...defaultBulkOptions, ...options })
 }
 
+/** Connections that the engine has accepted and this side has not heard of yet. */
+const arrivingMax = 64
+
 const servesNothing: ServeChunk = async () => null
 
 class NativeBulkTransport implements BulkTransport {
   private readonly options: BulkOptions
   private readonly ports: BulkPorts
   private readonly links = new Map<string, { node: NodeId; link: PeerLink }>()
-  private readonly inbound = new Set<BulkSession>()
+  private readonly inbound: InboundSessions
   /** Opened for peers that cannot reach this node. */
   private readonly lent = new Set<BulkSession>()
   private readonly sessionPorts: BulkSessionPorts
@@ -57,6 +61,7 @@ class NativeBulkTransport implements BulkTransport {
   constructor(ports: BulkPorts, options: BulkOptions) {
     this.options = options
     this.ports = ports
+    this.inbound = new InboundSessions(options)
     const { clock, log = silentLog, isBanned = () => false } = ports
     this.sessionPorts = {
       prover: new Prover(ports.identity, ports.clusterKey),
@@ -154,7 +159,7 @@ class NativeBulkTransport implements BulkTransport {
         name: node,
         clock: this.ports.clock,
         open: () => this.open(node, target),
-        inbound: () => this.inboundOf(node),
+        inbound: () => this.inbound.askableOf(node),
       },
       this.options,
     )
@@ -192,7 +197,7 @@ class NativeBulkTransport implements BulkTransport {
     using limit = new TimeLimit(this.ports.clock, this.options.handshakeTimeoutMs, signal)
     await askToDial(node, this.address(), limit.signal)
     // It answers when its side is ready; this side may hear of the proof a moment later.
-    while (this.inboundOf(node).length === 0) await this.nextInbound(limit.signal)
+    while (this.inbound.askableOf(node).length === 0) await this.nextInbound(limit.signal)
   }
 
   private nextInbound(signal: AbortSignal): Promise<void> {
@@ -221,10 +226,6 @@ class NativeBulkTransport implements BulkTransport {
     return session
   }
 
-  private inboundOf(node: NodeId): BulkSession[] {
-    return [...this.inbound].filter((session) => session.node === node && session.isAskable)
-  }
-
   /** The engine; made when the first connection is wanted. */
   private connected(): BulkConnections {
     this.connections ??= this.makeConnections()
@@ -233,7 +234,7 @@ class NativeBulkTransport implements BulkTransport {
 
   private makeConnections(): BulkConnections {
     const { cert, key } = makeCertificate()
-    const { threadCount, nice, inboundConnectionsMax } = this.options
+    const { threadCount, nice, inboundConnectionsMax, handshakesMax } = this.options
     const { outBytesPerS, inBytesPerS, peerOutBytesPerS, peerInBytesPerS } = this.options
     return new BulkConnections(
       {
@@ -241,7 +242,8 @@ class NativeBulkTransport implements BulkTransport {
         privateKey: key,
         threadCount,
         nice,
-        inboundConnectionsMax,
+        // More than are kept: this side decides who gives way, and hears of each newcomer a moment after the engine has let it in.
+        inboundConnectionsMax: inboundConnectionsMax + handshakesMax + arrivingMax,
         outBytesPerS,
         inBytesPerS,
         peerOutBytesPerS,
@@ -258,12 +260,13 @@ class NativeBulkTransport implements BulkTransport {
       session.close(new HoldfastError('SHUTTING_DOWN', 'This node is stopping.'))
       return
     }
-    this.inbound.add(session)
     session.onChange = () => {
-      if (session.isEnded) this.inbound.delete(session)
+      this.inbound.changed(session)
+      if (session.node === null) return
       for (const tell of [...this.onInbound]) tell()
       for (const { node, link } of this.links.values()) if (node === session.node) link.pump()
     }
+    this.inbound.add(session, remote)
   }
 }
 

@@ -14,8 +14,14 @@ export interface BulkOptions {
   readonly requestsPerConnectionMax: number
   /** Requests that wait for a connection to one peer; the next one gets OVERLOADED. */
   readonly waitingPerPeerMax: number
-  /** Connections of others, those that have not proved themselves included. */
+  /** Connections of others that have proved themselves. The next one displaces one of the peer that has the most. */
   readonly inboundConnectionsMax: number
+  /** Of one peer: what it may open, and as many again that it was asked for. */
+  readonly inboundPerPeerMax: number
+  /** Connections of others that have not proved themselves; the next one displaces another. */
+  readonly handshakesMax: number
+  /** Of one address. */
+  readonly handshakesPerAddressMax: number
   /** Requests served at one time on one connection; each may hold a chunk in memory. */
   readonly servedPerConnectionMax: number
   /** Requests served at one time of all peers together: 64 chunks of 8 MiB are half a gigabyte. */
@@ -48,6 +54,9 @@ export const defaultBulkOptions: BulkOptions = {
   requestsPerConnectionMax: 4,
   waitingPerPeerMax: 4096,
   inboundConnectionsMax: 512,
+  inboundPerPeerMax: 64,
+  handshakesMax: 512,
+  handshakesPerAddressMax: 128,
   servedPerConnectionMax: 16,
   servedMax: 64,
   handshakeTimeoutMs: 5_000,

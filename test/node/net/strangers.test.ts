@@ -1,0 +1,38 @@
+/** Strangers at the cluster port: whatever they hold open, peers come in. */
+import { afterEach, expect, it } from 'vitest'
+import { hung } from '../../support/hung.ts'
+import { SilentSockets } from '../../support/silent-sockets.ts'
+import { until } from '../../support/until.ts'
+import { addressOf, TestNodes } from './nodes.ts'
+
+const nodes = new TestNodes()
+const strangers = new SilentSockets()
+
+afterEach(async () => {
+  strangers.close()
+  await nodes.stop()
+})
+
+function targetOf(address: string): { host: string; port: number } {
+  return { host: '127.0.0.1', port: Number(/\/tcp\/(\d+)/.exec(address)?.[1]) }
+}
+
+it('260 silent connections to the cluster port keep nobody out, with the default limits', async () => {
+  const node = await nodes.start()
+  await strangers.open(260, targetOf(addressOf(node)))
+  const peer = await nodes.start()
+  await peer.network.dial(addressOf(node), { signal: hung() })
+  expect(await node.up.first()).toBe(peer.network.self)
+  // Beyond its share an address displaces its own.
+  await until('the share of the address', () => strangers.openCount <= 128)
+})
+
+it('strangers that keep coming never take the place of a peer that is connected', async () => {
+  const node = await nodes.start({ host: { handshakesMax: 4, handshakesPerAddressMax: 4 } })
+  const peer = await nodes.start()
+  await peer.network.dial(addressOf(node), { signal: hung() })
+  await node.up.first()
+  await strangers.open(60, targetOf(addressOf(node)))
+  await until('the others give way', () => strangers.openCount <= 4)
+  expect(node.network.peers()).toEqual([peer.network.self])
+})

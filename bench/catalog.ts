@@ -1,5 +1,5 @@
 /** The benches: what each measures, for `holdfast bench --help`, and its code, loaded when it runs. */
-import { bulkParts, swarmParts } from './parts.ts'
+import { bulkParts, hostileParts, swarmParts } from './parts.ts'
 import type { Bench } from './types.ts'
 
 export interface BenchEntry {
@@ -8,6 +8,8 @@ export interface BenchEntry {
   readonly parts?: readonly string[]
   /** Whether `--scale` changes its sizes. */
   readonly isScalable?: true
+  /** Whether `--seconds` and `--seed` say how long it runs and what happens. */
+  readonly isTimed?: true
   readonly load: () => Promise<Bench>
 }
 
@@ -48,5 +50,10 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
     measures:
       'models and folders as people have them: models refused, threads of sessions, large answers; push and ls of a large origin',
     load: async () => (await import('./field.ts')).fieldBench,
+  },
+  hostile: {
+    measures: 'attacks on running nodes: what honest users see meanwhile, memory, recovery, lines of the log',
+    parts: hostileParts,
+    load: async () => (await import('./hostile.ts')).hostileBench,
   },
 }

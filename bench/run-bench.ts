@@ -6,12 +6,16 @@ import { type BenchEntry, benchCatalog } from './catalog.ts'
 import type { BenchRow } from './types.ts'
 
 const scaleMax = 100
+const secondsMin = 4
+const secondsMax = 86_400
 
 export interface RunBenchOptions {
   readonly json: boolean
   readonly tiny: boolean
   readonly only?: readonly string[]
   readonly scale?: number
+  readonly seconds?: number
+  readonly seed?: number
 }
 
 /** BAD_REQUEST for a name, a part or a scale that the catalog does not have. */
@@ -23,13 +27,15 @@ export async function runBench(name: string, options: RunBenchOptions): Promise<
       `There is no bench ${name}; there is ${Object.keys(benchCatalog).join(', ')}.`,
     )
   }
-  const { tiny, only, scale } = options
+  const { tiny, only, scale, seconds, seed } = options
   checkOptions(name, entry, options)
   const bench = await entry.load()
   const rows = await bench({
     tiny,
     ...(only === undefined ? {} : { only }),
     ...(scale === undefined ? {} : { scale }),
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(seed === undefined ? {} : { seed }),
     say: (text) => process.stderr.write(`${text}\n`),
   })
   if (options.json) {
@@ -44,17 +50,30 @@ export async function runBench(name: string, options: RunBenchOptions): Promise<
   )
 }
 
-function checkOptions(name: string, { parts = [], isScalable }: BenchEntry, { only, scale }: RunBenchOptions): void {
+function checkOptions(name: string, entry: BenchEntry, { only, scale, seconds, seed }: RunBenchOptions): void {
+  const { parts = [], isScalable, isTimed } = entry
   const unknown = only?.find((part) => !parts.includes(part))
   if (unknown !== undefined) {
     const known = parts.length === 0 ? 'it has none' : `it has ${parts.join(', ')}`
-    throw new HoldfastError('BAD_REQUEST', `The bench ${name} has no part ${unknown}; ${known}.`)
+    throw refusal(`The bench ${name} has no part ${unknown}; ${known}.`)
   }
-  if (scale === undefined) return
-  if (isScalable !== true) throw new HoldfastError('BAD_REQUEST', `The bench ${name} has sizes that are fixed.`)
-  if (!(scale > 0 && scale <= scaleMax)) {
-    throw new HoldfastError('BAD_REQUEST', `The scale has to be a number above 0, at most ${scaleMax}.`)
+  if (scale !== undefined && isScalable !== true) throw refusal(`The bench ${name} has sizes that are fixed.`)
+  if (scale !== undefined && !(scale > 0 && scale <= scaleMax)) {
+    throw refusal(`The scale has to be a number above 0, at most ${scaleMax}.`)
   }
+  if ((seconds !== undefined || seed !== undefined) && isTimed !== true) {
+    throw refusal(`The bench ${name} takes neither --seconds nor --seed.`)
+  }
+  if (seconds !== undefined && !(seconds >= secondsMin && seconds <= secondsMax)) {
+    throw refusal(`The seconds have to be a number from ${secondsMin} to ${secondsMax}.`)
+  }
+  if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0)) {
+    throw refusal('The seed has to be a whole number from 0.')
+  }
+}
+
+function refusal(message: string): HoldfastError {
+  return new HoldfastError('BAD_REQUEST', message)
 }
 
 function cells({ id, value, unit, n, note }: BenchRow): string[] {

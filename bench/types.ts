@@ -17,6 +17,9 @@ export interface BenchContext {
   readonly only?: readonly string[]
   /** Factor of sizes, for benches that the catalog says can be scaled. 1 when left out. */
   readonly scale?: number
+  /** How long to run, and what chance is drawn from, for benches that the catalog says are timed. */
+  readonly seconds?: number
+  readonly seed?: number
   /** Progress for people, on stderr. */
   readonly say: (text: string) => void
 }

@@ -2,7 +2,7 @@
  * Real daemons on the hosts of a laboratory, with generated models at an origin that stands on a host of its own. One daemon per
  * host; the origin's host is named `origin` and runs none.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +26,7 @@ import { writeRandomFile } from '../random-file.ts'
 import { median } from '../statistics.ts'
 import type { LabHost, NetworkLab } from './network-lab.ts'
 import type { Served } from './origin-front.ts'
+import { startOriginFront } from './origin-process.ts'
 
 export interface LabModel {
   /** As in `lab/m07`. */
@@ -163,15 +164,7 @@ export class LabCluster {
 
   private async startOrigin(): Promise<void> {
     const { enter, address } = this.lab.host(originHost)
-    const script = join(import.meta.dirname, `origin-front${import.meta.filename.slice(-3)}`)
-    const words = [process.execPath, script, this.originFolder, address, String(originPort)]
-    const [command, ...rest] = [...enter, ...words]
-    const origin = spawn(command!, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
-    this.origin = origin
-    await new Promise<void>((resolve, reject) => {
-      origin.stdout.once('data', () => resolve())
-      origin.once('exit', (code) => reject(new HoldfastError('SYSTEM', `The origin's server ended with ${code}.`)))
-    })
+    this.origin = (await startOriginFront(this.originFolder, address, originPort, enter)).process
   }
 
   private async startNodes(nodes: readonly LabNode[]): Promise<void> {

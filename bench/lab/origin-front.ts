@@ -1,11 +1,12 @@
 /**
  * Serves an origin's folder over the network as an S3 store would, for reading only: `origin-front.ts FOLDER HOST PORT`.
- * GET and HEAD of /BUCKET/KEY with single ranges; any bucket and any credentials will do. /-/served tells what it has sent.
- * Prints "ready". For laboratories: there is no access control.
+ * GET and HEAD of /BUCKET/KEY with single ranges; any bucket and any credentials will do. /-/served tells what it has sent, /-/manner/M
+ * changes how it answers. Prints "ready" and its port. For laboratories: there is no access control.
  */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join, normalize, sep } from 'node:path'
 
 export interface Served {
@@ -14,6 +15,12 @@ export interface Served {
   readonly requests: number
 }
 
+/** away: connections end without an answer; hanging: they stay, without one; slow: each answer takes 3 s longer. */
+export type OriginManner = 'well' | 'away' | 'hanging' | 'slow'
+
+const slowMs = 3_000
+let manner: OriginManner = 'well'
+
 const [folder, host, port] = process.argv.slice(2)
 let bytes = 0
 let requests = 0
@@ -21,9 +28,9 @@ let requests = 0
 /** As long as object stores do; Node's 5 s would have every load connect anew. */
 const keepAliveTimeout = 20_000
 
-createServer({ keepAliveTimeout }, (request, response) => {
+const server = createServer({ keepAliveTimeout }, (request, response) => {
   answer(request, response).catch((error: Error) => response.destroy(error))
-}).listen(Number(port), host, () => console.log('ready'))
+}).listen(Number(port), host, () => console.log(`ready ${(server.address() as AddressInfo).port}`))
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = decodeURIComponent(new URL(request.url ?? '/', 'http://origin').pathname)
@@ -31,6 +38,17 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.end(JSON.stringify({ bytes, requests } satisfies Served))
     return
   }
+  if (path.startsWith('/-/manner/')) {
+    manner = path.slice('/-/manner/'.length) as OriginManner
+    response.end()
+    return
+  }
+  if (manner === 'away') {
+    request.socket.destroy()
+    return
+  }
+  if (manner === 'hanging') return
+  if (manner === 'slow') await new Promise((resolve) => setTimeout(resolve, slowMs))
   requests += 1
   const [, , ...key] = path.split('/')
   const file = normalize(join(folder!, ...key))

@@ -1,4 +1,4 @@
-/** `--only` and `--scale` are refused where a bench has no such part or no sizes to scale; nothing runs then. */
+/** Options are refused where a bench has no such part, no sizes to scale, or no length; nothing runs then. */
 import { expect, it } from 'vitest'
 import { runBench } from '../../bench/index.ts'
 
@@ -11,6 +11,9 @@ it.each([
   { name: 'swarm', options: { scale: Number.NaN }, says: 'above 0' },
   { name: 'swarm', options: { scale: 0 }, says: 'above 0' },
   { name: 'swarm', options: { scale: 101 }, says: 'at most 100' },
+  { name: 'smoke', options: { seconds: 10 }, says: 'neither --seconds nor --seed' },
+  { name: 'swarm', options: { seed: 1 }, says: 'neither --seconds nor --seed' },
+  { name: 'hostile', options: { only: ['nope'] }, says: 'silent-bulk' },
 ])('refuses $options of $name', async ({ name, options, says }) => {
   await expect(run(name, options)).rejects.toMatchObject({
     code: 'BAD_REQUEST',

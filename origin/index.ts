@@ -20,6 +20,7 @@ export {
   checkEntry,
   entryAnnotation,
   entryFilesOf,
+  isVariant,
   runnableFileOf,
   versionFileOf,
   whyNotRunnable,

@@ -4,7 +4,7 @@ import type { LocalTier } from '../../common/index.ts'
 import type { LoadProfile } from '../../core/index.ts'
 import { type Manifest, runnableFileOf } from '../../origin/index.ts'
 import type { EvictionPolicy } from '../../placement/index.ts'
-import { copyWorth, type DerivedForms, LeaseTracker, ModelCache, type ModelTable } from '../models/index.ts'
+import { copyWorth, type DerivedForms, LeaseTracker, ModelCache, type ModelTable, OwnBytes } from '../models/index.ts'
 import type { Runtime } from '../ports/index.ts'
 import { BlobFetcher, type FetchOutcome } from '../transfer/index.ts'
 import type { Base } from './base.ts'
@@ -38,7 +38,7 @@ export interface CacheNeeds extends Pick<Names, 'origin'> {
 }
 
 export function createCache(
-  { options, clock, log }: Base,
+  { options, state, clock, log }: Base,
   { core, driver, bulk }: Cluster,
   { store, leases }: OpenStore,
   { origin, runtime, table, derivedForms, policies, profile, pinned, events, onDamaged }: CacheNeeds,
@@ -72,6 +72,7 @@ export function createCache(
     memoryPolicy: policies.memory,
     diskPolicy: policies.disk,
     worth: (model, tier) => copyWorth(value, model, tier),
+    ownBytes: options['store.accessFile'] === '' ? null : new OwnBytes({ table, origin, state }),
     verifiesReads: options['disk.verifyReads'],
     isPinned: (model, tier) => pinned.isPinned(model, tier),
     sessionLimits: { sessionsMax: options['runtime.sessionsMax'], privateBytesMax: options['runtime.sessionBytesMax'] },

@@ -38,6 +38,7 @@ import type { LeaseTracker } from './lease-tracker.ts'
 import { type Loading, type LoadingWatcher, LoadProgress } from './load-progress.ts'
 import { type HeldSpec, type ModelRow, type ModelTable, specOf } from './model-table.ts'
 import { ModelWork } from './model-work.ts'
+import type { OwnBytes } from './own-bytes.ts'
 import { type Session, Sessions } from './sessions.ts'
 
 export interface ModelCachePorts {
@@ -60,6 +61,8 @@ export interface ModelCachePorts {
   readonly onResidency: (models: readonly ResidentModel[]) => void
   readonly onEvicted: (tier: LocalTier, model: ModelId, reason: string) => void
   readonly onFetched: (outcome: FetchOutcome) => void
+  /** Asked before a model is brought and when it is here; null where everybody may open everything. */
+  readonly ownBytes: Pick<OwnBytes, 'check' | 'note'> | null
   /** Whether bytes are hashed as they come from the disk to memory. */
   readonly verifiesReads: boolean
   /** A model that is being made openable is in memory or on its way there, and published: who waits for ranges may have it. */
@@ -246,7 +249,18 @@ export class ModelCache {
   }
 
   /** One more for the model's work of this kind, which may be under way. The loss of one who waits does not end it. */
-  private want(goal: Goal, spec: HeldSpec, context: RequestContext, take?: TakeBack): Promise<Source> {
+  private async want(goal: Goal, spec: HeldSpec, context: RequestContext, take?: TakeBack): Promise<Source> {
+    const { ownBytes } = this.ports
+    if (ownBytes === null) return this.bring(goal, spec, context, take)
+    await ownBytes.check(spec)
+    const source = await this.bring(goal, spec, context, take)
+    // Another model with the same bytes may have come meanwhile, and these from there.
+    await ownBytes.check(spec)
+    await ownBytes.note(spec)
+    return source
+  }
+
+  private bring(goal: Goal, spec: HeldSpec, context: RequestContext, take?: TakeBack): Promise<Source> {
     const want = this.nextWant()
     const ended = Promise.withResolvers<Source>()
     this.wants.set(want, ended)

@@ -23,6 +23,7 @@ import {
 import {
   encodeRef,
   formatModelName,
+  isVariant,
   type Manifest,
   type ModelName,
   parseManifestOf,
@@ -223,7 +224,13 @@ export class ModelDirectory {
         return
       case 'resolved': {
         const { want, name, model, ref, ageMs } = effect
-        const resolved = { digest: model, manifest: this.manifests.get(model)!, ref: ref?.record ?? null, ageMs }
+        const manifest = this.manifests.get(model)!
+        if (name !== null && isVariant(manifest)) {
+          const message = `${name} means a manifest that takes its bytes from another model; push the model again.`
+          this.reject(want, { code: 'BAD_MANIFEST', message })
+          return
+        }
+        const resolved = { digest: model, manifest, ref: ref?.record ?? null, ageMs }
         this.settle(this.resolving, want, name, resolved)
         return
       }

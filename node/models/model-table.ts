@@ -8,7 +8,7 @@ import {
   type ModelRow as Row,
 } from '../../core/index.ts'
 import type { Cut, Store } from '../../native/index.ts'
-import { blobIdOf, type Manifest, manifestSizeBytes } from '../../origin/index.ts'
+import { baseOf, blobIdOf, type Manifest, manifestSizeBytes } from '../../origin/index.ts'
 import { cutOf, formCut } from './blob-files.ts'
 
 export interface HeldSpec extends ModelSpec {
@@ -39,6 +39,14 @@ export interface StatedFile {
 export interface BlobFacts {
   readonly cut: Cut
   readonly stated: readonly StatedFile[]
+}
+
+/** A chunk of a model that is one of another model too. */
+export interface BorrowedChunk {
+  readonly file: Sha256
+  readonly sha256: Sha256
+  readonly offsetBytes: number
+  readonly sizeBytes: number
 }
 
 /** Of shared memory and of the disk's blocks. */
@@ -87,6 +95,24 @@ export class ModelTable extends CoreModelTable<HeldSpec> {
   /** A held blob that contains the chunk, or null. */
   findLocalChunk(chunk: Sha256): ChunkPlace | null {
     return this.placesOfChunk.get(chunk)?.find(({ blob }) => this.isHeld({ id: blob })) ?? null
+  }
+
+  /** The chunks of the model that other models here have too. The same files with another entry are no other model. */
+  borrowedChunks({ model, manifest }: HeldSpec): BorrowedChunk[] {
+    const base = baseOf(model, manifest)
+    const isOthers = (blob: BlobId) =>
+      this.othersWith(blob, model).some((other) => baseOf(other, this.get(other)!.spec.manifest) !== base)
+    const borrowed: BorrowedChunk[] = []
+    for (const file of manifest.files) {
+      const isShared = isOthers(blobIdOf(file))
+      let offsetBytes = 0
+      for (const { sha256, sizeBytes } of file.chunks) {
+        const isBorrowed = isShared || this.placesOfChunk.get(sha256)?.some(({ blob }) => isOthers(blob))
+        if (isBorrowed) borrowed.push({ file: file.sha256, sha256, offsetBytes, sizeBytes })
+        offsetBytes += sizeBytes
+      }
+    }
+    return borrowed
   }
 
   /**

@@ -71,6 +71,11 @@ export function withEntry(digest: ModelId, manifest: Manifest, entry: string): {
   return { digest: variant.digest, manifest: variant.manifest }
 }
 
+/** Made by a node of another model, whose bytes are its own. No name means one: who names it wants the bytes of that other model. */
+export function isVariant({ annotations }: Pick<Manifest, 'annotations'>): boolean {
+  return annotations[baseAnnotation] !== undefined
+}
+
 /** The model under which origin and peers know the files. */
 export function baseOf(digest: ModelId, { annotations }: Pick<Manifest, 'annotations'>): ModelId {
   const base = annotations[baseAnnotation]

@@ -204,6 +204,7 @@ function createModels({ node }: DaemonNeeds, { clock, driver, wire, store, forms
     diskPolicy: policies.disk,
     worth: (model, tier) => copyWorth(worth, model, tier),
     isPinned,
+    ownBytes: null,
     verifiesReads: true,
     clock,
     log,

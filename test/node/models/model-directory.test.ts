@@ -100,6 +100,14 @@ describe('a manifest', () => {
 })
 
 describe('a name', () => {
+  it('never means a manifest that takes its bytes from another model', async () => {
+    const world = new World()
+    const thief = modelOf({ w: bytesOf(100, 'one') }, { 'holdfast.base': one.id })
+    world.manifests.set(thief.id, thief.manifestBytes)
+    world.originRef = refTo(thief, 1)
+    await expect(world.digest()).rejects.toMatchObject({ code: 'BAD_MANIFEST' })
+  })
+
   it('is looked up at the origin, once for all who ask, and again when it is no longer fresh', async () => {
     const world = new World()
     world.originRef = refTo(one, 1)

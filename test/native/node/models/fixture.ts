@@ -14,6 +14,7 @@ import { DerivedForms } from '../../../../node/models/derived-forms.ts'
 import { LeaseTracker } from '../../../../node/models/lease-tracker.ts'
 import { ModelCache } from '../../../../node/models/model-cache.ts'
 import { type ModelRow, ModelTable } from '../../../../node/models/model-table.ts'
+import { OwnBytes } from '../../../../node/models/own-bytes.ts'
 import type { BulkPeer, ChunkRequest } from '../../../../node/ports/index.ts'
 import { silentLog } from '../../../../node/system/log.ts'
 import { BlobFetcher, type ChunkOrigin } from '../../../../node/transfer/blob-fetcher.ts'
@@ -86,6 +87,7 @@ export interface CacheFixtureOptions {
   readonly diskLimitBytes: number
   readonly hasOrigin: boolean
   readonly verifiesReads: boolean
+  readonly isRestricted: boolean
 }
 
 export class CacheFixture {
@@ -119,6 +121,7 @@ export class CacheFixture {
       diskLimitBytes: 16 << 18,
       hasOrigin: true,
       verifiesReads: true,
+      isRestricted: false,
       ...options,
     }
     this.compose()
@@ -206,6 +209,9 @@ export class CacheFixture {
       onArriving: (model) => this.onArriving(model),
       onEvicted: (tier, model, reason) => this.evicted.push(`${tier} ${model} ${reason}`),
       onFetched: () => {},
+      ownBytes: this.options.isRestricted
+        ? new OwnBytes({ table, origin: this.options.hasOrigin ? this.origin : null, state })
+        : null,
       verifiesReads: this.options.verifiesReads,
     })
   }

@@ -297,7 +297,9 @@ export class NodeCore {
   }
 
   private onPeerUp({ node, nowMs }: EventOf<'peer-up'>): Effect[] {
-    if (this.membership.peerUp(this.index(node))) this.refreshSuspicion(nowMs)
+    const index = this.index(node)
+    this.ledger.meet(index)
+    if (this.membership.peerUp(index)) this.refreshSuspicion(nowMs)
     this.fetches.peerBack(node, nowMs)
     return this.reconcile.peerUp(node, nowMs)
   }

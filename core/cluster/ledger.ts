@@ -21,6 +21,7 @@ import {
 import { hashText } from '../transfer/chunk-home.ts'
 import { type ModelChange, noChanges } from './body-diff.ts'
 import { compareIds, type Interner } from './interner.ts'
+import { LedgerBudget, sizeBytesOf } from './ledger-budget.ts'
 import type { LedgerStorage, StorageOptions } from './ledger-storage.ts'
 import type { ModelNodes } from './model-nodes.ts'
 import { compareVersions, kindNumbers, sumCount, type Version, versionHash } from './version.ts'
@@ -36,6 +37,10 @@ export interface LedgerOptions extends StorageOptions {
   readonly tombstoneMs: number
   /** Nodes in the ledger. A member that invents nodes fills at most this much; twice the largest cluster we plan for. */
   readonly nodesMax: number
+  /** Bytes of all entries as they travel. Without it there is no limit. */
+  readonly bytesMax?: number
+  /** Ids that are remembered, of nodes that have gone too; a node that was never connected to this one is not taken in beyond it. */
+  readonly idsMax: number
   /** A model that nobody asked for in this time leaves the index. Searching again costs a millisecond in a cluster of a thousand. */
   readonly indexedForMs: number
 }
@@ -45,6 +50,7 @@ export const defaultLedgerOptions: LedgerOptions = {
   expiryMsMax: 3_600_000,
   tombstoneMs: 540_000,
   nodesMax: 20_000,
+  idsMax: 80_000,
   indexedModelsMax: 4_096,
   indexedForMs: 60_000,
 }
@@ -64,6 +70,10 @@ export class Ledger {
   private readonly selfIndex: number
   private readonly storage: LedgerStorage
   private readonly tombstones = new Map<number, Tombstone>()
+  /** Null where entries have no limit of bytes. */
+  private readonly budget: LedgerBudget | null
+  /** Gave way to others since the last `expire`. */
+  private displaced: number[] = []
   private changes: readonly ModelChange[] = noChanges
   private nextSweepAtMs = Number.NEGATIVE_INFINITY
   /** Nobody can expire before this. */
@@ -74,6 +84,7 @@ export class Ledger {
     this.interner = ports.storage.ids
     this.selfIndex = this.interner.index(ports.self)
     this.options = options
+    this.budget = options.bytesMax === undefined ? null : new LedgerBudget(options.bytesMax)
   }
 
   get size(): number {
@@ -101,12 +112,22 @@ export class Ledger {
     let index = this.interner.lookup(entry.node)
     if (index === this.selfIndex) return 'own'
     if (index === undefined || !this.has(index)) {
-      if (this.storage.nodeCount >= this.options.nodesMax) return 'stale'
+      if (!this.mayEnter(index, nowMs)) return 'stale'
       index ??= this.interner.index(entry.node)
     }
-    if (!this.isNewer(index, entry)) return 'stale'
+    if (!this.isNewer(index, entry) || !this.makeRoom(index, signed, nowMs)) return 'stale'
     this.store(index, signed, nowMs)
     return 'applied'
+  }
+
+  /** It is or was connected to this node: it is no invention of another. */
+  meet(index: number): void {
+    this.budget?.meet(index)
+  }
+
+  /** Bytes of the entries of others, where they have a limit. */
+  get usedBytes(): number {
+    return this.budget?.usedBytes ?? 0
   }
 
   applyOwn(signed: SignedEntry, nowMs: number): void {
@@ -200,10 +221,13 @@ export class Ledger {
   /** True when the entry that the item names would be applied here. */
   lacks(item: SummaryItem): boolean {
     const index = this.interner.lookup(item.node)
-    return index === undefined ? this.storage.nodeCount < this.options.nodesMax : this.isNewer(index, item)
+    if (index !== undefined && (this.has(index) || this.budget?.hasMet(index) === true))
+      return this.isNewer(index, item)
+    if (this.storage.nodeCount >= this.options.nodesMax || this.budget?.isFull === true) return false
+    return index === undefined ? this.interner.count < this.options.idsMax : this.isNewer(index, item)
   }
 
-  /** Removes nodes that were silent for too long and forgets old tombstones. Returns the removed nodes in order of ids. */
+  /** Removes nodes that were silent for too long and forgets old tombstones. Returns the removed nodes, those that gave way to others first. */
   expire(nowMs: number): number[] {
     for (const [index, tombstone] of this.tombstones) {
       if (nowMs >= tombstone.forgetAtMs) this.tombstones.delete(index)
@@ -212,7 +236,8 @@ export class Ledger {
       this.storage.sweep()
       this.nextSweepAtMs = nowMs + this.options.indexedForMs
     }
-    if (nowMs < this.nextExpiryAtMs) return []
+    const displaced = this.displaced.splice(0).filter((index) => !this.has(index))
+    if (nowMs < this.nextExpiryAtMs) return displaced
     this.nextExpiryAtMs = Number.POSITIVE_INFINITY
     const removed = this.nodes().filter((index) => {
       if (index === this.selfIndex) return false
@@ -223,11 +248,12 @@ export class Ledger {
     for (const index of removed) this.remove(index, nowMs)
     // A node that is heard of for the first time from now on has at least this long.
     this.nextExpiryAtMs = Math.min(this.nextExpiryAtMs, nowMs + this.options.expiryMs)
-    return removed
+    return [...displaced, ...removed]
   }
 
   /** Before this time `expire` finds nothing. */
   get nextExpireMs(): number {
+    if (this.displaced.length > 0) return Number.NEGATIVE_INFINITY
     return Math.min(this.nextExpiryAtMs, this.nextSweepAtMs)
   }
 
@@ -306,6 +332,38 @@ export class Ledger {
     return compareVersions(entry, floor ?? newest(tombstone.floor)) > 0
   }
 
+  /** Whether a node without entries finds a place. */
+  private mayEnter(index: number | undefined, nowMs: number): boolean {
+    const isMet = index !== undefined && this.budget?.hasMet(index) === true
+    if (index === undefined && this.interner.count >= this.options.idsMax) return false
+    if (this.storage.nodeCount < this.options.nodesMax) return true
+    const stranger = isMet ? (this.budget?.largestStranger() ?? null) : null
+    if (stranger === null) return false
+    this.displace(stranger, nowMs)
+    return true
+  }
+
+  /** False when the entry has no room beside those of others. */
+  private makeRoom(index: number, signed: SignedEntry, nowMs: number): boolean {
+    if (this.budget === null) return true
+    const held = this.signed(signed.entry.kind, index)
+    const moreBytes = sizeBytesOf(signed) - (held === null ? 0 : sizeBytesOf(held))
+    const displaced = this.budget.displacedBy(index, moreBytes)
+    if (displaced === null) return false
+    for (const other of displaced) this.displace(other, nowMs)
+    this.budget.add(index, moreBytes)
+    return true
+  }
+
+  private displace(index: number, nowMs: number): void {
+    const tombstone = this.tombstones.get(index)
+    this.remove(index, nowMs)
+    // It has not gone: the same entries may come back when there is room.
+    if (tombstone === undefined) this.tombstones.delete(index)
+    else this.tombstones.set(index, tombstone)
+    this.displaced.push(index)
+  }
+
   private store(index: number, signed: SignedEntry, nowMs: number): void {
     this.changes = this.storage.write(index, signed.entry.kind, signed, nowMs)
     if (this.tombstones.size === 0) return
@@ -322,6 +380,7 @@ export class Ledger {
       floor.set(kind, { epoch: signed.entry.epoch, sequence: signed.entry.sequence })
       this.changes = this.storage.write(index, kind, null, nowMs)
     }
+    this.budget?.drop(index)
     this.tombstones.set(index, { floor, forgetAtMs: nowMs + tombstoneMs, revived: false })
   }
 

@@ -103,6 +103,8 @@ export class NameMachine<R = unknown> {
         this.onPeersAnswered(event.name, nowMs)
         return
       case 'ref-received':
+        // Of a name that nobody asked for here there is nothing to be brought up to date, and a member may make names up.
+        if (this.refs.get(event.name) === null) return
         this.learnFromPeer(event.name, event.node, event.ref, nowMs)
         return
       case 'manifest':

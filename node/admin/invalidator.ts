@@ -4,7 +4,8 @@
  * revision they have; what comes after gets the new one.
  *
  *   request   JSON {"name": "acme/x:v1", "ref": the record as text, or null}
- *   answer    JSON {"model": digest, "sequence": n}
+ *   answer    JSON {"model": digest, "sequence": n}; of a name that nobody asked for there, {"model": null}: nothing is looked up or kept,
+ *             because a member could make up names without end
  */
 
 import { HoldfastError, isHoldfastError, type ModelId, type NodeId, TimeLimit } from '../../common/index.ts'
@@ -44,7 +45,7 @@ export interface InvalidationReport {
   readonly unconfirmed: string | null
   readonly nodes: readonly {
     readonly node: NodeId
-    /** What the name means there now; null when it was not reached. */
+    /** What the name means there now; null when it was not reached, or when nobody has asked for the name there. */
     readonly model: ModelId | null
     readonly error: string | null
   }[]
@@ -66,6 +67,7 @@ export class Invalidator {
   serve(): void {
     this.ports.handle(method, async (from, payload) => {
       const { name, ref } = decode(payload)
+      if (this.ports.directory.knownRef(name) === null) return Buffer.from(JSON.stringify({ model: null }))
       if (ref !== null) await this.ports.directory.receiveRef(from, name, Buffer.from(ref))
       const { manifest, sequence } = (await this.here(name)).ref
       this.ports.log.info({ name: formatModelName(name), from, model: manifest, sequence }, 'a name was invalidated')
@@ -110,7 +112,8 @@ export class Invalidator {
       const bytes = await this.ports.call(node, method, payload, { signal: limit.signal })
       const answer = JSON.parse(Buffer.from(bytes).toString('utf8'))
       const model = typeof answer?.model === 'string' ? answer.model : null
-      return { node, model, error: model === null ? 'it answered without a model' : null }
+      const isAnswer = model !== null || answer?.model === null
+      return { node, model, error: isAnswer ? null : 'it answered without a model' }
     } catch (error) {
       const text = isHoldfastError(error) ? `${error.code}: ${error.message}` : (error as Error).message
       return { node, model: null, error: text }

@@ -156,6 +156,16 @@ export const optionTable = {
     65_536,
     'Connections of other nodes to the bulk listener; the next one displaces one of the node that has the most.',
   ),
+  'cluster.ledgerBytes': bytes(
+    64 * MiB,
+    64 * 1024,
+    'What other nodes say of themselves, as bytes on the wire; at most a sixteenth of the heap. Beyond it the largest nodes that were never connected to this one give way.',
+  ),
+  'cluster.callBytesMax': bytes(
+    512 * MiB,
+    256 * MiB,
+    'Calls of other nodes that are read or served at one time, as bytes of their requests; one node may have half of it.',
+  ),
   'cluster.handshakesMax': integer(
     512,
     1,

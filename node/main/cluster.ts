@@ -1,5 +1,6 @@
 /** The node in its cluster: identity, network, bulk transport, and the protocol core with its driver. Starts nothing. */
 import { createHash } from 'node:crypto'
+import { getHeapStatistics } from 'node:v8'
 import { createPrng, type NodeId } from '../../common/index.ts'
 import { defaultNodeCoreOptions, type HolderView, NodeCore, nearestHolders, nearestPeers } from '../../core/index.ts'
 import { RateDemand } from '../../placement/index.ts'
@@ -87,6 +88,7 @@ export async function createCluster(
     {
       ...defaultNodeCoreOptions,
       sharesPartialModels: true,
+      ledger: { ...defaultNodeCoreOptions.ledger, bytesMax: ledgerBytesOf(options['cluster.ledgerBytes']) },
       site: { ...defaultNodeCoreOptions.site, siteInBytesPerS: options['cluster.siteInBytesPerS'] },
     },
   )
@@ -129,8 +131,14 @@ function networkOptions(options: NodeOptions): Parameters<typeof createLibp2pNet
     rpc: {
       requestBytes: callBytes(Math.max(options['http.bodyLimitBytes'], 8 * options['inference.elementsMax'])),
       answerBytes: callBytes(options['http.answerLimitBytes']),
+      inboundBytesMax: options['cluster.callBytesMax'],
     },
   }
+}
+
+/** An entry takes about five times its bytes as objects, and a small heap must hold all of them. */
+function ledgerBytesOf(limitBytes: number): number {
+  return Math.min(limitBytes, Math.floor(getHeapStatistics().heap_size_limit / 16))
 }
 
 /** Names and shapes come on top of tensors; a frame's length has 28 bits. */

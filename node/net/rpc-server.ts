@@ -4,13 +4,13 @@ import { HoldfastError, isHoldfastError, type NodeId, TimeLimit } from '../../co
 import type { ClusterNetwork } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { CallActivity } from './call-activity.ts'
+import { type CallShareOptions, CallShares } from './call-shares.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeRequest, encodeAnswer, encodeFailure } from './rpc-frames.ts'
 
-export interface RpcServerOptions {
+export interface RpcServerOptions extends CallShareOptions {
   readonly requestBytes: number
   readonly answerBytes: number
-  readonly inboundMax: number
   readonly requestTimeoutMs: number
 }
 
@@ -34,11 +34,13 @@ export class RpcServer {
   private readonly clock: Clock
   private readonly activity: CallActivity
   private readonly handlers = new Map<string, Handler>()
+  private readonly shares: CallShares
   /** Calls that are being served, each with what ends it. */
   private readonly inbound = new Set<AbortController>()
 
   constructor(options: RpcServerOptions, { log, clock, activity }: RpcServerPorts) {
     this.options = options
+    this.shares = new CallShares(options)
     this.log = log
     this.clock = clock
     this.activity = activity
@@ -106,16 +108,21 @@ export class RpcServer {
     frames: FrameStream,
     call: AbortController,
   ): Promise<{ answer: Uint8Array; isLast: boolean }> {
-    if (this.inbound.size >= this.options.inboundMax) {
-      const error = new HoldfastError('OVERLOADED', `The node serves ${this.options.inboundMax} calls already.`)
+    try {
+      this.shares.enter(from)
+    } catch (error) {
       return { answer: encodeFailure(error, { isLast: true }), isLast: true }
     }
     this.inbound.add(call)
+    let reservedBytes = 0
+    const reserve = (sizeBytes: number) => {
+      reservedBytes = this.shares.reserve(from, sizeBytes)
+    }
     let method = ''
     // Until the request has been read whole, the stream stands somewhere within it.
     let isLast = true
     try {
-      const frame = await this.read(frames)
+      const frame = await this.read(frames, reserve)
       isLast = false
       const request = decodeRequest(frame)
       method = request.method
@@ -130,12 +137,14 @@ export class RpcServer {
       return { answer: encodeFailure(error, { isLast }), isLast }
     } finally {
       this.inbound.delete(call)
+      this.shares.leave(from, reservedBytes)
     }
   }
 
-  private async read(frames: FrameStream): Promise<Uint8Array> {
+  private async read(frames: FrameStream, reserve: (sizeBytes: number) => void): Promise<Uint8Array> {
     using first = this.limit()
     const sizeBytes = await frames.announced(first.signal)
+    reserve(sizeBytes)
     using whole = this.limit(sizeBytes)
     return await frames.read(whole.signal)
   }

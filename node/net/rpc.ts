@@ -13,18 +13,17 @@ import { HoldfastError, isHoldfastError, type NodeId, TimeLimit } from '../../co
 import type { AbortOptions, ClusterNetwork } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import { CallActivity } from './call-activity.ts'
+import type { CallShareOptions } from './call-shares.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeAnswer, encodeRequest } from './rpc-frames.ts'
 import { checkPayload, frameOverheadBytes, RpcServer } from './rpc-server.ts'
 import { StreamPool, type StreamPoolOptions } from './stream-pool.ts'
 
-export interface RpcOptions extends StreamPoolOptions {
+export interface RpcOptions extends StreamPoolOptions, CallShareOptions {
   /** Payload of a request. A version summary of 10,000 nodes takes 2 MB. */
   readonly requestBytes: number
   /** Payload of an answer. */
   readonly answerBytes: number
-  /** Calls served at one time, of all peers together; each may hold a request and an answer in memory. */
-  readonly inboundMax: number
   /** Streams for calls to or from one peer, those included that wait for the next call. */
   readonly perPeerMax: number
   /** A call without a signal of its own ends after this. */
@@ -37,6 +36,9 @@ export const defaultRpcOptions: RpcOptions = {
   requestBytes: 4 * 2 ** 20,
   answerBytes: 4 * 2 ** 20,
   inboundMax: 256,
+  inboundPerPeerMax: 96,
+  inboundPerPeerMin: 4,
+  inboundBytesMax: 512 * 2 ** 20,
   perPeerMax: 128,
   callTimeoutMs: 30_000,
   requestTimeoutMs: 10_000,

@@ -82,6 +82,24 @@ const limits: readonly Limit[] = [
     test: ['native/test/server_test.cc', 'NoProcessAndNoUserTakesTheStoreFromOthers'],
   },
   {
+    what: 'bytes of calls',
+    key: 'cluster.callBytesMax',
+    declared: ['node/net/call-shares.ts', 'inboundBytesMax'],
+    test: ['test/node/net/call-shares.test.ts', 'the bytes of all requests have a limit'],
+  },
+  {
+    what: 'entries of other nodes',
+    key: 'cluster.ledgerBytes',
+    declared: ['core/cluster/ledger.ts', 'bytesMax'],
+    test: ['test/core/cluster/ledger-budget.test.ts', 'take no more than the limit'],
+  },
+  {
+    what: 'values of a message',
+    key: null,
+    declared: ['node/net/cbor.ts', 'itemsMax'],
+    test: ['test/node/net/cbor-items.test.ts', 'a message of exactly the limit of values'],
+  },
+  {
     what: 'handshakes',
     key: 'cluster.handshakesMax',
     declared: [bulk, 'handshakesMax'],

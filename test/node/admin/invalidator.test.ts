@@ -73,6 +73,14 @@ describe('an invalidation', () => {
     expect(sides.get('n1')!.invalidated).toEqual(['acme/x:v1'])
   })
 
+  it('of a name that nobody asked for there looks nothing up and keeps nothing', async () => {
+    const there = sides.get('n2')!
+    there.directory.tags.clear()
+    const { nodes } = await sides.get('n1')!.invalidator.invalidate(name)
+    expect(nodes[0]).toEqual({ node: 'n2', model: null, error: null })
+    expect(there).toMatchObject({ invalidated: [], directory: { received: [] } })
+  })
+
   it('reports a node that is not reached, or talks nonsense, and goes on', async () => {
     sides.get('n2')!.handler = () => Promise.reject(new HoldfastError('PEER_UNREACHABLE', 'gone'))
     sides.get('n3')!.handler = async () => Buffer.from('null')

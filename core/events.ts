@@ -179,6 +179,8 @@ export type Event =
   | { readonly kind: 'call-failed'; readonly node: NodeId; readonly nowMs: number }
   /** An operator shut the node out, or let it in again. */
   | { readonly kind: 'ban-changed'; readonly node: NodeId; readonly banned: boolean; readonly nowMs: number }
+  /** A node of which chunks were asked has sent no byte for so long; 0: bytes come again. */
+  | { readonly kind: 'source-silent'; readonly node: NodeId; readonly silentMs: number; readonly nowMs: number }
   | { readonly kind: 'rtt-measured'; readonly node: NodeId; readonly rttMs: number; readonly nowMs: number }
   /** Entries from gossip or reconciliation; the adapter has checked form, author and signature. */
   | {

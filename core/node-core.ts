@@ -218,6 +218,9 @@ export class NodeCore {
         return this.onPeerDown(event)
       case 'call-failed':
         return this.onSuspect(event.node, this.membership.callFailed(this.index(event.node), event.nowMs), event.nowMs)
+      case 'source-silent':
+        this.sourceStats.silent(event.node, event.silentMs, event.nowMs)
+        return noEffects
       case 'rtt-measured':
         this.membership.measured(this.index(event.node), event.rttMs)
         return noEffects

@@ -238,7 +238,7 @@ export class FetchPlan {
     while (launching.length > 0 && this.flightCount < this.options.flightsMax) {
       launching = launching.filter((one) => {
         if (this.flightCount >= this.options.flightsMax) return false
-        const effect = this.launchNext(one, nowMs) ?? this.launchAgain(one, nowMs)
+        const effect = this.launchRescue(one, nowMs) ?? this.launchNext(one, nowMs) ?? this.launchAgain(one, nowMs)
         if (effect !== null) effects.push(effect)
         return effect !== null && this.flightCount < this.options.flightsMax
       })
@@ -314,6 +314,33 @@ export class FetchPlan {
     return null
   }
 
+  /**
+   * A chunk whose source sends nothing is asked of another one that has it, before any other chunk. The first flight goes on: a source
+   * may be slow to begin.
+   */
+  private launchRescue({ fetch, peers }: Active, nowMs: number): Effect | null {
+    const { sourceStats } = this.ports
+    if (!sourceStats.mayBeSilent(nowMs) || fetch.flightCount >= this.options.flightsPerFetchMax) return null
+    for (const state of inPlace(fetch.flying)) {
+      if (state.done || state.flights.size !== 1) continue
+      const [key] = state.flights.keys()
+      const second = sourceStats.isSilent(key!, nowMs) ? this.secondSource(fetch, state, peers, nowMs) : null
+      if (second !== null) return this.launch(fetch, state, second, nowMs)
+    }
+    return null
+  }
+
+  private secondSource(
+    fetch: Fetch,
+    state: ChunkState,
+    peers: readonly PeerSource[],
+    nowMs: number,
+  ): SourceChoice | null {
+    if (fetch.swarm === null) return chooseSecondSource(this.view(fetch, state, peers, nowMs), this.options)
+    const key = this.swarms.second(fetch, fetch.swarm, peers, state, nowMs)
+    return key === null ? null : { key, why: 'second' }
+  }
+
   /** Nothing is left to ask for: ask a second source for a chunk that takes too long. */
   private launchAgain(one: Active, nowMs: number): Effect | null {
     const { fetch } = one
@@ -327,16 +354,14 @@ export class FetchPlan {
       if (fetch.swarm !== null) {
         const expected = this.swarms.expectedMs(fetch, fetch.swarm, peers, { state, key }, nowMs)
         if (nowMs - startedAtMs < expected * this.options.slowFactor) continue
-        const second = this.swarms.second(fetch, fetch.swarm, peers, state, nowMs)
-        if (second === null) continue
-        return this.launch(fetch, state, { key: second, why: 'second' }, nowMs)
+      } else {
+        const view = this.view(fetch, state, peers, nowMs)
+        const peer = peers.find((candidate) => candidate.key === key)
+        const expected = peer === undefined ? 0 : expectedMs(view, peer)
+        if (nowMs - startedAtMs < expected * this.options.slowFactor) continue
       }
-      const view = this.view(fetch, state, peers, nowMs)
-      const peer = peers.find((candidate) => candidate.key === key)
-      const expected = peer === undefined ? 0 : expectedMs(view, peer)
-      if (nowMs - startedAtMs < expected * this.options.slowFactor) continue
-      const again = chooseSecondSource(view, this.options)
-      if (again !== null) return this.launch(fetch, state, again, nowMs)
+      const second = this.secondSource(fetch, state, peers, nowMs)
+      if (second !== null) return this.launch(fetch, state, second, nowMs)
     }
     return null
   }

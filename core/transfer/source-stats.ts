@@ -45,6 +45,8 @@ export interface SourceStatsOptions {
   readonly pauseMsMax: number
   /** A node that sent a wrong chunk is no source for this long: it is broken or hostile, and neither mends in minutes. */
   readonly distrustMs: number
+  /** How long a source that sent nothing is left alone after it was last said so. */
+  readonly silentForMs: number
 }
 
 export const defaultSourceStatsOptions: SourceStatsOptions = {
@@ -58,6 +60,7 @@ export const defaultSourceStatsOptions: SourceStatsOptions = {
   pauseMs: 100,
   pauseMsMax: 3_000,
   distrustMs: 600_000,
+  silentForMs: 10_000,
 }
 
 interface Page {
@@ -74,12 +77,16 @@ interface Page {
   pausedSinceMs: number
   pausedUntilMs: number
   distrustedUntilMs: number
+  /** It sends nothing of what was asked of it. */
+  silentSinceMs: number
+  silentUntilMs: number
 }
 
 export class SourceStats {
   private readonly options: SourceStatsOptions
   private readonly pages = new Map<SourceKey, Page>()
   private lastDistrustUntilMs = Number.NEGATIVE_INFINITY
+  private lastSilentUntilMs = Number.NEGATIVE_INFINITY
   private changes = 0
   private readonly received = { bytes: 0, sinceMs: Number.NEGATIVE_INFINITY, bytesPerS: 0 }
   /** By an operator, until an operator says otherwise. */
@@ -198,6 +205,7 @@ export class SourceStats {
     this.count(sizeBytes, nowMs)
     page.failuresInARow = 0
     page.pausedUntilMs = Number.NEGATIVE_INFINITY
+    page.silentUntilMs = Number.NEGATIVE_INFINITY
     if (sizeBytes < this.options.sampleBytesMin) {
       page.latencyMs = Math.min(page.latencyMs ?? elapsedMs, elapsedMs)
       return
@@ -224,24 +232,46 @@ export class SourceStats {
     return true
   }
 
+  /** It has sent nothing of what was asked of it for so long; 0: it does again. */
+  silent(key: SourceKey, silentMs: number, nowMs: number): void {
+    const page = this.page(key)
+    page.silentSinceMs = nowMs - silentMs
+    page.silentUntilMs = silentMs === 0 ? Number.NEGATIVE_INFINITY : nowMs + this.options.silentForMs
+    this.lastSilentUntilMs = Math.max(this.lastSilentUntilMs, page.silentUntilMs)
+  }
+
+  /** It is to be left alone, and others are to be asked for what it was asked for. */
+  isSilent(key: SourceKey, nowMs: number): boolean {
+    return this.mayBeSilent(nowMs) && (this.pages.get(key)?.silentUntilMs ?? Number.NEGATIVE_INFINITY) > nowMs
+  }
+
+  /** False when no source is silent. */
+  mayBeSilent(nowMs: number): boolean {
+    return this.lastSilentUntilMs > nowMs
+  }
+
   /** The node is back: try it at once. */
   resume(key: SourceKey): void {
     const page = this.pages.get(key)
     if (page === undefined) return
+    page.silentUntilMs = Number.NEGATIVE_INFINITY
     page.failuresInARow = 0
     page.pausedUntilMs = Number.NEGATIVE_INFINITY
   }
 
-  /** Not to be asked now: it failed a moment ago, or the site may not take more from there. */
+  /** Not to be asked now: it failed a moment ago, sends nothing, or the site may not take more from there. */
   isPaused(key: SourceKey, nowMs: number): boolean {
     if ((this.pages.get(key)?.pausedUntilMs ?? Number.NEGATIVE_INFINITY) > nowMs) return true
+    if (this.isSilent(key, nowMs)) return true
     return this.isWide(key) && !this.site.isOpen(nowMs)
   }
 
   /** How long the source has delivered nothing but failures; 0 when its last answer was good. */
   failingForMs(key: SourceKey, nowMs: number): number {
     const page = this.pages.get(key)
-    return page === undefined || page.failuresInARow === 0 ? 0 : nowMs - page.pausedSinceMs
+    if (page === undefined) return 0
+    const failingMs = page.failuresInARow === 0 ? 0 : nowMs - page.pausedSinceMs
+    return this.isSilent(key, nowMs) ? Math.max(failingMs, nowMs - page.silentSinceMs) : failingMs
   }
 
   distrust(key: SourceKey, nowMs: number): void {
@@ -310,6 +340,8 @@ export class SourceStats {
       pausedSinceMs: Number.NEGATIVE_INFINITY,
       pausedUntilMs: Number.NEGATIVE_INFINITY,
       distrustedUntilMs: Number.NEGATIVE_INFINITY,
+      silentSinceMs: Number.NEGATIVE_INFINITY,
+      silentUntilMs: Number.NEGATIVE_INFINITY,
     }
     this.pages.set(key, page)
     return page

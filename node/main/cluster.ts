@@ -58,6 +58,7 @@ export async function createCluster(
       log,
       store,
       isBanned: (node) => bans.has(node),
+      onSilent: (node, silentMs) => driver.dispatch({ kind: 'source-silent', node, silentMs }),
       askToDial: (node, address, signal) => askToDial(network, node, address, { signal }),
     },
     {

@@ -82,6 +82,11 @@ export class BulkSession implements ConnectionOwner {
     return this.error !== null
   }
 
+  /** Bytes of chunks, both ways; 0 once it has ended. */
+  get movedBytes(): number {
+    return this.error === null ? this.connection.movedBytes : 0
+  }
+
   /** Whether the other end answers on it. */
   get isAskable(): boolean {
     return this.isOpen && this.mayAsk

@@ -28,6 +28,8 @@ export interface BulkPorts {
   readonly askToDial?: (node: NodeId, address: string, signal: AbortSignal) => Promise<void>
   /** A node whose connections are refused, in and out. */
   readonly isBanned?: (node: NodeId) => boolean
+  /** The node sends nothing of the chunks that were asked of it, for so long; 0: it does again. */
+  readonly onSilent?: (node: NodeId, silentMs: number) => void
   readonly log?: Log
   readonly clock: Clock
   /** A connection from outside was refused: its address and why. */
@@ -160,6 +162,7 @@ class NativeBulkTransport implements BulkTransport {
         clock: this.ports.clock,
         open: () => this.open(node, target),
         inbound: () => this.inbound.askableOf(node),
+        onSilent: (silentMs) => this.ports.onSilent?.(node, silentMs),
       },
       this.options,
     )

@@ -28,6 +28,8 @@ export interface BulkOptions {
   readonly servedMax: number
   /** TCP, TLS and both proofs. */
   readonly handshakeTimeoutMs: number
+  /** A peer of which a chunk was asked and that sends nothing for this long is mute: others are asked too. */
+  readonly muteMs: number
   /** A connection on which a request waits and nothing moves for this long is given up. */
   readonly stallTimeoutMs: number
   /** A connection of ours without a request is closed after this. */
@@ -60,6 +62,7 @@ export const defaultBulkOptions: BulkOptions = {
   servedPerConnectionMax: 16,
   servedMax: 64,
   handshakeTimeoutMs: 5_000,
+  muteMs: 2_000,
   stallTimeoutMs: 15_000,
   idleMs: 30_000,
   inboundIdleMs: 90_000,

@@ -8,6 +8,7 @@ import { FairQueue } from '../../../core/index.ts'
 import type { ChunkRequest, ChunkSink } from '../../ports/index.ts'
 import type { Clock } from '../../system/index.ts'
 import type { BulkSession } from './bulk-session.ts'
+import { MuteWatch } from './mute-watch.ts'
 import type { BulkOptions } from './options.ts'
 
 interface Waiting {
@@ -27,6 +28,8 @@ export interface PeerLinkPorts {
   readonly open: () => Promise<BulkSession | null>
   /** Connections that the peer has opened and that take requests. */
   readonly inbound: () => readonly BulkSession[]
+  /** The peer sends nothing of what was asked of it, for so long; 0: it does again. */
+  readonly onSilent: (silentMs: number) => void
 }
 
 export class PeerLink {
@@ -36,6 +39,7 @@ export class PeerLink {
   private readonly options: BulkOptions
   private readonly sessions: BulkSession[] = []
   private readonly waiting = new FairQueue<Waiting>()
+  private readonly mute: MuteWatch
   private opening = 0
   /** This side cannot open one, as long as those of the peer are there. */
   private isOpenedByPeer = false
@@ -44,6 +48,8 @@ export class PeerLink {
   constructor(ports: PeerLinkPorts, options: BulkOptions) {
     this.ports = ports
     this.options = options
+    const { clock, onSilent } = ports
+    this.mute = new MuteWatch({ clock, movedBytes: () => this.movedBytes(), onSilent }, options.muteMs)
   }
 
   /** True when the bytes have come; false when the peer does not hold the chunk. */
@@ -64,6 +70,7 @@ export class PeerLink {
       sinceMs: this.ports.clock.nowMs(),
     }
     this.waiting.push(waiting)
+    this.mute.asked()
     const onAbort = () => {
       this.waiting.delete(waiting)
       outcome.reject(signal?.reason)
@@ -71,8 +78,11 @@ export class PeerLink {
     signal?.addEventListener('abort', onAbort, { once: true })
     this.pump()
     try {
-      return await outcome.promise
+      const isThere = await outcome.promise
+      this.mute.moved()
+      return isThere
     } finally {
+      this.mute.ended()
       signal?.removeEventListener('abort', onAbort)
     }
   }
@@ -103,6 +113,12 @@ export class PeerLink {
     return { ...request, context: { ...request.context, deadlineMs } }
   }
 
+  private movedBytes(): number {
+    let sum = 0
+    for (const session of [...this.sessions, ...this.ports.inbound()]) sum += session.movedBytes
+    return sum
+  }
+
   private mayOpen(): boolean {
     if (this.isOpenedByPeer && this.ports.inbound().length > 0) return false
     return this.sessions.length + this.opening < this.options.connectionsPerPeerMax
@@ -131,6 +147,7 @@ export class PeerLink {
         }
         // It may have closed since; then it calls nobody any more and has no place here.
         if (session.isOpen) {
+          this.mute.moved()
           this.sessions.push(session)
           session.onChange = () => this.onChange(session)
         }

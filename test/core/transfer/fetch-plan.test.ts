@@ -214,6 +214,46 @@ describe('failures', () => {
     expect(node.done(slow!)).toEqual([])
   })
 
+  test('what was asked of a holder that sends nothing is asked of another first, and nothing more of the silent one', () => {
+    const node = new CoreFixture(fetchOptions({ flightsPerPeerMax: 2 }))
+    for (const peer of ['a', 'b']) node.peer(peer, [model])
+    const asked = only(node.fetch(model, chunksOf('m', 8)), 'get-chunk')
+    const of = (peer: string) => asked.filter(({ source }) => nameOf(source) === peer)
+    expect([of('a').length, of('b').length]).toEqual([2, 2])
+    node.step({ kind: 'source-silent', node: 'a', silentMs: 2_000 })
+    const next = [of('b')[0]!, of('b')[1]!].flatMap((effect) => only(node.done(effect), 'get-chunk'))
+    expect(next.map(({ source, why }) => [nameOf(source), why])).toEqual([
+      ['b', 'second'],
+      ['b', 'second'],
+    ])
+    expect(next.map(({ chunk }) => chunk.index).sort()).toEqual(of('a').map(({ chunk }) => chunk.index))
+    const last = next.flatMap((effect) => only(node.done(effect), 'get-chunk'))
+    expect(last.map(({ source }) => nameOf(source))).toEqual(['b', 'b'])
+    // Bytes come again.
+    const back = only(node.step({ kind: 'source-silent', node: 'a', silentMs: 0 }), 'get-chunk')
+    expect(back.map(({ source }) => nameOf(source))).toEqual(['a', 'a'])
+  })
+
+  test('a holder that sends nothing is not dropped: its chunk is welcome when it comes first', () => {
+    const node = new CoreFixture()
+    for (const peer of ['a', 'b']) node.peer(peer, [model])
+    const [slow] = only(node.fetch(model, chunksOf('m', 1), false), 'get-chunk')
+    const silent = nameOf(slow!.source)
+    const [again] = only(node.step({ kind: 'source-silent', node: silent, silentMs: 2_000 }), 'get-chunk')
+    expect([nameOf(again!.source), again!.why]).toEqual([silent === 'a' ? 'b' : 'a', 'second'])
+    const effects = node.done(slow!)
+    expect(only(effects, 'drop-chunk').map(({ source }) => nameOf(source))).toEqual([nameOf(again!.source)])
+    expect(only(effects, 'fetch-complete')).toHaveLength(1)
+  })
+
+  test('the origin helps when all holders send nothing', () => {
+    const node = new CoreFixture()
+    node.peer('a', [model])
+    node.fetch(model, chunksOf('m', 1))
+    const [again] = only(node.step({ kind: 'source-silent', node: 'a', silentMs: 2_000 }), 'get-chunk')
+    expect([nameOf(again!.source), again!.why]).toEqual(['origin', 'second'])
+  })
+
   test('without any source a fetch fails after a short wait', () => {
     const node = new CoreFixture()
     expect(only(node.fetch(model, chunksOf('m', 2), false), 'get-chunk')).toEqual([])

@@ -20,6 +20,7 @@ export interface TestBulkOptions extends Partial<BulkOptions> {
   readonly isBanned?: (node: string) => boolean
   readonly clock?: Clock
   readonly askToDial?: BulkPorts['askToDial']
+  readonly onSilent?: BulkPorts['onSilent']
 }
 
 export class BulkNodes {
@@ -33,13 +34,14 @@ export class BulkNodes {
       isBanned = () => false,
       clock = systemClock,
       askToDial,
+      onSilent = () => {},
       ...rest
     } = options
     const identity = await Identity.generate()
     const refused = new EventLog<{ remote: string; reason: string }>()
     const onRefused = (remote: string, reason: string) => refused.add({ remote, reason })
     const bulk = createNativeBulkTransport(
-      { identity, clusterKey, isBanned, clock, onRefused, ...(askToDial === undefined ? {} : { askToDial }) },
+      { identity, clusterKey, isBanned, clock, onRefused, onSilent, ...(askToDial === undefined ? {} : { askToDial }) },
       { handshakeTimeoutMs: hangMs, stallTimeoutMs: hangMs, ...rest },
     )
     this.started.push(bulk)

@@ -261,6 +261,24 @@ test('a holder that stalls in the middle of a chunk is given up', async () => {
   })
 })
 
+test('a holder that sends nothing of a chunk is told of long before it is given up', async () => {
+  const asked = Promise.withResolvers<void>()
+  const member = await startMember(() => asked.resolve())
+  const clock = new ManualClock()
+  const silences: [string, number][] = []
+  const onSilent = (node: string, silentMs: number) => silences.push([node, silentMs])
+  const asker = await nodes.start({ clock, onSilent, stallTimeoutMs: 15_000 })
+  const peer = { node: member.node, address: member.address }
+  const outcome = fetchBytes(asker.bulk, peer, one).catch((error: { code: string }) => error)
+  await asked.promise
+  clock.advance(1_999)
+  expect(silences).toEqual([])
+  clock.advance(1)
+  expect(silences).toEqual([[member.node, 2_000]])
+  clock.advance(13_000)
+  expect(await outcome).toMatchObject({ code: 'PEER_UNREACHABLE' })
+})
+
 test('a member that asks for nothing is closed after the time that an idle connection has', async () => {
   const clock = new ManualClock()
   const holder = await nodes.start({ clock, inboundIdleMs: 1_000 })

@@ -10,6 +10,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const [major, minor] = process.versions.node.split('.').map(Number)
 
+// Before the first use of them. A folder that hangs may keep eight (origin/stores/file/bounded-calls.ts); the state folder, name lookups and
+// everything else need the others.
+process.env.UV_THREADPOOL_SIZE ??= '16'
+
 if (major > 22 || (major === 22 && minor >= 18)) {
   // Compiled code is kept between starts: a node is up in half the time.
   module.enableCompileCache()

@@ -61,6 +61,7 @@ Napi::Value FillWrap::PutFile(const Napi::CallbackInfo& info) {
   const int fd = static_cast<int>(std::min<uint64_t>(SizeFrom(info[1]), INT_MAX));
   const uint64_t offset_bytes = SizeFrom(info[2]);
   if (context_->dispatcher->closed()) return Rejected(env, Status::Error(code::kShuttingDown, "The store is closed."));
+  reads_files_ = true;
   const std::shared_ptr<PendingPromise> pending = PendingPromise::Create(env, context_->dispatcher);
   const Napi::Promise promise = pending->promise();
   auto work = [fill = fill_, index, fd, offset_bytes, pending] {
@@ -71,7 +72,7 @@ Napi::Value FillWrap::PutFile(const Napi::CallbackInfo& info) {
                        }});
     });
   };
-  if (!context_->store->pool()->Submit(std::move(work))) {
+  if (!context_->store->file_pool()->Submit(std::move(work))) {
     pending->Settle({Status::Error(code::kShuttingDown, "The store is closing."), nullptr});
   }
   return promise;
@@ -85,7 +86,9 @@ Napi::Value FillWrap::Finish(const Napi::CallbackInfo& info) {
 Napi::Value FillWrap::Abort(const Napi::CallbackInfo& info) {
   const bool keep_partial = info[0].ToBoolean();
   const Status reason = Status::Error(StringFrom(info[1]), StringFrom(info[2]));
-  return RunOnPool(info.Env(), context_->dispatcher, context_->store->pool(), [fill = fill_, keep_partial, reason]() -> Outcome {
+  // It waits for reads that run, and one of a file that hangs would keep it.
+  ThreadPool* pool = reads_files_ ? context_->store->file_pool() : context_->store->pool();
+  return RunOnPool(info.Env(), context_->dispatcher, pool, [fill = fill_, keep_partial, reason]() -> Outcome {
     fill->Abort(keep_partial, reason);
     return {};
   });

@@ -75,6 +75,7 @@ class FillWrap : public Napi::ObjectWrap<FillWrap> {
   // Before fill_: a fill uses the threads of its store.
   std::shared_ptr<StoreContext> context_;
   std::shared_ptr<Fill> fill_;
+  bool reads_files_ = false;
 };
 
 }  // namespace holdfast::addon

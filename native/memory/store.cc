@@ -25,6 +25,7 @@ namespace {
 // More than two processors: threads that read wait for the disk for most of their time.
 constexpr int kThreadsMin = 4;
 constexpr int kThreadsMax = 16;
+constexpr int kFileThreads = 4;
 
 int ThreadCount(int asked) {
   if (asked > 0) return asked;
@@ -49,6 +50,7 @@ class StoreImpl final : public Store {
   explicit StoreImpl(const StoreOptions& options)
       : shared_(std::make_shared<Shared>()),
         budget_(MemoryBudget::Create(options.memory_limit_bytes, options.large_pages)),
+        file_pool_(ThreadPool::Create(kFileThreads)),
         pool_(ThreadPool::Create(ThreadCount(options.thread_count))) {}
 
   ~StoreImpl() override { Stop(); }
@@ -71,6 +73,7 @@ class StoreImpl final : public Store {
   }
 
   ThreadPool* pool() override { return pool_.get(); }
+  ThreadPool* file_pool() override { return file_pool_.get(); }
   Server* server() override { return server_.get(); }
   Catalog* catalog() override { return shared_->catalog.get(); }
 
@@ -237,7 +240,9 @@ class StoreImpl final : public Store {
   void Close() override {
     MutexLock lock(&ending_);
     if (server_ != nullptr) server_->Stop();
+    file_pool_->Drain();
     pool_->Drain();
+    file_pool_->Shutdown();
     pool_->Shutdown();
     if (export_ != nullptr) export_->Close();
   }
@@ -245,6 +250,7 @@ class StoreImpl final : public Store {
   void Stop() override {
     MutexLock lock(&ending_);
     if (server_ != nullptr) server_->Stop();
+    file_pool_->Shutdown();
     pool_->Shutdown();
     if (export_ != nullptr) export_->Close();
   }
@@ -330,6 +336,7 @@ class StoreImpl final : public Store {
   // Null when segments are memfds.
   std::shared_ptr<ExportFolder> export_;
   // Before those whose work runs on it: it goes last, but Stop has ended its threads by then.
+  const std::unique_ptr<ThreadPool> file_pool_;
   const std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Promoter> promoter_;
   std::unique_ptr<Reattachment> reattachment_;

@@ -81,6 +81,8 @@ class Store {
 
   // Calls that may wait (marked so) belong on a thread of this pool.
   virtual ThreadPool* pool() = 0;
+  // For reads of files that are not the store's own, such as those of an origin's folder: one that hangs keeps these threads alone.
+  virtual ThreadPool* file_pool() = 0;
   virtual Server* server() = 0;
   virtual Catalog* catalog() = 0;
 

@@ -167,7 +167,7 @@ class Pull {
       const write = originRuns(this.options.origin, digest, file.sha256, this.buffers)
       return this.fillFrom({ extents, write }, file, partial)
     }
-    const handle = await open(twin, constants.O_RDONLY | constants.O_NOFOLLOW)
+    const handle = await open(twin, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
       await this.fillFrom({ extents: [], write: localRuns(handle) }, file, partial)
     } finally {

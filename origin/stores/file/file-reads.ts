@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  constants,
   type Dirent,
   fstatSync,
   openSync,
@@ -17,6 +18,9 @@ import { open, readdir, realpath } from 'node:fs/promises'
 import type { ByteRange } from '../object-store.ts'
 import { errnoOf } from './errno.ts'
 import { readFully, statIfThere } from './file-ops.ts'
+
+/** A FIFO in the place of an object would keep whoever opens it until somebody writes. */
+export const readFlags = constants.O_RDONLY | constants.O_NONBLOCK
 
 /** What to read of a file that has this size. */
 export type PickRange = (sizeBytes: number) => ByteRange
@@ -34,7 +38,7 @@ export const poolReads: FileReads = {
   readdir: (folder) => readdir(folder, { withFileTypes: true }),
   statIfThere,
   read: async (path, pick) => {
-    const file = await open(path, 'r')
+    const file = await open(path, readFlags)
     try {
       const entry = await file.stat()
       if (!entry.isFile()) return null
@@ -58,7 +62,7 @@ export const blockingReads: FileReads = {
     }
   },
   read: async (path, pick) => {
-    const file = openSync(path, 'r')
+    const file = openSync(path, readFlags)
     try {
       const entry = fstatSync(file)
       if (!entry.isFile()) return null

@@ -23,6 +23,7 @@ import type {
   PutOptions,
   StoreAbortOptions,
 } from '../object-store.ts'
+import { BoundedCalls } from './bounded-calls.ts'
 import { removeEmptyFolders, removeStaleFolder } from './empty-folders.ts'
 import { errnoOf } from './errno.ts'
 import { FileLock, type FileLockOptions } from './file-lock.ts'
@@ -35,7 +36,7 @@ import {
   unlinkIfThere,
   writeFully,
 } from './file-ops.ts'
-import { blockingReads, type FileReads, type PickRange, poolReads } from './file-reads.ts'
+import { blockingReads, type FileReads, type PickRange, poolReads, readFlags } from './file-reads.ts'
 
 export interface FileStoreOptions {
   /** Makes the folder at the first write when it is not there, though not its parent: a typing error or an unmounted disk
@@ -55,6 +56,7 @@ export class FileStore implements ObjectStore {
   private readonly root: string
   private readonly options: FileStoreOptions
   private readonly reads: FileReads
+  private readonly calls = new BoundedCalls()
   private mayCreate: boolean
   /** Where the folder of the origin lies, with links resolved; found once. */
   private realRoot: string | null = null
@@ -89,12 +91,13 @@ export class FileStore implements ObjectStore {
   }
 
   async openObject(key: string, options: StoreAbortOptions = {}): Promise<FileHandle | null> {
-    return this.inside(key, options.signal, async (path) => {
-      const handle = await open(path, 'r')
+    const opened = async (path: string) => {
+      const handle = await open(path, readFlags)
       if ((await handle.stat()).isFile()) return handle
       await handle.close()
       return null
-    })
+    }
+    return this.inside(key, options.signal, opened, (late) => void late?.close())
   }
 
   async head(key: string, options: StoreAbortOptions = {}): Promise<ObjectHead | null> {
@@ -239,10 +242,10 @@ export class FileStore implements ObjectStore {
     key: string,
     signal: AbortSignal | undefined,
     work: (path: string) => Promise<T>,
+    discard?: (late: T | null) => void,
   ): Promise<T | null> {
     checkKey(key)
-    signal?.throwIfAborted()
-    return this.guard(async () => {
+    const look = async () => {
       try {
         const path = join(this.root, key)
         await this.checkInside(path)
@@ -252,7 +255,8 @@ export class FileStore implements ObjectStore {
         await this.checkRoot()
         return null
       }
-    })
+    }
+    return this.guard(() => this.calls.run(look, signal, discard))
   }
 
   private async *walk(folder: string, options: ListOptions): AsyncGenerator<ListedObject> {
@@ -339,4 +343,6 @@ const placeAttemptsMax = 100
 
 const versionOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-const isAbsence = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')
+/** ENXIO: a socket lies there. */
+const isAbsence = (error: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ENXIO'].includes(errnoOf(error) ?? '')

@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -27,6 +28,23 @@ describe('FileStore', () => {
     await expect(orphan.put('a', [bytes('x')])).rejects.toMatchObject({ code: 'ORIGIN_UNAVAILABLE' })
     expect(await readdir(folder)).toEqual(['new'])
   })
+
+  test.each([{ blocking: false }, { blocking: true }])(
+    '$blocking: pipes and sockets are no objects, and hold nobody up',
+    async ({ blocking }) => {
+      const store = new FileStore(folder, { clock: systemClock, blocking })
+      execFileSync('mkfifo', [join(folder, 'pipe')])
+      const server = createServer().listen(join(folder, 'socket'))
+      await once(server, 'listening')
+      for (const key of ['pipe', 'socket']) {
+        expect(await store.get(key, small)).toBeNull()
+        expect(await store.getRange(key, { offsetBytes: 0, sizeBytes: 1 })).toBeNull()
+        expect(await store.head(key)).toBeNull()
+        expect(await store.openObject(key)).toBeNull()
+      }
+      server.close()
+    },
+  )
 
   const uses: { id: string; use: (store: FileStore) => Promise<unknown> }[] = [
     { id: 'get', use: (store) => store.get('a', small) },

@@ -1,6 +1,7 @@
 /** The protocol of a node. See events.ts for what goes in and comes out. */
 
 export { type Holder, type ModelChange, toMicro } from './cluster/body-diff.ts'
+export { clampClocks, clockAheadMsMax } from './cluster/clamp-clocks.ts'
 export {
   ConnectionRings,
   type ConnectionRingsOptions,

@@ -7,6 +7,7 @@
 
 import { assertInvariant, type ModelId, type NodeId, type Prng, type SourceView } from '../common/index.ts'
 import { type PlacementMemory, type PlacementView, RateDemand, type RouteView } from '../placement/index.ts'
+import { clampPins } from './cluster/clamp-clocks.ts'
 import { significanceOf } from './cluster/entry-format.ts'
 import { GossipPace } from './cluster/gossip-pace.ts'
 import { compareIds, type Interner } from './cluster/interner.ts'
@@ -253,7 +254,7 @@ export class NodeCore {
         return []
       case 'pins':
         this.pins.prune(event.wallMs)
-        if (!this.pins.put(event.records)) return []
+        if (!this.pins.put(clampPins(event.records, event.wallMs))) return []
         this.refreshPins()
         this.publisher.announce('state', event.nowMs, true)
         return []

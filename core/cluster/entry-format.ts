@@ -37,8 +37,8 @@ interface KindFormat<B> {
   readonly fields: { readonly [N in keyof B]-?: Field<B[N]> }
 }
 
-/** The last millisecond that a Date can say: above it there is still room for a later change. */
-const changedMsMax = 8.64e15
+/** Of a pin: the last millisecond that a Date can say. */
+export const changedMsMax = 8.64e15
 
 export const roughRateBytes = 42
 

@@ -5,6 +5,9 @@
  * A suspicion names the version of the state entry it holds against the node, and counts only while exactly that version is
  * the newest known. So it ends with any newer state, and nobody can suspect a version that does not exist yet. We ourselves
  * avoid a node that we could not reach for a while even when it refutes: others may reach it, we did not.
+ *
+ * A member may lie. So nothing that others say counts against a node that we are connected to, one voice alone counts against nobody,
+ * and an author that speaks against nodes that we are connected to is soon not listened to.
  */
 import type { NodeId } from '../../common/index.ts'
 import type { Entry, SuspicionBody } from '../events.ts'
@@ -17,9 +20,13 @@ export interface MembershipOptions {
   readonly avoidMs: number
   /** We do not publish what this many others say already: a lost node would cost a message of each of its neighbours. */
   readonly voicesMax: number
+  /** Others that have to suspect a node before we avoid it: one alone may lie, or be the one that is cut off. */
+  readonly voicesMin: number
+  /** Suspicions of nodes that we are connected to after which the word of their author counts no more. */
+  readonly doubtsMax: number
 }
 
-export const defaultMembershipOptions: MembershipOptions = { avoidMs: 5_000, voicesMax: 3 }
+export const defaultMembershipOptions: MembershipOptions = { avoidMs: 5_000, voicesMax: 3, voicesMin: 2, doubtsMax: 3 }
 
 export class Membership {
   private readonly interner: Interner
@@ -30,6 +37,8 @@ export class Membership {
   private readonly own = new Map<number, Version>()
   private readonly avoidUntilMs = new Map<number, number>()
   private readonly rttMs = new Map<number, number>()
+  /** By author: what it said against nodes that we are connected to, less what proved true. */
+  private readonly doubts = new Map<number, number>()
   private changes = 0
   /** By suspect, then by author: what the suspicion entries in the ledger say. Small, since most of the time nobody is suspected. */
   private readonly received = new Map<NodeId, Map<number, Version>>()
@@ -99,6 +108,7 @@ export class Membership {
       this.received.set(suspect.node, byAuthor)
       if (!before.has(suspect.node) && this.counts(this.interner.lookup(suspect.node), suspect)) {
         suspected.push(suspect.node)
+        this.weigh(author, this.interner.lookup(suspect.node)!)
       }
     }
     const against = this.received.get(this.self)?.get(author)
@@ -114,6 +124,7 @@ export class Membership {
       this.received.delete(this.interner.id(index))
       this.avoidUntilMs.delete(index)
       this.rttMs.delete(index)
+      this.doubts.delete(index)
       this.forgetAuthor(index)
     }
     return changed
@@ -142,14 +153,26 @@ export class Membership {
     if (this.avoidUntilMs.size === 0 && this.own.size === 0 && this.received.size === 0) return false
     if ((this.avoidUntilMs.get(index) ?? Number.NEGATIVE_INFINITY) > nowMs) return true
     const own = this.own.get(index)
-    return (own !== undefined && this.counts(index, own)) || this.isSuspectedByOthers(index)
+    if (own !== undefined && this.counts(index, own)) return true
+    // What we see ourselves stands above what others say.
+    return !this.connected.has(index) && this.isSuspectedByOthers(index)
   }
 
   private isSuspectedByOthers(index: number): boolean {
     const byAuthor = this.received.size === 0 ? undefined : this.received.get(this.interner.id(index))
     if (byAuthor === undefined) return false
-    for (const version of byAuthor.values()) if (this.counts(index, version)) return true
-    return false
+    let voices = 0
+    for (const [author, version] of byAuthor) {
+      if (this.counts(index, version) && (this.doubts.get(author) ?? 0) < this.options.doubtsMax) voices += 1
+    }
+    return voices >= this.options.voicesMin
+  }
+
+  /** The author holds something new against the node. */
+  private weigh(author: number, suspect: number): void {
+    const doubts = this.doubts.get(author) ?? 0
+    if (this.connected.has(suspect)) this.doubts.set(author, Math.min(doubts + 1, this.options.doubtsMax))
+    else if (doubts > 0 && this.own.has(suspect)) this.doubts.set(author, doubts - 1)
   }
 
   /** Other nodes whose suspicion of this one counts now, in order of ids. */

@@ -9,6 +9,7 @@
  */
 import type { NodeId } from '../../common/index.ts'
 import type { PinRecord } from '../events.ts'
+import { changedMsMax } from './entry-format.ts'
 import { compareIds } from './interner.ts'
 
 export interface PinSetOptions {
@@ -16,11 +17,18 @@ export interface PinSetOptions {
   readonly voicesMax: number
   /** Pins of the cluster, removed ones included. Each is about 150 bytes in the state entries of some nodes. */
   readonly pinsMax: number
+  /** Pins that one node may be the first to tell of: a member that makes them up leaves room for the others. */
+  readonly pinsPerAuthorMax: number
   /** A removed pin is forgotten after this: a node that was away for longer may bring it back. A month. */
   readonly removedKeptMs: number
 }
 
-export const defaultPinSetOptions: PinSetOptions = { voicesMax: 3, pinsMax: 256, removedKeptMs: 30 * 86_400_000 }
+export const defaultPinSetOptions: PinSetOptions = {
+  voicesMax: 3,
+  pinsMax: 256,
+  pinsPerAuthorMax: 128,
+  removedKeptMs: 30 * 86_400_000,
+}
 
 /** What those who keep or show pins may ask. */
 export type PinReader = Pick<PinSet, 'all' | 'active' | 'version'>
@@ -30,6 +38,8 @@ export class PinSet {
   private readonly records = new Map<string, PinRecord>()
   /** What others publish, by their index; those without pins are not here. */
   private readonly voices = new Map<number, readonly PinRecord[]>()
+  /** Names by the node that was the first to tell of them, while it is there. */
+  private readonly told = new Map<number, Set<string>>()
   private changes = 0
 
   constructor(options: PinSetOptions = defaultPinSetOptions) {
@@ -68,14 +78,17 @@ export class PinSet {
     if (records === undefined) return this.voices.delete(author)
     if (this.voices.get(author) === records) return false
     this.voices.set(author, records)
-    this.put(records)
+    for (const record of records) if (this.mayTell(author, record.name)) this.merge(record)
     return true
   }
 
   /** The ledger removed these nodes. True when anything is different from now on. */
   removed(authors: readonly number[]): boolean {
     let changed = false
-    for (const author of authors) changed = this.voices.delete(author) || changed
+    for (const author of authors) {
+      changed = this.voices.delete(author) || changed
+      this.told.delete(author)
+    }
     return changed
   }
 
@@ -102,6 +115,17 @@ export class PinSet {
     return count
   }
 
+  /** Whether the author may tell of a name that is not known yet. */
+  private mayTell(author: number, name: string): boolean {
+    if (this.records.has(name)) return true
+    const told = this.told.get(author) ?? new Set<string>()
+    for (const other of told) if (!this.records.has(other)) told.delete(other)
+    if (told.size >= this.options.pinsPerAuthorMax) return false
+    told.add(name)
+    this.told.set(author, told)
+    return true
+  }
+
   private merge(record: PinRecord): void {
     const known = this.records.get(record.name)
     if (known === undefined && this.records.size >= this.options.pinsMax) return
@@ -123,5 +147,5 @@ export function changedPin(
   by: NodeId,
   wallMs: number,
 ): PinRecord {
-  return { ...change, by, changedMs: Math.max(Math.floor(wallMs), (known?.changedMs ?? 0) + 1) }
+  return { ...change, by, changedMs: Math.min(changedMsMax, Math.max(Math.floor(wallMs), (known?.changedMs ?? 0) + 1)) }
 }

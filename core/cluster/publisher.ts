@@ -16,7 +16,9 @@ import {
   entryKinds,
   type SignedEntry,
 } from '../events.ts'
+import { defaultEntryLimits } from './entry-checker.ts'
 import { entryFormat } from './entry-format.ts'
+import { fitBody } from './fit-body.ts'
 import { type GossipPace, roughBytes } from './gossip-pace.ts'
 import type { Ledger } from './ledger.ts'
 import { compareVersions, type Version } from './version.ts'
@@ -171,7 +173,8 @@ export class Publisher {
     const reannounceMs = kind === 'state' ? this.reannounceMs() : Number.POSITIVE_INFINITY
     // Said only where it is longer than what everyone takes for granted.
     const promise = kind === 'state' && reannounceMs > this.options.reannounceMs ? { reannounceMs } : {}
-    const entry = { kind, node: this.self, ...version, body: { ...slot.body, ...promise } } as Entry
+    const body = fitBody(kind, slot.body as EntryBodies[typeof kind], defaultEntryLimits)
+    const entry = { kind, node: this.self, ...version, body: { ...body, ...promise } } as Entry
     const signed = this.sign(entry)
     assertInvariant(signed.entry.sequence === this.sequence, 'signing keeps the entry')
     this.ledger.applyOwn(signed, nowMs)

@@ -13,6 +13,7 @@ import {
   TimeLimit,
 } from '../../common/index.ts'
 import {
+  clampClocks,
   type Effect,
   type EntryKind,
   type Event,
@@ -153,7 +154,7 @@ export class CoreDriver {
     })
     network.handle('entries', async (from, payload) => {
       this.probes.heard(from)
-      this.dispatch({ kind: 'entries', from, entries: this.ports.codec.decodeEntries(payload) })
+      this.dispatch({ kind: 'entries', from, entries: this.decodeEntries(payload) })
       return new Uint8Array()
     })
     network.handle('progress', async (from, payload) => {
@@ -345,9 +346,14 @@ export class CoreDriver {
     return true
   }
 
+  private decodeEntries(bytes: Uint8Array): SignedEntry[] {
+    const wallMs = this.ports.clock.wallMs()
+    return this.ports.codec.decodeEntries(bytes).map((signed) => clampClocks(signed, wallMs))
+  }
+
   private decodeGossip(from: NodeId, message: Uint8Array): SignedEntry[] | null {
     try {
-      return this.ports.codec.decodeEntries(message)
+      return this.decodeEntries(message)
     } catch (error) {
       if (!isHoldfastError(error)) throw error
       this.ports.log.warn({ from, error: error.message }, 'malformed gossip is not relayed')

@@ -3,6 +3,7 @@
  * caller with few calls still gets one.
  */
 import { HoldfastError, type NodeId } from '../../common/index.ts'
+import { FairPlaces } from '../system/index.ts'
 
 export interface CallShareOptions {
   /** Calls served at one time, of all peers together; each may hold a request and an answer in memory. */
@@ -18,60 +19,46 @@ export interface CallShareOptions {
 /** A request of this size is not counted: as many as there may be of them are little. */
 const smallBytes = 64 * 1024
 
-interface Share {
-  calls: number
-  sizeBytes: number
-}
-
 export class CallShares {
   private readonly options: CallShareOptions
-  private readonly byPeer = new Map<NodeId, Share>()
-  private calls = 0
+  private readonly places: FairPlaces
+  private readonly bytesByPeer = new Map<NodeId, number>()
   private sumBytes = 0
 
   constructor(options: CallShareOptions) {
     this.options = options
+    this.places = new FairPlaces({
+      placesMax: options.inboundMax,
+      perOwnerMax: options.inboundPerPeerMax,
+      perOwnerMin: options.inboundPerPeerMin,
+    })
   }
 
   /** OVERLOADED when the caller has its share. Every call that entered has to leave. */
   enter(from: NodeId): void {
-    const { inboundMax, inboundPerPeerMax, inboundPerPeerMin } = this.options
-    const share = this.byPeer.get(from) ?? { calls: 0, sizeBytes: 0 }
-    if (share.calls >= inboundPerPeerMax)
-      throw new HoldfastError('OVERLOADED', `The node serves ${inboundPerPeerMax} calls of yours already.`)
-    if (this.calls >= inboundMax && share.calls >= Math.min(inboundPerPeerMin, inboundMax))
-      throw new HoldfastError('OVERLOADED', `The node serves ${inboundMax} calls already.`)
-    share.calls += 1
-    this.calls += 1
-    this.byPeer.set(from, share)
+    const taken = this.places.enter(from)
+    if (taken !== null) throw new HoldfastError('OVERLOADED', `The node serves ${taken} calls already.`)
   }
 
   /** Before a request is read. OVERLOADED when there is no memory for it: one caller may have half of it. */
   reserve(from: NodeId, sizeBytes: number): number {
     if (sizeBytes <= smallBytes) return 0
-    const share = this.byPeer.get(from)
     const { inboundBytesMax } = this.options
-    const ownBytes = share?.sizeBytes ?? 0
-    const isFirst = ownBytes === 0
-    if (
-      share === undefined ||
-      this.sumBytes + sizeBytes > inboundBytesMax ||
-      (!isFirst && ownBytes + sizeBytes > inboundBytesMax / 2)
-    )
+    const ownBytes = this.bytesByPeer.get(from) ?? 0
+    const isOwnTooMuch = ownBytes > 0 && ownBytes + sizeBytes > inboundBytesMax / 2
+    if (isOwnTooMuch || this.sumBytes + sizeBytes > inboundBytesMax)
       throw new HoldfastError('OVERLOADED', `The node reads and serves calls of ${inboundBytesMax} bytes already.`)
-    share.sizeBytes += sizeBytes
+    this.bytesByPeer.set(from, ownBytes + sizeBytes)
     this.sumBytes += sizeBytes
     return sizeBytes
   }
 
   /** @param reservedBytes what `reserve` answered. */
   leave(from: NodeId, reservedBytes: number): void {
-    const share = this.byPeer.get(from)
-    if (share === undefined) return
-    share.calls -= 1
-    share.sizeBytes -= reservedBytes
-    this.calls -= 1
+    this.places.leave(from)
+    const ownBytes = (this.bytesByPeer.get(from) ?? 0) - reservedBytes
     this.sumBytes -= reservedBytes
-    if (share.calls === 0) this.byPeer.delete(from)
+    if (ownBytes > 0) this.bytesByPeer.set(from, ownBytes)
+    else this.bytesByPeer.delete(from)
   }
 }

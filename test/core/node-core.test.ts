@@ -133,10 +133,31 @@ describe('suspicion', () => {
     const node = withPeer()
     const { epoch, sequence } = node.core.members(node.nowMs).find((member) => member.node === 'a')!
     const suspects = [{ node: 'a', epoch, sequence }]
+    node.step({ kind: 'peer-down', node: 'a', isSpare: true })
     node.step({ kind: 'entries', from: 'b', entries: [entryOf('suspicion', 'b', { suspects })] })
+    expect(suspected(node), 'one voice is not enough').toEqual([false])
+    node.step({ kind: 'entries', from: 'b', entries: [entryOf('suspicion', 'c', { suspects })] })
     expect(suspected(node)).toEqual([true])
     node.step({ kind: 'entries', from: 'b', entries: [entryOf('state', 'a', stateBody())] })
     expect(suspected(node)).toEqual([false])
+  })
+
+  test('whatever others say, a node that we are connected to is not avoided, and liars lose their weight', () => {
+    const node = withPeer()
+    const { epoch, sequence } = node.core.members(node.nowMs).find((member) => member.node === 'a')!
+    const against = (author: string) => {
+      const suspects = [{ node: 'a', epoch, sequence }]
+      node.step({ kind: 'entries', from: 'b', entries: [entryOf('suspicion', author, { suspects })] })
+      node.step({ kind: 'entries', from: 'b', entries: [entryOf('suspicion', author, { suspects: [] })] })
+      node.step({ kind: 'entries', from: 'b', entries: [entryOf('suspicion', author, { suspects })] })
+    }
+    for (let round = 0; round < defaultMembershipOptions.doubtsMax; round += 1) {
+      against('b')
+      against('c')
+    }
+    expect(suspected(node)).toEqual([false])
+    node.step({ kind: 'peer-down', node: 'a', isSpare: true })
+    expect(suspected(node), 'their word counts no more').toEqual([false])
   })
 
   test('a suspicion of a version that does not exist counts for nothing', () => {
@@ -151,6 +172,7 @@ describe('suspicion', () => {
     const suspects = [{ node: 'z', epoch: 1, sequence: 999_999 }]
     const entries = [
       entryOf('suspicion', 'b', { suspects }),
+      entryOf('suspicion', 'c', { suspects }),
       entryOf('residency', 'z', { models: [resident(model)] }),
       entryOf('state', 'z', stateBody(), { epoch: 1, sequence: 999_999 }),
     ]

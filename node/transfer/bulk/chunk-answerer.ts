@@ -10,9 +10,9 @@ import type { BulkOptions } from './options.ts'
 export interface AnswerPorts {
   readonly serve: ServeChunk
   readonly log: Log
-  /** Takes one of the places of all connections together; false when there is none. */
-  readonly enter: () => boolean
-  readonly leave: () => void
+  /** Takes one of the places of all connections together, for the peer; false when there is none. */
+  readonly enter: (node: NodeId) => boolean
+  readonly leave: (node: NodeId) => void
 }
 
 interface Asked {
@@ -47,7 +47,7 @@ export class ChunkAnswerer {
     if (this.requests.size >= 4 * this.options.servedPerConnectionMax) {
       throw new HoldfastError('OVERLOADED', `${this.requests.size} requests are under way on one connection.`)
     }
-    const hasPlace = this.requests.size < this.options.servedPerConnectionMax && this.ports.enter()
+    const hasPlace = this.requests.size < this.options.servedPerConnectionMax && this.ports.enter(this.node)
     const asked: Asked = { hasPlace, isCancelled: false }
     this.requests.set(id, asked)
     if (hasPlace) void this.answer(id, request, asked)
@@ -127,7 +127,7 @@ export class ChunkAnswerer {
     const asked = this.requests.get(id)
     if (asked === undefined) return
     this.requests.delete(id)
-    if (asked.hasPlace) this.ports.leave()
+    if (asked.hasPlace) this.ports.leave(this.node)
   }
 }
 

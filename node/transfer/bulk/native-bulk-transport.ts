@@ -9,7 +9,7 @@ import { HoldfastError, isHoldfastError, type NodeId, TimeLimit } from '../../..
 import type { Store } from '../../../native/index.ts'
 import type { ClusterKey, ClusterKeyring, Identity } from '../../net/index.ts'
 import type { AbortOptions, BulkPeer, BulkTransport, ChunkRequest, ChunkSink, ServeChunk } from '../../ports/index.ts'
-import { type Clock, type Log, silentLog } from '../../system/index.ts'
+import { type Clock, FairPlaces, type Log, silentLog } from '../../system/index.ts'
 import { BulkSession, type BulkSessionPorts } from './bulk-session.ts'
 import { makeCertificate } from './certificate.ts'
 import { type BulkConnection, BulkConnections, unreachable } from './connection.ts'
@@ -57,7 +57,6 @@ class NativeBulkTransport implements BulkTransport {
   private connections: BulkConnections | null = null
   private port: number | null = null
   private serve: ServeChunk = servesNothing
-  private served = 0
   private isStopped = false
 
   constructor(ports: BulkPorts, options: BulkOptions) {
@@ -65,16 +64,19 @@ class NativeBulkTransport implements BulkTransport {
     this.ports = ports
     this.inbound = new InboundSessions(options)
     const { clock, log = silentLog, isBanned = () => false } = ports
+    const served = new FairPlaces({
+      placesMax: options.servedMax,
+      perOwnerMax: options.servedPerPeerMax,
+      perOwnerMin: options.servedPerPeerMin,
+    })
     this.sessionPorts = {
       prover: new Prover(ports.identity, ports.clusterKey),
       clock,
       log,
       isBanned,
       serve: (from, request) => this.serve(from, request),
-      enter: () => this.served < this.options.servedMax && ++this.served > 0,
-      leave: () => {
-        this.served--
-      },
+      enter: (node) => served.enter(node) === null,
+      leave: (node) => served.leave(node),
       onRefused: (remote, reason) => {
         log.warn({ remote, reason }, 'a bulk connection was refused')
         ports.onRefused?.(remote, reason)

@@ -26,6 +26,10 @@ export interface BulkOptions {
   readonly servedPerConnectionMax: number
   /** Requests served at one time of all peers together: 64 chunks of 8 MiB are half a gigabyte. */
   readonly servedMax: number
+  /** Of one peer; more than it asks for by itself, four on each of four connections. */
+  readonly servedPerPeerMax: number
+  /** That a peer always has, also when others have all. */
+  readonly servedPerPeerMin: number
   /** TCP, TLS and both proofs. */
   readonly handshakeTimeoutMs: number
   /** A peer of which a chunk was asked and that sends nothing for this long is mute: others are asked too. */
@@ -61,6 +65,8 @@ export const defaultBulkOptions: BulkOptions = {
   handshakesPerAddressMax: 128,
   servedPerConnectionMax: 16,
   servedMax: 64,
+  servedPerPeerMax: 48,
+  servedPerPeerMin: 2,
   handshakeTimeoutMs: 5_000,
   muteMs: 2_000,
   stallTimeoutMs: 15_000,

@@ -8,7 +8,7 @@ const limits = { inboundMax: 8, inboundPerPeerMax: 6, inboundPerPeerMin: 2, inbo
 it('a peer has its share of the calls, and another has some also when all places are taken', () => {
   const shares = new CallShares(limits)
   for (let at = 0; at < 6; at += 1) shares.enter('liar')
-  expect(() => shares.enter('liar')).toThrow('6 calls of yours')
+  expect(() => shares.enter('liar')).toThrow('6 calls')
   for (let at = 0; at < 2; at += 1) shares.enter('other liar')
   expect(() => shares.enter('other liar')).toThrow('8 calls')
   for (let at = 0; at < 2; at += 1) shares.enter('honest')

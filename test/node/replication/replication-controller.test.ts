@@ -199,7 +199,9 @@ describe('a pin with replicas', () => {
     const pins = Array.from({ length: 192 }, (_, at) => {
       return { name: `acme/m${1_000 + at}:v1`, replicaCount: 1, tier: 'disk' as const, changedMs: 1, by: 'peer' }
     })
-    world.receive(entryOf('state', 'peer', stateBody({ pins })))
+    // One node is the first to tell of half of them at most.
+    world.receive(entryOf('state', 'peer', stateBody({ pins: pins.slice(0, 128) })))
+    world.receive(entryOf('state', 'other', stateBody({ pins: pins.slice(128) })))
     await expect(world.board.pin('acme/x:v1', 'disk', 1)).rejects.toMatchObject({ code: 'OVERLOADED' })
   })
 })

@@ -51,6 +51,11 @@ export const benchCatalog: Readonly<Record<string, BenchEntry>> = {
       'models and folders as people have them: models refused, threads of sessions, large answers; push and ls of a large origin',
     load: async () => (await import('./field.ts')).fieldBench,
   },
+  chaos: {
+    measures: 'seeded faults of nodes, disks, clocks, lines and origin under load, on hosts of their own; ten minutes',
+    isTimed: true,
+    load: async () => (await import('./chaos.ts')).chaosBench,
+  },
   hostile: {
     measures: 'attacks on running nodes: what honest users see meanwhile, memory, recovery, lines of the log',
     parts: hostileParts,

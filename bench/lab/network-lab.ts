@@ -61,6 +61,9 @@ const callerLink = 'hflab'
 /** Where hosts reach the caller. */
 export const callerAddress = '10.77.255.1'
 const coreName = 'hflab-core'
+/** In each site an address and a link that nobody has. */
+const holeHost = 253
+const holeLink = '02:00:00:00:00:01'
 
 /** Why there can be no laboratory here; null when there can. */
 export function labObstacle(): string | null {
@@ -138,9 +141,7 @@ export class NetworkLab {
 
   /** Nothing comes from a host or goes to it any more. */
   async cut(host: string): Promise<void> {
-    const { enter } = this.host(host)
-    const [command, ...words] = [...enter, 'ip', 'link', 'set', 'eth0', 'down']
-    await run(command!, words)
+    await this.on(host, 'ip', 'link', 'set', 'eth0', 'down')
   }
 
   /** The line of a host that was cut carries again. */
@@ -155,6 +156,31 @@ export class NetworkLab {
       const [command, ...rest] = [...enter, 'ip', ...words]
       await run(command!, rest)
     }
+  }
+
+  /** Of packets between sites, from now on. */
+  setDropShare(share: number): void {
+    this.relay!.stdin!.write(`${share}\n`)
+  }
+
+  /** What a host sends to these others is lost on its way, without a word; the caller still reaches it. */
+  async silence(host: string, towards: readonly string[]): Promise<void> {
+    const { address } = this.host(host)
+    const hole = `${address.slice(0, address.lastIndexOf('.'))}.${holeHost}`
+    await this.on(host, 'ip', 'neigh', 'replace', hole, 'lladdr', holeLink, 'dev', 'eth0', 'nud', 'permanent')
+    for (const other of towards) {
+      const target = `${this.host(other).address}/32`
+      await this.on(host, 'ip', 'route', 'replace', target, 'via', hole, 'dev', 'eth0', 'onlink')
+    }
+  }
+
+  async endSilence(host: string, towards: readonly string[]): Promise<void> {
+    for (const other of towards) await this.on(host, 'ip', 'route', 'delete', `${this.host(other).address}/32`)
+  }
+
+  private on(host: string, ...words: string[]): Promise<unknown> {
+    const [command, ...rest] = [...this.host(host).enter, ...words]
+    return run(command!, rest)
   }
 
   async dispose(): Promise<void> {

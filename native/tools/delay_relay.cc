@@ -5,7 +5,8 @@
 // Each TUN device carries what one site sends to others. The address of a host is 10.77.<site>.<host>, sites count from 1 in the
 // order of the devices. Standard input holds one line per site with the one-way delay in milliseconds to every site. A packet
 // goes back into the device it came from once its delay is over, and the kernel routes it on. Packets of one pair of sites keep
-// their order. DROP is the share of packets that are lost on the way, chosen at random: 0.01 is one of a hundred. Prints "ready" when it reads, ends when its standard input closes and drops what it cannot write.
+// their order. DROP is the share of packets that are lost on the way, chosen at random: 0.01 is one of a hundred; a later line on standard
+// input changes it. Prints "ready" when it reads, ends when its standard input closes and drops what it cannot write.
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -66,7 +67,7 @@ int SiteOf(const std::vector<unsigned char>& packet, size_t site_count) {
 
 int main(int argc, char** argv) {
   const size_t site_count = argc < 2 ? 0 : static_cast<size_t>(argc - 2);
-  const double drop_share = argc < 2 ? 0 : atof(argv[1]);
+  double drop_share = argc < 2 ? 0 : atof(argv[1]);
   if (site_count < 1 || site_count > kSitesMax || drop_share < 0 || drop_share >= 1) {
     fprintf(stderr, "usage: delay_relay DROP TUN... < matrix of one-way delays in ms\n");
     return 2;
@@ -111,8 +112,13 @@ int main(int argc, char** argv) {
       return 1;
     }
     if (polled.back().revents != 0) {
-      char ignored[256];
-      if (read(STDIN_FILENO, ignored, sizeof ignored) <= 0) return 0;
+      char line[256];
+      const ssize_t size = read(STDIN_FILENO, line, sizeof line - 1);
+      if (size <= 0) return 0;
+      line[size] = '\0';
+      char* end = line;
+      const double share = strtod(line, &end);
+      if (end != line && share >= 0 && share < 1) drop_share = share;
     }
     now = Clock::now();
     for (size_t from = 0; from < site_count; ++from) {

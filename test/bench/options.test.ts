@@ -13,6 +13,9 @@ it.each([
   { name: 'swarm', options: { scale: 101 }, says: 'at most 100' },
   { name: 'smoke', options: { seconds: 10 }, says: 'neither --seconds nor --seed' },
   { name: 'swarm', options: { seed: 1 }, says: 'neither --seconds nor --seed' },
+  { name: 'chaos', options: { seconds: 3 }, says: 'from 4 to 86400' },
+  { name: 'chaos', options: { seconds: Number.NaN }, says: 'from 4 to 86400' },
+  { name: 'chaos', options: { seed: -1 }, says: 'whole number from 0' },
   { name: 'hostile', options: { only: ['nope'] }, says: 'silent-bulk' },
 ])('refuses $options of $name', async ({ name, options, says }) => {
   await expect(run(name, options)).rejects.toMatchObject({

@@ -167,12 +167,12 @@ export const optionTable = {
     'Calls of other nodes that are read or served at one time, as bytes of their requests; one node may have half of it.',
   ),
   'cluster.handshakesMax': integer(
-    512,
+    1024,
     1,
     65_536,
     'Connections, to the cluster port and to the bulk port each, that have not shown the cluster key yet; the next one displaces another.',
   ),
-  'cluster.handshakesPerAddressMax': integer(128, 1, 65_536, 'Of one address; the next one displaces the oldest.'),
+  'cluster.handshakesPerAddressMax': integer(768, 1, 65_536, 'Of one address; the next one displaces the oldest.'),
   'cluster.bulkServedMax': integer(64, 1, 65_536, 'Chunks served to other nodes at one time; each may take 8 MiB.'),
   'cluster.bulkOutBytesPerS': bytes(
     0,

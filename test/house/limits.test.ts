@@ -109,7 +109,7 @@ const limits: readonly Limit[] = [
     what: 'handshakes of an address',
     key: 'cluster.handshakesPerAddressMax',
     declared: [bulk, 'handshakesPerAddressMax'],
-    test: ['test/native/node/transfer/bulk/strangers.test.ts', '520 of them keep nobody out'],
+    test: ['test/native/node/transfer/bulk/strangers.test.ts', 'never take the place of a peer'],
   },
   {
     what: 'half-sent requests',

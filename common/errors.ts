@@ -72,6 +72,11 @@ export const errorTable = {
     'The runtime refused the inputs or failed on them.',
     'Compare the inputs with the model metadata.',
   ),
+  MEMORY_EXCEEDED: row(
+    422,
+    'A model wanted more memory to be converted, loaded or run than one model may take.',
+    'Ask for a smaller batch, or raise the limit that the message names.',
+  ),
   ANSWER_TOO_LARGE: row(
     422,
     'The outputs of a model are larger than the limit.',

@@ -12,6 +12,7 @@ import type {
   BlobProof,
   BlobSpec,
   BlobState,
+  Confinement,
   CopyResult,
   Fill,
   LeaseEvent,
@@ -78,6 +79,9 @@ export interface Addon {
   connect(socketPath: string, token: string, timeoutMs: number): Promise<RawClient>
   notifyService(socketPath: string, text: string): void
   crashPoints(): string[]
+  kernelConfinement(): Confinement
+  filterSystemCalls(localSockets: boolean): boolean
+  limitPrivateMemory(moreBytes: number): void
   closeModel(handle: object, buffers: readonly ArrayBuffer[]): void
   viewOf(handle: object, file: number, offsetBytes: number, sizeBytes: number): ArrayBuffer
   waitRange(handle: object, file: number, offsetBytes: number, sizeBytes: number, deadlineMs: number): Promise<void>

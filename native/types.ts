@@ -399,3 +399,11 @@ export interface FileWork {
   copyVerified(from: FileRange, sha256: Sha256, to: FilePlace): Promise<CopyResult>
   newHash(): RunningHash
 }
+
+/** What a process gave up, or could. */
+export interface Confinement {
+  /** The kernel filters its system calls: no network, no programs, nothing done to other processes. */
+  readonly systemCalls: boolean
+  /** Version of Landlock, by which files are read-only to it; 0: none. */
+  readonly filesAbi: number
+}

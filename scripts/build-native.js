@@ -1,5 +1,5 @@
 // Builds the native part when its sources changed, and puts it at native/lib: holdfast.node, and for programs in other languages
-// libholdfast.so with pkgconfig/holdfast.pc. Runs on any Node >= 20; needs cmake
+// libholdfast.so with pkgconfig/holdfast.pc; and holdfast-launch, which starts the child processes of a node. Runs on any Node >= 20; needs cmake
 // and a C++20 compiler, and downloads nothing: the headers come with the node-api-headers package.
 //
 // A process that runs keeps the file it loaded: the new one is renamed into place. Two builds at once wait for each other.
@@ -55,6 +55,7 @@ async function build() {
   for (const name of readdirSync(join(buildPath, 'c-library')).sort().reverse()) {
     if (name.startsWith('libholdfast.so')) place(join(buildPath, 'c-library', name), join(folder, name))
   }
+  place(join(buildPath, 'launcher', 'holdfast-launch'), join(folder, 'holdfast-launch'))
   place(join(buildPath, 'Release', 'holdfast.node'), target)
   writeFileSync(stampPath, wanted)
 }

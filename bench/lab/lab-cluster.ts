@@ -19,7 +19,7 @@ import {
   writeModel,
 } from '../../demo/index.ts'
 import { ClusterKey } from '../../node/net/index.ts'
-import { deriveModel } from '../../node/runtime/index.ts'
+import { defaultOnnxRuntimeOptions, deriveModel } from '../../node/runtime/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import { loadPublisherKey, openOrigin, push } from '../../origin/index.ts'
 import { writeRandomFile } from '../random-file.ts'
@@ -153,7 +153,7 @@ export class LabCluster {
       const startedMs = systemClock.nowMs()
       await deriveModel(path, output, {
         clock: systemClock,
-        timeoutMs: formedTimeoutMs,
+        limits: defaultOnnxRuntimeOptions,
         signal: new AbortController().signal,
       })
       elapsedMs.push(systemClock.nowMs() - startedMs)

@@ -8,7 +8,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { generateModel, planGguf, writeModel } from '../../demo/index.ts'
-import { deriveModel } from '../../node/runtime/index.ts'
+import { defaultOnnxRuntimeOptions, deriveModel } from '../../node/runtime/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import { writeLayeredFile } from '../layered-file.ts'
 import { median } from '../statistics.ts'
@@ -25,7 +25,6 @@ import {
 import type { StoreBenchPlan, StoreBenchSetup } from './setup.ts'
 
 const run = promisify(execFile)
-const deriveTimeoutMs = 300_000
 const layers = 16
 const ownLoadsMin = 3
 const ownLoadsMsMax = 8_000
@@ -155,7 +154,7 @@ async function* onnxContests(setup: StoreBenchSetup, plan: StoreBenchPlan): Asyn
     const converted = join(modelFolder, 'model.ort')
     await deriveModel(path, converted, {
       clock: systemClock,
-      timeoutMs: deriveTimeoutMs,
+      limits: defaultOnnxRuntimeOptions,
       signal: new AbortController().signal,
     })
     const model = `bench/onnx-${label}`

@@ -56,6 +56,7 @@ function lines(status: NodeStatus): Cell[][] {
     ['cluster', status.addresses.join(' ')],
     ['weights', status.bulkAddress],
     ['socket', status.socketPath],
+    ['workers', workersText(status.workers)],
   ]
 }
 
@@ -90,6 +91,16 @@ function originText({ originUrl, originAwaySinceMs }: NodeStatus): string {
 
 function errorLine({ code, count, lastAtMs, message }: NodeStatus['errors'][number]): Cell[] {
   return ['error', `${code} ${count} times, last ${new Date(lastAtMs).toISOString()}: ${message}`]
+}
+
+function workersText(workers: NodeStatus['workers']): string {
+  if (workers === null) return 'none has started'
+  const { systemCalls, filesAbi, refusal } = workers
+  const parts = [
+    systemCalls ? 'no network (seccomp)' : 'NOT kept from the network',
+    filesAbi > 0 ? `files read-only (Landlock ${filesAbi})` : 'NOT kept from files',
+  ]
+  return [...parts, ...(refusal === null ? [] : [refusal])].join(', ')
 }
 
 function share({ usedBytes, limitBytes }: NodeStatus['memory']): string {

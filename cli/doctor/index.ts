@@ -2,6 +2,7 @@
 import { findAll, readMemoryFacts, sharedChecks } from '../../node/checks/index.ts'
 import type { NodeOptions } from '../../node/config/index.ts'
 import { nodePaths, systemClock } from '../../node/system/index.ts'
+import { checkConfinement } from './check-confinement.ts'
 import { checkDataFolder, checkDisk } from './check-disk.ts'
 import { checkIdentity } from './check-identity.ts'
 import { checkKernel } from './check-kernel.ts'
@@ -16,6 +17,7 @@ const trials: readonly Trial[] = [
   { id: 'kernel', run: checkKernel },
   { id: 'native', run: checkStore },
   { id: 'pages', run: checkLargePages },
+  { id: 'models', run: checkConfinement },
   { id: 'data', run: checkDataFolder },
   { id: 'disk', run: checkDisk },
   { id: 'ports', run: checkPorts },

@@ -4,6 +4,7 @@
 #include "addon_state.h"
 #include "bulk_wrap.h"
 #include "client_wrap.h"
+#include "confine_wrap.h"
 #include "convert.h"
 #include "file_wrap.h"
 #include "os/crash_points.h"
@@ -42,6 +43,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("tensorsOf", Napi::Function::New<TensorsOf>(env, "tensorsOf"));
   exports.Set("readTensors", Napi::Function::New<ReadTensors>(env, "readTensors"));
   exports.Set("findTensor", Napi::Function::New<FindTensor>(env, "findTensor"));
+  DefineConfinement(env, exports);
   DefineFileWork(env, exports);
   return exports;
 }

@@ -3,6 +3,7 @@
 import { byTier, type LocalTier, type NodeId, type TierState, type Zone } from '../../common/index.ts'
 import type { ResidentModel } from '../../core/index.ts'
 import type { PageUse, StoreStats } from '../../native/index.ts'
+import type { ChildConfinement } from '../ports/index.ts'
 import type { LargePages } from '../system/index.ts'
 import type { PinView } from './node-pins.ts'
 import type { ClusterMember } from './node-views.ts'
@@ -56,6 +57,7 @@ export interface StatusFacts {
   readonly bulkAddress: () => string
   readonly largePages: () => LargePages
   readonly socketPath: string
+  readonly workers: () => ChildConfinement | null
 }
 
 export interface LargePageUse extends LargePages {
@@ -75,6 +77,8 @@ export interface NodeStatus extends Readonly<Record<LocalTier, TierState>> {
   readonly addresses: readonly string[]
   readonly bulkAddress: string
   readonly socketPath: string
+  /** What worker processes have given up; null while none has started. */
+  readonly workers: ChildConfinement | null
   /** Weights on large pages. */
   readonly largePages: LargePageUse
   readonly leases: number
@@ -122,6 +126,7 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     addresses: facts.addresses(),
     bulkAddress: facts.bulkAddress(),
     socketPath: facts.socketPath,
+    workers: facts.workers(),
     ...store.tiers,
     largePages: { ...facts.largePages(), reserved: store.reservedPages, asked: store.askedPages },
     leases: store.leases,

@@ -276,6 +276,33 @@ export const optionTable = {
     86_400_000,
     'A conversion that takes longer is given up, until the node starts again.',
   ),
+  'runtime.conversionBaseMs': integer(
+    60_000,
+    1000,
+    86_400_000,
+    'Time of the conversion of a small model; each MiB of a larger one adds a second, up to runtime.conversionTimeoutMs.',
+  ),
+  'runtime.conversionBaseBytes': bytes(
+    GiB,
+    64 * MiB,
+    'Private memory that one conversion may take, beside four times the size of its model; it fails with MEMORY_EXCEEDED at more.',
+  ),
+  'runtime.runBytesMax': bytes(
+    GiB,
+    16 * MiB,
+    'Private memory that one inference, or one session beside its copies of the weights, may take; it fails with MEMORY_EXCEEDED at more.',
+  ),
+  'runtime.runTimeoutMs': integer(60_000, 100, 86_400_000, 'Time of one inference in a worker, whatever its deadline.'),
+  'runtime.overtimeMs': integer(
+    500,
+    0,
+    60_000,
+    'Time that an inference may go on after its request has ended, or twice what the model usually takes, before its worker is replaced. The model runs in a worker apart then.',
+  ),
+  'runtime.confined': flag(
+    true,
+    'Workers and converters give up the network, programs, other processes and files that they need not write, as far as this kernel can take it from them.',
+  ),
   'runtime.queuePerModelMax': integer(64, 1, 65_536, 'Requests that may wait for one model; the next one gets 503.'),
   'runtime.queueMax': integer(256, 1, 65_536, 'Requests that may wait or run on this node; the next one gets 503.'),
   'admin.token': secret('Admin token. Prefer admin.tokenFile: a value here is seen in process lists.'),

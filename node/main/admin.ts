@@ -61,6 +61,7 @@ export function createAdmin(base: Base, tokens: AdminTokens, needs: AdminNeeds):
       bulkAddress: () => bulk.address(),
       largePages: () => readLargePages(),
       socketPath: paths.socketPath,
+      workers: () => models.runtime.confinement(),
     },
     store: needs.open.store,
     directory,

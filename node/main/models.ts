@@ -80,6 +80,12 @@ function createRuntime({ options, paths, clock, log }: Base, { token }: OpenStor
     conversionBytesMax: options['runtime.conversionBytesMax'],
     answerBytesMax: options['http.answerLimitBytes'],
     deriveMsMax: options['runtime.conversionTimeoutMs'],
+    deriveBaseMs: options['runtime.conversionBaseMs'],
+    deriveBaseBytes: options['runtime.conversionBaseBytes'],
+    inferenceMsMax: options['runtime.runTimeoutMs'],
+    overtimeMs: options['runtime.overtimeMs'],
+    runBytesMax: options['runtime.runBytesMax'],
+    isConfined: options['runtime.confined'],
     queuedMax: options['runtime.queueMax'],
     queuedPerModelMax: options['runtime.queuePerModelMax'],
     onWorkerDied(reason, restartDelayMs) {

@@ -23,6 +23,7 @@ const codesOfModel: ReadonlySet<ErrorCode> = new Set([
   'UNSUPPORTED_TYPE',
   'BAD_MODEL_FILE',
   'NOT_RUNNABLE',
+  'MEMORY_EXCEEDED',
 ])
 
 export class ConversionFailures {

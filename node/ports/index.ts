@@ -5,7 +5,7 @@
  * Every wait takes an AbortSignal. "Not there" is null, never an error.
  */
 import type { BlobId, NodeId, RequestContext, Sha256 } from '../../common/index.ts'
-import type { FillPlace } from '../../native/index.ts'
+import type { Confinement, FillPlace } from '../../native/index.ts'
 
 export interface AbortOptions {
   readonly signal?: AbortSignal
@@ -180,6 +180,11 @@ export interface ModelSignature {
   readonly privateBytes: number
 }
 
+export interface ChildConfinement extends Confinement {
+  /** Why something that was wanted is not applied, or null. */
+  readonly refusal: string | null
+}
+
 /**
  * Runs models in worker processes that map the weights from the store of this machine.
  *
@@ -194,6 +199,8 @@ export interface Runtime {
   stop(): Promise<void>
   /** Names the converter, its version and the CPU: a derived blob is good for exactly one fingerprint. */
   fingerprint(): string
+  /** What its workers have given up before they ran a model; null before the first has started. */
+  confinement(): ChildConfinement | null
   /**
    * Converts a model file (a path on disk) to the form that is loaded; writes it to `outputPath`. MODEL_TOO_NEW, UNSUPPORTED_OPERATOR,
    * UNSUPPORTED_TYPE, BAD_MODEL_FILE or NOT_RUNNABLE, with `isPassing` in the details where another try may end otherwise.

@@ -2,17 +2,26 @@
  * Converts an ONNX file to the form that workers run, in a process of its own: the memory (twice the model) goes back when
  * it ends, and a file that crashes the converter crashes nothing else. The output appears by rename, whole and on the disk.
  */
-import { open, rename, rm, stat } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { type Clock, HoldfastError } from '../../common/index.ts'
 import { errorOfAbort } from './abort.ts'
 import type { ConversionLimit } from './conversion-limit.ts'
 import { forkSibling, onceGone } from './fork-sibling.ts'
-import type { DeriveAnswer, DeriveRequest } from './protocol.ts'
+import { isOutOfMemory, memoryExceeded } from './memory-bound.ts'
+import type { OnnxRuntimeOptions } from './options.ts'
+import type { DeriveAnswer, DeriveRequest, RemoteError } from './protocol.ts'
 import { withoutPlaces } from './runtime-errors.ts'
+
+/** What one conversion may take: a small model does not need what a large one does. */
+export type ConversionBounds = Pick<
+  OnnxRuntimeOptions,
+  'deriveMsMax' | 'deriveBaseMs' | 'deriveBaseBytes' | 'isConfined'
+>
 
 export interface DeriveOptions {
   readonly clock: Clock
-  readonly timeoutMs: number
+  readonly limits: ConversionBounds
   readonly signal: AbortSignal
   /** Absent: begins at once. */
   readonly limit?: ConversionLimit
@@ -24,6 +33,14 @@ const modelSizeBytesMax = 2 ** 31 - 1
 /** Bytes of memory that a conversion has at its peak for a byte of the model: its file, the graph, and what it writes. */
 const memoryPerByte = 3
 
+/** Of which the bound leaves room for what the estimate does not know. */
+const boundPerByte = 4
+
+const MiB = 2 ** 20
+
+/** A second for each MiB. */
+const msPerMiB = 1000
+
 let counter = 0
 
 /**
@@ -31,18 +48,24 @@ let counter = 0
  * another try may end otherwise. DISK_FAILED, SYSTEM, or the reason of the signal.
  */
 export async function deriveModel(inputPath: string, outputPath: string, options: DeriveOptions): Promise<void> {
-  const sizeBytes = await checkInput(inputPath)
-  const work = (): Promise<void> => make(inputPath, outputPath, options)
+  await checkInput(inputPath)
+  const sizeBytes = await sizeOfFolder(dirname(inputPath))
+  const work = (): Promise<void> => make(inputPath, outputPath, sizeBytes, options)
   if (options.limit === undefined) await work()
   else await options.limit.run(sizeBytes * memoryPerByte, options.signal, work)
 }
 
-async function make(inputPath: string, outputPath: string, options: DeriveOptions): Promise<void> {
+async function make(inputPath: string, outputPath: string, sizeBytes: number, options: DeriveOptions): Promise<void> {
   const temporaryPath = `${outputPath}.${process.pid}-${counter++}.partial`
-  const request = { inputPath, outputPath: temporaryPath }
+  const { deriveBaseBytes, deriveBaseMs, deriveMsMax, isConfined } = options.limits
+  const memoryBytesMax = deriveBaseBytes + boundPerByte * sizeBytes
+  const timeoutMs = Math.min(deriveMsMax, deriveBaseMs + Math.ceil((sizeBytes / MiB) * msPerMiB))
+  const request = { inputPath, outputPath: temporaryPath, memoryBytesMax, isConfined }
   try {
-    const death = await convert({ ...request, mayConvert: true }, options)
-    const again = death === null ? null : await convert({ ...request, mayConvert: false }, options)
+    const death = await convert({ ...request, mayConvert: true }, timeoutMs, options)
+    const again = death === null ? null : await convert({ ...request, mayConvert: false }, timeoutMs, options)
+    if (again !== null && isOutOfMemory(again))
+      throw memoryExceeded('converted', memoryBytesMax, 'runtime.conversionBaseBytes')
     if (again !== null) {
       const message = `The runtime crashed on the model file (${withoutPlaces(again)}). Check the file, and the memory of this machine.`
       throw new HoldfastError('BAD_MODEL_FILE', message, { details: { isPassing: true } })
@@ -54,8 +77,7 @@ async function make(inputPath: string, outputPath: string, options: DeriveOption
   }
 }
 
-/** @returns the size of the file. */
-async function checkInput(inputPath: string): Promise<number> {
+async function checkInput(inputPath: string): Promise<void> {
   const { size } = await stat(inputPath).catch((cause) => {
     throw new HoldfastError('SYSTEM', 'The model file cannot be read; see the log for its path.', { cause })
   })
@@ -63,14 +85,25 @@ async function checkInput(inputPath: string): Promise<number> {
     const message = `The model file has ${size} bytes; ONNX files have less than 2 GiB. Export it with its weights in a file beside it.`
     throw new HoldfastError('NOT_RUNNABLE', message, { details: { sizeBytes: size } })
   }
-  return size
+}
+
+/** The model and what lies beside it: most weights of a large model do. */
+async function sizeOfFolder(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true })
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  let sizeBytes = 0
+  for (const path of files) sizeBytes += (await stat(path).catch(() => null))?.size ?? 0
+  return sizeBytes
 }
 
 /** Null when the form is made; the reason when the process died of it. */
-function convert(request: DeriveRequest, { clock, timeoutMs, signal }: DeriveOptions): Promise<string | null> {
+function convert(request: DeriveRequest, timeoutMs: number, { clock, signal }: DeriveOptions): Promise<string | null> {
   if (signal.aborted) return Promise.reject(errorOfAbort(signal))
   return new Promise((resolve, reject) => {
-    const child = forkSibling('derive-process')
+    const { inputPath, outputPath, isConfined } = request
+    // A changed model lies beside the model itself while it is converted.
+    const writable = [dirname(inputPath), dirname(outputPath)]
+    const child = forkSibling('derive-process', { launch: { isConfined, writable, isBatch: true } })
     let answer: DeriveAnswer | null = null
     let ended: HoldfastError | null = null
     const end = (error: HoldfastError): void => {
@@ -79,7 +112,7 @@ function convert(request: DeriveRequest, { clock, timeoutMs, signal }: DeriveOpt
     }
     const onAbort = (): void => end(errorOfAbort(signal))
     const forget = clock.after(timeoutMs, () => {
-      const message = `The conversion took longer than ${timeoutMs} ms; raise runtime.conversionTimeoutMs.`
+      const message = `The conversion took longer than ${timeoutMs} ms; raise runtime.conversionBaseMs or runtime.conversionTimeoutMs.`
       end(new HoldfastError('NOT_RUNNABLE', message, { details: { isPassing: true } }))
     })
     signal.addEventListener('abort', onAbort, { once: true })
@@ -93,11 +126,16 @@ function convert(request: DeriveRequest, { clock, timeoutMs, signal }: DeriveOpt
       if (ended !== null) reject(ended)
       else if (answer === null && reason.includes('SIGKILL')) reject(outOfMemory())
       else if (answer === null) resolve(reason)
-      else if (answer.kind === 'error') reject(new HoldfastError(answer.error.code, answer.error.message))
+      else if (answer.kind === 'error') reject(errorOfAnswer(answer.error))
       else resolve(null)
     })
     child.send(request, () => {})
   })
+}
+
+/** A limit may be raised; what the model itself is stays so. */
+function errorOfAnswer({ code, message }: RemoteError): HoldfastError {
+  return new HoldfastError(code, message, { details: code === 'MEMORY_EXCEEDED' ? { isPassing: true } : {} })
 }
 
 /** This process did not end it, so the kernel did: that is what happens when the machine or the control group has no memory left. */

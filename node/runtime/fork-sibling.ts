@@ -2,22 +2,35 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type LaunchOptions, launchArguments, launcherPath } from './launcher.ts'
 
 /** Without the thread that waits for a debugger's signal, where this engine knows how. */
 const signalThreadFlag = ['--disable-sigusr1'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag))
 
-export function forkSibling(
-  name: string,
-  args: readonly string[] = [],
-  environment: Readonly<Record<string, string>> = {},
-): ChildProcess {
+/** Where libraries are found, how text and time are written. Everything else may be a secret, and models are not told of those. */
+const keptVariables = ['LD_LIBRARY_PATH', 'LD_PRELOAD', 'LANG', 'LC_ALL', 'TZ', 'MALLOC_ARENA_MAX', 'ASAN_OPTIONS']
+
+function keptEnvironment(): Record<string, string> {
+  return Object.fromEntries(keptVariables.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+}
+
+export interface ForkOptions {
+  readonly launch: LaunchOptions
+  readonly args?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+export function forkSibling(name: string, { launch, args = [], environment = {} }: ForkOptions): ChildProcess {
   const path = fileURLToPath(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url))
+  // Flags of this process, a debugger's port or a test runner's loader, are not for its children.
+  const flags = ['--v8-pool-size=1', ...signalThreadFlag]
+  const launcher = launcherPath()
   return fork(path, args, {
     // A worker has little use for the engine's own pools, which have a thread for each of four cores by default.
-    env: { ...process.env, UV_THREADPOOL_SIZE: '1', ...environment },
+    env: { ...keptEnvironment(), UV_THREADPOOL_SIZE: '1', ...environment },
     serialization: 'advanced',
-    // Flags of this process, a debugger's port or a test runner's loader, are not for its children.
-    execArgv: ['--v8-pool-size=1', ...signalThreadFlag],
+    ...(launcher === null ? {} : { execPath: launcher }),
+    execArgv: launcher === null ? flags : [...launchArguments(launch), process.execPath, ...flags],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
 }

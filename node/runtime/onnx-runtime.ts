@@ -5,7 +5,7 @@
  *   load -> loading -> loaded -> unload: closing (running work ends, nothing new starts) -> gone
  */
 import { HoldfastError } from '../../common/index.ts'
-import type { AbortOptions, ModelSignature, Runtime, TensorValue } from '../ports/index.ts'
+import type { AbortOptions, ChildConfinement, ModelSignature, Runtime, TensorValue } from '../ports/index.ts'
 import { orAborted } from './abort.ts'
 import { checkInputs } from './check-inputs.ts'
 import { ConversionLimit } from './conversion-limit.ts'
@@ -45,6 +45,10 @@ export class OnnxRuntime implements Runtime {
     await this.#pool.stop()
   }
 
+  confinement(): ChildConfinement | null {
+    return this.#pool.confinement
+  }
+
   fingerprint(): string {
     this.#fingerprint ??= runtimeFingerprint()
     return this.#fingerprint
@@ -54,7 +58,7 @@ export class OnnxRuntime implements Runtime {
     const signals = [this.#stopping.signal, ...(options.signal === undefined ? [] : [options.signal])]
     return deriveModel(inputPath, outputPath, {
       clock: this.#options.clock,
-      timeoutMs: this.#options.deriveMsMax,
+      limits: this.#options,
       limit: this.#conversions,
       signal: AbortSignal.any(signals),
     })

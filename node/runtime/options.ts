@@ -23,10 +23,22 @@ export interface OnnxRuntimeOptions {
   readonly queuedPerModelMax: number
   /** One inference may compute this long before its worker counts as hung and is killed. Far beyond any model for one request. */
   readonly inferenceMsMax: number
+  /** A run may go on for so long after its request has ended; ending its worker would cost the others a new one. */
+  readonly overtimeMs: number
+  /** Private memory that one run, or the making of one session beside its copy of the weights, may take. */
+  readonly runBytesMax: number
+  /** Child processes give up network, files and priority as far as the kernel can take it from them. */
+  readonly isConfined: boolean
+  /** The worker of models under suspicion ends when it had no work for so long. */
+  readonly apartIdleMs: number
   /** Bytes of the tensors of one answer; what is larger does not leave the worker. */
   readonly answerBytesMax: number
   /** A conversion may take this long. VGG-16 (528 MiB) takes 9 s. */
   readonly deriveMsMax: number
+  /** Of a small model; each MiB adds a second, up to the limit above. */
+  readonly deriveBaseMs: number
+  /** Private memory of one conversion, beside four times its model. */
+  readonly deriveBaseBytes: number
   /** Models that are converted at one time, each in a process of its own, which uses one core. */
   readonly conversionsMax: number
   /** Memory of all conversions together, by an estimate from the size of the models; one that needs more runs alone. */
@@ -51,8 +63,14 @@ export const defaultOnnxRuntimeOptions = {
   queuedMax: 256,
   queuedPerModelMax: 64,
   inferenceMsMax: 60_000,
+  overtimeMs: 500,
+  runBytesMax: 2 ** 30,
+  isConfined: true,
+  apartIdleMs: 60_000,
   answerBytesMax: 128 * 2 ** 20,
   deriveMsMax: 600_000,
+  deriveBaseMs: 60_000,
+  deriveBaseBytes: 2 ** 30,
   conversionsMax: 1,
   conversionBytesMax: 2 ** 31,
   restartDelayMsMin: 100,

@@ -3,7 +3,7 @@
  * Both ends are of one version, as the pool starts its workers from its own files.
  */
 import type { ErrorCode } from '../../common/index.ts'
-import type { ModelSignature, TensorValue } from '../ports/index.ts'
+import type { ChildConfinement, ModelSignature, TensorValue } from '../ports/index.ts'
 import type { SentTensor, TensorPart } from './tensor-parts.ts'
 
 /** Command line of a worker, as JSON. */
@@ -16,6 +16,9 @@ export interface WorkerSettings {
   readonly wanted: number
   readonly poolThreadsMax: number
   readonly answerBytesMax: number
+  /** Private memory that one run, or the making of one session, may take. */
+  readonly runBytesMax: number
+  readonly isConfined: boolean
 }
 
 export type WorkerRequest =
@@ -51,7 +54,7 @@ export interface RemoteError {
 }
 
 export type WorkerMessage =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready'; readonly confinement: ChildConfinement }
   | TensorPart
   | { readonly kind: 'tensors'; readonly id: number; readonly tensors: readonly SentTensor[] }
   | { readonly kind: 'answer'; readonly id: number; readonly value: WorkerAnswers['load' | 'unload'] }
@@ -63,6 +66,9 @@ export interface DeriveRequest {
   readonly outputPath: string
   /** False: the model is to be packed as it is, since its conversion ended the process. */
   readonly mayConvert: boolean
+  /** Private memory that the conversion may take. */
+  readonly memoryBytesMax: number
+  readonly isConfined: boolean
 }
 
 export type DeriveAnswer = { readonly kind: 'derived' } | { readonly kind: 'error'; readonly error: RemoteError }

@@ -41,6 +41,14 @@ export class RequestQueue<Item extends { readonly digest: string }> {
     this.#add(item.digest, 1, 0)
   }
 
+  countWaiting(matches: (item: Item) => boolean): number {
+    return this.#waiting.filter(matches).length
+  }
+
+  hasWaiting(matches: (item: Item) => boolean): boolean {
+    return this.#waiting.some(matches)
+  }
+
   /** Starts the first item that `accepts`, or null. End it with `done`, or put it back with `requeue`. */
   take(accepts: (item: Item) => boolean = () => true): Item | null {
     const index = this.#waiting.findIndex(accepts)

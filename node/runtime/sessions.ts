@@ -6,6 +6,8 @@ import type { InferenceSession } from 'onnxruntime-node'
 import { assertInvariant, HoldfastError } from '../../common/index.ts'
 import type { ModelSignature, TensorSignature, TensorValue } from '../ports/index.ts'
 import { innerName } from './bf16-names.ts'
+import type { ConfinedChild } from './confined-child.ts'
+import { isOutOfMemory, MemoryBound, memoryExceeded } from './memory-bound.ts'
 import { isOrtFormat, openForm } from './open-form.ts'
 import type { OpenWeights, WeightsLease } from './open-weights.ts'
 import { privateMemoryBytes } from './private-memory.ts'
@@ -28,17 +30,26 @@ interface LoadedModel {
   readonly poolThreads: number
 }
 
-type SessionsOptions = ThreadBudget & Pick<WorkerSettings, 'answerBytesMax'>
+type SessionsOptions = ThreadBudget &
+  Pick<WorkerSettings, 'answerBytesMax' | 'runBytesMax'> &
+  Pick<ConfinedChild, 'limitMemory'>
+
+/** Of a copy of the weights while the session is made: its own, and the tensors that are made of it. */
+const copiesWhileLoading = 3
+
+const runOption = 'runtime.runBytesMax'
 
 export class Sessions {
   readonly #weights: OpenWeights
   readonly #options: SessionsOptions
+  readonly #memory: MemoryBound
   #poolThreads = 0
   readonly #models = new Map<string, Promise<LoadedModel>>()
 
   constructor(weights: OpenWeights, options: SessionsOptions) {
     this.#weights = weights
     this.#options = options
+    this.#memory = new MemoryBound(options.limitMemory)
   }
 
   /** Loading twice is once. */
@@ -63,11 +74,13 @@ export class Sessions {
     try {
       const feeds = Object.fromEntries(inputs.map((input) => [innerName(input), ortTensorOf(input)]))
       const wanted = wantedOutputs(signature, outputs)
-      const results = await session.run(feeds, wanted.map(innerName))
+      const run = () => session.run(feeds, wanted.map(innerName))
+      const results = await this.#memory.run(this.#options.runBytesMax, run)
       const answer = wanted.map((output) => valueOfOrtTensor(output.name, results[innerName(output)]!, output.datatype))
       checkSize(answer, this.#options.answerBytesMax)
       return answer
     } catch (error) {
+      if (isOutOfMemory(String(error))) throw memoryExceeded('run', this.#options.runBytesMax, runOption)
       throw errorOfRun(error)
     }
   }
@@ -87,13 +100,14 @@ export class Sessions {
 
   async #create(digest: string): Promise<LoadedModel> {
     const lease = await this.#weights.open(digest)
+    const weights = isOrtFormat(lease.bytes) ? 'shared' : 'copied'
+    const bytesMax = this.#options.runBytesMax + (weights === 'copied' ? copiesWhileLoading * lease.bytes.length : 0)
     const threads = intraOpThreadsFor(lease.bytes.length, this.#poolThreads, this.#options)
     const poolThreads = threads - 1
     this.#poolThreads += poolThreads
     try {
       const beforeBytes = privateMemoryBytes()
-      const session = await openForm(lease.bytes, threads)
-      const weights = isOrtFormat(lease.bytes) ? 'shared' : 'copied'
+      const session = await this.#memory.run(bytesMax, () => openForm(lease.bytes, threads))
       const leastBytes = sessionBytesMin + (weights === 'copied' ? lease.bytes.length : 0)
       const grownBytes = privateMemoryBytes() - beforeBytes
       const privateBytes = grownBytes > leastBytes ? grownBytes : leastBytes
@@ -102,6 +116,7 @@ export class Sessions {
     } catch (error) {
       this.#poolThreads -= poolThreads
       lease.close()
+      if (isOutOfMemory(String(error))) throw memoryExceeded('loaded', bytesMax, runOption)
       throw errorOfModel(error)
     }
   }

@@ -1,15 +1,19 @@
 /**
  * Runs requests on worker processes, one at a time on each. A request whose worker dies is run once more on another one, as
- * inference has no effect but its answer; sessions that died with their worker come back when the next request needs them.
+ * inference has no effect but its answer; sessions that died with their worker come back when the next request needs them. A run that
+ * goes on after its request has ended is ended with its worker, and its model runs apart from then on.
  */
-import { type Clock, HoldfastError } from '../../common/index.ts'
-import type { ModelSignature, TensorValue } from '../ports/index.ts'
+import { type Clock, HoldfastError, isHoldfastError } from '../../common/index.ts'
+import type { ChildConfinement, ModelSignature, TensorValue } from '../ports/index.ts'
 import { errorOfAbort } from './abort.ts'
-import { type OnnxRuntimeOptions, threadBudgetOf } from './options.ts'
+import type { OnnxRuntimeOptions } from './options.ts'
 import { RequestQueue } from './request-queue.ts'
+import { overtimeOf, watchRun } from './run-limit.ts'
 import { withoutPlaces } from './runtime-errors.ts'
+import { Suspects } from './suspects.ts'
+import { WorkerLanes } from './worker-lanes.ts'
 import { WorkerDied, type WorkerProcess } from './worker-process.ts'
-import { WorkerSlot } from './worker-slot.ts'
+import type { WorkerSlot } from './worker-slot.ts'
 
 interface Job {
   readonly digest: string
@@ -20,6 +24,7 @@ interface Job {
   resolve(outputs: TensorValue[]): void
   reject(error: unknown): void
   readonly onRun: () => void
+  readonly signal: AbortSignal | undefined
 }
 
 export interface RunOptions {
@@ -35,7 +40,8 @@ const attemptsMax = 2
 export class WorkerPool {
   readonly #options: OnnxRuntimeOptions
   readonly #queue: RequestQueue<Job>
-  readonly #slots: WorkerSlot[]
+  readonly #lanes: WorkerLanes
+  readonly #suspects = new Suspects()
   readonly #running = new Set<Promise<void>>()
   readonly #drainWaiters = new Map<string, (() => void)[]>()
   #readyWaiters: { resolve(): void; reject(error: Error): void }[] = []
@@ -44,32 +50,22 @@ export class WorkerPool {
   constructor(options: OnnxRuntimeOptions) {
     this.#options = options
     this.#queue = new RequestQueue(options)
-    const { clock, weightsModule, socketPath, storeToken, restartDelayMsMin, restartDelayMsMax, onWorkerDied } = options
-    const { answerBytesMax } = options
-    const told = { weightsModule, weightsSource: socketPath, storeToken, answerBytesMax }
-    const settings = { ...told, ...threadBudgetOf(options) }
-    this.#slots = Array.from(
-      { length: options.workerCount },
-      () =>
-        new WorkerSlot({
-          clock,
-          settings,
-          restartDelayMsMin,
-          restartDelayMsMax,
-          onReady: () => this.#onReady(),
-          onDied: onWorkerDied,
-        }),
-    )
+    this.#lanes = new WorkerLanes(options, () => this.#onReady())
+  }
+
+  get confinement(): ChildConfinement | null {
+    return this.#lanes.confinement
   }
 
   /** Resolves when every worker takes requests; SYSTEM when one cannot start at all. */
   async start(): Promise<void> {
-    const starts = await Promise.allSettled(this.#slots.map((slot) => slot.start()))
-    const failed = starts.find((start) => start.status === 'rejected')
-    if (failed === undefined) return
-    await this.stop()
-    const message = `a worker process of the runtime does not start: ${(failed.reason as Error).message}`
-    throw new HoldfastError('SYSTEM', message, { cause: failed.reason })
+    try {
+      await this.#lanes.start()
+    } catch (cause) {
+      await this.stop()
+      const message = `A worker process of the runtime does not start: ${(cause as Error).message}`
+      throw new HoldfastError('SYSTEM', message, { cause })
+    }
   }
 
   /** Refuses what waits, lets what runs come to its end for a while, and ends the processes. */
@@ -85,14 +81,14 @@ export class WorkerPool {
     for (const waiter of this.#readyWaiters) waiter.reject(error)
     this.#readyWaiters = []
     await settledOrLate(this.#options.clock, [...this.#running], this.#options.stopGraceMs)
-    await Promise.all(this.#slots.map((slot) => slot.stop(this.#options.stopGraceMs)))
+    await this.#lanes.stop(this.#options.stopGraceMs)
   }
 
   /** Makes a session in every worker that is up; the others will when they need it. */
   async load(digest: string): Promise<ModelSignature> {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       const workers = await this.#readyWorkers()
-      const loads = await Promise.allSettled(workers.map((worker) => worker.load(digest)))
+      const loads = await Promise.allSettled(workers.map((worker) => this.#loadIn(worker, digest)))
       const refused = loads.find((load) => load.status === 'rejected' && !(load.reason instanceof WorkerDied))
       if (refused?.status === 'rejected') {
         await this.unload(digest)
@@ -106,13 +102,15 @@ export class WorkerPool {
 
   /** Releases the sessions; the caller sees to it that nothing waits or runs. */
   async unload(digest: string): Promise<void> {
-    const workers = this.#slots.flatMap(({ worker }) => (worker === null ? [] : [worker]))
-    const unloads = await Promise.allSettled(workers.map((worker) => worker.unload(digest)))
+    const unloads = await Promise.allSettled(this.#lanes.all.map((worker) => worker.unload(digest)))
     const failed = unloads.find((unload) => unload.status === 'rejected' && !(unload.reason instanceof WorkerDied))
     if (failed?.status === 'rejected') throw failed.reason
   }
 
-  /** OVERLOADED when a queue is full. A signal drops what waits; what runs is computed to its end and its answer dropped. */
+  /**
+   * OVERLOADED when a queue is full. A signal drops what waits; what runs may go on for `overtimeMs`, or twice what the model usually
+   * takes, before its worker is ended.
+   */
   run(digest: string, inputs: readonly TensorValue[], options: RunOptions = {}): Promise<TensorValue[]> {
     const { outputs, signal, onRun = () => {} } = options
     if (this.#stopped) return Promise.reject(shuttingDown())
@@ -132,9 +130,11 @@ export class WorkerPool {
         outputs,
         deaths: 0,
         onRun,
+        signal,
         resolve: (value) => settle(() => resolve(value)),
         reject: (error) => settle(() => reject(error)),
       }
+      if (this.#suspects.has(digest)) this.#checkSuspects()
       this.#queue.push(job)
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#dispatch()
@@ -156,49 +156,110 @@ export class WorkerPool {
 
   #dispatch(): void {
     while (!this.#stopped && this.#queue.waiting > 0) {
-      const free = this.#slots.filter((slot) => !slot.busy && slot.worker !== null)
-      if (free.length === 0) return
-      const job = this.#queue.take()!
-      const slot = free.find(({ worker }) => worker!.hasSession(job.digest)) ?? free[0]!
+      const { job, slot } = this.#next() ?? {}
+      if (job === undefined || slot === undefined) return
       const running = this.#execute(slot, slot.worker!, job)
       this.#running.add(running)
       void running.finally(() => this.#running.delete(running))
     }
   }
 
+  /** The first request whose lane is free, and where it goes. */
+  #next(): { job: Job; slot: WorkerSlot } | null {
+    const free = this.#lanes.free()
+    const apart = this.#lanes.freeApart()
+    if (this.#suspects.some && this.#queue.hasWaiting(this.#isSuspect)) this.#lanes.wantApart()
+    const job = this.#queue.take((job) => (this.#isSuspect(job) ? apart !== null : free.length > 0))
+    if (job === null) return null
+    if (this.#isSuspect(job)) return { job, slot: apart! }
+    return { job, slot: free.find(({ worker }) => worker!.hasSession(job.digest)) ?? free[0]! }
+  }
+
+  /** Models under suspicion have the places of one model together: the rest is for the others. */
+  #checkSuspects(): void {
+    const { queuedPerModelMax } = this.#options
+    if (this.#queue.countWaiting(this.#isSuspect) < queuedPerModelMax) return
+    const message = 'Models that held up others run one after the other, and too many of their requests wait already.'
+    throw new HoldfastError('OVERLOADED', message)
+  }
+
+  readonly #isSuspect = ({ digest }: Job): boolean => this.#suspects.has(digest)
+
   /** Never rejects: whatever happens goes to the job. */
   async #execute(slot: WorkerSlot, worker: WorkerProcess, job: Job): Promise<void> {
-    const { clock, inferenceMsMax } = this.#options
-    let isLate = false
-    let forget = () => {}
     slot.busy = true
     try {
-      await worker.load(job.digest)
-      forget = clock.after(inferenceMsMax, () => {
-        isLate = true
-        worker.kill()
-      })
-      const { digest, inputs, outputs } = job
-      job.onRun()
-      const answer = await worker.request({ kind: 'infer', digest, inputs, outputs })
+      await this.#loadIn(worker, job.digest)
+      // The request may have ended while its session was made.
+      if (job.signal?.aborted) throw errorOfAbort(job.signal)
+      const answer = await this.#runOn(worker, job)
       slot.markHealthy()
       this.#queue.done(job)
       job.resolve(answer)
     } catch (error) {
+      if (isHoldfastError(error, 'MEMORY_EXCEEDED')) await this.#setApart(worker, job.digest)
       const isDead = error instanceof WorkerDied
       if (isDead) job.deaths++
-      if (isDead && !isLate && !this.#stopped && job.deaths < attemptsMax) {
+      if (job.deaths === attemptsMax) this.#suspects.noteOffence(job.digest)
+      if (isDead && !worker.wasEnded && !this.#stopped && !job.signal?.aborted && job.deaths < attemptsMax) {
         this.#queue.requeue(job)
       } else {
         this.#queue.done(job)
-        job.reject(isDead ? failureOf(error, isLate ? inferenceMsMax : null) : error)
+        job.reject(isDead ? failureOf(error, worker.wasEnded) : error)
       }
     } finally {
-      forget()
       slot.busy = false
       this.#notifyDrained(job.digest)
       this.#dispatch()
     }
+  }
+
+  async #runOn(worker: WorkerProcess, { digest, inputs, outputs, signal, onRun }: Job): Promise<TensorValue[]> {
+    const { clock, inferenceMsMax, overtimeMs } = this.#options
+    const startedMs = clock.nowMs()
+    const forget = watchRun({
+      clock,
+      runMsMax: inferenceMsMax,
+      overtimeMs: overtimeOf(overtimeMs, this.#suspects.usualMs(digest)),
+      signal,
+      onLate: (reason) => {
+        this.#suspects.noteOffence(digest)
+        worker.end(
+          reason === 'limit'
+            ? `The inference ran longer than ${inferenceMsMax} ms (runtime.runTimeoutMs) and was ended.`
+            : 'The inference went on after its request had ended, and was ended.',
+        )
+      },
+    })
+    try {
+      onRun()
+      const answer = await worker.request({ kind: 'infer', digest, inputs, outputs })
+      this.#suspects.noteAnswer(digest, clock.nowMs() - startedMs)
+      return answer
+    } finally {
+      forget()
+    }
+  }
+
+  /** The session, made when there is none; one that is not made in time ends the worker. */
+  async #loadIn(worker: WorkerProcess, digest: string): Promise<ModelSignature> {
+    const { clock, deriveMsMax } = this.#options
+    const forget = clock.after(deriveMsMax, () => {
+      this.#suspects.noteOffence(digest)
+      worker.end(`The model was not loaded within ${deriveMsMax} ms (runtime.conversionTimeoutMs).`)
+    })
+    try {
+      return await worker.load(digest)
+    } finally {
+      forget()
+    }
+  }
+
+  /** What a session keeps of a run that wanted too much goes with it. */
+  async #setApart(worker: WorkerProcess, digest: string): Promise<void> {
+    this.#suspects.noteOffence(digest)
+    const idle = this.#lanes.free().map((slot) => slot.worker!)
+    await Promise.allSettled([worker, ...idle].map((worker) => worker.unload(digest)))
   }
 
   #onReady(): void {
@@ -210,7 +271,7 @@ export class WorkerPool {
   async #readyWorkers(): Promise<WorkerProcess[]> {
     for (;;) {
       if (this.#stopped) throw shuttingDown()
-      const workers = this.#slots.flatMap(({ worker }) => (worker === null ? [] : [worker]))
+      const workers = this.#lanes.shared
       if (workers.length > 0) return workers
       await new Promise<void>((resolve, reject) => this.#readyWaiters.push({ resolve, reject }))
     }
@@ -228,11 +289,10 @@ function sumOf(loads: readonly PromiseSettledResult<ModelSignature>[]): number {
   return loads.reduce((sum, load) => sum + (load.status === 'fulfilled' ? load.value.privateBytes : 0), 0)
 }
 
-function failureOf(error: WorkerDied, lateAfterMs: number | null): HoldfastError {
-  const message =
-    lateAfterMs === null
-      ? `The runtime crashed ${attemptsMax} times on this request (${withoutPlaces(error.message)}).`
-      : `The inference ran longer than ${lateAfterMs} ms (limit inferenceMsMax) and was ended.`
+function failureOf(error: WorkerDied, wasEnded: boolean): HoldfastError {
+  const message = wasEnded
+    ? error.reason
+    : `The runtime crashed ${attemptsMax} times on this request (${withoutPlaces(error.message)}).`
   return new HoldfastError('INFERENCE_FAILED', message, { cause: error })
 }
 

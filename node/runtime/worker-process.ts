@@ -4,15 +4,18 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { type Clock, HoldfastError } from '../../common/index.ts'
-import type { ModelSignature } from '../ports/index.ts'
+import type { ChildConfinement, ModelSignature } from '../ports/index.ts'
 import { forkSibling, onceGone } from './fork-sibling.ts'
 import type { Envelope, WorkerAnswers, WorkerMessage, WorkerRequest, WorkerSettings } from './protocol.ts'
 import { sendAhead, type TensorPart, TensorParts } from './tensor-parts.ts'
 
 /** The process ended while something waited for it. Not the caller's error: the work can be done elsewhere. */
 export class WorkerDied extends Error {
+  readonly reason: string
+
   constructor(reason: string) {
     super(`the worker process died: ${reason}`)
+    this.reason = reason
     this.name = 'WorkerDied'
   }
 }
@@ -23,8 +26,8 @@ interface Pending {
 }
 
 export class WorkerProcess {
-  /** Resolves when it takes requests; rejects with WorkerDied when it ended before. */
-  readonly ready: Promise<void>
+  /** Resolves when it takes requests, with what it has given up; rejects with WorkerDied when it ended before. */
+  readonly ready: Promise<ChildConfinement>
   /** Resolves with the reason when the process is gone. */
   readonly exited: Promise<string>
   readonly #child: ChildProcess
@@ -33,22 +36,28 @@ export class WorkerProcess {
   readonly #parts = new TensorParts()
   #nextId = 1
   #deathReason: string | null = null
+  #endReason: string | null = null
 
   constructor(settings: WorkerSettings) {
     const { storeToken, ...told } = settings
-    this.#child = forkSibling('worker', [JSON.stringify(told)], { HOLDFAST_STORE_TOKEN: storeToken })
+    this.#child = forkSibling('worker', {
+      args: [JSON.stringify(told)],
+      environment: { HOLDFAST_STORE_TOKEN: storeToken },
+      launch: { isConfined: settings.isConfined },
+    })
     let failReady: (error: Error) => void
     this.ready = new Promise((resolve, reject) => {
       failReady = reject
       this.#child.on('message', (message: WorkerMessage) => {
-        if (message.kind === 'ready') resolve()
+        if (message.kind === 'ready') resolve(message.confinement)
         else if (message.kind === 'part') this.#parts.take(message)
         else this.#settle(message)
       })
     })
     this.ready.catch(() => {}) // a caller that needs the worker awaits it, and there may be none
     this.exited = new Promise((resolve) => {
-      onceGone(this.#child, (reason) => {
+      onceGone(this.#child, (how) => {
+        const reason = this.#endReason ?? how
         this.#deathReason = reason
         const error = new WorkerDied(reason)
         failReady(error)
@@ -106,6 +115,17 @@ export class WorkerProcess {
 
   kill(): void {
     this.#child.kill('SIGKILL')
+  }
+
+  /** Kills it for what it does, not for what it is: the next one in its place need not wait. */
+  end(reason: string): void {
+    this.#endReason ??= reason
+    this.kill()
+  }
+
+  /** end() was called. */
+  get wasEnded(): boolean {
+    return this.#endReason !== null
   }
 
   async #sendRequest(id: number, request: WorkerRequest): Promise<void> {

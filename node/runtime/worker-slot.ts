@@ -3,6 +3,7 @@
  * first time, then after waits that double, so that a worker that cannot start does not burn the machine.
  */
 import type { Clock } from '../../common/index.ts'
+import type { ChildConfinement } from '../ports/index.ts'
 import type { WorkerSettings } from './protocol.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -19,6 +20,8 @@ export interface WorkerSlotOptions {
 export class WorkerSlot {
   /** Work runs on this slot's worker: one piece at a time, as ONNX Runtime holds the worker's thread while it computes. */
   busy = false
+  /** Of its last worker that was ready. */
+  confinement: ChildConfinement | null = null
   readonly #options: WorkerSlotOptions
   #worker: WorkerProcess | null = null
   #isReady = false
@@ -55,23 +58,25 @@ export class WorkerSlot {
     const worker = new WorkerProcess(this.#options.settings)
     this.#worker = worker
     worker.ready.then(
-      () => {
+      (confinement) => {
         this.#isReady = true
+        this.confinement = confinement
         this.#options.onReady()
       },
       () => {}, // its end is handled below
     )
-    void worker.exited.then((reason) => this.#replace(reason))
+    void worker.exited.then((reason) => this.#replace(worker, reason))
     return worker
   }
 
-  #replace(reason: string): void {
+  #replace(worker: WorkerProcess, reason: string): void {
     this.#worker = null
     this.#isReady = false
     if (this.#stopped) return
     const { restartDelayMsMin, restartDelayMsMax, onDied } = this.#options
-    const delayMs = this.#deaths === 0 ? 0 : Math.min(restartDelayMsMax, restartDelayMsMin * 2 ** (this.#deaths - 1))
-    this.#deaths++
+    const isFirst = this.#deaths === 0 || worker.wasEnded
+    const delayMs = isFirst ? 0 : Math.min(restartDelayMsMax, restartDelayMsMin * 2 ** (this.#deaths - 1))
+    if (!worker.wasEnded) this.#deaths++
     onDied(reason, delayMs)
     this.#cancelRestart = this.#options.clock.after(delayMs, () => this.#spawn())
   }

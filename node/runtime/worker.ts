@@ -3,6 +3,7 @@
  * parent, however the parent ended, as the channel between them closes.
  */
 import { isHoldfastError } from '../../common/index.ts'
+import { confineChild } from './confined-child.ts'
 import type { OpenWeightsModule } from './open-weights.ts'
 import type { Envelope, RemoteError, SentRequest, WorkerMessage, WorkerSettings } from './protocol.ts'
 import { Sessions } from './sessions.ts'
@@ -11,14 +12,15 @@ import { sendAhead, type TensorPart, TensorParts } from './tensor-parts.ts'
 const settings = JSON.parse(process.argv[2] ?? '') as WorkerSettings
 process.on('disconnect', () => process.exit(0))
 
+const { confinement, limitMemory } = await confineChild({ isWanted: settings.isConfined, localSockets: true })
 const opener = (await import(settings.weightsModule)) as OpenWeightsModule
-const sessions = new Sessions(await opener.createOpenWeights(settings.weightsSource), settings)
+const sessions = new Sessions(await opener.createOpenWeights(settings.weightsSource), { ...settings, limitMemory })
 const parts = new TensorParts()
 process.on('message', (message: Envelope | TensorPart) => {
   if (message.kind === 'part') parts.take(message)
   else void handle(message)
 })
-await send({ kind: 'ready' })
+await send({ kind: 'ready', confinement })
 
 async function handle({ id, request }: Envelope): Promise<void> {
   try {

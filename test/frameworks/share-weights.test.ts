@@ -14,7 +14,7 @@ import {
   torchCommand,
 } from '../../bench/store/framework-runs.ts'
 import type { SpawnedNode } from '../../demo/spawn-node.ts'
-import { deriveModel } from '../../node/runtime/derive.ts'
+import { defaultOnnxRuntimeOptions, deriveModel } from '../../node/runtime/index.ts'
 import { systemClock } from '../../node/system/index.ts'
 import { ClusterFixture } from '../e2e/cluster-fixture.ts'
 
@@ -41,7 +41,7 @@ describe('two processes of one framework', () => {
     const converted = join(cluster.folder, 'model.ort')
     await deriveModel(onnxPath, converted, {
       clock: systemClock,
-      timeoutMs: 60_000,
+      limits: defaultOnnxRuntimeOptions,
       signal: new AbortController().signal,
     })
     await cluster.push(converted, 'acme/squeezenet-ort')

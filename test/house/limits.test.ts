@@ -22,6 +22,12 @@ const bulk = 'node/transfer/bulk/options.ts'
 const bulkTest = 'test/native/node/transfer/bulk/native-bulk-transport.test.ts'
 const limits: readonly Limit[] = [
   {
+    what: 'private memory of one inference',
+    key: 'runtime.runBytesMax',
+    declared: ['node/runtime/options.ts', 'runBytesMax'],
+    test: ['test/native/node/runtime/hostile-models.test.ts', 'a run that asks for 2.3 GiB ends itself alone'],
+  },
+  {
     what: 'copies that placement makes at one time',
     key: 'placement.copiesMax',
     declared: ['placement/replication/placement-options.ts', 'copiesMax'],

@@ -39,6 +39,10 @@ export class FakeRuntime implements Runtime {
     this.isStopped = true
   }
 
+  confinement(): null {
+    return null
+  }
+
   fingerprint(): string {
     return this.version
   }

@@ -1,5 +1,6 @@
 /** A runtime on real worker processes, with derived models in a folder and a view of who holds them. */
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type GeneratedModelName, generateModel } from '../../../demo/models/index.ts'
@@ -13,6 +14,8 @@ export interface RuntimeFixture {
   start(options?: Partial<CreateOnnxRuntimeOptions>): Promise<Runtime>
   /** Derives a generated model once; afterwards it can be loaded under its name. */
   derive(name: GeneratedModelName): Promise<void>
+  /** Derives a model of the test's own. */
+  deriveBytes(name: string, model: Uint8Array): Promise<void>
   /** Process ids of the living workers that have the model open. */
   holders(digest: string): Promise<number[]>
   stop(): Promise<void>
@@ -46,10 +49,16 @@ export async function createRuntimeFixture(): Promise<RuntimeFixture> {
       const { files } = await generateModel(name, source)
       await create({}).derive(files[0]!, join(folder, `${name}.ort`))
     },
+    async deriveBytes(name, model) {
+      const source = join(folder, `${name}.source`)
+      await mkdir(source)
+      await writeFile(join(source, 'model.onnx'), model)
+      await create({}).derive(join(source, 'model.onnx'), join(folder, `${name}.ort`))
+    },
     async holders(digest) {
-      const names = await readdir(folder)
-      const markers = names.filter((name) => name.startsWith(`${digest}.`) && name.endsWith('.open'))
-      return markers.map((name) => Number(name.split('.').at(-2))).filter(isRunning)
+      const path = join(folder, `${digest}.ort`)
+      const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+      return pids.filter((pid) => pid !== process.pid && openPaths(pid).includes(path))
     },
     async stop() {
       await Promise.all(runtimes.splice(0).map((runtime) => runtime.stop()))
@@ -70,12 +79,19 @@ export function floatsOf(value: TensorValue): Float32Array {
   return new Float32Array(bytes.buffer)
 }
 
-/** A process that was killed leaves its marker. */
-function isRunning(pid: number): boolean {
+/** Empty for a process that has ended meanwhile. */
+function openPaths(pid: number): string[] {
   try {
-    process.kill(pid, 0)
-    return true
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => linkOf(`/proc/${pid}/fd/${fd}`))
   } catch {
-    return false
+    return []
+  }
+}
+
+function linkOf(path: string): string[] {
+  try {
+    return [readlinkSync(path)]
+  } catch {
+    return []
   }
 }

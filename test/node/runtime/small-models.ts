@@ -90,7 +90,7 @@ interface Versions {
 /** ONNX's number of the type. */
 const int4 = 22
 
-function modelOf(graph: readonly Field[], { ir = 8, opset = 17 }: Versions = {}): Uint8Array {
+export function modelOf(graph: readonly Field[], { ir = 8, opset = 17 }: Versions = {}): Uint8Array {
   const fields = [
     integer(1, ir),
     message(7, [...graph, text(2, 'small')]),
@@ -99,7 +99,8 @@ function modelOf(graph: readonly Field[], { ir = 8, opset = 17 }: Versions = {})
   return Buffer.concat(fields.flat().map((piece: Piece) => piece as Uint8Array))
 }
 
-function valueInfo(field: number, name: string, elementType: number, size?: number): Field {
-  const dimension = message(1, [size === undefined ? text(2, 'N') : integer(1, size)])
-  return message(field, [text(1, name), message(2, [message(1, [integer(1, elementType), message(2, [dimension])])])])
+/** @param size of the one dimension; null: a scalar. */
+export function valueInfo(field: number, name: string, elementType: number, size?: number | null): Field {
+  const dimensions = size === null ? [] : [message(1, [size === undefined ? text(2, 'N') : integer(1, size)])]
+  return message(field, [text(1, name), message(2, [message(1, [integer(1, elementType), message(2, dimensions)])])])
 }

@@ -1,10 +1,8 @@
 /** The rules between options, and what they name: files with secrets and rules, and the form of the origin's URL. */
-import { lstat } from 'node:fs/promises'
 import { isHoldfastError } from '../../common/index.ts'
 import { findingsOf } from '../config/index.ts'
+import { readableSecrets, secretArguments } from './secrets.ts'
 import { ok, type Patient, type Verdict, warn } from './types.ts'
-
-const othersMask = 0o077
 
 export async function checkConfig(patient: Patient): Promise<Verdict[]> {
   const verdicts = findingsOf(patient.options).map(
@@ -39,18 +37,5 @@ async function namedFiles({ options, clock }: Patient): Promise<Verdict[]> {
       verdicts.push({ status: 'fail', message: error.message, action: error.action, error })
     }
   }
-  for (const path of [keyFile, options['admin.tokenFile']]) {
-    const mode = path === '' ? 0 : await modeOf(path)
-    if ((mode & othersMask) !== 0) verdicts.push(warn(`${path} can be read by others`, `chmod 600 ${path}`))
-  }
-  return verdicts
-}
-
-/** 0 for a file that is not there, which was told already. */
-async function modeOf(path: string): Promise<number> {
-  try {
-    return (await lstat(path)).mode
-  } catch {
-    return 0
-  }
+  return [...verdicts, ...(await readableSecrets(options)), ...secretArguments(process.argv)]
 }

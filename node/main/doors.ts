@@ -1,5 +1,6 @@
 /** The doors of the node: protocols over HTTP, and the store's socket. Starts nothing. */
-import { dirname } from 'node:path'
+import { homedir, tmpdir } from 'node:os'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Admin, type FetchViews, resolveReference } from '../admin/index.ts'
 import type { NodeOptions } from '../config/index.ts'
@@ -9,7 +10,7 @@ import { metricsDoor, type NodeMetrics } from '../doors/metrics/index.ts'
 import { type InferLimits, openInferenceDoor } from '../doors/open-inference/index.ts'
 import { SocketOpenHandler } from '../doors/store-socket/index.ts'
 import { modelPaths } from '../models/index.ts'
-import { packageRoot, version } from '../system/index.ts'
+import { type NodePaths, packageRoot, version } from '../system/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import type { Models } from './models.ts'
@@ -43,7 +44,7 @@ export function createHttpServer({ options, paths, clock, log }: Base, needs: Ht
       bodiesLimitBytes: Math.max(options['http.bodiesLimitBytes'], options['http.bodyLimitBytes']),
       jsonLimitBytes: options['http.jsonLimitBytes'],
       requestTimeoutMs: options['http.requestTimeoutMs'],
-      folders: [paths.dataPath, dirname(paths.socketPath), packageRoot, ...originFolders(options['origin.url'])],
+      folders: hiddenFolders(options, paths),
     },
     [
       healthDoor(health),
@@ -73,6 +74,15 @@ function inferLimits(options: NodeOptions): InferLimits {
     nameLengthMax: options['inference.nameLengthMax'],
     jsonLimitBytes: options['inference.jsonLimitBytes'],
   }
+}
+
+/** Callers are not told where this machine keeps what. */
+function hiddenFolders(options: NodeOptions, { dataPath, socketPath }: NodePaths): string[] {
+  const files = [options['cluster.keyFile'], options['admin.tokenFile'], options['store.accessFile']]
+  const beside = [socketPath, ...files.filter((path) => path !== '').map((path) => resolve(path))].map((path) =>
+    dirname(path),
+  )
+  return [dataPath, ...beside, packageRoot, tmpdir(), homedir(), ...originFolders(options['origin.url'])]
 }
 
 /** An origin in a folder of this machine; the URL of another is its users' to know. */

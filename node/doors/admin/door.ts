@@ -1,6 +1,6 @@
 /** What people and the command line see and change of a node, below /v1. */
 import type { Admin } from '../../admin/index.ts'
-import { type HttpDoor, ownErrorForm } from '../http/index.ts'
+import { type HttpDoor, hiddenErrors, ownErrorForm } from '../http/index.ts'
 import { registerAdminRoutes } from './routes-admin.ts'
 import { registerViewRoutes, type ViewPorts } from './routes-views.ts'
 
@@ -12,7 +12,9 @@ export function adminDoor(ports: AdminDoorPorts): HttpDoor {
   return {
     prefix: '/v1',
     errorForm: ownErrorForm,
-    register: (scope) => {
+    register: (scope, hide) => {
+      // Errors of the past are told to everybody who may ask for a status.
+      scope.addHook('preSerialization', async (_request, _reply, payload) => hiddenErrors(payload, hide))
       registerAdminRoutes(scope, ports.admin, ports.defaultNamespace)
       registerViewRoutes(scope, ports)
     },

@@ -4,13 +4,14 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { ErrorForm } from './errors.ts'
+import type { HideFolders } from './without-folders.ts'
 
 export interface HttpDoor {
   /** Every path below it is this door's, unknown ones too: '/v2'. '' for single paths beside those of others. */
   readonly prefix: string
   readonly errorForm: ErrorForm
   /** Paths are relative to the prefix. */
-  readonly register: (scope: FastifyInstance) => void
+  readonly register: (scope: FastifyInstance, hide: HideFolders) => void
 }
 
 declare module 'fastify' {

@@ -25,12 +25,20 @@ export function parseModelPath(rest: string, verbs = noVerbs, defaultNamespace =
   const namePartsMin = defaultNamespace === '' ? 2 : 1
   const verb = verbs.has(parts.at(-1)!) && parts.length > namePartsMin ? parts.pop()! : ''
   const hasVersion = parts.length > namePartsMin + 1 && parts.at(-2) === 'versions'
-  const version = hasVersion ? decodeURIComponent(parts.splice(-2)[1]!) : null
-  const text = decodeURIComponent(parts.join('/'))
+  const version = hasVersion ? decoded(parts.splice(-2)[1]!) : null
+  const text = decoded(parts.join('/'))
   if (version !== null && text.includes(':'))
-    throw new HoldfastError('BAD_MODEL_NAME', `${decodeURIComponent(rest)} names a tag twice; leave out one of them.`)
+    throw new HoldfastError('BAD_MODEL_NAME', `${decoded(rest)} names a tag twice; leave out one of them.`)
   const name = parseModelName(withNamespace(version === null ? text : `${text}:${version}`, defaultNamespace))
   return { name, spelled: text.split(':')[0]!, verb }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new HoldfastError('BAD_MODEL_NAME', 'The path of the model is not percent-encoded right.')
+  }
 }
 
 /** What follows the first `fixedCount` parts of a path: 2 of `/v2/models/...`. */

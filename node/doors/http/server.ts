@@ -1,6 +1,6 @@
 /**
- * The node's HTTP interface: one server, and a door for each protocol on it. On loopback, requests of web pages from elsewhere are
- * refused by their Host and Origin headers.
+ * The node's HTTP interface: one server, and a door for each protocol on it. Requests of web pages from elsewhere are refused by their
+ * Sec-Fetch-Site header, on loopback by Host and Origin too.
  */
 import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -120,7 +120,10 @@ export function createHttpApp(
   })
   app.addHook('onRequest', async (request) => {
     if (isForeignPage(request.headers, options.host)) {
-      throw new HoldfastError('BAD_REQUEST', 'Requests of other web sites are refused on a loopback interface.')
+      throw new HoldfastError(
+        'BAD_REQUEST',
+        'Requests of pages of other web sites are refused; ask from a program, or from a page of this host.',
+      )
     }
   })
   if (options.halfSentMax !== undefined) boundHalfSent(app, options.halfSentMax)
@@ -145,7 +148,7 @@ export function createHttpApp(
     app.register(
       async (scope) => {
         setErrorForm(scope, answers, errorForm, { answersUnknownPaths: prefix !== '' })
-        register(scope)
+        register(scope, answers.hide)
       },
       { prefix },
     )

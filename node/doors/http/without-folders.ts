@@ -9,6 +9,20 @@ export function hideFolders(folders: readonly string[]): HideFolders {
   return (text) => text.replace(pattern, (_, below?: string) => lastName(below) ?? 'a folder of the node')
 }
 
+/** Fields of answers that tell what went wrong, at whatever depth: the log has them whole. */
+const errorFields: ReadonlySet<string> = new Set(['message', 'error'])
+
+/** The answer with what errors say of this machine hidden; the rest as it is. */
+export function hiddenErrors(value: unknown, hide: HideFolders): unknown {
+  if (Array.isArray(value)) return value.map((item) => hiddenErrors(item, hide))
+  if (typeof value !== 'object' || value === null) return value
+  const fields = Object.entries(value).map(([name, field]) => {
+    const isText = typeof field === 'string' && errorFields.has(name)
+    return [name, isText ? hide(field) : hiddenErrors(field, hide)]
+  })
+  return Object.fromEntries(fields)
+}
+
 function lastName(below: string | undefined): string | null {
   return below?.split('/').findLast((name) => name !== '') ?? null
 }

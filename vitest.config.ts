@@ -27,6 +27,7 @@ export default defineConfig({
       project('conformance', ['test/conformance/**/*.test.ts']),
       project('sim', ['test/{sim,parity}/**/*.test.ts']),
       project('native', ['test/native/**/*.test.ts']),
+      project('fuzz', ['test/fuzz/**/*.test.ts']),
       project('e2e', ['test/{e2e,bench,docs}/**/*.test.ts'], { fileParallelism: false }),
     ],
   },

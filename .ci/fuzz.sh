@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # libFuzzer on what comes from outside: the headers of safetensors and GGUF files, the protocol of the store's socket, and the
 # frames of a bulk connection; then a long
-# run of the property test of the store, and the two readers of headers (TypeScript at a push, C++ at an open) against each other.
+# run of the property test of the store, the two readers of headers (TypeScript at a push, C++ at an open) against each other, and the
+# parsers of the TypeScript part that strangers and members reach (test/fuzz).
 # FUZZ_SECONDS each (60). Installs clang when it is not there.
 # Last line: `N passed, N failed`.
 set -u
@@ -55,10 +56,13 @@ run() { # NAME COMMAND...
 run headers "$build/headers_fuzz" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -artifact_prefix="$build/" "$seeds/headers"
 run protocol "$build/protocol_fuzz" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -artifact_prefix="$build/" "$seeds/protocol"
 run frames "$build/frames_fuzz" -max_total_time="$seconds" -max_len=16384 -rss_limit_mb=2048 -artifact_prefix="$build/" "$seeds/frames"
-# An hour's churn of a store at one operation per 70 ms, under the same sanitizers.
 # Both readers, and the verdicts of the safetensors library for the seeds: new mutations each time, and the seed in the title of a failure.
 header_seed=${HOLDFAST_HEADER_SEED:-$(date +%s)}
 run readers env HOLDFAST_HEADER_SEED="$header_seed" HOLDFAST_HEADER_COUNT=$((seconds * 1000)) \
   npx vitest run --project native test/native/headers.test.ts
+# The parsers of the TypeScript part, each for its share of the time; as many inputs as that is.
+run parsers env HOLDFAST_FUZZ_SEED="$header_seed" HOLDFAST_FUZZ_INPUTS=1000000000 HOLDFAST_FUZZ_MS=$((seconds * 1000 / 15)) \
+  npx vitest run --project fuzz
+# An hour's churn of a store at one operation per 70 ms, under the same sanitizers.
 run churn env HOLDFAST_STEPS=50000 "$build/property_test"
 finish

@@ -32,7 +32,8 @@ export function decodeChunkRequest(payload: Uint8Array): ChunkRequest {
   if (!isCount(offset) || !isCount(size)) throw malformed('chunk request', 'its range is no pair of counts')
   if (typeof tenant !== 'string' || tenant.length > tenantCharsMax)
     throw malformed('chunk request', 'its tenant has another form')
-  if (deadline !== null && typeof deadline !== 'number') throw malformed('chunk request', 'its deadline is no number')
+  if (deadline !== null && !(typeof deadline === 'number' && deadline >= 0))
+    throw malformed('chunk request', 'its deadline is no number')
   return {
     blob: id === null ? null : toBlobId(Buffer.from(id).toString('hex')),
     file: Buffer.from(blob).toString('hex'),

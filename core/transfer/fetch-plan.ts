@@ -234,7 +234,8 @@ export class FetchPlan {
       }
     }
     // One chunk per fetch and round, so that a large model does not starve a small one.
-    let launching = active
+    // What lacks a chunk that nobody has is not fetched on for nothing.
+    let launching = active.filter(({ fetch }) => fetch.hopelessSinceMs === null)
     while (launching.length > 0 && this.flightCount < this.options.flightsMax) {
       launching = launching.filter((one) => {
         if (this.flightCount >= this.options.flightsMax) return false
@@ -415,8 +416,7 @@ export class FetchPlan {
 
   private endHopeless(one: Active, nowMs: number): Effect[] {
     const { fetch } = one
-    const hasHope = fetch.flightCount > 0 || (fetch.wanted.areAlike && isOriginUsable(fetch))
-    const stuck = hasHope ? undefined : fetch.wanted.distinct().find((state) => this.isHopeless(state, one, nowMs))
+    const stuck = this.stuckChunk(one, nowMs)
     if (stuck === undefined) {
       fetch.hopelessSinceMs = null
       return []
@@ -426,6 +426,14 @@ export class FetchPlan {
     this.drop(fetch, nowMs)
     const code = stuck.originMismatches > 0 ? 'DIGEST_MISMATCH' : 'NO_SOURCE'
     return [{ kind: 'fetch-failed', model: fetch.model, code, message: describeStuck(fetch, stuck) }]
+  }
+
+  /** While chunks are on their way, one look at the first that a source lacks: a look at all of them in each step costs more than the fetch. */
+  private stuckChunk(one: Active, nowMs: number): ChunkState | undefined {
+    const { wanted, flightCount } = one.fetch
+    const isStuck = (state: ChunkState) => this.isHopeless(state, one, nowMs)
+    if (flightCount > 0) return wanted.firstApart().find(isStuck)
+    return wanted.areAlike && isOriginUsable(one.fetch) ? undefined : wanted.distinct().find(isStuck)
   }
 
   /** What no node has that fetches it too may come to one of them; not when nothing came to any of them for long. */

@@ -37,6 +37,11 @@ export class WantedChunks {
     return this.apart.states.length === 0
   }
 
+  /** The first that is decided on its own; none when all are alike. */
+  firstApart(): ChunkState[] {
+    return this.apart.states.slice(0, 1)
+  }
+
   has(sha256: Sha256): boolean {
     return this.ranks.has(sha256)
   }

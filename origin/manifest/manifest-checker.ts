@@ -70,7 +70,9 @@ export class ManifestChecker {
   }
 
   private chunks(value: unknown, place: string, fileSizeBytes: number): Chunk[] {
-    const items = this.json.array(value, `${place}.chunks`, this.limits.chunksMax - this.chunkCount)
+    const { chunksMax, chunkMeanBytesMin, chunksSpare } = this.limits
+    const mayHave = chunksSpare + Math.floor(fileSizeBytes / chunkMeanBytesMin)
+    const items = this.json.array(value, `${place}.chunks`, Math.min(mayHave, chunksMax - this.chunkCount))
     this.chunkCount += items.length
     let sumBytes = 0
     const chunks = items.map((item, index) => {

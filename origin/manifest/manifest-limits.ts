@@ -13,6 +13,12 @@ export interface ManifestLimits {
   readonly filesMax: number
   /** All chunks of all files: 2 million are 16 TiB of full chunks. */
   readonly chunksMax: number
+  /**
+   * Bytes of a file per chunk of it, on the average, beside `chunksSpare` chunks: what a chunk costs its readers is paid by bytes. Cut at
+   * tensors (chunk-plan.ts), any three neighbours have more than 64 KiB together, however small one of them is.
+   */
+  readonly chunkMeanBytesMin: number
+  readonly chunksSpare: number
   /** All tensors of all files: mixtures with every expert apart have some 10^5. */
   readonly tensorsMax: number
   readonly tensorRankMax: number
@@ -27,6 +33,8 @@ export const defaultManifestLimits: ManifestLimits = {
   manifestBytesMax: 256 * MiB,
   filesMax: 500_000,
   chunksMax: 2_000_000,
+  chunkMeanBytesMin: 16 * 1024,
+  chunksSpare: 4,
   tensorsMax: 1_000_000,
   tensorRankMax: 16,
   tensorNameLengthMax: 1024,

@@ -262,6 +262,25 @@ describe('failures', () => {
     expect(node.core.fetchingModels()).toEqual([])
   })
 
+  test('a chunk that nobody has ends the fetch soon, however many others there are to ask for', () => {
+    const node = new CoreFixture()
+    let asked = only(node.fetch(model, chunksOf('m', 10_000)), 'get-chunk')
+    let attempts = 0
+    const failed: unknown[] = []
+    for (let round = 0; round < 100 && failed.length === 0; round += 1) {
+      for (const effect of asked) {
+        attempts += 1
+        asked = [...asked, ...only(node.failed(effect, 'missing'), 'get-chunk')].slice(0, 100)
+      }
+      const effects = node.pass(100)
+      asked = only(effects, 'get-chunk')
+      failed.push(...only(effects, 'fetch-failed'))
+    }
+    expect(failed).toMatchObject([{ model, code: 'NO_SOURCE' }])
+    expect(attempts).toBeLessThanOrEqual(defaultFetchPlanOptions.flightsPerFetchMax)
+    expect(node.core.fetchingModels()).toEqual([])
+  })
+
   test('an origin that does not answer is given up after a bounded number of attempts', () => {
     const node = new CoreFixture()
     let asked = only(node.fetch(model, chunksOf('m', 1)), 'get-chunk')

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { defaultChunkPlanOptions, planChunks } from '../../../origin/chunking/chunk-plan.ts'
+import { defaultManifestLimits } from '../../../origin/index.ts'
 
 const options = { chunkBytesMax: 100, groupBytesMax: 10 }
 
@@ -16,6 +17,24 @@ function layout(headerBytes: number, regionBytes: readonly number[]) {
 }
 
 describe('planChunks', () => {
+  test('never cuts into more chunks than a manifest may have', () => {
+    const KiB = 1024
+    const regionBytes = fc.oneof(
+      fc.nat(200),
+      fc.nat(64 * KiB),
+      fc.integer({ min: 60 * KiB, max: 70 * KiB }),
+      fc.nat(2 ** 25),
+    )
+    const { chunksSpare, chunkMeanBytesMin } = defaultManifestLimits
+    fc.assert(
+      fc.property(fc.nat(9 * KiB * KiB), fc.array(regionBytes, { maxLength: 200 }), (headerBytes, regions) => {
+        const file = layout(headerBytes, regions)
+        const most = chunksSpare + Math.floor(file.fileSizeBytes / chunkMeanBytesMin)
+        expect(planChunks(file).length).toBeLessThanOrEqual(most)
+      }),
+    )
+  })
+
   test.each([
     { id: 'an empty file', header: 0, regions: [], expected: [] },
     { id: 'an opaque file', header: 250, regions: [], expected: [100, 100, 50] },

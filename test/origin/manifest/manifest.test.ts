@@ -35,6 +35,33 @@ const tensor = (change: Record<string, unknown> = {}) => ({
 const withTensors = (...tensors: unknown[]) => manifestOf(file('x', { tensors }))
 const withChunks = (sizeBytes: number, ...chunks: unknown[]) => manifestOf(file('x', { sizeBytes, chunks }))
 
+describe('what a manifest costs its readers', () => {
+  const cutInto = (sizeBytes: number, count: number) => {
+    const chunks = Array.from({ length: count }, (_, index) => ({
+      sha256: sha256(`${index}`),
+      sizeBytes: sizeBytes / count,
+    }))
+    return Buffer.from(canonicalBytes(manifestOf(file('x', { sizeBytes, chunks }))))
+  }
+
+  test.each([
+    ['a million chunks of one byte', 1_000_000, 1_000_000],
+    ['40 kB in 10,000 chunks', 40_000, 10_000],
+    ['a chunk too many', 6 * 2_731, 6],
+  ])('is paid by bytes: %s is refused', (_what, sizeBytes, count) => {
+    expect(() => parseManifest(cutInto(sizeBytes, count))).toThrowError(
+      expect.objectContaining({ code: 'BAD_MANIFEST' }),
+    )
+  })
+
+  test.each([
+    ['a few small chunks', 4, 4],
+    ['chunks of the least mean size', 160 * 1024, 10],
+  ])('leaves %s alone', (_what, sizeBytes, count) => {
+    expect(parseManifest(cutInto(sizeBytes, count)).files[0]!.chunks).toHaveLength(count)
+  })
+})
+
 describe('buildManifest', () => {
   test('gives the same digest whatever the order of files, and reads back equal', () => {
     const files = [file('b/c'), file('a'), file('b.txt')] as ManifestFile[]

@@ -6,7 +6,7 @@
  * that comes back without its origin still knows what its blobs are.
  */
 
-import { isHoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
+import { type HoldfastError, isHoldfastError, type ModelId, type NodeId } from '../../common/index.ts'
 import {
   errorOf,
   type Failure,
@@ -89,6 +89,8 @@ export class ModelDirectory {
   private readonly machine: NameMachine<Ref>
   private readonly queue: StepQueue<Timeless<NameEvent<Ref>>, Effect>
   private readonly manifests = new Map<ModelId, Manifest>()
+  /** Why manifests of the origin cannot be used. */
+  private readonly refusedManifests = new Map<ModelId, HoldfastError>()
   private readonly resolving = new Map<NameWant, PromiseWithResolvers<ResolvedModel>>()
   private readonly refreshing = new Map<NameWant, PromiseWithResolvers<RefreshedRef>>()
   /** By name: the last write of its ref. */
@@ -330,14 +332,30 @@ export class ModelDirectory {
       case 'here':
         return (await this.knownManifest(model)) !== null
       case 'origin': {
-        const bytes = await this.ports.origin!.readManifestBytes(model)
-        if (bytes !== null) await this.keepManifest(model, bytes)
-        return bytes !== null
+        const refused = this.refusedManifests.get(model)
+        if (refused !== undefined) throw refused
+        try {
+          const bytes = await this.ports.origin!.readManifestBytes(model)
+          if (bytes !== null) await this.keepManifest(model, bytes)
+          return bytes !== null
+        } catch (error) {
+          this.noteRefused(model, error)
+          throw error
+        }
       }
       case 'holders':
       case 'others':
         return this.manifestFromPeers(model, place)
     }
+  }
+
+  /** Bytes that have this digest are no better the next time, and may be a hundred megabytes. */
+  private noteRefused(model: ModelId, error: unknown): void {
+    if (!isHoldfastError(error, 'BAD_MANIFEST')) return
+    this.refusedManifests.set(model, error)
+    const oldest = this.refusedManifests.keys().next().value
+    if (this.refusedManifests.size > this.options.manifestsMax && oldest !== undefined)
+      this.refusedManifests.delete(oldest)
   }
 
   private async manifestFromPeers(digest: ModelId, of: 'holders' | 'others'): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
 import { ModelDirectory } from '../../../node/models/model-directory.ts'
@@ -88,6 +88,22 @@ describe('a manifest', () => {
       expect(await world.digest()).toBe(one.id)
     },
   )
+
+  it('that cannot be used is read once', async () => {
+    const world = new World()
+    const bytes = Buffer.from('{}')
+    const digest = createHash('sha256').update(bytes).digest('hex')
+    let reads = 0
+    const get = world.manifests.get.bind(world.manifests)
+    world.manifests.get = (id) => {
+      reads += 1
+      return id === digest ? bytes : get(id)
+    }
+    world.originRef = signRef({ name, manifest: digest, sequence: 1 }, key)
+    await expect(world.digest()).rejects.toMatchObject({ code: 'BAD_MANIFEST' })
+    await expect(world.digest()).rejects.toMatchObject({ code: 'BAD_MANIFEST' })
+    expect(reads).toBe(1)
+  })
 
   it('that nobody has is said to be unknown, and that a node without an origin can only ask its peers', async () => {
     await expect(new World({ hasOrigin: false }).digest()).rejects.toMatchObject({

@@ -13,6 +13,8 @@ import { askChecked, type CheckedModel, openChecked } from '../lab/checked-model
 export interface HonestUser {
   readonly name: string
   readonly everyMs: number
+  /** What comes later is of no use to it. */
+  readonly patienceMs: number
   /** False: a wrong answer. A refusal is thrown. */
   ask(signal: AbortSignal): Promise<boolean>
 }
@@ -25,8 +27,8 @@ export interface Asked {
   lastFailure: string | null
 }
 
-/** A user waits for so long. */
-export const inTimeMs = 2_000
+/** People and programs wait for less than a node that starts. */
+const [userPatienceMs, nodePatienceMs] = [2_000, 5_000]
 
 export interface Served {
   readonly victim: SpawnedNode
@@ -36,12 +38,13 @@ export interface Served {
 }
 
 export function honestUsers({ victim, other, clusterKey, model }: Served): readonly HonestUser[] {
+  const [user, node] = [{ patienceMs: userPatienceMs }, { patienceMs: nodePatienceMs }]
   return [
-    { name: 'requests', everyMs: 200, ask: (signal) => asks(victim, model, signal) },
-    { name: 'requests elsewhere', everyMs: 400, ask: (signal) => asks(other, model, signal) },
-    { name: 'opens', everyMs: 250, ask: () => openChecked(victim.socketPath, [model], inTimeMs) },
-    { name: 'nodes that join', everyMs: 500, ask: (signal) => joins(victim, clusterKey, signal) },
-    { name: 'nodes that pull', everyMs: 500, ask: (signal) => pulls(victim, clusterKey, signal) },
+    { ...user, name: 'requests', everyMs: 200, ask: (signal) => asks(victim, model, signal) },
+    { ...user, name: 'requests elsewhere', everyMs: 400, ask: (signal) => asks(other, model, signal) },
+    { ...user, name: 'opens', everyMs: 250, ask: () => openChecked(victim.socketPath, [model], userPatienceMs) },
+    { ...node, name: 'nodes that join', everyMs: 500, ask: (signal) => joins(victim, clusterKey, signal) },
+    { ...node, name: 'nodes that pull', everyMs: 500, ask: (signal) => pulls(victim, clusterKey, signal) },
   ]
 }
 
@@ -84,7 +87,7 @@ async function pulls(victim: SpawnedNode, clusterKey: ClusterKey, signal: AbortS
         chunk: chunk.sha256,
         offsetBytes: 0,
         sizeBytes: chunk.sizeBytes,
-        context: { tenant: 'public', deadlineMs: systemClock.nowMs() + inTimeMs },
+        context: { tenant: 'public', deadlineMs: systemClock.nowMs() + nodePatienceMs },
       },
       { begin: (sizeBytes) => new Uint8Array(sizeBytes), end: async () => {} },
       { signal },
@@ -117,9 +120,9 @@ async function count(user: HonestUser, counts: Asked): Promise<void> {
 
 /** Right, wrong, or why there was no answer in time. */
 export async function askOnce(user: HonestUser): Promise<boolean | string> {
-  const signal = AbortSignal.timeout(inTimeMs)
+  const signal = AbortSignal.timeout(user.patienceMs)
   const late = new Promise<string>((resolve) =>
-    signal.addEventListener('abort', () => resolve(`no answer after ${inTimeMs} ms`)),
+    signal.addEventListener('abort', () => resolve(`no answer after ${user.patienceMs} ms`)),
   )
   return Promise.race([user.ask(signal).catch((error: Error) => error.message), late])
 }

@@ -3,14 +3,14 @@
  * GET and HEAD of /BUCKET/KEY with single ranges; any bucket and any credentials will do. /-/served tells what it has sent, /-/manner/M
  * changes how it answers. Prints "ready" and its port. For laboratories: there is no access control.
  */
-import { createReadStream } from 'node:fs'
+import { createReadStream, type ReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, normalize, sep } from 'node:path'
 
 export interface Served {
-  /** Of models, counted when an answer begins; tags, manifests and records of where things lie do not count. */
+  /** Of models, as far as answers were sent; tags, manifests and records of where things lie do not count. */
   readonly bytes: number
   readonly requests: number
 }
@@ -24,6 +24,7 @@ let manner: OriginManner = 'well'
 const [folder, host, port] = process.argv.slice(2)
 let bytes = 0
 let requests = 0
+const sending = new Set<ReadStream>()
 
 /** As long as object stores do; Node's 5 s would have every load connect anew. */
 const keepAliveTimeout = 20_000
@@ -35,7 +36,8 @@ const server = createServer({ keepAliveTimeout }, (request, response) => {
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = decodeURIComponent(new URL(request.url ?? '/', 'http://origin').pathname)
   if (path === '/-/served') {
-    response.end(JSON.stringify({ bytes, requests } satisfies Served))
+    const underWay = [...sending].reduce((sum, { bytesRead }) => sum + bytesRead, 0)
+    response.end(JSON.stringify({ bytes: bytes + underWay, requests } satisfies Served))
     return
   }
   if (path.startsWith('/-/manner/')) {
@@ -70,8 +72,14 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.end()
     return
   }
-  if (key[0] === 'objects') bytes += last - first + 1
   const content = createReadStream(file, { start: first, end: last })
   content.on('error', (error) => response.destroy(error))
+  if (key[0] === 'objects') {
+    sending.add(content)
+    response.on('close', () => {
+      if (sending.delete(content)) bytes += content.bytesRead
+      content.destroy()
+    })
+  }
   content.pipe(response)
 }

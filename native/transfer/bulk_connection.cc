@@ -6,7 +6,7 @@
 #include "transfer/bulk_connection.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -30,13 +30,17 @@ constexpr int kUnhandledLow = 16;
 constexpr size_t kQueueMax = 4096;
 
 // A far peer is behind a line that loses packets now and then, and the default congestion control of Linux takes each loss for congestion: at
-// 80 ms and one packet in a hundred it sends 200 kB/s. BBR goes by the rate that arrives. Near by the default is faster and costs less. Only a
-// matter of speed: not every kernel has it, and not every process may choose it.
-void SuitDistance(int socket) {
+// 80 ms and one packet in a hundred it sends 200 kB/s. BBR goes by the rate that arrives. On a slow line near by the default fills the queue
+// of the router, behind which questions and gossip wait, and begins anew after each pause, of which a swarm makes one per chunk. On fast lines
+// near by it is faster and costs less. Only a matter of speed: not every kernel has BBR, and not every process may choose it.
+void SuitLine(int socket) {
   constexpr uint32_t kFarUs = 10'000;
+  // Round trips within a fast line are long when the machine is busy.
+  constexpr uint64_t kFastBytesPerS = 60'000'000;
   tcp_info info = {};
   socklen_t size = sizeof info;
-  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_rtt < kFarUs) return;
+  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return;
+  if (info.tcpi_rtt < kFarUs || info.tcpi_delivery_rate >= kFastBytesPerS) return;
   constexpr char kBbr[] = "bbr";
   (void)setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, kBbr, sizeof kBbr - 1);
 }
@@ -91,6 +95,7 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
   }
 
   void SendChunk(uint32_t request, std::unique_ptr<ChunkSource> source) override {
+    if (state_ == State::kOpen) SuitLine(socket_.get());
     Outgoing outgoing;
     const auto head = EncodeBulkHeader({static_cast<uint8_t>(BulkFrameKind::kData), request, static_cast<uint32_t>(source->size_bytes())});
     outgoing.head.assign(head.begin(), head.end());
@@ -175,7 +180,7 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
     Status status = tls_->Export(&exporter);
     if (!status.ok()) return Close(std::move(status));
     state_ = State::kOpen;
-    SuitDistance(socket_.get());
+    SuitLine(socket_.get());
     parts_.listener->OnSecure(parts_.id, exporter);
   }
 

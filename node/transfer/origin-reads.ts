@@ -62,7 +62,7 @@ export class OriginReads {
     this.buffers = new SpareBuffers(options.readBytesMax)
   }
 
-  /** What `signal` ends before it is read is not placed; a read that others share goes on. */
+  /** What `signal` ends before it is read is not placed. A read ends when none of its chunks is wanted any more. */
   async bring(chunk: FetchChunk, into: ChunkPlaces, signal: AbortSignal): Promise<void> {
     const { origin, model } = this.options
     const { bulk } = origin
@@ -95,22 +95,26 @@ export class OriginReads {
 
   /** Settles every chunk of the run; never rejects. */
   private async readRun(bulk: BulkOrigin, run: Run<Asked>): Promise<void> {
-    const { model, signal } = this.options
+    const { model } = this.options
     const [{ file, offsetBytes }] = run
     const place = { model, file, offsetBytes, sizeBytes: runBytes(run) }
+    const unwanted = whenAllAbort(run.map(({ signal }) => signal))
     try {
+      const signal = AbortSignal.any([this.options.signal, unwanted.signal])
       const opened = await bulk.openRange(place, { signal })
-      if (opened === null) await this.readBytes(bulk, run, place)
+      if (opened === null) await this.readBytes(bulk, run, place, signal)
       else await readFileOf(opened, run)
     } catch (error) {
       for (const { ended } of run) ended.reject(error)
+    } finally {
+      unwanted.forget()
     }
   }
 
-  private async readBytes(bulk: BulkOrigin, run: Run<Asked>, place: OriginPlace): Promise<void> {
+  private async readBytes(bulk: BulkOrigin, run: Run<Asked>, place: OriginPlace, signal: AbortSignal): Promise<void> {
     const bytes = this.buffers.take(place.sizeBytes)
     // After a failure something may still write to it: it is let go.
-    await bulk.readInto(place, bytes, { signal: this.options.signal })
+    await bulk.readInto(place, bytes, { signal })
     await settleAll(run, async ({ into, signal, offsetBytes, sizeBytes }) => {
       signal.throwIfAborted()
       const at = offsetBytes - place.offsetBytes
@@ -131,6 +135,18 @@ async function readFileOf({ handle, offsetBytes: startBytes, truncated }: OpenRa
   } finally {
     await handle.close()
   }
+}
+
+/** A signal that ends with the last of others. */
+function whenAllAbort(signals: readonly AbortSignal[]): { readonly signal: AbortSignal; readonly forget: () => void } {
+  const all = new AbortController()
+  const forgotten = new AbortController()
+  const look = () => {
+    if (signals.every(({ aborted }) => aborted)) all.abort(signals[0]?.reason)
+  }
+  for (const signal of signals) signal.addEventListener('abort', look, { signal: forgotten.signal })
+  look()
+  return { signal: all.signal, forget: () => forgotten.abort() }
 }
 
 /** Each chunk fails by itself. */

@@ -90,6 +90,28 @@ describe('OriginReads', () => {
     await expect(originReads.bring(chunksOf(10)[0]!, new Places(), signal)).rejects.toBe(failure)
   })
 
+  test('ends a read when none of its chunks is wanted any more, and not sooner', async () => {
+    const { bulk } = remote([extent('a', 1000)])
+    const began = Promise.withResolvers<AbortSignal>()
+    const originReads = readsOf({
+      ...bulk,
+      readInto: (_place, _target, options) => {
+        began.resolve(options!.signal!)
+        return new Promise((_, reject) => options!.signal!.addEventListener('abort', () => reject(new Error('ended'))))
+      },
+    })
+    const wanted = [new AbortController(), new AbortController()]
+    const brought = Promise.allSettled(
+      chunksOf(100, 100).map((chunk, at) => originReads.bring(chunk, new Places(), wanted[at]!.signal)),
+    )
+    const reading = await began.promise
+    wanted[0]!.abort()
+    expect(reading.aborted).toBe(false)
+    wanted[1]!.abort()
+    expect(reading.aborted).toBe(true)
+    expect((await brought).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  })
+
   test('fails only the chunk that is wrong', async () => {
     const { bulk } = remote([extent('a', 1000)])
     const originReads = readsOf(bulk)

@@ -134,8 +134,16 @@ describe('bringing a model in', () => {
     const [model, other] = [opaque('a', 5 * part), onnx('b', 3 * part)]
     await using fixture = await withModels([model, other], { diskLimitBytes: 10 * part, memoryLimitBytes: 8 * part })
     const fail = async () => {
+      // A fetch asks for nothing more once a chunk is nowhere: what there is has been asked for by then.
+      const rest = Promise.withResolvers<void>()
+      let restCount = (4 * part) / chunkBytes
       fixture.origin.onRead = async (bytes, { offsetBytes }) => {
-        if (offsetBytes < 4 * part) return bytes
+        if (offsetBytes < 4 * part) {
+          restCount -= 1
+          if (restCount === 0) rest.resolve()
+          return bytes
+        }
+        await rest.promise
         throw new HoldfastError('ORIGIN_NOT_FOUND', 'gone')
       }
       let end: string | null = null

@@ -3,7 +3,7 @@
  * caller with few calls still gets one.
  */
 import { HoldfastError, type NodeId } from '../../common/index.ts'
-import { FairPlaces } from '../system/index.ts'
+import { FairPlaces } from '../shares/index.ts'
 
 export interface CallShareOptions {
   /** Calls served at one time, of all peers together; each may hold a request and an answer in memory. */

@@ -4,7 +4,7 @@
  */
 import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import { HoldfastError } from '../../common/index.ts'
-import { type ConnectionShares, FairConnections } from '../system/index.ts'
+import { type ConnectionShares, FairConnections } from '../shares/index.ts'
 
 /** The gater given, which also decides who of those at the door gives way. */
 export function boundHandshakes(gater: ConnectionGater, shares: ConnectionShares): ConnectionGater {

@@ -138,8 +138,8 @@ const limits: readonly Limit[] = [
   {
     what: 'lines of one kind in the log',
     key: 'log.linesPerKindMax',
-    declared: ['node/system/quiet-log.ts', 'linesMax'],
-    test: ['test/node/system/quiet-log.test.ts', 'are written so many times in a window'],
+    declared: ['node/main/quiet-log.ts', 'linesMax'],
+    test: ['test/node/main/quiet-log.test.ts', 'are written so many times in a window'],
   },
   {
     what: 'leases of a connection',

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { FairConnections } from '../../system/index.ts'
+import { FairConnections } from '../../shares/index.ts'
 
 export function boundHalfSent(app: FastifyInstance, connectionsMax: number): void {
   const waiting = new FairConnections<Socket>({ connectionsMax, perOwnerMax: connectionsMax }, (socket) =>

@@ -3,7 +3,7 @@
  * first never take the places of the second.
  */
 import { HoldfastError, type NodeId } from '../../../common/index.ts'
-import { FairConnections } from '../../system/index.ts'
+import { FairConnections } from '../../shares/index.ts'
 import type { BulkSession } from './bulk-session.ts'
 import type { BulkOptions } from './options.ts'
 

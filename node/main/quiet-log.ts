@@ -4,7 +4,7 @@
  * Lines for debugging are not limited: their reader has asked for all of them.
  */
 import type { Clock } from '../../common/index.ts'
-import type { Log } from './log.ts'
+import type { Log } from '../system/index.ts'
 
 export interface QuietLogOptions {
   /** Lines of one kind in a window; 0: no limit. */

@@ -1,6 +1,6 @@
 /** Who gives way at the door. */
 import { describe, expect, it } from 'vitest'
-import { FairConnections } from '../../../node/system/index.ts'
+import { FairConnections } from '../../../node/shares/index.ts'
 
 function door(connectionsMax: number, perOwnerMax: number) {
   const gone: string[] = []

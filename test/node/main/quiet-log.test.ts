@@ -1,6 +1,6 @@
 /** A flood of one kind of lines is a few lines and a number. */
 import { expect, it } from 'vitest'
-import { QuietLog } from '../../../node/system/index.ts'
+import { QuietLog } from '../../../node/main/quiet-log.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 function quiet(linesMax: number) {

@@ -14,7 +14,7 @@ const [one, two] = ['one', 'two'].map((text) => modelOf({ 'w.bin': bytesOf(300_0
 /** What names mean; a name that is not here is unknown. */
 const names = new Map<string, TestModel | Promise<TestModel> | Error>()
 const asked: string[] = []
-const directory = {
+const directory: ModelDirectory = {
   async resolve({ namespace, name, tag }: { namespace: string; name: string; tag: string }): Promise<ResolvedModel> {
     asked.push(`${namespace}/${name}:${tag}`)
     const model = await names.get(`${namespace}/${name}:${tag}`)
@@ -22,6 +22,7 @@ const directory = {
     if (model === undefined) throw new HoldfastError('UNKNOWN_MODEL', 'nobody knows it')
     return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 0 }
   },
+  resolveAtOnce: (name: { namespace: string; name: string; tag: string }) => directory.resolve(name),
   async resolveDigest(digest: string): Promise<ResolvedModel> {
     const model = [one, two].find(({ id }) => id === digest)!
     return { digest, manifest: model.manifest, ref: null, ageMs: 0 }

@@ -36,6 +36,8 @@ export class NameMachine<R = unknown> {
   /** When the last look-up of a name ended, the oldest first: what had no answer is not asked for again with every request. */
   private readonly triedMs = new Map<string, number>()
   private readonly searches: ManifestSearch<ManifestWant<R>>
+  /** Names that nodes have brought here and nobody has asked for yet, with the node. */
+  private readonly handed = new Map<string, NodeId>()
   /** The last name that was asked for got no answer. */
   private isOriginAway = false
   private out: NameEffect<R>[] = []
@@ -103,9 +105,8 @@ export class NameMachine<R = unknown> {
         this.onPeersAnswered(event.name, nowMs)
         return
       case 'ref-received':
-        // Of a name that nobody asked for here there is nothing to be brought up to date, and a member may make names up.
-        if (this.refs.get(event.name) === null) return
-        this.learnFromPeer(event.name, event.node, event.ref, nowMs)
+        if (this.refs.get(event.name) !== null || this.mayHandOn(event.node, event.name))
+          this.learnFromPeer(event.name, event.node, event.ref, nowMs)
         return
       case 'manifest':
         this.onSearch(event.model, this.searches.answered(event.model, event.place, event.isHere, event.failure), nowMs)
@@ -113,6 +114,7 @@ export class NameMachine<R = unknown> {
   }
 
   private resolve(want: NameWant, name: string, isAtOnce: boolean, nowMs: number): void {
+    this.handed.delete(name)
     const known = this.refs.get(name)
     const isFresh = known !== null && this.isFresh(known, nowMs)
     if (known !== null && (isFresh || this.isOriginAway || (isAtOnce && this.options.serveStale))) {
@@ -125,6 +127,16 @@ export class NameMachine<R = unknown> {
     if (!lookup.hurry()) return
     if (this.isOriginAway) this.onOriginSlow(name)
     else this.out.push({ kind: 'time-origin', name, afterMs: this.options.originPatienceMs })
+  }
+
+  /** A node that leaves hands on what it knows. A member may make names up, so each may bring so many that nobody asked for here. */
+  private mayHandOn(node: NodeId, name: string): boolean {
+    if (this.handed.size >= this.options.handedMax) return false
+    let count = 0
+    for (const by of this.handed.values()) if (by === node) count += 1
+    if (count >= this.options.handedPerNodeMax) return false
+    this.handed.set(name, node)
+    return true
   }
 
   private refresh(want: NameWant, name: string): void {

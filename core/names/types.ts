@@ -96,6 +96,9 @@ export interface NameMachineOptions {
   readonly originPatienceMs: number
   /** Names of which it is remembered when they were looked up last. */
   readonly triedMax: number
+  /** Names that nodes have brought here and nobody has asked for yet: of one node, and of all. A few kilobytes each are kept. */
+  readonly handedPerNodeMax: number
+  readonly handedMax: number
 }
 
 export const defaultNameMachineOptions: NameMachineOptions = {
@@ -103,6 +106,8 @@ export const defaultNameMachineOptions: NameMachineOptions = {
   serveStale: true,
   originPatienceMs: defaultOriginPatienceMs,
   triedMax: 4_096,
+  handedPerNodeMax: 1_024,
+  handedMax: 8_192,
 }
 
 export interface PeerQuestionOptions {

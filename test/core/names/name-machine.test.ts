@@ -301,3 +301,27 @@ it('every question is answered once, and no sequence falls, whatever is said in 
     }),
   )
 })
+
+describe('names that a node brings unasked', () => {
+  const handOn = (node: string, at: number) => ({
+    kind: 'ref-received' as const,
+    name: `acme/${node}-${at}:latest`,
+    node,
+    ref: refTo('one', 1),
+  })
+
+  it('are known from then on, so that a model of which the last other copy has gone is still found', () => {
+    const node = new Node()
+    expect(node.said({ kind: 'ref-received', name, node: 'leaver', ref: refTo('one', 1) })).toEqual(['keep one 1'])
+    expect(node.machine.known(name)).toMatchObject({ manifest: 'one' })
+  })
+
+  it('are so many of one node, so many of all, and those that are asked for count no more', () => {
+    const node = new Node(true, { handedPerNodeMax: 3, handedMax: 4 })
+    const kept = (event: Timeless<NameEvent<string>>) => node.said(event).length === 1
+    expect([0, 1, 2, 3].map((at) => kept(handOn('liar', at)))).toEqual([true, true, true, false])
+    expect([0, 1].map((at) => kept(handOn('leaver', at)))).toEqual([true, false])
+    node.step({ kind: 'resolve', want: 1, name: 'acme/liar-0:latest', isAtOnce: false })
+    expect(kept(handOn('leaver', 1))).toBe(true)
+  })
+})

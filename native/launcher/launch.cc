@@ -31,7 +31,7 @@ namespace {
 constexpr unsigned kIoUringSetup = 425;
 // What a kernel without rings says.
 constexpr unsigned kRefuse = SECCOMP_RET_ERRNO | ENOSYS;
-constexpr int kBatchNice = 10;
+constexpr int kBatchNice = 5;
 // The kernel ends the child before the node when memory runs out.
 constexpr char kOomScore[] = "500";
 
@@ -79,7 +79,8 @@ void BeModest(bool batch) {
     close(fd);
   }
   if (!batch) return;
-  setpriority(PRIO_PROCESS, 0, kBatchNice);
+  // From where the node is: an operator may have given that a priority of its own.
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + kBatchNice);
   sched_param none{};
   sched_setscheduler(0, SCHED_BATCH, &none);
 }

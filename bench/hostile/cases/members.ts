@@ -120,7 +120,7 @@ function nextSequence(): number {
 }
 
 function state(addresses: readonly string[]): StateBody {
-  return {
+  const said = {
     zone: 'default',
     protocolVersion: 1,
     addresses,
@@ -130,4 +130,6 @@ function state(addresses: readonly string[]): StateBody {
     tiers: byTier(() => ({ freeBytes: 0, limitBytes: 0 })),
     draining: false,
   }
+  // An attacker leaves out what it likes.
+  return said as StateBody
 }

@@ -292,7 +292,7 @@ export class RequestMachine {
       this.fail(request, deadlinePassed(asked, 'waited for the model to be loaded'), nowMs, out)
       return
     }
-    // What is here is answered from here.
+    // A model that is here is answered from here.
     this.dropForwards(request, nowMs, out)
     this.enter(request, 'running', leftMs, nowMs)
     out.push({ kind: 'run', request: request.id, model: asked.model, deadlineMs: leftMs })

@@ -8,7 +8,7 @@
 export interface SiteBudgetOptions {
   /** Of the site; 0: no limit. */
   readonly siteInBytesPerS: number
-  /** What is not used is kept for so long. */
+  /** A share that is not used is kept for so long. */
   readonly siteBurstMs: number
   /** How long a count of the nodes that fetch is good for: about the time until news of a fetch are here. */
   readonly siteCountMs: number

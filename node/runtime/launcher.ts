@@ -10,7 +10,7 @@ export interface LaunchOptions {
   readonly isBatch?: boolean
 }
 
-/** What is built lies at native/lib of the package, whether this file runs from node/runtime/ or from dist/node/runtime/. */
+/** The native part lies at native/lib of the package, whether this file runs from node/runtime/ or from dist/node/runtime/. */
 const places = ['../../native/lib/holdfast-launch', '../../../native/lib/holdfast-launch']
 
 /** Null when it is not built. */

@@ -1,6 +1,6 @@
 /**
- * Who gives way when there are too many connections. A newcomer always gets in: among handshakes an honest one is through long before it
- * is the oldest, and one that waits silently is not.
+ * Decides which connection gives way when there are too many. A newcomer always gets in: among handshakes an honest one is through long
+ * before it is the oldest, and one that waits silently is not.
  *
  * An owner, which is an address or a peer, has its share, beyond which it displaces its own connections. When all shares together are too
  * many, owners that are not known give way first, of these the one with the most connections. Of an owner, connections that have said

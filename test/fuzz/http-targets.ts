@@ -92,7 +92,7 @@ function parseBody(bytes: Buffer): InferRequest {
   }
 }
 
-/** What is taken is JSON for everybody, has the elements that its shape says, and each tensor once. */
+/** A body that is taken is JSON for everybody, has the elements that its shape says, and each tensor once. */
 function checkRequest({ inputs, outputs = [] }: InferRequest, bytes: Uint8Array): void {
   const buffer = Buffer.from(bytes)
   const end = lengthBytes + buffer.readUInt32LE(0)

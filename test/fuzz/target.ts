@@ -1,4 +1,4 @@
-/** What is fuzzed, and what every answer has to be. */
+/** The parsers under test, and what each answer has to be. */
 import { deepStrictEqual } from 'node:assert/strict'
 import { performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'

@@ -1,4 +1,4 @@
-/** Who gives way at the door. */
+/** Decides which connection gives way at the door. */
 import { describe, expect, it } from 'vitest'
 import { FairConnections } from '../../../node/shares/index.ts'
 

@@ -27,6 +27,7 @@ import { Fetch } from './fetch.ts'
 import type { PeerSource } from './peer-source.ts'
 import { defaultProgressTellerOptions } from './progress-teller.ts'
 import { keyOf, originKey, type SourceKey, type SourceStats, sourceOf } from './source-stats.ts'
+import { describeStuck, isOriginUsable } from './stuck.ts'
 import { SwarmPlan, type SwarmPlanOptions } from './swarm-plan.ts'
 
 export interface FetchPlanOptions extends SwarmPlanOptions {
@@ -490,23 +491,6 @@ function bar(fetch: Fetch, state: ChunkState, key: SourceKey): void {
   fetch.wanted.change(state, () => state.barred.add(key))
 }
 
-function isOriginUsable({ originAllowed, givenUp }: Fetch): boolean {
-  return originAllowed && !givenUp.has(originKey)
-}
-
 function inPlace(states: Iterable<ChunkState>): ChunkState[] {
   return [...states].sort((a, b) => a.place - b.place)
-}
-
-function describeStuck(fetch: Fetch, stuck: ChunkState): string {
-  const peers = [...new Set([...stuck.barred, ...fetch.givenUp.keys()])].filter((key) => key !== originKey)
-  const origin = !fetch.originAllowed
-    ? 'the origin was not to be asked'
-    : stuck.originMismatches > 0
-      ? 'the origin sends bytes with another sha256'
-      : stuck.barred.has(originKey)
-        ? 'the origin does not have it'
-        : 'the origin does not answer'
-  const asked = peers.length === 0 ? 'no peer has it' : `peers that failed: ${peers.sort().join(', ')}`
-  return `no source is left for chunk ${stuck.chunk.sha256} of model ${fetch.model}: ${origin}; ${asked}. Check the origin, then ask again.`
 }

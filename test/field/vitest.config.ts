@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     name: 'field',
     root: `${import.meta.dirname}/../..`,
-    include: ['test/bench/field.test.ts'],
+    include: ['test/field/field.test.ts'],
     pool: 'forks',
     fileParallelism: false,
     testTimeout: hangMs,

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { SpawnedNode } from '../../demo/spawn-node.ts'
-import type { FetchTimelineView } from '../../node/admin/index.ts'
-import { until } from '../support/until.ts'
-import { ClusterFixture } from './cluster-fixture.ts'
+import type { SpawnedNode } from '../../../demo/spawn-node.ts'
+import type { FetchTimelineView } from '../../../node/admin/index.ts'
+import { ClusterFixture } from '../../e2e/cluster-fixture.ts'
+import { until } from '../../support/until.ts'
 
 /** From the loss of a blob to what other nodes know, at most: the check of what is here, the wait of gossip, and a busy machine. */
 const withinMs = 5_000

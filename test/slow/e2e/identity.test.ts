@@ -2,8 +2,8 @@
 import { cp, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { holdfast } from '../support/holdfast-command.ts'
-import { ClusterFixture, getJson } from './cluster-fixture.ts'
+import { ClusterFixture, getJson } from '../../e2e/cluster-fixture.ts'
+import { holdfast } from '../../support/holdfast-command.ts'
 
 let cluster: ClusterFixture
 beforeEach(async () => {

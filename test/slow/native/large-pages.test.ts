@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { connectStore } from '../../native/index.ts'
-import { reserveLargePages } from '../support/large-pages.ts'
-import { compileProgram, fnv1a, libraryEnvironment } from './c-program.ts'
-import { bytesOf, chunksOf, digestOf, idOf, StoreFixture, sha256, specOf } from './fixture.ts'
+import { connectStore } from '../../../native/index.ts'
+import { compileProgram, fnv1a, libraryEnvironment } from '../../native/c-program.ts'
+import { bytesOf, chunksOf, digestOf, idOf, StoreFixture, sha256, specOf } from '../../native/fixture.ts'
+import { reserveLargePages } from '../../support/large-pages.ts'
 
 const pageBytes = 2 ** 21
 /** Ends 100 kB before the end of a large page. */

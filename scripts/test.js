@@ -1,10 +1,11 @@
 // The test command: types, lint, then every vitest project; closes with `N passed, N failed`.
 // Arguments go to vitest and skip types and lint.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readReport } from './test-report.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const args = process.argv.slice(2)
@@ -38,13 +39,10 @@ function vitest() {
     { cwd: root, stdio: 'inherit' },
   )
   try {
-    const { numPassedTests, numFailedTests, numTotalTestSuites, success } = JSON.parse(readFileSync(report, 'utf8'))
-    passed += numPassedTests
-    // A file that fails to load, or an error outside any test, has no failed test of its own.
-    failed += numFailedTests > 0 || (success && status === 0 && numTotalTestSuites > 0) ? numFailedTests : 1
-  } catch {
-    console.error('vitest wrote no report')
-    failed += 1
+    const { passed: passedTests, failed: failedTests, lines } = readReport(report)
+    for (const text of lines) console.log(text)
+    passed += passedTests
+    failed += failedTests === 0 && status !== 0 ? 1 : failedTests
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -38,6 +38,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     status: async () => (await import('./commands/status.ts')).statusCommand(),
     peers: async () => (await import('./commands/peers.ts')).peersCommand(),
     fetches: async () => (await import('./commands/fetches.ts')).fetchesCommand(),
+    predict: async () => (await import('./commands/predict.ts')).predictCommand(),
     route: async () => (await import('./commands/route.ts')).routeCommand(),
     plan: async () => (await import('./commands/plan.ts')).planCommand(),
     ban: async () => (await import('./commands/ban.ts')).banCommand(),

@@ -87,6 +87,11 @@ export const errorTable = {
     'The deadline passed before the work was done.',
     'Allow more time, or prefetch the model.',
   ),
+  DEADLINE_UNREACHABLE: row(
+    504,
+    'Nothing was begun, because the predicted completion misses the deadline on every node.',
+    'Allow more time, or send less; `holdfast predict` shows what the time is for.',
+  ),
   FORWARD_REFUSED: row(
     503,
     'A holder refused a forwarded request.',

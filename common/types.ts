@@ -40,6 +40,8 @@ export interface RequestContext {
   readonly tenant: string
   /** Milliseconds that the caller is still willing to wait; Infinity when it did not say. */
   readonly deadlineMs: number
+  /** Of bytes that several wait for: milliseconds until the first of them has waited in vain. Absent: as deadlineMs. */
+  readonly dueMs?: number
   /** Why bytes are fetched: 'placement' when no request waits for them. Stays on this node. Absent: for a request. */
   readonly purpose?: 'placement'
 }
@@ -51,6 +53,8 @@ export interface SourceView {
   readonly node?: NodeId
   readonly latencyMs: number
   readonly bandwidthBytesPerS: number
+  /** It has delivered lately. Absent: both are guesses, or old. */
+  readonly isMeasured?: boolean
 }
 
 /** Returns a uniformly distributed integer in [0, bound); every random choice takes one of these as an argument. */

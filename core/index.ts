@@ -79,7 +79,7 @@ export {
   type RoundEvent,
   replicationContext,
 } from './replication/replication-round.ts'
-export { LoadProfile } from './requests/load-profile.ts'
+export { LoadProfile, type SavedProfile } from './requests/load-profile.ts'
 export type { LoadTimes } from './requests/load-times.ts'
 export { RequestMachine } from './requests/request-machine.ts'
 export * from './requests/types.ts'

@@ -35,7 +35,7 @@ async function runRoute(name: string, flags: NodeFlags): Promise<void> {
   console.log(`${answer.name} is ${shortId(model)} (${age})`)
   console.log(`${decision.kind}: ${decision.reason}`)
   const { kind, alternatives } = decision
-  const chosen = kind === 'unservable' ? [] : [cells({ ...decision, kind }, 'chosen')]
+  const chosen = kind === 'unservable' || kind === 'refused' ? [] : [cells({ ...decision, kind }, 'chosen')]
   const rows = [...chosen, ...alternatives.map((option) => cells(option, ''))]
   if (rows.length > 0) printRows(['OPTION', 'NODE', 'EXPECTED', ''], rows)
 }

@@ -57,7 +57,18 @@ function lines(status: NodeStatus): Cell[][] {
     ['weights', status.bulkAddress],
     ['socket', status.socketPath],
     ['workers', workersText(status.workers)],
+    ...status.setAside.map(({ model, reason, answersLeft }) => [
+      'set aside',
+      `${shortId(model)} (${reasonTexts[reason]}), until it has answered ${answersLeft} times`,
+    ]),
   ]
+}
+
+const reasonTexts: Readonly<Record<NodeStatus['setAside'][number]['reason'], string>> = {
+  crash: 'it killed workers',
+  'run-time': 'it ran too long',
+  'load-time': 'it took too long to load',
+  memory: 'it wanted too much memory',
 }
 
 function identityLine({ identityClaims: claims }: NodeStatus): Cell[][] {

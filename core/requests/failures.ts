@@ -44,6 +44,13 @@ export function deadlinePassed({ name, context }: Asked, doing: string): Failure
   return { code: 'DEADLINE_EXCEEDED', message, details: { deadlineMs } }
 }
 
+/** Nothing was begun. @param predictedMs of the best node. */
+export function tooLateEverywhere({ name }: Asked, predictedMs: number, leftMs: number): Failure {
+  const [predicted, left] = [wholeMs(predictedMs), wholeMs(leftMs)]
+  const message = `An answer for ${name} is predicted after ${predicted} ms at best, and ${left} ms are left: nothing was begun; allow more time.`
+  return { code: 'DEADLINE_UNREACHABLE', message, details: { predictedMs: predicted, deadlineMs: left } }
+}
+
 export function loadingTookTooLong({ name }: Asked, leftMs: number): Failure {
   const deadlineMs = wholeMs(leftMs)
   const message = `Loading ${name} did not end within ${deadlineMs} ms; it goes on in the background.`

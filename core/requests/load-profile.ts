@@ -1,9 +1,10 @@
 /**
- * What loading and running really took on this node, per model: the cost model's `initMs` and `executeMs`. Before the first
- * measurement initMs is guessed from the size; over profiled models load time correlates with size only weakly, so one
+ * What starting and running really took on this node, by model, and by batch where it runs: the cost model's `initMs` and `executeMs`.
+ * Before the first measurement initMs is guessed from the size; over profiled models load time correlates with size only weakly, so one
  * measurement replaces the guess altogether.
  */
 import type { ModelId } from '../../common/index.ts'
+import { type Duration, type SureTimes, sureDurationMs, usualDurationMs, withDuration } from '../../placement/index.ts'
 import type { LoadTimes } from './load-times.ts'
 
 export interface LoadProfileOptions {
@@ -11,62 +12,122 @@ export interface LoadProfileOptions {
   readonly initBaseMs: number
   /** ... and what conversion and optimisation add per byte, on one core. */
   readonly initMsPerByte: number
-  /** Weight of the newest of two measurements. */
-  readonly smoothing: number
+  /** What is older refuses no request: the machine may have been busy then. */
+  readonly sureForMs: number
   /** Models remembered. */
   readonly modelsMax: number
+  /** Batches of a model remembered. */
+  readonly batchesMax: number
 }
 
 export const defaultLoadProfileOptions: LoadProfileOptions = {
   initBaseMs: 50,
   initMsPerByte: 5e-6,
-  smoothing: 0.3,
+  sureForMs: 60_000,
   modelsMax: 10_000,
+  batchesMax: 16,
+}
+
+/** Durations in milliseconds, the oldest first. */
+export interface SavedProfile {
+  readonly model: ModelId
+  readonly init: readonly number[]
+  readonly execute: readonly { readonly batch: number; readonly ms: readonly number[] }[]
 }
 
 interface Profile {
-  initMs: number | null
-  executeMs: number | null
+  init: Duration[]
+  /** By batch; the one that ran last at the end. */
+  readonly execute: Map<number, Duration[]>
 }
 
 export class LoadProfile implements LoadTimes {
   private readonly options: LoadProfileOptions
+  /** The one that was measured last at the end. */
   private readonly profiles = new Map<ModelId, Profile>()
+  private changes = 0
 
   constructor(options: Partial<LoadProfileOptions> = {}) {
     this.options = { ...defaultLoadProfileOptions, ...options }
   }
 
-  noteInit(model: ModelId, elapsedMs: number): void {
-    const profile = this.profileOf(model)
-    profile.initMs = this.smooth(profile.initMs, elapsedMs)
+  /** Rises with each measurement. */
+  get revision(): number {
+    return this.changes
   }
 
-  noteExecute(model: ModelId, elapsedMs: number): void {
+  noteInit(model: ModelId, ms: number, nowMs: number): void {
     const profile = this.profileOf(model)
-    profile.executeMs = this.smooth(profile.executeMs, elapsedMs)
+    profile.init = withDuration(profile.init, { ms, atMs: nowMs })
+  }
+
+  noteExecute(model: ModelId, batch: number, ms: number, nowMs: number): void {
+    const { execute } = this.profileOf(model)
+    const known = execute.get(batch) ?? []
+    execute.delete(batch)
+    execute.set(batch, withDuration(known, { ms, atMs: nowMs }))
+    forgetFirst(execute, this.options.batchesMax)
   }
 
   initMs(model: ModelId, sizeBytes: number): number {
-    return this.profiles.get(model)?.initMs ?? this.options.initBaseMs + sizeBytes * this.options.initMsPerByte
+    const init = this.profiles.get(model)?.init ?? []
+    const { initBaseMs, initMsPerByte } = this.options
+    return init.length === 0 ? initBaseMs + sizeBytes * initMsPerByte : usualDurationMs(init)
   }
 
-  /** 0 before the first run. */
-  executeMs(model: ModelId): number {
-    return this.profiles.get(model)?.executeMs ?? 0
+  executeMs(model: ModelId, batch = 1): number {
+    const execute = this.profiles.get(model)?.execute
+    if (execute === undefined || execute.size === 0) return 0
+    const smaller = nearestSmaller(execute, batch)
+    return usualDurationMs(execute.get(smaller ?? Math.min(...execute.keys()))!)
   }
 
-  private smooth(known: number | null, measured: number): number {
-    return known === null ? measured : known + this.options.smoothing * (measured - known)
+  sure(model: ModelId, batch: number, nowMs: number): SureTimes {
+    const profile = this.profiles.get(model)
+    if (profile === undefined) return { initMs: 0, executeMs: 0 }
+    const sinceMs = nowMs - this.options.sureForMs
+    const smaller = nearestSmaller(profile.execute, batch)
+    return {
+      initMs: sureDurationMs(profile.init, sinceMs),
+      executeMs: smaller === null ? 0 : sureDurationMs(profile.execute.get(smaller)!, sinceMs),
+    }
+  }
+
+  /** Of the models that were measured last, so many. */
+  save(modelsMax: number): SavedProfile[] {
+    const kept = [...this.profiles].slice(-modelsMax)
+    return kept.map(([model, { init, execute }]) => ({
+      model,
+      init: init.map(({ ms }) => ms),
+      execute: [...execute].map(([batch, durations]) => ({ batch, ms: durations.map(({ ms }) => ms) })),
+    }))
+  }
+
+  /** What a former run has saved; it estimates, and refuses nothing. */
+  restore(saved: readonly SavedProfile[]): void {
+    const longAgo = Number.NEGATIVE_INFINITY
+    for (const { model, init, execute } of saved) {
+      for (const ms of init) this.noteInit(model, ms, longAgo)
+      for (const { batch, ms } of execute) for (const one of ms) this.noteExecute(model, batch, one, longAgo)
+    }
   }
 
   private profileOf(model: ModelId): Profile {
-    const known = this.profiles.get(model)
-    if (known !== undefined) return known
-    const oldest = this.profiles.keys().next().value
-    if (this.profiles.size >= this.options.modelsMax && oldest !== undefined) this.profiles.delete(oldest)
-    const made: Profile = { initMs: null, executeMs: null }
-    this.profiles.set(model, made)
-    return made
+    this.changes += 1
+    const profile = this.profiles.get(model) ?? { init: [], execute: new Map() }
+    this.profiles.delete(model)
+    this.profiles.set(model, profile)
+    forgetFirst(this.profiles, this.options.modelsMax)
+    return profile
   }
+}
+
+function nearestSmaller(execute: ReadonlyMap<number, unknown>, batch: number): number | null {
+  if (execute.has(batch)) return batch
+  const smaller = [...execute.keys()].filter((known) => known < batch)
+  return smaller.length === 0 ? null : Math.max(...smaller)
+}
+
+function forgetFirst(map: Map<unknown, unknown>, sizeMax: number): void {
+  if (map.size > sizeMax) map.delete(map.keys().next().value)
 }

@@ -8,11 +8,13 @@
  *                         \-> no room here: route again without this node, else wait for room and begin anew
  *
  * The decision where to run is placement's; the machine carries it on when it fails. A request that another node has sent is served
- * from what is here or goes back; it is never forwarded again. A request that waits for room holds nothing.
+ * from what is here or goes back; it is never forwarded again. A request that waits for room holds nothing. One that no node can answer
+ * in time, by what was measured, begins nothing.
  */
 import { assertInvariant, type NodeId, type RequestContext, type Source } from '../../common/index.ts'
-import type { RouteChoice, RouteDecision } from '../../placement/index.ts'
+import { costParts, type RouteChoice, type RouteDecision, routeOptions } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
+import { diskMs } from '../models/copy-worth.ts'
 import {
   deadlinePassed,
   isOfFullTier,
@@ -20,6 +22,7 @@ import {
   isOfRoom,
   loadingTookTooLong,
   notHeld,
+  tooLateEverywhere,
   unservable,
 } from './failures.ts'
 import { type Forward, type ForwardEnd, Forwards } from './forwards.ts'
@@ -29,6 +32,7 @@ import {
   type AskedByUser,
   type AttemptId,
   defaultRequestMachineOptions,
+  type Prediction,
   type RequestEffect,
   type RequestEvent,
   type RequestId,
@@ -61,6 +65,9 @@ interface OpenRequest {
   forwards: Forward[]
   decision: RouteChoice | null
   source: Source | null
+  /** What bringing the model is expected to take; null where nobody has said, or where it can run at once. */
+  bringMs: number | null
+  wasReady: boolean
 }
 
 export class RequestMachine {
@@ -96,6 +103,13 @@ export class RequestMachine {
   /** Where a request that came now would run, and why. */
   route(asked: RoutedModel, context: RequestContext, how: Partial<HowToRoute>, nowMs: number): RouteDecision {
     return this.router.route(asked, context, { excluded: [], mayForward: true, mayServeHere: true, ...how }, nowMs)
+  }
+
+  /** What a request that came now could do, and what the time of each way would be for. */
+  predict(asked: RoutedModel, context: RequestContext, nowMs: number): Prediction {
+    const view = this.router.view(asked, context, { excluded: [], mayForward: true, mayServeHere: true }, nowMs)
+    const options = routeOptions(view).map((option) => ({ ...option, parts: costParts(option, view) }))
+    return { batch: asked.batch ?? 1, options }
   }
 
   /**
@@ -146,8 +160,7 @@ export class RequestMachine {
         this.onNotServedHere(request, event.failure, nowMs, out)
         break
       case 'ran':
-        this.ports.times.noteExecute(request.asked.model, nowMs - request.stageMs)
-        this.answer(request, null, nowMs, out)
+        this.onRan(request, event.executeMs, nowMs, out)
         break
       case 'due':
         if (request.turn === event.turn) this.onDue(request, nowMs, out)
@@ -195,9 +208,20 @@ export class RequestMachine {
     if (!(context.deadlineMs > 0)) {
       return [{ kind: 'fail', request: id, failure: deadlinePassed(asked, `was on its way from ${from}`) }]
     }
+    const expected = this.expectedHere(asked, nowMs)
+    if (expected?.kind === 'refused') {
+      return [{ kind: 'fail', request: id, failure: tooLateEverywhere(asked, expected.expectedMs, context.deadlineMs) }]
+    }
     const out: RequestEffect[] = []
     this.bring(this.add(id, asked, null, nowMs), context, nowMs, out)
     return out
+  }
+
+  /** Of a request of another node; null without a deadline, which nothing can miss. */
+  private expectedHere(asked: Asked, nowMs: number): RouteChoice | null {
+    if (asked.context.deadlineMs === Number.POSITIVE_INFINITY) return null
+    const routed = { ...asked, runBytes: 0, cannotRun: null }
+    return this.router.choose(routed, asked.context, { excluded: [], mayForward: false, mayServeHere: true }, nowMs)
   }
 
   private onRoomFreed(nowMs: number): readonly RequestEffect[] {
@@ -274,7 +298,7 @@ export class RequestMachine {
     const excluded = [...request.excluded, forward.to]
     const mayForward = request.mayForward && excluded.length < this.options.forwardsMax
     const decision = this.choose(request, { excluded, mayForward }, nowMs)
-    return decision.kind === 'unservable' ? null : decision
+    return decision.kind === 'unservable' || decision.kind === 'refused' ? null : decision
   }
 
   private exclude(request: OpenRequest, node: NodeId): void {
@@ -284,9 +308,9 @@ export class RequestMachine {
   }
 
   private onBrought(request: OpenRequest, source: Source, nowMs: number, out: RequestEffect[]): void {
-    const { asked, stageMs } = request
+    const { asked } = request
     request.source = source
-    if (source === 'disk') this.ports.times.noteInit(asked.model, nowMs - stageMs)
+    this.noteBrought(request, source, nowMs)
     const leftMs = leftOf(request, nowMs)
     if (!(leftMs > 0)) {
       this.fail(request, deadlinePassed(asked, 'waited for the model to be loaded'), nowMs, out)
@@ -295,7 +319,39 @@ export class RequestMachine {
     // A model that is here is answered from here.
     this.dropForwards(request, nowMs, out)
     this.enter(request, 'running', leftMs, nowMs)
-    out.push({ kind: 'run', request: request.id, model: asked.model, deadlineMs: leftMs })
+    out.push({
+      kind: 'run',
+      request: request.id,
+      model: asked.model,
+      deadlineMs: leftMs,
+      ...this.runOf(asked, leftMs, nowMs),
+    })
+  }
+
+  private runOf({ model, batch = 1 }: Asked, leftMs: number, nowMs: number): { latestMs: number; executeMs: number } {
+    const { times } = this.ports
+    const latestMs =
+      leftMs === Number.POSITIVE_INFINITY ? leftMs : nowMs + leftMs - times.sure(model, batch, nowMs).executeMs
+    return { latestMs, executeMs: times.executeMs(model, batch) }
+  }
+
+  /** What the start of a model took is learned where nothing had to be fetched; reading the disk is a part that is known. */
+  private noteBrought({ asked, stageMs, bringMs, wasReady }: OpenRequest, source: Source, nowMs: number): void {
+    if (wasReady) return
+    const { times, node, notePrediction } = this.ports
+    const elapsedMs = nowMs - stageMs
+    if (bringMs !== null) notePrediction?.(`load-${source}`, bringMs, elapsedMs)
+    const readMs = source === 'disk' ? diskMs(asked.sizeBytes, node.diskBytesPerS) : 0
+    if (source !== 'peer' && source !== 'origin') times.noteInit(asked.model, Math.max(0, elapsedMs - readMs), nowMs)
+  }
+
+  private onRan(request: OpenRequest, executeMs: number, nowMs: number, out: RequestEffect[]): void {
+    const { model, batch = 1 } = request.asked
+    const { times, notePrediction } = this.ports
+    const predictedMs = times.executeMs(model, batch)
+    if (predictedMs > 0) notePrediction?.('execute', predictedMs, executeMs)
+    times.noteExecute(model, batch, executeMs, nowMs)
+    this.answer(request, null, nowMs, out)
   }
 
   private onNotServedHere(request: OpenRequest, failure: Failure, nowMs: number, out: RequestEffect[]): void {
@@ -341,7 +397,9 @@ export class RequestMachine {
     const context = contextOf(request, request.leftMs)
     request.decision = decision
     if (decision.kind === 'forward') this.forward(request, decision, context, nowMs, out)
-    else if (decision.kind !== 'unservable') this.bring(request, context, nowMs, out)
+    else if (decision.kind === 'refused') {
+      this.waitOrFail(request, tooLateEverywhere(asked, decision.expectedMs, request.leftMs), nowMs, out)
+    } else if (decision.kind !== 'unservable') this.bring(request, context, nowMs, out)
     else if (refusal === null) this.fail(request, this.unservable(request.user!, decision), nowMs, out)
     else this.waitOrFail(request, refusal, nowMs, out)
   }
@@ -393,8 +451,12 @@ export class RequestMachine {
   }
 
   private bring(request: OpenRequest, context: RequestContext, nowMs: number, out: RequestEffect[]): void {
-    const { id, asked } = request
+    const { id, asked, decision } = request
     this.enter(request, 'bringing', context.deadlineMs, nowMs)
+    const { models, node, times } = this.ports
+    request.wasReady = models.isReady(asked.model)
+    const runMs = node.queueMs(nowMs) + times.executeMs(asked.model, asked.batch ?? 1)
+    request.bringMs = decision === null ? null : Math.max(0, decision.expectedMs - runMs)
     out.push({ kind: 'bring', request: id, model: asked.model, context })
     this.setTimer(request, context.deadlineMs, out)
   }
@@ -434,6 +496,8 @@ export class RequestMachine {
       lastTried: null,
       decision: null,
       source: null,
+      bringMs: null,
+      wasReady: false,
     }
     this.open.set(id, request)
     return request

@@ -21,7 +21,7 @@ export interface HowToRoute {
   readonly mayServeHere: boolean
 }
 
-export type RoutedModel = Pick<AskedByUser, 'model' | 'sizeBytes' | 'runBytes' | 'cannotRun'>
+export type RoutedModel = Pick<AskedByUser, 'model' | 'sizeBytes' | 'runBytes' | 'cannotRun' | 'batch'>
 
 export class Router {
   private readonly ports: RequestMachinePorts
@@ -38,13 +38,18 @@ export class Router {
 
   /** Where the request would run, and what else it could do. */
   route(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteDecision {
+    return route(this.view(asked, context, how, nowMs), this.ports.randomInt)
+  }
+
+  /** What the route is chosen by. */
+  view(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteView {
     const self = this.selfOf(asked, how.mayServeHere, nowMs)
-    return route(this.viewOf(this.modelOf(asked), self, context, how, nowMs), this.ports.randomInt)
+    return this.viewOf(this.modelOf(asked, nowMs), self, context, how, nowMs)
   }
 
   /** Where the request runs. */
   choose(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteChoice {
-    const model = this.modelOf(asked)
+    const model = this.modelOf(asked, nowMs)
     const self = this.selfOf(asked, how.mayServeHere, nowMs)
     const here = chooseHere({ model, self, context })
     return here ?? chooseRoute(this.viewOf(model, self, context, how, nowMs), this.ports.randomInt)
@@ -90,9 +95,10 @@ export class Router {
     return { ...view, holders }
   }
 
-  private modelOf({ model: id, sizeBytes }: RoutedModel): RouteModel {
+  private modelOf({ model: id, sizeBytes, batch = 1 }: RoutedModel, nowMs: number): RouteModel {
     const { times } = this.ports
-    return { id, sizeBytes, initMs: times.initMs(id, sizeBytes), executeMs: times.executeMs(id) }
+    const [initMs, executeMs] = [times.initMs(id, sizeBytes), times.executeMs(id, batch)]
+    return { id, sizeBytes, initMs, executeMs, sure: times.sure(id, batch, nowMs) }
   }
 
   private selfOf(asked: RoutedModel, mayServeHere: boolean, nowMs: number): Omit<RouteSelf, 'node'> {

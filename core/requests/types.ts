@@ -1,6 +1,6 @@
 /** What goes into the machine of a node's requests and comes out of it. See request-machine.ts for what it does with it. */
 import type { ModelId, NodeId, RandomInt, RequestContext, Source } from '../../common/index.ts'
-import type { RouteChoice } from '../../placement/index.ts'
+import type { CostPart, RouteChoice, RouteOption } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
 import type { NodeCore } from '../node-core.ts'
 import type { LoadTimes } from './load-times.ts'
@@ -17,11 +17,13 @@ export interface Asked {
   readonly name: string
   /** The deadline counts from the event that brings the request. */
   readonly context: RequestContext
+  /** All files of the model; 0 when they are not known. */
+  readonly sizeBytes: number
+  /** How many inputs at once, as far as the shapes tell. Absent: one. */
+  readonly batch?: number
 }
 
 export interface AskedByUser extends Asked {
-  /** All files of the model. */
-  readonly sizeBytes: number
   /** What has to lie in memory while it runs. */
   readonly runBytes: number
   /** The runtime has nothing to run in it; null when it has. */
@@ -43,7 +45,8 @@ export type RequestEvent = { readonly nowMs: number } & (
     }
   | { readonly kind: 'brought'; readonly request: RequestId; readonly source: Source }
   | { readonly kind: 'not-brought'; readonly request: RequestId; readonly failure: Failure }
-  | { readonly kind: 'ran'; readonly request: RequestId }
+  /** `executeMs`: for which it had a worker. */
+  | { readonly kind: 'ran'; readonly request: RequestId; readonly executeMs: number }
   | { readonly kind: 'run-failed'; readonly request: RequestId; readonly failure: Failure }
   /** The time of a timer has come. */
   | { readonly kind: 'due'; readonly request: RequestId; readonly turn: number }
@@ -85,7 +88,16 @@ export type RequestEffect =
       readonly context: RequestContext
     }
   /** Ends in ran or run-failed, no later than `deadlineMs`. */
-  | { readonly kind: 'run'; readonly request: RequestId; readonly model: ModelId; readonly deadlineMs: number }
+  | {
+      readonly kind: 'run'
+      readonly request: RequestId
+      readonly model: ModelId
+      readonly deadlineMs: number
+      /** Not to be begun after this: it would end too late. Infinity without a deadline. */
+      readonly latestMs: number
+      /** Predicted; 0 when nothing is known. */
+      readonly executeMs: number
+    }
   /** Comes back as due with the same turn. */
   | { readonly kind: 'timer'; readonly request: RequestId; readonly turn: number; readonly afterMs: number }
   | {
@@ -123,8 +135,19 @@ export interface RequestMachinePorts {
   }
   /** Demand counts where a user's request first came in; the eviction policies hear of what other nodes send, too. */
   noteRequest(model: ModelId, from: 'user' | 'node', nowMs: number): void
+  /** What was predicted of a part of a request, and what it took. */
+  notePrediction?(part: PredictedPart, predictedMs: number, actualMs: number): void
   readonly randomInt: RandomInt
 }
+
+export interface Prediction {
+  readonly batch: number
+  /** Best first; empty when no node can answer. The parts of each add up to what is expected. */
+  readonly options: readonly (RouteOption & { readonly parts: readonly CostPart[] })[]
+}
+
+/** Running, and bringing the model from where it was. */
+export type PredictedPart = 'execute' | `load-${Source}`
 
 export interface RequestMachineOptions {
   /** Holders tried before the node fetches by itself, one after the other or beside each other. */

@@ -40,6 +40,8 @@ export interface SourceStatsOptions {
   readonly sampleMsMin: number
   /** The same for what comes from all sources together. */
   readonly receivedMs: number
+  /** How long a measured bandwidth is good enough to refuse a request by. */
+  readonly sureForMs: number
   /** Pause after a source failed or was busy; doubles up to the longest with each failure in a row. */
   readonly pauseMs: number
   readonly pauseMsMax: number
@@ -57,6 +59,7 @@ export const defaultSourceStatsOptions: SourceStatsOptions = {
   sampleBytesMin: 65_536,
   sampleMsMin: 20,
   receivedMs: 500,
+  sureForMs: 60_000,
   pauseMs: 100,
   pauseMsMax: 3_000,
   distrustMs: 600_000,
@@ -67,6 +70,7 @@ interface Page {
   bandwidthBytesPerS: number | null
   /** The bandwidth, and what it gave others meanwhile. */
   capacityBytesPerS: number | null
+  measuredAtMs: number
   /** Since the last sample, or since the source was first asked after a pause. */
   sampleSinceMs: number
   sampleBytes: number
@@ -128,6 +132,11 @@ export class SourceStats {
     if (rttMs !== null) return rttMs
     const { sameZone, otherZone } = this.options
     return this.pages.get(key)?.latencyMs ?? (isSameZone ? sameZone : otherZone).latencyMs
+  }
+
+  /** Its bandwidth was measured so lately that it may be counted on. */
+  isMeasured(key: SourceKey, nowMs: number): boolean {
+    return nowMs - (this.pages.get(key)?.measuredAtMs ?? Number.NEGATIVE_INFINITY) <= this.options.sureForMs
   }
 
   /** null until something was measured. */
@@ -218,6 +227,7 @@ export class SourceStats {
     page.sampleSinceMs = nowMs
     page.sampleBytes = 0
     page.bandwidthBytesPerS = this.averaged(page.bandwidthBytesPerS, bytesPerS)
+    page.measuredAtMs = nowMs
     page.capacityBytesPerS = this.averaged(page.capacityBytesPerS, bytesPerS * sharers)
   }
 
@@ -331,6 +341,7 @@ export class SourceStats {
     const page: Page = {
       bandwidthBytesPerS: null,
       capacityBytesPerS: null,
+      measuredAtMs: Number.NEGATIVE_INFINITY,
       sampleSinceMs: 0,
       sampleBytes: 0,
       latencyMs: null,

@@ -103,6 +103,8 @@ export interface ClusterViewPorts {
   readonly demand: RateDemand
 }
 
+const isMeasured = { isMeasured: true }
+
 export class ClusterView {
   /** What placement decides about. */
   readonly placement: PlacementViewBuilder
@@ -209,9 +211,13 @@ export class ClusterView {
       const peer = this.peerSource(holders[place]!, true, nowMs)
       if (peer === null) continue
       const { latencyMs, bandwidthBytesPerS } = this.withFlights(peer.key, peer)
-      sources.push({ source: 'peer', node: peer.key, latencyMs, bandwidthBytesPerS })
+      const measured = this.ports.sourceStats.isMeasured(peer.key, nowMs) ? isMeasured : {}
+      sources.push({ source: 'peer', node: peer.key, latencyMs, bandwidthBytesPerS, ...measured })
     }
-    if (originAllowed) sources.push({ source: 'origin', ...this.withFlights(originKey, null) })
+    if (originAllowed) {
+      const measured = this.ports.sourceStats.isMeasured(originKey, nowMs) ? isMeasured : {}
+      sources.push({ source: 'origin', ...this.withFlights(originKey, null), ...measured })
+    }
     return sources
   }
 
@@ -250,7 +256,7 @@ export class ClusterView {
     sentMs: ReadonlyMap<NodeId, number>,
     nowMs: number,
   ): RouteHolder[] {
-    const { ledger, interner } = this.ports
+    const { ledger, interner, membership } = this.ports
     const views: RouteHolder[] = []
     for (const place of places) {
       const index = holders[place]!
@@ -266,6 +272,7 @@ export class ClusterView {
         suspected: this.isAvoided(index, nowMs),
         draining: (mark & isDraining) !== 0,
         sameZone: this.isSameZone(index),
+        isRttGuessed: membership.rttMsOf(index) === null,
       }
       views.push(sent === undefined ? holder : { ...holder, sentMs: sent })
     }

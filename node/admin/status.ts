@@ -1,9 +1,9 @@
 /** A node on one screen: what it is, how full its tiers are, whom it sees, what it holds. */
 
-import { byTier, type LocalTier, type NodeId, type TierState, type Zone } from '../../common/index.ts'
+import { byTier, type LocalTier, type ModelId, type NodeId, type TierState, type Zone } from '../../common/index.ts'
 import type { ResidentModel } from '../../core/index.ts'
 import type { PageUse, StoreStats } from '../../native/index.ts'
-import type { ChildConfinement } from '../ports/index.ts'
+import type { ChildConfinement, SetAside } from '../ports/index.ts'
 import type { LargePages } from '../system/index.ts'
 import type { PinView } from './node-pins.ts'
 import type { ClusterMember } from './node-views.ts'
@@ -58,6 +58,12 @@ export interface StatusFacts {
   readonly largePages: () => LargePages
   readonly socketPath: string
   readonly workers: () => ChildConfinement | null
+  readonly setAside: () => readonly ModelSetAside[]
+}
+
+/** A model that runs apart from the others, because it held up or killed workers. */
+export interface ModelSetAside extends Omit<SetAside, 'digest'> {
+  readonly model: ModelId
 }
 
 export interface LargePageUse extends LargePages {
@@ -79,6 +85,7 @@ export interface NodeStatus extends Readonly<Record<LocalTier, TierState>> {
   readonly socketPath: string
   /** What worker processes have given up; null while none has started. */
   readonly workers: ChildConfinement | null
+  readonly setAside: readonly ModelSetAside[]
   /** Weights on large pages. */
   readonly largePages: LargePageUse
   readonly leases: number
@@ -127,6 +134,7 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     bulkAddress: facts.bulkAddress(),
     socketPath: facts.socketPath,
     workers: facts.workers(),
+    setAside: facts.setAside(),
     ...store.tiers,
     largePages: { ...facts.largePages(), reserved: store.reservedPages, asked: store.askedPages },
     leases: store.leases,

@@ -1,7 +1,14 @@
 /** The admin interface, and the files with secrets that are read again while the node runs. */
 
 import type { ModelName } from '../../origin/index.ts'
-import { Admin, AdminTokens, loadAdminTokens, readAdminTokens, type SecretFiles } from '../admin/index.ts'
+import {
+  Admin,
+  AdminTokens,
+  loadAdminTokens,
+  type ModelSetAside,
+  readAdminTokens,
+  type SecretFiles,
+} from '../admin/index.ts'
 import { isLoopbackHost } from '../config/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
 import { readStoreAccess } from '../doors/store-socket/index.ts'
@@ -62,6 +69,7 @@ export function createAdmin(base: Base, tokens: AdminTokens, needs: AdminNeeds):
       largePages: () => readLargePages(),
       socketPath: paths.socketPath,
       workers: () => models.runtime.confinement(),
+      setAside: () => setAsideOf(models),
     },
     store: needs.open.store,
     directory,
@@ -86,6 +94,16 @@ export function createAdmin(base: Base, tokens: AdminTokens, needs: AdminNeeds):
     clock,
     log,
   })
+}
+
+/** By model: the runtime knows the forms that it runs, which several models may share. */
+function setAsideOf({ runtime, table }: Models): ModelSetAside[] {
+  const rows = [...table.all()]
+  return runtime
+    .setAside()
+    .flatMap(({ digest, ...why }) =>
+      rows.filter(({ form }) => form?.id === digest).map(({ spec }) => ({ model: spec.model, ...why })),
+    )
 }
 
 /** Cluster keys, admin tokens and access rules. What they are now was read before. */

@@ -88,6 +88,7 @@ function createRuntime({ options, paths, clock, log }: Base, { token }: OpenStor
     isConfined: options['runtime.confined'],
     queuedMax: options['runtime.queueMax'],
     queuedPerModelMax: options['runtime.queuePerModelMax'],
+    onLate: () => metrics.unreachableDeadlines.inc({ where: 'queue' }),
     onWorkerDied(reason, restartDelayMs) {
       metrics.workerDeaths.inc()
       log.warn({ reason, restartDelayMs }, 'a worker of the runtime died and is replaced')

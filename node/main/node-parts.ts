@@ -47,7 +47,7 @@ export function partsOf(node: Node): Part[] {
 }
 
 /** Restores the models of former runs before anybody can ask; then the cache, which announces them. */
-function modelParts({ base, open, models, admin }: Node): [restored: Part[], cache: Part] {
+function modelParts({ base, open, models, requests, admin }: Node): [restored: Part[], cache: Part] {
   const { runtime, derivedForms, directory, peerDirectory, table, cache } = models
   let found: RestoredModels = { rows: [], takenOver: 0 }
   let stopLooking = () => {}
@@ -59,6 +59,7 @@ function modelParts({ base, open, models, admin }: Node): [restored: Part[], cac
   }
   return [
     [
+      { name: 'profile', start: () => requests.keptProfile.start(), stop: () => requests.keptProfile.stop() },
       { name: 'runtime', start: () => runtime.start(), stop: () => runtime.stop() },
       { name: 'models', start: restore },
     ],

@@ -4,7 +4,7 @@ import { runnableFileOf } from '../../origin/index.ts'
 import { NodeViews } from '../admin/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
 import type { Readiness } from '../life/index.ts'
-import { InferenceService, ModelCalls, RecentRequests, RequestTiming } from '../requests/index.ts'
+import { InferenceService, KeptProfile, ModelCalls, RecentRequests, RequestTiming } from '../requests/index.ts'
 import type { Base } from './base.ts'
 import { diskBytesPerS } from './cache.ts'
 import type { Cluster } from './cluster.ts'
@@ -17,6 +17,8 @@ export interface Requests {
   readonly views: NodeViews
   /** For the status. */
   readonly recent: RecentRequests
+  /** What loads and runs took, over restarts. */
+  readonly keptProfile: KeptProfile
 }
 
 export interface RequestsNeeds {
@@ -64,6 +66,11 @@ export function createRequests(base: Base, needs: RequestsNeeds): Requests {
       metrics.requests.inc({ served_from: servedFrom })
       metrics.requestSeconds.observe({ served_from: servedFrom }, elapsedMs / 1000)
     },
+    onRefused: () => metrics.unreachableDeadlines.inc({ where: 'door' }),
+    onPredicted: (part, predictedMs, actualMs) => {
+      // Less than a millisecond is the clock's, not the prediction's.
+      metrics.predictionError.observe({ part }, Math.abs(actualMs - predictedMs) / Math.max(1, actualMs))
+    },
     onHolderLacks: () => metrics.staleAdverts.inc({ what: 'request' }),
     isDraining: () => readiness.isDraining,
     timing,
@@ -81,11 +88,13 @@ export function createRequests(base: Base, needs: RequestsNeeds): Requests {
       (await cache.ensureRunnable(resolved.digest, resolved.manifest, context)).signature,
     isServable: ({ digest }) => cache.isRunnable(digest) || usableHolders(digest).some(({ tier }) => tier !== 'disk'),
     route: (resolved, context) => inference.route(resolved, context),
+    predict: (resolved, context, batch) => inference.predict(resolved, context, batch),
     loading: (model) => cache.loading(model),
     timing,
     clock,
   })
   const ratePerS = (model: string) => demand.ratePerS(model, clock.nowMs())
   const views = new NodeViews({ self: network.self, core, directory, table, cache, ratePerS, clock })
-  return { inference, calls, views, recent }
+  const keptProfile = new KeptProfile({ state: base.state, profile, clock, log })
+  return { inference, calls, views, recent, keptProfile }
 }

@@ -185,12 +185,37 @@ export interface ChildConfinement extends Confinement {
   readonly refusal: string | null
 }
 
+/** It killed workers; ran, or took to load, beyond its time; wanted too much memory. */
+export type SetAsideReason = 'crash' | 'run-time' | 'load-time' | 'memory'
+
+export interface SetAside {
+  readonly digest: string
+  /** Of the last offence. */
+  readonly reason: SetAsideReason
+  readonly offences: number
+  /** Good answers until it runs among the others again. */
+  readonly answersLeft: number
+}
+
+export interface RunOptions extends AbortOptions {
+  /** All, when absent. */
+  readonly outputs?: readonly string[]
+  /** A worker has begun with it; again when another worker has to. */
+  readonly onRun?: () => void
+  /** Absent: 'public'. */
+  readonly tenant?: string
+  /** Time of the node's clock after which it is not begun any more. Absent: it can wait for ever. */
+  readonly latestMs?: number
+  /** Predicted execution, for the share of the tenant; 0 or absent when nothing is known. */
+  readonly costMs?: number
+}
+
 /**
  * Runs models in worker processes that map the weights from the store of this machine.
  *
- * Errors: infer() UNKNOWN_MODEL of what is not loaded, INFERENCE_FAILED, OVERLOADED; derive() SYSTEM when it cannot read the file,
- * BAD_MODEL_FILE, NOT_RUNNABLE; load() UNKNOWN_MODEL, NOT_RUNNABLE; each of them SHUTTING_DOWN after stop(), and DEADLINE_EXCEEDED, or the
- * reason of the signal where that is a HoldfastError.
+ * Errors: infer() UNKNOWN_MODEL of what is not loaded, INFERENCE_FAILED, OVERLOADED, DEADLINE_UNREACHABLE of what is not begun in time;
+ * derive() SYSTEM when it cannot read the file, BAD_MODEL_FILE, NOT_RUNNABLE; load() UNKNOWN_MODEL, NOT_RUNNABLE; each of them SHUTTING_DOWN
+ * after stop(), and DEADLINE_EXCEEDED, or the reason of the signal where that is a HoldfastError.
  *
  * Suite: test/conformance/runtime.suite.ts
  */
@@ -208,14 +233,11 @@ export interface Runtime {
   derive(inputPath: string, outputPath: string, options?: AbortOptions): Promise<void>
   /** Opens `name` at the store and creates a session in every worker. Loading twice is once. */
   load(digest: string, options?: AbortOptions): Promise<ModelSignature>
-  infer(
-    digest: string,
-    inputs: readonly TensorValue[],
-    /** `onRun`: a worker has begun with it; again when another worker has to. */
-    options?: AbortOptions & { outputs?: readonly string[]; onRun?: () => void },
-  ): Promise<TensorValue[]>
+  infer(digest: string, inputs: readonly TensorValue[], options?: RunOptions): Promise<TensorValue[]>
   /** Waits for running work, then releases the session and its lease. */
   unload(digest: string): Promise<void>
+  /** Models that have held up or killed workers, and run apart until they have answered well for a while. */
+  setAside(): readonly SetAside[]
   /** Requests that wait or run, by digest: a model with queued work is never evicted. */
   queued(digest: string): number
 }

@@ -10,6 +10,8 @@ import {
   type Failure,
   type LoadTimes,
   type NodeCore,
+  type PredictedPart,
+  type Prediction,
   type RequestEffect,
   type RequestEvent,
   type RequestId,
@@ -24,6 +26,7 @@ import type { CoreDriver } from '../cluster/index.ts'
 import type { ModelCache, ResolvedModel } from '../models/index.ts'
 import type { ClusterNetwork, Runtime, TensorValue } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
+import { batchOf } from './batch-of.ts'
 import { decodeInferRequest, encodeInferAnswer, type InferOutputs } from './infer-codec.ts'
 import { type Inference, InferenceWork, type WorkEnd } from './inference-work.ts'
 import type { RequestTimes, RequestTiming } from './request-timing.ts'
@@ -64,6 +67,9 @@ export interface InferenceServicePorts {
   readonly diskBytesPerS: number
   readonly hasOrigin: boolean
   readonly onServed: (answer: InferenceAnswer) => void
+  /** Nothing was begun of a request, because no node could end it in time. */
+  readonly onRefused?: () => void
+  readonly onPredicted?: (part: PredictedPart, predictedMs: number, actualMs: number) => void
   /** A node that said it has the model refused a request for it, because it has not. */
   readonly onHolderLacks?: (model: ModelId) => void
   readonly isDraining: () => boolean
@@ -115,21 +121,33 @@ export class InferenceService {
 
   infer(request: InferenceRequest): Promise<InferenceAnswer> {
     const { digest: model, manifest } = request.resolved
-    const asked = this.askedOf(request)
+    const asked = this.askedOf({ ...request, batch: batchOf(request.inputs) })
     const begin = (id: RequestId): WorkEnd => ({ kind: 'arrived', request: id, asked })
     return this.counted(
-      this.begin({ ...request, model, manifest }, begin, ({ servedBy, servedFrom, elapsedMs, decision }, outputs) => {
-        const answer = { ...outputs, servedBy, servedFrom, elapsedMs, decision: decision! }
-        this.ports.onServed(answer)
-        return answer
-      }),
+      this.begin(
+        { ...request, model, manifest, tenant: request.context.tenant },
+        begin,
+        ({ servedBy, servedFrom, elapsedMs, decision }, outputs) => {
+          const answer = { ...outputs, servedBy, servedFrom, elapsedMs, decision: decision! }
+          this.ports.onServed(answer)
+          return answer
+        },
+      ),
     )
   }
 
   /** Where a request that came now would run, and why. */
   route(resolved: ResolvedModel, context: RequestContext): RouteDecision {
-    const asked = this.askedOf({ resolved, context, name: resolved.digest, mayForward: true })
-    return this.machine.route(asked, context, {}, this.ports.clock.nowMs())
+    return this.machine.route(this.askedAbout(resolved, context, 1), context, {}, this.ports.clock.nowMs())
+  }
+
+  /** What the time of a request that came now would be for, on each node that could answer it. */
+  predict(resolved: ResolvedModel, context: RequestContext, batch: number): Prediction {
+    return this.machine.predict(this.askedAbout(resolved, context, batch), context, this.ports.clock.nowMs())
+  }
+
+  private askedAbout(resolved: ResolvedModel, context: RequestContext, batch: number): AskedByUser {
+    return this.askedOf({ resolved, context, name: resolved.digest, mayForward: true, batch })
   }
 
   /** From now on requests are answered by other nodes, or with SHUTTING_DOWN. */
@@ -146,9 +164,10 @@ export class InferenceService {
     const { model, name, context, inputs, outputs, requestId } = decodeInferRequest(payload)
     this.ports.log.debug({ requestId, from, model }, 'a forwarded request came')
     const manifest = this.ports.cache.heldManifest(model)
-    const asked = { model, name, context }
+    const sizeBytes = manifest === null ? 0 : manifestSizeBytes(manifest)
+    const asked = { model, name, context, sizeBytes, batch: batchOf(inputs) }
     const begin = (id: RequestId): WorkEnd => ({ kind: 'sent-here', request: id, from, asked })
-    const inference = { model, manifest, name, inputs, outputs, requestId, signal }
+    const inference = { model, manifest, name, tenant: context.tenant, inputs, outputs, requestId, signal }
     const work = (times: RequestTimes) =>
       this.begin({ ...inference, times }, begin, ({ servedFrom }, answer) => ({
         servedFrom,
@@ -214,6 +233,9 @@ export class InferenceService {
         return
       }
       case 'fail':
+        // The machine's own: another node, or the queue, tells of what it has refused itself.
+        if (effect.failure.code === 'DEADLINE_UNREACHABLE' && effect.failure.cause === undefined)
+          this.ports.onRefused?.()
         this.end(effect.request).failed(errorOf(effect.failure))
     }
   }
@@ -229,12 +251,14 @@ export class InferenceService {
     return open
   }
 
-  private askedOf(request: Pick<InferenceRequest, 'resolved' | 'name' | 'context' | 'mayForward'>): AskedByUser {
-    const { resolved, name, context, mayForward } = request
+  private askedOf(
+    request: Pick<InferenceRequest, 'resolved' | 'name' | 'context' | 'mayForward'> & { readonly batch: number },
+  ): AskedByUser {
+    const { resolved, name, context, mayForward, batch } = request
     const sizeBytes = manifestSizeBytes(resolved.manifest)
     const runBytes = this.ports.runBytesOf(resolved)
     const cannotRun = runBytes === null ? notRunnable(request) : null
-    return { model: resolved.digest, name, context, mayForward, sizeBytes, runBytes: runBytes ?? 0, cannotRun }
+    return { model: resolved.digest, name, context, mayForward, sizeBytes, runBytes: runBytes ?? 0, cannotRun, batch }
   }
 }
 
@@ -266,6 +290,7 @@ function createMachine(ports: InferenceServicePorts, options: Partial<RequestMac
         if (from === 'user') driver.dispatch({ kind: 'demand', model })
         cache.noteRequest(model)
       },
+      notePrediction: (part, predictedMs, actualMs) => ports.onPredicted?.(part, predictedMs, actualMs),
       randomInt,
     },
     options,

@@ -32,6 +32,7 @@ export interface Inference {
   /** Null when nothing of the model is here and it came from another node. */
   readonly manifest: Manifest | null
   readonly name: string
+  readonly tenant: string
   readonly inputs: readonly TensorValue[]
   readonly outputs: readonly string[] | null
   readonly requestId?: string | undefined
@@ -113,23 +114,27 @@ export class InferenceWork {
     }
   }
 
-  async run({ deadlineMs }: EffectOf<'run'>): Promise<WorkEnd> {
+  async run({ deadlineMs, latestMs, executeMs: costMs }: EffectOf<'run'>): Promise<WorkEnd> {
     const { request, runtimeDigest } = this
-    const { inputs, outputs, signal, times } = this.asked
-    using limit = new TimeLimit(this.ports.clock, deadlineMs, signal)
+    const { inputs, outputs, tenant, signal, times } = this.asked
+    const { clock } = this.ports
+    let begunMs = clock.nowMs()
+    using limit = new TimeLimit(clock, deadlineMs, signal)
     let ended = times.begin('queue')
     const onRun = () => {
+      begunMs = clock.nowMs()
       ended()
       ended = times.begin('run')
     }
-    const options = { signal: limit.signal, onRun, ...(outputs === null ? {} : { outputs }) }
+    const order = { tenant, latestMs, costMs }
+    const options = { signal: limit.signal, onRun, ...order, ...(outputs === null ? {} : { outputs }) }
     try {
       const omittedOutputs = outputs === null ? this.omittedOutputs : []
       this.answers.set(null, {
         outputs: await this.ports.runtime.infer(runtimeDigest, inputs, options),
         omittedOutputs,
       })
-      return { kind: 'ran', request }
+      return { kind: 'ran', request, executeMs: clock.nowMs() - begunMs }
     } catch (error) {
       this.letGo()
       return { kind: 'run-failed', request, failure: failureOf(error) }

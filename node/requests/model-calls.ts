@@ -11,6 +11,7 @@ import {
   remaining,
   withDeadline,
 } from '../../common/index.ts'
+import type { Prediction } from '../../core/index.ts'
 import { formatModelName, type ModelName, versionFileOf, withEntry } from '../../origin/index.ts'
 import type { RouteDecision } from '../../placement/index.ts'
 import type { Loading, ResolvedModel } from '../models/index.ts'
@@ -33,6 +34,7 @@ export interface ModelCallsPorts {
   /** This node can answer without a fetch: it holds the model, or a usable peer does. */
   readonly isServable: (resolved: ResolvedModel) => boolean
   readonly route: (resolved: ResolvedModel, context: RequestContext) => RouteDecision
+  readonly predict: (resolved: ResolvedModel, context: RequestContext, batch: number) => Prediction
   readonly loading: (model: ModelId) => Loading | null
   readonly timing: RequestTiming
   readonly clock: Clock
@@ -62,6 +64,10 @@ export interface RouteView {
   /** Since the name was last looked up; Infinity when that is not known. */
   readonly refAgeMs: number
   readonly decision: RouteDecision
+}
+
+export interface PredictionView extends Prediction {
+  readonly model: ModelId
 }
 
 export class ModelCalls {
@@ -124,6 +130,12 @@ export class ModelCalls {
   async route(name: ModelName, context: RequestContext): Promise<RouteView> {
     const { resolved, left } = await this.resolve(name, context)
     return { model: resolved.digest, refAgeMs: resolved.ageMs, decision: this.ports.route(resolved, left) }
+  }
+
+  /** What the time of a request would be for now, with so many inputs at once. */
+  async predict(name: ModelName, context: RequestContext, batch: number): Promise<PredictionView> {
+    const { resolved, left } = await this.resolve(name, context)
+    return { model: resolved.digest, ...this.ports.predict(resolved, left, batch) }
   }
 
   private async resolve(

@@ -5,7 +5,15 @@
  *   load -> loading -> loaded -> unload: closing (running work ends, nothing new starts) -> gone
  */
 import { HoldfastError } from '../../common/index.ts'
-import type { AbortOptions, ChildConfinement, ModelSignature, Runtime, TensorValue } from '../ports/index.ts'
+import type {
+  AbortOptions,
+  ChildConfinement,
+  ModelSignature,
+  RunOptions,
+  Runtime,
+  SetAside,
+  TensorValue,
+} from '../ports/index.ts'
 import { orAborted } from './abort.ts'
 import { checkInputs } from './check-inputs.ts'
 import { ConversionLimit } from './conversion-limit.ts'
@@ -81,11 +89,7 @@ export class OnnxRuntime implements Runtime {
     }
   }
 
-  async infer(
-    digest: string,
-    inputs: readonly TensorValue[],
-    options: AbortOptions & { outputs?: readonly string[]; onRun?: () => void } = {},
-  ): Promise<TensorValue[]> {
+  async infer(digest: string, inputs: readonly TensorValue[], options: RunOptions = {}): Promise<TensorValue[]> {
     const signature = await orAborted(this.#usable(digest).loading, options.signal)
     checkInputs(signature, inputs, options.outputs)
     this.#usable(digest) // an unload may have begun while the session was being made
@@ -97,6 +101,10 @@ export class OnnxRuntime implements Runtime {
     if (model === undefined) return
     model.closing ??= this.#close(digest, model)
     await model.closing
+  }
+
+  setAside(): SetAside[] {
+    return this.#pool.setAside()
   }
 
   queued(digest: string): number {

@@ -1,6 +1,7 @@
 /** What can be set about the runtime, each with its default and the reason for it. */
 import { availableParallelism } from 'node:os'
 import type { Clock } from '../../common/index.ts'
+import type { WorkQueueOptions } from '../../placement/index.ts'
 import type { ThreadBudget } from './session-threads.ts'
 
 export interface OnnxRuntimeOptions {
@@ -21,6 +22,8 @@ export interface OnnxRuntimeOptions {
   readonly queuedMax: number
   /** Requests that may wait for one model: a quarter, so that four busy models still share. */
   readonly queuedPerModelMax: number
+  /** How tenants share the workers, and how the urgent goes first. */
+  readonly queueOrder: Partial<WorkQueueOptions>
   /** One inference may compute this long before its worker counts as hung and is killed. Far beyond any model for one request. */
   readonly inferenceMsMax: number
   /** A run may go on for so long after its request has ended; ending its worker would cost the others a new one. */
@@ -51,6 +54,8 @@ export interface OnnxRuntimeOptions {
   readonly stopGraceMs: number
   /** For the log and the metrics: a worker died and will be replaced after the delay. */
   readonly onWorkerDied: (reason: string, restartDelayMs: number) => void
+  /** For the metrics: a request was not begun, because it could not end in time any more. */
+  readonly onLate: () => void
 }
 
 export const defaultOnnxRuntimeOptions = {
@@ -62,6 +67,7 @@ export const defaultOnnxRuntimeOptions = {
   threadsPerCoreMax: 4,
   queuedMax: 256,
   queuedPerModelMax: 64,
+  queueOrder: {},
   inferenceMsMax: 60_000,
   overtimeMs: 500,
   runBytesMax: 2 ** 30,
@@ -77,6 +83,7 @@ export const defaultOnnxRuntimeOptions = {
   restartDelayMsMax: 10_000,
   stopGraceMs: 5_000,
   onWorkerDied: () => {},
+  onLate: () => {},
 } satisfies Omit<OnnxRuntimeOptions, 'clock' | 'socketPath'>
 
 /** Threads that a worker process has without a session: its own, the engine's, the library's and the store client's. */

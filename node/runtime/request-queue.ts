@@ -1,26 +1,29 @@
 /**
- * Requests that wait for a worker, first come first served, with a limit for each model so that one popular model cannot fill
- * the queue for all, and a limit in total. Counts what runs as well: `count` is what keeps a model from being evicted.
+ * Requests that wait for a worker, in the order of placement's WorkQueue, with a limit for each model so that one popular model cannot
+ * fill the queue for all, and a limit in total. Where a limit is reached, the tenant that has the most waiting gives way to one that has
+ * less. Counts what runs as well: `count` is what keeps a model from being evicted.
  */
 import { assertInvariant, HoldfastError } from '../../common/index.ts'
+import { type Work, WorkQueue, type WorkQueueOptions } from '../../placement/index.ts'
 
 export interface QueueLimits {
   readonly queuedMax: number
   readonly queuedPerModelMax: number
 }
 
-export class RequestQueue<Item extends { readonly digest: string }> {
+export class RequestQueue<Item extends Work & { readonly digest: string }> {
   readonly #limits: QueueLimits
-  readonly #waiting: Item[] = []
+  readonly #waiting: WorkQueue<Item>
   /** Waiting and running, by digest; no entry for 0. */
   readonly #counts = new Map<string, { waiting: number; running: number }>()
 
-  constructor(limits: QueueLimits) {
+  constructor(limits: QueueLimits, order: Partial<WorkQueueOptions> = {}) {
     this.#limits = limits
+    this.#waiting = new WorkQueue(order)
   }
 
   get waiting(): number {
-    return this.#waiting.length
+    return this.#waiting.size
   }
 
   /** Waiting and running. */
@@ -29,51 +32,73 @@ export class RequestQueue<Item extends { readonly digest: string }> {
     return counts === undefined ? 0 : counts.waiting + counts.running
   }
 
-  /** OVERLOADED when a limit is reached. */
-  push(item: Item): void {
+  /** OVERLOADED when a limit is reached and nothing gives way. @returns what has given way, which is not in the queue any more. */
+  push(item: Item): Item | null {
     const { queuedMax, queuedPerModelMax } = this.#limits
-    if (this.#waiting.length >= queuedMax) throw overloaded(`${queuedMax} requests wait (limit queuedMax)`)
-    const waiting = this.#counts.get(item.digest)?.waiting ?? 0
-    if (waiting >= queuedPerModelMax) {
-      throw overloaded(`${queuedPerModelMax} requests wait for this model (limit queuedPerModelMax)`)
+    const { digest } = item
+    const isOfModel = (other: Item) => other.digest === digest
+    let displaced: Item | null = null
+    if ((this.#counts.get(digest)?.waiting ?? 0) >= queuedPerModelMax) {
+      displaced = this.#waiting.givesWayTo(item, isOfModel)
+      if (displaced === null) {
+        throw overloaded(`${queuedPerModelMax} requests wait for this model (limit queuedPerModelMax)`)
+      }
+    } else if (this.#waiting.size >= queuedMax) {
+      displaced = this.#waiting.givesWayTo(item)
+      if (displaced === null) throw overloaded(`${queuedMax} requests wait (limit queuedMax)`)
     }
+    if (displaced !== null) this.drop(displaced)
     this.#waiting.push(item)
-    this.#add(item.digest, 1, 0)
+    this.#add(digest, 1, 0)
+    return displaced
   }
 
   countWaiting(matches: (item: Item) => boolean): number {
-    return this.#waiting.filter(matches).length
+    return [...this.#waiting].filter(matches).length
   }
 
   hasWaiting(matches: (item: Item) => boolean): boolean {
-    return this.#waiting.some(matches)
+    for (const item of this.#waiting) if (matches(item)) return true
+    return false
   }
 
   /** Starts the first item that `accepts`, or null. End it with `done`, or put it back with `requeue`. */
-  take(accepts: (item: Item) => boolean = () => true): Item | null {
-    const index = this.#waiting.findIndex(accepts)
-    if (index === -1) return null
-    const item = this.#waiting.splice(index, 1)[0]!
-    this.#add(item.digest, -1, 1)
+  take(nowMs: number, accepts?: (item: Item) => boolean): Item | null {
+    const item = this.#waiting.take(nowMs, accepts)
+    if (item !== null) this.#add(item.digest, -1, 1)
     return item
   }
 
   /** A started item goes back to the head; it was admitted once, so that no limit applies. */
   requeue(item: Item): void {
-    this.#waiting.unshift(item)
+    this.#waiting.requeue(item)
     this.#add(item.digest, 1, -1)
   }
 
   /** Drops an item that still waits; false when it was started or is gone. */
   drop(item: Item): boolean {
-    const index = this.#waiting.indexOf(item)
-    if (index === -1) return false
-    this.#waiting.splice(index, 1)
+    if (!this.#waiting.drop(item)) return false
     this.#add(item.digest, -1, 0)
     return true
   }
 
-  done(item: Item): void {
+  /** Takes out all that waits. */
+  dropAll(): Item[] {
+    const items = [...this.#waiting]
+    for (const item of items) this.drop(item)
+    return items
+  }
+
+  /** Takes out what waits and would begin too late. */
+  expire(nowMs: number): Item[] {
+    const late = this.#waiting.expire(nowMs)
+    for (const { digest } of late) this.#add(digest, -1, 0)
+    return late
+  }
+
+  /** @param tookMs for which it had a worker. */
+  done(item: Item, tookMs: number): void {
+    this.#waiting.ended(item, tookMs)
     this.#add(item.digest, 0, -1)
   }
 

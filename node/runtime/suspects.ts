@@ -2,8 +2,10 @@
  * Models that held a worker longer than their request allowed, or wanted too much memory. They run in a worker of their own until they
  * have answered well often enough, so that they hold up one another and nobody else.
  */
+import type { SetAside, SetAsideReason } from '../ports/index.ts'
 
 interface Suspicion {
+  readonly reason: SetAsideReason
   readonly offences: number
   /** Answers in a row that clear the model. */
   readonly wanted: number
@@ -34,10 +36,16 @@ export class Suspects {
     return this.#usualMs.get(digest) ?? 0
   }
 
-  noteOffence(digest: string): void {
+  list(): SetAside[] {
+    return [...this.#suspicions].map(([digest, { reason, offences, wanted: answersLeft }]) => {
+      return { digest, reason, offences, answersLeft }
+    })
+  }
+
+  noteOffence(digest: string, reason: SetAsideReason): void {
     const offences = Math.min(offencesCounted, (this.#suspicions.get(digest)?.offences ?? 0) + 1)
     this.#suspicions.delete(digest)
-    this.#suspicions.set(digest, { offences, wanted: answersWanted * 8 ** (offences - 1) })
+    this.#suspicions.set(digest, { reason, offences, wanted: answersWanted * 8 ** (offences - 1) })
     dropOldest(this.#suspicions)
   }
 

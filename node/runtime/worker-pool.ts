@@ -3,8 +3,9 @@
  * inference has no effect but its answer; sessions that died with their worker come back when the next request needs them. A run that
  * goes on after its request has ended is ended with its worker, and its model runs apart from then on.
  */
-import { type Clock, HoldfastError, isHoldfastError } from '../../common/index.ts'
-import type { ChildConfinement, ModelSignature, TensorValue } from '../ports/index.ts'
+import { type Clock, HoldfastError, isHoldfastError, wholeMs } from '../../common/index.ts'
+import type { Work } from '../../placement/index.ts'
+import type { ChildConfinement, ModelSignature, RunOptions, SetAside, TensorValue } from '../ports/index.ts'
 import { errorOfAbort } from './abort.ts'
 import type { OnnxRuntimeOptions } from './options.ts'
 import { RequestQueue } from './request-queue.ts'
@@ -15,7 +16,7 @@ import { WorkerLanes } from './worker-lanes.ts'
 import { WorkerDied, type WorkerProcess } from './worker-process.ts'
 import type { WorkerSlot } from './worker-slot.ts'
 
-interface Job {
+interface Job extends Work {
   readonly digest: string
   readonly inputs: readonly TensorValue[]
   readonly outputs: readonly string[] | undefined
@@ -25,13 +26,6 @@ interface Job {
   reject(error: unknown): void
   readonly onRun: () => void
   readonly signal: AbortSignal | undefined
-}
-
-export interface RunOptions {
-  readonly outputs?: readonly string[] | undefined
-  readonly signal?: AbortSignal | undefined
-  /** The request does not wait any more. */
-  readonly onRun?: (() => void) | undefined
 }
 
 /** A request, or a load, is tried on this many workers. */
@@ -49,7 +43,7 @@ export class WorkerPool {
 
   constructor(options: OnnxRuntimeOptions) {
     this.#options = options
-    this.#queue = new RequestQueue(options)
+    this.#queue = new RequestQueue(options, options.queueOrder)
     this.#lanes = new WorkerLanes(options, () => this.#onReady())
   }
 
@@ -73,11 +67,7 @@ export class WorkerPool {
     if (this.#stopped) return
     this.#stopped = true
     const error = shuttingDown()
-    for (let job = this.#queue.take(); job !== null; job = this.#queue.take()) {
-      this.#queue.done(job)
-      job.reject(error)
-      this.#notifyDrained(job.digest)
-    }
+    for (const job of this.#queue.dropAll()) this.#refuse(job, error)
     for (const waiter of this.#readyWaiters) waiter.reject(error)
     this.#readyWaiters = []
     await settledOrLate(this.#options.clock, [...this.#running], this.#options.stopGraceMs)
@@ -108,11 +98,18 @@ export class WorkerPool {
   }
 
   /**
-   * OVERLOADED when a queue is full. A signal drops what waits; what runs may go on for `overtimeMs`, or twice what the model usually
-   * takes, before its worker is ended.
+   * OVERLOADED when a queue is full, DEADLINE_UNREACHABLE when it would begin after `latestMs`. A signal drops what waits; what runs may go
+   * on for `overtimeMs`, or twice what the model usually takes, before its worker is ended.
    */
   run(digest: string, inputs: readonly TensorValue[], options: RunOptions = {}): Promise<TensorValue[]> {
-    const { outputs, signal, onRun = () => {} } = options
+    const {
+      outputs,
+      signal,
+      onRun = () => {},
+      tenant = 'public',
+      latestMs = Number.POSITIVE_INFINITY,
+      costMs = 0,
+    } = options
     if (this.#stopped) return Promise.reject(shuttingDown())
     if (signal?.aborted) return Promise.reject(errorOfAbort(signal))
     return new Promise((resolve, reject) => {
@@ -128,6 +125,10 @@ export class WorkerPool {
         digest,
         inputs,
         outputs,
+        tenant,
+        arrivedMs: this.#options.clock.nowMs(),
+        latestMs,
+        costMs,
         deaths: 0,
         onRun,
         signal,
@@ -135,10 +136,16 @@ export class WorkerPool {
         reject: (error) => settle(() => reject(error)),
       }
       if (this.#suspects.has(digest)) this.#checkSuspects()
-      this.#queue.push(job)
+      this.#dropLate()
+      const displaced = this.#queue.push(job)
+      if (displaced !== null) this.#refuse(displaced, displacedError())
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#dispatch()
     })
+  }
+
+  setAside(): SetAside[] {
+    return this.#suspects.list()
   }
 
   /** Requests that wait or run. */
@@ -155,6 +162,7 @@ export class WorkerPool {
   }
 
   #dispatch(): void {
+    this.#dropLate()
     while (!this.#stopped && this.#queue.waiting > 0) {
       const { job, slot } = this.#next() ?? {}
       if (job === undefined || slot === undefined) return
@@ -169,10 +177,30 @@ export class WorkerPool {
     const free = this.#lanes.free()
     const apart = this.#lanes.freeApart()
     if (this.#suspects.some && this.#queue.hasWaiting(this.#isSuspect)) this.#lanes.wantApart()
-    const job = this.#queue.take((job) => (this.#isSuspect(job) ? apart !== null : free.length > 0))
+    const nowMs = this.#options.clock.nowMs()
+    const job = this.#queue.take(nowMs, (job) => (this.#isSuspect(job) ? apart !== null : free.length > 0))
     if (job === null) return null
     if (this.#isSuspect(job)) return { job, slot: apart! }
     return { job, slot: free.find(({ worker }) => worker!.hasSession(job.digest)) ?? free[0]! }
+  }
+
+  /** What would begin too late by now leaves the queue. */
+  #dropLate(): void {
+    if (this.#queue.waiting === 0) return
+    for (const job of this.#queue.expire(this.#options.clock.nowMs())) this.#refuse(job, this.#lateError(job))
+  }
+
+  #lateError({ latestMs }: Job): HoldfastError {
+    this.#options.onLate()
+    const lateMs = wholeMs(this.#options.clock.nowMs() - latestMs)
+    const message = `The inference would have begun ${lateMs} ms too late to end in time, and was not begun; allow more time.`
+    return new HoldfastError('DEADLINE_UNREACHABLE', message, { details: { lateMs } })
+  }
+
+  /** @param job not in the queue any more. */
+  #refuse(job: Job, error: HoldfastError): void {
+    job.reject(error)
+    this.#notifyDrained(job.digest)
   }
 
   /** Models under suspicion have the places of one model together: the rest is for the others. */
@@ -187,24 +215,28 @@ export class WorkerPool {
 
   /** Never rejects: whatever happens goes to the job. */
   async #execute(slot: WorkerSlot, worker: WorkerProcess, job: Job): Promise<void> {
+    const { clock } = this.#options
+    const startedMs = clock.nowMs()
+    const done = () => this.#queue.done(job, clock.nowMs() - startedMs)
     slot.busy = true
     try {
       await this.#loadIn(worker, job.digest)
-      // The request may have ended while its session was made.
+      // The request may have ended while its session was made, or its time to begin.
       if (job.signal?.aborted) throw errorOfAbort(job.signal)
+      if (clock.nowMs() > job.latestMs) throw this.#lateError(job)
       const answer = await this.#runOn(worker, job)
       slot.markHealthy()
-      this.#queue.done(job)
+      done()
       job.resolve(answer)
     } catch (error) {
       if (isHoldfastError(error, 'MEMORY_EXCEEDED')) await this.#setApart(worker, job.digest)
       const isDead = error instanceof WorkerDied
       if (isDead) job.deaths++
-      if (job.deaths === attemptsMax) this.#suspects.noteOffence(job.digest)
+      if (job.deaths === attemptsMax) this.#suspects.noteOffence(job.digest, 'crash')
       if (isDead && !worker.wasEnded && !this.#stopped && !job.signal?.aborted && job.deaths < attemptsMax) {
         this.#queue.requeue(job)
       } else {
-        this.#queue.done(job)
+        done()
         job.reject(isDead ? failureOf(error, worker.wasEnded) : error)
       }
     } finally {
@@ -223,7 +255,7 @@ export class WorkerPool {
       overtimeMs: overtimeOf(overtimeMs, this.#suspects.usualMs(digest)),
       signal,
       onLate: (reason) => {
-        this.#suspects.noteOffence(digest)
+        this.#suspects.noteOffence(digest, 'run-time')
         worker.end(
           reason === 'limit'
             ? `The inference ran longer than ${inferenceMsMax} ms (runtime.runTimeoutMs) and was ended.`
@@ -245,7 +277,7 @@ export class WorkerPool {
   async #loadIn(worker: WorkerProcess, digest: string): Promise<ModelSignature> {
     const { clock, deriveMsMax } = this.#options
     const forget = clock.after(deriveMsMax, () => {
-      this.#suspects.noteOffence(digest)
+      this.#suspects.noteOffence(digest, 'load-time')
       worker.end(`The model was not loaded within ${deriveMsMax} ms (runtime.conversionTimeoutMs).`)
     })
     try {
@@ -257,7 +289,7 @@ export class WorkerPool {
 
   /** What a session keeps of a run that wanted too much goes with it. */
   async #setApart(worker: WorkerProcess, digest: string): Promise<void> {
-    this.#suspects.noteOffence(digest)
+    this.#suspects.noteOffence(digest, 'memory')
     const idle = this.#lanes.free().map((slot) => slot.worker!)
     await Promise.allSettled([worker, ...idle].map((worker) => worker.unload(digest)))
   }
@@ -294,6 +326,12 @@ function failureOf(error: WorkerDied, wasEnded: boolean): HoldfastError {
     ? error.reason
     : `The runtime crashed ${attemptsMax} times on this request (${withoutPlaces(error.message)}).`
   return new HoldfastError('INFERENCE_FAILED', message, { cause: error })
+}
+
+function displacedError(): HoldfastError {
+  const message =
+    'Too many requests wait, most of them of this tenant; one of another tenant has taken the place of this one.'
+  return new HoldfastError('OVERLOADED', message)
 }
 
 function shuttingDown(): HoldfastError {

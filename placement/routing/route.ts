@@ -7,7 +7,8 @@
  *   occupies two nodes), a forward before a fetch (which moves bytes and displaces another model).
  * - Among nearly equal holders two are drawn and the better one is taken (Mitzenmacher, "The Power of Two Choices", 2001): what
  *   we know about queues is seconds old, and with a plain argmin every node of a zone would send its burst to the same holder.
- * - An option that cannot make the deadline loses to one that can.
+ * - An option that cannot make the deadline loses to one that can. Where none can, by what was measured, the request is refused; guesses
+ *   refuse nothing, so that a node that knows nothing takes what comes.
  * - A suspected, draining or excluded node is never chosen, and a request makes one hop at most.
  * - A holder that has lately left a request unanswered is asked last: when nothing else is expected to make the deadline.
  *
@@ -18,60 +19,8 @@
 
 import type { NodeId, RandomInt, RequestContext, SourceView, Tier } from '../../common/index.ts'
 import { cheapestSource, compareIds, transferMsAt } from '../cost/cost.ts'
-
-export interface RouteView {
-  readonly model: RouteModel
-  readonly self: RouteSelf
-  /** Other nodes with the model, as gossip tells. */
-  readonly holders: readonly RouteHolder[]
-  /** Paths over which the bytes could come to this node. */
-  readonly sources: readonly SourceView[]
-  readonly context: RequestContext
-  /** False for a request that has been forwarded to this node. */
-  readonly mayForward: boolean
-  /** Nodes that have already refused or failed this request. */
-  readonly excluded: readonly NodeId[]
-}
-
-export interface RouteModel {
-  readonly id: string
-  readonly sizeBytes: number
-  /** What the runtime needs to start the model once its bytes are in memory. */
-  readonly initMs: number
-  /** Expected execution time, the same everywhere; it matters for deadlines. */
-  readonly executeMs?: number
-}
-
-export interface RouteSelf {
-  readonly node: NodeId
-  /** The fastest tier here in which all bytes lie; null when they are not here. */
-  readonly tier: Tier | null
-  readonly queueMs: number
-  readonly diskBandwidthBytesPerS: number
-  /** False when this node could not run the model even if it had it (no runtime, too little memory). */
-  readonly runnable: boolean
-  /** A draining node serves what it has and fetches nothing new. */
-  readonly draining?: boolean
-  /** Bytes still to come of a fetch of this model that is under way here; absent when there is none. */
-  readonly missingBytes?: number
-}
-
-export interface RouteHolder {
-  readonly node: NodeId
-  readonly tier: Tier
-  readonly rttMs: number
-  readonly queueMs: number
-  /**
-   * Expected execution of requests that this node has sent there and that are not answered yet: the queue that the holder gossips is
-   * seconds old, and a burst of this node would not see itself. Absent: none.
-   */
-  readonly sentMs?: number
-  readonly suspected: boolean
-  /** It did not answer this node in its usual time, and not since. Absent: false. */
-  readonly silent?: boolean
-  readonly draining: boolean
-  readonly sameZone: boolean
-}
+import { sureMs } from './cost-parts.ts'
+import type { RouteModel, RouteSelf, RouteView } from './route-view.ts'
 
 export interface RouteOptions {
   /** Options within this percentage of the best are nearly equal. The estimates (round trip, queue) are no better than that. */
@@ -108,6 +57,8 @@ export type RouteReason =
   | 'only-fetch'
   /** The best there is, but it is not expected to make the deadline. */
   | 'misses-deadline'
+  /** No node can make the deadline, by what was measured: nothing is begun. */
+  | 'misses-every-deadline'
   /** Not here, no source, no holder. */
   | 'no-source'
   /** This node cannot run it and no holder may be used. */
@@ -115,7 +66,7 @@ export type RouteReason =
 
 /** What a request does. */
 export interface RouteChoice {
-  readonly kind: RouteKind | 'unservable'
+  readonly kind: RouteKind | 'refused' | 'unservable'
   readonly node?: NodeId
   readonly via?: SourceView
   readonly expectedMs: number
@@ -134,6 +85,8 @@ const kindRanks = { local: 0, forward: 1, fetch: 2 } as const satisfies Record<R
 /** @param random draws the two choices; called only when there are at least two nearly equal holders. */
 export function route(view: RouteView, random: RandomInt, options: RouteOptions = defaultRouteOptions): RouteDecision {
   const candidates = optionsOf(view)
+  const refused = refusal(candidates, view)
+  if (refused !== null) return { ...refused, alternatives: candidates.sort(compareOptions) }
   const chosen = choose(candidates, view, random, options)
   if (chosen === null) return { ...unservable(view), alternatives: [] }
   return {
@@ -169,8 +122,23 @@ export function chooseRoute(
   options: RouteOptions = defaultRouteOptions,
 ): RouteChoice {
   const candidates = optionsOf(view)
+  const refused = refusal(candidates, view)
+  if (refused !== null) return refused
   const chosen = choose(candidates, view, random, options)
   return chosen === null ? unservable(view) : { ...chosen, reason: reasonOf(chosen, candidates, view) }
+}
+
+/** Null where some option may make the deadline, or there is none at all. */
+function refusal(candidates: readonly RouteOption[], view: RouteView): RouteChoice | null {
+  const { deadlineMs } = view.context
+  if (deadlineMs === Number.POSITIVE_INFINITY || candidates.length === 0) return null
+  if (candidates.some((option) => option.expectedMs <= deadlineMs || sureMs(option, view) <= deadlineMs)) return null
+  return { kind: 'refused', expectedMs: bestOf(candidates)!.expectedMs, reason: 'misses-every-deadline' }
+}
+
+/** All that a request could do, best first. */
+export function routeOptions(view: RouteView): RouteOption[] {
+  return optionsOf(view).sort(compareOptions)
 }
 
 function optionsOf(view: RouteView): RouteOption[] {

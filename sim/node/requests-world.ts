@@ -32,6 +32,7 @@ export function timesOf(byId: ReadonlyMap<ModelId, SimModel>): LoadTimes {
   return {
     initMs: (model) => byId.get(model)!.initMs,
     executeMs: (model) => byId.get(model)!.executeMs,
+    sure: (model) => byId.get(model)!,
     noteInit: () => {},
     noteExecute: () => {},
   }

@@ -300,24 +300,24 @@ export class SimRequests {
     })
   }
 
-  private run({ request: id, deadlineMs }: RequestEffect & { kind: 'run' }, request: OpenRequest): void {
+  private run({ request: id, deadlineMs, latestMs }: RequestEffect & { kind: 'run' }, request: OpenRequest): void {
     const { node, nowMs } = this
     const { metrics } = this.world
     const { model, arrivedMs, reply, source } = request
     const waitMs = node.workers.waitMs(nowMs)
-    const isLate = waitMs + model.executeMs > deadlineMs
-    // What does not even begin in time leaves the queue; what does not end in time is only answered too late.
-    if (waitMs < deadlineMs) this.occupy(model, arrivedMs, reply === null && !isLate ? source : null, true)
-    if (isLate) {
+    // What cannot end in time any more is not begun.
+    if (nowMs + waitMs > latestMs) {
       this.later(deadlineMs, () => ({ kind: 'run-failed', nowMs: this.nowMs, request: id, failure: tooLate }))
       return
     }
+    this.occupy(model, arrivedMs, reply === null ? source : null, true)
     request.queueMs = waitMs
     if (reply === null) {
       request.isServed = true
       metrics.served(node.index, model.index, arrivedMs, withoutRest(nowMs - arrivedMs), waitMs, source)
     } else if (metrics.isCounted(nowMs)) metrics.byNode.ranForOthersCount[node.index]! += 1
-    this.later(waitMs + model.executeMs, () => ({ kind: 'ran', nowMs: this.nowMs, request: id }))
+    const { executeMs } = model
+    this.later(waitMs + executeMs, () => ({ kind: 'ran', nowMs: this.nowMs, request: id, executeMs }))
   }
 
   /** @param from null: the run does not count as served here. */
@@ -410,7 +410,7 @@ function createMachine(world: RequestsWorld, node: RequestsNode, random: Prng): 
 
 function failureOf({ code }: Failure): RequestFailure {
   if (code === 'TOO_LARGE') return 'too-large'
-  return code === 'DEADLINE_EXCEEDED' ? 'deadline' : 'no-source'
+  return code === 'DEADLINE_EXCEEDED' || code === 'DEADLINE_UNREACHABLE' ? 'deadline' : 'no-source'
 }
 
 /** A rest of a sum of times that cancel out counts as nothing. */

@@ -52,7 +52,7 @@ const failures: Readonly<Record<string, { readonly args: readonly string[]; read
   'sim capacity': { args: ['/nowhere.yaml', '--target', 'hitPercent>=80'], code: 'BAD_SCENARIO' },
   'sim replay': { args: ['--policies', 'none'], code: 'BAD_REQUEST' },
   ...Object.fromEntries(
-    ['prefetch', 'unpin', 'evict', 'invalidate', 'route', 'ban', 'unban'].map((name) => [
+    ['prefetch', 'unpin', 'evict', 'invalidate', 'predict', 'route', 'ban', 'unban'].map((name) => [
       name,
       { args: ['acme/m'], code: 'NODE_UNREACHABLE' },
     ]),

@@ -114,6 +114,14 @@ export function testRuntime(name: string, createFixture: () => Promise<RuntimeFi
       expect(runtime.queued(digest)).toBe(0)
     })
 
+    test('does not begin what would begin too late, and counts it no more', async () => {
+      const digest = await loaded()
+      const late = runtime.infer(digest, fixture.inputs, { latestMs: Number.NEGATIVE_INFINITY })
+      await expect(late).rejects.toMatchObject(code('DEADLINE_UNREACHABLE'))
+      expect(runtime.queued(digest)).toBe(0)
+      expect(await runtime.infer(digest, fixture.inputs, { latestMs: Number.POSITIVE_INFINITY })).toHaveLength(1)
+    })
+
     test('says DEADLINE_EXCEEDED to a signal with a reason of its own, also to one that has fired', async () => {
       const digest = await loaded()
       await expect(ask(digest, { signal: AbortSignal.abort() })).rejects.toMatchObject(code('DEADLINE_EXCEEDED'))

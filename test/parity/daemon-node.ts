@@ -110,6 +110,7 @@ export function createDaemon(needs: DaemonNeeds) {
     signature: () => Promise.reject(new Error('nobody asks for signatures')),
     isServable: () => true,
     route: (resolved, context) => inference.route(resolved, context),
+    predict: (resolved, context, batch) => inference.predict(resolved, context, batch),
     loading: (model) => cache.loading(model),
     timing,
     clock,

@@ -71,23 +71,25 @@ export class DaemonStore {
       },
       unload: async () => {},
       queued: (form: BlobId) => this.queuedCounts.get(form) ?? 0,
-      infer: (form: BlobId, _inputs: unknown, { signal }: { signal: AbortSignal }) => this.infer(form, signal),
+      infer: (form: BlobId, _inputs: unknown, { signal, latestMs }: { signal: AbortSignal; latestMs: number }) =>
+        this.infer(form, signal, latestMs),
     }
     return runtime as unknown as Runtime
   }
 
   /** The one worker that is free first. */
-  private async infer(form: BlobId, signal: AbortSignal): Promise<[]> {
+  private async infer(form: BlobId, signal: AbortSignal, latestMs: number): Promise<[]> {
     const { node, cluster, queuedCounts } = this
     const { nowMs } = cluster.queue
     const model = this.modelOf(form)
-    const runMs = node.workers.waitMs(nowMs) + model.executeMs
-    node.workers.run(nowMs, model, nowMs, null)
-    queuedCounts.set(form, (queuedCounts.get(form) ?? 0) + 1)
+    const waitMs = node.workers.waitMs(nowMs)
     const late = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(new HoldfastError('DEADLINE_EXCEEDED', 'too late')))
     })
-    const run = this.wait(runMs).then(() => {
+    if (nowMs + waitMs > latestMs) return late
+    node.workers.run(nowMs, model, nowMs, null)
+    queuedCounts.set(form, (queuedCounts.get(form) ?? 0) + 1)
+    const run = this.wait(waitMs + model.executeMs).then(() => {
       queuedCounts.set(form, queuedCounts.get(form)! - 1)
     })
     await Promise.race([run, late])

@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { HoldfastError } from '../../common/errors.ts'
-import type { AbortOptions, ModelSignature, Runtime, TensorValue } from '../../node/ports/index.ts'
+import type { AbortOptions, ModelSignature, RunOptions, Runtime, TensorValue } from '../../node/ports/index.ts'
 
 interface Model {
   loading: Promise<ModelSignature>
@@ -22,6 +22,8 @@ export class FakeRuntime implements Runtime {
   readonly unloads: string[] = []
   /** Requests that a test makes up, beside those that run. */
   readonly queuedWork = new Map<string, number>()
+  /** By which nothing begins too late. */
+  nowMs: () => number = () => Number.MIN_SAFE_INTEGER
   onDerive: () => Promise<void> = async () => {}
   onLoad: (digest: string) => Promise<void> = async () => {}
   onUnload: (digest: string) => Promise<void> = async () => {}
@@ -78,11 +80,12 @@ export class FakeRuntime implements Runtime {
   async infer(
     digest: string,
     inputs: readonly TensorValue[],
-    { signal, onRun }: AbortOptions & { outputs?: readonly string[]; onRun?: () => void } = {},
+    { signal, onRun, latestMs = Number.POSITIVE_INFINITY }: RunOptions = {},
   ): Promise<TensorValue[]> {
     const model = this.usable(digest)
     await orAborted(model.loading, signal)
     this.usable(digest)
+    if (latestMs < this.nowMs()) throw new HoldfastError('DEADLINE_UNREACHABLE', 'It would begin too late.')
     model.running++
     onRun?.()
     const work = this.onInfer(digest, inputs, signal).finally(() => {
@@ -97,6 +100,10 @@ export class FakeRuntime implements Runtime {
     if (model === undefined) return
     model.closing ??= this.close(digest, model)
     await model.closing
+  }
+
+  setAside(): [] {
+    return []
   }
 
   queued(digest: string): number {

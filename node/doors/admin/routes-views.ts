@@ -1,6 +1,6 @@
 /** Our own views: who is in the cluster, which models are where, how a request would be routed and why. */
 import type { FastifyInstance } from 'fastify'
-import { type NodeId, withNamespace } from '../../../common/index.ts'
+import { HoldfastError, type NodeId, withNamespace } from '../../../common/index.ts'
 import { formatModelName, type ModelReference, parseModelReference } from '../../../origin/index.ts'
 import type { ClusterMember, FetchViews, ModelView } from '../../admin/index.ts'
 import type { ModelPaths } from '../../models/index.ts'
@@ -10,7 +10,7 @@ import { parseModelPath, restOfPath } from '../http/index.ts'
 export interface ViewPorts {
   /** Of names that are written without one. */
   readonly defaultNamespace: string
-  readonly calls: Pick<ModelCalls, 'route'>
+  readonly calls: Pick<ModelCalls, 'route' | 'predict'>
   readonly cluster: () => {
     readonly self: NodeId
     readonly version: string
@@ -20,6 +20,12 @@ export interface ViewPorts {
   readonly fetches: Pick<FetchViews, 'list' | 'get'>
   /** Where programs of this machine find the files; UNKNOWN_MODEL when they are not here by a path. */
   readonly paths: (reference: ModelReference) => Promise<ModelPaths>
+}
+
+function batchOf(text = '1'): number {
+  if (!/^[1-9]\d{0,5}$/.test(text))
+    throw new HoldfastError('BAD_REQUEST', 'The batch has to be a number from 1 to 999999.')
+  return Number(text)
 }
 
 type Named = { Params: { '*': string } }
@@ -34,6 +40,11 @@ export function registerViewRoutes(scope: FastifyInstance, ports: ViewPorts): vo
     const { model, refAgeMs, decision } = await ports.calls.route(name, contextOf(headers))
     const ageMs = Number.isFinite(refAgeMs) ? Math.round(refAgeMs) : null
     return { name: formatModelName(name), model, refAgeMs: ageMs, decision }
+  })
+  scope.get<Named & { Querystring: { batch?: string } }>('/predict/*', async ({ url, headers, query }) => {
+    const { name } = parseModelPath(restOfPath(url, 2), undefined, ports.defaultNamespace)
+    const prediction = await ports.calls.predict(name, contextOf(headers), batchOf(query.batch))
+    return { name: formatModelName(name), ...prediction }
   })
   scope.get<Named>('/paths/*', async ({ params }) =>
     ports.paths(parseModelReference(withNamespace(params['*'], ports.defaultNamespace))),

@@ -2,9 +2,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { localTiers, tierTable } from '../../../common/index.ts'
 import type { Store } from '../../../native/index.ts'
+import { createDeadlineMetrics, type DeadlineMetrics } from './deadline-metrics.ts'
 import { createFetchMetrics, type FetchMetrics } from './fetch-metrics.ts'
 
-export interface NodeMetrics extends FetchMetrics {
+export interface NodeMetrics extends FetchMetrics, DeadlineMetrics {
   readonly registry: Registry
   readonly requests: Counter<'served_from'>
   readonly requestSeconds: Histogram<'served_from'>
@@ -73,6 +74,7 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
       registers,
     }),
     ...createFetchMetrics(registry),
+    ...createDeadlineMetrics(registry),
     evictions: new Counter({
       name: 'holdfast_evictions_total',
       help: 'Models evicted, by tier and reason.',

@@ -41,6 +41,7 @@ export async function infer(
   reply.header('holdfast-served-by', answer.servedBy)
   reply.header('holdfast-served-from', answer.servedFrom)
   reply.header('holdfast-elapsed-ms', answer.elapsedMs.toFixed(2))
+  reply.header('holdfast-predicted-ms', answer.decision.expectedMs.toFixed(2))
   reply.header('server-timing', answer.serverTiming)
   reply.header('holdfast-model', `sha256:${answer.model}`)
   reply.header('holdfast-ref-age-ms', refAge(answer.refAgeMs))

@@ -17,11 +17,14 @@ export class RequestFixture {
   readonly here = new Set<string>()
   readonly noted: string[] = []
   readonly measured: string[] = []
+  readonly predicted: string[] = []
   isDraining = false
   hasOrigin = true
   queueMs = 0
   missingBytes: number | null = null
   executeMs = 5
+  /** Measured well enough to refuse by. */
+  sure = { initMs: 0, executeMs: 0 }
   readonly machine: RequestMachine
 
   constructor(options: Partial<RequestMachineOptions> = {}) {
@@ -44,8 +47,9 @@ export class RequestFixture {
         times: {
           initMs: () => 20,
           executeMs: () => this.executeMs,
+          sure: () => this.sure,
           noteInit: (_, elapsedMs) => this.measured.push(`init ${elapsedMs}`),
-          noteExecute: (_, elapsedMs) => this.measured.push(`execute ${elapsedMs}`),
+          noteExecute: (_model, _batch, elapsedMs) => this.measured.push(`execute ${elapsedMs}`),
         },
         node: {
           queueMs: () => this.queueMs,
@@ -58,6 +62,9 @@ export class RequestFixture {
           },
         },
         noteRequest: (model, from) => this.noted.push(`${model} of a ${from}`),
+        notePrediction: (part, predictedMs, actualMs) => {
+          this.predicted.push(`${part} ${predictedMs} ${actualMs}`)
+        },
         randomInt: () => 0,
       },
       options,

@@ -48,7 +48,7 @@ describe('a request whose holder is late', () => {
     expect(lookAfter(fixture, 1_500)).toEqual([])
     expect(lookAfter(fixture, 600)).toEqual([`1 bring within ${Number.POSITIVE_INFINITY}`])
     expect(told(fixture.step({ kind: 'brought', request: 1, source: 'origin' }))[0]).toBe('1 drop 1')
-    expect(told(fixture.step({ kind: 'ran', request: 1 }))).toEqual(['1 by self from origin after 2100'])
+    expect(told(fixture.step({ kind: 'ran', request: 1, executeMs: 5 }))).toEqual(['1 by self from origin after 2100'])
   })
 
   it('is answered by it while the model is on its way here', () => {

@@ -11,8 +11,8 @@ describe('a request of a user', () => {
     fixture.nowMs += 30
     expect(told(fixture.step({ kind: 'brought', request: 1, source: 'disk' }))).toEqual([`1 run within ${never}`])
     fixture.nowMs += 7
-    expect(told(fixture.step({ kind: 'ran', request: 1 }))).toEqual(['1 by self from disk after 37'])
-    expect([fixture.noted, fixture.measured]).toEqual([['m of a user'], ['init 30', 'execute 7']])
+    expect(told(fixture.step({ kind: 'ran', request: 1, executeMs: 5 }))).toEqual(['1 by self from disk after 37'])
+    expect([fixture.noted, fixture.measured]).toEqual([['m of a user'], ['init 29', 'execute 5']])
     expect(fixture.machine.openCount).toBe(0)
   })
 
@@ -101,6 +101,87 @@ describe('a request of a user', () => {
     expect(places).toEqual(['near', 'next', 'near', 'next'])
     for (const request of [1, 2, 3, 4]) fixture.answered(request, request)
     expect(told(fixture.arrive(5))).toEqual(['5 to near within 30000'])
+  })
+})
+
+describe('a request that no node can answer in time', () => {
+  const busy = () => {
+    const fixture = new RequestFixture()
+    fixture.ready.add('m')
+    fixture.here.add('m')
+    fixture.sure = { initMs: 0, executeMs: 5 }
+    fixture.queueMs = 100
+    return fixture
+  }
+
+  it('is refused with nothing begun, and says what was predicted', () => {
+    const fixture = busy()
+    fixture.holders = { a: 200 }
+    const effects = fixture.arrive(1, within(50.4))
+    const message =
+      'An answer for acme/m is predicted after 105 ms at best, and 50 ms are left: nothing was begun; allow more time.'
+    const details = { predictedMs: 105, deadlineMs: 50 }
+    expect(effects).toEqual([{ kind: 'fail', request: 1, failure: { code: 'DEADLINE_UNREACHABLE', message, details } }])
+    expect(fixture.machine.openCount).toBe(0)
+  })
+
+  it('is not fetched for', () => {
+    const fixture = new RequestFixture()
+    fixture.sure = { initMs: 20, executeMs: 5 }
+    expect(told(fixture.arrive(1, within(24)))).toEqual(['1 DEADLINE_UNREACHABLE'])
+    expect(told(fixture.arrive(2, within(26)))).toEqual(['2 bring within 26', '2 timer 2 after 26'])
+  })
+
+  it('goes to a holder that can', () => {
+    const fixture = busy()
+    fixture.holders = { a: 10 }
+    expect(told(fixture.arrive(1, within(50)))).toEqual(['1 to a within 50'])
+    expect(told(fixture.failedAtHolder(1, 'DEADLINE_UNREACHABLE'))).toEqual(['1 DEADLINE_UNREACHABLE'])
+  })
+
+  it('is refused by a holder, whose sender looks elsewhere', () => {
+    const fixture = busy()
+    const sent = { kind: 'sent-here', request: 1, from: 'other', asked: { ...asked, ...within(50) } } as const
+    expect(told(fixture.step(sent))).toEqual(['1 DEADLINE_UNREACHABLE'])
+    fixture.queueMs = 0
+    expect(told(fixture.step({ ...sent, request: 2 }))[0]).toBe('2 bring within 50')
+  })
+
+  it('is taken when nothing is known', () => {
+    const fixture = new RequestFixture()
+    expect(told(fixture.arrive(1, within(1)))).toEqual(['1 bring within 1', '1 timer 2 after 1'])
+  })
+})
+
+describe('a run', () => {
+  it('has to begin so early that it ends in time, by what is certain of it', () => {
+    const fixture = new RequestFixture()
+    fixture.sure = { initMs: 0, executeMs: 4 }
+    fixture.arrive(1, within(50))
+    fixture.nowMs += 20
+    const [run] = fixture.step({ kind: 'brought', request: 1, source: 'disk' })
+    expect(run).toMatchObject({ kind: 'run', deadlineMs: 30, latestMs: fixture.nowMs + 26, executeMs: 5 })
+    fixture.arrive(2)
+    expect(fixture.step({ kind: 'brought', request: 2, source: 'disk' })[0]).toMatchObject({
+      latestMs: Number.POSITIVE_INFINITY,
+    })
+  })
+
+  it('and the load before it are compared with what was predicted', () => {
+    const fixture = new RequestFixture()
+    fixture.arrive(1)
+    fixture.nowMs += 1_000
+    fixture.step({ kind: 'brought', request: 1, source: 'origin' })
+    fixture.step({ kind: 'ran', request: 1, executeMs: 7 })
+    expect(fixture.predicted).toEqual(['load-origin 1070 1000', 'execute 5 7'])
+  })
+
+  it('of a model that could run at once has no load to compare', () => {
+    const fixture = new RequestFixture()
+    fixture.ready.add('m')
+    fixture.arrive(1)
+    fixture.step({ kind: 'brought', request: 1, source: 'memory' })
+    expect([fixture.predicted, fixture.measured]).toEqual([[], []])
   })
 })
 
@@ -222,7 +303,7 @@ describe('a request of another node', () => {
     fixture.here.add('m')
     expect(told(fixture.step(sent))).toEqual([`1 bring within ${never}`])
     expect(told(fixture.step({ kind: 'brought', request: 1, source: 'memory' }))).toEqual([`1 run within ${never}`])
-    const [answer] = fixture.step({ kind: 'ran', request: 1 })
+    const [answer] = fixture.step({ kind: 'ran', request: 1, executeMs: 5 })
     expect(answer).toMatchObject({ servedFrom: 'memory', decision: null })
     expect(fixture.noted).toEqual(['m of a node'])
   })

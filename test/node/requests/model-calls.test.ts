@@ -37,6 +37,7 @@ function callsWith(over: Partial<ModelCallsPorts>) {
       privateBytes: 0,
     }),
     isServable: () => true,
+    predict: (_resolved, _context, batch) => ({ batch, options: [] }),
     route: (_resolved, { deadlineMs }) => ({
       kind: 'local',
       expectedMs: deadlineMs,

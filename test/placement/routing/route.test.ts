@@ -4,12 +4,15 @@ import { createPrng, type SourceView } from '../../../common/index.ts'
 import {
   chooseHere,
   chooseRoute,
+  costParts,
   defaultRouteOptions,
   nearEqualLimitMs,
   type RouteDecision,
   type RouteHolder,
   type RouteView,
   route,
+  routeOptions,
+  sureMs,
 } from '../../../placement/index.ts'
 
 const mb = 1_000_000
@@ -149,9 +152,47 @@ describe('the route of a request', () => {
       expected: 'forward a 100 best-holder',
     },
     {
-      id: 'nobody makes the deadline: the best there is, and it says so',
-      view: view({ holders: [holder('a', { rttMs: 50 })], ...within(20) }),
+      id: 'nobody is expected to make the deadline, by guesses: the best there is, and it says so',
+      view: view({ holders: [holder('a', { rttMs: 50, isRttGuessed: true })], ...within(20) }),
       expected: 'forward a 50 misses-deadline',
+    },
+    {
+      id: 'nobody makes the deadline, by what was measured: nothing is begun',
+      view: view({ holders: [holder('a', { rttMs: 50 })], sources: [{ ...origin, isMeasured: true }], ...within(20) }),
+      expected: 'refused 50 misses-every-deadline',
+    },
+    {
+      id: 'a run that was measured once refuses nothing',
+      view: view({ self: { tier: 'memory' }, model: { executeMs: 90 }, ...within(20) }),
+      expected: 'local 90 misses-deadline',
+    },
+    {
+      id: 'a run that was measured well refuses',
+      view: view({
+        self: { tier: 'memory' },
+        model: { executeMs: 90, sure: { initMs: 0, executeMs: 85 } },
+        ...within(84),
+      }),
+      expected: 'refused 90 misses-every-deadline',
+    },
+    {
+      id: 'a deadline of exactly what is certain is tried',
+      view: view({
+        self: { tier: 'memory' },
+        model: { executeMs: 90, sure: { initMs: 0, executeMs: 85 } },
+        ...within(85),
+      }),
+      expected: 'local 90 misses-deadline',
+    },
+    {
+      id: 'a queue is certain',
+      view: view({ self: { tier: 'memory', queueMs: 90 }, ...within(80) }),
+      expected: 'refused 90 misses-every-deadline',
+    },
+    {
+      id: 'a fetch over a line that was never measured is tried',
+      view: view(within(20)),
+      expected: 'fetch 1300 misses-deadline',
     },
   ])('$id', ({ view, expected }) => {
     expect(brief(route(view, firstDrawn))).toBe(expected)
@@ -374,6 +415,73 @@ describe('a decision without a look at the other nodes', () => {
   test('is left to a look when the deadline may be missed here', () => {
     expect(chooseHere(view({ self: { tier: 'memory', queueMs: 1 }, model: { executeMs: 5 }, ...within(5.5) }))).toBe(
       null,
+    )
+  })
+})
+
+describe('the parts of an expected time', () => {
+  const ms = (max: number) => fc.double({ min: 0, max, noNaN: true })
+  const seen = fc
+    .record({
+      tier: fc.constantFrom('memory' as const, 'disk' as const, null),
+      queueMs: ms(50),
+      executeMs: ms(50),
+      sureMs: ms(50),
+      holders: fc.array(fc.record({ rttMs: ms(30), queueMs: ms(30), sentMs: ms(30), isRttGuessed: fc.boolean() }), {
+        maxLength: 3,
+      }),
+      isMeasured: fc.boolean(),
+    })
+    .map(({ tier, queueMs, executeMs, sureMs, holders, isMeasured }) =>
+      view({
+        self: { tier, queueMs },
+        model: { executeMs, sure: { initMs: Math.min(sureMs, 200), executeMs: Math.min(sureMs, executeMs) } },
+        holders: holders.map((one, at) => holder(`h${at}`, { ...one, tier: at === 0 ? 'disk' : 'memory' })),
+        sources: [{ ...origin, isMeasured }],
+      }),
+    )
+
+  test('add up to it, and what is certain is no more', () => {
+    fc.assert(
+      fc.property(seen, (given) => {
+        for (const option of routeOptions(given)) {
+          const sumMs = costParts(option, given).reduce((sum, { ms }) => sum + ms, 0)
+          expect(sumMs).toBeCloseTo(option.expectedMs, 6)
+          expect(sureMs(option, given)).toBeLessThanOrEqual(option.expectedMs + 1e-6)
+        }
+      }),
+    )
+  })
+
+  test('say where each comes from', () => {
+    const [here] = routeOptions(view({ self: { tier: 'disk', queueMs: 3 }, model: { executeMs: 5 } }))
+    expect(costParts(here!, view({ self: { tier: 'disk', queueMs: 3 }, model: { executeMs: 5 } }))).toEqual([
+      { part: 'queue', ms: 3, from: 'measured' },
+      { part: 'transfer', ms: 200, from: 'estimated' },
+      { part: 'init', ms: 200, from: 'estimated' },
+      { part: 'execute', ms: 5, from: 'estimated' },
+    ])
+  })
+})
+
+describe('a request with a deadline', () => {
+  const certain = { initMs: 0, executeMs: 10 }
+  const queues = fc.array(fc.double({ min: 0, max: 200, noNaN: true }), { minLength: 1, maxLength: 4 })
+
+  test('is refused exactly when every way is certain to be too late', () => {
+    fc.assert(
+      fc.property(queues, fc.double({ min: 1, max: 150, noNaN: true }), (queuesMs, deadlineMs) => {
+        const [ownMs, ...others] = queuesMs
+        const given = view({
+          self: { tier: 'memory', queueMs: ownMs! },
+          model: { executeMs: 10, sure: certain },
+          holders: others.map((queueMs, at) => holder(`h${at}`, { queueMs })),
+          ...within(deadlineMs),
+        })
+        const bestMs = Math.min(ownMs! + 10, ...others.map((queueMs) => queueMs + 20))
+        const isRefused = chooseRoute(given, firstDrawn).kind === 'refused'
+        if (Math.abs(bestMs - deadlineMs) > 1e-6) expect(isRefused).toBe(bestMs > deadlineMs)
+      }),
     )
   })
 })

@@ -421,7 +421,7 @@ describe('queueMs', () => {
       ['c', { runtimeDigest: 'two' }],
     ])
     fixture.runtime.queuedWork.set('one', 3).set('two', 1)
-    for (const [id, elapsedMs] of Object.entries({ a: 10, b: 40, c: 40 })) profile.noteExecute(id, elapsedMs)
+    for (const [id, elapsedMs] of Object.entries({ a: 10, b: 40, c: 40 })) profile.noteExecute(id, 1, elapsedMs, 0)
     expect(queueMs({ runtime: fixture.runtime, times: profile, loaded: () => loaded, workerCount: 2 })).toBe(35)
   })
 })

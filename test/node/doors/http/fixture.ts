@@ -67,6 +67,7 @@ export class HttpFixture {
       }),
       isServable: () => this.servable,
       route: () => decision,
+      predict: (_resolved, _context, batch) => ({ batch, options: [] }),
       defaultNamespace: 'library',
       cluster: () => ({ self: 'node-a', version: '1.2.3', members: [] }),
       models: () => [],

@@ -236,7 +236,10 @@ export class FetchPlan {
     }
     // One chunk per fetch and round, so that a large model does not starve a small one.
     // What lacks a chunk that nobody has is not fetched on for nothing.
-    let launching = active.filter(({ fetch }) => fetch.hopelessSinceMs === null)
+    let launching = this.bySlack(
+      active.filter(({ fetch }) => fetch.hopelessSinceMs === null),
+      nowMs,
+    )
     while (launching.length > 0 && this.flightCount < this.options.flightsMax) {
       launching = launching.filter((one) => {
         if (this.flightCount >= this.options.flightsMax) return false
@@ -293,6 +296,20 @@ export class FetchPlan {
       )
       assertInvariant(counted.flightBytes === kept.flightBytes, `bytes under way from '${key}' are kept right`)
     }
+  }
+
+  /** Those first that have least time to spare; the order is kept among those that are needed at no certain time. */
+  private bySlack(active: Active[], nowMs: number): Active[] {
+    if (active.length < 2 || active.every(({ fetch }) => fetch.dueAt(nowMs) === Number.POSITIVE_INFINITY)) return active
+    const bytesPerS = this.ports.sourceStats.receivedBytesPerS
+    const slackMs = ({ fetch }: Active) => {
+      const leftMs = bytesPerS > 0 ? (fetch.remaining * fetch.meanChunkBytes * 1_000) / bytesPerS : 0
+      return fetch.dueAt(nowMs) - leftMs
+    }
+    return active.toSorted((one, other) => {
+      const [slack, otherSlack] = [slackMs(one), slackMs(other)]
+      return slack === otherSlack ? 0 : slack - otherSlack
+    })
   }
 
   private launchNext(one: Active, nowMs: number): Effect | null {

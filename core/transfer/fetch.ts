@@ -43,6 +43,8 @@ export class Fetch {
   private readonly onProbation = new Set<SourceKey>()
   private tenant: string
   private deadlineAtMs: number
+  /** Of the one that waits shortest; the deadline when its time is up. */
+  private dueAtMs: number
 
   constructor(model: ModelId, context: RequestContext, originAllowed: boolean, nowMs: number) {
     this.model = model
@@ -50,16 +52,27 @@ export class Fetch {
     this.originAllowed = originAllowed
     this.tenant = context.tenant
     this.deadlineAtMs = nowMs + context.deadlineMs
+    this.dueAtMs = this.deadlineAtMs
   }
 
   /** The fetch goes on for the one that waits longest, on the account of who asked first. */
   join(context: RequestContext, originAllowed: boolean, nowMs: number): void {
-    this.deadlineAtMs = Math.max(this.deadlineAtMs, nowMs + context.deadlineMs)
+    const deadlineAtMs = nowMs + context.deadlineMs
+    this.dueAtMs = Math.min(this.dueAt(nowMs), deadlineAtMs)
+    this.deadlineAtMs = Math.max(this.deadlineAtMs, deadlineAtMs)
     this.originAllowed ||= originAllowed
   }
 
   context(nowMs: number): RequestContext {
-    return { tenant: this.tenant, deadlineMs: Math.max(1, this.deadlineAtMs - nowMs) }
+    const { tenant, deadlineAtMs } = this
+    const dueAtMs = this.dueAt(nowMs)
+    const due = dueAtMs === deadlineAtMs ? {} : { dueMs: Math.max(0, dueAtMs - nowMs) }
+    return { tenant, deadlineMs: Math.max(1, deadlineAtMs - nowMs), ...due }
+  }
+
+  /** When it is needed first; Infinity when at no certain time. */
+  dueAt(nowMs: number): number {
+    return this.dueAtMs >= nowMs ? this.dueAtMs : this.deadlineAtMs
   }
 
   /** A chunk that occurs twice is kept once, for its first place. */

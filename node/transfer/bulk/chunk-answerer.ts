@@ -1,5 +1,10 @@
-/** The answering half of a connection: several requests at once, whose answers leave one after the other as fast as the peer takes them. */
-import { HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
+/**
+ * The answering half of a connection: several requests at once, whose answers leave one after the other as fast as the peer takes them.
+ * Only a few are handed to the engine, which sends in the order of arrival; among the others tenants share the connection, and what is
+ * needed first goes first.
+ */
+import { type Clock, HoldfastError, isHoldfastError, type NodeId } from '../../../common/index.ts'
+import { FairQueue } from '../../../core/index.ts'
 import type { ChunkRequest, ServeChunk, StoredChunk } from '../../ports/index.ts'
 import type { Log } from '../../system/index.ts'
 import type { BulkConnection } from './connection.ts'
@@ -9,6 +14,7 @@ import type { BulkOptions } from './options.ts'
 
 export interface AnswerPorts {
   readonly serve: ServeChunk
+  readonly clock: Pick<Clock, 'nowMs'>
   readonly log: Log
   /** Takes one of the places of all connections together, for the peer; false when there is none. */
   readonly enter: (node: NodeId) => boolean
@@ -18,7 +24,22 @@ export interface AnswerPorts {
 interface Asked {
   readonly hasPlace: boolean
   isCancelled: boolean
+  /** Found, and not yet handed to the engine. */
+  ready: Ready | null
 }
+
+interface Ready {
+  readonly tenant: string
+  readonly blob: string
+  readonly sizeBytes: number
+  readonly dueMs: number
+  readonly id: number
+  readonly request: ChunkRequest
+  readonly found: readonly StoredChunk[] | Uint8Array
+}
+
+/** Handed to the engine at one time: the next chunk follows the last without a pause, and an urgent one waits for no more. */
+const sentBytesMax = 16 * 2 ** 20
 
 export class ChunkAnswerer {
   private readonly connection: BulkConnection
@@ -27,6 +48,10 @@ export class ChunkAnswerer {
   private readonly options: BulkOptions
   /** Requests whose answer has not left completely. */
   private readonly requests = new Map<number, Asked>()
+  private readonly ready = new FairQueue<Ready>()
+  /** Bytes of the answers that the engine has. */
+  private readonly leaving = new Map<number, number>()
+  private leavingBytes = 0
 
   constructor(connection: BulkConnection, node: NodeId, ports: AnswerPorts, options: BulkOptions) {
     this.connection = connection
@@ -48,7 +73,7 @@ export class ChunkAnswerer {
       throw new HoldfastError('OVERLOADED', `${this.requests.size} requests are under way on one connection.`)
     }
     const hasPlace = this.requests.size < this.options.servedPerConnectionMax && this.ports.enter(this.node)
-    const asked: Asked = { hasPlace, isCancelled: false }
+    const asked: Asked = { hasPlace, isCancelled: false, ready: null }
     this.requests.set(id, asked)
     if (hasPlace) void this.answer(id, request, asked)
     else
@@ -63,7 +88,8 @@ export class ChunkAnswerer {
     const asked = this.requests.get(id)
     if (asked === undefined) return
     asked.isCancelled = true
-    this.connection.withdraw(id)
+    if (asked.ready === null) this.connection.withdraw(id)
+    else this.sendFailure(id, cancelled())
   }
 
   onSent(id: number, isWhole: boolean): void {
@@ -73,21 +99,52 @@ export class ChunkAnswerer {
 
   /** The connection has closed. */
   stop(): void {
+    this.ready.takeAll()
     for (const id of [...this.requests.keys()]) this.ended(id)
   }
 
   private async answer(id: number, request: ChunkRequest, asked: Asked): Promise<void> {
+    const { sizeBytes, context } = request
+    const askedMs = this.ports.clock.nowMs()
     try {
       const found = await this.find(request)
       if (this.requests.get(id) !== asked) return
       if (asked.isCancelled) this.sendFailure(id, cancelled())
       else if (found === null) this.sendMissing(id)
-      else if (found instanceof Uint8Array) this.connection.sendBytes(id, found)
+      else {
+        const dueMs = askedMs + (context.dueMs ?? context.deadlineMs)
+        asked.ready = { tenant: context.tenant, blob: request.file, sizeBytes, dueMs, id, request, found }
+        this.ready.push(asked.ready)
+        this.sendReady()
+      }
+    } catch (error) {
+      this.failed(id, error)
+    }
+  }
+
+  /** One at least, and more while they are small. */
+  private sendReady(): void {
+    while (this.ready.length > 0 && this.leavingBytes < sentBytesMax) {
+      const { id, request, found } = this.ready.shift()!
+      this.requests.get(id)!.ready = null
+      this.leaving.set(id, request.sizeBytes)
+      this.leavingBytes += request.sizeBytes
+      void this.send(id, request, found)
+    }
+  }
+
+  private async send(id: number, request: ChunkRequest, found: Ready['found']): Promise<void> {
+    try {
+      if (found instanceof Uint8Array) this.connection.sendBytes(id, found)
       else if (!(await this.sendStored(id, request, found))) this.sendMissing(id)
     } catch (error) {
-      if (!isHoldfastError(error)) this.ports.log.warn({ err: error, node: this.node }, 'a chunk could not be served')
-      this.sendFailure(id, error)
+      this.failed(id, error)
     }
+  }
+
+  private failed(id: number, error: unknown): void {
+    if (!isHoldfastError(error)) this.ports.log.warn({ err: error, node: this.node }, 'a chunk could not be served')
+    this.sendFailure(id, error)
   }
 
   /** False when the store has none of the places. */
@@ -127,7 +184,11 @@ export class ChunkAnswerer {
     const asked = this.requests.get(id)
     if (asked === undefined) return
     this.requests.delete(id)
+    if (asked.ready !== null) this.ready.delete(asked.ready)
+    this.leavingBytes -= this.leaving.get(id) ?? 0
+    this.leaving.delete(id)
     if (asked.hasPlace) this.ports.leave(this.node)
+    this.sendReady()
   }
 }
 

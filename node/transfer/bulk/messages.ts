@@ -9,7 +9,7 @@ const tenantCharsMax = 256
 const messageCharsMax = 512
 
 export function encodeChunkRequest(request: ChunkRequest): Uint8Array {
-  const { tenant, deadlineMs } = request.context
+  const { tenant, deadlineMs, dueMs } = request.context
   return encodeCbor({
     // A node of before the blob id reads `blob`, and leaves `id` out.
     blob: Buffer.from(request.file, 'hex'),
@@ -20,13 +20,14 @@ export function encodeChunkRequest(request: ChunkRequest): Uint8Array {
     tenant,
     // CBOR between nodes has no Infinity: null is no deadline.
     deadline: Number.isFinite(deadlineMs) ? Math.max(0, deadlineMs) : null,
+    ...(dueMs === undefined ? {} : { due: Math.max(0, dueMs) }),
   })
 }
 
 export function decodeChunkRequest(payload: Uint8Array): ChunkRequest {
   const value = decodeCbor(payload, 'chunk request')
   if (!isPlainMap(value)) throw malformed('chunk request', 'it is no map')
-  const { blob, id = null, chunk, offset, size, tenant, deadline } = value
+  const { blob, id = null, chunk, offset, size, tenant, deadline, due } = value
   if (!isBytes(blob, digestBytes) || !isBytes(chunk, digestBytes) || (id !== null && !isBytes(id, digestBytes)))
     throw malformed('chunk request', 'a digest is cut off')
   if (!isCount(offset) || !isCount(size)) throw malformed('chunk request', 'its range is no pair of counts')
@@ -34,13 +35,15 @@ export function decodeChunkRequest(payload: Uint8Array): ChunkRequest {
     throw malformed('chunk request', 'its tenant has another form')
   if (deadline !== null && !(typeof deadline === 'number' && deadline >= 0))
     throw malformed('chunk request', 'its deadline is no number')
+  if (due !== undefined && !(typeof due === 'number' && due >= 0))
+    throw malformed('chunk request', 'the time by which it is needed is no number')
   return {
     blob: id === null ? null : toBlobId(Buffer.from(id).toString('hex')),
     file: Buffer.from(blob).toString('hex'),
     chunk: Buffer.from(chunk).toString('hex'),
     offsetBytes: offset,
     sizeBytes: size,
-    context: { tenant, deadlineMs: deadline ?? Number.POSITIVE_INFINITY },
+    context: { tenant, deadlineMs: deadline ?? Number.POSITIVE_INFINITY, ...(due === undefined ? {} : { dueMs: due }) },
   }
 }
 

@@ -14,6 +14,8 @@ import type { BulkOptions } from './options.ts'
 interface Waiting {
   readonly tenant: string
   readonly blob: string
+  readonly sizeBytes: number
+  readonly dueMs: number
   readonly request: ChunkRequest
   readonly into: ChunkSink
   readonly signal: AbortSignal | undefined
@@ -58,16 +60,19 @@ export class PeerLink {
     if (this.waiting.length >= this.options.waitingPerPeerMax) {
       throw new HoldfastError('OVERLOADED', `${this.waiting.length} requests wait for ${this.ports.name} already.`)
     }
-    const { tenant } = request.context
+    const { tenant, dueMs: dueInMs, deadlineMs } = request.context
     const outcome = Promise.withResolvers<boolean>()
+    const sinceMs = this.ports.clock.nowMs()
     const waiting: Waiting = {
       tenant,
       blob: request.file,
+      sizeBytes: request.sizeBytes,
+      dueMs: sinceMs + (dueInMs ?? deadlineMs),
       request,
       into,
       signal,
       outcome,
-      sinceMs: this.ports.clock.nowMs(),
+      sinceMs,
     }
     this.waiting.push(waiting)
     this.mute.asked()
@@ -109,8 +114,10 @@ export class PeerLink {
 
   /** The request as it is now: waiting has used up a part of its deadline. */
   private aged({ request, sinceMs }: Waiting): ChunkRequest {
-    const deadlineMs = request.context.deadlineMs - (this.ports.clock.nowMs() - sinceMs)
-    return { ...request, context: { ...request.context, deadlineMs } }
+    const { context } = request
+    const waitedMs = this.ports.clock.nowMs() - sinceMs
+    const due = context.dueMs === undefined ? {} : { dueMs: Math.max(0, context.dueMs - waitedMs) }
+    return { ...request, context: { ...context, deadlineMs: context.deadlineMs - waitedMs, ...due } }
   }
 
   private movedBytes(): number {

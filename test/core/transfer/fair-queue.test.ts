@@ -32,6 +32,46 @@ test('one that comes late waits for one request of each other tenant', () => {
   expect(drained(queue).indexOf('Cx9')).toBeLessThanOrEqual(2)
 })
 
+test('tenants share by bytes, not by requests', () => {
+  const queue = new FairQueue<Item & { readonly sizeBytes: number }>()
+  for (let at = 0; at < 4; at += 1) queue.push({ tenant: 'A', blob: 'x', at, sizeBytes: 8 })
+  for (let at = 0; at < 8; at += 1) queue.push({ tenant: 'B', blob: 'x', at, sizeBytes: 2 })
+  expect(drained(queue).slice(0, 6)).toEqual(['Ax0', 'Bx0', 'Bx1', 'Bx2', 'Bx3', 'Ax1'])
+})
+
+test('tenants share by weight', () => {
+  const queue = new FairQueue<Item>((tenant) => (tenant === 'A' ? 3 : 1))
+  for (let at = 0; at < 12; at += 1) for (const tenant of ['A', 'B']) queue.push({ tenant, blob: 'x', at })
+  expect(
+    drained(queue)
+      .slice(0, 8)
+      .filter((name) => name.startsWith('A')),
+  ).toHaveLength(6)
+})
+
+test('every second place goes to the blob that is needed first, and the others move on', () => {
+  const queue = new FairQueue<Item & { readonly dueMs?: number }>()
+  for (let at = 0; at < 4; at += 1) queue.push({ tenant: 'A', blob: 'x', at })
+  for (let at = 0; at < 2; at += 1) queue.push({ tenant: 'A', blob: 'y', at, dueMs: 900 })
+  for (let at = 0; at < 2; at += 1) queue.push({ tenant: 'A', blob: 'z', at, dueMs: 100 })
+  expect(drained(queue)).toEqual(['Az0', 'Ax0', 'Az1', 'Ay0', 'Ay1', 'Ax1', 'Ax2', 'Ax3'])
+})
+
+test('what is needed first waits for one other chunk, whatever the others are', () => {
+  const others = fc.array(
+    fc.record({ blob: fc.constantFrom('x', 'y', 'z'), dueMs: fc.constantFrom(101, 500, Number.POSITIVE_INFINITY) }),
+  )
+  fc.assert(
+    fc.property(others, fc.nat(5), (given, takenCount) => {
+      const queue = new FairQueue<Item & { readonly dueMs: number }>()
+      for (const [at, one] of given.entries()) queue.push({ tenant: 'A', at, ...one })
+      for (let at = 0; at < takenCount; at += 1) queue.shift()
+      queue.push({ tenant: 'A', blob: 'urgent', at: -1, dueMs: 100 })
+      expect(drained(queue).indexOf('Aurgent-1')).toBeLessThanOrEqual(1)
+    }),
+  )
+})
+
 test('what is taken back does not come out, and everything else does once, in order within its blob', () => {
   const key = fc.tuple(fc.constantFrom('A', 'B', 'C'), fc.constantFrom('x', 'y')).map((parts) => parts.join(''))
   fc.assert(

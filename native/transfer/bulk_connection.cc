@@ -74,11 +74,11 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
   ~BulkConnectionImpl() override = default;
 
   void Start() override {
-    Status status = TlsSession::Create(*parts_.context, socket_.get(), role_, &tls_);
-    if (status.ok()) status = parts_.loop->Watch(socket_.get(), interest_, this);
+    // A client says the first word. Before that it costs no more than its socket.
+    if (role_ == TlsSession::Role::kServer) interest_ = EPOLLIN;
+    Status status = parts_.loop->Watch(socket_.get(), interest_, this);
     if (!status.ok()) return Close(std::move(status));
-    // A client says the first word.
-    if (state_ == State::kHandshake) Drive();
+    if (role_ == TlsSession::Role::kClient && state_ == State::kHandshake) Drive();
   }
 
   void Admit(std::shared_ptr<BulkRates> peer_rates) override {
@@ -165,6 +165,7 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
   void Drive() {
     wants_read_ = wants_write_ = false;
     if (state_ == State::kHandshake) Shake();
+    if (state_ == State::kOpen && is_admitted_ && !is_wide_) is_wide_ = tls_->Widen();
     if (state_ == State::kOpen) ReadTurn();
     if (state_ == State::kOpen) WriteTurn();
     if (state_ != State::kClosed) UpdateInterest();
@@ -172,6 +173,10 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
 
   void Shake() {
     wants_read_ = true;
+    if (tls_ == nullptr) {
+      Status status = TlsSession::Create(*parts_.context, socket_.get(), role_, &tls_);
+      if (!status.ok()) return Close(std::move(status));
+    }
     const TlsResult result = tls_->Handshake();
     if (result == TlsResult::kWantWrite) wants_write_ = true;
     if (result == TlsResult::kClosed || result == TlsResult::kFailed) return Close(Broken(result));
@@ -417,6 +422,8 @@ class BulkConnectionImpl final : public BulkConnection, private EventLoop::Watch
   BulkFrameReader reader_;
   std::shared_ptr<BulkRates> peer_rates_;
   bool is_admitted_ = false;
+  // TLS has its large buffers.
+  bool is_wide_ = false;
   // What comes is dropped.
   bool is_deaf_ = false;
   // Goodbye is said when the queue is empty.

@@ -78,7 +78,9 @@ inline constexpr int kErrorSyscall = 5;
 inline constexpr int kErrorZeroReturn = 6;
 inline constexpr int kAlpnAccepted = 0;
 inline constexpr int kAlpnFatal = 2;
+inline constexpr int kBioPending = 10;
 inline constexpr int kBioFlush = 11;
+inline constexpr int kBioWritePending = 13;
 inline constexpr int kBioSetBufferSize = 117;
 
 }  // namespace holdfast::openssl

@@ -1,6 +1,6 @@
 // Records have 16 KiB. System calls for each would cost more than the encryption: what is read comes ahead through one large buffer, and
 // written records gather in another until it is full or flushed. These are buffers of OpenSSL's BIO layer; the read-ahead of its TLS layer
-// moves all that is left in its buffer for every record.
+// moves all that is left in its buffer for every record. A session begins with BIO's own buffers of 4 KiB: a stranger gets no more.
 #include "transfer/tls_session.h"
 
 #include <cerrno>
@@ -46,12 +46,10 @@ bool UsePair(ssl_ctx_st* context, const std::string& certificate, const std::str
 }
 
 // Over the socket, which stays open when the BIO goes.
-bio_st* Buffered(int socket, int size_bytes, int is_writing) {
+bio_st* Buffered(int socket) {
   bio_st* lower = BIO_new_socket(socket, /*close_too=*/0);
   bio_st* buffer = BIO_new(BIO_f_buffer());
-  if (lower != nullptr && buffer != nullptr && BIO_int_ctrl(buffer, openssl::kBioSetBufferSize, size_bytes, is_writing) == 1) {
-    return BIO_push(buffer, lower);
-  }
+  if (lower != nullptr && buffer != nullptr) return BIO_push(buffer, lower);
   BIO_free_all(lower);
   BIO_free_all(buffer);
   return nullptr;
@@ -87,8 +85,8 @@ TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
 Status TlsSession::Create(const TlsContext& context, int socket, Role role, std::unique_ptr<TlsSession>* session) {
   ssl_st* ssl = SSL_new(context.get());
-  bio_st* reading = Buffered(socket, kReadBufferBytes, /*is_writing=*/0);
-  bio_st* writing = Buffered(socket, kWriteBufferBytes, /*is_writing=*/1);
+  bio_st* reading = Buffered(socket);
+  bio_st* writing = Buffered(socket);
   if (ssl == nullptr || reading == nullptr || writing == nullptr) {
     SSL_free(ssl);
     BIO_free_all(reading);
@@ -101,7 +99,7 @@ Status TlsSession::Create(const TlsContext& context, int socket, Role role, std:
   } else {
     SSL_set_connect_state(ssl);
   }
-  session->reset(new TlsSession(ssl, writing));
+  session->reset(new TlsSession(ssl, reading, writing));
   return Status();
 }
 
@@ -147,6 +145,15 @@ TlsResult TlsSession::Flush() {
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return TlsResult::kWantWrite;
   failure_ = std::generic_category().message(errno);
   return TlsResult::kFailed;
+}
+
+bool TlsSession::Widen() {
+  // A buffer that changes its size forgets what it holds.
+  if (BIO_ctrl(reading_, openssl::kBioPending, 0, nullptr) > 0 || BIO_ctrl(writing_, openssl::kBioWritePending, 0, nullptr) > 0) return false;
+  // Without memory the small ones go on.
+  (void)BIO_int_ctrl(reading_, openssl::kBioSetBufferSize, kReadBufferBytes, /*is_writing=*/0);
+  (void)BIO_int_ctrl(writing_, openssl::kBioSetBufferSize, kWriteBufferBytes, /*is_writing=*/1);
+  return true;
 }
 
 TlsResult TlsSession::Ended(int result) {

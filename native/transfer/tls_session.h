@@ -54,15 +54,18 @@ class TlsSession {
   // What was written may wait for Flush. After kWantWrite the same bytes have to be written again, or more that begin with them.
   TlsResult Write(const uint8_t* data, size_t size_bytes, size_t* written_bytes);
   TlsResult Flush();
+  // From now on as fast as it goes, for buffers of a quarter of a megabyte. False while the small ones are in use.
+  bool Widen();
   // Of the last kFailed.
   const std::string& failure() const { return failure_; }
 
  private:
-  TlsSession(ssl_st* session, bio_st* writing) : session_(session), writing_(writing) {}
+  TlsSession(ssl_st* session, bio_st* reading, bio_st* writing) : session_(session), reading_(reading), writing_(writing) {}
   TlsResult Ended(int result);
 
   ssl_st* const session_;
-  // Belongs to session_.
+  // Belong to session_.
+  bio_st* const reading_;
   bio_st* const writing_;
   std::string failure_;
 };

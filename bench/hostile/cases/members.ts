@@ -1,6 +1,6 @@
 /** Members: they hold the cluster key and lie. Made of the network parts of a node. */
 import { randomBytes } from 'node:crypto'
-import { byTier } from '../../../common/index.ts'
+import { byTier, isHoldfastError } from '../../../common/index.ts'
 import type { EntryBodies, EntryKind, StateBody } from '../../../core/index.ts'
 import {
   ClusterKey,
@@ -16,6 +16,8 @@ import { repeat } from './repeat.ts'
 
 const members = { who: 'member', origin: 'folder' } as const
 const modelsPerNode = 4_096
+/** What an attacker does not refuse itself. */
+const attackBytesMax = 2 ** 30
 
 export const memberCases: readonly HostileCase[] = [
   {
@@ -70,24 +72,34 @@ export const memberCases: readonly HostileCase[] = [
   {
     ...members,
     name: 'malformed-calls',
-    does: 'sends 60 MB of `{},` and entries that are none, as calls of every method, as fast as it is answered',
+    does: 'sends 60 MB of `{},` and as many empty maps in CBOR, as calls of every method, as fast as it is answered',
     rssBudgetMb: 384,
     attack: async (facts) => {
       const network = await join(facts)
-      const payload = Buffer.from(`[${'{},'.repeat(20_000_000)}{}]`)
+      const payloads = [Buffer.from(`[${'{},'.repeat(20_000_000)}{}]`), emptyMaps(60_000_000)]
       const methods = ['invalidate', 'infer', 'entries', 'digest', 'progress', 'ref', 'manifest', 'take']
       let count = 0
-      repeat(async () => {
+      const call = async () => {
+        const payload = payloads[count % payloads.length]!
+        const method = methods[Math.floor(count / payloads.length) % methods.length]!
         count += 1
-        await network.call(facts.victim, methods[count % methods.length]!, payload)
+        await network.call(facts.victim, method, payload)
+      }
+      // Its own part must let it pass: what never leaves the attacker is no attack.
+      await call().catch((error: unknown) => {
+        if (isHoldfastError(error, 'REQUEST_TOO_LARGE')) process.exit(1)
       })
+      repeat(call)
     },
   },
 ]
 
 async function join(facts: AttackFacts): Promise<Libp2pNetwork> {
   const [identity, clusterKey] = [await Identity.generate(), ClusterKey.parse(facts.clusterKey)]
-  const network = await createLibp2pNetwork({ identity, clusterKey, clock: systemClock })
+  const network = await createLibp2pNetwork(
+    { identity, clusterKey, clock: systemClock },
+    { rpc: { requestBytes: attackBytesMax } },
+  )
   const nothing = () => undefined
   await network.start({
     onPeerUp: nothing,
@@ -98,6 +110,14 @@ async function join(facts: AttackFacts): Promise<Libp2pNetwork> {
   })
   await network.dial(facts.clusterAddress)
   return network
+}
+
+/** A list of so many empty maps in CBOR (RFC 8949): 0x9a and its length, then 0xa0 for each. */
+function emptyMaps(count: number): Buffer {
+  const bytes = Buffer.alloc(5 + count, 0xa0)
+  bytes[0] = 0x9a
+  bytes.writeUInt32BE(count, 1)
+  return bytes
 }
 
 /** An entry as its author signs it, told to the victim, which passes it on. */

@@ -6,6 +6,9 @@
 /** A tag that was looked up less than this ago is not looked up again. */
 export const defaultRefFreshMs = 10_000
 
+/** A tag or manifest that nobody had less than this ago is not looked for again. Short: people push what they have just missed. */
+export const defaultRefMissingMs = 1_000
+
 /** An origin that takes longer for a tag of which nothing is known has peers asked beside it. Far stores answer within half of it. */
 export const defaultOriginPatienceMs = 1_000
 

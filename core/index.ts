@@ -64,7 +64,9 @@ export type {
   WantId,
 } from './models/types.ts'
 export type { RefFacts } from './names/known-refs.ts'
+export { ModelClaims } from './names/model-claims.ts'
 export { NameMachine } from './names/name-machine.ts'
+export { isAnswer } from './names/origin-answer.ts'
 export * from './names/types.ts'
 export { NodeCore, type NodeCorePorts } from './node-core.ts'
 export { defaultNodeCoreOptions, localStatePeriodMs, type NodeCoreOptions } from './options.ts'

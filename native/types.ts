@@ -227,8 +227,16 @@ export interface Store {
   digestDisk(name: Sha256, cut: Cut): Promise<{ id: BlobId; sha256: Sha256 } | null>
   /** Hashes a disk blob again. The sha256 of its file; null when the blob was bad, and is removed now, or was not there. */
   verifyDisk(id: BlobId, cut: Cut): Promise<Sha256 | null>
-  /** Of a part of a disk blob; null when it is not there, or cannot be read and is given up. BAD_REQUEST for a range beyond its end. */
-  hashOnDisk(id: BlobId, offsetBytes: number, sizeBytes: number): Promise<Sha256 | null>
+  /**
+   * Of a part of a disk blob; null when it is not there, or cannot be read and is given up. BAD_REQUEST for a range beyond its end.
+   * `keepsCached`: somebody reads it next, so that it stays in the page cache.
+   */
+  hashOnDisk(
+    id: BlobId,
+    offsetBytes: number,
+    sizeBytes: number,
+    options?: { readonly keepsCached?: boolean },
+  ): Promise<Sha256 | null>
   /** The blob is not what its id says: the disk tier does not hold it any more, even where the disk does not let its file go. */
   giveUpOnDisk(id: BlobId): Promise<void>
   /**

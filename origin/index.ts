@@ -37,6 +37,7 @@ export {
   parseManifestOf,
 } from './manifest/manifest.ts'
 export { chunkBytesMax, defaultManifestLimits, type ManifestLimits } from './manifest/manifest-limits.ts'
+export { readManifest } from './manifest/read-manifest.ts'
 export {
   defaultOriginOptions,
   type ListedModel,

@@ -127,8 +127,12 @@ export class Origin {
 
   /** ORIGIN_NOT_FOUND when there is none, DIGEST_MISMATCH when it is another, BAD_MANIFEST when it is hostile. */
   async readManifest(digest: ModelId, options: StoreAbortOptions = {}): Promise<Manifest> {
-    const bytes = await this.readRecord(manifestKey(digest), `The manifest ${formatDigest(digest)}`, options)
-    return parseManifestOf(digest, bytes, this.options.limits)
+    return parseManifestOf(digest, await this.readManifestBytes(digest, options), this.options.limits)
+  }
+
+  /** As they lie there, unchecked, and no more than one byte beyond the limit. ORIGIN_NOT_FOUND when there are none. */
+  async readManifestBytes(digest: ModelId, options: StoreAbortOptions = {}): Promise<Uint8Array> {
+    return this.readRecord(manifestKey(digest), `The manifest ${formatDigest(digest)}`, options)
   }
 
   async readLocations(digest: ModelId, options: StoreAbortOptions = {}): Promise<Locations> {

@@ -56,7 +56,8 @@ function lines(status: NodeStatus): Cell[][] {
     ['cluster', status.addresses.join(' ')],
     ['weights', status.bulkAddress],
     ['socket', status.socketPath],
-    ['workers', workersText(status.workers)],
+    ['workers', confinementText(status.workers)],
+    ['converter', confinementText(status.converter)],
     ...status.setAside.map(({ model, reason, answersLeft }) => [
       'set aside',
       `${shortId(model)} (${reasonTexts[reason]}), until it has answered ${answersLeft} times`,
@@ -104,9 +105,9 @@ function errorLine({ code, count, lastAtMs, message }: NodeStatus['errors'][numb
   return ['error', `${code} ${count} times, last ${new Date(lastAtMs).toISOString()}: ${message}`]
 }
 
-function workersText(workers: NodeStatus['workers']): string {
-  if (workers === null) return 'none has started'
-  const { systemCalls, filesAbi, refusal } = workers
+function confinementText(given: NodeStatus['workers']): string {
+  if (given === null) return 'none has started'
+  const { systemCalls, filesAbi, refusal } = given
   const parts = [
     systemCalls ? 'no network (seccomp)' : 'NOT kept from the network',
     filesAbi > 0 ? `files read-only (Landlock ${filesAbi})` : 'NOT kept from files',

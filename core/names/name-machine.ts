@@ -12,6 +12,8 @@ import type { Failure } from '../failure.ts'
 import { type KnownRef, KnownRefs, type RefFacts } from './known-refs.ts'
 import { Lookup } from './lookup.ts'
 import { ManifestSearch, type SearchStep } from './manifest-search.ts'
+import { Missing } from './missing.ts'
+import { isAnswer } from './origin-answer.ts'
 import {
   defaultNameMachineOptions,
   type NameEffect,
@@ -36,6 +38,7 @@ export class NameMachine<R = unknown> {
   /** When the last look-up of a name ended, the oldest first: what had no answer is not asked for again with every request. */
   private readonly triedMs = new Map<string, number>()
   private readonly searches: ManifestSearch<ManifestWant<R>>
+  private readonly missing: Missing
   /** Names that nodes have brought here and nobody has asked for yet, with the node. */
   private readonly handed = new Map<string, NodeId>()
   /** The last name that was asked for got no answer. */
@@ -46,6 +49,7 @@ export class NameMachine<R = unknown> {
     this.ports = ports
     this.options = { ...defaultNameMachineOptions, ...options }
     this.searches = new ManifestSearch(ports.hasOrigin)
+    this.missing = new Missing(this.options)
   }
 
   step(event: NameEvent<R>): readonly NameEffect<R>[] {
@@ -122,6 +126,11 @@ export class NameMachine<R = unknown> {
       this.findManifest(known.ref.manifest, { want, name, known }, nowMs)
       return
     }
+    const failure = known === null ? this.missing.failureOf(name, nowMs) : null
+    if (failure !== null) {
+      this.out.push({ kind: 'unresolved', want, failure })
+      return
+    }
     const lookup = this.lookUp(name)
     lookup.waiting.push(want)
     if (!lookup.hurry()) return
@@ -165,7 +174,7 @@ export class NameMachine<R = unknown> {
   }
 
   private onOriginRef(name: string, ref: RefFacts<R> | null, failure: Failure | null, nowMs: number): void {
-    this.isOriginAway = failure !== null
+    this.isOriginAway = failure !== null && !isAnswer(failure)
     if (ref !== null) {
       this.learn(name, ref, true, nowMs)
       this.endLookup(name, nowMs)
@@ -191,6 +200,7 @@ export class NameMachine<R = unknown> {
     if (lookup === undefined) return
     this.lookups.delete(name)
     this.noteTried(name, nowMs)
+    if (this.refs.get(name) === null) this.missing.note(name, this.whyUnknown(name, lookup), nowMs)
     this.answerWaiting(name, lookup, nowMs)
     const known = this.refs.get(name)
     for (const want of lookup.refreshing) {
@@ -226,11 +236,17 @@ export class NameMachine<R = unknown> {
   }
 
   private learn(name: string, ref: RefFacts<R>, isFromOrigin: boolean, nowMs: number): void {
+    this.missing.forget(name)
     if (this.refs.learn(name, ref, isFromOrigin, nowMs)) this.out.push({ kind: 'keep-ref', name, ref })
   }
 
   private findManifest(model: ModelId, want: ManifestWant<R>, nowMs: number): void {
-    if (this.ports.hasManifest(model)) this.resolved(model, want, nowMs)
+    if (this.ports.hasManifest(model)) {
+      this.resolved(model, want, nowMs)
+      return
+    }
+    const failure = this.missing.failureOf(model, nowMs)
+    if (failure !== null) this.out.push({ kind: 'unresolved', want: want.want, failure })
     else this.onSearch(model, this.searches.want(model, want), nowMs)
   }
 
@@ -240,6 +256,7 @@ export class NameMachine<R = unknown> {
     else if (step.kind === 'here') for (const want of step.wants) this.resolved(model, want, nowMs)
     else {
       const failure = step.failure ?? this.noManifest(model)
+      this.missing.note(model, failure, nowMs)
       for (const { want } of step.wants) this.out.push({ kind: 'unresolved', want, failure })
     }
   }

@@ -1,8 +1,15 @@
 /** Events and effects of the machine of names. */
 
-import { defaultOriginPatienceMs, defaultRefFreshMs, type ModelId, type NodeId } from '../../common/index.ts'
+import {
+  defaultOriginPatienceMs,
+  defaultRefFreshMs,
+  defaultRefMissingMs,
+  type ModelId,
+  type NodeId,
+} from '../../common/index.ts'
 import type { Failure } from '../failure.ts'
 import type { RefFacts } from './known-refs.ts'
+import type { MissingOptions } from './missing.ts'
 
 /** Names one question of a caller until it is answered. */
 export type NameWant = number
@@ -87,7 +94,7 @@ export interface NameMachinePorts {
   readonly hasOrigin: boolean
 }
 
-export interface NameMachineOptions {
+export interface NameMachineOptions extends MissingOptions {
   /** A name that was looked up less than this ago is not looked up again. */
   readonly freshMs: number
   /** Requests get what is known of a name, however old it is, and it is looked up behind; false: they wait for the look-up. */
@@ -105,6 +112,8 @@ export const defaultNameMachineOptions: NameMachineOptions = {
   freshMs: defaultRefFreshMs,
   serveStale: true,
   originPatienceMs: defaultOriginPatienceMs,
+  missingMs: defaultRefMissingMs,
+  missingMax: 4_096,
   triedMax: 4_096,
   handedPerNodeMax: 1_024,
   handedMax: 8_192,

@@ -191,10 +191,11 @@ Napi::Value HashOnDisk(const Napi::CallbackInfo& info, const Context& context) {
   const Digest id = DigestFrom(info[0]);
   const uint64_t offset_bytes = SizeFrom(info[1]);
   const uint64_t size_bytes = SizeFrom(info[2]);
+  const bool keeps_cached = info[3].IsObject() && info[3].As<Napi::Object>().Get("keepsCached").ToBoolean();
   return Run(info.Env(), context, [=](Store* store) -> Outcome {
     bool found = false;
     Digest sha256;
-    Status status = store->HashOnDisk(id, offset_bytes, size_bytes, &found, &sha256);
+    Status status = store->HashOnDisk(id, offset_bytes, size_bytes, keeps_cached, &found, &sha256);
     return {std::move(status), [found, sha256](Napi::Env env) -> Napi::Value {
               return found ? Napi::Value(Napi::String::New(env, sha256.ToHex())) : env.Null();
             }};

@@ -172,7 +172,7 @@ class StoreImpl final : public Store {
     return Status();
   }
 
-  Status HashOnDisk(const Digest& id, uint64_t offset_bytes, uint64_t size_bytes, bool* found, Digest* sha256) override {
+  Status HashOnDisk(const Digest& id, uint64_t offset_bytes, uint64_t size_bytes, bool keeps_cached, bool* found, Digest* sha256) override {
     UniqueFd fd;
     uint64_t blob_bytes = 0;
     *found = disk_ != nullptr && disk_->Find(id, nullptr) && disk_->OpenBlob(id, &fd, &blob_bytes).ok();
@@ -181,7 +181,7 @@ class StoreImpl final : public Store {
       return Status::Error(code::kBadRequest, "The range ends beyond the blob.");
     }
     Status status = DigestRange(fd.get(), offset_bytes, size_bytes, *pool_, sha256);
-    posix_fadvise(fd.get(), static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes), POSIX_FADV_DONTNEED);
+    if (!keeps_cached) posix_fadvise(fd.get(), static_cast<off_t>(offset_bytes), static_cast<off_t>(size_bytes), POSIX_FADV_DONTNEED);
     if (status.code() != code::kDiskFailed) return status;
     disk_->GiveUp(id);
     *found = false;

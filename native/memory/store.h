@@ -115,8 +115,9 @@ class Store {
   virtual Status DigestDisk(const Digest& name, const Cut& cut, bool* found, BlobDigests* digests) = 0;
   // Waits. `good` false when the blob was bad, and is removed now, or was not there.
   virtual Status VerifyDisk(const Digest& id, const Cut& cut, bool* good, Digest* sha256) = 0;
-  // Waits. Of a part of a blob of the disk tier, read past the page cache's memory. `found` false when it is not there, or cannot be read.
-  virtual Status HashOnDisk(const Digest& id, uint64_t offset_bytes, uint64_t size_bytes, bool* found, Digest* sha256) = 0;
+  // Waits. Of a part of a blob of the disk tier; what was read leaves the page cache unless somebody wants it next. `found` false when it is
+  // not there, or cannot be read.
+  virtual Status HashOnDisk(const Digest& id, uint64_t offset_bytes, uint64_t size_bytes, bool keeps_cached, bool* found, Digest* sha256) = 0;
   // The blob is not what its id says: it counts as gone from the disk tier.
   virtual void GiveUpOnDisk(const Digest& id) = 0;
   // Waits. As DiskTier::TakeOver; nothing happens without a disk tier.

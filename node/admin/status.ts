@@ -59,6 +59,7 @@ export interface StatusFacts {
   readonly socketPath: string
   readonly workers: () => ChildConfinement | null
   readonly setAside: () => readonly ModelSetAside[]
+  readonly converter: () => ChildConfinement | null
 }
 
 /** A model that runs apart from the others, because it held up or killed workers. */
@@ -86,6 +87,8 @@ export interface NodeStatus extends Readonly<Record<LocalTier, TierState>> {
   /** What worker processes have given up; null while none has started. */
   readonly workers: ChildConfinement | null
   readonly setAside: readonly ModelSetAside[]
+  /** The same of the last process that converted a model. */
+  readonly converter: ChildConfinement | null
   /** Weights on large pages. */
   readonly largePages: LargePageUse
   readonly leases: number
@@ -135,6 +138,7 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     socketPath: facts.socketPath,
     workers: facts.workers(),
     setAside: facts.setAside(),
+    converter: facts.converter(),
     ...store.tiers,
     largePages: { ...facts.largePages(), reserved: store.reservedPages, asked: store.askedPages },
     leases: store.leases,

@@ -9,6 +9,7 @@ import {
   defaultNamespace,
   defaultOriginPatienceMs,
   defaultRefFreshMs,
+  defaultRefMissingMs,
   defaultReplicationIntervalMs,
   evictionPolicyNames,
 } from '../../common/index.ts'
@@ -73,11 +74,22 @@ export const optionTable = {
     defaultNamespace,
     'Namespace of names that are written without one: resnet50 is library/resnet50. Empty: such names are refused.',
   ),
+  'models.manifestLimitBytes': bytes(
+    32 * MiB,
+    MiB,
+    'Largest manifest that is read; 32 MiB name 300,000 chunks, or 100,000 files. A model with a larger one is refused.',
+  ),
   'refs.freshMs': integer(
     defaultRefFreshMs,
     0,
     86_400_000,
     'A tag that was looked up less than this ago is not looked up again.',
+  ),
+  'refs.missingMs': integer(
+    defaultRefMissingMs,
+    0,
+    3_600_000,
+    'A tag or manifest that neither the origin nor a peer had less than this ago is not looked for again.',
   ),
   'refs.serveStale': flag(
     true,

@@ -7,10 +7,10 @@ import { createEvictionPolicy, type EvictionPolicy, isEvictionPolicyName } from 
 import { type AdminCache, adminCache } from '../admin/index.ts'
 import type { NodeOptions } from '../config/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
-import { DerivedForms, type ModelCache, ModelTable } from '../models/index.ts'
+import { DerivedForms, type ModelCache, ModelTable, ServedChunks } from '../models/index.ts'
 import type { Runtime } from '../ports/index.ts'
 import { queueMs } from '../requests/index.ts'
-import { createOnnxRuntime } from '../runtime/index.ts'
+import { ConfinementLog, createOnnxRuntime } from '../runtime/index.ts'
 import type { Base } from './base.ts'
 import { createCache, isRunnable, type ModelEvents } from './cache.ts'
 import type { Cluster } from './cluster.ts'
@@ -20,8 +20,12 @@ import type { OpenStore } from './store.ts'
 
 export interface Models extends Names {
   readonly runtime: Runtime
+  /** What the processes that convert and run models have given up. */
+  readonly confinement: ConfinementLog
   readonly table: ModelTable
   readonly derivedForms: DerivedForms
+  /** What peers get. */
+  readonly served: ServedChunks
   readonly policies: Readonly<Record<LocalTier, EvictionPolicy>>
   readonly profile: LoadProfile
   readonly cache: ModelCache
@@ -39,7 +43,8 @@ export function createModels(
   pinned: PinChecks,
   metrics: NodeMetrics,
 ): Models {
-  const runtime = createRuntime(base, open, metrics)
+  const confinement = new ConfinementLog(base.log)
+  const runtime = createRuntime(base, open, metrics, confinement)
   const names = createNames(base, cluster)
   const table = new ModelTable(open.store)
   const derivedForms = new DerivedForms(
@@ -53,13 +58,18 @@ export function createModels(
   )
   const policy = evictionPolicyName(base.options)
   const policies = byTier(() => createEvictionPolicy(policy))
-  const parts = { ...names, runtime, table, derivedForms, policies, profile: new LoadProfile() }
+  const parts = { ...names, runtime, confinement, table, derivedForms, policies, profile: new LoadProfile() }
   const events: ModelEvents = new EventEmitter()
   const onDamaged = () => metrics.verificationFailures.inc({ source: 'local' })
   const cache = createCache(base, cluster, open, { ...parts, pinned, events, onDamaged })
+  const served = new ServedChunks(
+    { table, store: open.store, onDamaged, log: base.log },
+    { verifiesReads: base.options['disk.verifyReads'] },
+  )
   const workerCount = base.options['runtime.workerCount']
   return {
     ...parts,
+    served,
     cache,
     tiers: adminCache({ cache, table, isRunnable }),
     events,
@@ -68,7 +78,12 @@ export function createModels(
   }
 }
 
-function createRuntime({ options, paths, clock, log }: Base, { token }: OpenStore, metrics: NodeMetrics): Runtime {
+function createRuntime(
+  { options, paths, clock, log }: Base,
+  { token }: OpenStore,
+  metrics: NodeMetrics,
+  confinement: ConfinementLog,
+): Runtime {
   return createOnnxRuntime({
     clock,
     socketPath: paths.socketPath,
@@ -89,6 +104,7 @@ function createRuntime({ options, paths, clock, log }: Base, { token }: OpenStor
     queuedMax: options['runtime.queueMax'],
     queuedPerModelMax: options['runtime.queuePerModelMax'],
     onLate: () => metrics.unreachableDeadlines.inc({ where: 'queue' }),
+    onConfined: (kind, given) => confinement.note(kind, given),
     onWorkerDied(reason, restartDelayMs) {
       metrics.workerDeaths.inc()
       log.warn({ reason, restartDelayMs }, 'a worker of the runtime died and is replaced')

@@ -1,5 +1,5 @@
 /** Names and manifests, from the origin and from peers. Starts nothing. */
-import { openOrigin } from '../../origin/index.ts'
+import { defaultManifestLimits, openOrigin } from '../../origin/index.ts'
 import { ModelDirectory, originPorts, PeerDirectory } from '../models/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
@@ -15,15 +15,20 @@ export function createNames({ options, state, clock, log }: Base, cluster: Clust
   const { driver, network, nearestPeers, usableHolders } = cluster
   const url = options['origin.url']
   const timeoutMs = options['origin.timeoutMs']
-  const origin = url === '' ? null : originPorts(openOrigin(url, { clock }), { timeoutMs, clock })
+  const manifestLimits = { ...defaultManifestLimits, manifestBytesMax: options['models.manifestLimitBytes'] }
+  const origin =
+    url === '' ? null : originPorts(openOrigin(url, { clock, limits: manifestLimits }), { timeoutMs, clock })
   const holdersOf = (model: string) => usableHolders(model).map(({ node }) => node)
   const peerDirectory = new PeerDirectory({ driver, network, clock, nearestPeers, holdersOf })
   const directory = new ModelDirectory(
     { origin, peers: peerDirectory, state, clock, log },
     {
       freshMs: options['refs.freshMs'],
+      missingMs: options['refs.missingMs'],
       serveStale: options['refs.serveStale'],
       originPatienceMs: options['refs.originPatienceMs'],
+      manifestLimits,
+      guardsModels: options['store.accessFile'] !== '',
       manifestsMax: 4096,
     },
   )

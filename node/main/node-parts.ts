@@ -101,7 +101,7 @@ function clusterParts({ base, cluster, models, requests, leaving, metrics, statu
   return [
     {
       name: 'bulk',
-      start: () => bulk.start(async (_from, request) => models.table.placesToServe(request)),
+      start: () => bulk.start((_from, request) => models.served.placesOf(request)),
       stop: () => bulk.stop(),
     },
     {

@@ -11,6 +11,7 @@ import {
   errorOf,
   type Failure,
   failureOf,
+  isAnswer,
   type ManifestPlace,
   type NameEffect,
   type NameEvent,
@@ -21,18 +22,21 @@ import {
   type Timeless,
 } from '../../core/index.ts'
 import {
+  defaultManifestLimits,
   encodeRef,
   formatModelName,
   isVariant,
   type Manifest,
+  type ManifestLimits,
   type ModelName,
-  parseManifestOf,
   parseModelName,
   parseRef,
   type Ref,
+  readManifest,
 } from '../../origin/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
+import { ModelGuard } from './model-guard.ts'
 
 /** The part of the origin that names need; bounds its own waits. "Not there" is null; anything else that goes wrong is a HoldfastError. */
 export interface DirectoryOrigin {
@@ -58,10 +62,16 @@ export interface DirectoryPorts {
 export interface DirectoryOptions {
   /** A tag that was looked up less than this ago is not looked up again. */
   readonly freshMs: number
+  /** A tag or manifest that nobody had less than this ago is not looked for again. */
+  readonly missingMs?: number
   /** Requests get what is known of a tag at once; false: they wait until it was looked up. */
   readonly serveStale?: boolean
   /** An origin that takes longer, while a request waits, has peers asked beside it. */
   readonly originPatienceMs?: number
+  /** Names are open to some and not to others: no name may mean a model that came by the name of another publisher. */
+  readonly guardsModels?: boolean
+  /** What a manifest may be. */
+  readonly manifestLimits?: ManifestLimits
   /** Manifests kept in memory; the rest is read from the state store. */
   readonly manifestsMax: number
 }
@@ -95,12 +105,14 @@ export class ModelDirectory {
   private readonly refreshing = new Map<NameWant, PromiseWithResolvers<RefreshedRef>>()
   /** By name: the last write of its ref. */
   private readonly saves = new Map<string, Promise<void>>()
+  private readonly guard: ModelGuard | null
   private nextWant: NameWant = 1
   private originAwaySince: number | null = null
 
   constructor(ports: DirectoryPorts, options: DirectoryOptions) {
     this.ports = ports
     this.options = options
+    this.guard = options.guardsModels === true ? new ModelGuard(ports) : null
     const hasManifest = (model: ModelId) => this.manifests.has(model)
     this.machine = new NameMachine({ hasManifest, hasOrigin: ports.origin !== null }, options)
     this.queue = new StepQueue(
@@ -111,10 +123,12 @@ export class ModelDirectory {
 
   /** Reads back what the state store kept. Refs count as unconfirmed until the origin or a peer is asked again. */
   async start(): Promise<void> {
+    await this.guard?.start()
     for await (const [key, value] of this.ports.state.entries('ref/')) {
       const name = key.slice('ref/'.length)
       try {
         const ref = parseRef(Buffer.from(String(value)), parseModelName(name))
+        this.guard?.found(ref)
         this.queue.dispatch({ kind: 'found', name, ref: factsOf(ref) })
       } catch (error) {
         this.ports.log.warn({ key, error: (error as Error).message }, 'a damaged ref in the state folder is left out')
@@ -151,7 +165,7 @@ export class ModelDirectory {
     const stored = await this.ports.state.get(`manifest/${digest}`)
     if (typeof stored !== 'string') return null
     try {
-      return this.remember(digest, parseManifestOf(digest, Buffer.from(stored)))
+      return this.remember(digest, await this.read(digest, Buffer.from(stored)))
     } catch (error) {
       this.ports.log.warn({ digest, error: (error as Error).message }, 'a damaged manifest in the state folder')
       return null
@@ -232,6 +246,11 @@ export class ModelDirectory {
           this.reject(want, { code: 'BAD_MANIFEST', message })
           return
         }
+        if (name !== null && ref !== null && !this.mayMean(name, ref.record)) {
+          const message = `${name} means a model of another publisher; have it pushed with the key of that one.`
+          this.reject(want, { code: 'UNAUTHORIZED', message })
+          return
+        }
         const resolved = { digest: model, manifest, ref: ref?.record ?? null, ageMs }
         this.settle(this.resolving, want, name, resolved)
         return
@@ -278,10 +297,10 @@ export class ModelDirectory {
       this.queue.dispatch({ kind: 'origin-ref', name, ref: ref === null ? null : factsOf(ref), failure: null })
     } catch (error) {
       const failure = failureOf(error)
-      this.originAnswers(false)
+      this.originAnswers(isAnswer(failure))
       this.ports.log.warn(
         { name, code: failure.code, error: failure.message },
-        'the origin does not answer for a tag; peers are asked',
+        'the origin has no usable answer for a tag; peers are asked',
       )
       this.queue.dispatch({ kind: 'origin-ref', name, ref: null, failure })
     }
@@ -370,8 +389,21 @@ export class ModelDirectory {
     return false
   }
 
+  private mayMean(name: string, ref: Ref): boolean {
+    if (this.guard === null) return true
+    const writes = this.guard.admit(ref)
+    if (writes === null) return false
+    if (writes.length > 0) this.keep(name, Promise.all([this.saves.get(name), ...writes]))
+    return true
+  }
+
   private keepRef(name: string, ref: Ref): void {
-    const saved = this.save(`ref/${name}`, encodeRef(ref))
+    this.keep(name, this.save(`ref/${name}`, encodeRef(ref)))
+  }
+
+  /** Answers that rest on the name wait until this is written. */
+  private keep(name: string, write: Promise<unknown>): void {
+    const saved = write.then(() => {})
     this.saves.set(name, saved)
     const forget = () => {
       if (this.saves.get(name) === saved) this.saves.delete(name)
@@ -380,9 +412,13 @@ export class ModelDirectory {
   }
 
   private async keepManifest(digest: ModelId, bytes: Uint8Array): Promise<void> {
-    const manifest = parseManifestOf(digest, bytes)
+    const manifest = await this.read(digest, bytes)
     await this.save(`manifest/${digest}`, bytes)
     this.remember(digest, manifest)
+  }
+
+  private read(digest: ModelId, bytes: Uint8Array): Promise<Manifest> {
+    return readManifest({ digest, bytes, limits: this.options.manifestLimits ?? defaultManifestLimits })
   }
 
   /** What could not be written is known until the next start: a full or read-only disk keeps nobody from being served. */

@@ -9,6 +9,7 @@ import {
 } from '../../core/index.ts'
 import type { Cut, Store } from '../../native/index.ts'
 import { baseOf, blobIdOf, type Manifest, manifestSizeBytes } from '../../origin/index.ts'
+import type { StoredChunk } from '../ports/index.ts'
 import { cutOf, formCut } from './blob-files.ts'
 
 export interface HeldSpec extends ModelSpec {
@@ -17,9 +18,8 @@ export interface HeldSpec extends ModelSpec {
 
 export type ModelRow = Row<HeldSpec>
 
-interface ChunkPlace {
-  readonly blob: BlobId
-  readonly offsetBytes: number
+interface ChunkPlace extends StoredChunk {
+  readonly sizeBytes: number
 }
 
 /** What of a ChunkRequest says where its bytes are. */
@@ -67,7 +67,7 @@ export class ModelTable extends CoreModelTable<HeldSpec> {
       let offsetBytes = 0
       for (const chunk of chunks) {
         const places = this.placesOfChunk.get(chunk.sha256)
-        const place = { blob: id, offsetBytes }
+        const place = { blob: id, offsetBytes, sizeBytes: chunk.sizeBytes }
         if (places === undefined) this.placesOfChunk.set(chunk.sha256, [place])
         else if (!places.some(({ blob, offsetBytes: at }) => blob === id && at === place.offsetBytes))
           places.push(place)
@@ -93,8 +93,9 @@ export class ModelTable extends CoreModelTable<HeldSpec> {
   }
 
   /** A held blob that contains the chunk, or null. */
-  findLocalChunk(chunk: Sha256): ChunkPlace | null {
-    return this.placesOfChunk.get(chunk)?.find(({ blob }) => this.isHeld({ id: blob })) ?? null
+  findLocalChunk(chunk: Sha256): StoredChunk | null {
+    const held = this.placesOfChunk.get(chunk)?.find(({ blob }) => this.isHeld({ id: blob }))
+    return held === undefined ? null : storedAt(held)
   }
 
   /** The chunks of the model that other models here have too. The same files with another entry are no other model. */
@@ -119,10 +120,20 @@ export class ModelTable extends CoreModelTable<HeldSpec> {
    * Where the bytes of a peer's request may lie. Forms lie nowhere: no manifest speaks for them. A node of before the blob id names the file
    * by what its manifest states, which proves nothing; the digest of the chunk says where its bytes are, in a whole blob or in one on its way.
    */
-  placesToServe({ blob, chunk, offsetBytes }: ServedChunk): readonly ChunkPlace[] {
+  placesToServe({ blob, chunk, offsetBytes }: ServedChunk): readonly StoredChunk[] {
     if (blob !== null) return this.isModelBlob(blob) ? [{ blob, offsetBytes }] : []
     const held = this.findLocalChunk(chunk)
-    return held === null ? (this.placesOfChunk.get(chunk) ?? []) : [held]
+    const places = held === null ? (this.placesOfChunk.get(chunk) ?? []) : [held]
+    return places.map(storedAt)
+  }
+
+  /** Whether a manifest here says so. */
+  isChunkAt(
+    { chunk, sizeBytes }: { readonly chunk: Sha256; readonly sizeBytes: number },
+    { blob, offsetBytes }: StoredChunk,
+  ): boolean {
+    const places = this.placesOfChunk.get(chunk) ?? []
+    return places.some((at) => at.blob === blob && at.offsetBytes === offsetBytes && at.sizeBytes === sizeBytes)
   }
 
   /** All blobs of the models here, with what is known of their bytes. */
@@ -141,6 +152,10 @@ export class ModelTable extends CoreModelTable<HeldSpec> {
     }
     return facts
   }
+}
+
+function storedAt({ blob, offsetBytes }: StoredChunk): StoredChunk {
+  return { blob, offsetBytes }
 }
 
 const specs = new WeakMap<Manifest, HeldSpec>()

@@ -1,7 +1,7 @@
 /** The origin as the directory and the fetcher want it: every wait bounded, "not there" as null where names are asked for. */
 
 import { HoldfastError, isHoldfastError, TimeLimit } from '../../common/index.ts'
-import { encodeManifest, type Origin } from '../../origin/index.ts'
+import type { Origin } from '../../origin/index.ts'
 import type { Clock } from '../system/index.ts'
 import type { ChunkOrigin } from '../transfer/index.ts'
 import type { DirectoryOrigin } from './model-directory.ts'
@@ -34,7 +34,7 @@ export function originPorts(
     readManifestBytes: (digest) =>
       bounded('a manifest', async (signal) => {
         try {
-          return encodeManifest(await origin.readManifest(digest, { signal }))
+          return await origin.readManifestBytes(digest, { signal })
         } catch (error) {
           if (isHoldfastError(error, 'ORIGIN_NOT_FOUND')) return null
           throw error

@@ -1,3 +1,4 @@
+export { ownerOfHost } from './address-owner.ts'
 export { decodeCbor, encodeCbor, isBytes, isCount, isPlainMap, malformed } from './cbor.ts'
 export { ClusterKey } from './cluster-key.ts'
 export { ClusterKeyring, clusterKeysMax, parseClusterKeys, readClusterKeys } from './cluster-keyring.ts'

@@ -6,6 +6,7 @@ import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
+import { defaultFailurePace, type FailurePaceOptions } from '../shares/index.ts'
 import type { Clock } from '../system/index.ts'
 import { type AdmissionOptions, admission, followKeyring, type Refusal } from './admission.ts'
 import type { ClusterKeyring } from './cluster-keyring.ts'
@@ -26,6 +27,8 @@ export interface HostOptions {
   readonly handshakesMax: number
   /** Of one address. */
   readonly handshakesPerAddressMax: number
+  /** How often an address may fail at its handshakes before it has to wait for the next one. */
+  readonly failedHandshakes: FailurePaceOptions
   /** New connections per second from one address. libp2p's 5 would refuse a rack of nodes behind one address. */
   readonly inboundPerSecondMax: number
   readonly dialTimeoutMs: number
@@ -44,6 +47,7 @@ export const defaultHostOptions: HostOptions = {
   connectionsMax: 1024,
   handshakesMax: 1024,
   handshakesPerAddressMax: 768,
+  failedHandshakes: defaultFailurePace,
   inboundPerSecondMax: 512,
   dialTimeoutMs: 10_000,
   handshakeTimeoutMs: 10_000,
@@ -76,10 +80,12 @@ export function createHost(ports: HostPorts, options: HostOptions, gossip: Gossi
     transports: [tcp()],
     connectionEncrypters: admission(ports.keyring, admissionOptions),
     streamMuxers: [yamux()],
-    connectionGater: boundHandshakes(ports.gater, {
-      connectionsMax: options.handshakesMax,
-      perOwnerMax: options.handshakesPerAddressMax,
-    }),
+    connectionGater: boundHandshakes(
+      ports.gater,
+      clock,
+      { connectionsMax: options.handshakesMax, perOwnerMax: options.handshakesPerAddressMax },
+      options.failedHandshakes,
+    ),
     connectionManager: {
       maxConnections: options.connectionsMax,
       // Whether they are too many is decided by the gater, which never refuses the newcomer.

@@ -1,34 +1,57 @@
 /**
- * Handshakes of strangers with the cluster port: each has its place only until others need it (see FairConnections). One that has shown
- * the cluster key is none of them any more.
+ * Handshakes of strangers with the cluster port: each has its place only until others need it (see FairConnections), and an address whose
+ * handshakes keep failing waits before the next one begins (see FailurePace). One that has shown the cluster key is none of them any more.
  */
 import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import { HoldfastError } from '../../common/index.ts'
-import { type ConnectionShares, FairConnections } from '../shares/index.ts'
+import { type ConnectionShares, FailurePace, type FailurePaceOptions, FairConnections } from '../shares/index.ts'
+import type { Clock } from '../system/index.ts'
+import { addressOwner } from './address-owner.ts'
 
-/** The gater given, which also decides who of those at the door gives way. */
-export function boundHandshakes(gater: ConnectionGater, shares: ConnectionShares): ConnectionGater {
+/** The gater given, which also decides who of those at the door gives way, and who waits. */
+export function boundHandshakes(
+  gater: ConnectionGater,
+  clock: Clock,
+  shares: ConnectionShares,
+  failures: FailurePaceOptions,
+): ConnectionGater {
+  const pace = new FailurePace(failures)
   const pending = new FairConnections<MultiaddrConnection>(shares, (connection) =>
     connection.abort(new HoldfastError('OVERLOADED', 'Other connections took the place of this handshake.')),
   )
   return {
     ...gater,
-    denyInboundConnection: (connection) => {
-      pending.enter(connection, hostOf(connection))
-      connection.addEventListener('close', () => pending.leave(connection), { once: true })
+    denyInboundConnection: async (connection) => {
+      const owner = addressOwner(connection.remoteAddr)
+      const waitMs = pace.enter(owner, clock.nowMs())
+      pending.enter(connection, owner)
+      if (waitMs > 0) {
+        await pauseFor(connection, clock, waitMs)
+        pace.waited(owner)
+        if (connection.status !== 'open') return true
+      }
+      connection.addEventListener('close', () => {
+        if (pending.leave(connection)) pace.failed(owner, clock.nowMs())
+      })
       return false
     },
     denyInboundEncryptedConnection: async (peer: PeerId, connection: MultiaddrConnection) => {
       const isDenied = (await gater.denyInboundEncryptedConnection?.(peer, connection)) ?? false
       if (isDenied) pending.leave(connection)
-      else pending.passed(connection)
+      else if (pending.passed(connection)) pace.succeeded(addressOwner(connection.remoteAddr))
       return isDenied
     },
   }
-}
 
-/** All connections of a host that has none in its address share one place. */
-function hostOf({ remoteAddr }: MultiaddrConnection): string {
-  const part = remoteAddr.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')
-  return part?.value ?? ''
+  /** What the other side sends stays in its socket. Ends with the connection too. */
+  async function pauseFor(connection: MultiaddrConnection, { after }: Clock, waitMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const forget = after(waitMs, resolve)
+    connection.addEventListener('close', () => resolve(), { once: true })
+    connection.pause()
+    await promise
+    forget()
+    if (connection.status === 'open') connection.resume()
+    else pending.leave(connection)
+  }
 }

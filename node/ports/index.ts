@@ -224,8 +224,6 @@ export interface Runtime {
   stop(): Promise<void>
   /** Names the converter, its version and the CPU: a derived blob is good for exactly one fingerprint. */
   fingerprint(): string
-  /** What its workers have given up before they ran a model; null before the first has started. */
-  confinement(): ChildConfinement | null
   /**
    * Converts a model file (a path on disk) to the form that is loaded; writes it to `outputPath`. MODEL_TOO_NEW, UNSUPPORTED_OPERATOR,
    * UNSUPPORTED_TYPE, BAD_MODEL_FILE or NOT_RUNNABLE, with `isPassing` in the details where another try may end otherwise.

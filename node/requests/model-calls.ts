@@ -4,7 +4,7 @@
  * that is part of the caller's time.
  */
 import {
-  type HoldfastError,
+  HoldfastError,
   isHoldfastError,
   type ModelId,
   type RequestContext,
@@ -16,11 +16,14 @@ import { formatModelName, type ModelName, versionFileOf, withEntry } from '../..
 import type { RouteDecision } from '../../placement/index.ts'
 import type { Loading, ResolvedModel } from '../models/index.ts'
 import type { ModelSignature } from '../ports/index.ts'
+import { FailureTurns } from '../shares/index.ts'
 import type { Clock } from '../system/index.ts'
 import type { InferenceAnswer, InferenceRequest, InferenceService } from './inference-service.ts'
 import { type RequestTimes, type RequestTiming, serverTiming } from './request-timing.ts'
 
 const defaultTag = 'latest'
+/** Of a tenant, for names that nobody here knows; those that are known wait for nothing. */
+const unknownNames = { freeFailures: 256, perSecond: 64, knownPerSecond: 64 }
 
 export interface ModelCallsPorts {
   readonly inference: Pick<InferenceService, 'infer'>
@@ -74,9 +77,11 @@ export class ModelCalls {
   private readonly ports: ModelCallsPorts
   /** How far a model was when a call for it failed. Kept beside the error, because the error may be of many calls. */
   private readonly loadingAtError = new WeakMap<HoldfastError, Loading>()
+  private readonly turns: FailureTurns
 
   constructor(ports: ModelCallsPorts) {
     this.ports = ports
+    this.turns = new FailureTurns(ports.clock, unknownNames)
   }
 
   async infer(call: InferCall): Promise<InferAnswer> {
@@ -146,9 +151,17 @@ export class ModelCalls {
     const { clock } = this.ports
     const startedMs = clock.nowMs()
     const text = `Looking up ${formatModelName(name)}`
-    const found = await withDeadline(clock, this.resolveVersion(name), context, text)
+    const found = await withDeadline(clock, this.resolveInTurn(name, context), context, text)
     const resolved = entry === undefined ? found : { ...found, ...withEntry(found.digest, found.manifest, entry) }
     return { resolved, left: remaining(context, clock.nowMs() - startedMs, text) }
+  }
+
+  /** A name that nobody has costs a look at the origin and at peers: a tenant that keeps asking for such waits behind its own failures. */
+  private async resolveInTurn(name: ModelName, { tenant, deadlineMs }: RequestContext): Promise<ResolvedModel> {
+    if (this.ports.isKnown(name)) return this.resolveVersion(name)
+    const resolved = await this.turns.take(tenant, deadlineMs, () => this.resolveVersion(name))
+    if (resolved !== null) return resolved
+    throw new HoldfastError('OVERLOADED', 'Too many names that nobody knows were asked for; try again later.')
   }
 
   /**

@@ -3,7 +3,7 @@ import type { HoldfastError } from '../../common/index.ts'
 import { confineChild } from './confined-child.ts'
 import { convert } from './convert.ts'
 import { isOutOfMemory, memoryExceeded } from './memory-bound.ts'
-import type { DeriveAnswer, DeriveRequest } from './protocol.ts'
+import type { DeriveAnswer, DeriveMessage, DeriveRequest } from './protocol.ts'
 import { errorOfModel } from './runtime-errors.ts'
 
 process.once('disconnect', () => process.exit(0))
@@ -18,7 +18,8 @@ process.once('message', (request: DeriveRequest) => {
 })
 
 async function work(request: DeriveRequest): Promise<void> {
-  const { limitMemory } = await confineChild({ isWanted: request.isConfined, localSockets: false })
+  const { confinement, limitMemory } = await confineChild({ isWanted: request.isConfined, localSockets: false })
+  process.send?.({ kind: 'confined', confinement } satisfies DeriveMessage)
   limitMemory(request.memoryBytesMax)
   await convert(request)
 }

@@ -5,12 +5,13 @@
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Clock, HoldfastError } from '../../common/index.ts'
+import type { ChildConfinement } from '../ports/index.ts'
 import { errorOfAbort } from './abort.ts'
 import type { ConversionLimit } from './conversion-limit.ts'
 import { forkSibling, onceGone } from './fork-sibling.ts'
 import { isOutOfMemory, memoryExceeded } from './memory-bound.ts'
 import type { OnnxRuntimeOptions } from './options.ts'
-import type { DeriveAnswer, DeriveRequest, RemoteError } from './protocol.ts'
+import type { DeriveAnswer, DeriveMessage, DeriveRequest, RemoteError } from './protocol.ts'
 import { withoutPlaces } from './runtime-errors.ts'
 
 /** What one conversion may take: a small model does not need what a large one does. */
@@ -23,6 +24,8 @@ export interface DeriveOptions {
   readonly clock: Clock
   readonly limits: ConversionBounds
   readonly signal: AbortSignal
+  /** What the process that converts has given up. */
+  readonly onConfined?: (confinement: ChildConfinement) => void
   /** Absent: begins at once. */
   readonly limit?: ConversionLimit
 }
@@ -97,7 +100,8 @@ async function sizeOfFolder(folder: string): Promise<number> {
 }
 
 /** Null when the form is made; the reason when the process died of it. */
-function convert(request: DeriveRequest, timeoutMs: number, { clock, signal }: DeriveOptions): Promise<string | null> {
+function convert(request: DeriveRequest, timeoutMs: number, options: DeriveOptions): Promise<string | null> {
+  const { clock, signal, onConfined } = options
   if (signal.aborted) return Promise.reject(errorOfAbort(signal))
   return new Promise((resolve, reject) => {
     const { inputPath, outputPath, isConfined } = request
@@ -116,8 +120,9 @@ function convert(request: DeriveRequest, timeoutMs: number, { clock, signal }: D
       end(new HoldfastError('NOT_RUNNABLE', message, { details: { isPassing: true } }))
     })
     signal.addEventListener('abort', onAbort, { once: true })
-    child.on('message', (message: DeriveAnswer) => {
-      answer = message
+    child.on('message', (message: DeriveMessage) => {
+      if (message.kind === 'confined') onConfined?.(message.confinement)
+      else answer = message
     })
     // Only when it is gone is its memory back and its file final.
     onceGone(child, (reason) => {

@@ -3,6 +3,7 @@ import type { Runtime } from '../ports/index.ts'
 import { OnnxRuntime } from './onnx-runtime.ts'
 import { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
 
+export { ConfinementLog } from './confinement-log.ts'
 export type { OpenWeights, OpenWeightsModule, WeightsLease } from './open-weights.ts'
 export { defaultOnnxRuntimeOptions, type OnnxRuntimeOptions } from './options.ts'
 

@@ -5,15 +5,7 @@
  *   load -> loading -> loaded -> unload: closing (running work ends, nothing new starts) -> gone
  */
 import { HoldfastError } from '../../common/index.ts'
-import type {
-  AbortOptions,
-  ChildConfinement,
-  ModelSignature,
-  RunOptions,
-  Runtime,
-  SetAside,
-  TensorValue,
-} from '../ports/index.ts'
+import type { AbortOptions, ModelSignature, RunOptions, Runtime, SetAside, TensorValue } from '../ports/index.ts'
 import { orAborted } from './abort.ts'
 import { checkInputs } from './check-inputs.ts'
 import { ConversionLimit } from './conversion-limit.ts'
@@ -53,10 +45,6 @@ export class OnnxRuntime implements Runtime {
     await this.#pool.stop()
   }
 
-  confinement(): ChildConfinement | null {
-    return this.#pool.confinement
-  }
-
   fingerprint(): string {
     this.#fingerprint ??= runtimeFingerprint()
     return this.#fingerprint
@@ -67,6 +55,7 @@ export class OnnxRuntime implements Runtime {
     return deriveModel(inputPath, outputPath, {
       clock: this.#options.clock,
       limits: this.#options,
+      onConfined: (confinement) => this.#options.onConfined('converter', confinement),
       limit: this.#conversions,
       signal: AbortSignal.any(signals),
     })

@@ -2,6 +2,8 @@
 import { availableParallelism } from 'node:os'
 import type { Clock } from '../../common/index.ts'
 import type { WorkQueueOptions } from '../../placement/index.ts'
+import type { ChildConfinement } from '../ports/index.ts'
+import type { ChildKind } from './confinement-log.ts'
 import type { ThreadBudget } from './session-threads.ts'
 
 export interface OnnxRuntimeOptions {
@@ -56,6 +58,8 @@ export interface OnnxRuntimeOptions {
   readonly onWorkerDied: (reason: string, restartDelayMs: number) => void
   /** For the metrics: a request was not begun, because it could not end in time any more. */
   readonly onLate: () => void
+  /** What a child process has given up, before it touches a model. */
+  readonly onConfined: (kind: ChildKind, confinement: ChildConfinement) => void
 }
 
 export const defaultOnnxRuntimeOptions = {
@@ -84,6 +88,7 @@ export const defaultOnnxRuntimeOptions = {
   stopGraceMs: 5_000,
   onWorkerDied: () => {},
   onLate: () => {},
+  onConfined: () => {},
 } satisfies Omit<OnnxRuntimeOptions, 'clock' | 'socketPath'>
 
 /** Threads that a worker process has without a session: its own, the engine's, the library's and the store client's. */

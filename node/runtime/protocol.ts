@@ -71,4 +71,6 @@ export interface DeriveRequest {
   readonly isConfined: boolean
 }
 
+export type DeriveMessage = { readonly kind: 'confined'; readonly confinement: ChildConfinement } | DeriveAnswer
+
 export type DeriveAnswer = { readonly kind: 'derived' } | { readonly kind: 'error'; readonly error: RemoteError }

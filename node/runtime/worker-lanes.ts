@@ -22,10 +22,6 @@ export class WorkerLanes {
     this.#shared = Array.from({ length: options.workerCount }, () => this.#newSlot())
   }
 
-  get confinement(): ChildConfinement | null {
-    return this.#shared[0]!.confinement
-  }
-
   async start(): Promise<void> {
     const starts = await Promise.allSettled(this.#shared.map((slot) => slot.start()))
     const failed = starts.find((start) => start.status === 'rejected')
@@ -84,11 +80,15 @@ export class WorkerLanes {
 
   #newSlot(): WorkerSlot {
     const { clock, weightsModule, socketPath, storeToken, restartDelayMsMin, restartDelayMsMax } = this.#options
-    const { answerBytesMax, runBytesMax, isConfined, onWorkerDied } = this.#options
+    const { answerBytesMax, runBytesMax, isConfined, onWorkerDied, onConfined } = this.#options
     const told = { weightsModule, weightsSource: socketPath, storeToken, answerBytesMax, runBytesMax, isConfined }
     const settings = { ...told, ...threadBudgetOf(this.#options) }
     const delays = { restartDelayMsMin, restartDelayMsMax }
-    return new WorkerSlot({ clock, settings, ...delays, onReady: () => this.#onReady(), onDied: onWorkerDied })
+    const onReady = (confinement: ChildConfinement): void => {
+      onConfined('worker', confinement)
+      this.#onReady()
+    }
+    return new WorkerSlot({ clock, settings, ...delays, onReady, onDied: onWorkerDied })
   }
 }
 

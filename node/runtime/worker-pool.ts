@@ -5,7 +5,7 @@
  */
 import { type Clock, HoldfastError, isHoldfastError, wholeMs } from '../../common/index.ts'
 import type { Work } from '../../placement/index.ts'
-import type { ChildConfinement, ModelSignature, RunOptions, SetAside, TensorValue } from '../ports/index.ts'
+import type { ModelSignature, RunOptions, SetAside, TensorValue } from '../ports/index.ts'
 import { errorOfAbort } from './abort.ts'
 import type { OnnxRuntimeOptions } from './options.ts'
 import { RequestQueue } from './request-queue.ts'
@@ -45,10 +45,6 @@ export class WorkerPool {
     this.#options = options
     this.#queue = new RequestQueue(options, options.queueOrder)
     this.#lanes = new WorkerLanes(options, () => this.#onReady())
-  }
-
-  get confinement(): ChildConfinement | null {
-    return this.#lanes.confinement
   }
 
   /** Resolves when every worker takes requests; SYSTEM when one cannot start at all. */

@@ -13,15 +13,13 @@ export interface WorkerSlotOptions {
   readonly restartDelayMsMin: number
   readonly restartDelayMsMax: number
   /** Called when a worker takes requests, and with the reason when one has died. */
-  readonly onReady: () => void
+  readonly onReady: (confinement: ChildConfinement) => void
   readonly onDied: (reason: string, restartDelayMs: number) => void
 }
 
 export class WorkerSlot {
   /** Work runs on this slot's worker: one piece at a time, as ONNX Runtime holds the worker's thread while it computes. */
   busy = false
-  /** Of its last worker that was ready. */
-  confinement: ChildConfinement | null = null
   readonly #options: WorkerSlotOptions
   #worker: WorkerProcess | null = null
   #isReady = false
@@ -60,8 +58,7 @@ export class WorkerSlot {
     worker.ready.then(
       (confinement) => {
         this.#isReady = true
-        this.confinement = confinement
-        this.#options.onReady()
+        this.#options.onReady(confinement)
       },
       () => {}, // its end is handled below
     )

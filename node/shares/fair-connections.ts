@@ -65,14 +65,15 @@ export class FairConnections<T> {
     return true
   }
 
-  /** Idempotent. */
-  leave(connection: T): void {
+  /** True when it had a place. */
+  leave(connection: T): boolean {
     const place = this.places.get(connection)
-    if (place === undefined) return
+    if (place === undefined) return false
     this.places.delete(connection)
     const count = this.countOf(place.owner) - 1
     if (count === 0) this.byOwner.delete(place.owner)
     else this.byOwner.set(place.owner, count)
+    return true
   }
 
   private displace(owner: string): void {

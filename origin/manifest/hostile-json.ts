@@ -5,6 +5,7 @@
 
 import { type ErrorCode, HoldfastError, type Sha256 } from '../../common/index.ts'
 import { isSha256 } from '../refs/model-name.ts'
+import { isCrowded } from './container-count.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -23,6 +24,7 @@ export class HostileJson {
     if (bytes.length > sizeBytesMax) {
       throw this.fail('', `has ${bytes.length} bytes, at most ${sizeBytesMax} are read`)
     }
+    if (isCrowded(bytes)) throw this.fail('', 'has more objects and lists than a record of its size')
     let text: string
     let value: unknown
     try {

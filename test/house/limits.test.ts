@@ -22,6 +22,12 @@ const bulk = 'node/transfer/bulk/options.ts'
 const bulkTest = 'test/native/node/transfer/bulk/native-bulk-transport.test.ts'
 const limits: readonly Limit[] = [
   {
+    what: 'the bytes of a manifest',
+    key: 'models.manifestLimitBytes',
+    declared: ['origin/manifest/manifest-limits.ts', 'manifestBytesMax'],
+    test: ['test/origin/manifest/manifest.test.ts', 'of exactly the limit of bytes is read, one byte more is not'],
+  },
+  {
     what: 'private memory of one inference',
     key: 'runtime.runBytesMax',
     declared: ['node/runtime/options.ts', 'runBytesMax'],

@@ -41,10 +41,6 @@ export class FakeRuntime implements Runtime {
     this.isStopped = true
   }
 
-  confinement(): null {
-    return null
-  }
-
   fingerprint(): string {
     return this.version
   }

@@ -6,7 +6,11 @@ export class SilentSockets {
   private readonly sockets: Socket[] = []
 
   /** Opens so many, one after the other, and says `text` on each. */
-  async open(count: number, target: { readonly host: string; readonly port: number }, text = ''): Promise<void> {
+  async open(
+    count: number,
+    target: { readonly host: string; readonly port: number; readonly localAddress?: string },
+    text = '',
+  ): Promise<void> {
     for (let at = 0; at < count; at += 1) {
       const socket = connect(target)
       // It may be thrown out at any moment.

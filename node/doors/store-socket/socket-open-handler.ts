@@ -13,6 +13,7 @@ import {
   type ResolvedModel,
   wantedBlobs,
 } from '../../models/index.ts'
+import { type FailurePaceOptions, FailureTurns } from '../../shares/index.ts'
 import type { Clock, Log } from '../../system/index.ts'
 
 export interface SocketOpenPorts {
@@ -27,7 +28,12 @@ export interface SocketOpenPorts {
 export interface SocketOpenOptions {
   /** How often names that clients opened are looked up again, so that a moved tag reaches new opens. */
   readonly refreshMs: number
+  /** Opens that a program makes and that fail, before its next ones wait. */
+  readonly failures?: FailurePaceOptions
 }
+
+/** A program that looks through a list of names may have many that are not there. */
+const openFailures: FailurePaceOptions = { freeFailures: 64, perSecond: 32, knownPerSecond: 32 }
 
 export class SocketOpenHandler {
   private readonly ports: SocketOpenPorts
@@ -41,6 +47,7 @@ export class SocketOpenHandler {
   /** Opens that were answered, so that each counts once. */
   private readonly done = new WeakSet<OpenMiss>()
   private readonly stops: (() => void)[] = []
+  private readonly turns: FailureTurns
   /** Names that were forgotten so far: an open that was resolved before one of them may have the old revision. */
   private forgotten = 0
   private isRefreshing = false
@@ -48,6 +55,7 @@ export class SocketOpenHandler {
   constructor(ports: SocketOpenPorts, options: SocketOpenOptions) {
     this.ports = ports
     this.options = options
+    this.turns = new FailureTurns(ports.clock, options.failures ?? openFailures)
   }
 
   start(): void {
@@ -66,7 +74,7 @@ export class SocketOpenHandler {
       deadlineMs: miss.deadlineMs > 0 ? miss.deadlineMs : Number.POSITIVE_INFINITY,
     }
     try {
-      await withDeadline(clock, this.open(miss, context), context, `Opening ${miss.name}`)
+      await withDeadline(clock, this.openInTurn(miss, context), context, `Opening ${miss.name}`)
     } catch (error) {
       const known = isHoldfastError(error)
       if (!known) log.error({ name: miss.name, error: (error as Error).stack }, 'an open failed')
@@ -108,6 +116,16 @@ export class SocketOpenHandler {
       this.published.delete(published)
       this.ports.store.removeName(published)
     }
+  }
+
+  /** What cannot be opened costs a look at the origin and at peers: a program that keeps asking for such waits behind its own failures. */
+  private async openInTurn(miss: OpenMiss, context: RequestContext): Promise<void> {
+    const opened = await this.turns.take(programOf(miss), context.deadlineMs, async () => {
+      await this.open(miss, context)
+      return true
+    })
+    if (opened === null)
+      throw new HoldfastError('STORE_BUSY', `Too many opens of process ${miss.pid} have failed; try again later.`)
   }
 
   private async open(miss: OpenMiss, context: RequestContext): Promise<void> {
@@ -225,4 +243,9 @@ export class SocketOpenHandler {
     }
     this.isRefreshing = false
   }
+}
+
+/** Processes of other containers have no number here, and share one place for each of their users. */
+function programOf({ pid, uid }: OpenMiss): string {
+  return pid === 0 ? `user ${uid}` : `process ${pid}`
 }

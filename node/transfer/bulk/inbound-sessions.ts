@@ -3,6 +3,7 @@
  * first never take the places of the second.
  */
 import { HoldfastError, type NodeId } from '../../../common/index.ts'
+import { ownerOfHost } from '../../net/index.ts'
 import { FairConnections } from '../../shares/index.ts'
 import type { BulkSession } from './bulk-session.ts'
 import type { BulkOptions } from './options.ts'
@@ -36,7 +37,7 @@ export class InboundSessions {
   /** @param remote address and port. */
   add(session: BulkSession, remote: string): void {
     this.all.add(session)
-    this.handshakes.enter(session, remote.slice(0, remote.lastIndexOf(':')))
+    this.handshakes.enter(session, ownerOfHost(remote.slice(0, remote.lastIndexOf(':'))))
   }
 
   /** After anything happened to it. */

@@ -121,6 +121,37 @@ describe('a name', () => {
     expect(answers.flatMap((event) => node.said(event)).filter((text) => text !== 'ask-peers-ref')).toEqual(ends)
   })
 
+  it('that nobody had is not looked for again for a while, unless somebody looks it up anew', () => {
+    const node = new Node(true, { missingMs: 500 })
+    for (const event of [resolve(1), origin(null), peers()]) node.step(event)
+    node.nowMs = 499
+    expect(node.said(serve(2))).toEqual(['2 is UNKNOWN_MODEL'])
+    expect(node.said(refresh(3))).toEqual(['ask-origin-ref'])
+    expect(node.said(origin(refTo('one', 1)))).toEqual(['keep one 1', '3 is ref one 1'])
+    expect(node.said(serve(4))).toEqual(['4 is one, 0 ms old'])
+    const later = new Node(true, { missingMs: 500 })
+    for (const event of [resolve(1), origin(null), peers()]) later.step(event)
+    later.nowMs = 500
+    expect(later.said(serve(2))).toEqual(['ask-origin-ref', 'wait 300 ms'])
+  })
+
+  it('of which an origin that is away could know is looked for each time', () => {
+    const node = new Node()
+    for (const event of [resolve(1), originIsAway, peers()]) node.step(event)
+    expect(node.said(resolve(2))).toEqual(['ask-origin-ref', 'ask-peers-ref'])
+  })
+
+  it('so many that nobody had are remembered, the latest', () => {
+    const node = new Node(true, { missingMs: 500, missingMax: 1 })
+    for (const other of ['acme/a:latest', 'acme/b:latest']) {
+      node.step({ ...resolve(1), name: other })
+      node.step({ ...origin(null), name: other })
+      node.step({ ...peers(), name: other })
+    }
+    expect(node.said({ ...serve(2), name: 'acme/b:latest' })).toEqual(['2 is UNKNOWN_MODEL'])
+    expect(node.said({ ...serve(3), name: 'acme/a:latest' })).toEqual(['ask-origin-ref', 'wait 300 ms'])
+  })
+
   it('that is known is served at once with its age, and looked up behind: nobody waits for an origin that is slow, hangs or is away', () => {
     const node = new Node().knowing(refTo('one', 1))
     expect(node.said(serve(1))).toEqual(['ask-origin-ref', '1 is one, 1001 ms old'])

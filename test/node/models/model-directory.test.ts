@@ -35,7 +35,7 @@ class World {
   isOriginHung = false
   readonly directory: ModelDirectory
 
-  constructor(options: { hasOrigin?: boolean; state?: MemoryState } = {}) {
+  constructor(options: { hasOrigin?: boolean; state?: MemoryState; guardsModels?: boolean } = {}) {
     this.state = options.state ?? new MemoryState()
     for (const model of [one, two, forged]) this.manifests.set(model.id, model.manifestBytes)
     const world = this
@@ -67,7 +67,7 @@ class World {
         clock: this.clock,
         log: silentLog,
       },
-      { freshMs: 1_000, manifestsMax: 2 },
+      { freshMs: 1_000, manifestsMax: 2, guardsModels: options.guardsModels ?? false },
     )
   }
 
@@ -85,6 +85,7 @@ describe('a manifest', () => {
       world.peerRefs = [encodeRef(refTo(one, 1))]
       await expect(world.digest()).rejects.toMatchObject({ code: hasOrigin ? away().code : 'UNKNOWN_MODEL' })
       world.othersManifests = [two.manifestBytes, one.manifestBytes]
+      world.clock.advance(1_000)
       expect(await world.digest()).toBe(one.id)
     },
   )
@@ -242,6 +243,17 @@ describe('a name', () => {
     expect(await after.directory.resolve(name)).toMatchObject({ digest: one.id, ageMs: Number.POSITIVE_INFINITY })
   })
 
+  it('whose record at the origin cannot be used says nothing of the origin', async () => {
+    const world = new World()
+    world.originRef = new HoldfastError('BAD_REF', 'The ref is not JSON.')
+    await expect(world.digest()).rejects.toMatchObject({ code: 'BAD_REF' })
+    expect(world.directory.originAwaySinceMs).toBe(null)
+    world.originRef = away()
+    world.clock.advance(1_000)
+    await expect(world.digest()).rejects.toMatchObject({ code: 'ORIGIN_UNAVAILABLE' })
+    expect(world.directory.originAwaySinceMs).not.toBe(null)
+  })
+
   it('is left out when the state folder is damaged, and the rest is kept', async () => {
     const state = new MemoryState()
     state.records.set('ref/acme/m:latest', Buffer.from(encodeRef(refTo(one, 1))).toString())
@@ -277,6 +289,42 @@ describe('a manifest', () => {
     await world.directory.resolveDigest(forged.id)
     await expect(world.directory.resolveDigest(two.id)).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
     world.peerManifests = [two.manifestBytes]
+    world.clock.advance(1_000)
     expect((await world.directory.resolveDigest(two.id)).manifest).toEqual(two.manifest)
+  })
+})
+
+describe('a model, where names are open to some and not to others,', () => {
+  const stolen = { namespace: 'public', name: 'stolen', tag: 'latest' }
+  const refOf = (named: typeof stolen, privateKey = key) =>
+    signRef({ name: named, manifest: one.id, sequence: 1 }, privateKey)
+
+  it('is not meant by a name of another publisher, also after a restart', async () => {
+    const world = new World({ guardsModels: true })
+    world.originRef = refTo(one, 1)
+    expect(await world.digest()).toBe(one.id)
+    world.originRef = refOf(stolen, foreignKey)
+    await expect(world.directory.resolve(stolen)).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    const after = new World({ state: world.state, guardsModels: true })
+    await after.directory.start()
+    after.originRef = away()
+    await expect(after.directory.resolve(stolen)).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    expect(await after.digest()).toBe(one.id)
+  })
+
+  it('is meant by whatever name its publisher gives it', async () => {
+    const world = new World({ guardsModels: true })
+    world.originRef = refTo(one, 1)
+    await world.digest()
+    world.originRef = refOf(stolen)
+    expect((await world.directory.resolve(stolen)).digest).toBe(one.id)
+  })
+
+  it('is meant by any name where everybody may open everything', async () => {
+    const world = new World()
+    world.originRef = refTo(one, 1)
+    await world.digest()
+    world.originRef = refOf(stolen, foreignKey)
+    expect((await world.directory.resolve(stolen)).digest).toBe(one.id)
   })
 })

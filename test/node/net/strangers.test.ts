@@ -34,3 +34,19 @@ it('strangers that keep coming never take the place of a peer that is connected'
   await until('the others give way', () => strangers.openCount <= 4)
   expect(node.network.peers()).toEqual([peer.network.self])
 })
+
+it('strangers that come again as soon as they were refused get no more than their pace, and peers come in', async () => {
+  const node = await nodes.start({
+    host: { failedHandshakes: { freeFailures: 4, perSecond: 0.001, knownPerSecond: 1_000 } },
+  })
+  const noise = '\xa5'.repeat(4_096)
+  const target = { ...targetOf(addressOf(node)), localAddress: '127.0.0.2' }
+  await strangers.open(4, target, noise)
+  await until('the first ones are refused', () => strangers.openCount === 0)
+  await strangers.open(8, target, noise)
+  const peer = await nodes.start()
+  await peer.network.dial(addressOf(node), { signal: hung() })
+  expect(await node.up.first()).toBe(peer.network.self)
+  // They wait, and cost nothing meanwhile.
+  expect(strangers.openCount).toBe(8)
+})

@@ -76,6 +76,23 @@ describe('ModelCalls', () => {
   })
 })
 
+it('names that nobody knows, asked for over and over, keep nobody from those that are known', async () => {
+  const clock = new ManualClock()
+  const resolve: ModelCallsPorts['resolve'] = async (given) => {
+    if (given.name === name.name) return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 0 }
+    throw new HoldfastError('UNKNOWN_MODEL', 'nobody knows it')
+  }
+  const { calls } = callsWith({ resolve, clock, isKnown: (given) => given.name === name.name })
+  const context = { tenant: 'a', deadlineMs: 100 }
+  const askUnknown = (at: number) => calls.route({ ...name, name: `x${at}` }, context)
+  for (let at = 0; at < 256; at += 1) await expect(askUnknown(at)).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
+  const more = Array.from({ length: 20 }, (_, at) => askUnknown(at).catch(({ code }: HoldfastError) => code))
+  expect(await Promise.race(more)).toBe('OVERLOADED')
+  expect((await calls.route(name, context)).model).toBe(model.id)
+  clock.advance(20)
+  expect(await more[0]).toBe('UNKNOWN_MODEL')
+})
+
 describe('the fields of a call', () => {
   it('say tenant, deadline and whether it may go elsewhere', () => {
     expect(contextOf({})).toEqual({ tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY })

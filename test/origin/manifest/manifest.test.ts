@@ -9,6 +9,7 @@ import {
   manifestSizeBytes,
   parseManifest,
   parseManifestOf,
+  readManifest,
 } from '../../../origin/index.ts'
 import { sha256 } from '../fixture.ts'
 
@@ -246,3 +247,38 @@ function sortKeys(value: unknown): unknown {
       .map(([key, item]) => [key, sortKeys(item)]),
   )
 }
+
+test('a text of many small values is refused before they are made', () => {
+  const crowd = Buffer.from(`{"schema":"holdfast.manifest.v1","files":[${'{},'.repeat(100_000)}{}],"annotations":{}}`)
+  expect(() => parseManifest(crowd)).toThrow(/more objects and lists/)
+  const texts = Buffer.from(`{"schema":"holdfast.manifest.v1","files":["${'{['.repeat(100_000)}\\""],"annotations":{}}`)
+  expect(() => parseManifest(texts)).not.toThrow(/more objects and lists/)
+})
+
+describe('a large manifest, which is checked apart,', () => {
+  const limits = defaultManifestLimits
+  const chunks = Array.from({ length: 4_000 }, (_, at) => ({ sha256: sha256(`${at}`), sizeBytes: 65_536 }))
+  const large = file('large.bin', { sizeBytes: 4_000 * 65_536, chunks })
+
+  test('is the same as one that is read here', async () => {
+    const { digest, bytes, manifest } = buildManifest([large as ManifestFile])
+    expect(bytes.length).toBeGreaterThan(256 * 1024)
+    expect(await readManifest({ digest, bytes, limits })).toEqual(manifest)
+  })
+
+  test('is refused for the same reason, also by its digest alone', async () => {
+    const bytes = canonicalBytes(manifestOf({ ...large, sizeBytes: 4_000 }))
+    const bad = readManifest({ digest: sha256(bytes), bytes, limits })
+    await expect(bad).rejects.toMatchObject({ code: 'BAD_MANIFEST', message: expect.stringContaining('at most') })
+    const mismatch = readManifest({ digest: sha256('other'), bytes, limits })
+    await expect(mismatch).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
+  })
+
+  test('of exactly the limit of bytes is read, one byte more is not', async () => {
+    const { digest, bytes, manifest } = buildManifest([large as ManifestFile])
+    const exact = { ...limits, manifestBytesMax: bytes.length }
+    expect(await readManifest({ digest, bytes, limits: exact })).toEqual(manifest)
+    const less = { ...limits, manifestBytesMax: bytes.length - 1 }
+    await expect(readManifest({ digest, bytes, limits: less })).rejects.toMatchObject({ code: 'BAD_MANIFEST' })
+  })
+})

@@ -44,7 +44,7 @@ beforeEach(async () => {
   const { clock } = fixture.driving
   desk = new SocketOpenHandler(
     { store, cache, directory, onDemand: (model) => demand.push(model), clock, log: silentLog },
-    { refreshMs: 1_000 },
+    { refreshMs: 1_000, failures: { freeFailures: 4, perSecond: 0.5, knownPerSecond: 0.5 } },
   )
   fixture.onMiss = (miss) => void desk.onOpenMiss(miss)
   fixture.onOpened = (digest) => desk.onLeaseOpened(digest)
@@ -234,5 +234,21 @@ describe('SocketOpenHandler', () => {
     for (let times = 0; times < 3; times += 1) (await client.open('acme/m')).close()
     await opened.promise
     expect(demand).toEqual([one.id, one.id, one.id])
+  })
+
+  it('makes a program that keeps asking for what is not there wait, and refuses what would wait too long', async () => {
+    const open = async (name: string) => (await client.open(name)).close()
+    for (let at = 0; at < 4; at += 1) await expect(open(`acme/x${at}`)).rejects.toMatchObject({ code: 'UNKNOWN_MODEL' })
+    const codes: string[] = []
+    const asking = Array.from({ length: 8 }, (_, at) =>
+      open(`acme/y${at}`).catch(({ code }: HoldfastError) => codes.push(code)),
+    )
+    await until('the others wait', () => codes.length === 4)
+    expect(codes).toEqual(Array.from({ length: 4 }, () => 'STORE_BUSY'))
+    expect(asked.length).toBe(4)
+    fixture.driving.clock.advance(8_000)
+    await Promise.all(asking)
+    expect(codes.slice(4)).toEqual(Array.from({ length: 4 }, () => 'UNKNOWN_MODEL'))
+    expect(asked.length).toBe(8)
   })
 })

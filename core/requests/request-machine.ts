@@ -118,7 +118,7 @@ export class RequestMachine {
    */
   startsAtOnce({ model, context }: AskedByUser, nowMs: number): boolean {
     const { models, node, times } = this.ports
-    if (!models.isReady(model) || this.isClosed || node.queueMs(nowMs) > 0 || node.isDraining()) return false
+    if (!models.isReady(model) || this.isClosed || node.queueMs(nowMs, null) > 0 || node.isDraining()) return false
     const { deadlineMs } = context
     if (deadlineMs !== Number.POSITIVE_INFINITY && times.executeMs(model) > deadlineMs) return false
     this.ports.noteRequest(model, 'user', nowMs)
@@ -319,20 +319,8 @@ export class RequestMachine {
     // A model that is here is answered from here.
     this.dropForwards(request, nowMs, out)
     this.enter(request, 'running', leftMs, nowMs)
-    out.push({
-      kind: 'run',
-      request: request.id,
-      model: asked.model,
-      deadlineMs: leftMs,
-      ...this.runOf(asked, leftMs, nowMs),
-    })
-  }
-
-  private runOf({ model, batch = 1 }: Asked, leftMs: number, nowMs: number): { latestMs: number; executeMs: number } {
-    const { times } = this.ports
-    const latestMs =
-      leftMs === Number.POSITIVE_INFINITY ? leftMs : nowMs + leftMs - times.sure(model, batch, nowMs).executeMs
-    return { latestMs, executeMs: times.executeMs(model, batch) }
+    const order = this.router.orderOf(asked, contextOf(request, leftMs), nowMs)
+    out.push({ kind: 'run', request: request.id, model: asked.model, deadlineMs: leftMs, order })
   }
 
   /** What the start of a model took is learned where nothing had to be fetched; reading the disk is a part that is known. */
@@ -455,7 +443,8 @@ export class RequestMachine {
     this.enter(request, 'bringing', context.deadlineMs, nowMs)
     const { models, node, times } = this.ports
     request.wasReady = models.isReady(asked.model)
-    const runMs = node.queueMs(nowMs) + times.executeMs(asked.model, asked.batch ?? 1)
+    const order = this.router.orderOf(asked, context, nowMs)
+    const runMs = node.queueMs(nowMs, order) + times.executeMs(asked.model, asked.batch)
     request.bringMs = decision === null ? null : Math.max(0, decision.expectedMs - runMs)
     out.push({ kind: 'bring', request: id, model: asked.model, context })
     this.setTimer(request, context.deadlineMs, out)

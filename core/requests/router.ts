@@ -11,7 +11,7 @@ import {
   route,
 } from '../../placement/index.ts'
 import type { HolderRecord } from './holder-record.ts'
-import type { AskedByUser, RequestMachineOptions, RequestMachinePorts } from './types.ts'
+import type { AskedByUser, RequestMachineOptions, RequestMachinePorts, WaitingOrder } from './types.ts'
 
 export interface HowToRoute {
   /** Nodes that have already refused or failed this request. */
@@ -43,14 +43,14 @@ export class Router {
 
   /** What the route is chosen by. */
   view(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteView {
-    const self = this.selfOf(asked, how.mayServeHere, nowMs)
+    const self = this.selfOf(asked, context, how.mayServeHere, nowMs)
     return this.viewOf(this.modelOf(asked, nowMs), self, context, how, nowMs)
   }
 
   /** Where the request runs. */
   choose(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteChoice {
     const model = this.modelOf(asked, nowMs)
-    const self = this.selfOf(asked, how.mayServeHere, nowMs)
+    const self = this.selfOf(asked, context, how.mayServeHere, nowMs)
     const here = chooseHere({ model, self, context })
     return here ?? chooseRoute(this.viewOf(model, self, context, how, nowMs), this.ports.randomInt)
   }
@@ -95,13 +95,31 @@ export class Router {
     return { ...view, holders }
   }
 
+  /** How the request would wait for a worker here. It has to begin so early that what is certain of its run ends in time. */
+  orderOf(
+    { model, batch = 1 }: Pick<RoutedModel, 'model' | 'batch'>,
+    context: RequestContext,
+    nowMs: number,
+  ): WaitingOrder {
+    const { times } = this.ports
+    const { tenant, deadlineMs } = context
+    const isEndless = deadlineMs === Number.POSITIVE_INFINITY
+    const latestMs = isEndless ? deadlineMs : nowMs + deadlineMs - times.sure(model, batch, nowMs).executeMs
+    return { tenant, latestMs, costMs: times.executeMs(model, batch) }
+  }
+
   private modelOf({ model: id, sizeBytes, batch = 1 }: RoutedModel, nowMs: number): RouteModel {
     const { times } = this.ports
     const [initMs, executeMs] = [times.initMs(id, sizeBytes), times.executeMs(id, batch)]
     return { id, sizeBytes, initMs, executeMs, sure: times.sure(id, batch, nowMs) }
   }
 
-  private selfOf(asked: RoutedModel, mayServeHere: boolean, nowMs: number): Omit<RouteSelf, 'node'> {
+  private selfOf(
+    asked: RoutedModel,
+    context: RequestContext,
+    mayServeHere: boolean,
+    nowMs: number,
+  ): Omit<RouteSelf, 'node'> {
     const { models, node } = this.ports
     const { model } = asked
     // Where the files are in memory but the model is not started, it still has to be made ready: as from the disk.
@@ -109,7 +127,7 @@ export class Router {
     const missingBytes = tier === null ? node.missingBytes(model) : null
     return {
       tier,
-      queueMs: node.queueMs(nowMs),
+      queueMs: node.queueMs(nowMs, this.orderOf(asked, context, nowMs)),
       diskBandwidthBytesPerS: node.diskBytesPerS,
       runnable: asked.cannotRun === null && asked.runBytes <= node.memoryLimitBytes(),
       draining: node.isDraining() || !mayServeHere,

@@ -93,10 +93,7 @@ export type RequestEffect =
       readonly request: RequestId
       readonly model: ModelId
       readonly deadlineMs: number
-      /** Not to be begun after this: it would end too late. Infinity without a deadline. */
-      readonly latestMs: number
-      /** Predicted; 0 when nothing is known. */
-      readonly executeMs: number
+      readonly order: WaitingOrder
     }
   /** Comes back as due with the same turn. */
   | { readonly kind: 'timer'; readonly request: RequestId; readonly turn: number; readonly afterMs: number }
@@ -124,8 +121,8 @@ export interface RequestMachinePorts {
   }
   readonly times: LoadTimes
   readonly node: {
-    /** Expected wait of a request that comes now. */
-    queueMs(nowMs: number): number
+    /** Expected wait for a worker of a request that comes now; null: of one that goes last. */
+    queueMs(nowMs: number, order: WaitingOrder | null): number
     /** Still to come of a fetch that is under way; null when there is none. */
     missingBytes(model: ModelId): number | null
     isDraining(): boolean
@@ -148,6 +145,15 @@ export interface Prediction {
 
 /** Running, and bringing the model from where it was. */
 export type PredictedPart = 'execute' | `load-${Source}`
+
+/** By what a request waits for a worker. */
+export interface WaitingOrder {
+  readonly tenant: string
+  /** After which it is not begun any more; Infinity without a deadline. */
+  readonly latestMs: number
+  /** Predicted execution; 0 when nothing is known. */
+  readonly costMs: number
+}
 
 export interface RequestMachineOptions {
   /** Holders tried before the node fetches by itself, one after the other or beside each other. */

@@ -118,7 +118,7 @@ function createReporter(
       addresses: () => cluster.network.addresses(),
       bulkAddress: () => cluster.bulk.address(),
       httpUrl: () => http.url,
-      queueMs: () => models.expectedQueueMs(),
+      queueMs: () => models.runtime.queueMs(null),
       tiers: () => open.store.stats().tiers,
       isDraining: () => status.readiness.isDraining,
     },

@@ -9,7 +9,6 @@ import type { NodeOptions } from '../config/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
 import { DerivedForms, type ModelCache, ModelTable, ServedChunks } from '../models/index.ts'
 import type { Runtime } from '../ports/index.ts'
-import { queueMs } from '../requests/index.ts'
 import { ConfinementLog, createOnnxRuntime } from '../runtime/index.ts'
 import type { Base } from './base.ts'
 import { createCache, isRunnable, type ModelEvents } from './cache.ts'
@@ -33,7 +32,6 @@ export interface Models extends Names {
   readonly tiers: AdminCache
   readonly events: ModelEvents
   readonly hasOrigin: boolean
-  expectedQueueMs(): number
 }
 
 export function createModels(
@@ -66,7 +64,6 @@ export function createModels(
     { table, store: open.store, onDamaged, log: base.log },
     { verifiesReads: base.options['disk.verifyReads'] },
   )
-  const workerCount = base.options['runtime.workerCount']
   return {
     ...parts,
     served,
@@ -74,7 +71,6 @@ export function createModels(
     tiers: adminCache({ cache, table, isRunnable }),
     events,
     hasOrigin: names.origin !== null,
-    expectedQueueMs: () => queueMs({ runtime, times: parts.profile, loaded: () => cache.loaded(), workerCount }),
   }
 }
 

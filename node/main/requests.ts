@@ -54,7 +54,6 @@ export function createRequests(base: Base, needs: RequestsNeeds): Requests {
     cache,
     runtime,
     times: profile,
-    queueMs: () => models.expectedQueueMs(),
     runBytesOf: ({ digest, manifest }) => {
       const file = runnableFileOf(manifest)
       return file === null ? null : (table.get(digest)?.form?.sizeBytes ?? file.sizeBytes)

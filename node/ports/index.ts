@@ -197,17 +197,21 @@ export interface SetAside {
   readonly answersLeft: number
 }
 
-export interface RunOptions extends AbortOptions {
+/** By what a request waits for a worker. */
+export interface RunOrder {
+  readonly tenant: string
+  /** Time of the node's clock after which it is not begun any more; Infinity: it can wait for ever. */
+  readonly latestMs: number
+  /** Predicted execution, for the share of the tenant; 0 when nothing is known. */
+  readonly costMs: number
+}
+
+/** Without an order: of the tenant 'public', without end, of unknown cost. */
+export interface RunOptions extends AbortOptions, Partial<RunOrder> {
   /** All, when absent. */
   readonly outputs?: readonly string[]
   /** A worker has begun with it; again when another worker has to. */
   readonly onRun?: () => void
-  /** Absent: 'public'. */
-  readonly tenant?: string
-  /** Time of the node's clock after which it is not begun any more. Absent: it can wait for ever. */
-  readonly latestMs?: number
-  /** Predicted execution, for the share of the tenant; 0 or absent when nothing is known. */
-  readonly costMs?: number
 }
 
 /**
@@ -234,6 +238,8 @@ export interface Runtime {
   infer(digest: string, inputs: readonly TensorValue[], options?: RunOptions): Promise<TensorValue[]>
   /** Waits for running work, then releases the session and its lease. */
   unload(digest: string): Promise<void>
+  /** Expected wait for a worker of a request that came now, by what is known of those before it; null: of one that goes last. */
+  queueMs(order: RunOrder | null): number
   /** Models that have held up or killed workers, and run apart until they have answered well for a while. */
   setAside(): readonly SetAside[]
   /** Requests that wait or run, by digest: a model with queued work is never evicted. */

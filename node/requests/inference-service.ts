@@ -59,7 +59,6 @@ export interface InferenceServicePorts {
   readonly cache: ModelCache
   readonly runtime: Runtime
   readonly times: LoadTimes
-  readonly queueMs: () => number
   /** Bytes that have to lie in memory while the model runs; null when it has no file that the runtime takes. */
   readonly runBytesOf: (resolved: Pick<ResolvedModel, 'digest' | 'manifest'>) => number | null
   readonly memoryLimitBytes: () => number
@@ -124,15 +123,11 @@ export class InferenceService {
     const asked = this.askedOf({ ...request, batch: batchOf(request.inputs) })
     const begin = (id: RequestId): WorkEnd => ({ kind: 'arrived', request: id, asked })
     return this.counted(
-      this.begin(
-        { ...request, model, manifest, tenant: request.context.tenant },
-        begin,
-        ({ servedBy, servedFrom, elapsedMs, decision }, outputs) => {
-          const answer = { ...outputs, servedBy, servedFrom, elapsedMs, decision: decision! }
-          this.ports.onServed(answer)
-          return answer
-        },
-      ),
+      this.begin({ ...request, model, manifest }, begin, ({ servedBy, servedFrom, elapsedMs, decision }, outputs) => {
+        const answer = { ...outputs, servedBy, servedFrom, elapsedMs, decision: decision! }
+        this.ports.onServed(answer)
+        return answer
+      }),
     )
   }
 
@@ -167,7 +162,7 @@ export class InferenceService {
     const sizeBytes = manifest === null ? 0 : manifestSizeBytes(manifest)
     const asked = { model, name, context, sizeBytes, batch: batchOf(inputs) }
     const begin = (id: RequestId): WorkEnd => ({ kind: 'sent-here', request: id, from, asked })
-    const inference = { model, manifest, name, tenant: context.tenant, inputs, outputs, requestId, signal }
+    const inference = { model, manifest, name, inputs, outputs, requestId, signal }
     const work = (times: RequestTimes) =>
       this.begin({ ...inference, times }, begin, ({ servedFrom }, answer) => ({
         servedFrom,
@@ -279,7 +274,7 @@ function createMachine(ports: InferenceServicePorts, options: Partial<RequestMac
       },
       times,
       node: {
-        queueMs: () => ports.queueMs(),
+        queueMs: (_nowMs, order) => ports.runtime.queueMs(order),
         missingBytes,
         isDraining: () => ports.isDraining(),
         memoryLimitBytes: () => ports.memoryLimitBytes(),

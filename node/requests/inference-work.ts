@@ -32,7 +32,6 @@ export interface Inference {
   /** Null when nothing of the model is here and it came from another node. */
   readonly manifest: Manifest | null
   readonly name: string
-  readonly tenant: string
   readonly inputs: readonly TensorValue[]
   readonly outputs: readonly string[] | null
   readonly requestId?: string | undefined
@@ -114,9 +113,9 @@ export class InferenceWork {
     }
   }
 
-  async run({ deadlineMs, latestMs, executeMs: costMs }: EffectOf<'run'>): Promise<WorkEnd> {
+  async run({ deadlineMs, order }: EffectOf<'run'>): Promise<WorkEnd> {
     const { request, runtimeDigest } = this
-    const { inputs, outputs, tenant, signal, times } = this.asked
+    const { inputs, outputs, signal, times } = this.asked
     const { clock } = this.ports
     let begunMs = clock.nowMs()
     using limit = new TimeLimit(clock, deadlineMs, signal)
@@ -126,7 +125,6 @@ export class InferenceWork {
       ended()
       ended = times.begin('run')
     }
-    const order = { tenant, latestMs, costMs }
     const options = { signal: limit.signal, onRun, ...order, ...(outputs === null ? {} : { outputs }) }
     try {
       const omittedOutputs = outputs === null ? this.omittedOutputs : []

@@ -5,7 +5,15 @@
  *   load -> loading -> loaded -> unload: closing (running work ends, nothing new starts) -> gone
  */
 import { HoldfastError } from '../../common/index.ts'
-import type { AbortOptions, ModelSignature, RunOptions, Runtime, SetAside, TensorValue } from '../ports/index.ts'
+import type {
+  AbortOptions,
+  ModelSignature,
+  RunOptions,
+  RunOrder,
+  Runtime,
+  SetAside,
+  TensorValue,
+} from '../ports/index.ts'
 import { orAborted } from './abort.ts'
 import { checkInputs } from './check-inputs.ts'
 import { ConversionLimit } from './conversion-limit.ts'
@@ -90,6 +98,10 @@ export class OnnxRuntime implements Runtime {
     if (model === undefined) return
     model.closing ??= this.#close(digest, model)
     await model.closing
+  }
+
+  queueMs(order: RunOrder | null): number {
+    return this.#pool.queueMs(order)
   }
 
   setAside(): SetAside[] {

@@ -53,6 +53,11 @@ export class RequestQueue<Item extends Work & { readonly digest: string }> {
     return displaced
   }
 
+  /** What would be done before this item, in milliseconds of one worker; null: before one that goes last. */
+  aheadMs(work: Work | null, nowMs: number): number {
+    return this.#waiting.aheadMs(work, nowMs)
+  }
+
   countWaiting(matches: (item: Item) => boolean): number {
     return [...this.#waiting].filter(matches).length
   }

@@ -5,7 +5,7 @@
  */
 import { type Clock, HoldfastError, isHoldfastError, wholeMs } from '../../common/index.ts'
 import type { Work } from '../../placement/index.ts'
-import type { ModelSignature, RunOptions, SetAside, TensorValue } from '../ports/index.ts'
+import type { ModelSignature, RunOptions, RunOrder, SetAside, TensorValue } from '../ports/index.ts'
 import { errorOfAbort } from './abort.ts'
 import type { OnnxRuntimeOptions } from './options.ts'
 import { RequestQueue } from './request-queue.ts'
@@ -138,6 +138,13 @@ export class WorkerPool {
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#dispatch()
     })
+  }
+
+  /** Expected wait of a request that came now; null: of one that goes last. */
+  queueMs(order: RunOrder | null): number {
+    const { clock, workerCount } = this.#options
+    const nowMs = clock.nowMs()
+    return this.#queue.aheadMs(order === null ? null : { ...order, arrivedMs: nowMs }, nowMs) / workerCount
   }
 
   setAside(): SetAside[] {

@@ -50,7 +50,8 @@ export function sureMs(option: CostedOption, view: RouteView): number {
   const { sure } = view.model
   let sumMs = 0
   for (const { part, ms, from } of costParts(option, view)) {
-    if (from !== 'measured' && from !== 'told') continue
+    // What another node tells of its queue is old, and of all tenants: the node itself refuses by what it knows.
+    if (from !== 'measured') continue
     sumMs += part === 'init' ? sure!.initMs : part === 'execute' ? sure!.executeMs : ms
   }
   return sumMs

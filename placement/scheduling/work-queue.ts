@@ -63,7 +63,7 @@ export class WorkQueue<T extends Work> {
   /** Begun once and put back; before all others. */
   private readonly again: T[] = []
   /** What was charged for work under way. */
-  private readonly charges = new Map<T, number>()
+  private readonly charges = new Map<T, { readonly chargeMs: number; readonly begunMs: number }>()
   /** The use of the tenant that had used least when work began last. Never falls. */
   private virtualMs = 0
   private sequence = 0
@@ -102,13 +102,13 @@ export class WorkQueue<T extends Work> {
     const first = this.again.find(mayBegin)
     if (first !== undefined) {
       this.again.splice(this.again.indexOf(first), 1)
-      this.begin(first)
+      this.begin(first, nowMs)
       return first
     }
     const next = this.next(mayBegin)
     if (next === null) return null
     next.tenant.waiting.splice(next.tenant.waiting.indexOf(next.waiting), 1)
-    this.begin(next.waiting.item)
+    this.begin(next.waiting.item, nowMs)
     return next.waiting.item
   }
 
@@ -143,6 +143,31 @@ export class WorkQueue<T extends Work> {
     const late = [...this].filter(({ latestMs }) => latestMs < nowMs)
     for (const item of late) this.drop(item)
     return late
+  }
+
+  /**
+   * What would be done before this work if it came now, in milliseconds of one worker: the rest of what runs, what goes before it of its
+   * tenant, and what the others may use meanwhile. Null: before work that goes last. What is not known of costs counts as nothing.
+   */
+  aheadMs(work: Work | null, nowMs: number): number {
+    let aheadMs = 0
+    for (const [{ costMs }, { begunMs }] of this.charges) aheadMs += Math.max(0, costMs - (nowMs - begunMs))
+    for (const { costMs } of this.again) aheadMs += costMs
+    if (work === null) {
+      for (const { waiting } of this.tenants.values()) aheadMs += costOf(waiting)
+      return aheadMs
+    }
+    const { weightOf, patienceMs } = this.options
+    const orderMs = Math.min(work.latestMs, work.arrivedMs + patienceMs)
+    const own = this.tenants.get(work.tenant)
+    const ownMs = costOf((own?.waiting ?? []).filter((waiting) => waiting.orderMs <= orderMs))
+    const beginsAtMs = Math.max(own?.virtualMs ?? 0, this.virtualMs) + ownMs / weightOf(work.tenant)
+    aheadMs += ownMs
+    for (const [name, { virtualMs, waiting }] of this.tenants) {
+      if (name === work.tenant) continue
+      aheadMs += Math.min(costOf(waiting), Math.max(0, beginsAtMs - virtualMs) * weightOf(name))
+    }
+    return aheadMs
   }
 
   /**
@@ -195,19 +220,19 @@ export class WorkQueue<T extends Work> {
     }
   }
 
-  private begin(item: T): void {
+  private begin(item: T, begunMs: number): void {
     assertInvariant(!this.charges.has(item), 'work begins once')
     this.count -= 1
     const chargeMs = item.costMs > 0 ? item.costMs : this.options.unknownCostMs
-    this.charges.set(item, chargeMs)
+    this.charges.set(item, { chargeMs, begunMs })
     this.tenantOf(item.tenant).virtualMs += chargeMs / this.options.weightOf(item.tenant)
   }
 
   private settle(item: T, tookMs: number): void {
-    const chargeMs = this.charges.get(item)
-    assertInvariant(chargeMs !== undefined, 'work that ends has begun')
+    const charge = this.charges.get(item)
+    assertInvariant(charge !== undefined, 'work that ends has begun')
     this.charges.delete(item)
-    this.tenantOf(item.tenant).virtualMs += (tookMs - chargeMs) / this.options.weightOf(item.tenant)
+    this.tenantOf(item.tenant).virtualMs += (tookMs - charge.chargeMs) / this.options.weightOf(item.tenant)
     // Nobody competes: what was used is of no account to those who come next.
     if (this.charges.size === 0 && this.count === 0) this.tenants.clear()
   }
@@ -229,6 +254,10 @@ export class WorkQueue<T extends Work> {
       return
     }
   }
+}
+
+function costOf(waiting: readonly Waiting<Work>[]): number {
+  return waiting.reduce((sum, { item }) => sum + item.costMs, 0)
 }
 
 function isBefore<T extends Work>(

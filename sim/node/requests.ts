@@ -300,7 +300,10 @@ export class SimRequests {
     })
   }
 
-  private run({ request: id, deadlineMs, latestMs }: RequestEffect & { kind: 'run' }, request: OpenRequest): void {
+  private run(
+    { request: id, deadlineMs, order: { latestMs } }: RequestEffect & { kind: 'run' },
+    request: OpenRequest,
+  ): void {
     const { node, nowMs } = this
     const { metrics } = this.world
     const { model, arrivedMs, reply, source } = request

@@ -91,7 +91,6 @@ export function createDaemon(needs: DaemonNeeds) {
     cache,
     runtime,
     times: cluster.times,
-    queueMs: () => node.workers.waitMs(clock.nowMs()),
     runBytesOf: ({ digest }) => cluster.byId.get(digest)!.sizeBytes,
     memoryLimitBytes: () => store.stats().tiers.memory.limitBytes,
     diskBytesPerS,

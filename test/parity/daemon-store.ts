@@ -70,6 +70,7 @@ export class DaemonStore {
         return { platform: 'sim', inputs: [], outputs: [], omittedOutputs: [], weights, privateBytes: 0 }
       },
       unload: async () => {},
+      queueMs: () => this.node.workers.waitMs(this.cluster.queue.nowMs),
       queued: (form: BlobId) => this.queuedCounts.get(form) ?? 0,
       infer: (form: BlobId, _inputs: unknown, { signal, latestMs }: { signal: AbortSignal; latestMs: number }) =>
         this.infer(form, signal, latestMs),

@@ -22,6 +22,8 @@ export class FakeRuntime implements Runtime {
   readonly unloads: string[] = []
   /** Requests that a test makes up, beside those that run. */
   readonly queuedWork = new Map<string, number>()
+  /** What queueMs() tells. */
+  waitMs = 0
   /** By which nothing begins too late. */
   nowMs: () => number = () => Number.MIN_SAFE_INTEGER
   onDerive: () => Promise<void> = async () => {}
@@ -96,6 +98,10 @@ export class FakeRuntime implements Runtime {
     if (model === undefined) return
     model.closing ??= this.close(digest, model)
     await model.closing
+  }
+
+  queueMs(): number {
+    return this.waitMs
   }
 
   setAside(): [] {

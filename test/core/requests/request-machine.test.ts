@@ -160,10 +160,14 @@ describe('a run', () => {
     fixture.arrive(1, within(50))
     fixture.nowMs += 20
     const [run] = fixture.step({ kind: 'brought', request: 1, source: 'disk' })
-    expect(run).toMatchObject({ kind: 'run', deadlineMs: 30, latestMs: fixture.nowMs + 26, executeMs: 5 })
+    expect(run).toMatchObject({
+      kind: 'run',
+      deadlineMs: 30,
+      order: { tenant: 'public', latestMs: fixture.nowMs + 26, costMs: 5 },
+    })
     fixture.arrive(2)
     expect(fixture.step({ kind: 'brought', request: 2, source: 'disk' })[0]).toMatchObject({
-      latestMs: Number.POSITIVE_INFINITY,
+      order: { latestMs: Number.POSITIVE_INFINITY },
     })
   })
 

@@ -190,6 +190,11 @@ describe('the route of a request', () => {
       expected: 'refused 90 misses-every-deadline',
     },
     {
+      id: 'a queue elsewhere is told, and refuses nothing: that node knows better',
+      view: view({ holders: [holder('a', { queueMs: 90 })], sources: [], ...within(80) }),
+      expected: 'forward a 100 misses-deadline',
+    },
+    {
       id: 'a fetch over a line that was never measured is tried',
       view: view(within(20)),
       expected: 'fetch 1300 misses-deadline',
@@ -475,10 +480,10 @@ describe('a request with a deadline', () => {
         const given = view({
           self: { tier: 'memory', queueMs: ownMs! },
           model: { executeMs: 10, sure: certain },
-          holders: others.map((queueMs, at) => holder(`h${at}`, { queueMs })),
+          holders: others.map((rttMs, at) => holder(`h${at}`, { rttMs, queueMs: 0 })),
           ...within(deadlineMs),
         })
-        const bestMs = Math.min(ownMs! + 10, ...others.map((queueMs) => queueMs + 20))
+        const bestMs = Math.min(ownMs! + 10, ...others.map((rttMs) => rttMs + 10))
         const isRefused = chooseRoute(given, firstDrawn).kind === 'refused'
         if (Math.abs(bestMs - deadlineMs) > 1e-6) expect(isRefused).toBe(bestMs > deadlineMs)
       }),

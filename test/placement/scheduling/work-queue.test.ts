@@ -30,6 +30,24 @@ function order(queue: WorkQueue<Piece>, fromMs = 0): string[] {
   return names
 }
 
+const arrivals = fc
+  .array(
+    fc.record({
+      tenant: fc.constantFrom('a', 'b', 'c'),
+      arrivedMs: fc.nat(2_000),
+      slackMs: fc.option(fc.nat(1_500), { nil: never }),
+      costMs: fc.integer({ min: 1, max: 60 }),
+    }),
+    { maxLength: 120 },
+  )
+  .map((rows) =>
+    rows.map(({ tenant, arrivedMs, slackMs, costMs }, at) =>
+      piece(`${tenant}${at}`, { tenant, arrivedMs, latestMs: arrivedMs + slackMs, costMs }),
+    ),
+  )
+const weights: Readonly<Record<string, number>> = { a: 1, b: 2, c: 5 }
+const weighted = { weightOf: (tenant: string) => weights[tenant]!, patienceMs: 300 }
+
 describe('the order of a tenant', () => {
   it('is that of arrival without deadlines', () => {
     expect(order(filled([piece('a1'), piece('a2'), piece('a3', { arrivedMs: 5 })]))).toEqual(['a1', 'a2', 'a3'])
@@ -119,6 +137,50 @@ describe('tenants', () => {
   })
 })
 
+describe('what would be done before work that came now', () => {
+  const now = (over: Partial<Piece> = {}) => piece('a9', { arrivedMs: 100, ...over })
+
+  it('is the rest of what runs and what is before it of its tenant', () => {
+    const queue = filled(['a1', 'a2', 'a3'].map((name) => piece(name)))
+    queue.take(98)
+    expect(queue.aheadMs(now(), 100)).toBe(8 + 20)
+    expect(queue.aheadMs(now(), 200)).toBe(20)
+    expect(queue.aheadMs(now({ latestMs: 150 }), 100)).toBe(8)
+    expect(queue.aheadMs(null, 100)).toBe(28)
+  })
+
+  it('is of others what they may use meanwhile, not all that they want', () => {
+    const queue = filled([...Array.from({ length: 50 }, (_, at) => piece(`b${at}`)), piece('a1')])
+    expect(queue.aheadMs(now(), 0)).toBe(10 + 10)
+    expect(queue.aheadMs(now({ tenant: 'c' }), 0)).toBe(0)
+    expect(queue.aheadMs(null, 0)).toBe(510)
+  })
+
+  it('is nothing when nothing is known of what they cost', () => {
+    const queue = filled([piece('a1', { costMs: 0 }), piece('a2', { costMs: 0 })])
+    queue.take(0)
+    expect(queue.aheadMs(now(), 0)).toBe(0)
+  })
+
+  it('comes true within a run of each tenant, whatever waits', () => {
+    fc.assert(
+      fc.property(arrivals, (given) => {
+        const waiting = given.map((one) => ({ ...one, arrivedMs: 0, latestMs: never }))
+        const mine = piece('mine', { tenant: 'a', costMs: 10 })
+        const queue = filled(waiting, { ...weighted, leadMs: 0 })
+        const predictedMs = queue.aheadMs(mine, 0)
+        queue.push(mine)
+        const names = order(queue)
+        const before = names.slice(0, names.indexOf('mine'))
+        const actualMs = waiting.reduce((sum, { name, costMs }) => sum + (before.includes(name) ? costMs : 0), 0)
+        // A run of each other tenant may have begun a moment before.
+        expect(Math.abs(actualMs - predictedMs)).toBeLessThanOrEqual(2 * 60)
+        expect(predictedMs).toBeLessThanOrEqual(waiting.reduce((sum, { costMs }) => sum + costMs, 0))
+      }),
+    )
+  })
+})
+
 describe('where there is no room for all', () => {
   it('the last of the tenant with the most gives way to one that has less', () => {
     const queue = filled([piece('a1'), piece('a2'), piece('a3'), piece('b1')])
@@ -165,24 +227,6 @@ function play(arrivals: readonly Piece[], options: Partial<WorkQueueOptions>): {
   }
   return { runs, expired }
 }
-
-const arrivals = fc
-  .array(
-    fc.record({
-      tenant: fc.constantFrom('a', 'b', 'c'),
-      arrivedMs: fc.nat(2_000),
-      slackMs: fc.option(fc.nat(1_500), { nil: never }),
-      costMs: fc.integer({ min: 1, max: 60 }),
-    }),
-    { maxLength: 120 },
-  )
-  .map((rows) =>
-    rows.map(({ tenant, arrivedMs, slackMs, costMs }, at) =>
-      piece(`${tenant}${at}`, { tenant, arrivedMs, latestMs: arrivedMs + slackMs, costMs }),
-    ),
-  )
-const weights: Readonly<Record<string, number>> = { a: 1, b: 2, c: 5 }
-const weighted = { weightOf: (tenant: string) => weights[tenant]!, patienceMs: 300 }
 
 test('nothing begins late, nothing is lost and nothing ends twice, whatever comes', () => {
   fc.assert(

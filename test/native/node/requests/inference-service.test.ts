@@ -10,7 +10,6 @@ import {
   type InferenceRequest,
   InferenceService,
 } from '../../../../node/requests/inference-service.ts'
-import { queueMs } from '../../../../node/requests/queue-estimate.ts'
 import { RequestTimes } from '../../../../node/requests/request-timing.ts'
 import { silentLog } from '../../../../node/system/log.ts'
 import { bytesOf, modelOf, type TestModel } from '../../../support/models.ts'
@@ -55,7 +54,6 @@ async function build(hasOrigin: boolean, options: Partial<RequestMachineOptions>
       cache,
       runtime,
       times: profile,
-      queueMs: () => queueMs({ runtime, times: profile, loaded: () => cache.loaded(), workerCount: 1 }),
       runBytesOf: ({ manifest }) => manifest.files.find(({ path }) => path.endsWith('.onnx'))?.sizeBytes ?? null,
       memoryLimitBytes: () => store.stats().tiers.memory.limitBytes,
       diskBytesPerS: 1e9,
@@ -410,18 +408,5 @@ describe('the route', () => {
     expect(decide().reason).toBe('on-disk-here')
     await fixture.run(model)
     expect(decide().reason).toBe('resident-here')
-  })
-})
-
-describe('queueMs', () => {
-  it('is what the queued requests will take, spread over the workers; a shared session counts once', async () => {
-    const loaded = new Map([
-      ['a', { runtimeDigest: 'one' }],
-      ['b', { runtimeDigest: 'two' }],
-      ['c', { runtimeDigest: 'two' }],
-    ])
-    fixture.runtime.queuedWork.set('one', 3).set('two', 1)
-    for (const [id, elapsedMs] of Object.entries({ a: 10, b: 40, c: 40 })) profile.noteExecute(id, 1, elapsedMs, 0)
-    expect(queueMs({ runtime: fixture.runtime, times: profile, loaded: () => loaded, workerCount: 2 })).toBe(35)
   })
 })

@@ -1,7 +1,7 @@
 /** How libp2p is set up for Holdfast. Vendor types end here and in the classes that use them; the port shows none. */
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
-import type { ConnectionGater } from '@libp2p/interface'
+import type { ConnectionGater, StreamMuxerFactory } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
@@ -13,6 +13,7 @@ import type { ClusterKeyring } from './cluster-keyring.ts'
 import { type GossipOptions, gossipService } from './gossip.ts'
 import type { Identity } from './identity.ts'
 import { boundHandshakes } from './pending-handshakes.ts'
+import { type GuardedUpgrader, guardConnections, guardStreams } from './selection-guard.ts'
 
 export interface HostOptions {
   /** libp2p multiaddrs to listen on; port 0 takes a free one. */
@@ -69,6 +70,19 @@ export type Host = Awaited<ReturnType<typeof createHost>>
 const pingStreamsMax = 16
 const mdnsServiceTag = '_holdfast._udp.local'
 
+/** What libp2p gives to each of its parts, when all are there. */
+interface Registered {
+  readonly registrar: { getProtocols(): string[] }
+}
+
+function guardedYamux(components: unknown): StreamMuxerFactory {
+  const factory: StreamMuxerFactory = yamux()()
+  const create = factory.createStreamMuxer.bind(factory)
+  const protocols = () => (components as Registered).registrar.getProtocols()
+  factory.createStreamMuxer = (connection) => guardStreams(create(connection), protocols)
+  return factory
+}
+
 /** A host that is not started yet. */
 export function createHost(ports: HostPorts, options: HostOptions, gossip: GossipOptions, topics: readonly string[]) {
   const { clock, onRefusal } = ports
@@ -79,7 +93,7 @@ export function createHost(ports: HostPorts, options: HostOptions, gossip: Gossi
     addresses: { listen: [...options.listen], announce: [...options.announce] },
     transports: [tcp()],
     connectionEncrypters: admission(ports.keyring, admissionOptions),
-    streamMuxers: [yamux()],
+    streamMuxers: [guardedYamux],
     connectionGater: boundHandshakes(
       ports.gater,
       clock,
@@ -108,6 +122,7 @@ export function createHost(ports: HostPorts, options: HostOptions, gossip: Gossi
       ping: ping({ maxOutboundStreams: pingStreamsMax, maxInboundStreams: pingStreamsMax }),
       gossip: gossipService(gossip, topics),
       keys: (components: Parameters<typeof followKeyring>[0]) => {
+        guardConnections(components.upgrader as unknown as GuardedUpgrader)
         followKeyring(components, ports.keyring, admissionOptions)
         return {}
       },

@@ -37,7 +37,7 @@ it('strangers that keep coming never take the place of a peer that is connected'
 
 it('strangers that come again as soon as they were refused get no more than their pace, and peers come in', async () => {
   const node = await nodes.start({
-    host: { failedHandshakes: { freeFailures: 4, perSecond: 0.001, knownPerSecond: 1_000 } },
+    host: { failedHandshakes: { freeFailures: 4, perSecond: 0, knownPerSecond: 1_000 } },
   })
   const noise = '\xa5'.repeat(4_096)
   const target = { ...targetOf(addressOf(node)), localAddress: '127.0.0.2' }

@@ -64,7 +64,7 @@ describe('a worker that dies', () => {
     await runtime.load('squeezenet1.0')
     await expect(runtime.infer('squeezenet1.0', [images(slowBatch)])).rejects.toMatchObject({
       code: 'INFERENCE_FAILED',
-      message: expect.stringContaining('inferenceMsMax'),
+      message: expect.stringContaining('runtime.runTimeoutMs'),
     })
   })
 })

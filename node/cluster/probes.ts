@@ -84,7 +84,9 @@ export class Probes {
       onMeasured(node, probed.rttMs)
     } catch (error) {
       const isLate = isHoldfastError(error, 'DEADLINE_EXCEEDED') && clock.nowMs() - startedMs > limitMs + ownDelayMs
-      if (!isLate && probed.heardAtMs < startedMs) onSilent(node, error as Error)
+      // This side has no room for one more call to it.
+      const wasNotSent = isHoldfastError(error, 'OVERLOADED')
+      if (!isLate && !wasNotSent && probed.heardAtMs < startedMs) onSilent(node, error as Error)
     } finally {
       probed.isUnderWay = false
     }

@@ -29,13 +29,13 @@ export class CallActivity {
     this.forgetUnused(peer, activity)
   }
 
-  /** A call that lasts until the returned function is called. */
-  begin(peer: NodeId): () => void {
+  /** A call that lasts until the returned function is called; with false, it was no use of the connection. */
+  begin(peer: NodeId): (isUse?: boolean) => void {
     const activity = this.of(peer)
     activity.running += 1
-    return () => {
+    return (isUse = true) => {
       activity.running -= 1
-      activity.sinceMs = this.clock.nowMs()
+      if (isUse) activity.sinceMs = this.clock.nowMs()
       this.forgetUnused(peer, activity)
     }
   }

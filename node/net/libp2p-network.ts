@@ -8,7 +8,7 @@
 import { randomInt } from 'node:crypto'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { HoldfastError, isHoldfastError, type NodeId, type RandomInt } from '../../common/index.ts'
+import { HoldfastError, type NodeId, type RandomInt } from '../../common/index.ts'
 import { entryKinds } from '../../core/index.ts'
 import type { AbortOptions, ClusterNetwork, ClusterNetworkEvents } from '../ports/index.ts'
 import { type Clock, type Log, silentLog } from '../system/index.ts'
@@ -228,13 +228,7 @@ export class Libp2pNetwork implements ClusterNetwork {
   }
 
   async ping(node: NodeId, options: AbortOptions = {}): Promise<number> {
-    try {
-      return await this.parts.host.services.ping.ping(peerOf(node), { ...options })
-    } catch (cause) {
-      if (isHoldfastError(cause)) throw cause
-      const code = options.signal?.aborted ? 'DEADLINE_EXCEEDED' : 'PEER_UNREACHABLE'
-      throw new HoldfastError(code, `${node} does not answer a ping.`, { details: { node }, cause })
-    }
+    return await this.parts.rpc.ping(peerOf(node), options)
   }
 
   sign(bytes: Uint8Array): Uint8Array {

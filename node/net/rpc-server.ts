@@ -25,6 +25,9 @@ type Handler = Parameters<ClusterNetwork['handle']>[1]
 /** What a frame adds to its payload: map keys, a method name, or an error text. */
 export const frameOverheadBytes = 16 * 1024
 
+/** Asks for nothing: whether the node answers, and how fast. Nodes that do not know it refuse it, which is an answer. */
+export const pingMethod = 'ping'
+
 /** Tensors take their time on the uplink of an edge box, which carries this at least. */
 const slowestBytesPerS = 2 ** 20
 
@@ -44,6 +47,7 @@ export class RpcServer {
     this.log = log
     this.clock = clock
     this.activity = activity
+    this.handle(pingMethod, async () => new Uint8Array())
   }
 
   handle(method: string, handler: Handler): void {
@@ -90,15 +94,17 @@ export class RpcServer {
   private async serveNext(frames: FrameStream, from: NodeId): Promise<boolean> {
     const call = new AbortController()
     const end = this.activity.begin(from)
+    let isUse = true
     const onClose = () => call.abort(new HoldfastError('PEER_UNREACHABLE', `${from} gave up the call.`))
     frames.stream.addEventListener('close', onClose)
     try {
-      const { answer, isLast } = await this.answer(from, frames, call)
+      const { answer, isLast, method } = await this.answer(from, frames, call)
+      isUse = method !== pingMethod
       using limit = this.limit(answer.byteLength)
       await frames.write(answer, limit.signal)
       return isLast
     } finally {
-      end()
+      end(isUse)
       frames.stream.removeEventListener('close', onClose)
     }
   }
@@ -107,11 +113,11 @@ export class RpcServer {
     from: NodeId,
     frames: FrameStream,
     call: AbortController,
-  ): Promise<{ answer: Uint8Array; isLast: boolean }> {
+  ): Promise<{ answer: Uint8Array; isLast: boolean; method: string }> {
     try {
       this.shares.enter(from)
     } catch (error) {
-      return { answer: encodeFailure(error, { isLast: true }), isLast: true }
+      return { answer: encodeFailure(error, { isLast: true }), isLast: true, method: '' }
     }
     this.inbound.add(call)
     let reservedBytes = 0
@@ -131,10 +137,10 @@ export class RpcServer {
         throw new HoldfastError('PEER_PROTOCOL', `This node knows no method ${JSON.stringify(method)}.`)
       const payload = await handler(from, request.payload, { signal: call.signal })
       checkPayload(payload, this.options.answerBytes, `The answer to ${method}`)
-      return { answer: encodeAnswer(payload), isLast }
+      return { answer: encodeAnswer(payload), isLast, method }
     } catch (error) {
       if (!isHoldfastError(error)) this.log.warn({ err: error, from, method }, 'a call could not be served')
-      return { answer: encodeFailure(error, { isLast }), isLast }
+      return { answer: encodeFailure(error, { isLast }), isLast, method }
     } finally {
       this.inbound.delete(call)
       this.shares.leave(from, reservedBytes)

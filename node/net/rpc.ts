@@ -16,7 +16,7 @@ import { CallActivity } from './call-activity.ts'
 import type { CallShareOptions } from './call-shares.ts'
 import { FrameStream } from './frame-stream.ts'
 import { decodeAnswer, encodeRequest } from './rpc-frames.ts'
-import { checkPayload, frameOverheadBytes, RpcServer } from './rpc-server.ts'
+import { checkPayload, frameOverheadBytes, pingMethod, RpcServer } from './rpc-server.ts'
 import { StreamPool, type StreamPoolOptions } from './stream-pool.ts'
 
 export interface RpcOptions extends StreamPoolOptions, CallShareOptions {
@@ -92,12 +92,37 @@ export class Rpc {
 
   async call(peer: PeerId, method: string, payload: Uint8Array, options: AbortOptions = {}): Promise<Uint8Array> {
     checkPayload(payload, this.options.requestBytes, `The request ${method}`)
+    const end = this.activity.begin(peer.toString())
+    try {
+      const outcome = await this.exchange(peer, method, payload, options)
+      if (outcome instanceof HoldfastError) throw outcome
+      return outcome
+    } finally {
+      end()
+    }
+  }
+
+  /**
+   * How long the peer takes to answer a call that asks for nothing, in milliseconds. Any answer will do, a refusal too. It is no use of
+   * the connection: one on which nothing else happens is idle.
+   */
+  async ping(peer: PeerId, options: AbortOptions = {}): Promise<number> {
+    const startedMs = this.clock.nowMs()
+    await this.exchange(peer, pingMethod, new Uint8Array(), options)
+    return this.clock.nowMs() - startedMs
+  }
+
+  /** @returns the answer, or the error that the peer answered with. */
+  private async exchange(
+    peer: PeerId,
+    method: string,
+    payload: Uint8Array,
+    options: AbortOptions,
+  ): Promise<Uint8Array | HoldfastError> {
     using limit = new TimeLimit(this.clock, this.options.callTimeoutMs, options.signal)
     const { signal } = limit
     const node = peer.toString()
-    const end = this.activity.begin(node)
     let frames: FrameStream | undefined
-    let outcome: Uint8Array | HoldfastError
     try {
       signal.throwIfAborted()
       frames = this.pool.take(node) ?? (await this.open(peer, signal))
@@ -105,17 +130,13 @@ export class Rpc {
       // fails the stream is closed, and reading fails for the same reason.
       frames.write(encodeRequest({ method, payload }), signal).catch(() => {})
       const answer = decodeAnswer(await frames.read(signal))
-      outcome = answer.outcome
       if (answer.isLast || !frames.isQuiet || frames.stream.protocol !== rpcProtocol) frames.close()
       else this.pool.giveBack(node, frames)
+      return answer.outcome
     } catch (error) {
       frames?.stream.abort(error instanceof Error ? error : new Error(String(error)))
       throw callError(error, node, method, signal)
-    } finally {
-      end()
     }
-    if (outcome instanceof HoldfastError) throw outcome
-    return outcome
   }
 
   private async open(peer: PeerId, signal: AbortSignal): Promise<FrameStream> {

@@ -123,6 +123,17 @@ export function testClusterNetwork(name: string, createFixture: () => NetworkFix
       expect(a.network.idleMs(await fixture.strangerId())).toBe(0)
     })
 
+    test('takes a ping for no use of the connection, at both ends', async () => {
+      const { a, b } = await pair()
+      const idleMs = () => Math.min(a.network.idleMs(b.network.self), b.network.idleMs(a.network.self))
+      await expect.poll(idleMs).toBeGreaterThan(20)
+      const startedMs = performance.now()
+      await a.network.ping(b.network.self)
+      // While it is under way the connection is in use.
+      await expect.poll(idleMs).toBeGreaterThan(0)
+      expect(idleMs()).toBeGreaterThan(performance.now() - startedMs)
+    })
+
     test("brings a handler's error by its code", async () => {
       const { a, b } = await pair()
       b.network.handle('full', async () => {

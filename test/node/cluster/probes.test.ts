@@ -14,6 +14,8 @@ class Fixture {
   peers: NodeId[] = []
   /** Of answers; null: none comes. */
   rttMs: number | null = 1
+  /** Of the network of this node. */
+  refusal: HoldfastError | null = null
 
   constructor() {
     const { clock } = this
@@ -21,7 +23,8 @@ class Fixture {
       peers: () => this.peers,
       ping: (node: NodeId, { signal }: { signal?: AbortSignal } = {}) => {
         this.sent.push({ node, atMs: clock.nowMs() })
-        const { rttMs } = this
+        const { rttMs, refusal } = this
+        if (refusal !== null) return Promise.reject(refusal)
         return new Promise<number>((resolve, reject) => {
           signal?.addEventListener('abort', () => reject(new HoldfastError('DEADLINE_EXCEEDED', 'no answer')))
           if (rttMs !== null) clock.after(rttMs, () => resolve(rttMs))
@@ -58,6 +61,17 @@ describe('probes', () => {
     alone.peers = ['a']
     await alone.pass(8_000)
     expect(alone.sent.length).toBe(8_000 / sameNodeMs)
+  })
+
+  it('take a node for alive that this side has no room to ask', async () => {
+    const fixture = new Fixture()
+    fixture.peers = ['a']
+    fixture.refusal = new HoldfastError('OVERLOADED', 'Too many calls to a are open.')
+    await fixture.pass(3_000)
+    expect(fixture.silent).toEqual([])
+    fixture.refusal = new HoldfastError('PEER_UNREACHABLE', 'a does not answer.')
+    await fixture.pass(1_000)
+    expect(fixture.silent[0]?.node).toBe('a')
   })
 
   it('find a node silent within three seconds of its last answer', async () => {

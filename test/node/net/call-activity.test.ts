@@ -21,6 +21,17 @@ test('a connection is idle from its beginning, and again from the end of its las
   expect(activity.idleMs('a')).toBe(30)
 })
 
+test('a call that is no use of the connection leaves it as idle as it was', () => {
+  const { clock, activity } = fixture()
+  activity.connected('a')
+  clock.advance(100)
+  const end = activity.begin('a')
+  clock.advance(10)
+  expect(activity.idleMs('a')).toBe(0)
+  end(false)
+  expect(activity.idleMs('a')).toBe(110)
+})
+
 test('a connection that is gone is forgotten, also when a call ends only then', () => {
   const { clock, activity } = fixture()
   activity.connected('a')

@@ -72,6 +72,22 @@ test('calls above the inbound limit are refused at once with OVERLOADED, and roo
   expect(await a.network.call(b.network.self, 'wait', Uint8Array.of(3))).toHaveLength(1)
 })
 
+test('a node that refuses calls answers a ping', async () => {
+  const [a, b] = await pair({ rpc: { inboundMax: 1 } })
+  const [running, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  b.network.handle('wait', async (_from, payload) => {
+    running.resolve()
+    await release.promise
+    return payload
+  })
+  const held = a.network.call(b.network.self, 'wait', new Uint8Array())
+  await running.promise
+  await expect(a.network.call(b.network.self, 'wait', new Uint8Array())).rejects.toMatchObject({ code: 'OVERLOADED' })
+  expect(await a.network.ping(b.network.self)).toBeGreaterThanOrEqual(0)
+  release.resolve()
+  await held
+})
+
 test('a call without a signal ends on the timeout of the options', async () => {
   const [a, b] = await pair({ rpc: { callTimeoutMs: 50 } })
   b.network.handle('never', () => new Promise(() => {}))

@@ -3,7 +3,7 @@
  * Before the first measurement initMs is guessed from the size; over profiled models load time correlates with size only weakly, so one
  * measurement replaces the guess altogether.
  */
-import type { ModelId } from '../../common/index.ts'
+import type { ModelId, Source } from '../../common/index.ts'
 import { type Duration, type SureTimes, sureDurationMs, usualDurationMs, withDuration } from '../../placement/index.ts'
 import type { LoadTimes } from './load-times.ts'
 
@@ -29,11 +29,20 @@ export const defaultLoadProfileOptions: LoadProfileOptions = {
 }
 
 /** Durations in milliseconds, the oldest first. */
-export interface SavedProfile {
+export interface SavedModel {
   readonly model: ModelId
   readonly init: readonly number[]
   readonly execute: readonly { readonly batch: number; readonly ms: readonly number[] }[]
 }
+
+export interface SavedProfile {
+  readonly models: readonly SavedModel[]
+  /** Of transfers: what they took over what was predicted. */
+  readonly transfers: readonly { readonly source: Source; readonly ratios: readonly number[] }[]
+}
+
+/** What is beyond was no matter of the line: a fetch that was interrupted, or found the bytes here. */
+const factorBounds = [0.25, 8] as const
 
 interface Profile {
   init: Duration[]
@@ -45,6 +54,7 @@ export class LoadProfile implements LoadTimes {
   private readonly options: LoadProfileOptions
   /** The one that was measured last at the end. */
   private readonly profiles = new Map<ModelId, Profile>()
+  private readonly transfers = new Map<Source, Duration[]>()
   private changes = 0
 
   constructor(options: Partial<LoadProfileOptions> = {}) {
@@ -93,20 +103,37 @@ export class LoadProfile implements LoadTimes {
     }
   }
 
+  noteTransfer(source: Source, predictedMs: number, actualMs: number): void {
+    if (!(predictedMs > 0)) return
+    this.changes += 1
+    const [least, most] = factorBounds
+    const ratio = Math.min(most, Math.max(least, actualMs / predictedMs))
+    this.transfers.set(source, withDuration(this.transfers.get(source) ?? [], { ms: ratio, atMs: 0 }))
+  }
+
+  /** The second longest of the last ten, as of all that is measured here; 1 before there are three. */
+  transferFactor(source: Source): number {
+    const ratios = this.transfers.get(source) ?? []
+    return ratios.length < 3 ? 1 : usualDurationMs(ratios)
+  }
+
   /** Of the models that were measured last, so many. */
-  save(modelsMax: number): SavedProfile[] {
+  save(modelsMax: number): SavedProfile {
     const kept = [...this.profiles].slice(-modelsMax)
-    return kept.map(([model, { init, execute }]) => ({
+    const models = kept.map(([model, { init, execute }]) => ({
       model,
       init: init.map(({ ms }) => ms),
       execute: [...execute].map(([batch, durations]) => ({ batch, ms: durations.map(({ ms }) => ms) })),
     }))
+    const transfers = [...this.transfers].map(([source, ratios]) => ({ source, ratios: ratios.map(({ ms }) => ms) }))
+    return { models, transfers }
   }
 
   /** What a former run has saved; it estimates, and refuses nothing. */
-  restore(saved: readonly SavedProfile[]): void {
+  restore({ models, transfers }: SavedProfile): void {
     const longAgo = Number.NEGATIVE_INFINITY
-    for (const { model, init, execute } of saved) {
+    for (const { source, ratios } of transfers) for (const ratio of ratios) this.noteTransfer(source, 1, ratio)
+    for (const { model, init, execute } of models) {
       for (const ms of init) this.noteInit(model, ms, longAgo)
       for (const { batch, ms } of execute) for (const one of ms) this.noteExecute(model, batch, one, longAgo)
     }

@@ -1,5 +1,5 @@
 /** How long models take on a node to start and to run: measured by a daemon, told by the scenario in the simulator. */
-import type { ModelId } from '../../common/index.ts'
+import type { ModelId, Source } from '../../common/index.ts'
 import type { SureTimes } from '../../placement/index.ts'
 
 export interface LoadTimes {
@@ -9,6 +9,9 @@ export interface LoadTimes {
   executeMs(model: ModelId, batch?: number): number
   /** What was measured lately, more than once, of no larger batch; 0 for the rest. */
   sure(model: ModelId, batch: number, nowMs: number): SureTimes
+  /** By how much longer a transfer from such a source usually takes than its latency and bandwidth say. */
+  transferFactor(source: Source): number
+  noteTransfer(source: Source, predictedMs: number, actualMs: number): void
   noteInit(model: ModelId, elapsedMs: number, nowMs: number): void
   noteExecute(model: ModelId, batch: number, elapsedMs: number, nowMs: number): void
 }

@@ -12,7 +12,7 @@
  * in time, by what was measured, begins nothing.
  */
 import { assertInvariant, type NodeId, type RequestContext, type Source } from '../../common/index.ts'
-import { costParts, type RouteChoice, type RouteDecision, routeOptions } from '../../placement/index.ts'
+import { costParts, type RouteChoice, type RouteDecision, routeOptions, transferMs } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
 import { diskMs } from '../models/copy-worth.ts'
 import {
@@ -42,6 +42,8 @@ import {
 
 type Stage = 'routing' | 'forwarding' | 'bringing' | 'running' | 'waiting'
 
+type Brought = Extract<RequestEvent, { kind: 'brought' }>
+
 interface OpenRequest {
   readonly id: RequestId
   readonly asked: Asked
@@ -67,6 +69,8 @@ interface OpenRequest {
   source: Source | null
   /** What bringing the model is expected to take; null where nobody has said, or where it can run at once. */
   bringMs: number | null
+  /** The part of it that is the way of the bytes, by latency and bandwidth alone; null where they are not fetched. */
+  transferMs: number | null
   wasReady: boolean
 }
 
@@ -153,7 +157,7 @@ export class RequestMachine {
         this.onHolderFailed(request, event.attempt, event.failure, nowMs, out)
         break
       case 'brought':
-        this.onBrought(request, event.source, nowMs, out)
+        this.onBrought(request, event, nowMs, out)
         break
       case 'not-brought':
       case 'run-failed':
@@ -307,10 +311,10 @@ export class RequestMachine {
     request.mayForward &&= request.excluded.length < this.options.forwardsMax
   }
 
-  private onBrought(request: OpenRequest, source: Source, nowMs: number, out: RequestEffect[]): void {
+  private onBrought(request: OpenRequest, brought: Brought, nowMs: number, out: RequestEffect[]): void {
     const { asked } = request
-    request.source = source
-    this.noteBrought(request, source, nowMs)
+    request.source = brought.source
+    this.noteBrought(request, brought, nowMs)
     const leftMs = leftOf(request, nowMs)
     if (!(leftMs > 0)) {
       this.fail(request, deadlinePassed(asked, 'waited for the model to be loaded'), nowMs, out)
@@ -323,14 +327,21 @@ export class RequestMachine {
     out.push({ kind: 'run', request: request.id, model: asked.model, deadlineMs: leftMs, order })
   }
 
-  /** What the start of a model took is learned where nothing had to be fetched; reading the disk is a part that is known. */
-  private noteBrought({ asked, stageMs, bringMs, wasReady }: OpenRequest, source: Source, nowMs: number): void {
+  /** What the start of a model took is learned where nothing had to be fetched, or apart; reading the disk is a part that is known. */
+  private noteBrought(request: OpenRequest, { source, parts }: Brought, nowMs: number): void {
+    const { asked, stageMs, bringMs, transferMs, wasReady } = request
     if (wasReady) return
     const { times, node, notePrediction } = this.ports
     const elapsedMs = nowMs - stageMs
     if (bringMs !== null) notePrediction?.(`load-${source}`, bringMs, elapsedMs)
+    if (source === 'peer' || source === 'origin') {
+      if (parts === undefined) return
+      if (parts.initMs > 0) times.noteInit(asked.model, parts.initMs, nowMs)
+      if (transferMs !== null && parts.fetchMs > 0) times.noteTransfer(source, transferMs, parts.fetchMs)
+      return
+    }
     const readMs = source === 'disk' ? diskMs(asked.sizeBytes, node.diskBytesPerS) : 0
-    if (source !== 'peer' && source !== 'origin') times.noteInit(asked.model, Math.max(0, elapsedMs - readMs), nowMs)
+    times.noteInit(asked.model, Math.max(0, elapsedMs - readMs), nowMs)
   }
 
   private onRan(request: OpenRequest, executeMs: number, nowMs: number, out: RequestEffect[]): void {
@@ -446,6 +457,8 @@ export class RequestMachine {
     const order = this.router.orderOf(asked, context, nowMs)
     const runMs = node.queueMs(nowMs, order) + times.executeMs(asked.model, asked.batch)
     request.bringMs = decision === null ? null : Math.max(0, decision.expectedMs - runMs)
+    const via = decision?.via
+    request.transferMs = via === undefined ? null : transferMs(asked.sizeBytes, via) / times.transferFactor(via.source)
     out.push({ kind: 'bring', request: id, model: asked.model, context })
     this.setTimer(request, context.deadlineMs, out)
   }
@@ -486,6 +499,7 @@ export class RequestMachine {
       decision: null,
       source: null,
       bringMs: null,
+      transferMs: null,
       wasReady: false,
     }
     this.open.set(id, request)

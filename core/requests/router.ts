@@ -1,5 +1,5 @@
 /** Asks placement/ where a request should run, with what this node believes of itself and of the cluster. Decides nothing. */
-import { assertInvariant, type ModelId, type NodeId, type RequestContext } from '../../common/index.ts'
+import { assertInvariant, type ModelId, type NodeId, type RequestContext, type SourceView } from '../../common/index.ts'
 import {
   chooseHere,
   chooseRoute,
@@ -88,11 +88,20 @@ export class Router {
     const { sentMs, record } = this
     const originAllowed = node.hasOrigin
     const view = core.routeView({ model, self, context, originAllowed, excluded, mayForward, sentMs }, nowMs)
-    if (!record.knowsSilent) return view
+    const sources = view.sources.map((source) => this.asUsual(source))
+    if (!record.knowsSilent) return { ...view, sources }
     const holders = view.holders.map((holder) => {
       return record.isSilent(holder.node, nowMs) ? { ...holder, silent: true } : holder
     })
-    return { ...view, holders }
+    return { ...view, sources, holders }
+  }
+
+  /** The source as transfers from its kind have usually been, not as its mean bandwidth says. */
+  private asUsual(source: SourceView): SourceView {
+    const factor = this.ports.times.transferFactor(source.source)
+    if (factor === 1) return source
+    const { latencyMs, bandwidthBytesPerS } = source
+    return { ...source, latencyMs: latencyMs * factor, bandwidthBytesPerS: bandwidthBytesPerS / factor }
   }
 
   /** How the request would wait for a worker here. It has to begin so early that what is certain of its run ends in time. */

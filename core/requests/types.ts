@@ -43,7 +43,13 @@ export type RequestEvent = { readonly nowMs: number } & (
       readonly attempt: AttemptId
       readonly failure: Failure
     }
-  | { readonly kind: 'brought'; readonly request: RequestId; readonly source: Source }
+  /** `parts`: what of it was measured apart, for this request; 0: nothing. */
+  | {
+      readonly kind: 'brought'
+      readonly request: RequestId
+      readonly source: Source
+      readonly parts?: { readonly fetchMs: number; readonly initMs: number }
+    }
   | { readonly kind: 'not-brought'; readonly request: RequestId; readonly failure: Failure }
   /** `executeMs`: for which it had a worker. */
   | { readonly kind: 'ran'; readonly request: RequestId; readonly executeMs: number }

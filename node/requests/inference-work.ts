@@ -105,7 +105,13 @@ export class InferenceWork {
       const { runtimeDigest, signature, source } = await this.asked.times.duringLoad(work, watch)
       this.runtimeDigest = runtimeDigest
       this.omittedOutputs = signature.omittedOutputs
-      return { kind: 'brought', request, source }
+      const { parts } = this.asked.times
+      return {
+        kind: 'brought',
+        request,
+        source,
+        parts: { fetchMs: parts.get('fetch') ?? 0, initMs: parts.get('load') ?? 0 },
+      }
     } catch (error) {
       // Before the machine hears of it: a request that waits for room holds nothing.
       this.letGo()

@@ -2,7 +2,7 @@
  * What loads and runs took, kept over a restart: one record of bounded size, written now and then and at the end. It only makes guesses
  * better, so that a record that cannot be read or written is left.
  */
-import type { Clock } from '../../common/index.ts'
+import { type Clock, type Source, tiers } from '../../common/index.ts'
 import type { LoadProfile, SavedProfile } from '../../core/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import type { Log } from '../system/index.ts'
@@ -19,6 +19,7 @@ const version = 1
 const saveEveryMs = 60_000
 /** Models that were measured last; a few hundred bytes each. */
 export const savedModelsMax = 512
+const sources: readonly Source[] = [...tiers, 'peer', 'origin']
 const durationsMax = 10
 const batchesMax = 16
 
@@ -52,7 +53,7 @@ export class KeptProfile {
     const { revision } = profile
     if (revision === this.savedRevision) return
     try {
-      await state.put(key, { version, models: profile.save(savedModelsMax) })
+      await state.put(key, { version, ...profile.save(savedModelsMax) })
       this.savedRevision = revision
     } catch (error) {
       log.warn({ err: error }, 'what models take to load and to run could not be saved')
@@ -61,9 +62,22 @@ export class KeptProfile {
 }
 
 /** What can be used of a record that may be of another version, or anything. */
-export function parseSaved(value: unknown): SavedProfile[] {
-  if (!isRecord(value) || value.version !== version || !Array.isArray(value.models)) return []
-  return value.models.slice(-savedModelsMax).flatMap((row: unknown) => {
+export function parseSaved(value: unknown): SavedProfile {
+  if (!isRecord(value) || value.version !== version) return { models: [], transfers: [] }
+  return { models: modelsOf(value.models), transfers: transfersOf(value.transfers) }
+}
+
+function transfersOf(value: unknown): SavedProfile['transfers'] {
+  const rows = Array.isArray(value) ? value.slice(0, sources.length) : []
+  return rows.flatMap((row: unknown) => {
+    const source = isRecord(row) ? sources.find((known) => known === row.source) : undefined
+    return source === undefined ? [] : [{ source, ratios: durationsOf((row as { ratios?: unknown }).ratios) }]
+  })
+}
+
+function modelsOf(value: unknown): SavedProfile['models'] {
+  if (!Array.isArray(value)) return []
+  return value.slice(-savedModelsMax).flatMap((row: unknown) => {
     if (!isRecord(row) || typeof row.model !== 'string' || !/^[0-9a-f]{64}$/.test(row.model)) return []
     const batches = Array.isArray(row.execute) ? row.execute.slice(-batchesMax) : []
     const execute = batches.flatMap((entry: unknown) => {

@@ -33,6 +33,8 @@ export function timesOf(byId: ReadonlyMap<ModelId, SimModel>): LoadTimes {
     initMs: (model) => byId.get(model)!.initMs,
     executeMs: (model) => byId.get(model)!.executeMs,
     sure: (model) => byId.get(model)!,
+    transferFactor: () => 1,
+    noteTransfer: () => {},
     noteInit: () => {},
     noteExecute: () => {},
   }

@@ -48,6 +48,10 @@ export class RequestFixture {
           initMs: () => 20,
           executeMs: () => this.executeMs,
           sure: () => this.sure,
+          transferFactor: () => 1,
+          noteTransfer: (source, predictedMs, actualMs) => {
+            this.measured.push(`transfer ${source} ${predictedMs} ${actualMs}`)
+          },
           noteInit: (_, elapsedMs) => this.measured.push(`init ${elapsedMs}`),
           noteExecute: (_model, _batch, elapsedMs) => this.measured.push(`execute ${elapsedMs}`),
         },

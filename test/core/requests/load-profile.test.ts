@@ -54,6 +54,18 @@ describe('the profile of a model', () => {
     expect(profile.executeMs('m', 1)).toBe(20)
   })
 
+  it('expects transfers as the second slowest of the last ten was, once there are three', () => {
+    const profile = new LoadProfile()
+    for (const actualMs of [100, 150]) profile.noteTransfer('peer', 100, actualMs)
+    expect(profile.transferFactor('peer')).toBe(1)
+    for (const actualMs of [90_000, 110]) profile.noteTransfer('peer', 100, actualMs)
+    profile.noteTransfer('peer', 0, 1)
+    expect([profile.transferFactor('peer'), profile.transferFactor('origin')]).toEqual([1.5, 1])
+    const later = new LoadProfile()
+    later.restore(profile.save(9))
+    expect(later.transferFactor('peer')).toBe(1.5)
+  })
+
   it('comes back as it was saved, and then refuses nothing until it has measured again', () => {
     const [former, profile] = [new LoadProfile(), new LoadProfile()]
     for (const ms of [30, 31, 32]) former.noteExecute('m', 2, ms, 0)
@@ -62,6 +74,6 @@ describe('the profile of a model', () => {
     profile.restore(former.save(9))
     expect([profile.executeMs('m', 2), profile.initMs('m', 1), profile.executeMs('other')]).toEqual([31, 400, 7])
     expect(profile.sure('m', 2, 0)).toEqual({ initMs: 0, executeMs: 0 })
-    expect(former.save(1).map(({ model }) => model)).toEqual(['other'])
+    expect(former.save(1).models.map(({ model }) => model)).toEqual(['other'])
   })
 })

@@ -180,6 +180,14 @@ describe('a run', () => {
     expect(fixture.predicted).toEqual(['load-origin 1070 1000', 'execute 5 7'])
   })
 
+  it('teach how long bytes and starts take, where they were measured apart', () => {
+    const fixture = new RequestFixture()
+    fixture.arrive(1)
+    fixture.nowMs += 4_000
+    fixture.step({ kind: 'brought', request: 1, source: 'origin', parts: { fetchMs: 2_000, initMs: 40 } })
+    expect(fixture.measured).toEqual(['init 40', 'transfer origin 1050 2000'])
+  })
+
   it('of a model that could run at once has no load to compare', () => {
     const fixture = new RequestFixture()
     fixture.ready.add('m')

@@ -52,15 +52,20 @@ test('a state that refuses costs the knowledge and nothing else', async () => {
 })
 
 test('a record of another version, or of anything, is left or cut to what can be used', () => {
-  expect(parseSaved({ version: 2, models: [{ model: id(1), init: [1], execute: [] }] })).toEqual([])
+  expect(parseSaved({ version: 2, models: [{ model: id(1), init: [1], execute: [] }] })).toEqual({
+    models: [],
+    transfers: [],
+  })
   const rows = Array.from({ length: savedModelsMax + 5 }, (_, at) => ({ model: id(at), init: [1], execute: [] }))
-  expect(parseSaved({ version: 1, models: rows })).toHaveLength(savedModelsMax)
+  expect(parseSaved({ version: 1, models: rows }).models).toHaveLength(savedModelsMax)
+  const transfers = [{ source: 'peer', ratios: [1, 2, 'x', -1] }, { source: 'moon', ratios: [1] }, null]
+  expect(parseSaved({ version: 1, transfers }).transfers).toEqual([{ source: 'peer', ratios: [1, 2] }])
   const hostile = {
     model: id(1),
     init: [1, -1, Number.NaN, '2', ...Array(50).fill(3)],
     execute: [{ batch: 0, ms: [1] }, { batch: 2, ms: 'x' }, null, { batch: 3, ms: [4] }],
   }
-  expect(parseSaved({ version: 1, models: [hostile, { model: '../x' }, 7] })).toEqual([
+  expect(parseSaved({ version: 1, models: [hostile, { model: '../x' }, 7] }).models).toEqual([
     {
       model: id(1),
       init: Array(10).fill(3),
@@ -73,7 +78,7 @@ test('a record of another version, or of anything, is left or cut to what can be
   fc.assert(
     fc.property(fc.anything(), (value) => {
       new LoadProfile().restore(parseSaved(value))
-      new LoadProfile().restore(parseSaved({ version: 1, models: [value] }))
+      new LoadProfile().restore(parseSaved({ version: 1, models: [value], transfers: [value] }))
     }),
   )
 })

@@ -1,7 +1,8 @@
 import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Runtime } from '../../../node/ports/index.ts'
+import type { RunOptions, Runtime } from '../../../node/ports/index.ts'
+import { systemClock } from '../../../node/system/index.ts'
 import { createRuntimeFixture, floatsOf, images, type RuntimeFixture } from './fixture.ts'
 
 const tinyImage = [1, 3, 32, 32]
@@ -144,6 +145,35 @@ describe('queues', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
     expect(runtime.queued('squeezenet1.0')).toBe(1)
     await running
+  })
+})
+
+describe('the order of the queue', () => {
+  test('is that of need, with tenants in turns, and what would end too late does not begin', async () => {
+    const late: string[] = []
+    const runtime = await start({ queueOrder: { leadMs: 0, patienceMs: 600_000 }, onLate: () => late.push('late') })
+    await runtime.load('squeezenet1.0')
+    await runtime.load('tiny')
+    const order: string[] = []
+    const ask = (name: string, tenant: string, over: RunOptions = {}) =>
+      runtime.infer('tiny', [images(tinyImage)], { tenant, costMs: 100, ...over, onRun: () => order.push(name) })
+    const begun = Promise.withResolvers<void>()
+    const running = runtime.infer('squeezenet1.0', [images(slowBatch)], { onRun: begun.resolve })
+    await begun.promise
+    const nowMs = systemClock.nowMs()
+    const work = [
+      ask('flood 1', 'flood'),
+      ask('flood 2', 'flood'),
+      ask('quiet', 'quiet'),
+      ask('urgent', 'flood', { latestMs: nowMs + 300_000 }),
+    ]
+    await expect(ask('late', 'flood', { latestMs: nowMs })).rejects.toMatchObject({
+      code: 'DEADLINE_UNREACHABLE',
+      message: expect.stringMatching(/too late/),
+    })
+    await Promise.all([running, ...work])
+    expect(order).toEqual(['urgent', 'quiet', 'flood 1', 'flood 2'])
+    expect([late.length, runtime.queued('tiny'), runtime.queueMs(null)]).toEqual([1, 0, 0])
   })
 })
 

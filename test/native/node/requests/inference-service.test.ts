@@ -27,6 +27,8 @@ let service: InferenceService
 let profile: LoadProfile
 let served: InferenceAnswer[]
 let isDraining: boolean
+let refusedCount: number
+let predicted: string[]
 
 const request = (over: Partial<InferenceRequest> = {}): InferenceRequest => ({
   name: 'acme/m:latest',
@@ -61,6 +63,10 @@ async function build(hasOrigin: boolean, options: Partial<RequestMachineOptions>
       randomInt: () => 0,
       clock,
       onServed: (answer) => served.push(answer),
+      onRefused: () => {
+        refusedCount += 1
+      },
+      onPredicted: (part) => predicted.push(part),
       isDraining: () => isDraining,
       timing: quietTiming(clock),
       log: silentLog,
@@ -73,6 +79,8 @@ async function build(hasOrigin: boolean, options: Partial<RequestMachineOptions>
 beforeEach(async () => {
   served = []
   isDraining = false
+  refusedCount = 0
+  predicted = []
   await build(true)
 })
 
@@ -99,6 +107,36 @@ const inferCalls = (): string[] =>
 const refuse = async (): Promise<never> => {
   throw new HoldfastError('FORWARD_REFUSED', 'not here')
 }
+
+describe('a request that cannot be answered in time', () => {
+  const soon = { context: { ...anyone, deadlineMs: 50 } }
+
+  it('is refused at the door, with nothing fetched, once the model is known to take longer', async () => {
+    const nowMs = fixture.driving.clock.nowMs()
+    for (const ms of [90, 80]) profile.noteExecute(model.id, 1, ms, nowMs)
+    await expect(service.infer(request(soon))).rejects.toMatchObject({
+      code: 'DEADLINE_UNREACHABLE',
+      details: { deadlineMs: 50 },
+    })
+    expect([refusedCount, fixture.runtime.loadedDigests.size, fixture.store.stats().tiers.disk.usedBytes]).toEqual([
+      1, 0, 0,
+    ])
+  })
+
+  it('is refused when too much waits before it, and answered when it does not', async () => {
+    await service.infer(request())
+    fixture.runtime.waitMs = 60
+    await expect(service.infer(request(soon))).rejects.toMatchObject({ code: 'DEADLINE_UNREACHABLE' })
+    fixture.runtime.waitMs = 0
+    await service.infer(request(soon))
+    expect(refusedCount).toBe(1)
+  })
+
+  it('is compared with what was predicted when it is answered', async () => {
+    for (let at = 0; at < 2; at += 1) await service.infer(request())
+    expect(predicted[0]).toBe('load-origin')
+  })
+})
 
 describe('a request', () => {
   it('fetches and runs here when nobody has the model, and from memory the next time', async () => {

@@ -292,7 +292,7 @@ export const optionTable = {
     60_000,
     1000,
     86_400_000,
-    'Time of the conversion of a small model; each MiB of a larger one adds a second, up to runtime.conversionTimeoutMs.',
+    'Processor time of the conversion of a small model; each MiB of a larger one adds a second. On a busy machine it takes longer, up to runtime.conversionTimeoutMs.',
   ),
   'runtime.conversionBaseBytes': bytes(
     GiB,

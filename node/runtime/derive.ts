@@ -11,6 +11,7 @@ import type { ConversionLimit } from './conversion-limit.ts'
 import { forkSibling, onceGone } from './fork-sibling.ts'
 import { isOutOfMemory, memoryExceeded } from './memory-bound.ts'
 import type { OnnxRuntimeOptions } from './options.ts'
+import { limitProcessor, processorMsOf } from './processor-limit.ts'
 import type { DeriveAnswer, DeriveMessage, DeriveRequest, RemoteError } from './protocol.ts'
 import { withoutPlaces } from './runtime-errors.ts'
 
@@ -60,13 +61,13 @@ export async function deriveModel(inputPath: string, outputPath: string, options
 
 async function make(inputPath: string, outputPath: string, sizeBytes: number, options: DeriveOptions): Promise<void> {
   const temporaryPath = `${outputPath}.${process.pid}-${counter++}.partial`
-  const { deriveBaseBytes, deriveBaseMs, deriveMsMax, isConfined } = options.limits
+  const { deriveBaseBytes, deriveBaseMs, isConfined } = options.limits
   const memoryBytesMax = deriveBaseBytes + boundPerByte * sizeBytes
-  const timeoutMs = Math.min(deriveMsMax, deriveBaseMs + Math.ceil((sizeBytes / MiB) * msPerMiB))
+  const processorMsMax = deriveBaseMs + Math.ceil((sizeBytes / MiB) * msPerMiB)
   const request = { inputPath, outputPath: temporaryPath, memoryBytesMax, isConfined }
   try {
-    const death = await convert({ ...request, mayConvert: true }, timeoutMs, options)
-    const again = death === null ? null : await convert({ ...request, mayConvert: false }, timeoutMs, options)
+    const death = await convert({ ...request, mayConvert: true }, processorMsMax, options)
+    const again = death === null ? null : await convert({ ...request, mayConvert: false }, processorMsMax, options)
     if (again !== null && isOutOfMemory(again))
       throw memoryExceeded('converted', memoryBytesMax, 'runtime.conversionBaseBytes')
     if (again !== null) {
@@ -100,8 +101,8 @@ async function sizeOfFolder(folder: string): Promise<number> {
 }
 
 /** Null when the form is made; the reason when the process died of it. */
-function convert(request: DeriveRequest, timeoutMs: number, options: DeriveOptions): Promise<string | null> {
-  const { clock, signal, onConfined } = options
+function convert(request: DeriveRequest, processorMsMax: number, options: DeriveOptions): Promise<string | null> {
+  const { clock, limits, signal, onConfined } = options
   if (signal.aborted) return Promise.reject(errorOfAbort(signal))
   return new Promise((resolve, reject) => {
     const { inputPath, outputPath, isConfined } = request
@@ -115,9 +116,15 @@ function convert(request: DeriveRequest, timeoutMs: number, options: DeriveOptio
       child.kill('SIGKILL')
     }
     const onAbort = (): void => end(errorOfAbort(signal))
-    const forget = clock.after(timeoutMs, () => {
-      const message = `The conversion took longer than ${timeoutMs} ms; raise runtime.conversionBaseMs or runtime.conversionTimeoutMs.`
-      end(new HoldfastError('NOT_RUNNABLE', message, { details: { isPassing: true } }))
+    const forget = limitProcessor({
+      clock,
+      usedMs: () => (child.pid === undefined ? null : processorMsOf(child.pid)),
+      processorMsMax,
+      wallMsMax: limits.deriveMsMax,
+      onLate: () => {
+        const message = `The conversion took longer than ${processorMsMax} ms of the processor, or ${limits.deriveMsMax} ms in all; raise runtime.conversionBaseMs or runtime.conversionTimeoutMs.`
+        end(new HoldfastError('NOT_RUNNABLE', message, { details: { isPassing: true } }))
+      },
     })
     signal.addEventListener('abort', onAbort, { once: true })
     child.on('message', (message: DeriveMessage) => {

@@ -34,6 +34,8 @@ export interface FetchPlanOptions extends SwarmPlanOptions {
   /** Flights of one fetch, and of all. 8 MiB each: 32 of them are what a node can hash and store at once. */
   readonly flightsPerFetchMax: number
   readonly flightsMax: number
+  /** A fetch that is needed at no certain time is due so long after its start, so that urgent ones pass it no longer. */
+  readonly patienceMs: number
   /** Failures in a row after which a fetch gives a source up: broken calls, and "busy", which only asks for patience. */
   readonly strikesMax: number
   /** The origin gets more patience than a peer: nobody stands in for it. With the default pauses about nine seconds. */
@@ -65,6 +67,7 @@ export const defaultFetchPlanOptions: FetchPlanOptions = {
   yieldWithinMs: 250,
   flightsPerFetchMax: 16,
   flightsMax: 32,
+  patienceMs: 30_000,
   strikesMax: 4,
   originStrikesMax: 8,
   forgivenMs: 10_000,
@@ -298,18 +301,15 @@ export class FetchPlan {
     }
   }
 
-  /** Those first that have least time to spare; the order is kept among those that are needed at no certain time. */
+  /** Those first that have least time to spare. Where none is needed by a time, in the order in which they began. */
   private bySlack(active: Active[], nowMs: number): Active[] {
     if (active.length < 2 || active.every(({ fetch }) => fetch.dueAt(nowMs) === Number.POSITIVE_INFINITY)) return active
     const bytesPerS = this.ports.sourceStats.receivedBytesPerS
     const slackMs = ({ fetch }: Active) => {
       const leftMs = bytesPerS > 0 ? (fetch.remaining * fetch.meanChunkBytes * 1_000) / bytesPerS : 0
-      return fetch.dueAt(nowMs) - leftMs
+      return Math.min(fetch.dueAt(nowMs), fetch.startedAtMs + this.options.patienceMs) - leftMs
     }
-    return active.toSorted((one, other) => {
-      const [slack, otherSlack] = [slackMs(one), slackMs(other)]
-      return slack === otherSlack ? 0 : slack - otherSlack
-    })
+    return active.toSorted((one, other) => slackMs(one) - slackMs(other))
   }
 
   private launchNext(one: Active, nowMs: number): Effect | null {

@@ -196,6 +196,24 @@ const limits: readonly Limit[] = [
     test: ['test/node/runtime/request-queue.test.ts', 'counts, order and limits hold'],
   },
   {
+    what: 'tenants whose use of the workers is remembered',
+    key: null,
+    declared: ['placement/scheduling/work-queue.ts', 'tenantsMax'],
+    test: ['test/placement/scheduling/work-queue.test.ts', 'are remembered in a bounded number'],
+  },
+  {
+    what: 'models and batches whose times are remembered',
+    key: null,
+    declared: ['core/requests/load-profile.ts', 'batchesMax'],
+    test: ['test/core/requests/load-profile.test.ts', 'remembers so many models and batches'],
+  },
+  {
+    what: 'models whose times are saved',
+    key: null,
+    declared: ['node/requests/kept-profile.ts', 'savedModelsMax'],
+    test: ['test/node/requests/kept-profile.test.ts', 'is left or cut to what can be used'],
+  },
+  {
     what: 'request bytes',
     key: 'http.bodyLimitBytes',
     declared: ['node/doors/http/server.ts', 'bodyLimitBytes'],

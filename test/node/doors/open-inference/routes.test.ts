@@ -62,6 +62,7 @@ describe('the Open Inference Protocol', () => {
         'holdfast-served-from': 'forwarded',
         'holdfast-ref-age-ms': '13',
         'holdfast-elapsed-ms': '1.23',
+        'holdfast-predicted-ms': '1.00',
         'holdfast-model': `sha256:${model.id}`,
         'holdfast-request-id': expect.any(String),
       })

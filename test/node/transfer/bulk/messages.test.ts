@@ -15,6 +15,18 @@ const request: ChunkRequest = {
 }
 
 describe('a request for a chunk', () => {
+  test.each([0, 12.5])('says by when it is needed first: %d', (dueMs) => {
+    const urgent = { ...request, context: { ...request.context, dueMs } }
+    expect(decodeChunkRequest(encodeChunkRequest(urgent))).toEqual(urgent)
+  })
+
+  test.each([-1, 'soon', null])('with another thing there is malformed: %o', (due) => {
+    const value = decodeCbor(encodeChunkRequest(request), 'request') as Record<string, unknown>
+    expect(() => decodeChunkRequest(encodeCbor({ ...value, due }))).toThrowError(
+      expect.objectContaining({ code: 'PEER_PROTOCOL' }),
+    )
+  })
+
   test.each([request, { ...request, blob: null }])('reads back as it was: blob $blob', (asked) => {
     expect(decodeChunkRequest(encodeChunkRequest(asked))).toEqual(asked)
   })

@@ -44,6 +44,9 @@ const groups: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
     ban: async () => (await import('./commands/ban.ts')).banCommand(),
     unban: async () => (await import('./commands/ban.ts')).unbanCommand(),
   },
+  'Tenants of a cluster:': {
+    tenant: async () => (await import('./commands/tenant.ts')).tenantCommand(),
+  },
   'Measure and plan:': {
     bench: async () => (await import('./commands/bench.ts')).benchCommand(),
     sim: async () => (await import('./commands/sim.ts')).simCommand(),

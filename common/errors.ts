@@ -105,6 +105,27 @@ export const errorTable = {
     'The token is missing or wrong, or does not allow this.',
     'Admin: pass the file with the token of this node, `--token-file` or $HOLDFAST_TOKEN_FILE. Store: show the token of a rule in `store.accessFile`, $HOLDFAST_STORE_TOKEN.',
   ),
+  FORBIDDEN: row(
+    403,
+    'The token is right, but its role may not do this.',
+    'Use the admin token, or the token of a tenant, as the message says; docs/reference/http.md has the role of each route.',
+  ),
+  TENANT_MISMATCH: row(
+    403,
+    'The header `holdfast-tenant` says another tenant than the token does.',
+    'Leave the header out, or send the token of that tenant.',
+  ),
+  TOO_MANY_GUESSES: row(
+    429,
+    'Too many wrong tokens came from one address.',
+    'Retry after the time in `Retry-After`, with a token that is valid.',
+  ),
+  UNKNOWN_TENANT: row(404, 'There is no such tenant.', 'See the tenants with `holdfast tenant ls`.'),
+  NAMESPACE_TAKEN: row(
+    409,
+    'A namespace belongs to another tenant.',
+    'Choose another namespace, or take it from that tenant with `holdfast tenant add`.',
+  ),
   MODEL_IN_USE: row(
     409,
     'The model is leased, runs, is being fetched, or is pinned.',

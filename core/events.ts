@@ -42,8 +42,10 @@ export interface StateBody {
   readonly startedMs?: number
   /** A draining node serves what it has and takes nothing new. */
   readonly draining: boolean
-  /** Pins of the cluster that this node speaks for, sorted by name (pin-sourceStats.ts). Absent when there are none. */
+  /** Pins of the cluster that this node speaks for, sorted by name (pin-set.ts). Absent when there are none. */
   readonly pins?: readonly PinRecord[]
+  /** Tenants of the cluster that this node speaks for, sorted by name. Absent when there are none. */
+  readonly tenants?: readonly TenantRecord[]
   /** This node says its state again within this time; absent: a minute. Nodes of large clusters speak less often. */
   readonly reannounceMs?: number
 }
@@ -64,6 +66,31 @@ export interface PinRecord {
   /** When it was changed, in milliseconds since 1970, by the clock of `by`. */
   readonly changedMs: number
   readonly by: NodeId
+}
+
+/** An owner of requests and models, as every node knows it. Of two records of one name the later change counts. */
+export interface TenantRecord {
+  readonly name: string
+  /** The tokens that are valid. Nobody keeps a token itself. */
+  readonly tokens: readonly TenantToken[]
+  /** Namespaces of models that are its own. */
+  readonly namespaces: readonly TenantNamespace[]
+  /** A removed tenant stays as a record without tokens and namespaces. */
+  readonly isRemoved: boolean
+  /** When it was changed, in milliseconds since 1970, by the clock of `by`. */
+  readonly changedMs: number
+  readonly by: NodeId
+}
+
+export interface TenantToken {
+  readonly sha256: Sha256
+  readonly createdMs: number
+}
+
+export interface TenantNamespace {
+  readonly name: string
+  /** Nobody else may open its models, nor learn of them. */
+  readonly isPrivate: boolean
 }
 
 export interface ResidentModel {
@@ -243,6 +270,13 @@ export type Event =
   | { readonly kind: 'peer-progress'; readonly from: NodeId; readonly progress: Progress; readonly nowMs: number }
   /** Pins that the operator of this node changed, or that it had kept over a restart; long removed ones are forgotten by wallMs. */
   | { readonly kind: 'pins'; readonly records: readonly PinRecord[]; readonly wallMs: number; readonly nowMs: number }
+  /** Tenants, in the same way. */
+  | {
+      readonly kind: 'tenants'
+      readonly records: readonly TenantRecord[]
+      readonly wallMs: number
+      readonly nowMs: number
+    }
   | { readonly kind: 'stopping'; readonly nowMs: number }
 
 export type Effect =

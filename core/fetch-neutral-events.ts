@@ -11,4 +11,5 @@ export const fetchNeutralKinds: ReadonlySet<Event['kind']> = new Set([
   'local-state',
   'rtt-measured',
   'pins',
+  'tenants',
 ])

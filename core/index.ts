@@ -28,7 +28,9 @@ export {
   planConnections,
   type Unusable,
 } from './cluster/plan-connections.ts'
+export { changedRecord } from './cluster/shared-records.ts'
 export { markOf } from './cluster/state-marks.ts'
+export type { TenantReader } from './cluster/tenant-set.ts'
 export { compareVersions, kindNumbers, sumCount, type Version, versionHash } from './cluster/version.ts'
 export * from './events.ts'
 export { errorOf, type Failure, failureOf } from './failure.ts'
@@ -68,6 +70,7 @@ export { ModelClaims } from './names/model-claims.ts'
 export { NameMachine } from './names/name-machine.ts'
 export { isAnswer } from './names/origin-answer.ts'
 export * from './names/types.ts'
+export { unknownManifest, unknownName } from './names/unknown.ts'
 export { NodeCore, type NodeCorePorts } from './node-core.ts'
 export { defaultNodeCoreOptions, localStatePeriodMs, type NodeCoreOptions } from './options.ts'
 export { StepQueue, type Timeless } from './queue.ts'

@@ -7,7 +7,7 @@
 
 import { assertInvariant, type ModelId, type NodeId, type Prng, type SourceView } from '../common/index.ts'
 import { type PlacementMemory, type PlacementView, RateDemand, type RouteView } from '../placement/index.ts'
-import { clampPins } from './cluster/clamp-clocks.ts'
+import { clampRecords } from './cluster/clamp-clocks.ts'
 import { significanceOf } from './cluster/entry-format.ts'
 import { GossipPace } from './cluster/gossip-pace.ts'
 import { compareIds, type Interner } from './cluster/interner.ts'
@@ -18,6 +18,8 @@ import { type PinReader, PinSet } from './cluster/pin-set.ts'
 import { PlainStorage } from './cluster/plain-storage.ts'
 import { Publisher } from './cluster/publisher.ts'
 import { everything, Reconcile } from './cluster/reconcile.ts'
+import type { SharedRecord, SharedRecords } from './cluster/shared-records.ts'
+import { type TenantReader, TenantSet } from './cluster/tenant-set.ts'
 import { TwinWatch } from './cluster/twin-watch.ts'
 import type { Effect, Entry, EntrySigner, Event, ResidentModel, SignedEntry, StateBody, SummaryItem } from './events.ts'
 import { fetchNeutralKinds } from './fetch-neutral-events.ts'
@@ -64,6 +66,7 @@ export class NodeCore {
   private readonly sourceStats: SourceStats
   private readonly fetches: FetchPlan
   private readonly pins: PinSet
+  private readonly tenants: TenantSet
   private models: readonly ResidentModel[] = []
   /** Fetches that others should know of: those that began when nobody had the model. */
   private readonly announced = new Set<ModelId>()
@@ -97,6 +100,7 @@ export class NodeCore {
       (node) => this.view.isNear(node),
     )
     this.pins = new PinSet(options.pins)
+    this.tenants = new TenantSet(options.tenants)
     const { membership, sourceStats, demand } = this
     this.view = new ClusterView(
       { self, interner, facts: storage.facts, ledger, membership, sourceStats, demand },
@@ -179,6 +183,11 @@ export class NodeCore {
     return this.pins
   }
 
+  /** Tenants of the cluster; it changes by events only. */
+  get tenantRecords(): TenantReader {
+    return this.tenants
+  }
+
   /** Models on their way in, sorted. */
   fetchingModels(): readonly ModelId[] {
     return this.fetches.models()
@@ -253,14 +262,23 @@ export class NodeCore {
         this.fetches.cancel(event.model, event.nowMs)
         return []
       case 'pins':
-        this.pins.prune(event.wallMs)
-        if (!this.pins.put(clampPins(event.records, event.wallMs))) return []
-        this.refreshPins()
-        this.publisher.announce('state', event.nowMs, true)
-        return []
+        return this.putRecords(this.pins, event)
+      case 'tenants':
+        return this.putRecords(this.tenants, event)
       case 'stopping':
         return this.onStopping(event.nowMs)
     }
+  }
+
+  private putRecords<R extends SharedRecord>(
+    set: SharedRecords<R>,
+    { records, wallMs, nowMs }: { readonly records: readonly R[]; readonly wallMs: number; readonly nowMs: number },
+  ): readonly Effect[] {
+    set.prune(wallMs)
+    if (!set.put(clampRecords(records, wallMs))) return noEffects
+    this.refreshRecords()
+    this.publisher.announce('state', nowMs, true)
+    return noEffects
   }
 
   private takeConcerned(): boolean {
@@ -368,7 +386,10 @@ export class NodeCore {
   }
 
   private onState(entry: Entry<'state'>, joinedBy: NodeId | null, nowMs: number): readonly Effect[] {
-    if (this.pins.receive(this.index(entry.node), entry.body.pins)) this.refreshPins()
+    const author = this.index(entry.node)
+    const pinsChanged = this.pins.receive(author, entry.body.pins)
+    const tenantsChanged = this.tenants.receive(author, entry.body.tenants)
+    if (pinsChanged || tenantsChanged) this.refreshRecords()
     if (joinedBy !== null) return [{ kind: 'note', note: 'joined', node: entry.node, by: joinedBy }]
     if (!this.membership.stateApplied(this.index(entry.node))) return noEffects
     this.refreshSuspicion(nowMs)
@@ -385,7 +406,7 @@ export class NodeCore {
 
   private onLocalState({ body, nowMs }: EventOf<'local-state'>): Effect[] {
     const published = this.publisher.lastPublished('state')
-    this.publisher.set('state', this.withPins(body))
+    this.publisher.set('state', this.withRecords(body))
     this.view.localState(body)
     const change = published === null ? 'identity' : significanceOf('state', published, body, this.options.significance)
     if (change !== 'none') this.publisher.announce('state', nowMs, change === 'identity')
@@ -422,7 +443,7 @@ export class NodeCore {
     this.fetching = []
     const body = this.view.ownState
     if (body !== null) {
-      this.publisher.set('state', this.withPins({ ...body, draining: true }))
+      this.publisher.set('state', this.withRecords({ ...body, draining: true }))
       this.publisher.announceNow('state', nowMs)
     }
     this.models = []
@@ -459,15 +480,18 @@ export class NodeCore {
     this.publisher.announce('residency', nowMs, urgent)
   }
 
-  private withPins(body: StateBody): StateBody {
-    const pins = this.pins.toPublish(this.publisher.lastPublished('state')?.pins ?? [])
-    return pins.length === 0 ? body : { ...body, pins }
+  private withRecords(body: StateBody): StateBody {
+    const published = this.publisher.lastPublished('state')
+    const pins = this.pins.toPublish(published?.pins ?? [])
+    const tenants = this.tenants.toPublish(published?.tenants ?? [])
+    if (pins.length === 0 && tenants.length === 0) return body
+    return { ...body, ...(pins.length === 0 ? {} : { pins }), ...(tenants.length === 0 ? {} : { tenants }) }
   }
 
-  /** The next state says what is to be published of pins, whenever it comes. */
-  private refreshPins(): void {
+  /** The next state says what is to be published of pins and tenants, whenever it comes. */
+  private refreshRecords(): void {
     const body = this.view.ownState
-    if (body !== null) this.publisher.set('state', this.withPins(body))
+    if (body !== null) this.publisher.set('state', this.withRecords(body))
   }
 
   private refreshSuspicion(nowMs: number): void {
@@ -495,7 +519,9 @@ export class NodeCore {
     const removed = this.ledger.expire(nowMs)
     if (removed.length === 0) return []
     if (this.membership.removed(removed)) this.refreshSuspicion(nowMs)
-    if (this.pins.removed(removed)) this.refreshPins()
+    const pinsChanged = this.pins.removed(removed)
+    const tenantsChanged = this.tenants.removed(removed)
+    if (pinsChanged || tenantsChanged) this.refreshRecords()
     return removed.map((index) => {
       const node = this.interner.id(index)
       this.sourceStats.forget(node, nowMs)

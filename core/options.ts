@@ -7,6 +7,7 @@ import { defaultPinSetOptions, type PinSetOptions } from './cluster/pin-set.ts'
 import { defaultPublisherOptions, type PublisherOptions } from './cluster/publisher.ts'
 import { defaultReconcileOptions, type ReconcileOptions } from './cluster/reconcile.ts'
 import { defaultSignificanceOptions, type SignificanceOptions } from './cluster/significance.ts'
+import { defaultTenantSetOptions, type TenantSetOptions } from './cluster/tenant-set.ts'
 import { defaultFetchPlanOptions, type FetchPlanOptions } from './transfer/fetch-plan.ts'
 import { defaultSiteBudgetOptions, type SiteBudgetOptions } from './transfer/site-budget.ts'
 import { defaultSourceStatsOptions, type SourceStatsOptions } from './transfer/source-stats.ts'
@@ -27,6 +28,7 @@ export interface NodeCoreOptions {
   readonly fetch: FetchPlanOptions
   readonly view: ClusterViewOptions
   readonly pins: PinSetOptions
+  readonly tenants: TenantSetOptions
   /**
    * This node serves the verified chunks of models that are still on their way in. Then it says what it fetches, and a crowd that
    * wants one cold model costs the origin about two copies instead of one per node. Off unless the adapter can: a node that is asked
@@ -57,6 +59,7 @@ export const defaultNodeCoreOptions: NodeCoreOptions = {
   fetch: defaultFetchPlanOptions,
   view: defaultClusterViewOptions,
   pins: defaultPinSetOptions,
+  tenants: defaultTenantSetOptions,
   sharesPartialModels: false,
   announceAfterMs: 500,
   expiryCheckMs: 5_000,

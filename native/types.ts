@@ -44,14 +44,18 @@ export interface StoreOptions {
 
 /** Access to models. A client's rule is the first that fits its user and the token that it has shown. */
 export interface AccessRule {
-  /** Owner of what is opened under this rule, whatever the client says. Empty: what the client says. */
+  /** Owner of what is opened under this rule, whatever the client says. Empty: the tenant `public`. */
   readonly tenant: string
-  /** Users by SO_PEERCRED. With tokens too, a client needs both; with neither, the rule fits nobody. */
+  /** Users by SO_PEERCRED. With tokens too, a client needs both; with neither, the rule fits nobody but `isForAnyone`. */
   readonly uids: readonly number[]
   readonly tokenDigests: readonly Sha256[]
   /** `*` stands for any characters. A pattern without a tag fits every tag; `*` alone fits digests that no name has, too. */
   readonly models: readonly string[]
   readonly mayList: boolean
+  /** Namespaces of others, which no pattern opens or lists. */
+  readonly hidden: readonly string[]
+  /** The rule fits every client that shows no token. */
+  readonly isForAnyone: boolean
 }
 
 /** What became of a segment that a client handed back: in memory now, or why not. */
@@ -331,7 +335,7 @@ export interface OpenModel extends Disposable {
 }
 
 export interface OpenOptions {
-  /** Owner of the lease; `public` when left out. */
+  /** Refused with TENANT_MISMATCH unless it is the tenant of the token; when left out, whichever tenant that is. */
   readonly tenant?: string
   /** Gives up with DEADLINE_EXCEEDED. The default waits as long as the fetch takes. */
   readonly deadlineMs?: number

@@ -2,13 +2,16 @@
  * Times of other nodes' clocks, made no later than a little ahead of this node's clock when they come in. A pin that was changed in the
  * year 275,760 would otherwise win over every later change, and no node could say one that others take.
  */
-import type { PinRecord, SignedEntry } from '../events.ts'
+import type { SignedEntry } from '../events.ts'
 
 /** Clocks that are set by nobody differ by some minutes; a day is a wrong date. */
 export const clockAheadMsMax = 86_400_000
 
 /** The same records where none is too late. */
-export function clampPins(records: readonly PinRecord[], wallMs: number): readonly PinRecord[] {
+export function clampRecords<R extends { readonly changedMs: number }>(
+  records: readonly R[],
+  wallMs: number,
+): readonly R[] {
   const latestMs = Math.floor(wallMs) + clockAheadMsMax
   if (records.every(({ changedMs }) => changedMs <= latestMs)) return records
   return records.map((record) => (record.changedMs <= latestMs ? record : { ...record, changedMs: latestMs }))
@@ -18,13 +21,15 @@ export function clampPins(records: readonly PinRecord[], wallMs: number): readon
 export function clampClocks(signed: SignedEntry, wallMs: number): SignedEntry {
   const { entry, envelope } = signed
   if (entry.kind !== 'state') return signed
-  const { pins, startedMs } = entry.body
+  const { pins, tenants, startedMs } = entry.body
   const latestMs = Math.floor(wallMs) + clockAheadMsMax
-  const clamped = pins === undefined ? undefined : clampPins(pins, wallMs)
-  if (clamped === pins && (startedMs ?? 0) <= latestMs) return signed
+  const clampedPins = pins === undefined ? undefined : clampRecords(pins, wallMs)
+  const clampedTenants = tenants === undefined ? undefined : clampRecords(tenants, wallMs)
+  if (clampedPins === pins && clampedTenants === tenants && (startedMs ?? 0) <= latestMs) return signed
   const body = {
     ...entry.body,
-    ...(clamped === undefined ? {} : { pins: clamped }),
+    ...(clampedPins === undefined ? {} : { pins: clampedPins }),
+    ...(clampedTenants === undefined ? {} : { tenants: clampedTenants }),
     ...(startedMs === undefined ? {} : { startedMs: Math.min(startedMs, latestMs) }),
   }
   return { entry: { ...entry, body }, envelope }

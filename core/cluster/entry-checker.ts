@@ -16,6 +16,10 @@ export interface EntryLimits {
   readonly pinsMax: number
   /** Copies of one pinned model. */
   readonly replicasMax: number
+  readonly tenantsMax: number
+  /** Of one tenant. */
+  readonly tokensMax: number
+  readonly namespacesMax: number
 }
 
 export const defaultEntryLimits: EntryLimits = {
@@ -27,6 +31,9 @@ export const defaultEntryLimits: EntryLimits = {
   suspectsMax: 1_024,
   pinsMax: 256,
   replicasMax: 1_024,
+  tenantsMax: 128,
+  tokensMax: 8,
+  namespacesMax: 16,
 }
 
 const digestPattern = /^[0-9a-f]{64}$/

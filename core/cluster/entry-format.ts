@@ -5,7 +5,7 @@
  * A later version only adds fields and kinds: what is not in the table is ignored, and what an earlier node does not publish is absent.
  */
 import { isLocalTier } from '../../common/index.ts'
-import type { Entry, EntryBodies, EntryKind, PinRecord } from '../events.ts'
+import type { Entry, EntryBodies, EntryKind, PinRecord, TenantRecord } from '../events.ts'
 import { diffFetching, diffModels, diffRates, type ModelChange, noChanges } from './body-diff.ts'
 import { type Checker, malformed, type PlainMap } from './entry-checker.ts'
 import {
@@ -54,6 +54,25 @@ function pinOf(fields: PlainMap, name: string, check: Checker): PinRecord {
   }
 }
 
+function tenantOf(fields: PlainMap, name: string, check: Checker): TenantRecord {
+  const rows = (list: 'tokens' | 'namespaces', limit: number) =>
+    check.list(fields[list], `${name}.${list}`, limit).map((one, at) => check.record(one, `${name}.${list}[${at}]`))
+  return {
+    name: check.text(fields.name, `${name}.name`, 1),
+    tokens: rows('tokens', check.limits.tokensMax).map(({ sha256, createdMs }) => ({
+      sha256: check.digest(sha256, `${name}.tokens.sha256`),
+      createdMs: check.countTo(changedMsMax, createdMs, `${name}.tokens.createdMs`),
+    })),
+    namespaces: rows('namespaces', check.limits.namespacesMax).map((namespace) => ({
+      name: check.text(namespace.name, `${name}.namespaces.name`, 1),
+      isPrivate: check.flag(namespace.isPrivate, `${name}.namespaces.isPrivate`),
+    })),
+    isRemoved: check.flag(fields.isRemoved, `${name}.isRemoved`),
+    changedMs: check.countTo(changedMsMax, fields.changedMs, `${name}.changedMs`),
+    by: check.text(fields.by, `${name}.by`, 1),
+  }
+}
+
 export const entryFormat: { readonly [K in EntryKind]: KindFormat<EntryBodies[K]> } = {
   state: {
     isForeground: false,
@@ -72,6 +91,7 @@ export const entryFormat: { readonly [K in EntryKind]: KindFormat<EntryBodies[K]
       startedMs: optional(count),
       reannounceMs: optional(count),
       pins: optional(rowsOf('pinsMax', 'name', pinOf)),
+      tenants: optional(rowsOf('tenantsMax', 'name', tenantOf)),
     },
   },
   residency: {

@@ -10,8 +10,8 @@ import { compareIds } from './order.ts'
 type Fit<K extends EntryKind> = (body: EntryBodies[K], limits: EntryLimits) => EntryBodies[K]
 
 const fits: { readonly [K in EntryKind]: Fit<K> } = {
-  state: (body, { addressesMax, textLengthMax, pinsMax }) => {
-    const { name, version, pins } = body
+  state: (body, { addressesMax, textLengthMax, pinsMax, tenantsMax }) => {
+    const { name, version, pins, tenants } = body
     const cut = (text: string) => text.slice(0, textLengthMax)
     return {
       ...body,
@@ -23,6 +23,7 @@ const fits: { readonly [K in EntryKind]: Fit<K> } = {
       ...(name === undefined ? {} : { name: cut(name) }),
       ...(version === undefined ? {} : { version: cut(version) }),
       ...(pins === undefined ? {} : { pins: pins.slice(0, pinsMax) }),
+      ...(tenants === undefined ? {} : { tenants: tenants.slice(0, tenantsMax) }),
     }
   },
   residency: (body, { modelsMax, fetchingMax }) => {

@@ -22,6 +22,7 @@ import {
   type NameMachinePorts,
   type NameWant,
 } from './types.ts'
+import { unknownManifest, unknownName } from './unknown.ts'
 
 /** A question of which only the manifest is missing. */
 interface ManifestWant<R> {
@@ -255,7 +256,7 @@ export class NameMachine<R = unknown> {
     if (step.kind === 'ask') this.out.push({ kind: 'ask-manifest', model, place: step.place })
     else if (step.kind === 'here') for (const want of step.wants) this.resolved(model, want, nowMs)
     else {
-      const failure = step.failure ?? this.noManifest(model)
+      const failure = step.failure ?? unknownManifest(model, this.ports.hasOrigin)
       this.missing.note(model, failure, nowMs)
       for (const { want } of step.wants) this.out.push({ kind: 'unresolved', want, failure })
     }
@@ -271,23 +272,10 @@ export class NameMachine<R = unknown> {
   }
 
   private whyUnknown(name: string, { originFailure }: Lookup): Failure {
-    if (originFailure !== null) return originFailure
-    const hint = this.ports.hasOrigin ? '; `holdfast ls` shows what the origin has' : ''
-    return { code: 'UNKNOWN_MODEL', message: `${this.allAsked()} knows ${name}${hint}.` }
+    return originFailure ?? unknownName(name, this.ports.hasOrigin)
   }
 
   private absent(name: string): Failure {
     return { code: 'UNKNOWN_MODEL', message: `The origin has no ${name}.` }
-  }
-
-  private noManifest(model: ModelId): Failure {
-    return { code: 'UNKNOWN_MODEL', message: `${this.allAsked()} has the manifest sha256:${model}.` }
-  }
-
-  /** For messages: a node without an origin knows only what its peers know. */
-  private allAsked(): string {
-    return this.ports.hasOrigin
-      ? 'No reachable origin or peer'
-      : 'This node has no origin (origin.url), and no reachable peer'
   }
 }

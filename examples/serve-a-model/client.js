@@ -17,7 +17,7 @@ async function infer() {
   const body = { inputs: inputs.map(({ name, datatype, shape }) => fill(name, datatype, shape)) }
   const response = await fetch(`${url}/v2/models/${model}/infer`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'holdfast-tenant': 'examples' },
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   })
   const { outputs } = await jsonOf(response)

@@ -161,6 +161,8 @@ std::vector<AccessRule> AccessRulesFrom(const Napi::Value& value) {
     for (uint32_t j = 0; j < tokens.Length(); j++) rule.token_digests.push_back(DigestFrom(tokens.Get(j)));
     rule.models = StringsFrom(object.Get("models"));
     rule.may_list = object.Get("mayList").ToBoolean();
+    rule.hidden = StringsFrom(object.Get("hidden"));
+    rule.for_anyone = object.Get("isForAnyone").ToBoolean();
     rules.push_back(std::move(rule));
   }
   return rules;

@@ -30,6 +30,7 @@ inline constexpr std::string_view kStoreBusy = "STORE_BUSY";
 inline constexpr std::string_view kStoreProtocol = "STORE_PROTOCOL";
 inline constexpr std::string_view kStoreUnreachable = "STORE_UNREACHABLE";
 inline constexpr std::string_view kSystem = "SYSTEM";
+inline constexpr std::string_view kTenantMismatch = "TENANT_MISMATCH";
 inline constexpr std::string_view kTooLarge = "TOO_LARGE";
 inline constexpr std::string_view kUnauthorized = "UNAUTHORIZED";
 inline constexpr std::string_view kUnknownModel = "UNKNOWN_MODEL";

@@ -31,6 +31,7 @@ bool Matches(std::string_view pattern, std::string_view text) {
 const AccessRule* AccessPolicy::Admit(uid_t uid, const Digest* token) const {
   for (const AccessRule& rule : rules_) {
     const bool has_uids = !rule.uids.empty(), has_tokens = !rule.token_digests.empty();
+    if (rule.for_anyone && token == nullptr) return &rule;
     if (!has_uids && !has_tokens) continue;
     if (has_uids && std::find(rule.uids.begin(), rule.uids.end(), uid) == rule.uids.end()) continue;
     // Digests are compared, so the time that this takes says nothing about a token.
@@ -43,13 +44,15 @@ const AccessRule* AccessPolicy::Admit(uid_t uid, const Digest* token) const {
 
 bool AccessPolicy::MayOpenName(const AccessRule& rule, std::string_view name) {
   const std::string_view untagged = name.substr(0, name.find(':'));
+  const std::string_view owner = untagged.substr(0, untagged.find('/'));
+  if (std::find(rule.hidden.begin(), rule.hidden.end(), owner) != rule.hidden.end()) return false;
   return std::any_of(rule.models.begin(), rule.models.end(), [&](const std::string& pattern) {
     return Matches(pattern, pattern.find(':') == std::string::npos ? untagged : name);
   });
 }
 
 bool AccessPolicy::MayOpenAll(const AccessRule& rule) {
-  return std::find(rule.models.begin(), rule.models.end(), "*") != rule.models.end();
+  return rule.hidden.empty() && std::find(rule.models.begin(), rule.models.end(), "*") != rule.models.end();
 }
 
 }  // namespace holdfast

@@ -18,15 +18,19 @@
 namespace holdfast {
 
 struct AccessRule {
-  // Owner of what is opened under this rule, whatever the client says. Empty: what the client says.
+  // Owner of what is opened under this rule, whatever the client says. Empty: the tenant "public".
   std::string tenant;
-  // With both, a client needs both. With neither, the rule fits nobody.
+  // With both, a client needs both. With neither, the rule fits nobody, unless it is for anyone.
   std::vector<uid_t> uids;
   // sha256 of each token, so that nobody reads tokens out of this process.
   std::vector<Digest> token_digests;
   // `*` stands for any characters. A pattern without a tag fits every tag of the name; "*" alone fits digests that no name has, too.
   std::vector<std::string> models;
   bool may_list = false;
+  // Namespaces of others, which no pattern opens or lists.
+  std::vector<std::string> hidden = {};
+  // The rule fits every client that shows no token.
+  bool for_anyone = false;
 };
 
 class AccessPolicy {

@@ -31,8 +31,8 @@ bool Admission::MayOpen(const Connection& connection, std::string_view name, con
   return allowed;
 }
 
-std::string Admission::TenantOf(const Connection& connection, std::string claimed) {
-  return connection.rule != nullptr && !connection.rule->tenant.empty() ? connection.rule->tenant : std::move(claimed);
+std::string Admission::TenantOf(const Connection& connection) {
+  return connection.rule != nullptr && !connection.rule->tenant.empty() ? connection.rule->tenant : std::string(kPublicTenant);
 }
 
 }  // namespace holdfast

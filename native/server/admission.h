@@ -27,8 +27,10 @@ class Admission {
   static bool IsRestricted(const Connection& connection) {
     return connection.rule == nullptr || !AccessPolicy::MayOpenAll(*connection.rule);
   }
-  // Whose lease it is: what the rule says, else what the client says.
-  static std::string TenantOf(const Connection& connection, std::string claimed);
+  // Of clients that show no token of a tenant. A client that says no tenant says this one.
+  static constexpr std::string_view kPublicTenant = "public";
+  // Whose lease it is: what the rule says, whatever the client does.
+  static std::string TenantOf(const Connection& connection);
 
  private:
   const std::shared_ptr<const Digest> own_token_;

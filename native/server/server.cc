@@ -396,7 +396,12 @@ class ServerImpl final : public Server {
     // Before the rules are asked: they speak of names in full.
     miss.name = WithNamespace(miss.name, options_.default_namespace);
     if (!Admission::MayOpen(connection, miss.name, *catalog_)) return connection.Send(Unauthorized(request));
-    miss.tenant = Admission::TenantOf(connection, std::move(miss.tenant));
+    std::string tenant = Admission::TenantOf(connection);
+    if (!miss.tenant.empty() && miss.tenant != Admission::kPublicTenant && miss.tenant != tenant) {
+      return connection.Send(ErrorFrame(request, code::kTenantMismatch,
+                                        "The token that was shown is of the tenant " + tenant + "; leave the tenant out, or show a token of its own."));
+    }
+    miss.tenant = std::move(tenant);
     // The node's own workers run whatever models the node decides to load: the limit is for clients.
     if (!connection.is_own && connection.leases.size() + connection.waiting.size() >= options_.leases_per_connection_max) {
       return connection.Send(ErrorFrame(request, code::kStoreBusy, "The connection has " + std::to_string(options_.leases_per_connection_max) +

@@ -20,6 +20,7 @@ export interface AdminTokenOptions {
 
 export class AdminTokens {
   #hashes: readonly Buffer[]
+  #generation = 0
   /** Changes are open to everybody who reaches the interface: only for one bound to loopback, whose user set no token. */
   private readonly openWithoutToken: boolean
 
@@ -30,23 +31,28 @@ export class AdminTokens {
 
   replace(tokens: readonly string[]): void {
     this.#hashes = tokens.map(hashOf)
+    this.#generation += 1
+  }
+
+  /** Rises when they are replaced. */
+  get generation(): number {
+    return this.#generation
   }
 
   get count(): number {
     return this.#hashes.length
   }
 
-  /** UNAUTHORIZED unless `Authorization: Bearer <token>` carries a valid token, or none is asked for. */
-  check(authorization: string | undefined): void {
-    if (this.#hashes.length === 0 && this.openWithoutToken) return
-    const token = /^Bearer +([^\s]+) *$/i.exec(authorization ?? '')?.[1]
-    if (token === undefined) {
-      throw new HoldfastError('UNAUTHORIZED', 'This change takes the admin token, as `Authorization: Bearer TOKEN`.')
-    }
-    const given = hashOf(token)
+  /** No token is asked for. */
+  get isOpen(): boolean {
+    return this.#hashes.length === 0 && this.openWithoutToken
+  }
+
+  /** Is the sha256 that of a valid token? */
+  has(given: Buffer): boolean {
     let isValid = false
     for (const hash of this.#hashes) isValid = timingSafeEqual(hash, given) || isValid
-    if (!isValid) throw new HoldfastError('UNAUTHORIZED', 'The admin token is not one of this node.')
+    return isValid
   }
 }
 

@@ -14,6 +14,10 @@ export interface FetchTimelineView extends Omit<FetchTimeline, 'fetch'> {
   readonly fetch: FetchView
 }
 
+export function unknownFetch(id: string): HoldfastError {
+  return new HoldfastError('UNKNOWN_FETCH', `This node does not know a fetch ${JSON.stringify(id)}.`)
+}
+
 export interface FetchViewsPorts {
   readonly history: Pick<FetchHistory, 'list' | 'get'>
   /** Names that this node knows, and what they mean. */
@@ -39,7 +43,7 @@ export class FetchViews {
     const { history, clock } = this.ports
     const timeline = /^\d{1,15}$/.test(id) ? history.get(Number(id), clock.nowMs()) : null
     if (timeline !== null) return { ...timeline, fetch: this.view(timeline.fetch) }
-    throw new HoldfastError('UNKNOWN_FETCH', `This node does not know a fetch ${JSON.stringify(id)}.`)
+    throw unknownFetch(id)
   }
 
   /** Sorted. */

@@ -1,6 +1,14 @@
 /** A node on one screen: what it is, how full its tiers are, whom it sees, what it holds. */
 
-import { byTier, type LocalTier, type ModelId, type NodeId, type TierState, type Zone } from '../../common/index.ts'
+import {
+  byTier,
+  type ErrorCode,
+  type LocalTier,
+  type ModelId,
+  type NodeId,
+  type TierState,
+  type Zone,
+} from '../../common/index.ts'
 import type { ResidentModel } from '../../core/index.ts'
 import type { PageUse, StoreStats } from '../../native/index.ts'
 import type { ChildConfinement, SetAside } from '../ports/index.ts'
@@ -26,7 +34,7 @@ export interface RequestRates {
 }
 
 export interface LastError {
-  readonly code: string
+  readonly code: ErrorCode
   readonly count: number
   readonly message: string
   readonly lastAtMs: number

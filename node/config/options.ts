@@ -232,6 +232,12 @@ export const optionTable = {
     65_536,
     'Connections on which no whole request has arrived, idle ones too; the next one displaces the oldest.',
   ),
+  'http.wrongTokensMax': integer(
+    20,
+    1,
+    65_536,
+    'Wrong tokens that one address may show within a minute; the next one gets 429. Tokens that were right from there go on.',
+  ),
   'http.answerLimitBytes': bytes(
     128 * MiB,
     1024,
@@ -317,6 +323,10 @@ export const optionTable = {
   ),
   'runtime.queuePerModelMax': integer(64, 1, 65_536, 'Requests that may wait for one model; the next one gets 503.'),
   'runtime.queueMax': integer(256, 1, 65_536, 'Requests that may wait or run on this node; the next one gets 503.'),
+  'tenants.public': flag(
+    true,
+    'Requests without a token are let in, as those of the tenant `public`. When it is off, HTTP answers 401 to them, and the store opens to tokens and the rules of store.accessFile only.',
+  ),
   'admin.token': secret('Admin token. Prefer admin.tokenFile: a value here is seen in process lists.'),
   'admin.tokenFile': text(
     '',

@@ -11,7 +11,6 @@ import {
 } from '../admin/index.ts'
 import { isLoopbackHost } from '../config/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
-import { readStoreAccess } from '../doors/store-socket/index.ts'
 import type { IdentityWatch, Readiness } from '../life/index.ts'
 import { readClusterKeys } from '../net/index.ts'
 import type { ReplicationController } from '../replication/index.ts'
@@ -24,6 +23,7 @@ import type { PinChecks } from './pin-checks.ts'
 import type { Pins } from './replication.ts'
 import type { Requests } from './requests.ts'
 import type { OpenStore } from './store.ts'
+import type { Tenants } from './tenants.ts'
 
 export interface AdminNeeds {
   readonly cluster: Cluster
@@ -112,12 +112,12 @@ export async function watchSecrets(
   { options }: Base,
   secrets: SecretFiles,
   { clusterKey }: Cluster,
-  { store }: OpenStore,
   tokens: AdminTokens,
+  { applyStoreRules }: Tenants,
 ): Promise<void> {
   const { 'cluster.keyFile': keyFile, 'admin.tokenFile': tokenFile, 'store.accessFile': accessFile } = options
   if (keyFile !== '') await secrets.add(keyFile, async () => clusterKey.replace(await readClusterKeys(keyFile)))
   if (tokenFile !== '') await secrets.add(tokenFile, async () => tokens.replace(await readAdminTokens(tokenFile)))
-  if (accessFile !== '') await secrets.add(accessFile, async () => store.setAccess(await readStoreAccess(accessFile)))
+  if (accessFile !== '') await secrets.add(accessFile, applyStoreRules)
   secrets.start()
 }

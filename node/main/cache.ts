@@ -62,6 +62,12 @@ export function createCache(
   }
   const value = { core, table, node: nodeFacts, isRunnable, clock }
   const tracker = new LeaseTracker(store, clock)
+  const ownBytes = new OwnBytes({ table, origin, state })
+  // Somebody may not open what others may.
+  const isGuarded = () => {
+    if (options['store.accessFile'] !== '') return true
+    return core.tenantRecords.active().some(({ namespaces }) => namespaces.some(({ isPrivate }) => isPrivate))
+  }
   const cache = new ModelCache({
     store,
     table,
@@ -72,7 +78,7 @@ export function createCache(
     memoryPolicy: policies.memory,
     diskPolicy: policies.disk,
     worth: (model, tier) => copyWorth(value, model, tier),
-    ownBytes: options['store.accessFile'] === '' ? null : new OwnBytes({ table, origin, state }),
+    ownBytes: () => (isGuarded() ? ownBytes : null),
     verifiesReads: options['disk.verifyReads'],
     isPinned: (model, tier) => pinned.isPinned(model, tier),
     sessionLimits: { sessionsMax: options['runtime.sessionsMax'], privateBytesMax: options['runtime.sessionBytesMax'] },

@@ -19,6 +19,7 @@ import { QuietLog } from './quiet-log.ts'
 import { createPins, createReplication } from './replication.ts'
 import { createRequests } from './requests.ts'
 import { openStore } from './store.ts'
+import { createNameAccess, createTenants } from './tenants.ts'
 
 export interface Daemon {
   readonly nodeId: NodeId
@@ -72,6 +73,7 @@ async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Part
   const tokens = await loadTokens(base)
   const open = await openStore(base, parts)
   const cluster = await createCluster(base, open)
+  const tenants = createTenants(base, tokens, cluster, open)
   const metrics = createNodeMetrics(open, cluster)
   const status = createStatus(base, cluster, open)
   const { readiness } = status
@@ -79,7 +81,8 @@ async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Part
   const models = createModels(base, cluster, open, pinned, metrics)
   countEvents(metrics, open.leases, models.events)
   const fetches = createFetches(base, cluster, models, metrics)
-  const requests = createRequests(base, { cluster, open, models, readiness, metrics })
+  const names = createNameAccess(tenants, models)
+  const requests = createRequests(base, { cluster, open, models, names, readiness, metrics })
   const socketDoor = createSocketDoor(base, cluster, open, models)
   const pins = createPins(base, cluster, models, pinned)
   const replication = createReplication(base, { cluster, open, models, pins, pinned, readiness, metrics })
@@ -99,7 +102,9 @@ async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Part
   }
   const admin = createAdmin(base, tokens, adminNeeds)
   const health = { pulse: () => status.liveness.check(), whyNotReady: () => readiness.whyNotReady() }
-  const http = createHttpServer(base, { cluster, open, models, requests, admin, fetches, health, metrics })
+  const { callers, registry } = tenants
+  const httpNeeds = { cluster, open, models, requests, admin, fetches, health, metrics }
+  const http = createHttpServer(base, { ...httpNeeds, callers, names, tenants: registry })
   const leaving = createLeaving(base, { cluster, open, models, requests, pinned, status, http })
   const secrets = new SecretFiles({ clock, log })
   return {
@@ -114,6 +119,7 @@ async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Part
     replication,
     socketDoor,
     tokens,
+    tenants,
     admin,
     secrets,
     http,

@@ -11,6 +11,7 @@ import { type InferLimits, openInferenceDoor } from '../doors/open-inference/ind
 import { SocketOpenHandler } from '../doors/store-socket/index.ts'
 import { modelPaths } from '../models/index.ts'
 import { type NodePaths, packageRoot, version } from '../system/index.ts'
+import type { Callers, NameAccess, TenantRegistry } from '../tenants/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import type { Models } from './models.ts'
@@ -18,6 +19,9 @@ import type { Requests } from './requests.ts'
 import type { OpenStore } from './store.ts'
 
 export interface HttpNeeds {
+  readonly callers: Callers
+  readonly names: NameAccess
+  readonly tenants: TenantRegistry
   readonly cluster: Cluster
   readonly open: OpenStore
   readonly models: Models
@@ -30,11 +34,11 @@ export interface HttpNeeds {
 
 /** A new protocol over HTTP is one more line in this list; one with a server of its own is a part beside this. */
 export function createHttpServer({ options, paths, clock, log }: Base, needs: HttpNeeds): HttpServer {
-  const { health, admin } = needs
+  const { health, admin, names, tenants, callers } = needs
   const { calls, views } = needs.requests
   const defaultNamespace = options['models.defaultNamespace']
   return new HttpServer(
-    { clock, log },
+    { callers, clock, log },
     {
       host: options['http.host'],
       port: options['http.port'],
@@ -51,6 +55,8 @@ export function createHttpServer({ options, paths, clock, log }: Base, needs: Ht
       openInferenceDoor({ calls, health, defaultNamespace, version }, inferLimits(options)),
       adminDoor({
         admin,
+        names,
+        tenants,
         calls,
         defaultNamespace,
         cluster: () => ({ self: needs.cluster.network.self, version, members: views.members() }),

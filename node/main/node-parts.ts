@@ -15,6 +15,7 @@ import type { Part } from './part.ts'
 import type { Pins } from './replication.ts'
 import type { Requests } from './requests.ts'
 import type { OpenStore } from './store.ts'
+import type { Tenants } from './tenants.ts'
 
 export interface Node {
   readonly base: Base
@@ -28,6 +29,7 @@ export interface Node {
   readonly replication: ReplicationController
   readonly socketDoor: SocketOpenHandler
   readonly tokens: AdminTokens
+  readonly tenants: Tenants
   readonly admin: Admin
   readonly secrets: SecretFiles
   readonly http: HttpServer
@@ -81,12 +83,26 @@ function modelParts({ base, open, models, requests, admin }: Node): [restored: P
 }
 
 /** Before the network and the cache: what is banned or pinned is so from the first moment. */
-function adminParts({ base, cluster, open, tokens, admin, secrets }: Node): Part[] {
+function adminParts({ base, cluster, tokens, tenants, admin, secrets }: Node): Part[] {
+  const { registry, applyStoreRules } = tenants
+  const onTenants = () => {
+    applyStoreRules().catch((error: Error) => {
+      base.log.error({ error: error.message }, 'the rules of the store could not be changed')
+    })
+  }
   return [
     { name: 'admin', start: () => admin.load() },
     {
+      name: 'tenants',
+      start: async () => {
+        await registry.load()
+        registry.start(onTenants)
+      },
+      stop: () => registry.stop(),
+    },
+    {
       name: 'secrets',
-      start: () => watchSecrets(base, secrets, cluster, open, tokens),
+      start: () => watchSecrets(base, secrets, cluster, tokens, tenants),
       stop: () => secrets.stop(),
     },
   ]

@@ -5,6 +5,7 @@ import { NodeViews } from '../admin/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
 import type { Readiness } from '../life/index.ts'
 import { InferenceService, KeptProfile, ModelCalls, RecentRequests, RequestTiming } from '../requests/index.ts'
+import type { NameAccess } from '../tenants/index.ts'
 import type { Base } from './base.ts'
 import { diskBytesPerS } from './cache.ts'
 import type { Cluster } from './cluster.ts'
@@ -25,6 +26,7 @@ export interface RequestsNeeds {
   readonly cluster: Cluster
   readonly open: OpenStore
   readonly models: Models
+  readonly names: NameAccess
   readonly readiness: Readiness
   readonly metrics: NodeMetrics
 }
@@ -79,6 +81,7 @@ export function createRequests(base: Base, needs: RequestsNeeds): Requests {
   })
   const calls = new ModelCalls({
     inference,
+    checkName: (tenant, name) => needs.names.check(tenant, { kind: 'name', name }),
     resolve: (name) => directory.resolveAtOnce(name),
     isKnown: (name) => directory.knownRef(name) !== null,
     lookUpBehind: (name) => directory.lookUpBehind(name),

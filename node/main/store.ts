@@ -2,9 +2,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { createStore, type Store } from '../../native/index.ts'
-import { OpenBacklog, readStoreAccess } from '../doors/store-socket/index.ts'
+import { OpenBacklog } from '../doors/store-socket/index.ts'
 import type { Base } from './base.ts'
 import type { Parts } from './part.ts'
+import { firstStoreRules } from './store-rules.ts'
 
 /** Leases of clients, the runtime's included, with the digest of what they lease: a model, or a derived blob. */
 export type LeaseEvents = EventEmitter<{ opened: [digest: string]; closed: [digest: string] }>
@@ -17,9 +18,9 @@ export interface OpenStore {
   readonly opens: OpenBacklog
 }
 
-export async function openStore({ options, paths }: Base, parts: Parts): Promise<OpenStore> {
+export async function openStore(base: Base, parts: Parts): Promise<OpenStore> {
+  const { options, paths } = base
   const token = randomBytes(32).toString('base64url')
-  const accessFile = options['store.accessFile']
   const leases: LeaseEvents = new EventEmitter()
   const opens = new OpenBacklog()
   const store = createStore(
@@ -37,7 +38,7 @@ export async function openStore({ options, paths }: Base, parts: Parts): Promise
       leasesPerConnectionMax: options['store.leasesPerConnectionMax'],
       defaultNamespace: options['models.defaultNamespace'],
       ownTokenDigest: createHash('sha256').update(token).digest('hex'),
-      accessRules: accessFile === '' ? [] : await readStoreAccess(accessFile),
+      accessRules: await firstStoreRules(base),
     },
     {
       onOpenMiss: (miss) => opens.push(miss),

@@ -62,7 +62,7 @@ export interface ModelCachePorts {
   readonly onEvicted: (tier: LocalTier, model: ModelId, reason: string) => void
   readonly onFetched: (outcome: FetchOutcome) => void
   /** Asked before a model is brought and when it is here; null where everybody may open everything. */
-  readonly ownBytes: Pick<OwnBytes, 'check' | 'note'> | null
+  readonly ownBytes: () => Pick<OwnBytes, 'check' | 'note'> | null
   /** Whether bytes are hashed as they come from the disk to memory. */
   readonly verifiesReads: boolean
   /** A model that is being made openable is in memory or on its way there, and published: who waits for ranges may have it. */
@@ -250,7 +250,7 @@ export class ModelCache {
 
   /** One more for the model's work of this kind, which may be under way. The loss of one who waits does not end it. */
   private async want(goal: Goal, spec: HeldSpec, context: RequestContext, take?: TakeBack): Promise<Source> {
-    const { ownBytes } = this.ports
+    const ownBytes = this.ports.ownBytes()
     if (ownBytes === null) return this.bring(goal, spec, context, take)
     await ownBytes.check(spec)
     const source = await this.bring(goal, spec, context, take)

@@ -1,7 +1,7 @@
 /**
  * Whether a model has its bytes by its own right. A manifest may name any chunk, so one that lists the chunks of somebody else's model would
- * be given them by a node that has that one: from its disk, without a word of the origin. Where rules say which models a client may open,
- * chunks that a model has in common with others here are read from the origin once, at the places that the origin has for this very model.
+ * be given them by a node that has that one: from its disk, without a word of the origin. Where rules or private namespaces say which
+ * models a client may open, chunks that a model has in common with others here are read from the origin once, at the places that the origin has for this very model.
  */
 import { HoldfastError, isErrorCode, isHoldfastError, type ModelId } from '../../common/index.ts'
 import { baseOf } from '../../origin/index.ts'

@@ -4,18 +4,12 @@
  */
 import { HoldfastError, type RequestContext } from '../../common/index.ts'
 
-const tenantLengthMax = 128
-
 /** Names are in lower case. Values of other types than text count as absent. */
 export type CallFields = Readonly<Record<string, unknown>>
 
-/** `holdfast-tenant` and `holdfast-deadline-ms`. */
-export function contextOf(fields: CallFields): RequestContext {
-  const tenant = textOf(fields, 'holdfast-tenant') ?? 'public'
+/** `holdfast-deadline-ms`. @param tenant by the token of the caller, never by a field that anybody may set. */
+export function contextOf(fields: CallFields, tenant: string): RequestContext {
   const deadline = textOf(fields, 'holdfast-deadline-ms')
-  if (tenant.length === 0 || tenant.length > tenantLengthMax) {
-    throw new HoldfastError('BAD_REQUEST', `holdfast-tenant has to have 1 to ${tenantLengthMax} characters.`)
-  }
   const deadlineMs = deadline === null ? Number.POSITIVE_INFINITY : Number(deadline)
   if (!(deadlineMs > 0)) throw new HoldfastError('BAD_REQUEST', 'holdfast-deadline-ms has to be a positive number.')
   return { tenant, deadlineMs }

@@ -26,6 +26,8 @@ const defaultTag = 'latest'
 const unknownNames = { freeFailures: 256, perSecond: 64, knownPerSecond: 64 }
 
 export interface ModelCallsPorts {
+  /** UNKNOWN_MODEL, with nothing looked up, for a name that the tenant may not know. */
+  readonly checkName: (tenant: string, name: ModelName) => void
   readonly inference: Pick<InferenceService, 'infer'>
   /** At once when the name is known, however long ago it was looked up. */
   readonly resolve: (name: ModelName) => Promise<ResolvedModel>
@@ -149,6 +151,7 @@ export class ModelCalls {
     entry?: string,
   ): Promise<{ readonly resolved: ResolvedModel; readonly left: RequestContext }> {
     const { clock } = this.ports
+    this.ports.checkName(context.tenant, name)
     const startedMs = clock.nowMs()
     const text = `Looking up ${formatModelName(name)}`
     const found = await withDeadline(clock, this.resolveInTurn(name, context), context, text)

@@ -1,5 +1,14 @@
-// docs/reference/http.md, from openapi.yaml.
+// docs/reference/http.md, from openapi.yaml and the table of roles.
+import { fastifyPath, type RouteRole, roleOf } from '../../node/doors/http/route-roles.ts'
 import { type Document, type Operation, openapiDocument, type Schema } from './openapi.ts'
+
+/** What is said of a route, by the role that it needs. */
+const roles: Readonly<Record<RouteRole, string | null>> = {
+  anyone: 'It is answered without a token, also where the public is shut out.',
+  public: null,
+  tenant: 'It takes the token of a tenant.',
+  admin: 'It takes the admin token.',
+}
 
 /** Of a longer list, such as that of the datatypes, the first ones stand for all. */
 const choicesMax = 6
@@ -26,10 +35,11 @@ function tableOf(operations: readonly Operation[]): string {
 }
 
 function operationOf(document: Document, operation: Operation): string {
-  const { method, path, description, parameters, body, responses, needsToken } = operation
+  const { method, path, description, parameters, body, responses } = operation
   const parts = [`### ${method} ${path}`]
   if (description !== undefined) parts.push(description)
-  if (needsToken) parts.push('It takes the admin token.')
+  const role = roles[roleOf(method, fastifyPath(path))]
+  if (role !== null) parts.push(role)
   const own = parameters.filter((parameter) => parameter.in !== 'path')
   if (own.length > 0) {
     const rows = own.map((parameter) => `| \`${parameter.name}\` | ${parameter.in} | ${parameter.description} |`)

@@ -37,7 +37,6 @@ export interface Operation {
   readonly tag: string
   readonly summary: string
   readonly description: string | undefined
-  readonly needsToken: boolean
   readonly parameters: readonly Parameter[]
   readonly body: Schema | null
   /** By status, `default` for failures. */
@@ -72,14 +71,13 @@ export function openapiDocument(): Document {
   const operations: Operation[] = []
   for (const [path, { parameters: shared = [], ...methods }] of Object.entries<Record<string, never>>(raw.paths)) {
     for (const [method, operation] of Object.entries<RawOperation>(methods)) {
-      const { tags, summary, description, security = [], parameters = [], requestBody, responses } = operation
+      const { tags, summary, description, parameters = [], requestBody, responses } = operation
       operations.push({
         method: method.toUpperCase(),
         path,
         tag: tags[0],
         summary,
         description,
-        needsToken: security.length > 0,
         parameters: [...(shared as RawOperation['parameters'] & object), ...parameters].map((one) => resolve(one)),
         body: requestBody?.content['application/json']?.schema ?? null,
         responses: Object.fromEntries(Object.entries(responses).map(([status, one]) => [status, resolve(one)])),

@@ -50,7 +50,8 @@ export class FormedEntries {
     this.entries = entries
     this.shared = shared
     this.isPlain = entries.every(({ entry }) => {
-      return entry.kind !== 'suspicion' && (entry.kind !== 'state' || entry.body.pins === undefined)
+      if (entry.kind !== 'state') return entry.kind !== 'suspicion'
+      return entry.body.pins === undefined && entry.body.tenants === undefined
     })
     const foreground = entries.filter(isForegroundKind)
     this.foregroundCount = foreground.length

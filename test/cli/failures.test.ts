@@ -58,7 +58,13 @@ const failures: Readonly<Record<string, { readonly args: readonly string[]; read
     ]),
   ),
   ...Object.fromEntries(
-    ['pin', 'status', 'peers', 'plan', 'fetches'].map((name) => [name, { args: [], code: 'NODE_UNREACHABLE' }]),
+    ['tenant add', 'tenant rm', 'tenant token'].map((name) => [name, { args: ['team-a'], code: 'NODE_UNREACHABLE' }]),
+  ),
+  ...Object.fromEntries(
+    ['pin', 'status', 'peers', 'plan', 'fetches', 'tenant ls', 'tenant show'].map((name) => [
+      name,
+      { args: [], code: 'NODE_UNREACHABLE' },
+    ]),
   ),
 }
 

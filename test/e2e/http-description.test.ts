@@ -71,6 +71,21 @@ const calls: readonly Call[] = [
   { operation: 'PUT /v1/bans/{node}', url: `/v1/bans/${stranger}`, body: {}, status: 200 },
   { operation: 'GET /v1/bans', url: '/v1/bans', status: 200 },
   { operation: 'DELETE /v1/bans/{node}', url: `/v1/bans/${stranger}`, status: 200 },
+  {
+    operation: 'PUT /v1/tenants/{tenant}',
+    url: '/v1/tenants/team-a',
+    body: { namespaces: [{ name: 'a' }] },
+    status: 200,
+  },
+  { operation: 'PUT /v1/tenants/{tenant}', url: '/v1/tenants/team-a', body: {}, status: 200 },
+  { operation: 'PUT /v1/tenants/{tenant}', url: '/v1/tenants/Team', body: {}, status: 400 },
+  { operation: 'GET /v1/tenants', url: '/v1/tenants', status: 200 },
+  { operation: 'GET /v1/tenants/{tenant}', url: '/v1/tenants/team-a', status: 200 },
+  { operation: 'GET /v1/tenants/{tenant}', url: '/v1/tenants/team-b', status: 404 },
+  { operation: 'GET /v1/tenant', url: '/v1/tenant', status: 401 },
+  { operation: 'POST /v1/tenants/{tenant}/tokens', url: '/v1/tenants/team-a/tokens', body: {}, status: 201 },
+  { operation: 'DELETE /v1/tenants/{tenant}/tokens/{id}', url: '/v1/tenants/team-a/tokens/none', status: 200 },
+  { operation: 'DELETE /v1/tenants/{tenant}', url: '/v1/tenants/team-a', status: 200 },
 ]
 
 async function send({ operation, url, body: given }: Call): Promise<Response> {

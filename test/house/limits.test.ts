@@ -52,6 +52,36 @@ const limits: readonly Limit[] = [
     test: ['test/node/replication/replication-controller.test.ts', 'one too many too'],
   },
   {
+    what: 'tenants of the cluster that are kept',
+    key: null,
+    declared: ['core/cluster/tenant-set.ts', 'tenantsMax'],
+    test: ['test/core/cluster/tenant-set.test.ts', 'no more tenants than the limit are kept'],
+  },
+  {
+    what: 'tenants of the cluster in force',
+    key: null,
+    declared: ['node/tenants/tenant-registry.ts', 'tenantsMax'],
+    test: ['test/node/tenants/tenant-registry.test.ts', 'the last one is added, one more is not'],
+  },
+  {
+    what: 'tokens of one tenant',
+    key: null,
+    declared: ['node/tenants/tenant-registry.ts', 'tokensMax'],
+    test: ['test/node/tenants/tenant-registry.test.ts', 'are tokens and namespaces of one tenant'],
+  },
+  {
+    what: 'namespaces of one tenant',
+    key: null,
+    declared: ['node/tenants/tenant-registry.ts', 'namespacesMax'],
+    test: ['test/node/tenants/tenant-registry.test.ts', 'are tokens and namespaces of one tenant'],
+  },
+  {
+    what: 'wrong tokens of one address',
+    key: 'http.wrongTokensMax',
+    declared: ['node/tenants/wrong-tokens.ts', 'wrongMax'],
+    test: ['test/node/tenants/callers.test.ts', 'are looked at so often and not once more'],
+  },
+  {
     what: 'weights in memory',
     key: 'memory.limitBytes',
     declared: [native, 'memoryLimitBytes'],

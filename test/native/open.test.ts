@@ -11,14 +11,14 @@ test('an opened model shows its files, also empty and doubled ones', async () =>
   const digest = await fixture.publish('acme/x:v1', contents)
   const client = await connectStore(fixture.options.socketPath)
   for (const name of ['acme/x:v1', `sha256:${digest}`]) {
-    using model = await client.open(name, { tenant: 'tests' })
+    using model = await client.open(name)
     expect(model.digest).toBe(digest)
     expect(model.files.map(({ bytes }) => sha256(bytes))).toEqual(contents.map(sha256))
     expect(model.file('file-3').sizeBytes).toBe(3)
     expect(() => model.file('nothing')).toThrowError(expect.objectContaining({ code: 'UNKNOWN_MODEL' }))
   }
   await fixture.until(() => fixture.leases.length === 4)
-  expect(fixture.leases[0]).toMatchObject({ kind: 'opened', digest, pid: process.pid, tenant: 'tests' })
+  expect(fixture.leases[0]).toMatchObject({ kind: 'opened', digest, pid: process.pid, tenant: 'public' })
   expect(fixture.store.stats()).toMatchObject({ openHits: 2, openMisses: 0, leases: 0, connections: 1 })
   client.close()
 })
@@ -100,9 +100,9 @@ test('a miss is answered later, refused, or outlives its client', async () => {
   const { socketPath } = fixture.options
   const client = await connectStore(socketPath)
 
-  const late = client.open('acme/late:v2', { tenant: 'tests', deadlineMs: 60_000 })
+  const late = client.open('acme/late:v2', { deadlineMs: 60_000 })
   const miss = await fixture.nextMiss()
-  expect(miss).toMatchObject({ name: 'acme/late:v2', tenant: 'tests', deadlineMs: 60_000, pid: process.pid })
+  expect(miss).toMatchObject({ name: 'acme/late:v2', tenant: 'public', deadlineMs: 60_000, pid: process.pid })
   expect(() => fixture.store.answerOpen(miss.requestId, 'unknown')).toThrowError(
     expect.objectContaining({ code: 'UNKNOWN_MODEL' }),
   )
@@ -179,7 +179,15 @@ test('the package entry connects again after the store restarted', async () => {
 })
 
 test('a name without a namespace is completed before the rules are asked', async () => {
-  const rule = { tenant: '', uids: [process.getuid!()], tokenDigests: [], models: ['library/*'], mayList: false }
+  const rule = {
+    tenant: '',
+    uids: [process.getuid!()],
+    tokenDigests: [],
+    models: ['library/*'],
+    mayList: false,
+    hidden: [],
+    isForAnyone: false,
+  }
   await using fixture = new StoreFixture({ defaultNamespace: 'library', accessRules: [rule] })
   const digest = await fixture.publish('library/resnet:latest', [bytesOf(10, 1)])
   await fixture.publish('resnet/x', [bytesOf(10, 2)])

@@ -12,7 +12,7 @@ test('kill -9 of a client ends its leases', async () => {
   const { pid } = JSON.parse(await next())
   // The client may have its model before the daemon hears of it.
   await fixture.until(() => fixture.leases.length === 1)
-  expect(fixture.leases).toMatchObject([{ kind: 'opened', pid, digest, tenant: 'test-client' }])
+  expect(fixture.leases).toMatchObject([{ kind: 'opened', pid, digest, tenant: 'public' }])
   const sha = fixture.store.blobs()[0]!.id
   expect(fixture.store.dropMemory(sha)).toBe(false)
   child.kill('SIGKILL')

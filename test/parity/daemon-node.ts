@@ -103,6 +103,7 @@ export function createDaemon(needs: DaemonNeeds) {
   inference.start()
   const calls = new ModelCalls({
     inference,
+    checkName: () => {},
     resolve: (name) => directory.resolveAtOnce(name),
     isKnown: (name) => directory.knownRef(name) !== null,
     lookUpBehind: (name) => directory.lookUpBehind(name),
@@ -204,7 +205,7 @@ function createModels({ node }: DaemonNeeds, { clock, driver, wire, store, forms
     diskPolicy: policies.disk,
     worth: (model, tier) => copyWorth(worth, model, tier),
     isPinned,
-    ownBytes: null,
+    ownBytes: () => null,
     verifiesReads: true,
     clock,
     log,

@@ -77,7 +77,7 @@ def connect(path=None, token=None, tenant=None, deadline_ms=CONNECT_DEADLINE_MS)
     """A Connection to the store at a socket. Close it, or use it as a context manager.
 
     Without a path: $HOLDFAST_SOCKET, else the first socket that exists of the places where a node makes one. Without a token:
-    $HOLDFAST_STORE_TOKEN. Without a tenant: "public".
+    $HOLDFAST_STORE_TOKEN. Without a tenant: that of the token; opens under the name of another are refused with TENANT_MISMATCH.
     """
     return Connection(path, token, tenant, deadline_ms)
 

@@ -64,8 +64,9 @@ HOLDFAST_API const char *holdfast_error_message(void);
 
 /*
  * Connects to the store. `socket_path` NULL: $HOLDFAST_SOCKET, else the first that exists of $XDG_RUNTIME_DIR/holdfast/store.sock,
- * /run/holdfast/store.sock and /tmp/holdfast-UID/store.sock. `tenant` NULL: "public". `token` NULL: $HOLDFAST_STORE_TOKEN, else none;
- * a store with access rules asks for one unless it knows the user.
+ * /run/holdfast/store.sock and /tmp/holdfast-UID/store.sock. `token` NULL: $HOLDFAST_STORE_TOKEN, else none;
+ * a store with access rules asks for one unless it knows the user. `tenant` NULL: that of the token, or "public" without one; opens under
+ * another name are refused with TENANT_MISMATCH.
  * The connection comes back by itself when the store restarts; then it also hands back the memory of models that are open.
  * STORE_UNREACHABLE, STORE_BUSY, STORE_PROTOCOL, UNAUTHORIZED.
  */

@@ -2,10 +2,12 @@
 import type { Admin } from '../../admin/index.ts'
 import { type HttpDoor, hiddenErrors, ownErrorForm } from '../http/index.ts'
 import { registerAdminRoutes } from './routes-admin.ts'
+import { registerTenantRoutes, type TenantCalls } from './routes-tenants.ts'
 import { registerViewRoutes, type ViewPorts } from './routes-views.ts'
 
 export interface AdminDoorPorts extends ViewPorts {
   readonly admin: Admin
+  readonly tenants: TenantCalls
 }
 
 export function adminDoor(ports: AdminDoorPorts): HttpDoor {
@@ -15,7 +17,8 @@ export function adminDoor(ports: AdminDoorPorts): HttpDoor {
     register: (scope, hide) => {
       // Errors of the past are told to everybody who may ask for a status.
       scope.addHook('preSerialization', async (_request, _reply, payload) => hiddenErrors(payload, hide))
-      registerAdminRoutes(scope, ports.admin, ports.defaultNamespace)
+      registerAdminRoutes(scope, ports)
+      registerTenantRoutes(scope, ports.tenants)
       registerViewRoutes(scope, ports)
     },
   }

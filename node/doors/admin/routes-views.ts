@@ -2,12 +2,14 @@
 import type { FastifyInstance } from 'fastify'
 import { HoldfastError, type NodeId, withNamespace } from '../../../common/index.ts'
 import { formatModelName, type ModelReference, parseModelReference } from '../../../origin/index.ts'
-import type { ClusterMember, FetchViews, ModelView } from '../../admin/index.ts'
+import { type ClusterMember, type FetchViews, type ModelView, unknownFetch } from '../../admin/index.ts'
 import type { ModelPaths } from '../../models/index.ts'
 import { contextOf, type ModelCalls } from '../../requests/index.ts'
 import { parseModelPath, restOfPath } from '../http/index.ts'
+import { type NameFilter, onlyKnown } from './only-known.ts'
 
 export interface ViewPorts {
+  readonly names: NameFilter
   /** Of names that are written without one. */
   readonly defaultNamespace: string
   readonly calls: Pick<ModelCalls, 'route' | 'predict'>
@@ -31,22 +33,34 @@ function batchOf(text = '1'): number {
 type Named = { Params: { '*': string } }
 
 export function registerViewRoutes(scope: FastifyInstance, ports: ViewPorts): void {
-  scope.get('/cluster', async () => ports.cluster())
-  scope.get('/models', async () => ({ models: ports.models() }))
-  scope.get('/fetches', async () => ({ fetches: ports.fetches.list() }))
-  scope.get<{ Params: { id: string } }>('/fetches/:id', async ({ params }) => ports.fetches.get(params.id))
-  scope.get<Named>('/route/*', async ({ url, headers }) => {
+  const { names } = ports
+  const only = onlyKnown(names)
+  scope.get('/cluster', async ({ caller }) => {
+    const { members, ...cluster } = ports.cluster()
+    return { ...cluster, members: only.members(caller, members) }
+  })
+  scope.get('/models', async ({ caller }) => ({ models: names.only(caller.tenant, ports.models()) }))
+  scope.get('/fetches', async ({ caller }) => ({ fetches: only.fetches(caller, ports.fetches.list()) }))
+  scope.get<{ Params: { id: string } }>('/fetches/:id', async ({ params, caller }) => {
+    const timeline = ports.fetches.get(params.id)
+    const [fetch] = only.fetches(caller, [timeline.fetch])
+    if (fetch === undefined) throw unknownFetch(params.id)
+    return { ...timeline, fetch }
+  })
+  scope.get<Named>('/route/*', async ({ url, headers, caller }) => {
     const { name } = parseModelPath(restOfPath(url, 2), undefined, ports.defaultNamespace)
-    const { model, refAgeMs, decision } = await ports.calls.route(name, contextOf(headers))
+    const { model, refAgeMs, decision } = await ports.calls.route(name, contextOf(headers, caller.tenant))
     const ageMs = Number.isFinite(refAgeMs) ? Math.round(refAgeMs) : null
     return { name: formatModelName(name), model, refAgeMs: ageMs, decision }
   })
-  scope.get<Named & { Querystring: { batch?: string } }>('/predict/*', async ({ url, headers, query }) => {
+  scope.get<Named & { Querystring: { batch?: string } }>('/predict/*', async ({ url, headers, query, caller }) => {
     const { name } = parseModelPath(restOfPath(url, 2), undefined, ports.defaultNamespace)
-    const prediction = await ports.calls.predict(name, contextOf(headers), batchOf(query.batch))
+    const prediction = await ports.calls.predict(name, contextOf(headers, caller.tenant), batchOf(query.batch))
     return { name: formatModelName(name), ...prediction }
   })
-  scope.get<Named>('/paths/*', async ({ params }) =>
-    ports.paths(parseModelReference(withNamespace(params['*'], ports.defaultNamespace))),
-  )
+  scope.get<Named>('/paths/*', async ({ params, caller }) => {
+    const reference = parseModelReference(withNamespace(params['*'], ports.defaultNamespace))
+    names.check(caller.tenant, reference)
+    return ports.paths(reference)
+  })
 }

@@ -18,6 +18,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'NO_SOURCE',
   'ORIGIN_UNAVAILABLE',
   'OUT_OF_DESCRIPTORS',
+  'TOO_MANY_GUESSES',
 ])
 
 /** An error as callers are told of it. */
@@ -51,7 +52,9 @@ export function errorReply(error: unknown, form: ErrorForm, hide: HideFolders = 
   const refusal = { ...rest, message: hide(message), details: hidden(details, hide), cause: error }
   const { body, ...timing } = form(refusal)
   const headers: Record<string, string> = { 'holdfast-error': refusal.code }
-  if (known !== null && passing.has(known.code)) headers['retry-after'] = String(timing.retryAfterS ?? retryAfterS)
+  if (known !== null && passing.has(known.code))
+    headers['retry-after'] = String(timing.retryAfterS ?? known.details.retryAfterS ?? retryAfterS)
+  if (known?.code === 'UNAUTHORIZED') headers['www-authenticate'] = 'Bearer'
   return { status: known === null ? 500 : errorTable[known.code].status, headers, body }
 }
 

@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { HoldfastError } from '../../../common/index.ts'
 import type { Clock, Log } from '../../system/index.ts'
+import type { Callers } from '../../tenants/index.ts'
+import { admitCallers } from './admission.ts'
 import { boundBodies } from './body-budget.ts'
 import { refuseBrokenRequest } from './broken-request.ts'
 import { codeContents } from './content-coding.ts'
@@ -17,6 +19,7 @@ import { boundRequests } from './request-bound.ts'
 import { type HideFolders, hideFolders } from './without-folders.ts'
 
 export interface HttpServerPorts {
+  readonly callers: Pick<Callers, 'admit'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -96,7 +99,7 @@ export class HttpServer {
 }
 
 export function createHttpApp(
-  { log }: Pick<HttpServerPorts, 'log'>,
+  { callers, log }: Pick<HttpServerPorts, 'callers' | 'log'>,
   options: HttpServerOptions,
   doors: readonly HttpDoor[],
 ): FastifyInstance {
@@ -126,6 +129,7 @@ export function createHttpApp(
       )
     }
   })
+  admitCallers(app, callers)
   if (options.halfSentMax !== undefined) boundHalfSent(app, options.halfSentMax)
   if (options.requestsMax !== undefined) boundRequests(app, options.requestsMax)
   codeContents(app, options.bodyLimitBytes)

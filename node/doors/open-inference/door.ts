@@ -1,6 +1,6 @@
 /** Open Inference Protocol V2 below /v2: health, model metadata, readiness and inference, at any node for any model. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { HoldfastError } from '../../../common/index.ts'
+import { HoldfastError, type RequestContext } from '../../../common/index.ts'
 import { formatModelName } from '../../../origin/index.ts'
 import { contextOf, type ModelCalls } from '../../requests/index.ts'
 import { type HttpDoor, type ModelPath, type NodeHealth, parseModelPath, probe, restOfPath } from '../http/index.ts'
@@ -60,10 +60,11 @@ interface ModelRoutes {
 }
 
 function registerModelRoutes(scope: FastifyInstance, { calls, limits, pathOf }: ModelRoutes): void {
-  scope.get('/models/*', async ({ url, headers }, reply) => {
+  scope.get('/models/*', async ({ url, headers, caller }, reply) => {
     const path = pathOf(url)
-    if (path.verb === 'ready') return sendReadiness(calls, path, headers, reply)
-    if (path.verb === '') return metadata(calls, path, headers)
+    const context = contextOf(headers, caller.tenant)
+    if (path.verb === 'ready') return sendReadiness(calls, path, context, reply)
+    if (path.verb === '') return metadata(calls, path, context)
     throw new HoldfastError('BAD_REQUEST', `${path.verb} is asked for by POST.`)
   })
   scope.post('/models/*', async (request, reply) => {
@@ -74,21 +75,19 @@ function registerModelRoutes(scope: FastifyInstance, { calls, limits, pathOf }: 
   })
 }
 
-type Headers = FastifyRequest['headers']
-
 async function sendReadiness(
   calls: ModelCalls,
   { name }: ModelPath,
-  headers: Headers,
+  context: RequestContext,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { ready, loading } = await calls.readiness(name, contextOf(headers))
+  const { ready, loading } = await calls.readiness(name, context)
   return reply
     .code(ready ? 200 : 503)
     .send({ name: formatModelName(name), ready, ...(loading === null ? {} : { loading: loadingView(loading) }) })
 }
 
-async function metadata(calls: ModelCalls, { name, spelled }: ModelPath, headers: Headers): Promise<object> {
-  const { platform, inputs, outputs, omittedOutputs } = await calls.signature(name, contextOf(headers))
+async function metadata(calls: ModelCalls, { name, spelled }: ModelPath, context: RequestContext): Promise<object> {
+  const { platform, inputs, outputs, omittedOutputs } = await calls.signature(name, context)
   return { name: spelled, versions: [name.tag], platform, inputs, outputs, ...omittedParameter(omittedOutputs) }
 }

@@ -8,8 +8,8 @@
  */
 import { createHash } from 'node:crypto'
 import { HoldfastError } from '../../../common/index.ts'
-import type { AccessRule } from '../../../native/index.ts'
 import { readSecretFile } from '../../system/index.ts'
+import type { FileRule } from '../../tenants/index.ts'
 
 /** Some ten thousand rules. */
 const fileBytesMax = 4 * 1024 * 1024
@@ -19,12 +19,12 @@ const tokenLengthMax = 512
 const ruleKeys = ['tenant', 'uids', 'tokens', 'models', 'list']
 
 /** BAD_CONFIG when it cannot be read or says what cannot be meant. */
-export async function readStoreAccess(path: string): Promise<AccessRule[]> {
+export async function readStoreAccess(path: string): Promise<FileRule[]> {
   const text = await readSecretFile(path, { what: 'access rule', option: 'store.accessFile', bytesMax: fileBytesMax })
   return parseStoreAccess(text)
 }
 
-export function parseStoreAccess(text: string): AccessRule[] {
+export function parseStoreAccess(text: string): FileRule[] {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -37,7 +37,7 @@ export function parseStoreAccess(text: string): AccessRule[] {
   return rules.map((rule, index) => parseRule(rule, `rules[${index}]`))
 }
 
-function parseRule(value: unknown, where: string): AccessRule {
+function parseRule(value: unknown, where: string): FileRule {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad(`${where} is not an object`)
   const rule = value as Record<string, unknown>
   const stranger = Object.keys(rule).find((key) => !ruleKeys.includes(key))

@@ -7,7 +7,7 @@ import { defaultEntryLimits, type EntryLimits } from '../../../core/cluster/entr
 import { changedMsMax } from '../../../core/cluster/entry-format.ts'
 import { fitBody } from '../../../core/cluster/fit-body.ts'
 import { changedPin, PinSet } from '../../../core/cluster/pin-set.ts'
-import type { Entry, EntryBodies, EntryKind, PinRecord } from '../../../core/events.ts'
+import type { Entry, EntryBodies, EntryKind, PinRecord, TenantRecord } from '../../../core/events.ts'
 import { entryOf, stateBody } from '../fixture.ts'
 
 /** Small, so that lists beyond them are quickly made. */
@@ -19,6 +19,9 @@ const limits: EntryLimits = {
   ratesMax: 4,
   suspectsMax: 3,
   pinsMax: 3,
+  tenantsMax: 3,
+  tokensMax: 2,
+  namespacesMax: 2,
   replicasMax: 1_024,
 }
 
@@ -34,6 +37,17 @@ const pin: fc.Arbitrary<PinRecord> = fc.record({
   by: fc.string({ minLength: 1, maxLength: 20 }),
 })
 
+const tenant: fc.Arbitrary<TenantRecord> = fc.record({
+  name: fc.string({ minLength: 1, maxLength: 20 }),
+  tokens: fc.array(fc.record({ sha256: hex, createdMs: fc.nat() }), { maxLength: 2 }),
+  namespaces: fc.array(fc.record({ name: fc.string({ minLength: 1, maxLength: 20 }), isPrivate: fc.boolean() }), {
+    maxLength: 2,
+  }),
+  isRemoved: fc.boolean(),
+  changedMs: fc.maxSafeNat().map((ms) => Math.min(ms, changedMsMax)),
+  by: fc.string({ minLength: 1, maxLength: 20 }),
+})
+
 const bodies: { readonly [K in EntryKind]: fc.Arbitrary<EntryBodies[K]> } = {
   state: fc
     .record({
@@ -45,6 +59,7 @@ const bodies: { readonly [K in EntryKind]: fc.Arbitrary<EntryBodies[K]> } = {
       version: text,
       startedMs: fc.maxSafeNat(),
       pins: rising(pin, ({ name }) => name),
+      tenants: rising(tenant, ({ name }) => name),
     })
     .map((over) => stateBody(over)),
   residency: fc.record({
@@ -110,6 +125,16 @@ it('a pin can be changed, and its change is accepted, whatever clock the change 
       const entry = entryOf('state', 'self', stateBody({ pins: [change] })).entry
       expect(checkEntry(structuredClone(entry))).toEqual(entry)
       expect(clampClocks({ entry, envelope: null }, wallMs + 1).entry).toEqual(entry)
+    }),
+  )
+})
+
+it('a tenant of the year 275,760 is heard as one of tomorrow', () => {
+  fc.assert(
+    fc.property(tenant, fc.integer({ min: 0, max: 4e12 }), (foreign, wallMs) => {
+      const heard = clampClocks(entryOf('state', 'liar', stateBody({ tenants: [foreign] })), wallMs)
+      const [known] = (heard.entry as Entry<'state'>).body.tenants!
+      expect(known!.changedMs).toBeLessThanOrEqual(wallMs + clockAheadMsMax)
     }),
   )
 })

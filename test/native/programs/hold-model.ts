@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import { open } from '../../../clients/node/index.ts'
 
 const [socketPath = '', name = ''] = process.argv.slice(2)
-const model = await open(name, { socketPath, tenant: 'test-client' })
+const model = await open(name, { socketPath })
 
 const sums = () => model.files.map(({ bytes }) => createHash('sha256').update(bytes).digest('hex'))
 

@@ -16,6 +16,7 @@ function callsWith(over: Partial<ModelCallsPorts>) {
   const clock = new ManualClock()
   const requests: InferenceRequest[] = []
   const calls = new ModelCalls({
+    checkName: () => {},
     inference: {
       infer: async (request) => {
         requests.push(request)
@@ -94,9 +95,9 @@ it('names that nobody knows, asked for over and over, keep nobody from those tha
 })
 
 describe('the fields of a call', () => {
-  it('say tenant, deadline and whether it may go elsewhere', () => {
-    expect(contextOf({})).toEqual({ tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY })
-    expect(contextOf({ 'holdfast-tenant': 'a', 'holdfast-deadline-ms': '2.5' })).toEqual({
+  it('say the deadline and whether it may go elsewhere, and not the tenant', () => {
+    expect(contextOf({}, 'public')).toEqual({ tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY })
+    expect(contextOf({ 'holdfast-tenant': 'b', 'holdfast-deadline-ms': '2.5' }, 'a')).toEqual({
       tenant: 'a',
       deadlineMs: 2.5,
     })

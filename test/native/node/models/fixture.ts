@@ -192,6 +192,7 @@ export class CacheFixture {
     })
     this.memoryPolicy = new WatchedPolicy()
     this.diskPolicy = new WatchedPolicy()
+    const ownBytes = new OwnBytes({ table, origin: this.options.hasOrigin ? this.origin : null, state })
     this.cache = new ModelCache({
       store,
       table,
@@ -209,9 +210,7 @@ export class CacheFixture {
       onArriving: (model) => this.onArriving(model),
       onEvicted: (tier, model, reason) => this.evicted.push(`${tier} ${model} ${reason}`),
       onFetched: () => {},
-      ownBytes: this.options.isRestricted
-        ? new OwnBytes({ table, origin: this.options.hasOrigin ? this.origin : null, state })
-        : null,
+      ownBytes: () => (this.options.isRestricted ? ownBytes : null),
       verifiesReads: this.options.verifiesReads,
     })
   }

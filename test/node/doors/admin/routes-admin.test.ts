@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { type Admin, AdminTokens } from '../../../../node/admin/index.ts'
+import type { Admin } from '../../../../node/admin/index.ts'
 import { adminDoor } from '../../../../node/doors/admin/door.ts'
+import type { TenantCalls } from '../../../../node/doors/admin/routes-tenants.ts'
 import type { ViewPorts } from '../../../../node/doors/admin/routes-views.ts'
 import { createHttpApp } from '../../../../node/doors/http/server.ts'
 import { silentLog } from '../../../../node/system/log.ts'
+import { callersWith, namesWith } from '../../../support/callers.ts'
 
 const token = 'a-token-0123456789abcdef'
 
@@ -17,8 +19,7 @@ function echo(tokens: readonly string[]) {
     async (...args: unknown[]) =>
       say(call)(...args)
   const admin = {
-    tokens: new AdminTokens(tokens, { openWithoutToken: true }),
-    status: say('status'),
+    status: () => ({ ...say('status')(), errors: [] }),
     plan: say('plan'),
     placement: say('placement'),
     pinned: () => ({ pins: [], replicated: [] }),
@@ -30,7 +31,9 @@ function echo(tokens: readonly string[]) {
     invalidate: later('invalidate'),
   } as unknown as Admin
   const options = { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000 }
-  return createHttpApp({ log: silentLog }, options, [adminDoor({ ...({} as ViewPorts), admin })])
+  return createHttpApp({ ...callersWith({ adminTokens: tokens }), log: silentLog }, options, [
+    adminDoor({ ...({} as ViewPorts), admin, names: namesWith(), tenants: {} as TenantCalls }),
+  ])
 }
 
 const changes = [

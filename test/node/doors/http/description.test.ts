@@ -1,10 +1,8 @@
 /** docs/reference/openapi.yaml describes the routes that the server has, and no others. test/e2e holds its schemas to real answers. */
 import { describe, expect, it } from 'vitest'
+import { fastifyPath } from '../../../../node/doors/http/route-roles.ts'
 import { document, misfit, nameOf } from '../../../support/http-description.ts'
 import { HttpFixture } from './fixture.ts'
-
-/** As fastify writes it: names of models have slashes, so that a path ends with them and with what a door reads behind them. */
-const registered = (path: string) => path.replace(/\{name\}.*$/, '*').replace(/\{(node|id)\}$/, ':$1')
 
 describe('the description of the HTTP interface', () => {
   it('has the routes of the server', async () => {
@@ -14,7 +12,7 @@ describe('the description of the HTTP interface', () => {
       for (const one of [method].flat()) if (one !== 'HEAD') routes.push(`${one} ${url}`)
     })
     await fixture.app.ready()
-    const described = document.operations.map(({ method, path }) => `${method} ${registered(path)}`)
+    const described = document.operations.map(({ method, path }) => `${method} ${fastifyPath(path)}`)
     expect([...new Set(described)].sort()).toEqual(routes.sort())
   })
 

@@ -4,6 +4,7 @@ import { HoldfastError } from '../../../../common/errors.ts'
 import { type HttpDoor, ownErrorForm } from '../../../../node/doors/http/index.ts'
 import { createHttpApp } from '../../../../node/doors/http/server.ts'
 import { silentLog } from '../../../../node/system/log.ts'
+import { callersWith } from '../../../support/callers.ts'
 
 const refuse = async () => {
   throw new HoldfastError('OVERLOADED', 'too much')
@@ -29,7 +30,10 @@ const plain: HttpDoor = {
   },
 }
 
-const app = createHttpApp({ log: silentLog }, { host: '127.0.0.1', port: 0, bodyLimitBytes: 20 }, [shouting, plain])
+const app = createHttpApp({ ...callersWith(), log: silentLog }, { host: '127.0.0.1', port: 0, bodyLimitBytes: 20 }, [
+  shouting,
+  plain,
+])
 const json = { 'content-type': 'application/json' }
 
 describe('two doors', () => {

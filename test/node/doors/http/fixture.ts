@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { HoldfastError } from '../../../../common/errors.ts'
 import type { Admin } from '../../../../node/admin/index.ts'
 import { adminDoor } from '../../../../node/doors/admin/index.ts'
+import type { TenantCalls } from '../../../../node/doors/admin/routes-tenants.ts'
 import type { ViewPorts } from '../../../../node/doors/admin/routes-views.ts'
 import { healthDoor, type NodeHealth } from '../../../../node/doors/http/index.ts'
 import { createHttpApp, type HttpServerOptions } from '../../../../node/doors/http/server.ts'
@@ -13,6 +14,7 @@ import { ModelCalls, type ModelCallsPorts } from '../../../../node/requests/mode
 import type { Log } from '../../../../node/system/log.ts'
 import { formatModelName } from '../../../../origin/index.ts'
 import type { RouteDecision } from '../../../../placement/index.ts'
+import { callersWith, namesWith } from '../../../support/callers.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { bytesOf, modelOf } from '../../../support/models.ts'
 import { quietTiming } from '../../../support/request-timing.ts'
@@ -32,7 +34,11 @@ export class HttpFixture {
   ports: DoorPorts
   readonly app: ReturnType<typeof createHttpApp>
 
-  constructor(over: Partial<DoorPorts> = {}, options: Partial<HttpServerOptions> = {}) {
+  constructor(
+    over: Partial<DoorPorts> = {},
+    options: Partial<HttpServerOptions> = {},
+    { callers }: Pick<ReturnType<typeof callersWith>, 'callers'> = callersWith(),
+  ) {
     const log = Object.fromEntries(
       ['debug', 'info', 'warn', 'error'].map((level) => [
         level,
@@ -55,6 +61,8 @@ export class HttpFixture {
         }
         return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 12.7 }
       },
+      checkName: (tenant, name) => this.ports.names.check(tenant, { kind: 'name', name }),
+      names: namesWith(),
       isKnown: () => true,
       lookUpBehind: () => {},
       signature: async () => ({
@@ -88,10 +96,10 @@ export class HttpFixture {
       ...over,
     }
     const calls = new ModelCalls(this.ports)
-    this.app = createHttpApp({ log }, { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000, ...options }, [
+    this.app = createHttpApp({ callers, log }, { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000, ...options }, [
       healthDoor(this.ports),
       openInferenceDoor({ calls, health: this.ports, defaultNamespace: 'library', version: '1.2.3' }),
-      adminDoor({ ...this.ports, calls, admin: {} as Admin }),
+      adminDoor({ ...this.ports, calls, admin: {} as Admin, tenants: {} as TenantCalls }),
       metricsDoor(new Registry()),
     ])
   }

@@ -6,6 +6,7 @@ import { BodyBudget } from '../../../../node/doors/http/body-budget.ts'
 import { ownErrorForm } from '../../../../node/doors/http/errors.ts'
 import { createHttpApp } from '../../../../node/doors/http/server.ts'
 import { silentLog } from '../../../../node/system/index.ts'
+import { callersWith } from '../../../support/callers.ts'
 import { SilentSockets } from '../../../support/silent-sockets.ts'
 import { until } from '../../../support/until.ts'
 import { body, HttpFixture } from './fixture.ts'
@@ -105,7 +106,7 @@ describe('http.jsonLimitBytes', () => {
       register: (scope: FastifyInstance) => void scope.post('/json', async () => ({})),
     }
     const limits = { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000, jsonLimitBytes: 20 }
-    const app = createHttpApp({ log: silentLog }, limits, [door])
+    const app = createHttpApp({ ...callersWith(), log: silentLog }, limits, [door])
     const post = async (payload: string) => {
       const headers = { 'content-type': 'application/json', host: 'localhost' }
       return (await app.inject({ method: 'POST', url: '/json', payload, headers })).statusCode

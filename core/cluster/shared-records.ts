@@ -1,0 +1,145 @@
+/**
+ * Records that every node of the cluster has, each under a name: pins, tenants. A map in which the last change of a name wins (time, then
+ * author). Every node keeps all of it and persists it, so a record outlives the node that it was made on; a removed one stays as a record
+ * that is not in force, so that no node that was away brings it back. Records travel in the state entries of few nodes: a node says what
+ * fewer than `voicesMax` others say, as with suspicions, and takes over when they fall silent. Only a change made here is announced at
+ * once; what was received is published with the next state that there is reason for, so a change costs one message and not one per node.
+ */
+import type { NodeId } from '../../common/index.ts'
+import { changedMsMax } from './entry-format.ts'
+import { compareIds } from './interner.ts'
+
+export interface SharedRecord {
+  readonly name: string
+  /** When it was changed, in milliseconds since 1970, by the clock of `by`. */
+  readonly changedMs: number
+  readonly by: NodeId
+}
+
+export interface SharedRecordsOptions<R> {
+  /** With so many others that publish a record this node need not. */
+  readonly voicesMax: number
+  /** Removed ones included. */
+  readonly recordsMax: number
+  /** Records that one node may be the first to tell of. */
+  readonly perAuthorMax: number
+  /** A removed record is forgotten after this. */
+  readonly removedKeptMs: number
+  /** False for one that was removed. */
+  readonly isInForce: (record: R) => boolean
+}
+
+/** What those who keep or show records may ask. */
+export type RecordReader<R extends SharedRecord> = Pick<SharedRecords<R>, 'all' | 'active' | 'version'>
+
+export class SharedRecords<R extends SharedRecord> {
+  private readonly options: SharedRecordsOptions<R>
+  private readonly records = new Map<string, R>()
+  /** What others publish, by their index; those without records are not here. */
+  private readonly voices = new Map<number, readonly R[]>()
+  /** Names by the node that was the first to tell of them, while it is there. */
+  private readonly told = new Map<number, Set<string>>()
+  private changes = 0
+
+  constructor(options: SharedRecordsOptions<R>) {
+    this.options = options
+  }
+
+  /** Rises with every change, for those that keep a copy. */
+  get version(): number {
+    return this.changes
+  }
+
+  /** All records, removed ones included, in order of names. */
+  all(): R[] {
+    return [...this.records.values()].sort((a, b) => compareIds(a.name, b.name))
+  }
+
+  /** Those in force, in order of names. */
+  active(): R[] {
+    return this.all().filter(this.options.isInForce)
+  }
+
+  /** Records of this node's operator or of its disk. True when something is new. */
+  put(records: readonly R[]): boolean {
+    const before = this.changes
+    for (const record of records) this.merge(record)
+    return this.changes !== before
+  }
+
+  /** A state entry of another node, which may speak for records. True when anything is different from now on. */
+  receive(author: number, records: readonly R[] | undefined): boolean {
+    if (records === undefined) return this.voices.delete(author)
+    if (this.voices.get(author) === records) return false
+    this.voices.set(author, records)
+    for (const record of records) if (this.mayTell(author, record.name)) this.merge(record)
+    return true
+  }
+
+  /** The ledger removed these nodes. True when anything is different from now on. */
+  removed(authors: readonly number[]): boolean {
+    let changed = false
+    for (const author of authors) {
+      changed = this.voices.delete(author) || changed
+      this.told.delete(author)
+    }
+    return changed
+  }
+
+  /** Forgets records that were removed long ago. */
+  prune(wallMs: number): void {
+    for (const record of this.records.values()) {
+      if (this.options.isInForce(record) || wallMs - record.changedMs < this.options.removedKeptMs) continue
+      this.records.delete(record.name)
+      this.changes += 1
+    }
+  }
+
+  /** What to publish next, given what this node published last: it goes on with that, or all voices would fall silent together. */
+  toPublish(published: readonly R[]): R[] {
+    if (this.records.size === 0) return []
+    return this.all().filter((record) => published.includes(record) || this.voicesOf(record) < this.options.voicesMax)
+  }
+
+  private voicesOf(record: R): number {
+    let count = 0
+    for (const records of this.voices.values()) {
+      if (records.some((other) => other.name === record.name && compareChanges(other, record) === 0)) count += 1
+    }
+    return count
+  }
+
+  /** Whether the author may tell of a name that is not known yet. */
+  private mayTell(author: number, name: string): boolean {
+    if (this.records.has(name)) return true
+    const told = this.told.get(author) ?? new Set<string>()
+    for (const other of told) if (!this.records.has(other)) told.delete(other)
+    if (told.size >= this.options.perAuthorMax) return false
+    told.add(name)
+    this.told.set(author, told)
+    return true
+  }
+
+  private merge(record: R): void {
+    const known = this.records.get(record.name)
+    if (known === undefined && this.records.size >= this.options.recordsMax) return
+    if (known !== undefined && compareChanges(record, known) <= 0) return
+    this.records.set(record.name, record)
+    this.changes += 1
+  }
+}
+
+/** The later change wins; of two at one time that of the greater author. */
+export function compareChanges(a: SharedRecord, b: SharedRecord): number {
+  return a.changedMs - b.changedMs || compareIds(a.by, b.by)
+}
+
+/** The record that replaces what is known of the name, whatever clock the one before was made by. */
+export function changedRecord<C extends { readonly name: string }>(
+  change: C,
+  known: SharedRecord | undefined,
+  by: NodeId,
+  wallMs: number,
+): C & SharedRecord {
+  return { ...change, by, changedMs: Math.min(changedMsMax, Math.max(Math.floor(wallMs), (known?.changedMs ?? 0) + 1)) }
+}

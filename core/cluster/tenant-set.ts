@@ -1,0 +1,31 @@
+/** The tenants of the cluster, known to every node (shared-records.ts). A removed one is a record that says so, without tokens. */
+import type { TenantRecord } from '../events.ts'
+import { type RecordReader, SharedRecords } from './shared-records.ts'
+
+export interface TenantSetOptions {
+  /** With so many others that publish a record this node need not: three may be lost at once without harm. */
+  readonly voicesMax: number
+  /** Tenants of the cluster, removed ones included. Each is some 300 bytes in the state entries of some nodes. */
+  readonly tenantsMax: number
+  /** Tenants that one node may be the first to tell of: a member that makes them up leaves room for the others. */
+  readonly tenantsPerAuthorMax: number
+  /** A removed tenant is forgotten after this: a node that was away for longer may bring it back. A month. */
+  readonly removedKeptMs: number
+}
+
+export const defaultTenantSetOptions: TenantSetOptions = {
+  voicesMax: 3,
+  tenantsMax: 128,
+  tenantsPerAuthorMax: 96,
+  removedKeptMs: 30 * 86_400_000,
+}
+
+export type TenantReader = RecordReader<TenantRecord>
+
+export class TenantSet extends SharedRecords<TenantRecord> {
+  constructor(options: TenantSetOptions = defaultTenantSetOptions) {
+    const { voicesMax, tenantsMax, tenantsPerAuthorMax, removedKeptMs } = options
+    const isInForce = ({ isRemoved }: TenantRecord) => !isRemoved
+    super({ voicesMax, removedKeptMs, recordsMax: tenantsMax, perAuthorMax: tenantsPerAuthorMax, isInForce })
+  }
+}

@@ -1,0 +1,49 @@
+/** Tenants of the cluster: their records, the callers that they make, and the rules of the store's socket. */
+import { HoldfastError } from '../../common/index.ts'
+import { unknownManifest, unknownName } from '../../core/index.ts'
+import { formatModelName, type ModelReference } from '../../origin/index.ts'
+import type { AdminTokens } from '../admin/index.ts'
+import { Callers, NameAccess, storeRules, TenantRegistry, WrongTokens } from '../tenants/index.ts'
+import type { Base } from './base.ts'
+import type { Cluster } from './cluster.ts'
+import type { Names } from './names.ts'
+import type { OpenStore } from './store.ts'
+import { fileRules } from './store-rules.ts'
+
+export interface Tenants {
+  readonly registry: TenantRegistry
+  readonly callers: Callers
+  /** By records and file as they are now. */
+  readonly applyStoreRules: () => Promise<void>
+}
+
+export function createTenants(base: Base, tokens: AdminTokens, cluster: Cluster, open: OpenStore): Tenants {
+  const { options, state, clock, log } = base
+  const { network, core, driver } = cluster
+  const registry = new TenantRegistry({ self: network.self, core, driver, state, clock, log })
+  const wrongTokens = new WrongTokens({ wrongMax: options['http.wrongTokensMax'] })
+  const callers = new Callers(
+    { adminTokens: tokens, tenants: registry, wrongTokens, clock },
+    { hasPublic: options['tenants.public'] },
+  )
+  const applyStoreRules = async () => {
+    const file = await fileRules(base)
+    open.store.setAccess(storeRules(registry.records(), file, { hasPublic: options['tenants.public'] }))
+  }
+  return { registry, callers, applyStoreRules }
+}
+
+export function createNameAccess({ registry }: Tenants, { directory, origin }: Names): NameAccess {
+  const hasOrigin = origin !== null
+  return new NameAccess({
+    tenants: registry,
+    knownNames: () => directory.knownNames(),
+    unknown: (reference: ModelReference) => {
+      const { code, message } =
+        reference.kind === 'name'
+          ? unknownName(formatModelName(reference.name), hasOrigin)
+          : unknownManifest(reference.digest, hasOrigin)
+      return new HoldfastError(code, message)
+    },
+  })
+}

@@ -1,0 +1,7 @@
+export { type Caller, type CallerFacts, Callers, type Role, roles } from './callers.ts'
+export { NameAccess, type Named } from './name-access.ts'
+export { operatorTenant, publicTenant } from './names.ts'
+export { type FileRule, storeRules } from './store-rules.ts'
+export { keptTenants, type NewToken, TenantRegistry, type TenantSettings, type TenantView } from './tenant-registry.ts'
+export { hashOfToken } from './tokens.ts'
+export { WrongTokens } from './wrong-tokens.ts'

@@ -1,0 +1,219 @@
+/**
+ * The tenants of the cluster, as this node sees and keeps them: what an operator changes here is gossiped, what was heard is kept over a
+ * restart (core/cluster/tenant-set.ts). A token is told once, to the operator who asked for it.
+ */
+import { HoldfastError, type NodeId } from '../../common/index.ts'
+import { changedRecord, type NodeCore, type TenantNamespace, type TenantRecord } from '../../core/index.ts'
+import type { CoreDriver } from '../cluster/index.ts'
+import type { StateStore } from '../ports/index.ts'
+import type { Clock, Log } from '../system/index.ts'
+import { checkNamespace, checkTenantName } from './names.ts'
+import { TenantIndex } from './tenant-index.ts'
+import { generateTenantToken, hashOfToken, tokenIdOf } from './tokens.ts'
+
+export interface TenantRegistryPorts {
+  readonly self: NodeId
+  readonly core: Pick<NodeCore, 'tenantRecords'>
+  readonly driver: Pick<CoreDriver, 'dispatch'>
+  readonly state: StateStore
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface TenantRegistryOptions {
+  /** Tenants of the cluster that may be in force. */
+  readonly tenantsMax: number
+  /** Valid tokens of one tenant: several, so that a new one can be handed out before the old one is withdrawn. */
+  readonly tokensMax: number
+  readonly namespacesMax: number
+  /** How often it is looked whether other nodes changed something. */
+  readonly lookMs: number
+}
+
+export const defaultTenantRegistryOptions: TenantRegistryOptions = {
+  tenantsMax: 96,
+  tokensMax: 8,
+  namespacesMax: 16,
+  lookMs: 1_000,
+}
+
+export interface TenantView {
+  readonly name: string
+  readonly namespaces: readonly TenantNamespace[]
+  readonly tokens: readonly { readonly id: string; readonly createdMs: number }[]
+}
+
+/** What an operator may set; what is left out stays as it is. */
+export interface TenantSettings {
+  readonly namespaces?: readonly TenantNamespace[]
+}
+
+/** The token is told here and never again. */
+export interface NewToken {
+  readonly tenant: string
+  readonly id: string
+  readonly token: string
+}
+
+const stateKey = 'tenants'
+
+export class TenantRegistry {
+  private readonly ports: TenantRegistryPorts
+  private readonly options: TenantRegistryOptions
+  private indexed: { readonly version: number; readonly index: TenantIndex } | null = null
+  private savedVersion = 0
+  private toldVersion = 0
+  private stopLooking: () => void = () => {}
+  private onChange: () => void = () => {}
+
+  constructor(ports: TenantRegistryPorts, options: Partial<TenantRegistryOptions> = {}) {
+    this.ports = ports
+    this.options = { ...defaultTenantRegistryOptions, ...options }
+  }
+
+  /** Before any door opens. */
+  async load(): Promise<void> {
+    this.tell(await keptTenants(this.ports.state))
+    this.savedVersion = this.ports.core.tenantRecords.version
+    this.toldVersion = this.savedVersion
+  }
+
+  /** @param onChange called soon after any change, here or elsewhere. */
+  start(onChange: () => void): void {
+    this.onChange = onChange
+    this.stopLooking = this.ports.clock.every(this.options.lookMs, () => {
+      void this.save().catch((error: Error) => {
+        this.ports.log.error({ error: error.stack }, 'the tenants of the cluster could not be kept')
+      })
+    })
+  }
+
+  stop(): void {
+    this.stopLooking()
+  }
+
+  /** Of the records as they are now. */
+  get index(): TenantIndex {
+    const { tenantRecords } = this.ports.core
+    const { version } = tenantRecords
+    if (this.indexed?.version !== version) this.indexed = { version, index: new TenantIndex(tenantRecords.active()) }
+    return this.indexed.index
+  }
+
+  records(): readonly TenantRecord[] {
+    return this.ports.core.tenantRecords.active()
+  }
+
+  list(): TenantView[] {
+    return this.records().map(viewOf)
+  }
+
+  /** UNKNOWN_TENANT. */
+  get(name: string): TenantView {
+    return viewOf(this.find(name))
+  }
+
+  /** Adds the tenant, with its first token, or changes it. */
+  async put(name: string, settings: TenantSettings): Promise<{ tenant: TenantView; token: NewToken | null }> {
+    checkTenantName(name)
+    const known = this.records().find((record) => record.name === name)
+    const namespaces = settings.namespaces ?? known?.namespaces ?? []
+    this.checkNamespaces(name, namespaces)
+    const { tenantsMax } = this.options
+    if (known === undefined && this.records().length >= tenantsMax)
+      throw new HoldfastError('OVERLOADED', `The cluster has ${tenantsMax} tenants, the most; remove some.`)
+    const token = known === undefined ? this.newToken(name) : null
+    const tokens = [...(known?.tokens ?? []), ...(token === null ? [] : [token.kept])]
+    await this.change({ name, tokens, namespaces, isRemoved: false })
+    return { tenant: this.get(name), token: token?.told ?? null }
+  }
+
+  /** False when there was none. Its tokens are no longer valid, and its namespaces are everybody's. */
+  async remove(name: string): Promise<boolean> {
+    if (!this.records().some((record) => record.name === name)) return false
+    await this.change({ name, tokens: [], namespaces: [], isRemoved: true })
+    return true
+  }
+
+  async addToken(name: string): Promise<NewToken> {
+    const record = this.find(name)
+    const { tokensMax } = this.options
+    if (record.tokens.length >= tokensMax)
+      throw new HoldfastError('OVERLOADED', `${name} has ${tokensMax} tokens, the most; revoke one.`)
+    const { told, kept } = this.newToken(name)
+    await this.change({ ...record, tokens: [...record.tokens, kept] })
+    return told
+  }
+
+  /** False when the tenant has no such token. */
+  async revokeToken(name: string, id: string): Promise<boolean> {
+    const record = this.find(name)
+    const tokens = record.tokens.filter(({ sha256 }) => tokenIdOf(sha256) !== id)
+    if (tokens.length === record.tokens.length) return false
+    await this.change({ ...record, tokens })
+    return true
+  }
+
+  private find(name: string): TenantRecord {
+    const record = this.records().find((one) => one.name === name)
+    if (record !== undefined) return record
+    throw new HoldfastError('UNKNOWN_TENANT', `There is no tenant ${JSON.stringify(name.slice(0, 64))}.`)
+  }
+
+  private checkNamespaces(tenant: string, namespaces: readonly TenantNamespace[]): void {
+    if (namespaces.length > this.options.namespacesMax)
+      throw new HoldfastError('BAD_REQUEST', `A tenant has at most ${this.options.namespacesMax} namespaces.`)
+    for (const { name } of namespaces) {
+      checkNamespace(name)
+      const owner = this.index.ownerOf(name)
+      if (owner !== null && owner !== tenant)
+        throw new HoldfastError('NAMESPACE_TAKEN', `The namespace ${name} is ${owner}'s.`, { details: { owner } })
+    }
+    if (new Set(namespaces.map(({ name }) => name)).size < namespaces.length)
+      throw new HoldfastError('BAD_REQUEST', 'A namespace is named twice; leave out one of them.')
+  }
+
+  private newToken(tenant: string): { readonly told: NewToken; readonly kept: TenantRecord['tokens'][number] } {
+    const token = generateTenantToken()
+    const sha256 = hashOfToken(token).toString('hex')
+    const createdMs = Math.floor(this.ports.clock.wallMs())
+    return { told: { tenant, id: tokenIdOf(sha256), token }, kept: { sha256, createdMs } }
+  }
+
+  private async change(change: Omit<TenantRecord, 'by' | 'changedMs'>): Promise<void> {
+    const { core, self, clock } = this.ports
+    const known = core.tenantRecords.all().find(({ name }) => name === change.name)
+    this.tell([changedRecord(change, known, self, clock.wallMs())])
+    await this.save()
+  }
+
+  private tell(records: readonly TenantRecord[]): void {
+    if (records.length === 0) return
+    this.ports.driver.dispatch({ kind: 'tenants', records, wallMs: this.ports.clock.wallMs() })
+  }
+
+  private async save(): Promise<void> {
+    const { tenantRecords } = this.ports.core
+    const { version } = tenantRecords
+    if (version !== this.toldVersion) {
+      this.toldVersion = version
+      this.onChange()
+    }
+    if (version === this.savedVersion) return
+    await this.ports.state.put(stateKey, tenantRecords.all())
+    this.savedVersion = version
+  }
+}
+
+/** Of former runs, removed ones included: also before there is a cluster to tell. */
+export async function keptTenants(state: StateStore): Promise<readonly TenantRecord[]> {
+  return ((await state.get(stateKey)) as readonly TenantRecord[] | null) ?? []
+}
+
+function viewOf({ name, namespaces, tokens }: TenantRecord): TenantView {
+  return {
+    name,
+    namespaces,
+    tokens: tokens.map(({ sha256, createdMs }) => ({ id: tokenIdOf(sha256), createdMs })),
+  }
+}

@@ -120,6 +120,21 @@ export const errorTable = {
     'Too many wrong tokens came from one address.',
     'Retry after the time in `Retry-After`, with a token that is valid.',
   ),
+  QUOTA_REQUESTS: row(
+    429,
+    'A tenant has as many requests under way at this node as its quota `requestsMax` allows.',
+    'Retry after the time in `Retry-After`; the admin raises the quota with `holdfast tenant add --requests-max`.',
+  ),
+  QUOTA_REQUEST_RATE: row(
+    429,
+    'A tenant sends this node more requests in a second than its quota `requestsPerSMax` allows.',
+    'Retry after the time in `Retry-After`; the admin raises the quota with `holdfast tenant add --requests-per-s-max`.',
+  ),
+  QUOTA_PINS: row(
+    429,
+    'A tenant has as many pinned copies as its quota `pinsMax` allows.',
+    'Unpin some with `holdfast unpin`; the admin raises the quota with `holdfast tenant add --pins-max`.',
+  ),
   UNKNOWN_TENANT: row(404, 'There is no such tenant.', 'See the tenants with `holdfast tenant ls`.'),
   NAMESPACE_TAKEN: row(
     409,

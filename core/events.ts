@@ -16,6 +16,7 @@ import type {
   Tier,
   Zone,
 } from '../common/index.ts'
+import type { TenantQuotas } from '../placement/index.ts'
 import type { Failure } from './failure.ts'
 import type { Progress } from './transfer/progress.ts'
 
@@ -75,6 +76,7 @@ export interface TenantRecord {
   readonly tokens: readonly TenantToken[]
   /** Namespaces of models that are its own. */
   readonly namespaces: readonly TenantNamespace[]
+  readonly quotas: TenantQuotas
   /** A removed tenant stays as a record without tokens and namespaces. */
   readonly isRemoved: boolean
   /** When it was changed, in milliseconds since 1970, by the clock of `by`. */

@@ -3,6 +3,8 @@
  * plans with reasons out. Nothing here reads a clock, draws a number that was not passed in, or imports anything outside.
  */
 
+export * from './admission/admit-request.ts'
+export * from './admission/tenant-quotas.ts'
 export * from './cost/copy-gain.ts'
 export * from './cost/cost.ts'
 export * from './cost/marginal-cost.ts'

@@ -1,6 +1,7 @@
 /** `holdfast tenant`: who may ask the nodes of a cluster, and whose the models are. */
-import { Command } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { NewToken, TenantView } from '../../node/tenants/index.ts'
+import { type QuotaName, quotaNames, quotaTable, type TenantQuotas } from '../../placement/index.ts'
 import { NodeClient } from '../node-client.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { type Cell, printJson, printNothing, printRows } from '../print.ts'
@@ -8,14 +9,15 @@ import { type Cell, printJson, printNothing, printRows } from '../print.ts'
 const addHelp = `
 A new tenant gets a token, which is shown now and never again: nodes keep only its sha256. Its requests carry it, over HTTP as
 \`Authorization: Bearer TOKEN\` and to the store's socket as $HOLDFAST_STORE_TOKEN; requests without one are those of the tenant public.
-Every node knows the tenant within seconds. Of a tenant that is there, the namespaces are set to what is passed; the tokens stay.
+Every node knows the tenant within seconds. Of a tenant that is there, what is passed is set, and the rest stays.
 
 A namespace is the first part of model names: acme of acme/resnet50. One that is private is seen and served for its tenant alone: for
 others its names are unknown, whether there are such models or not.
 
 Examples:
   $ holdfast tenant add team-a --private acme
-  $ holdfast tenant add team-b --namespace shared-models --private team-b`
+  $ holdfast tenant add team-b --namespace shared-models --private team-b
+  $ holdfast tenant add team-a --requests-max 32 --requests-per-s-max 200`
 
 const tokenHelp = `
 The token is shown now and never again. Hand it out before the old one is withdrawn with --revoke; holdfast tenant show has the ids.
@@ -30,13 +32,17 @@ Without a name: the tenant whose token --token-file holds.
 Example:
   $ holdfast tenant show team-a`
 
+const listHelp = `
+Example:
+  $ holdfast tenant ls`
+
 const rmHelp = `
 Its tokens are no longer valid, on any node, and its namespaces are everybody's again. No model is removed.
 
 Example:
   $ holdfast tenant rm team-a`
 
-interface AddFlags extends NodeFlags {
+interface AddFlags extends NodeFlags, Partial<TenantQuotas> {
   readonly namespace: readonly string[]
   readonly private: readonly string[]
 }
@@ -48,15 +54,17 @@ interface TokenFlags extends NodeFlags {
 export function tenantCommand(): Command {
   const command = new Command('tenant').description('owners of requests and models: their tokens and namespaces')
   const collect = (value: string, before: readonly string[]) => [...before, value]
+  const add = addNodeOptions(new Command('add').description('add a tenant, or change its namespaces and quotas'))
+    .argument('<name>', 'small letters, digits, `.`, `_` and `-`')
+    .option('--namespace <name>', 'a namespace of its own that everybody may use; may be repeated', collect, [])
+    .option('--private <name>', 'a namespace of its own that nobody else sees; may be repeated', collect, [])
+    .addHelpText('after', addHelp)
+    .action(runAdd)
+  for (const name of quotaNames) add.addOption(quotaOption(name))
+  command.addCommand(add)
   command.addCommand(
-    addNodeOptions(new Command('add').description('add a tenant, or change its namespaces'))
-      .argument('<name>', 'small letters, digits, `.`, `_` and `-`')
-      .option('--namespace <name>', 'a namespace of its own that everybody may use; may be repeated', collect, [])
-      .option('--private <name>', 'a namespace of its own that nobody else sees; may be repeated', collect, [])
-      .addHelpText('after', addHelp)
-      .action(runAdd),
+    addNodeOptions(new Command('ls').description('list the tenants')).addHelpText('after', listHelp).action(runList),
   )
-  command.addCommand(addNodeOptions(new Command('ls').description('list the tenants')).action(runList))
   command.addCommand(
     addNodeOptions(new Command('show').description('show a tenant: its namespaces and the ids of its tokens'))
       .argument('[name]', 'of the tenant')
@@ -84,7 +92,11 @@ async function runAdd(name: string, flags: AddFlags): Promise<void> {
     ...flags.namespace.map((namespace) => ({ name: namespace, isPrivate: false })),
     ...flags.private.map((namespace) => ({ name: namespace, isPrivate: true })),
   ]
-  const body = namespaces.length === 0 ? {} : { namespaces }
+  const given = quotaNames.filter((quota) => flags[quota] !== undefined).map((quota) => [quota, flags[quota]])
+  const body = {
+    ...(namespaces.length === 0 ? {} : { namespaces }),
+    ...(given.length === 0 ? {} : { quotas: Object.fromEntries(given) }),
+  }
   const path = pathOf(name)
   const answer = await clientOf(flags).put<{ tenant: TenantView; token: NewToken | null }>(path, body)
   if (flags.json) return printJson(answer)
@@ -123,6 +135,18 @@ async function runToken(name: string, flags: TokenFlags): Promise<void> {
   console.log(answer.revoked ? `${flags.revoke} is no longer valid.` : `${name} has no token ${flags.revoke}.`)
 }
 
+/** `--requests-per-s-max` of requestsPerSMax. */
+function quotaOption(name: QuotaName): Option {
+  const { description, defaultValue } = quotaTable[name]
+  const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return new Option(`--${flag} <count>`, `${description} (default of a new tenant: ${defaultValue})`).argParser(countOf)
+}
+
+function countOf(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It has to be a whole number.')
+}
+
 function pathOf(name: string): string {
   return `/v1/tenants/${NodeClient.pathOf(name)}`
 }
@@ -138,7 +162,8 @@ function printTenant(tenant: TenantView): void {
   const namespaces = tenant.namespaces.map(({ name, isPrivate }): Cell[] => {
     return ['namespace', name, isPrivate ? 'private' : 'for everybody']
   })
-  printRows(['', '', ''], [['tenant', tenant.name, null], ...namespaces, ...tokens])
+  const quotas = quotaNames.map((name): Cell[] => ['quota', name, tenant.quotas[name]])
+  printRows(['', '', ''], [['tenant', tenant.name, null], ...namespaces, ...quotas, ...tokens])
 }
 
 function cellsOf({ name, namespaces, tokens }: TenantView): Cell[] {

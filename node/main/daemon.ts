@@ -19,7 +19,7 @@ import { QuietLog } from './quiet-log.ts'
 import { createPins, createReplication } from './replication.ts'
 import { createRequests } from './requests.ts'
 import { openStore } from './store.ts'
-import { createNameAccess, createTenants } from './tenants.ts'
+import { createNameAccess, createPinQuota, createTenants } from './tenants.ts'
 
 export interface Daemon {
   readonly nodeId: NodeId
@@ -82,8 +82,9 @@ async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Part
   countEvents(metrics, open.leases, models.events)
   const fetches = createFetches(base, cluster, models, metrics)
   const names = createNameAccess(tenants, models)
-  const requests = createRequests(base, { cluster, open, models, names, readiness, metrics })
-  const socketDoor = createSocketDoor(base, cluster, open, models)
+  const { callers, registry, quotas } = tenants
+  const requests = createRequests(base, { cluster, open, models, names, quotas, readiness, metrics })
+  const socketDoor = createSocketDoor(base, cluster, open, models, quotas)
   const pins = createPins(base, cluster, models, pinned)
   const replication = createReplication(base, { cluster, open, models, pins, pinned, readiness, metrics })
   const forgetName = (name: Parameters<typeof socketDoor.forgetName>[0]) => socketDoor.forgetName(name)
@@ -102,9 +103,9 @@ async function compose(options: NodeOptions, clock: Clock, log: Log, parts: Part
   }
   const admin = createAdmin(base, tokens, adminNeeds)
   const health = { pulse: () => status.liveness.check(), whyNotReady: () => readiness.whyNotReady() }
-  const { callers, registry } = tenants
+  const pinQuota = createPinQuota(tenants, pins)
   const httpNeeds = { cluster, open, models, requests, admin, fetches, health, metrics }
-  const http = createHttpServer(base, { ...httpNeeds, callers, names, tenants: registry })
+  const http = createHttpServer(base, { ...httpNeeds, callers, names, pinQuota, tenants: registry })
   const leaving = createLeaving(base, { cluster, open, models, requests, pinned, status, http })
   const secrets = new SecretFiles({ clock, log })
   return {

@@ -11,7 +11,7 @@ import { type InferLimits, openInferenceDoor } from '../doors/open-inference/ind
 import { SocketOpenHandler } from '../doors/store-socket/index.ts'
 import { modelPaths } from '../models/index.ts'
 import { type NodePaths, packageRoot, version } from '../system/index.ts'
-import type { Callers, NameAccess, TenantRegistry } from '../tenants/index.ts'
+import type { Callers, NameAccess, PinQuota, RequestQuotas, TenantRegistry } from '../tenants/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import type { Models } from './models.ts'
@@ -22,6 +22,7 @@ export interface HttpNeeds {
   readonly callers: Callers
   readonly names: NameAccess
   readonly tenants: TenantRegistry
+  readonly pinQuota: PinQuota
   readonly cluster: Cluster
   readonly open: OpenStore
   readonly models: Models
@@ -34,7 +35,7 @@ export interface HttpNeeds {
 
 /** A new protocol over HTTP is one more line in this list; one with a server of its own is a part beside this. */
 export function createHttpServer({ options, paths, clock, log }: Base, needs: HttpNeeds): HttpServer {
-  const { health, admin, names, tenants, callers } = needs
+  const { health, admin, names, tenants, pinQuota, callers } = needs
   const { calls, views } = needs.requests
   const defaultNamespace = options['models.defaultNamespace']
   return new HttpServer(
@@ -57,6 +58,7 @@ export function createHttpServer({ options, paths, clock, log }: Base, needs: Ht
         admin,
         names,
         tenants,
+        pinQuota,
         calls,
         defaultNamespace,
         cluster: () => ({ self: needs.cluster.network.self, version, members: views.members() }),
@@ -101,13 +103,14 @@ export function createSocketDoor(
   { driver }: Cluster,
   { store, leases }: OpenStore,
   { cache, directory, table, events }: Models,
+  quotas: RequestQuotas,
 ): SocketOpenHandler {
   const onDemand = (model: string) => {
     driver.dispatch({ kind: 'demand', model })
     cache.noteRequest(model)
   }
   const handler = new SocketOpenHandler(
-    { store, cache, directory, onDemand, clock, log },
+    { store, cache, directory, onDemand, within: (tenant, work) => quotas.during(tenant, work), clock, log },
     { refreshMs: Math.max(1_000, options['refs.freshMs']) },
   )
   leases.on('opened', (digest) => {

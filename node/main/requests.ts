@@ -5,7 +5,7 @@ import { NodeViews } from '../admin/index.ts'
 import type { NodeMetrics } from '../doors/metrics/index.ts'
 import type { Readiness } from '../life/index.ts'
 import { InferenceService, KeptProfile, ModelCalls, RecentRequests, RequestTiming } from '../requests/index.ts'
-import type { NameAccess } from '../tenants/index.ts'
+import type { NameAccess, RequestQuotas } from '../tenants/index.ts'
 import type { Base } from './base.ts'
 import { diskBytesPerS } from './cache.ts'
 import type { Cluster } from './cluster.ts'
@@ -27,6 +27,7 @@ export interface RequestsNeeds {
   readonly open: OpenStore
   readonly models: Models
   readonly names: NameAccess
+  readonly quotas: RequestQuotas
   readonly readiness: Readiness
   readonly metrics: NodeMetrics
 }
@@ -81,6 +82,7 @@ export function createRequests(base: Base, needs: RequestsNeeds): Requests {
   })
   const calls = new ModelCalls({
     inference,
+    within: (tenant, work) => needs.quotas.during(tenant, work),
     checkName: (tenant, name) => needs.names.check(tenant, { kind: 'name', name }),
     resolve: (name) => directory.resolveAtOnce(name),
     isKnown: (name) => directory.knownRef(name) !== null,

@@ -3,16 +3,26 @@ import { HoldfastError } from '../../common/index.ts'
 import { unknownManifest, unknownName } from '../../core/index.ts'
 import { formatModelName, type ModelReference } from '../../origin/index.ts'
 import type { AdminTokens } from '../admin/index.ts'
-import { Callers, NameAccess, storeRules, TenantRegistry, WrongTokens } from '../tenants/index.ts'
+import {
+  Callers,
+  NameAccess,
+  PinQuota,
+  RequestQuotas,
+  storeRules,
+  TenantRegistry,
+  WrongTokens,
+} from '../tenants/index.ts'
 import type { Base } from './base.ts'
 import type { Cluster } from './cluster.ts'
 import type { Names } from './names.ts'
+import type { Pins } from './replication.ts'
 import type { OpenStore } from './store.ts'
 import { fileRules } from './store-rules.ts'
 
 export interface Tenants {
   readonly registry: TenantRegistry
   readonly callers: Callers
+  readonly quotas: RequestQuotas
   /** By records and file as they are now. */
   readonly applyStoreRules: () => Promise<void>
 }
@@ -30,7 +40,15 @@ export function createTenants(base: Base, tokens: AdminTokens, cluster: Cluster,
     const file = await fileRules(base)
     open.store.setAccess(storeRules(registry.records(), file, { hasPublic: options['tenants.public'] }))
   }
-  return { registry, callers, applyStoreRules }
+  const quotas = new RequestQuotas({ quotasOf: (tenant) => registry.index.quotasOf(tenant), clock })
+  return { registry, callers, quotas, applyStoreRules }
+}
+
+export function createPinQuota({ registry }: Tenants, { nodePins, clusterPins }: Pins): PinQuota {
+  return new PinQuota({
+    tenants: registry,
+    pins: () => [...nodePins.list().map(({ name }) => ({ name, replicaCount: 1 })), ...clusterPins.list()],
+  })
 }
 
 export function createNameAccess({ registry }: Tenants, { directory, origin }: Names): NameAccess {

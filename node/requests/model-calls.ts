@@ -28,6 +28,8 @@ const unknownNames = { freeFailures: 256, perSecond: 64, knownPerSecond: 64 }
 export interface ModelCallsPorts {
   /** UNKNOWN_MODEL, with nothing looked up, for a name that the tenant may not know. */
   readonly checkName: (tenant: string, name: ModelName) => void
+  /** Work of a tenant, within its quotas; refused before it begins. */
+  readonly within: <T>(tenant: string, work: () => Promise<T>) => Promise<T>
   readonly inference: Pick<InferenceService, 'infer'>
   /** At once when the name is known, however long ago it was looked up. */
   readonly resolve: (name: ModelName) => Promise<ResolvedModel>
@@ -86,7 +88,11 @@ export class ModelCalls {
     this.turns = new FailureTurns(ports.clock, unknownNames)
   }
 
-  async infer(call: InferCall): Promise<InferAnswer> {
+  infer(call: InferCall): Promise<InferAnswer> {
+    return this.ports.within(call.context.tenant, () => this.inferWithin(call))
+  }
+
+  private async inferWithin(call: InferCall): Promise<InferAnswer> {
     const { timing, clock } = this.ports
     const name = formatModelName(call.name)
     const facts = { name, requestId: call.requestId, from: null }
@@ -118,31 +124,35 @@ export class ModelCalls {
     return isHoldfastError(error) ? (this.loadingAtError.get(error) ?? null) : null
   }
 
-  async signature(name: ModelName, context: RequestContext): Promise<ModelSignature> {
-    const { resolved, left } = await this.resolve(name, context)
-    return withDeadline(
-      this.ports.clock,
-      this.ports.signature(resolved, left),
-      left,
-      `Loading ${formatModelName(name)}`,
-    )
+  signature(name: ModelName, context: RequestContext): Promise<ModelSignature> {
+    return this.ports.within(context.tenant, async () => {
+      const { resolved, left } = await this.resolve(name, context)
+      const signature = this.ports.signature(resolved, left)
+      return withDeadline(this.ports.clock, signature, left, `Loading ${formatModelName(name)}`)
+    })
   }
 
-  async readiness(name: ModelName, context: RequestContext): Promise<Readiness> {
-    const { resolved } = await this.resolve(name, context)
-    return { ready: this.ports.isServable(resolved), loading: this.ports.loading(resolved.digest) }
+  readiness(name: ModelName, context: RequestContext): Promise<Readiness> {
+    return this.ports.within(context.tenant, async () => {
+      const { resolved } = await this.resolve(name, context)
+      return { ready: this.ports.isServable(resolved), loading: this.ports.loading(resolved.digest) }
+    })
   }
 
   /** Where a request would run now, and why. */
-  async route(name: ModelName, context: RequestContext): Promise<RouteView> {
-    const { resolved, left } = await this.resolve(name, context)
-    return { model: resolved.digest, refAgeMs: resolved.ageMs, decision: this.ports.route(resolved, left) }
+  route(name: ModelName, context: RequestContext): Promise<RouteView> {
+    return this.ports.within(context.tenant, async () => {
+      const { resolved, left } = await this.resolve(name, context)
+      return { model: resolved.digest, refAgeMs: resolved.ageMs, decision: this.ports.route(resolved, left) }
+    })
   }
 
   /** What the time of a request would be for now, with so many inputs at once. */
-  async predict(name: ModelName, context: RequestContext, batch: number): Promise<PredictionView> {
-    const { resolved, left } = await this.resolve(name, context)
-    return { model: resolved.digest, ...this.ports.predict(resolved, left, batch) }
+  predict(name: ModelName, context: RequestContext, batch: number): Promise<PredictionView> {
+    return this.ports.within(context.tenant, async () => {
+      const { resolved, left } = await this.resolve(name, context)
+      return { model: resolved.digest, ...this.ports.predict(resolved, left, batch) }
+    })
   }
 
   private async resolve(

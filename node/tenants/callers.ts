@@ -98,10 +98,9 @@ export class Callers {
   }
 
   private withoutToken(needed: Role): Caller {
-    if (needed === 'admin') {
-      if (this.ports.adminTokens.isOpen) return adminCaller
+    if (needed !== 'public' && this.ports.adminTokens.isOpen) return adminCaller
+    if (needed === 'admin')
       throw new HoldfastError('UNAUTHORIZED', 'This takes the admin token, as `Authorization: Bearer TOKEN`.')
-    }
     if (needed === 'tenant')
       throw new HoldfastError('UNAUTHORIZED', 'This takes the token of a tenant, as `Authorization: Bearer TOKEN`.')
     if (this.options.hasPublic) return publicCaller

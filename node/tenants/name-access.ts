@@ -2,7 +2,7 @@
  * Which names a caller may learn of. A private namespace is its tenant's and the operator's: for others each name of it is unknown, said in
  * the words and at the cost that hold for all names of it, those that exist and those that do not. Nothing is looked up for them.
  */
-import type { HoldfastError, ModelId } from '../../common/index.ts'
+import { HoldfastError, type ModelId } from '../../common/index.ts'
 import { type ModelName, type ModelReference, parseModelReference } from '../../origin/index.ts'
 import { operatorTenant } from './names.ts'
 import type { TenantRegistry } from './tenant-registry.ts'
@@ -38,7 +38,18 @@ export class NameAccess {
     if (!this.mayKnowReference(tenant, reference)) throw this.ports.unknown(reference)
   }
 
-  /** The same for a name as text, or `sha256:<digest>`. */
+  /** The same, and FORBIDDEN for what is not of a namespace of its own: a digest may be a model of several. */
+  checkOwn(tenant: string, reference: ModelReference): void {
+    if (tenant === operatorTenant) return
+    this.check(tenant, reference)
+    if (reference.kind === 'name' && this.ports.tenants.index.ownerOf(reference.name.namespace) === tenant) return
+    throw new HoldfastError(
+      'FORBIDDEN',
+      'A tenant may change names of its own namespaces only; this takes the admin token.',
+    )
+  }
+
+  /** The same as check for a name as text, or `sha256:<digest>`. */
   mayKnowText(tenant: string, text: string): boolean {
     return this.seesAll(tenant) || this.mayKnowReference(tenant, parseModelReference(text))
   }

@@ -1,17 +1,20 @@
 /** What the records of tenants mean, ready to be asked: whose token one is, and whose a namespace is. */
 import { timingSafeEqual } from 'node:crypto'
 import type { TenantRecord } from '../../core/index.ts'
+import type { TenantQuotas } from '../../placement/index.ts'
 
 export class TenantIndex {
   private readonly hashes: readonly { readonly hash: Buffer; readonly tenant: string }[]
   private readonly owners = new Map<string, string>()
   private readonly hidden = new Map<string, string>()
+  private readonly quotas: ReadonlyMap<string, TenantQuotas>
 
   /** @param records in force, in order of names: of two tenants that claim one namespace at the same time the first has it. */
   constructor(records: readonly TenantRecord[]) {
     this.hashes = records.flatMap(({ name, tokens }) =>
       tokens.map(({ sha256 }) => ({ hash: Buffer.from(sha256, 'hex'), tenant: name })),
     )
+    this.quotas = new Map(records.map(({ name, quotas }) => [name, quotas]))
     for (const { name: tenant, namespaces } of records) {
       for (const { name, isPrivate } of namespaces) {
         if (this.owners.has(name)) continue
@@ -34,6 +37,11 @@ export class TenantIndex {
     let found: string | null = null
     for (const { hash, tenant } of this.hashes) if (timingSafeEqual(hash, given)) found = tenant
     return found
+  }
+
+  /** Null for one that has none: the public, and the operator. */
+  quotasOf(tenant: string): TenantQuotas | null {
+    return this.quotas.get(tenant) ?? null
   }
 
   ownerOf(namespace: string): string | null {

@@ -4,6 +4,7 @@
  */
 import { HoldfastError, type NodeId } from '../../common/index.ts'
 import { changedRecord, type NodeCore, type TenantNamespace, type TenantRecord } from '../../core/index.ts'
+import { quotasOf, type TenantQuotas } from '../../placement/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
@@ -40,12 +41,14 @@ export const defaultTenantRegistryOptions: TenantRegistryOptions = {
 export interface TenantView {
   readonly name: string
   readonly namespaces: readonly TenantNamespace[]
+  readonly quotas: TenantQuotas
   readonly tokens: readonly { readonly id: string; readonly createdMs: number }[]
 }
 
 /** What an operator may set; what is left out stays as it is. */
 export interface TenantSettings {
   readonly namespaces?: readonly TenantNamespace[]
+  readonly quotas?: Partial<TenantQuotas>
 }
 
 /** The token is told here and never again. */
@@ -124,14 +127,15 @@ export class TenantRegistry {
       throw new HoldfastError('OVERLOADED', `The cluster has ${tenantsMax} tenants, the most; remove some.`)
     const token = known === undefined ? this.newToken(name) : null
     const tokens = [...(known?.tokens ?? []), ...(token === null ? [] : [token.kept])]
-    await this.change({ name, tokens, namespaces, isRemoved: false })
+    const quotas = quotasOf({ ...known?.quotas, ...settings.quotas })
+    await this.change({ name, tokens, namespaces, quotas, isRemoved: false })
     return { tenant: this.get(name), token: token?.told ?? null }
   }
 
   /** False when there was none. Its tokens are no longer valid, and its namespaces are everybody's. */
   async remove(name: string): Promise<boolean> {
     if (!this.records().some((record) => record.name === name)) return false
-    await this.change({ name, tokens: [], namespaces: [], isRemoved: true })
+    await this.change({ name, tokens: [], namespaces: [], quotas: quotasOf({}), isRemoved: true })
     return true
   }
 
@@ -210,10 +214,11 @@ export async function keptTenants(state: StateStore): Promise<readonly TenantRec
   return ((await state.get(stateKey)) as readonly TenantRecord[] | null) ?? []
 }
 
-function viewOf({ name, namespaces, tokens }: TenantRecord): TenantView {
+function viewOf({ name, namespaces, quotas, tokens }: TenantRecord): TenantView {
   return {
     name,
     namespaces,
+    quotas,
     tokens: tokens.map(({ sha256, createdMs }) => ({ id: tokenIdOf(sha256), createdMs })),
   }
 }

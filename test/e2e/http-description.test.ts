@@ -82,7 +82,7 @@ const calls: readonly Call[] = [
   { operation: 'GET /v1/tenants', url: '/v1/tenants', status: 200 },
   { operation: 'GET /v1/tenants/{tenant}', url: '/v1/tenants/team-a', status: 200 },
   { operation: 'GET /v1/tenants/{tenant}', url: '/v1/tenants/team-b', status: 404 },
-  { operation: 'GET /v1/tenant', url: '/v1/tenant', status: 401 },
+  { operation: 'GET /v1/tenant', url: '/v1/tenant', status: 400 },
   { operation: 'POST /v1/tenants/{tenant}/tokens', url: '/v1/tenants/team-a/tokens', body: {}, status: 201 },
   { operation: 'DELETE /v1/tenants/{tenant}/tokens/{id}', url: '/v1/tenants/team-a/tokens/none', status: 200 },
   { operation: 'DELETE /v1/tenants/{tenant}', url: '/v1/tenants/team-a', status: 200 },

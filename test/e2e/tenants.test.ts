@@ -44,7 +44,8 @@ describe('a tenant', () => {
     const b = await cluster.start('b', options)
     await cluster.formed()
     const tenant = (...args: string[]) => at(cluster, a, 'tenant', ...args, '--token-file', options['admin.tokenFile']!)
-    const infer = (token: string | null, headers: Record<string, string> = {}) => {
+    const infer = (token: string | null, more: Record<string, string> = {}) => {
+      const headers = { 'content-type': 'application/json', ...more }
       const post = { method: 'POST', body: JSON.stringify(body), headers }
       return call(b, '/v2/models/acme%2Ftiny:v1/infer', token, post)
     }

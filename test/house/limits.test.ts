@@ -76,6 +76,24 @@ const limits: readonly Limit[] = [
     test: ['test/node/tenants/tenant-registry.test.ts', 'are tokens and namespaces of one tenant'],
   },
   {
+    what: 'requests of one tenant under way',
+    key: null,
+    declared: ['placement/admission/tenant-quotas.ts', 'requestsMax'],
+    test: ['test/node/tenants/quotas.test.ts', 'that are under way are so many and not one more'],
+  },
+  {
+    what: 'requests of one tenant in a second',
+    key: null,
+    declared: ['placement/admission/tenant-quotas.ts', 'requestsPerSMax'],
+    test: ['test/node/tenants/quotas.test.ts', 'that come in a second are so many and not one more'],
+  },
+  {
+    what: 'pinned copies of one tenant',
+    key: null,
+    declared: ['placement/admission/tenant-quotas.ts', 'pinsMax'],
+    test: ['test/node/tenants/quotas.test.ts', 'are so many copies and not one more'],
+  },
+  {
     what: 'wrong tokens of one address',
     key: 'http.wrongTokensMax',
     declared: ['node/tenants/wrong-tokens.ts', 'wrongMax'],

@@ -104,6 +104,7 @@ export function createDaemon(needs: DaemonNeeds) {
   const calls = new ModelCalls({
     inference,
     checkName: () => {},
+    within: (_tenant, work) => work(),
     resolve: (name) => directory.resolveAtOnce(name),
     isKnown: (name) => directory.knownRef(name) !== null,
     lookUpBehind: (name) => directory.lookUpBehind(name),

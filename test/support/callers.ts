@@ -5,10 +5,12 @@ import type { TenantRecord } from '../../core/index.ts'
 import { AdminTokens } from '../../node/admin/index.ts'
 import { Callers, hashOfToken, NameAccess, WrongTokens } from '../../node/tenants/index.ts'
 import { TenantIndex } from '../../node/tenants/tenant-index.ts'
+import { quotasOf, type TenantQuotas } from '../../placement/index.ts'
 import { ManualClock } from './manual-clock.ts'
 
 export interface KnownTenant {
   readonly tokens?: readonly string[]
+  readonly quotas?: Partial<TenantQuotas>
   /** Private ones. */
   readonly namespaces?: readonly string[]
   /** Its own, but everybody's to use. */
@@ -17,13 +19,14 @@ export interface KnownTenant {
 
 /** @param byName in order of names. */
 export function tenantRecords(byName: Readonly<Record<string, KnownTenant>>): TenantRecord[] {
-  return Object.entries(byName).map(([name, { tokens = [], namespaces = [], open = [] }]) => ({
+  return Object.entries(byName).map(([name, { tokens = [], namespaces = [], open = [], quotas = {} }]) => ({
     name,
     tokens: tokens.map((token) => ({ sha256: hashOfToken(token).toString('hex'), createdMs: 1 })),
     namespaces: [
       ...namespaces.map((one) => ({ name: one, isPrivate: true })),
       ...open.map((one) => ({ name: one, isPrivate: false })),
     ],
+    quotas: quotasOf(quotas),
     isRemoved: false,
     changedMs: 1,
     by: 'node-a',

@@ -1,5 +1,6 @@
 /** What people and the command line see and change of a node, below /v1. */
 import type { Admin } from '../../admin/index.ts'
+import type { PinQuota } from '../../tenants/index.ts'
 import { type HttpDoor, hiddenErrors, ownErrorForm } from '../http/index.ts'
 import { registerAdminRoutes } from './routes-admin.ts'
 import { registerTenantRoutes, type TenantCalls } from './routes-tenants.ts'
@@ -8,6 +9,7 @@ import { registerViewRoutes, type ViewPorts } from './routes-views.ts'
 export interface AdminDoorPorts extends ViewPorts {
   readonly admin: Admin
   readonly tenants: TenantCalls
+  readonly pinQuota: Pick<PinQuota, 'during'>
 }
 
 export function adminDoor(ports: AdminDoorPorts): HttpDoor {

@@ -12,7 +12,7 @@ import type {
 } from '../../admin/index.ts'
 import type { Caller, NameAccess } from '../../tenants/index.ts'
 
-export type NameFilter = Pick<NameAccess, 'check' | 'only' | 'mayKnowText' | 'knownModels' | 'tells'>
+export type NameFilter = Pick<NameAccess, 'check' | 'checkOwn' | 'only' | 'mayKnowText' | 'knownModels' | 'tells'>
 
 interface Pinned {
   readonly pins: readonly PinView[]

@@ -6,7 +6,8 @@
 import type { FastifyInstance } from 'fastify'
 import { fastestTier, HoldfastError, isLocalTier, type LocalTier, withNamespace } from '../../../common/index.ts'
 import { parseModelName, parseModelReference } from '../../../origin/index.ts'
-import type { Admin } from '../../admin/index.ts'
+import { type Admin, textOf } from '../../admin/index.ts'
+import type { PinQuota } from '../../tenants/index.ts'
 import { fieldsOf } from './fields.ts'
 import { type NameFilter, onlyKnown } from './only-known.ts'
 
@@ -15,11 +16,15 @@ type Named = { Params: { '*': string }; Body: unknown }
 export interface AdminRoutes {
   readonly admin: Admin
   readonly names: NameFilter
+  readonly pinQuota: Pick<PinQuota, 'during'>
   /** Of names that are written without one. */
   readonly defaultNamespace: string
 }
 
-export function registerAdminRoutes(scope: FastifyInstance, { admin, names, defaultNamespace }: AdminRoutes): void {
+export function registerAdminRoutes(
+  scope: FastifyInstance,
+  { admin, names, pinQuota, defaultNamespace }: AdminRoutes,
+): void {
   const fullName = (params: Named['Params']) => withNamespace(params['*'], defaultNamespace)
   const only = onlyKnown(names)
   scope.get('/status', async ({ caller }) => only.status(caller, admin.status()))
@@ -30,12 +35,18 @@ export function registerAdminRoutes(scope: FastifyInstance, { admin, names, defa
   })
 
   scope.get('/pins', async ({ caller }) => only.pins(caller, admin.pinned()))
-  scope.put<Named>('/pins/*', async ({ params, body }) => {
+  scope.put<Named>('/pins/*', async ({ params, body, caller: { tenant } }) => {
     const { tier, replicas } = fieldsOf(body, ['tier', 'replicas'])
-    return admin.pin(parseModelReference(fullName(params)), tierOf(tier), replicasOf(replicas))
+    const [inTier, replicaCount] = [tierOf(tier), replicasOf(replicas)]
+    const reference = parseModelReference(fullName(params))
+    names.checkOwn(tenant, reference)
+    const pin = { name: textOf(reference), replicaCount: replicaCount ?? 1 }
+    return pinQuota.during(tenant, pin, () => admin.pin(reference, inTier, replicaCount))
   })
-  scope.delete<Named>('/pins/*', async ({ params }) => {
-    return { name: params['*'], unpinned: await admin.unpin(parseModelReference(fullName(params))) }
+  scope.delete<Named>('/pins/*', async ({ params, caller: { tenant } }) => {
+    const reference = parseModelReference(fullName(params))
+    names.checkOwn(tenant, reference)
+    return { name: params['*'], unpinned: await admin.unpin(reference) }
   })
 
   scope.get('/prefetch', async ({ caller }) => ({ prefetches: only.named(caller, admin.prefetches.list()) }))

@@ -1,7 +1,8 @@
 /** Tenants over HTTP: their records by the admin, and a tenant's own record by its token. */
 import type { FastifyInstance } from 'fastify'
 import { HoldfastError } from '../../../common/index.ts'
-import type { TenantRegistry, TenantSettings } from '../../tenants/index.ts'
+import { isQuotaValue, quotaNames, quotaTable, type TenantQuotas } from '../../../placement/index.ts'
+import type { TenantNamespace, TenantRegistry, TenantSettings } from '../../tenants/index.ts'
 import { fieldsOf } from './fields.ts'
 
 export type TenantCalls = Pick<TenantRegistry, 'list' | 'get' | 'put' | 'remove' | 'addToken' | 'revokeToken'>
@@ -29,15 +30,29 @@ export function registerTenantRoutes(scope: FastifyInstance, tenants: TenantCall
 }
 
 function settingsOf(body: unknown): TenantSettings {
-  const { namespaces } = fieldsOf(body, ['namespaces'])
-  if (namespaces === undefined) return {}
-  if (!Array.isArray(namespaces)) throw new HoldfastError('BAD_REQUEST', '`namespaces` has to be a list.')
+  const { namespaces, quotas } = fieldsOf(body, ['namespaces', 'quotas'])
   return {
-    namespaces: namespaces.map((one) => {
-      const { name, isPrivate = false } = fieldsOf(one, ['name', 'isPrivate'])
-      if (typeof name !== 'string' || typeof isPrivate !== 'boolean')
-        throw new HoldfastError('BAD_REQUEST', 'A namespace is like {"name": "acme", "isPrivate": true}.')
-      return { name, isPrivate }
-    }),
+    ...(namespaces === undefined ? {} : { namespaces: namespacesOf(namespaces) }),
+    ...(quotas === undefined ? {} : { quotas: quotasOf(quotas) }),
   }
+}
+
+function namespacesOf(value: unknown): TenantNamespace[] {
+  if (!Array.isArray(value)) throw new HoldfastError('BAD_REQUEST', '`namespaces` has to be a list.')
+  return value.map((one) => {
+    const { name, isPrivate = false } = fieldsOf(one, ['name', 'isPrivate'])
+    if (typeof name !== 'string' || typeof isPrivate !== 'boolean')
+      throw new HoldfastError('BAD_REQUEST', 'A namespace is like {"name": "acme", "isPrivate": true}.')
+    return { name, isPrivate }
+  })
+}
+
+function quotasOf(value: unknown): Partial<TenantQuotas> {
+  const given = fieldsOf(value, quotaNames)
+  for (const name of quotaNames) {
+    const { minimum, maximum } = quotaTable[name]
+    if (given[name] === undefined || isQuotaValue(name, given[name])) continue
+    throw new HoldfastError('BAD_REQUEST', `\`${name}\` has to be a whole number from ${minimum} to ${maximum}.`)
+  }
+  return given as Partial<TenantQuotas>
 }

@@ -19,6 +19,9 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'ORIGIN_UNAVAILABLE',
   'OUT_OF_DESCRIPTORS',
   'TOO_MANY_GUESSES',
+  'QUOTA_REQUESTS',
+  'QUOTA_REQUEST_RATE',
+  'QUOTA_PINS',
 ])
 
 /** An error as callers are told of it. */

@@ -31,8 +31,8 @@ export const routeRoles: Readonly<Record<string, RouteRole>> = {
   'GET /v1/plan': 'public',
 
   'GET /v1/pins': 'public',
-  'PUT /v1/pins/*': 'admin',
-  'DELETE /v1/pins/*': 'admin',
+  'PUT /v1/pins/*': 'tenant',
+  'DELETE /v1/pins/*': 'tenant',
   'GET /v1/prefetch': 'public',
   'POST /v1/prefetch/*': 'admin',
   'POST /v1/evict/*': 'admin',

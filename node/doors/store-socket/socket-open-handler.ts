@@ -21,6 +21,8 @@ export interface SocketOpenPorts {
   readonly cache: ModelCache
   readonly directory: ModelDirectory
   readonly onDemand: (model: string) => void
+  /** Work of a tenant, within its quotas; refused before it begins. */
+  readonly within: <T>(tenant: string, work: () => Promise<T>) => Promise<T>
   readonly clock: Clock
   readonly log: Log
 }
@@ -74,7 +76,9 @@ export class SocketOpenHandler {
       deadlineMs: miss.deadlineMs > 0 ? miss.deadlineMs : Number.POSITIVE_INFINITY,
     }
     try {
-      await withDeadline(clock, this.openInTurn(miss, context), context, `Opening ${miss.name}`)
+      await this.ports.within(miss.tenant, () =>
+        withDeadline(clock, this.openInTurn(miss, context), context, `Opening ${miss.name}`),
+      )
     } catch (error) {
       const known = isHoldfastError(error)
       if (!known) log.error({ name: miss.name, error: (error as Error).stack }, 'an open failed')

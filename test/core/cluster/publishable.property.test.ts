@@ -8,6 +8,7 @@ import { changedMsMax } from '../../../core/cluster/entry-format.ts'
 import { fitBody } from '../../../core/cluster/fit-body.ts'
 import { changedPin, PinSet } from '../../../core/cluster/pin-set.ts'
 import type { Entry, EntryBodies, EntryKind, PinRecord, TenantRecord } from '../../../core/events.ts'
+import { quotasOf } from '../../../placement/index.ts'
 import { entryOf, stateBody } from '../fixture.ts'
 
 /** Small, so that lists beyond them are quickly made. */
@@ -43,6 +44,7 @@ const tenant: fc.Arbitrary<TenantRecord> = fc.record({
   namespaces: fc.array(fc.record({ name: fc.string({ minLength: 1, maxLength: 20 }), isPrivate: fc.boolean() }), {
     maxLength: 2,
   }),
+  quotas: fc.record({ requestsMax: fc.integer({ min: 1, max: 65_536 }) }).map(quotasOf),
   isRemoved: fc.boolean(),
   changedMs: fc.maxSafeNat().map((ms) => Math.min(ms, changedMsMax)),
   by: fc.string({ minLength: 1, maxLength: 20 }),

@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest'
 import { defaultTenantSetOptions, TenantSet } from '../../../core/cluster/tenant-set.ts'
 import type { TenantRecord } from '../../../core/index.ts'
+import { quotasOf } from '../../../placement/index.ts'
 
 const tenant = (name: string, changedMs: number, isRemoved = false): TenantRecord => ({
   name,
   tokens: isRemoved ? [] : [{ sha256: 'a'.repeat(64), createdMs: 1 }],
   namespaces: [],
+  quotas: quotasOf({}),
   isRemoved,
   changedMs,
   by: 'a',

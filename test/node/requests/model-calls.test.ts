@@ -17,6 +17,7 @@ function callsWith(over: Partial<ModelCallsPorts>) {
   const requests: InferenceRequest[] = []
   const calls = new ModelCalls({
     checkName: () => {},
+    within: (_tenant, work) => work(),
     inference: {
       infer: async (request) => {
         requests.push(request)

@@ -87,7 +87,9 @@ describe('a role', () => {
   it('of the admin is open on loopback without an admin token, and nowhere else', () => {
     const open = callersWith({ tenants: setting.tenants! }).callers
     expect(open.admit(facts(null), 'admin')).toEqual({ role: 'admin', tenant: 'operator' })
+    expect(open.admit(facts(null), 'tenant')).toEqual({ role: 'admin', tenant: 'operator' })
     expect(open.admit(facts(ofA), 'admin').role).toBe('admin')
+    expect(open.admit(facts(ofA), 'tenant').tenant).toBe('team-a')
     expect(open.admit(facts(null), 'public').role).toBe('public')
     const closed = callersWith({ openWithoutToken: false }).callers
     expect(() => closed.admit(facts(null), 'admin')).toThrow(code('UNAUTHORIZED'))

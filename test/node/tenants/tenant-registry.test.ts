@@ -48,6 +48,9 @@ describe('a tenant', () => {
     const second = await registry.put('team-a', {})
     expect(second).toEqual({ tenant: first.tenant, token: null })
     expect((await registry.put('team-a', { namespaces: [] })).tenant.namespaces).toEqual([])
+    await registry.put('team-a', { quotas: { pinsMax: 3 } })
+    const { quotas } = (await registry.put('team-a', { quotas: { requestsMax: 7 } })).tenant
+    expect(quotas).toEqual({ ...first.tenant.quotas, pinsMax: 3, requestsMax: 7 })
     expect(tenantOf(registry, first.token!.token)).toBe('team-a')
   })
 

@@ -30,21 +30,35 @@ function echo(tokens: readonly string[]) {
     evict: later('evict'),
     invalidate: later('invalidate'),
   } as unknown as Admin
+  const pinQuota = { during: <T>(_tenant: string, _pin: object, work: () => Promise<T>) => work() }
   const options = { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000 }
   return createHttpApp({ ...callersWith({ adminTokens: tokens }), log: silentLog }, options, [
-    adminDoor({ ...({} as ViewPorts), admin, names: namesWith(), tenants: {} as TenantCalls }),
+    adminDoor({ ...({} as ViewPorts), admin, names: namesWith(), tenants: {} as TenantCalls, pinQuota }),
   ])
 }
 
 const changes = [
-  { method: 'PUT', url: '/v1/pins/acme%2Fx:v1' },
-  { method: 'DELETE', url: '/v1/pins/acme/x:v1' },
   { method: 'POST', url: '/v1/prefetch/acme%2Fx' },
   { method: 'POST', url: '/v1/evict/acme%2Fx' },
   { method: 'POST', url: '/v1/invalidate/acme%2Fx' },
   { method: 'PUT', url: '/v1/bans/12D3KooW' },
   { method: 'DELETE', url: '/v1/bans/12D3KooW' },
 ] as const
+
+describe('pins', () => {
+  const pins = [
+    { method: 'PUT', url: '/v1/pins/acme%2Fx:v1' },
+    { method: 'DELETE', url: '/v1/pins/acme/x:v1' },
+  ] as const
+
+  it.each(pins)('take the token of the admin or of a tenant: $method $url', async ({ method, url }) => {
+    const ask = async (authorization?: string) => {
+      const headers = authorization === undefined ? {} : { authorization: `Bearer ${authorization}` }
+      return (await echo([token]).inject({ method, url, headers })).statusCode
+    }
+    expect([await ask(), await ask(`${token}x`), await ask(token)]).toEqual([401, 401, 200])
+  })
+})
 
 describe('routes that change something', () => {
   it.each(changes)('take the token where there is one: $method $url', async ({ method, url }) => {

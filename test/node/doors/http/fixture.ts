@@ -12,6 +12,7 @@ import { openInferenceDoor } from '../../../../node/doors/open-inference/index.t
 import type { InferenceRequest } from '../../../../node/requests/inference-service.ts'
 import { ModelCalls, type ModelCallsPorts } from '../../../../node/requests/model-calls.ts'
 import type { Log } from '../../../../node/system/log.ts'
+import type { PinQuota } from '../../../../node/tenants/index.ts'
 import { formatModelName } from '../../../../origin/index.ts'
 import type { RouteDecision } from '../../../../placement/index.ts'
 import { callersWith, namesWith } from '../../../support/callers.ts'
@@ -62,6 +63,7 @@ export class HttpFixture {
         return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 12.7 }
       },
       checkName: (tenant, name) => this.ports.names.check(tenant, { kind: 'name', name }),
+      within: (_tenant, work) => work(),
       names: namesWith(),
       isKnown: () => true,
       lookUpBehind: () => {},
@@ -99,7 +101,7 @@ export class HttpFixture {
     this.app = createHttpApp({ callers, log }, { host: '127.0.0.1', port: 0, bodyLimitBytes: 1_000, ...options }, [
       healthDoor(this.ports),
       openInferenceDoor({ calls, health: this.ports, defaultNamespace: 'library', version: '1.2.3' }),
-      adminDoor({ ...this.ports, calls, admin: {} as Admin, tenants: {} as TenantCalls }),
+      adminDoor({ ...this.ports, calls, admin: {} as Admin, tenants: {} as TenantCalls, pinQuota: {} as PinQuota }),
       metricsDoor(new Registry()),
     ])
   }

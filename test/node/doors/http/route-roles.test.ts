@@ -1,7 +1,7 @@
 /** One table says who may ask what: it has every route of the server and no other, and a route that it has not is the admin's. */
 import { describe, expect, it } from 'vitest'
 import { fastifyPath, roleOf, routeRoles } from '../../../../node/doors/http/route-roles.ts'
-import { callersWith } from '../../../support/callers.ts'
+import { callersWith, namesWith } from '../../../support/callers.ts'
 import { document } from '../../../support/http-description.ts'
 import { readSource } from '../../../support/source-files.ts'
 import { HttpFixture } from './fixture.ts'
@@ -22,8 +22,9 @@ const tokens = { none: null, tenant: ofTenant, admin } as const
 
 /** What each token gets: let in (true), or refused by its status. */
 async function refusalsOf(route: string, hasPublic: boolean) {
-  const { callers } = callersWith({ adminTokens: [admin], tenants: { 'team-a': { tokens: [ofTenant] } }, hasPublic })
-  await using fixture = new HttpFixture({}, {}, { callers })
+  const tenants = { 'team-a': { tokens: [ofTenant], open: ['acme'] } }
+  const { callers } = callersWith({ adminTokens: [admin], tenants, hasPublic })
+  await using fixture = new HttpFixture({ names: namesWith(tenants) }, {}, { callers })
   const [method, path] = route.split(' ') as ['GET', string]
   const url = path.replace('*', 'acme%2Fm').replace(/:\w+/g, 'x')
   const answers = Object.entries(tokens).map(async ([name, token]) => {

@@ -43,7 +43,15 @@ beforeEach(async () => {
   const { store, cache } = fixture
   const { clock } = fixture.driving
   desk = new SocketOpenHandler(
-    { store, cache, directory, onDemand: (model) => demand.push(model), clock, log: silentLog },
+    {
+      store,
+      cache,
+      directory,
+      onDemand: (model) => demand.push(model),
+      within: (_tenant, work) => work(),
+      clock,
+      log: silentLog,
+    },
     { refreshMs: 1_000, failures: { freeFailures: 4, perSecond: 0.5, knownPerSecond: 0.5 } },
   )
   fixture.onMiss = (miss) => void desk.onOpenMiss(miss)

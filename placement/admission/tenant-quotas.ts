@@ -1,0 +1,61 @@
+/** What one tenant may take: numbers that an operator sets, each with a default. Callers without a token and the operator have none. */
+export interface TenantQuotas {
+  /** Requests of the tenant that one node works on at one time. */
+  readonly requestsMax: number
+  /** Requests of the tenant that one node takes in a second: on average, and at once after a rest. */
+  readonly requestsPerSMax: number
+  /** Copies of models of its namespaces that are pinned, on one node and in the cluster together. */
+  readonly pinsMax: number
+}
+
+export type QuotaName = keyof TenantQuotas
+
+export interface QuotaRow {
+  readonly description: string
+  readonly defaultValue: number
+  readonly minimum: number
+  readonly maximum: number
+}
+
+/** Whole numbers. */
+export const quotaTable: Readonly<Record<QuotaName, QuotaRow>> = {
+  requestsMax: {
+    description: 'requests and opens of the tenant that one node works on at one time',
+    defaultValue: 512,
+    minimum: 1,
+    maximum: 65_536,
+  },
+  requestsPerSMax: {
+    description: 'requests and opens of the tenant that one node takes in a second',
+    defaultValue: 5_000,
+    minimum: 1,
+    maximum: 1_000_000,
+  },
+  pinsMax: {
+    description: 'copies of models of its namespaces that are pinned, on one node and in the cluster',
+    defaultValue: 16,
+    minimum: 0,
+    maximum: 1_024,
+  },
+}
+
+export const quotaNames = Object.keys(quotaTable) as readonly QuotaName[]
+
+export function isQuotaValue(name: QuotaName, value: unknown): value is number {
+  const { minimum, maximum } = quotaTable[name]
+  return Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= maximum
+}
+
+/** What is not given, or is no value of its quota, has its default. */
+export function quotasOf(given: Readonly<Partial<Record<QuotaName, unknown>>>): TenantQuotas {
+  const entries = quotaNames.map((name) => {
+    const value = given[name]
+    return [name, isQuotaValue(name, value) ? value : quotaTable[name].defaultValue]
+  })
+  return Object.fromEntries(entries) as unknown as TenantQuotas
+}
+
+/** Beside `pinnedCount` copies that are pinned, as many more. */
+export function mayPin({ pinsMax }: TenantQuotas, pinnedCount: number, moreCount: number): boolean {
+  return pinnedCount + moreCount <= pinsMax
+}

@@ -54,6 +54,7 @@ const calls: readonly Call[] = [
   { operation: 'GET /v1/fetches/{id}', url: '/v1/fetches/999', status: 404 },
   { operation: 'GET /v1/route/{name}', url: `/v1/route/${model}`, status: 200 },
   { operation: 'GET /v1/route/{name}', url: '/v1/route/acme/unknown', status: 404 },
+  { operation: 'GET /v1/predict/{name}', url: `/v1/predict/${model}`, status: 200 },
   { operation: 'GET /v1/paths/{name}', url: `/v1/paths/${model}`, status: 200 },
   { operation: 'PUT /v1/pins/{name}', url: `/v1/pins/${model}`, body: { tier: 'memory' }, status: 200 },
   { operation: 'GET /v1/pins', url: '/v1/pins', status: 200 },

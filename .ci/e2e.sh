@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# What takes long and crosses processes, and every case of what `npm test` takes one case of (test/slow). Needs cmake and a compiler
-# for the tests of the native core. Last line: `N passed, N failed`.
+# What takes long and crosses processes, and every case of what `npm test` takes one case of (test/slow).
+# Last line: `N passed, N failed`.
 exec bash "$(dirname "$0")/vitest-part" test/slow/vitest.config.ts

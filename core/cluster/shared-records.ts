@@ -60,6 +60,11 @@ export class SharedRecords<R extends SharedRecord> {
     return this.all().filter(this.options.isInForce)
   }
 
+  /** Of that name, removed ones included. */
+  get(name: string): R | undefined {
+    return this.records.get(name)
+  }
+
   /** Records of this node's operator or of its disk. True when something is new. */
   put(records: readonly R[]): boolean {
     const before = this.changes

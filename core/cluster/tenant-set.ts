@@ -20,7 +20,13 @@ export const defaultTenantSetOptions: TenantSetOptions = {
   removedKeptMs: 30 * 86_400_000,
 }
 
-export type TenantReader = RecordReader<TenantRecord>
+export type TenantReader = RecordReader<TenantRecord> & Pick<TenantSet, 'get'>
+
+/** The share of a tenant beside the others. */
+export function weightIn(tenants: Pick<TenantReader, 'get'>, tenant: string): number {
+  const record = tenants.get(tenant)
+  return record === undefined || record.isRemoved ? 1 : record.quotas.weight
+}
 
 export class TenantSet extends SharedRecords<TenantRecord> {
   constructor(options: TenantSetOptions = defaultTenantSetOptions) {

@@ -2,7 +2,14 @@
 import { createHash } from 'node:crypto'
 import { getHeapStatistics } from 'node:v8'
 import { createPrng, type NodeId } from '../../common/index.ts'
-import { defaultNodeCoreOptions, type HolderView, NodeCore, nearestHolders, nearestPeers } from '../../core/index.ts'
+import {
+  defaultNodeCoreOptions,
+  type HolderView,
+  NodeCore,
+  nearestHolders,
+  nearestPeers,
+  weightIn,
+} from '../../core/index.ts'
 import { RateDemand } from '../../placement/index.ts'
 import { BanList } from '../admin/index.ts'
 import { ConnectionManager, CoreDriver, nextEpoch } from '../cluster/index.ts'
@@ -74,6 +81,7 @@ export async function createCluster(
       peerOutBytesPerS: options['cluster.bulkPeerOutBytesPerS'],
       peerInBytesPerS: options['cluster.bulkPeerInBytesPerS'],
       nice: options['cluster.bulkNice'],
+      weightOf: (tenant) => weightIn(core.tenantRecords, tenant),
     },
   )
   const demand = new RateDemand()

@@ -6,6 +6,8 @@ export interface TenantQuotas {
   readonly requestsPerSMax: number
   /** Copies of models of its namespaces that are pinned, on one node and in the cluster together. */
   readonly pinsMax: number
+  /** Its share of workers and of connections between nodes where several tenants want them, beside the 1 of a caller without quotas. */
+  readonly weight: number
 }
 
 export type QuotaName = keyof TenantQuotas
@@ -36,6 +38,12 @@ export const quotaTable: Readonly<Record<QuotaName, QuotaRow>> = {
     defaultValue: 16,
     minimum: 0,
     maximum: 1_024,
+  },
+  weight: {
+    description: 'share of workers and of bytes between nodes, where others want them too',
+    defaultValue: 1,
+    minimum: 1,
+    maximum: 100,
   },
 }
 

@@ -48,7 +48,7 @@ export class ChunkAnswerer {
   private readonly options: BulkOptions
   /** Requests whose answer has not left completely. */
   private readonly requests = new Map<number, Asked>()
-  private readonly ready = new FairQueue<Ready>()
+  private readonly ready: FairQueue<Ready>
   /** Bytes of the answers that the engine has. */
   private readonly leaving = new Map<number, number>()
   private leavingBytes = 0
@@ -58,6 +58,7 @@ export class ChunkAnswerer {
     this.node = node
     this.ports = ports
     this.options = options
+    this.ready = new FairQueue(options.weightOf)
   }
 
   get inFlight(): number {

@@ -12,6 +12,8 @@ export interface BulkOptions {
   readonly connectionsPerPeerMax: number
   /** Requests under way on one of our connections: enough that the next chunk follows the last without a pause. */
   readonly requestsPerConnectionMax: number
+  /** Share of a tenant in the bytes that are asked for and served, beside the others. */
+  readonly weightOf: (tenant: string) => number
   /** Requests that wait for a connection to one peer; the next one gets OVERLOADED. */
   readonly waitingPerPeerMax: number
   /** Connections of others that have proved themselves. The next one displaces one of the peer that has the most. */
@@ -58,6 +60,7 @@ export const defaultBulkOptions: BulkOptions = {
   chunkBytesMax: 16 * 2 ** 20,
   connectionsPerPeerMax: 4,
   requestsPerConnectionMax: 4,
+  weightOf: () => 1,
   waitingPerPeerMax: 4096,
   inboundConnectionsMax: 512,
   inboundPerPeerMax: 64,

@@ -40,7 +40,7 @@ export class PeerLink {
   private readonly ports: PeerLinkPorts
   private readonly options: BulkOptions
   private readonly sessions: BulkSession[] = []
-  private readonly waiting = new FairQueue<Waiting>()
+  private readonly waiting: FairQueue<Waiting>
   private readonly mute: MuteWatch
   private opening = 0
   /** This side cannot open one, as long as those of the peer are there. */
@@ -50,6 +50,7 @@ export class PeerLink {
   constructor(ports: PeerLinkPorts, options: BulkOptions) {
     this.ports = ports
     this.options = options
+    this.waiting = new FairQueue(options.weightOf)
     const { clock, onSilent } = ports
     this.mute = new MuteWatch({ clock, movedBytes: () => this.movedBytes(), onSilent }, options.muteMs)
   }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { defaultTenantSetOptions, TenantSet } from '../../../core/cluster/tenant-set.ts'
+import { defaultTenantSetOptions, TenantSet, weightIn } from '../../../core/cluster/tenant-set.ts'
 import type { TenantRecord } from '../../../core/index.ts'
 import { quotasOf } from '../../../placement/index.ts'
 
@@ -29,6 +29,14 @@ it('a removed tenant is forgotten after a month, a tenant never', () => {
   expect(tenants.all()).toHaveLength(2)
   tenants.prune(defaultTenantSetOptions.removedKeptMs)
   expect(tenants.all()).toMatchObject([{ name: 'kept' }])
+})
+
+it('a tenant has its weight, and whoever is no tenant has 1', () => {
+  const tenants = new TenantSet()
+  tenants.put([{ ...tenant('x', 1), quotas: quotasOf({ weight: 5 }) }])
+  expect([weightIn(tenants, 'x'), weightIn(tenants, 'public')]).toEqual([5, 1])
+  tenants.put([{ ...tenant('x', 2, true), quotas: quotasOf({ weight: 5 }) }])
+  expect(weightIn(tenants, 'x')).toBe(1)
 })
 
 it('no more tenants than the limit are kept, and one node is the first to tell of its share of them', () => {

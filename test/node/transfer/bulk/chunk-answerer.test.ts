@@ -4,7 +4,7 @@ import type { ChunkRequest } from '../../../../node/ports/index.ts'
 import { ChunkAnswerer } from '../../../../node/transfer/bulk/chunk-answerer.ts'
 import type { BulkConnection } from '../../../../node/transfer/bulk/connection.ts'
 import { frameKind } from '../../../../node/transfer/bulk/frame-kind.ts'
-import { defaultBulkOptions } from '../../../../node/transfer/bulk/options.ts'
+import { type BulkOptions, defaultBulkOptions } from '../../../../node/transfer/bulk/options.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 
 const chunkBytes = 8 * 2 ** 20
@@ -16,7 +16,7 @@ class Answers {
   readonly answerer: ChunkAnswerer
   placeCount = 0
 
-  constructor() {
+  constructor(options: Partial<BulkOptions> = {}) {
     const connection = {
       sendBytes: (id: number) => this.sent.push(id),
       send: (kind: number, id: number) => kind === frameKind.failure && this.failed.push(id),
@@ -37,7 +37,7 @@ class Answers {
           this.placeCount -= 1
         },
       },
-      defaultBulkOptions,
+      { ...defaultBulkOptions, ...options },
     )
   }
 
@@ -70,6 +70,15 @@ test('tenants share the connection', async () => {
   await answers.ask(5, { tenant: 'quiet' })
   for (const id of [1, 2]) answers.answerer.onSent(id, true)
   expect(answers.sent).toEqual([1, 2, 3, 5])
+})
+
+test('tenants share the connection by weight', async () => {
+  const answers = new Answers({ weightOf: (tenant) => (tenant === 'heavy' ? 3 : 1) })
+  for (const id of [1, 2]) await answers.ask(id, { tenant: 'first' })
+  for (const id of [3, 4, 5]) await answers.ask(id, { tenant: 'light' })
+  for (const id of [6, 7, 8]) await answers.ask(id, { tenant: 'heavy' })
+  for (const id of [1, 2, 3, 6, 7, 8]) answers.answerer.onSent(id, true)
+  expect(answers.sent.filter((id) => id > 2)).toEqual([3, 6, 7, 8, 4, 5])
 })
 
 test('small chunks follow each other without a pause', async () => {

@@ -1,7 +1,8 @@
 /** The serving side of calls. Whatever a peer does ends its own stream only. */
 import type { PeerId, Stream } from '@libp2p/interface'
-import { HoldfastError, isHoldfastError, type NodeId, TimeLimit } from '../../common/index.ts'
+import { HoldfastError, isHoldfastError, type NodeId, pause, TimeLimit } from '../../common/index.ts'
 import type { ClusterNetwork } from '../ports/index.ts'
+import { FailurePace } from '../shares/index.ts'
 import type { Clock, Log } from '../system/index.ts'
 import type { CallActivity } from './call-activity.ts'
 import { type CallShareOptions, CallShares } from './call-shares.ts'
@@ -28,6 +29,11 @@ export const frameOverheadBytes = 16 * 1024
 /** Asks for nothing: whether the node answers, and how fast. Nodes that do not know it refuse it, which is an answer. */
 export const pingMethod = 'ping'
 
+/** What costs little to read, however often. */
+const smallBytes = 64 * 1024
+/** Large requests of one peer that are malformed. */
+const malformedPace = { freeFailures: 4, perSecond: 0.5, knownPerSecond: 0.5 }
+
 /** Tensors take their time on the uplink of an edge box, which carries this at least. */
 const slowestBytesPerS = 2 ** 20
 
@@ -38,6 +44,7 @@ export class RpcServer {
   private readonly activity: CallActivity
   private readonly handlers = new Map<string, Handler>()
   private readonly shares: CallShares
+  private readonly pace = new FailurePace(malformedPace)
   /** Calls that are being served, each with what ends it. */
   private readonly inbound = new Set<AbortController>()
 
@@ -120,15 +127,16 @@ export class RpcServer {
       return { answer: encodeFailure(error, { isLast: true }), isLast: true, method: '' }
     }
     this.inbound.add(call)
-    let reservedBytes = 0
-    const reserve = (sizeBytes: number) => {
-      reservedBytes = this.shares.reserve(from, sizeBytes)
+    let [sizeBytes, reservedBytes] = [0, 0]
+    const reserve = (announcedBytes: number) => {
+      sizeBytes = announcedBytes
+      reservedBytes = this.shares.reserve(from, announcedBytes)
     }
     let method = ''
     // Until the request has been read whole, the stream stands somewhere within it.
     let isLast = true
     try {
-      const frame = await this.read(frames, reserve)
+      const frame = await this.read(frames, from, reserve)
       isLast = false
       const request = decodeRequest(frame)
       method = request.method
@@ -139,6 +147,7 @@ export class RpcServer {
       checkPayload(payload, this.options.answerBytes, `The answer to ${method}`)
       return { answer: encodeAnswer(payload), isLast, method }
     } catch (error) {
+      if (sizeBytes > smallBytes && isMalformed(error)) this.pace.failed(from, this.clock.nowMs())
       if (!isHoldfastError(error)) this.log.warn({ err: error, from, method }, 'a call could not be served')
       return { answer: encodeFailure(error, { isLast }), isLast, method }
     } finally {
@@ -147,17 +156,36 @@ export class RpcServer {
     }
   }
 
-  private async read(frames: FrameStream, reserve: (sizeBytes: number) => void): Promise<Uint8Array> {
+  private async read(frames: FrameStream, from: NodeId, reserve: (sizeBytes: number) => void): Promise<Uint8Array> {
     using first = this.limit()
     const sizeBytes = await frames.announced(first.signal)
     reserve(sizeBytes)
+    if (sizeBytes > smallBytes) await this.waitForTurn(frames, from, first.signal)
     using whole = this.limit(sizeBytes)
     return await frames.read(whole.signal)
+  }
+
+  /** What a peer sends is decrypted before it can be refused: one that keeps sending large requests which mean nothing has to wait. */
+  private async waitForTurn(frames: FrameStream, from: NodeId, signal: AbortSignal): Promise<void> {
+    const waitMs = this.pace.enter(from, this.clock.nowMs())
+    if (waitMs === 0) return
+    frames.stream.pause()
+    try {
+      await pause(this.clock, waitMs, signal)
+    } finally {
+      this.pace.waited(from)
+      if (frames.stream.status === 'open') frames.stream.resume()
+    }
   }
 
   private limit(sizeBytes = 0): TimeLimit {
     return new TimeLimit(this.clock, this.options.requestTimeoutMs + (1000 * sizeBytes) / slowestBytesPerS)
   }
+}
+
+/** Of its sender alone: whatever this node holds, such a request has no answer. */
+function isMalformed(error: unknown): boolean {
+  return isHoldfastError(error, 'PEER_PROTOCOL') || isHoldfastError(error, 'BAD_MODEL_NAME')
 }
 
 export function checkPayload(payload: Uint8Array, limitBytes: number, what: string): void {

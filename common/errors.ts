@@ -130,6 +130,11 @@ export const errorTable = {
     'A tenant sends this node more requests in a second than its quota `requestsPerSMax` allows.',
     'Retry after the time in `Retry-After`; the admin raises the quota with `holdfast tenant add --requests-per-s-max`.',
   ),
+  QUOTA_QUEUED: row(
+    503,
+    'As many requests of a tenant wait for a worker of this node as its quota `queuedMax` allows.',
+    'Retry after the time in `Retry-After`; the admin raises the quota with `holdfast tenant add --queued-max`.',
+  ),
   QUOTA_PINS: row(
     429,
     'A tenant has as many pinned copies as its quota `pinsMax` allows.',

@@ -1,4 +1,5 @@
 /** The tenants of the cluster, known to every node (shared-records.ts). A removed one is a record that says so, without tokens. */
+import type { TenantQuotas } from '../../placement/index.ts'
 import type { TenantRecord } from '../events.ts'
 import { type RecordReader, SharedRecords } from './shared-records.ts'
 
@@ -22,10 +23,15 @@ export const defaultTenantSetOptions: TenantSetOptions = {
 
 export type TenantReader = RecordReader<TenantRecord> & Pick<TenantSet, 'get'>
 
+/** Null for one that has none: the public, and the operator. */
+export function quotasIn(tenants: Pick<TenantReader, 'get'>, tenant: string): TenantQuotas | null {
+  const record = tenants.get(tenant)
+  return record === undefined || record.isRemoved ? null : record.quotas
+}
+
 /** The share of a tenant beside the others. */
 export function weightIn(tenants: Pick<TenantReader, 'get'>, tenant: string): number {
-  const record = tenants.get(tenant)
-  return record === undefined || record.isRemoved ? 1 : record.quotas.weight
+  return quotasIn(tenants, tenant)?.weight ?? 1
 }
 
 export class TenantSet extends SharedRecords<TenantRecord> {

@@ -9,6 +9,7 @@ const codesOfRoom: ReadonlySet<ErrorCode> = new Set([
   'DISK_FULL',
   'DISK_FAILED',
   'OVERLOADED',
+  'QUOTA_QUEUED',
   'OUT_OF_DESCRIPTORS',
 ])
 const codesOfRequest: ReadonlySet<ErrorCode> = new Set([

@@ -1,7 +1,7 @@
 /** The models of the node: names, runtime, derived blobs and the cache over them. Starts nothing. */
 import { EventEmitter } from 'node:events'
 import { byTier, evictionPolicyNames, HoldfastError, type LocalTier } from '../../common/index.ts'
-import { LoadProfile, weightIn } from '../../core/index.ts'
+import { LoadProfile, quotasIn, type TenantReader, weightIn } from '../../core/index.ts'
 import { runnableFileOf } from '../../origin/index.ts'
 import { createEvictionPolicy, type EvictionPolicy, isEvictionPolicyName } from '../../placement/index.ts'
 import { type AdminCache, adminCache } from '../admin/index.ts'
@@ -42,8 +42,7 @@ export function createModels(
   metrics: NodeMetrics,
 ): Models {
   const confinement = new ConfinementLog(base.log)
-  const weightOf = (tenant: string) => weightIn(cluster.core.tenantRecords, tenant)
-  const runtime = createRuntime(base, open, metrics, { confinement, weightOf })
+  const runtime = createRuntime(base, open, metrics, confinement, cluster.core.tenantRecords)
   const names = createNames(base, cluster)
   const table = new ModelTable(open.store)
   const derivedForms = new DerivedForms(
@@ -79,10 +78,12 @@ function createRuntime(
   { options, paths, clock, log }: Base,
   { token }: OpenStore,
   metrics: NodeMetrics,
-  { confinement, weightOf }: { confinement: ConfinementLog; weightOf: (tenant: string) => number },
+  confinement: ConfinementLog,
+  tenants: TenantReader,
 ): Runtime {
   return createOnnxRuntime({
-    queueOrder: { weightOf },
+    queueOrder: { weightOf: (tenant) => weightIn(tenants, tenant) },
+    queuedMaxOf: (tenant) => quotasIn(tenants, tenant)?.queuedMax ?? null,
     clock,
     socketPath: paths.socketPath,
     storeToken: token,

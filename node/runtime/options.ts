@@ -24,6 +24,8 @@ export interface OnnxRuntimeOptions {
   readonly queuedMax: number
   /** Requests that may wait for one model: a quarter, so that four busy models still share. */
   readonly queuedPerModelMax: number
+  /** Requests of one tenant that may wait; null where it has no quota. */
+  readonly queuedMaxOf: (tenant: string) => number | null
   /** How tenants share the workers, and how the urgent goes first. */
   readonly queueOrder: Partial<WorkQueueOptions>
   /** One inference may compute this long before its worker counts as hung and is killed. Far beyond any model for one request. */
@@ -71,6 +73,7 @@ export const defaultOnnxRuntimeOptions = {
   threadsPerCoreMax: 4,
   queuedMax: 256,
   queuedPerModelMax: 64,
+  queuedMaxOf: () => null,
   queueOrder: {},
   inferenceMsMax: 60_000,
   overtimeMs: 500,

@@ -4,11 +4,13 @@
  * less. Counts what runs as well: `count` is what keeps a model from being evicted.
  */
 import { assertInvariant, HoldfastError } from '../../common/index.ts'
-import { type Work, WorkQueue, type WorkQueueOptions } from '../../placement/index.ts'
+import { mayQueue, type Work, WorkQueue, type WorkQueueOptions } from '../../placement/index.ts'
 
 export interface QueueLimits {
   readonly queuedMax: number
   readonly queuedPerModelMax: number
+  /** Of one tenant; null where it has no quota. */
+  readonly queuedMaxOf: (tenant: string) => number | null
 }
 
 export class RequestQueue<Item extends Work & { readonly digest: string }> {
@@ -32,9 +34,10 @@ export class RequestQueue<Item extends Work & { readonly digest: string }> {
     return counts === undefined ? 0 : counts.waiting + counts.running
   }
 
-  /** OVERLOADED when a limit is reached and nothing gives way. @returns what has given way, which is not in the queue any more. */
+  /** QUOTA_QUEUED, or OVERLOADED when a limit is reached and nothing gives way. @returns what has given way, which is not in the queue any more. */
   push(item: Item): Item | null {
     const { queuedMax, queuedPerModelMax } = this.#limits
+    this.#checkQuota(item)
     const { digest } = item
     const isOfModel = (other: Item) => other.digest === digest
     let displaced: Item | null = null
@@ -105,6 +108,16 @@ export class RequestQueue<Item extends Work & { readonly digest: string }> {
   done(item: Item, tookMs: number): void {
     this.#waiting.ended(item, tookMs)
     this.#add(item.digest, 0, -1)
+  }
+
+  #checkQuota({ tenant }: Item): void {
+    const quotaMax = this.#limits.queuedMaxOf(tenant)
+    if (quotaMax === null) return
+    const count = this.countWaiting((other) => other.tenant === tenant)
+    if (mayQueue({ queuedMax: quotaMax }, count)) return
+    throw new HoldfastError('QUOTA_QUEUED', `${count} requests of ${tenant} wait here, its quota (queuedMax).`, {
+      details: { quota: 'queuedMax', limit: quotaMax },
+    })
   }
 
   #add(digest: string, waiting: number, running: number): void {

@@ -4,6 +4,8 @@ export interface TenantQuotas {
   readonly requestsMax: number
   /** Requests of the tenant that one node takes in a second: on average, and at once after a rest. */
   readonly requestsPerSMax: number
+  /** Requests of the tenant that wait for a worker of one node. */
+  readonly queuedMax: number
   /** Copies of models of its namespaces that are pinned, on one node and in the cluster together. */
   readonly pinsMax: number
   /** Its share of workers and of connections between nodes where several tenants want them, beside the 1 of a caller without quotas. */
@@ -32,6 +34,12 @@ export const quotaTable: Readonly<Record<QuotaName, QuotaRow>> = {
     defaultValue: 5_000,
     minimum: 1,
     maximum: 1_000_000,
+  },
+  queuedMax: {
+    description: 'requests of the tenant that wait for a worker of one node',
+    defaultValue: 256,
+    minimum: 1,
+    maximum: 65_536,
   },
   pinsMax: {
     description: 'copies of models of its namespaces that are pinned, on one node and in the cluster',
@@ -66,4 +74,9 @@ export function quotasOf(given: Readonly<Partial<Record<QuotaName, unknown>>>): 
 /** Beside `pinnedCount` copies that are pinned, as many more. */
 export function mayPin({ pinsMax }: TenantQuotas, pinnedCount: number, moreCount: number): boolean {
   return pinnedCount + moreCount <= pinsMax
+}
+
+/** Beside so many that wait already, one more request. */
+export function mayQueue({ queuedMax }: Pick<TenantQuotas, 'queuedMax'>, waitingCount: number): boolean {
+  return waitingCount < queuedMax
 }

@@ -88,6 +88,12 @@ const limits: readonly Limit[] = [
     test: ['test/node/tenants/quotas.test.ts', 'that come in a second are so many and not one more'],
   },
   {
+    what: 'requests of one tenant that wait for workers',
+    key: null,
+    declared: ['placement/admission/tenant-quotas.ts', 'queuedMax'],
+    test: ['test/node/runtime/request-queue.test.ts', 'a tenant waits with so many requests and not one more'],
+  },
+  {
     what: 'pinned copies of one tenant',
     key: null,
     declared: ['placement/admission/tenant-quotas.ts', 'pinsMax'],

@@ -21,6 +21,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'TOO_MANY_GUESSES',
   'QUOTA_REQUESTS',
   'QUOTA_REQUEST_RATE',
+  'QUOTA_QUEUED',
   'QUOTA_PINS',
 ])
 

@@ -19,7 +19,7 @@ test('counts, order and limits hold through any sequence of operations', () => {
   })
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 80 }), (operations) => {
-      const queue = new RequestQueue<Item>({ queuedMax: 6, queuedPerModelMax: 3 })
+      const queue = new RequestQueue<Item>({ queuedMax: 6, queuedPerModelMax: 3, queuedMaxOf: () => null })
       let waiting: Item[] = []
       let running: Item[] = []
       for (const { kind, digest, pick } of operations) {
@@ -58,12 +58,12 @@ test('counts, order and limits hold through any sequence of operations', () => {
 })
 
 test('ending what never started is a broken invariant', () => {
-  const queue = new RequestQueue<Item>({ queuedMax: 1, queuedPerModelMax: 1 })
+  const queue = new RequestQueue<Item>({ queuedMax: 1, queuedPerModelMax: 1, queuedMaxOf: () => null })
   expect(() => queue.done(item('a'), 1)).toThrow('broken invariant')
 })
 
 test('a tenant that has filled the queue gives way to one that has not, and to nobody of its own', () => {
-  const queue = new RequestQueue<Item>({ queuedMax: 4, queuedPerModelMax: 4 })
+  const queue = new RequestQueue<Item>({ queuedMax: 4, queuedPerModelMax: 4, queuedMaxOf: () => null })
   const flood = ['a', 'b', 'a', 'b'].map((digest) => item(digest, { tenant: 'flood' }))
   for (const one of flood) queue.push(one)
   expect(() => queue.push(item('a', { tenant: 'flood' }))).toThrow('limit queuedMax')
@@ -72,7 +72,7 @@ test('a tenant that has filled the queue gives way to one that has not, and to n
 })
 
 test('and so among the requests for one model', () => {
-  const queue = new RequestQueue<Item>({ queuedMax: 9, queuedPerModelMax: 2 })
+  const queue = new RequestQueue<Item>({ queuedMax: 9, queuedPerModelMax: 2, queuedMaxOf: () => null })
   const [first, last] = [item('a', { tenant: 'flood' }), item('a', { tenant: 'flood' })]
   for (const one of [first, last, item('b', { tenant: 'flood' })]) queue.push(one)
   expect(queue.push(item('a', { tenant: 'quiet' }))).toBe(last)
@@ -80,7 +80,7 @@ test('and so among the requests for one model', () => {
 })
 
 test('what would begin too late leaves the queue and its counts', () => {
-  const queue = new RequestQueue<Item>({ queuedMax: 9, queuedPerModelMax: 9 })
+  const queue = new RequestQueue<Item>({ queuedMax: 9, queuedPerModelMax: 9, queuedMaxOf: () => null })
   const late = item('a', { latestMs: 10 })
   queue.push(late)
   queue.push(item('a'))
@@ -88,4 +88,16 @@ test('what would begin too late leaves the queue and its counts', () => {
   expect([queue.waiting, queue.count('a')]).toEqual([1, 1])
   expect(queue.dropAll()).toHaveLength(1)
   expect([queue.waiting, queue.count('a')]).toEqual([0, 0])
+})
+
+test('a tenant waits with so many requests and not one more; what runs does not count, nor do others', () => {
+  const queuedMaxOf = (tenant: string) => (tenant === 'small' ? 2 : null)
+  const queue = new RequestQueue<Item>({ queuedMax: 9, queuedPerModelMax: 9, queuedMaxOf })
+  for (const digest of ['a', 'b']) queue.push(item(digest, { tenant: 'small' }))
+  expect(() => queue.push(item('c', { tenant: 'small' }))).toThrow(
+    expect.objectContaining({ code: 'QUOTA_QUEUED', details: { quota: 'queuedMax', limit: 2 } }),
+  )
+  expect(queue.push(item('c', { tenant: 'public' }))).toBeNull()
+  expect(queue.take(0)?.tenant).toBe('small')
+  expect(queue.push(item('c', { tenant: 'small' }))).toBeNull()
 })

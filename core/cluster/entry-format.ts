@@ -29,6 +29,7 @@ import {
   tierRooms,
 } from './entry-field.ts'
 import { ofIdentity, ofQueue, ofRates, ofTiers, type Significance, type SignificanceOptions } from './significance.ts'
+import { isTenantName } from './tenant-names.ts'
 
 interface KindFormat<B> {
   /** Goes out at once; the others share what is left of the budget (gossip-pace.ts). */
@@ -58,8 +59,10 @@ function pinOf(fields: PlainMap, name: string, check: Checker): PinRecord {
 function tenantOf(fields: PlainMap, name: string, check: Checker): TenantRecord {
   const rows = (list: 'tokens' | 'namespaces', limit: number) =>
     check.list(fields[list], `${name}.${list}`, limit).map((one, at) => check.record(one, `${name}.${list}[${at}]`))
+  const tenant = check.text(fields.name, `${name}.name`, 1)
+  if (!isTenantName(tenant)) throw malformed(`${name}.name`, 'is no name of a tenant')
   return {
-    name: check.text(fields.name, `${name}.name`, 1),
+    name: tenant,
     tokens: rows('tokens', check.limits.tokensMax).map(({ sha256, createdMs }) => ({
       sha256: check.digest(sha256, `${name}.tokens.sha256`),
       createdMs: check.countTo(changedMsMax, createdMs, `${name}.tokens.createdMs`),

@@ -3,8 +3,8 @@
  * the words and at the cost that hold for all names of it, those that exist and those that do not. Nothing is looked up for them.
  */
 import { HoldfastError, type ModelId } from '../../common/index.ts'
-import { type ModelName, type ModelReference, parseModelReference } from '../../origin/index.ts'
-import { operatorTenant } from './names.ts'
+import type { ModelName, ModelReference } from '../../origin/index.ts'
+import { operatorTenant, referenceOf } from './names.ts'
 import type { TenantRegistry } from './tenant-registry.ts'
 
 export interface NameAccessPorts {
@@ -51,7 +51,9 @@ export class NameAccess {
 
   /** The same as check for a name as text, or `sha256:<digest>`. */
   mayKnowText(tenant: string, text: string): boolean {
-    return this.seesAll(tenant) || this.mayKnowReference(tenant, parseModelReference(text))
+    if (this.seesAll(tenant)) return true
+    const reference = referenceOf(text)
+    return reference !== null && this.mayKnowReference(tenant, reference)
   }
 
   /** Those that the tenant may know, under the names that it may know. */

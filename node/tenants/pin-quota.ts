@@ -1,7 +1,7 @@
 /** Counts what is pinned of a tenant's namespaces, and refuses a pin that is over its quota. */
 import { HoldfastError } from '../../common/index.ts'
-import { parseModelReference } from '../../origin/index.ts'
 import { mayPin } from '../../placement/index.ts'
+import { referenceOf } from './names.ts'
 import type { TenantRegistry } from './tenant-registry.ts'
 
 /** A pin on so many nodes. */
@@ -49,7 +49,7 @@ export class PinQuota {
   }
 
   private ownerOf(name: string): string | null {
-    const reference = parseModelReference(name)
-    return reference.kind === 'name' ? this.ports.tenants.index.ownerOf(reference.name.namespace) : null
+    const reference = referenceOf(name)
+    return reference?.kind === 'name' ? this.ports.tenants.index.ownerOf(reference.name.namespace) : null
   }
 }

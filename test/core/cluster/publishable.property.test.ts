@@ -7,6 +7,7 @@ import { defaultEntryLimits, type EntryLimits } from '../../../core/cluster/entr
 import { changedMsMax } from '../../../core/cluster/entry-format.ts'
 import { fitBody } from '../../../core/cluster/fit-body.ts'
 import { changedPin, PinSet } from '../../../core/cluster/pin-set.ts'
+import { isTenantName } from '../../../core/cluster/tenant-names.ts'
 import type { Entry, EntryBodies, EntryKind, PinRecord, TenantRecord } from '../../../core/events.ts'
 import { quotasOf } from '../../../placement/index.ts'
 import { entryOf, stateBody } from '../fixture.ts'
@@ -39,7 +40,7 @@ const pin: fc.Arbitrary<PinRecord> = fc.record({
 })
 
 const tenant: fc.Arbitrary<TenantRecord> = fc.record({
-  name: fc.string({ minLength: 1, maxLength: 20 }),
+  name: fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,18}$/).filter(isTenantName),
   tokens: fc.array(fc.record({ sha256: hex, createdMs: fc.nat() }), { maxLength: 2 }),
   namespaces: fc.array(fc.record({ name: fc.string({ minLength: 1, maxLength: 20 }), isPrivate: fc.boolean() }), {
     maxLength: 2,

@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
+import { checkEntry } from '../../../core/cluster/entry-check.ts'
 import { defaultTenantSetOptions, TenantSet, weightIn } from '../../../core/cluster/tenant-set.ts'
 import type { TenantRecord } from '../../../core/index.ts'
 import { quotasOf } from '../../../placement/index.ts'
+import { entryOf, stateBody } from '../fixture.ts'
 
 const tenant = (name: string, changedMs: number, isRemoved = false): TenantRecord => ({
   name,
@@ -38,6 +40,15 @@ it('a tenant has its weight, and whoever is no tenant has 1', () => {
   tenants.put([{ ...tenant('x', 2, true), quotas: quotasOf({ weight: 5 }) }])
   expect(weightIn(tenants, 'x')).toBe(1)
 })
+
+it.each(['public', 'operator', 'admin', 'Team', '', 'x'.repeat(64)])(
+  'a node that tells of a tenant called %j is not believed',
+  (name) => {
+    const say = (called: string) => entryOf('state', 'liar', stateBody({ tenants: [tenant(called, 1)] })).entry
+    expect(checkEntry(say('team-a'))).toMatchObject({ body: { tenants: [{ name: 'team-a' }] } })
+    expect(() => checkEntry(say(name))).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
+  },
+)
 
 it('no more tenants than the limit are kept, and one node is the first to tell of its share of them', () => {
   const tenants = new TenantSet({ ...defaultTenantSetOptions, tenantsMax: 3, tenantsPerAuthorMax: 2 })

@@ -39,6 +39,10 @@ describe('a private namespace', () => {
     expect(names.knownModels('operator')).toBeNull()
   })
 
+  it('is not told from a text that is no name, such as a pin that a member has made up', () => {
+    expect(['no name', '', 'sha256:1'].map((text) => names.mayKnowText('public', text))).toEqual([false, false, false])
+  })
+
   it('is seen in texts', () => {
     expect(names.tells('public', 'Loading acme/m took too long.')).toBe(true)
     expect(names.tells('team-a', 'Loading acme/m took too long.')).toBe(false)

@@ -57,6 +57,7 @@ describe('pins of a tenant', () => {
     { name: 'acme/y:v1', replicaCount: 3 },
     { name: 'other/z:v1', replicaCount: 9 },
     { name: `sha256:${'1'.repeat(64)}`, replicaCount: 1 },
+    { name: 'what a member gossips', replicaCount: 9 },
   ]
   const done = async () => 'pinned'
 

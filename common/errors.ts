@@ -103,7 +103,7 @@ export const errorTable = {
   UNAUTHORIZED: row(
     401,
     'The token is missing or wrong, or does not allow this.',
-    'Admin: pass the file with the token of this node, `--token-file` or $HOLDFAST_TOKEN_FILE. Store: show the token of a rule in `store.accessFile`, $HOLDFAST_STORE_TOKEN.',
+    'Requests: send the token of the tenant as `Authorization: Bearer TOKEN`; `holdfast tenant token` makes another. Admin: pass the file with the token of this node, `--token-file` or $HOLDFAST_TOKEN_FILE. Store: show the token of a tenant or of a rule in `store.accessFile`, $HOLDFAST_STORE_TOKEN.',
   ),
   FORBIDDEN: row(
     403,

@@ -42,6 +42,7 @@ import {
 
 type Stage = 'routing' | 'forwarding' | 'bringing' | 'running' | 'waiting'
 
+type HolderAnswered = Extract<RequestEvent, { kind: 'holder-answered' }>
 type Brought = Extract<RequestEvent, { kind: 'brought' }>
 
 interface OpenRequest {
@@ -151,7 +152,7 @@ export class RequestMachine {
     const out: RequestEffect[] = []
     switch (event.kind) {
       case 'holder-answered':
-        this.onHolderAnswered(request, event.attempt, nowMs, out)
+        this.onHolderAnswered(request, event, nowMs, out)
         break
       case 'holder-failed':
         this.onHolderFailed(request, event.attempt, event.failure, nowMs, out)
@@ -240,9 +241,15 @@ export class RequestMachine {
     return out
   }
 
-  private onHolderAnswered(request: OpenRequest, attempt: AttemptId, nowMs: number, out: RequestEffect[]): void {
+  private onHolderAnswered(request: OpenRequest, answered: HolderAnswered, nowMs: number, out: RequestEffect[]): void {
+    const { attempt, executeMs } = answered
     const forward = request.forwards.find(({ id }) => id === attempt)
     if (forward === undefined) return
+    if (executeMs !== undefined) {
+      const { model, batch = 1 } = request.asked
+      // It cannot have run for longer than this node has waited.
+      this.ports.times.noteExecute(model, batch, Math.min(executeMs, nowMs - forward.startedMs), nowMs)
+    }
     this.endForward(request, forward, 'answered', nowMs)
     this.answer(request, forward, nowMs, out)
   }

@@ -36,7 +36,13 @@ export type RequestEvent = { readonly nowMs: number } & (
   | { readonly kind: 'arrived'; readonly request: RequestId; readonly asked: AskedByUser }
   /** Forwarded by another node. */
   | { readonly kind: 'sent-here'; readonly request: RequestId; readonly from: NodeId; readonly asked: Asked }
-  | { readonly kind: 'holder-answered'; readonly request: RequestId; readonly attempt: AttemptId }
+  /** `executeMs`: for which it had a worker there; absent where the holder does not say. */
+  | {
+      readonly kind: 'holder-answered'
+      readonly request: RequestId
+      readonly attempt: AttemptId
+      readonly executeMs?: number
+    }
   | {
       readonly kind: 'holder-failed'
       readonly request: RequestId

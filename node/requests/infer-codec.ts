@@ -4,7 +4,7 @@
  *
  *   request = {version: 1, model: 32-byte digest, name, tenant, deadlineMs | null, inputs: [tensor], outputs: [name] | null,
  *             requestId?}
- *   answer  = {version: 1, outputs: [tensor], omittedOutputs?: [name]}
+ *   answer  = {version: 1, outputs: [tensor], omittedOutputs?: [name], executeMs?: number}
  *   tensor  = {name, datatype, shape, data: bytes | [text]}
  */
 
@@ -28,6 +28,8 @@ export interface InferOutputs {
   readonly outputs: readonly TensorValue[]
   /** Outputs of the model that no answer can carry; empty when the request named those that it wants. */
   readonly omittedOutputs: readonly string[]
+  /** For which it had a worker; absent where that is not known. */
+  readonly executeMs?: number
 }
 
 const version = spokenVersion
@@ -89,18 +91,23 @@ export function decodeInferRequest(bytes: Uint8Array): InferMessage {
   }
 }
 
-export function encodeInferAnswer({ outputs, omittedOutputs }: InferOutputs): Uint8Array {
-  return encodeCbor({ version, outputs, omittedOutputs })
+export function encodeInferAnswer({ outputs, omittedOutputs, executeMs }: InferOutputs): Uint8Array {
+  return encodeCbor({ version, outputs, omittedOutputs, executeMs })
 }
 
 export function decodeInferAnswer(bytes: Uint8Array): InferOutputs {
   const value = decodeCbor(bytes, 'inference answer')
   if (!isPlainMap(value) || !isReadableVersion(value.version))
     throw malformed('inference answer', 'its version is unknown')
-  const { omittedOutputs = [] } = value
+  const { omittedOutputs = [], executeMs } = value
   if (!Array.isArray(omittedOutputs) || omittedOutputs.length > tensorsMax || !omittedOutputs.every(isTensorName))
     throw malformed('inference answer', 'its omitted outputs are no list of names')
-  return { outputs: tensorsOf(value.outputs), omittedOutputs }
+  if (
+    executeMs !== undefined &&
+    !(typeof executeMs === 'number' && executeMs >= 0 && executeMs < Number.POSITIVE_INFINITY)
+  )
+    throw malformed('inference answer', 'the time that it took is no number')
+  return { outputs: tensorsOf(value.outputs), omittedOutputs, ...(executeMs === undefined ? {} : { executeMs }) }
 }
 
 function tensorsOf(value: unknown): TensorValue[] {

@@ -75,8 +75,10 @@ export class InferenceWork {
       const id = requestId === undefined ? {} : { requestId }
       const payload = encodeInferRequest({ model, name, context, inputs, outputs, ...id })
       const call = this.ports.driver.call(to, 'infer', payload, { signal: limit.signal })
-      this.answers.set(attempt, decodeInferAnswer(await this.asked.times.during('forward', call)))
-      return { kind: 'holder-answered', request, attempt }
+      const answer = decodeInferAnswer(await this.asked.times.during('forward', call))
+      this.answers.set(attempt, answer)
+      const { executeMs } = answer
+      return { kind: 'holder-answered', request, attempt, ...(executeMs === undefined ? {} : { executeMs }) }
     } catch (error) {
       const { message } = error as Error
       if (isHoldfastError(error, 'FORWARD_REFUSED')) this.ports.onHolderLacks?.(model)
@@ -134,11 +136,10 @@ export class InferenceWork {
     const options = { signal: limit.signal, onRun, ...order, ...(outputs === null ? {} : { outputs }) }
     try {
       const omittedOutputs = outputs === null ? this.omittedOutputs : []
-      this.answers.set(null, {
-        outputs: await this.ports.runtime.infer(runtimeDigest, inputs, options),
-        omittedOutputs,
-      })
-      return { kind: 'ran', request, executeMs: clock.nowMs() - begunMs }
+      const found = await this.ports.runtime.infer(runtimeDigest, inputs, options)
+      const executeMs = clock.nowMs() - begunMs
+      this.answers.set(null, { outputs: found, omittedOutputs, executeMs })
+      return { kind: 'ran', request, executeMs }
     } catch (error) {
       this.letGo()
       return { kind: 'run-failed', request, failure: failureOf(error) }

@@ -171,6 +171,20 @@ describe('a run', () => {
     })
   })
 
+  it('elsewhere teaches what it takes, as far as the answer took that long', () => {
+    const fixture = new RequestFixture()
+    fixture.holders = { a: 10 }
+    fixture.arrive(1)
+    fixture.nowMs += 50
+    fixture.step({ kind: 'holder-answered', request: 1, attempt: 1, executeMs: 30 })
+    fixture.arrive(2)
+    fixture.nowMs += 50
+    fixture.step({ kind: 'holder-answered', request: 2, attempt: 2, executeMs: 9e9 })
+    fixture.arrive(3)
+    fixture.answered(3)
+    expect(fixture.measured).toEqual(['execute 30', 'execute 50'])
+  })
+
   it('and the load before it are compared with what was predicted', () => {
     const fixture = new RequestFixture()
     fixture.arrive(1)

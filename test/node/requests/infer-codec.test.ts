@@ -36,6 +36,8 @@ describe('inference between nodes', () => {
         expect(decodeInferRequest(encodeInferRequest(sent))).toEqual(sent)
         const answer = { outputs: sent.inputs, omittedOutputs: ['sequence'] }
         expect(decodeInferAnswer(encodeInferAnswer(answer))).toEqual(answer)
+        const timed = { ...answer, executeMs: 12.5 }
+        expect(decodeInferAnswer(encodeInferAnswer(timed))).toEqual(timed)
       }),
     )
   })
@@ -46,6 +48,14 @@ describe('inference between nodes', () => {
       decodeInferRequest(encodeInferRequest({ ...sent, context: { tenant: 't', deadlineMs } })).context.deadlineMs
     expect([12.9, -3, Number.POSITIVE_INFINITY].map(deadlineOf)).toEqual([12, 0, Number.POSITIVE_INFINITY])
   })
+
+  it.each([-1, Number.NaN, Number.POSITIVE_INFINITY])(
+    'is PEER_PROTOCOL when it is said to have run for %d ms',
+    (executeMs) => {
+      const bytes = encodeInferAnswer({ outputs: [], omittedOutputs: [], executeMs })
+      expect(() => decodeInferAnswer(bytes)).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
+    },
+  )
 
   it('is PEER_PROTOCOL, and nothing else, for any other bytes', () => {
     const refused = expect.objectContaining({ code: 'PEER_PROTOCOL' })

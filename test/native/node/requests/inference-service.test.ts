@@ -414,7 +414,7 @@ describe('a forwarded request', () => {
   it('is served from what is here', async () => {
     await service.infer(request())
     expect(Buffer.from(await receive(message()))).toEqual(
-      Buffer.from(encodeInferAnswer({ outputs: [tensor], omittedOutputs: [] })),
+      Buffer.from(encodeInferAnswer({ outputs: [tensor], omittedOutputs: [], executeMs: 0 })),
     )
   })
 

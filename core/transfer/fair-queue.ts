@@ -15,17 +15,20 @@ export interface QueueKeys {
   readonly dueMs?: number
 }
 
+/** Tenants without requests whose use is remembered; the one that was served longest ago is forgotten first. */
+const restingMax = 1_024
+
 interface Tenant<T> {
   /** Taken so far, over its weight. */
   virtualBytes: number
-  /** In the order of their turns; none is empty. */
+  /** In the order of their turns; none is empty. Nothing waits of a tenant that rests. */
   readonly blobs: Map<string, Set<T>>
   isTurnOfUrgent: boolean
 }
 
 export class FairQueue<T extends QueueKeys> {
   private readonly weightOf: (tenant: string) => number
-  /** None is empty. In the order of their turns. */
+  /** In the order of their turns. One that rests is kept until the others have had as much: it may have one request at a time. */
   private readonly tenants = new Map<string, Tenant<T>>()
   private virtualBytes = 0
   private count = 0
@@ -38,10 +41,16 @@ export class FairQueue<T extends QueueKeys> {
     return this.count
   }
 
+  /** Those that rest and are remembered count. */
+  get tenantCount(): number {
+    return this.tenants.size
+  }
+
   push(item: T): void {
-    // One that comes back has saved nothing while it wanted nothing.
     const { virtualBytes } = this
     const tenant = this.tenants.get(item.tenant) ?? { virtualBytes, blobs: new Map(), isTurnOfUrgent: true }
+    // One that comes back has saved nothing while it wanted nothing.
+    if (tenant.blobs.size === 0) tenant.virtualBytes = Math.max(tenant.virtualBytes, virtualBytes)
     this.tenants.set(item.tenant, tenant)
     const items = tenant.blobs.get(item.blob) ?? new Set<T>()
     tenant.blobs.set(item.blob, items)
@@ -62,6 +71,7 @@ export class FairQueue<T extends QueueKeys> {
     this.delete(item)
     moveToEnd(tenant.blobs, blob)
     moveToEnd(this.tenants, name)
+    this.forgetResting()
     return item
   }
 
@@ -70,7 +80,6 @@ export class FairQueue<T extends QueueKeys> {
     const items = tenant?.blobs.get(item.blob)
     if (tenant === undefined || items === undefined || !items.delete(item)) return false
     if (items.size === 0) tenant.blobs.delete(item.blob)
-    if (tenant.blobs.size === 0) this.tenants.delete(item.tenant)
     this.count -= 1
     return true
   }
@@ -87,12 +96,20 @@ export class FairQueue<T extends QueueKeys> {
   private nextTenant(): string | null {
     let next: string | null = null
     let leastBytes = Number.POSITIVE_INFINITY
-    for (const [name, { virtualBytes }] of this.tenants) {
-      if (virtualBytes >= leastBytes) continue
+    for (const [name, { virtualBytes, blobs }] of this.tenants) {
+      if (blobs.size === 0 || virtualBytes >= leastBytes) continue
       next = name
       leastBytes = virtualBytes
     }
     return next
+  }
+
+  private forgetResting(): void {
+    const resting = [...this.tenants].filter(([, { blobs }]) => blobs.size === 0)
+    const tooMany = resting.length - restingMax
+    for (const [at, [name, { virtualBytes }]] of resting.entries()) {
+      if (at < tooMany || virtualBytes <= this.virtualBytes) this.tenants.delete(name)
+    }
   }
 
   private nextBlob(tenant: Tenant<T>): string {

@@ -49,6 +49,38 @@ test('tenants share by weight', () => {
   ).toHaveLength(6)
 })
 
+test('a tenant that asks for one thing at a time has its share, and no more', () => {
+  const queue = new FairQueue<Item>()
+  for (let at = 0; at < 100; at += 1) queue.push({ tenant: 'A', blob: 'x', at })
+  const order: string[] = []
+  for (let at = 0; at < 20; at += 1) {
+    if (!order.length || order.at(-1) === 'B') queue.push({ tenant: 'B', blob: 'x', at })
+    order.push(queue.shift()!.tenant)
+  }
+  expect(order.filter((tenant) => tenant === 'A')).toHaveLength(10)
+})
+
+test('weights hold for tenants that each ask for one thing at a time', () => {
+  const queue = new FairQueue<Item>((tenant) => (tenant === 'A' ? 3 : 1))
+  const taken = { A: 0, B: 0 }
+  for (const tenant of ['A', 'B']) queue.push({ tenant, blob: 'x', at: 0 })
+  for (let at = 1; at <= 40; at += 1) {
+    const { tenant } = queue.shift()!
+    taken[tenant as 'A' | 'B'] += 1
+    queue.push({ tenant, blob: 'x', at })
+  }
+  expect(taken).toEqual({ A: 30, B: 10 })
+})
+
+test('names of tenants that never come back are forgotten', () => {
+  const queue = new FairQueue<Item>()
+  for (let at = 0; at < 5_000; at += 1) {
+    queue.push({ tenant: `t${at}`, blob: 'x', at })
+    queue.shift()
+  }
+  expect(queue.tenantCount).toBeLessThanOrEqual(1_025)
+})
+
 test('every second place goes to the blob that is needed first, and the others move on', () => {
   const queue = new FairQueue<Item & { readonly dueMs?: number }>()
   for (let at = 0; at < 4; at += 1) queue.push({ tenant: 'A', blob: 'x', at })

@@ -42,6 +42,8 @@ export interface RequestContext {
   readonly deadlineMs: number
   /** Of bytes that several wait for: milliseconds until the first of them has waited in vain. Absent: as deadlineMs. */
   readonly dueMs?: number
+  /** Address that a user's request came from, for limits that callers of one tenant do not share. Stays on this node. */
+  readonly from?: string
   /** Why bytes are fetched: 'placement' when no request waits for them. Stays on this node. Absent: for a request. */
   readonly purpose?: 'placement'
 }

@@ -22,7 +22,7 @@ import type { InferenceAnswer, InferenceRequest, InferenceService } from './infe
 import { type RequestTimes, type RequestTiming, serverTiming } from './request-timing.ts'
 
 const defaultTag = 'latest'
-/** Of a tenant, for names that nobody here knows; those that are known wait for nothing. */
+/** Of a caller, for names that nobody here knows; those that are known wait for nothing. */
 const unknownNames = { freeFailures: 256, perSecond: 64, knownPerSecond: 64 }
 
 export interface ModelCallsPorts {
@@ -85,7 +85,7 @@ export class ModelCalls {
 
   constructor(ports: ModelCallsPorts) {
     this.ports = ports
-    this.turns = new FailureTurns(ports.clock, unknownNames)
+    this.turns = new FailureTurns(ports.clock, unknownNames, (error) => isHoldfastError(error, 'UNKNOWN_MODEL'))
   }
 
   infer(call: InferCall): Promise<InferAnswer> {
@@ -169,10 +169,14 @@ export class ModelCalls {
     return { resolved, left: remaining(context, clock.nowMs() - startedMs, text) }
   }
 
-  /** A name that nobody has costs a look at the origin and at peers: a tenant that keeps asking for such waits behind its own failures. */
-  private async resolveInTurn(name: ModelName, { tenant, deadlineMs }: RequestContext): Promise<ResolvedModel> {
+  /**
+   * A name that nobody has costs a look at the origin and at peers: a caller that keeps asking for such waits behind its own failures. The
+   * public is one tenant, so a caller is a tenant at an address.
+   */
+  private async resolveInTurn(name: ModelName, context: RequestContext): Promise<ResolvedModel> {
+    const { tenant, deadlineMs, from = '' } = context
     if (this.ports.isKnown(name)) return this.resolveVersion(name)
-    const resolved = await this.turns.take(tenant, deadlineMs, () => this.resolveVersion(name))
+    const resolved = await this.turns.take(`${tenant} ${from}`, deadlineMs, () => this.resolveVersion(name))
     if (resolved !== null) return resolved
     throw new HoldfastError('OVERLOADED', 'Too many names that nobody knows were asked for; try again later.')
   }

@@ -8,9 +8,12 @@ const waitMsMax = 10_000
 export class FailureTurns {
   private readonly clock: Clock
   private readonly pace: FailurePace
+  private readonly isOwners: (error: unknown) => boolean
 
-  constructor(clock: Clock, options: FailurePaceOptions) {
+  /** @param isOwners whether a failure is the owner's, and not of what the work depends on. */
+  constructor(clock: Clock, options: FailurePaceOptions, isOwners: (error: unknown) => boolean = () => true) {
     this.clock = clock
+    this.isOwners = isOwners
     this.pace = new FailurePace(options)
   }
 
@@ -27,7 +30,7 @@ export class FailureTurns {
     try {
       return await work()
     } catch (error) {
-      pace.failed(owner, clock.nowMs())
+      if (this.isOwners(error)) pace.failed(owner, clock.nowMs())
       throw error
     }
   }

@@ -47,15 +47,15 @@ export function registerViewRoutes(scope: FastifyInstance, ports: ViewPorts): vo
     if (fetch === undefined) throw unknownFetch(params.id)
     return { ...timeline, fetch }
   })
-  scope.get<Named>('/route/*', async ({ url, headers, caller }) => {
+  scope.get<Named>('/route/*', async ({ url, headers, caller, ip }) => {
     const { name } = parseModelPath(restOfPath(url, 2), undefined, ports.defaultNamespace)
-    const { model, refAgeMs, decision } = await ports.calls.route(name, contextOf(headers, caller.tenant))
+    const { model, refAgeMs, decision } = await ports.calls.route(name, contextOf(headers, caller.tenant, ip))
     const ageMs = Number.isFinite(refAgeMs) ? Math.round(refAgeMs) : null
     return { name: formatModelName(name), model, refAgeMs: ageMs, decision }
   })
-  scope.get<Named & { Querystring: { batch?: string } }>('/predict/*', async ({ url, headers, query, caller }) => {
+  scope.get<Named & { Querystring: { batch?: string } }>('/predict/*', async ({ url, headers, query, caller, ip }) => {
     const { name } = parseModelPath(restOfPath(url, 2), undefined, ports.defaultNamespace)
-    const prediction = await ports.calls.predict(name, contextOf(headers, caller.tenant), batchOf(query.batch))
+    const prediction = await ports.calls.predict(name, contextOf(headers, caller.tenant, ip), batchOf(query.batch))
     return { name: formatModelName(name), ...prediction }
   })
   scope.get<Named>('/paths/*', async ({ params, caller }) => {

@@ -60,9 +60,9 @@ interface ModelRoutes {
 }
 
 function registerModelRoutes(scope: FastifyInstance, { calls, limits, pathOf }: ModelRoutes): void {
-  scope.get('/models/*', async ({ url, headers, caller }, reply) => {
+  scope.get('/models/*', async ({ url, headers, caller, ip }, reply) => {
     const path = pathOf(url)
-    const context = contextOf(headers, caller.tenant)
+    const context = contextOf(headers, caller.tenant, ip)
     if (path.verb === 'ready') return sendReadiness(calls, path, context, reply)
     if (path.verb === '') return metadata(calls, path, context)
     throw new HoldfastError('BAD_REQUEST', `${path.verb} is asked for by POST.`)

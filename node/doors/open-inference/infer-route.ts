@@ -19,12 +19,12 @@ export interface InferRoutePorts {
 export async function infer(
   { calls, limits }: InferRoutePorts,
   { name, spelled }: ModelPath,
-  { id: requestId, headers, body, caller }: FastifyRequest,
+  { id: requestId, headers, body, caller, ip }: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   checkContentType(headers['content-type'])
   const { json, binary, isRaw } = splitBody(bytesOf(body), headers[jsonLengthHeader])
-  const context = contextOf(headers, caller.tenant)
+  const context = contextOf(headers, caller.tenant, ip)
   const { id, entry, inputs, outputs, isBinary } = isRaw
     ? await rawRequest(binary, async () => (await calls.signature(name, context)).inputs)
     : await runInSlices(parseInferRequest(json, binary, limits))

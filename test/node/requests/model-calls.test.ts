@@ -95,12 +95,37 @@ it('names that nobody knows, asked for over and over, keep nobody from those tha
   expect(await more[0]).toBe('UNKNOWN_MODEL')
 })
 
+it('names that nobody knows keep no other caller from looking one up, and an origin that is away counts for nothing', async () => {
+  const clock = new ManualClock()
+  let code: 'UNKNOWN_MODEL' | 'ORIGIN_UNAVAILABLE' = 'ORIGIN_UNAVAILABLE'
+  const resolve: ModelCallsPorts['resolve'] = async (given) => {
+    if (given.name === name.name) return { digest: model.id, manifest: model.manifest, ref: null, ageMs: 0 }
+    throw new HoldfastError(code, 'nobody knows it')
+  }
+  const { calls } = callsWith({ resolve, clock, isKnown: () => false })
+  const stranger = { tenant: 'public', deadlineMs: 10, from: '10.0.0.9' }
+  const user = { ...stranger, from: '10.0.0.1' }
+  const askUnknown = (at: number) =>
+    calls.route({ ...name, name: `x${at}` }, stranger).catch(({ code }: HoldfastError) => code)
+  for (let at = 0; at < 400; at += 1) expect(await askUnknown(at)).toBe('ORIGIN_UNAVAILABLE')
+  code = 'UNKNOWN_MODEL'
+  for (let at = 0; at < 256; at += 1) expect(await askUnknown(at)).toBe('UNKNOWN_MODEL')
+  const more = Array.from({ length: 20 }, (_, at) => askUnknown(at))
+  expect(await Promise.race(more)).toBe('OVERLOADED')
+  expect((await calls.route(name, user)).model).toBe(model.id)
+})
+
 describe('the fields of a call', () => {
   it('say the deadline and whether it may go elsewhere, and not the tenant', () => {
-    expect(contextOf({}, 'public')).toEqual({ tenant: 'public', deadlineMs: Number.POSITIVE_INFINITY })
-    expect(contextOf({ 'holdfast-tenant': 'b', 'holdfast-deadline-ms': '2.5' }, 'a')).toEqual({
+    expect(contextOf({}, 'public', '10.0.0.1')).toEqual({
+      tenant: 'public',
+      deadlineMs: Number.POSITIVE_INFINITY,
+      from: '10.0.0.1',
+    })
+    expect(contextOf({ 'holdfast-tenant': 'b', 'holdfast-deadline-ms': '2.5' }, 'a', '::1')).toEqual({
       tenant: 'a',
       deadlineMs: 2.5,
+      from: '::1',
     })
     expect(mayForward({})).toBe(true)
     expect(mayForward({ 'holdfast-forward': 'never' })).toBe(false)

@@ -19,6 +19,8 @@ export interface WorkerSettings {
   /** Private memory that one run, or the making of one session, may take. */
   readonly runBytesMax: number
   readonly isConfined: boolean
+  /** It computes when nothing else wants to: models that held up others. */
+  readonly isBatch: boolean
 }
 
 export type WorkerRequest =

@@ -19,7 +19,7 @@ export class WorkerLanes {
   constructor(options: OnnxRuntimeOptions, onReady: () => void) {
     this.#options = options
     this.#onReady = onReady
-    this.#shared = Array.from({ length: options.workerCount }, () => this.#newSlot())
+    this.#shared = Array.from({ length: options.workerCount }, () => this.#newSlot(false))
   }
 
   async start(): Promise<void> {
@@ -59,7 +59,7 @@ export class WorkerLanes {
     this.#cancelIdle()
     this.#cancelIdle = this.#options.clock.after(this.#options.apartIdleMs, () => this.#onIdle())
     if (this.#apart !== null) return
-    this.#apart = this.#newSlot()
+    this.#apart = this.#newSlot(true)
     this.#apart.start().catch(() => {}) // the slot starts another, and tells of it
   }
 
@@ -78,10 +78,10 @@ export class WorkerLanes {
     })
   }
 
-  #newSlot(): WorkerSlot {
+  #newSlot(isBatch: boolean): WorkerSlot {
     const { clock, weightsModule, socketPath, storeToken, restartDelayMsMin, restartDelayMsMax } = this.#options
     const { answerBytesMax, runBytesMax, isConfined, onWorkerDied, onConfined } = this.#options
-    const told = { weightsModule, weightsSource: socketPath, storeToken, answerBytesMax, runBytesMax, isConfined }
+    const told = { weightsModule, weightsSource: socketPath, storeToken, answerBytesMax, runBytesMax, isConfined, isBatch }
     const settings = { ...told, ...threadBudgetOf(this.#options) }
     const delays = { restartDelayMsMin, restartDelayMsMax }
     const onReady = (confinement: ChildConfinement): void => {

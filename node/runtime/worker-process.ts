@@ -43,7 +43,7 @@ export class WorkerProcess {
     this.#child = forkSibling('worker', {
       args: [JSON.stringify(told)],
       environment: { HOLDFAST_STORE_TOKEN: storeToken },
-      launch: { isConfined: settings.isConfined },
+      launch: { isConfined: settings.isConfined, isBatch: settings.isBatch },
     })
     let failReady: (error: Error) => void
     this.ready = new Promise((resolve, reject) => {

@@ -270,7 +270,7 @@ export type Event =
   | { readonly kind: 'fetch-cancelled'; readonly model: ModelId; readonly failure?: Failure; readonly nowMs: number }
   /** Another node that fetches the same model tells what it has of it. The adapter has checked its form and who sent it. */
   | { readonly kind: 'peer-progress'; readonly from: NodeId; readonly progress: Progress; readonly nowMs: number }
-  /** Pins that the operator of this node changed, or that it had kept over a restart; long removed ones are forgotten by wallMs. */
+  /** Pins that the operator of this node changed, or that it had kept over a restart; long removed records are forgotten by wallMs. */
   | { readonly kind: 'pins'; readonly records: readonly PinRecord[]; readonly wallMs: number; readonly nowMs: number }
   /** Tenants, in the same way. */
   | {

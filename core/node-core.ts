@@ -274,9 +274,12 @@ export class NodeCore {
     set: SharedRecords<R>,
     { records, wallMs, nowMs }: { readonly records: readonly R[]; readonly wallMs: number; readonly nowMs: number },
   ): readonly Effect[] {
-    set.prune(wallMs)
-    if (!set.put(clampRecords(records, wallMs))) return noEffects
-    this.refreshRecords()
+    const before = this.pins.version + this.tenants.version
+    this.pins.prune(wallMs)
+    this.tenants.prune(wallMs)
+    const isNew = set.put(clampRecords(records, wallMs))
+    if (this.pins.version + this.tenants.version !== before) this.refreshRecords()
+    if (!isNew) return noEffects
     this.publisher.announce('state', nowMs, true)
     return noEffects
   }

@@ -9,9 +9,9 @@ import { changedRecord, type RecordReader, SharedRecords } from './shared-record
 export interface PinSetOptions {
   /** With so many others that publish a record this node need not: three may be lost at once without harm. */
   readonly voicesMax: number
-  /** Pins of the cluster, removed ones included. Each is about 150 bytes in the state entries of some nodes. */
+  /** Pins of the cluster, and removed ones where there is room. Each is about 150 bytes in the state entries of some nodes. */
   readonly pinsMax: number
-  /** Pins that one node may be the first to tell of: a member that makes them up leaves room for the others. */
+  /** Pins in force that one node may be the first to tell of: as many as operators may make, on one node too. */
   readonly pinsPerAuthorMax: number
   /** A removed pin is forgotten after this: a node that was away for longer may bring it back. A month. */
   readonly removedKeptMs: number
@@ -20,7 +20,7 @@ export interface PinSetOptions {
 export const defaultPinSetOptions: PinSetOptions = {
   voicesMax: 3,
   pinsMax: 256,
-  pinsPerAuthorMax: 128,
+  pinsPerAuthorMax: 192,
   removedKeptMs: 30 * 86_400_000,
 }
 

@@ -19,9 +19,9 @@ export interface SharedRecord {
 export interface SharedRecordsOptions<R> {
   /** With so many others that publish a record this node need not. */
   readonly voicesMax: number
-  /** Removed ones included. */
+  /** Removed ones included: of these the one that was removed first gives way where there is no room. */
   readonly recordsMax: number
-  /** Records that one node may be the first to tell of. */
+  /** Records in force that one node may be the first to tell of, and as many removed ones beside them. */
   readonly perAuthorMax: number
   /** A removed record is forgotten after this. */
   readonly removedKeptMs: number
@@ -40,6 +40,8 @@ export class SharedRecords<R extends SharedRecord> {
   /** Names by the node that was the first to tell of them, while it is there. */
   private readonly told = new Map<number, Set<string>>()
   private changes = 0
+  /** Removals that are not later than this are forgotten: nobody brings them back. */
+  private forgottenMs = Number.NEGATIVE_INFINITY
 
   constructor(options: SharedRecordsOptions<R>) {
     this.options = options
@@ -77,7 +79,7 @@ export class SharedRecords<R extends SharedRecord> {
     if (records === undefined) return this.voices.delete(author)
     if (this.voices.get(author) === records) return false
     this.voices.set(author, records)
-    for (const record of records) if (this.mayTell(author, record.name)) this.merge(record)
+    for (const record of records) if (this.mayTell(author, record)) this.merge(record)
     return true
   }
 
@@ -93,8 +95,10 @@ export class SharedRecords<R extends SharedRecord> {
 
   /** Forgets records that were removed long ago. */
   prune(wallMs: number): void {
+    const { isInForce, removedKeptMs } = this.options
+    this.forgottenMs = wallMs - removedKeptMs
     for (const record of this.records.values()) {
-      if (this.options.isInForce(record) || wallMs - record.changedMs < this.options.removedKeptMs) continue
+      if (isInForce(record) || record.changedMs > this.forgottenMs) continue
       this.records.delete(record.name)
       this.changes += 1
     }
@@ -115,11 +119,18 @@ export class SharedRecords<R extends SharedRecord> {
   }
 
   /** Whether the author may tell of a name that is not known yet. */
-  private mayTell(author: number, name: string): boolean {
+  private mayTell(author: number, record: R): boolean {
+    const { name } = record
     if (this.records.has(name)) return true
+    const { isInForce, perAuthorMax } = this.options
     const told = this.told.get(author) ?? new Set<string>()
-    for (const other of told) if (!this.records.has(other)) told.delete(other)
-    if (told.size >= this.options.perAuthorMax) return false
+    let count = 0
+    for (const other of told) {
+      const known = this.records.get(other)
+      if (known === undefined) told.delete(other)
+      else if (isInForce(known) === isInForce(record)) count += 1
+    }
+    if (count >= perAuthorMax) return false
     told.add(name)
     this.told.set(author, told)
     return true
@@ -127,10 +138,21 @@ export class SharedRecords<R extends SharedRecord> {
 
   private merge(record: R): void {
     const known = this.records.get(record.name)
-    if (known === undefined && this.records.size >= this.options.recordsMax) return
-    if (known !== undefined && compareChanges(record, known) <= 0) return
+    if (known === undefined ? !this.makeRoom(record) : compareChanges(record, known) <= 0) return
     this.records.set(record.name, record)
     this.changes += 1
+  }
+
+  /** For a record of a new name. A removal has room only where it is later than one that is here: so all nodes keep the same. */
+  private makeRoom(record: R): boolean {
+    const { isInForce, recordsMax } = this.options
+    if (!isInForce(record) && record.changedMs <= this.forgottenMs) return false
+    if (this.records.size < recordsMax) return true
+    const removed = [...this.records.values()].filter((one) => !isInForce(one))
+    const [first] = removed.sort((a, b) => compareChanges(a, b) || compareIds(a.name, b.name))
+    if (first === undefined || (!isInForce(record) && compareChanges(record, first) <= 0)) return false
+    this.records.delete(first.name)
+    return true
   }
 }
 

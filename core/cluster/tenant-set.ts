@@ -6,9 +6,9 @@ import { type RecordReader, SharedRecords } from './shared-records.ts'
 export interface TenantSetOptions {
   /** With so many others that publish a record this node need not: three may be lost at once without harm. */
   readonly voicesMax: number
-  /** Tenants of the cluster, removed ones included. Each is some 300 bytes in the state entries of some nodes. */
+  /** Tenants of the cluster, and removed ones where there is room. Each is some 300 bytes in the state entries of some nodes. */
   readonly tenantsMax: number
-  /** Tenants that one node may be the first to tell of: a member that makes them up leaves room for the others. */
+  /** Tenants in force that one node may be the first to tell of: as many as operators may make, on one node too. */
   readonly tenantsPerAuthorMax: number
   /** A removed tenant is forgotten after this: a node that was away for longer may bring it back. A month. */
   readonly removedKeptMs: number

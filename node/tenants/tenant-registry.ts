@@ -29,6 +29,8 @@ export interface TenantRegistryOptions {
   readonly namespacesMax: number
   /** How often it is looked whether other nodes changed something. */
   readonly lookMs: number
+  /** How often what was removed long ago is forgotten, pins too; a change made here does that at once. */
+  readonly forgetMs: number
 }
 
 export const defaultTenantRegistryOptions: TenantRegistryOptions = {
@@ -36,6 +38,7 @@ export const defaultTenantRegistryOptions: TenantRegistryOptions = {
   tokensMax: 8,
   namespacesMax: 16,
   lookMs: 1_000,
+  forgetMs: 3_600_000,
 }
 
 export interface TenantView {
@@ -84,11 +87,16 @@ export class TenantRegistry {
   /** @param onChange called soon after any change, here or elsewhere. */
   start(onChange: () => void): void {
     this.onChange = onChange
-    this.stopLooking = this.ports.clock.every(this.options.lookMs, () => {
+    const stopForgetting = this.ports.clock.every(this.options.forgetMs, () => this.dispatch([]))
+    const stopLooking = this.ports.clock.every(this.options.lookMs, () => {
       void this.save().catch((error: Error) => {
         this.ports.log.error({ error: error.stack }, 'the tenants of the cluster could not be kept')
       })
     })
+    this.stopLooking = () => {
+      stopForgetting()
+      stopLooking()
+    }
   }
 
   stop(): void {
@@ -192,7 +200,10 @@ export class TenantRegistry {
   }
 
   private tell(records: readonly TenantRecord[]): void {
-    if (records.length === 0) return
+    if (records.length > 0) this.dispatch(records)
+  }
+
+  private dispatch(records: readonly TenantRecord[]): void {
     this.ports.driver.dispatch({ kind: 'tenants', records, wallMs: this.ports.clock.wallMs() })
   }
 

@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest'
 import { checkEntry } from '../../../core/cluster/entry-check.ts'
+import { defaultPinSetOptions } from '../../../core/cluster/pin-set.ts'
 import { defaultTenantSetOptions, TenantSet, weightIn } from '../../../core/cluster/tenant-set.ts'
 import type { TenantRecord } from '../../../core/index.ts'
+import { defaultClusterPinsOptions } from '../../../node/replication/cluster-pins.ts'
+import { defaultTenantRegistryOptions } from '../../../node/tenants/tenant-registry.ts'
 import { quotasOf } from '../../../placement/index.ts'
 import { entryOf, stateBody } from '../fixture.ts'
 
@@ -60,4 +63,51 @@ it('no more tenants than the limit are kept, and one node is the first to tell o
   tenants.receive(2, [tenant('e', 1)])
   tenants.receive(3, [tenant('f', 1)])
   expect(tenants.all().map(({ name }) => name)).toEqual(['a', 'b', 'e'])
+})
+
+const many = (prefix: string, count: number, changedMs: number, isRemoved = false) =>
+  Array.from({ length: count }, (_, at) => tenant(`${prefix}${String(at).padStart(3, '0')}`, changedMs + at, isRemoved))
+
+it('one node may be the first to tell of as many tenants and pins as operators may make there', () => {
+  expect(defaultTenantSetOptions.tenantsPerAuthorMax).toBe(defaultTenantRegistryOptions.tenantsMax)
+  expect(defaultPinSetOptions.pinsPerAuthorMax).toBe(defaultClusterPinsOptions.pinsMax)
+})
+
+it('removed tenants take no room from those in force, whichever node told of them first', () => {
+  const removed = many('a', 36, 1, true)
+  const kept = many('b', 60, 1)
+  const other = new TenantSet()
+  other.receive(1, [...removed, ...kept])
+  other.receive(1, [...removed, ...kept, ...many('c', 36, 1)])
+  expect(other.active()).toHaveLength(96)
+})
+
+it('where all room is taken a tenant replaces the one that was removed first, and a removal an earlier one only', () => {
+  const tenants = new TenantSet({ ...defaultTenantSetOptions, tenantsMax: 3 })
+  tenants.put([tenant('kept', 1), tenant('gone-2', 20, true), tenant('gone-1', 10, true)])
+  expect(tenants.put([tenant('new', 5)])).toBe(true)
+  expect(tenants.all().map(({ name }) => name)).toEqual(['gone-2', 'kept', 'new'])
+  expect(tenants.put([tenant('gone-1', 10, true)])).toBe(false)
+  expect(tenants.put([tenant('gone-3', 30, true)])).toBe(true)
+  expect(tenants.all().map(({ name }) => name)).toEqual(['gone-3', 'kept', 'new'])
+  tenants.put([tenant('last', 5)])
+  expect(tenants.put([tenant('too-many', 50)])).toBe(false)
+})
+
+it('nodes that hear of the same records in different orders keep the same', () => {
+  const records = [...many('a', 90, 1), ...many('b', 96, 1_000, true)]
+  const [one, other] = [new TenantSet(), new TenantSet()]
+  one.put(records)
+  other.put(records.toReversed())
+  expect(one.all()).toHaveLength(defaultTenantSetOptions.tenantsMax)
+  expect(other.all()).toEqual(one.all())
+})
+
+it('a removal that was forgotten does not come back from a node that has not yet forgotten it', () => {
+  const tenants = new TenantSet()
+  const { removedKeptMs } = defaultTenantSetOptions
+  tenants.put([tenant('x', 10, true)])
+  tenants.prune(removedKeptMs + 10)
+  tenants.receive(1, [tenant('x', 10, true), tenant('y', 11, true)])
+  expect(tenants.all()).toMatchObject([{ name: 'y' }])
 })

@@ -120,6 +120,35 @@ describe('limits', () => {
   })
 })
 
+describe('removed tenants', () => {
+  it('give way to new ones: the name that is added is known, and its token valid', async () => {
+    const { registry, core } = await node()
+    for (let at = 0; at < 130; at += 1) {
+      await registry.put(`gone-${at}`, {})
+      await registry.remove(`gone-${at}`)
+    }
+    const { token } = await registry.put('team-a', {})
+    expect(tenantOf(registry, token!.token)).toBe('team-a')
+    expect(core.tenantRecords.all()).toHaveLength(128)
+  })
+
+  it('are forgotten in time on a node where nobody changes anything, and taken out of what is kept', async () => {
+    const dayMs = 86_400_000
+    const { registry, core, state, clock } = await node('self', new MemoryState(), { lookMs: dayMs })
+    await registry.put('team-a', {})
+    await registry.put('gone', {})
+    await registry.remove('gone')
+    registry.start(() => {})
+    clock.advance(31 * dayMs)
+    await Promise.resolve()
+    expect(core.tenantRecords.all().map(({ name }) => name)).toEqual(['team-a'])
+    clock.advance(dayMs)
+    await Promise.resolve()
+    expect(state.records.get('tenants')).toMatchObject([{ name: 'team-a' }])
+    registry.stop()
+  })
+})
+
 describe('records', () => {
   it('survive a restart, removed ones too', async () => {
     const { registry, state } = await node()

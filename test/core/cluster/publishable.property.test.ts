@@ -151,5 +151,5 @@ it('one node that makes pins up leaves room for those of others', () => {
   pins.receive(2, [record('honest')])
   expect(pins.all().some(({ name }) => name === 'honest')).toBe(true)
   pins.receive(1, [...invented])
-  expect(pins.all()).toHaveLength(129)
+  expect(pins.all()).toHaveLength(193)
 })

@@ -236,7 +236,7 @@ export const optionTable = {
     20,
     1,
     65_536,
-    'Wrong tokens that one address may show within a minute; the next one gets 429. Tokens that were right from there go on.',
+    'Wrong tokens that one address may show within a minute; the next one gets 429. Tokens of tenants go on, and those of the admin that were right from there.',
   ),
   'http.answerLimitBytes': bytes(
     128 * MiB,

@@ -80,15 +80,18 @@ export class Callers {
     if (adminTokens.count === 0 && tenants.index.tokenCount === 0) return null
     this.noteChange(adminTokens.generation, tenants.index)
     const hash = hashOfToken(/^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? '')
-    wrongTokens.check(address, hash, clock.nowMs())
     const isAdmin = adminTokens.has(hash)
     const tenant = tenants.index.tenantOf(hash)
-    if (!isAdmin && tenant === null) {
-      wrongTokens.wrong(address, hash, clock.nowMs())
-      throw new HoldfastError('UNAUTHORIZED', 'The token is not known here; it may have been revoked.')
+    // It has 202 bits of chance, so it was not guessed: the guesses of others at that address do not lock it out.
+    if (!isAdmin && tenant !== null) return { role: 'tenant', tenant }
+    // The operator chose this one, or it is wrong.
+    wrongTokens.check(address, hash, clock.nowMs())
+    if (isAdmin) {
+      wrongTokens.right(address, hash)
+      return adminCaller
     }
-    wrongTokens.right(address, hash)
-    return isAdmin ? adminCaller : { role: 'tenant', tenant: tenant! }
+    wrongTokens.wrong(address, hash, clock.nowMs())
+    throw new HoldfastError('UNAUTHORIZED', 'The token is not known here; it may have been revoked.')
   }
 
   private noteChange(generation: number, index: TenantIndex): void {

@@ -1,7 +1,7 @@
 /**
- * How many wrong tokens one address may show. Beyond it no further token of that address is looked at for a while, except one that was
- * right from there before: a guesser behind the same router, or on the same machine, must not lock the others out. So a program that shows
- * one wrong token over and over is refused by that token alone; many different ones are guesses.
+ * How many wrong tokens one address may show. Beyond it no further token of that address is looked at for a while, except that of a tenant
+ * (callers.ts), and one of the admin that was right from there before: a guesser behind the same router, or on the same machine, must not
+ * lock the others out. So a program that shows one wrong token over and over is refused by that token alone; many different ones are guesses.
  */
 import { timingSafeEqual } from 'node:crypto'
 import { isIPv6 } from 'node:net'
@@ -13,7 +13,7 @@ export interface WrongTokenOptions {
   readonly windowMs: number
   /** Addresses that are watched at one time; the one that came first is forgotten. */
   readonly addressesMax: number
-  /** Right tokens that are remembered for an address. */
+  /** Right tokens that are remembered for an address, those that were shown last: as many as the admin may have at one time. */
   readonly rightMax: number
 }
 
@@ -21,7 +21,7 @@ export const defaultWrongTokenOptions: WrongTokenOptions = {
   wrongMax: 20,
   windowMs: 60_000,
   addressesMax: 4_096,
-  rightMax: 16,
+  rightMax: 64,
 }
 
 interface Watched {
@@ -71,7 +71,8 @@ export class WrongTokens {
 
   right(address: string, hash: Buffer): void {
     const { right } = this.watch(address)
-    if (right.some((known) => timingSafeEqual(known, hash))) return
+    const place = right.findIndex((known) => timingSafeEqual(known, hash))
+    if (place !== -1) right.splice(place, 1)
     right.push(hash)
     if (right.length > this.options.rightMax) right.shift()
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { adminTokensMax } from '../../../node/admin/admin-tokens.ts'
 import { hashOfToken } from '../../../node/tenants/index.ts'
 import { generateTenantToken, tenantTokenPattern } from '../../../node/tenants/tokens.ts'
 import { type CallersSetting, callersWith } from '../../support/callers.ts'
@@ -115,12 +116,12 @@ describe('wrong tokens', () => {
     const { callers, clock } = callersWith({ ...setting, wrongMax: 3 })
     for (let at = 0; at < 3; at += 1) expect(guess(callers, `guess-${at}`)).toBe('UNAUTHORIZED')
     expect(guess(callers, 'guess-3')).toBe('TOO_MANY_GUESSES')
-    expect(guess(callers, ofA), 'a right guess counts for nothing then').toBe('TOO_MANY_GUESSES')
-    expect(guess(callers, ofA, '192.0.2.2')).toBe('tenant')
+    expect(guess(callers, admin), 'a right guess counts for nothing then').toBe('TOO_MANY_GUESSES')
+    expect(guess(callers, admin, '192.0.2.2')).toBe('admin')
     clock.advance(59_999)
-    expect(guess(callers, ofA)).toBe('TOO_MANY_GUESSES')
+    expect(guess(callers, admin)).toBe('TOO_MANY_GUESSES')
     clock.advance(1)
-    expect(guess(callers, ofA)).toBe('tenant')
+    expect(guess(callers, admin)).toBe('admin')
   })
 
   it('say when to come back', () => {
@@ -131,22 +132,44 @@ describe('wrong tokens', () => {
     )
   })
 
-  it('do not lock out a token that was right from there', () => {
-    const { callers } = callersWith({ ...setting, wrongMax: 2 })
-    expect(guess(callers, ofA)).toBe('tenant')
+  it('do not lock out an admin token that was right from there', () => {
+    const { callers } = callersWith({ adminTokens: [admin, 'another-admin-token-01234'], wrongMax: 2 })
+    expect(guess(callers, admin)).toBe('admin')
     guess(callers, 'one')
     guess(callers, 'two')
-    expect([guess(callers, 'three'), guess(callers, ofA), guess(callers, ofB)]).toEqual([
+    expect([guess(callers, 'three'), guess(callers, admin), guess(callers, 'another-admin-token-01234')]).toEqual([
       'TOO_MANY_GUESSES',
-      'tenant',
+      'admin',
       'TOO_MANY_GUESSES',
     ])
+  })
+
+  it('lock out no tenant, however many share the address and whether they were there before', () => {
+    const tokens = Array.from({ length: 70 }, generateTenantToken)
+    const tenants = Object.fromEntries(tokens.map((token, at) => [`team-${at}`, { tokens: [token] }]))
+    const { callers } = callersWith({ adminTokens: [admin], tenants, wrongMax: 2 })
+    const shown = tokens.slice(0, -1)
+    expect(new Set(shown.map((token) => guess(callers, token)))).toEqual(new Set(['tenant']))
+    for (const token of ['one', 'two', 'three']) guess(callers, token)
+    expect(new Set(tokens.map((token) => guess(callers, token)))).toEqual(new Set(['tenant']))
+  })
+
+  it('lock out none of as many admin tokens as there may be, in whatever order they come', () => {
+    const adminTokens = Array.from({ length: adminTokensMax }, (_, at) => `admin-token-0123456789-${at}`)
+    const { callers, tokens } = callersWith({ adminTokens, wrongMax: 2 })
+    for (const token of adminTokens) guess(callers, token)
+    for (const token of ['one', 'two', 'three']) guess(callers, token)
+    expect(new Set(adminTokens.toReversed().map((token) => guess(callers, token)))).toEqual(new Set(['admin']))
+    tokens.replace([...adminTokens.slice(0, 1), 'next-admin-token-0123456789'])
+    guess(callers, 'next-admin-token-0123456789')
+    for (const token of ['one', 'two', 'three']) guess(callers, token)
+    expect([guess(callers, adminTokens[0]!), guess(callers, 'next-admin-token-0123456789')]).toEqual(['admin', 'admin'])
   })
 
   it('of which one is shown over and over are refused by that one alone', () => {
     const { callers } = callersWith({ ...setting, wrongMax: 3 })
     for (let at = 0; at < 3; at += 1) guess(callers, 'stale')
-    expect([guess(callers, 'stale'), guess(callers, ofB)]).toEqual(['TOO_MANY_GUESSES', 'tenant'])
+    expect([guess(callers, 'stale'), guess(callers, admin)]).toEqual(['TOO_MANY_GUESSES', 'admin'])
   })
 
   it('are forgotten when tokens change: one of them may be right now', () => {

@@ -25,7 +25,7 @@ export type ModelEvents = EventEmitter<{
 
 export const isRunnable = (manifest: Pick<Manifest, 'files' | 'annotations'>) => runnableFileOf(manifest) !== null
 
-export interface CacheNeeds extends Pick<Names, 'origin'> {
+export interface CacheNeeds extends Pick<Names, 'origin' | 'isGuarded'> {
   readonly runtime: Runtime
   readonly table: ModelTable
   readonly derivedForms: DerivedForms
@@ -41,7 +41,7 @@ export function createCache(
   { options, state, clock, log }: Base,
   { core, driver, bulk }: Cluster,
   { store, leases }: OpenStore,
-  { origin, runtime, table, derivedForms, policies, profile, pinned, events, onDamaged }: CacheNeeds,
+  { origin, isGuarded, runtime, table, derivedForms, policies, profile, pinned, events, onDamaged }: CacheNeeds,
 ): ModelCache {
   const fetcher = new BlobFetcher({
     store,
@@ -63,11 +63,6 @@ export function createCache(
   const value = { core, table, node: nodeFacts, isRunnable, clock }
   const tracker = new LeaseTracker(store, clock)
   const ownBytes = new OwnBytes({ table, origin, state })
-  // Somebody may not open what others may.
-  const isGuarded = () => {
-    if (options['store.accessFile'] !== '') return true
-    return core.tenantRecords.active().some(({ namespaces }) => namespaces.some(({ isPrivate }) => isPrivate))
-  }
   const cache = new ModelCache({
     store,
     table,

@@ -9,10 +9,12 @@ export interface Names {
   readonly origin: ReturnType<typeof originPorts> | null
   readonly peerDirectory: PeerDirectory
   readonly directory: ModelDirectory
+  /** Somebody may not open what others may: there are rules of the store, or private namespaces. */
+  readonly isGuarded: () => boolean
 }
 
 export function createNames({ options, state, clock, log }: Base, cluster: Cluster): Names {
-  const { driver, network, nearestPeers, usableHolders } = cluster
+  const { core, driver, network, nearestPeers, usableHolders } = cluster
   const url = options['origin.url']
   const timeoutMs = options['origin.timeoutMs']
   const manifestLimits = { ...defaultManifestLimits, manifestBytesMax: options['models.manifestLimitBytes'] }
@@ -20,6 +22,10 @@ export function createNames({ options, state, clock, log }: Base, cluster: Clust
     url === '' ? null : originPorts(openOrigin(url, { clock, limits: manifestLimits }), { timeoutMs, clock })
   const holdersOf = (model: string) => usableHolders(model).map(({ node }) => node)
   const peerDirectory = new PeerDirectory({ driver, network, clock, nearestPeers, holdersOf })
+  const isGuarded = () => {
+    if (options['store.accessFile'] !== '') return true
+    return core.tenantRecords.active().some(({ namespaces }) => namespaces.some(({ isPrivate }) => isPrivate))
+  }
   const directory = new ModelDirectory(
     { origin, peers: peerDirectory, state, clock, log },
     {
@@ -28,9 +34,9 @@ export function createNames({ options, state, clock, log }: Base, cluster: Clust
       serveStale: options['refs.serveStale'],
       originPatienceMs: options['refs.originPatienceMs'],
       manifestLimits,
-      guardsModels: options['store.accessFile'] !== '',
+      guardsModels: isGuarded,
       manifestsMax: 4096,
     },
   )
-  return { origin, peerDirectory, directory }
+  return { origin, peerDirectory, directory, isGuarded }
 }

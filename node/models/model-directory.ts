@@ -68,8 +68,8 @@ export interface DirectoryOptions {
   readonly serveStale?: boolean
   /** An origin that takes longer, while a request waits, has peers asked beside it. */
   readonly originPatienceMs?: number
-  /** Names are open to some and not to others: no name may mean a model that came by the name of another publisher. */
-  readonly guardsModels?: boolean
+  /** Are names open to some and not to others just now? Then no name may mean a model that came by the name of another publisher. */
+  readonly guardsModels?: () => boolean
   /** What a manifest may be. */
   readonly manifestLimits?: ManifestLimits
   /** Manifests kept in memory; the rest is read from the state store. */
@@ -105,14 +105,15 @@ export class ModelDirectory {
   private readonly refreshing = new Map<NameWant, PromiseWithResolvers<RefreshedRef>>()
   /** By name: the last write of its ref. */
   private readonly saves = new Map<string, Promise<void>>()
-  private readonly guard: ModelGuard | null
+  /** It learns at all times, so that it knows whose a model is when a namespace becomes private. */
+  private readonly guard: ModelGuard
   private nextWant: NameWant = 1
   private originAwaySince: number | null = null
 
   constructor(ports: DirectoryPorts, options: DirectoryOptions) {
     this.ports = ports
     this.options = options
-    this.guard = options.guardsModels === true ? new ModelGuard(ports) : null
+    this.guard = new ModelGuard(ports)
     const hasManifest = (model: ModelId) => this.manifests.has(model)
     this.machine = new NameMachine({ hasManifest, hasOrigin: ports.origin !== null }, options)
     this.queue = new StepQueue(
@@ -123,12 +124,12 @@ export class ModelDirectory {
 
   /** Reads back what the state store kept. Refs count as unconfirmed until the origin or a peer is asked again. */
   async start(): Promise<void> {
-    await this.guard?.start()
+    await this.guard.start()
     for await (const [key, value] of this.ports.state.entries('ref/')) {
       const name = key.slice('ref/'.length)
       try {
         const ref = parseRef(Buffer.from(String(value)), parseModelName(name))
-        this.guard?.found(ref)
+        this.guard.found(ref)
         this.queue.dispatch({ kind: 'found', name, ref: factsOf(ref) })
       } catch (error) {
         this.ports.log.warn({ key, error: (error as Error).message }, 'a damaged ref in the state folder is left out')
@@ -181,9 +182,10 @@ export class ModelDirectory {
     return this.originAwaySince
   }
 
-  /** Every name this node has resolved, with the manifest it means. */
+  /** Every name this node has resolved, with the manifest it means; not those that must not mean it. */
   knownNames(): { name: string; ref: Ref }[] {
-    return [...this.machine.names()].map(({ name, ref }) => ({ name, ref: ref.record }))
+    const all = [...this.machine.names()].map(({ name, ref }) => ({ name, ref: ref.record }))
+    return this.isGuarded() ? all.filter(({ ref }) => !this.guard.isForeign(ref)) : all
   }
 
   /** Digests of all manifests kept here. */
@@ -389,10 +391,13 @@ export class ModelDirectory {
     return false
   }
 
+  private isGuarded(): boolean {
+    return this.options.guardsModels?.() ?? false
+  }
+
   private mayMean(name: string, ref: Ref): boolean {
-    if (this.guard === null) return true
     const writes = this.guard.admit(ref)
-    if (writes === null) return false
+    if (writes === null) return !this.isGuarded()
     if (writes.length > 0) this.keep(name, Promise.all([this.saves.get(name), ...writes]))
     return true
   }

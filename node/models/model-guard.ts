@@ -1,4 +1,4 @@
-/** Keeps in the state which publisher a model belongs to (core/names/model-claims.ts), where names are open to some and not to others. */
+/** Keeps in the state which publisher a model belongs to (core/names/model-claims.ts). */
 import type { ModelId } from '../../common/index.ts'
 import { ModelClaims } from '../../core/index.ts'
 import type { Ref } from '../../origin/index.ts'
@@ -27,16 +27,20 @@ export class ModelGuard {
     }
   }
 
-  /** A ref of an earlier run, which may have been one without rules: it counts where nothing else is known. */
+  /** A ref of an earlier run, which may have been one before claims were kept: it counts where nothing else is known. */
   found({ manifest, model, publicKey }: Ref): void {
     this.claims.claim(manifest, { model, publicKey })
   }
 
+  isForeign({ manifest, model, publicKey }: Ref): boolean {
+    return this.claims.isForeign(manifest, { model, publicKey })
+  }
+
   /** Null when the model came by the name of another publisher, so that this ref must not mean it; else what is being written for it. */
-  admit({ manifest, model, publicKey }: Ref): readonly Promise<void>[] | null {
-    const claim = { model, publicKey }
-    if (this.claims.isForeign(manifest, claim)) return null
-    const { isNew, forgotten } = this.claims.claim(manifest, claim)
+  admit(ref: Ref): readonly Promise<void>[] | null {
+    if (this.isForeign(ref)) return null
+    const { manifest, model, publicKey } = ref
+    const { isNew, forgotten } = this.claims.claim(manifest, { model, publicKey })
     const writes: Promise<void>[] = []
     if (isNew)
       writes.push(this.write(manifest, () => this.ports.state.put(keyPrefix + manifest, `${model} ${publicKey}`)))

@@ -12,7 +12,10 @@ import type {
 } from '../../admin/index.ts'
 import type { Caller, NameAccess } from '../../tenants/index.ts'
 
-export type NameFilter = Pick<NameAccess, 'check' | 'checkOwn' | 'only' | 'mayKnowText' | 'knownModels' | 'tells'>
+export type NameFilter = Pick<
+  NameAccess,
+  'check' | 'checkOwn' | 'only' | 'mayKnowText' | 'knownModels' | 'mayReadTexts'
+>
 
 interface Pinned {
   readonly pins: readonly PinView[]
@@ -32,14 +35,22 @@ export function onlyKnown(names: NameFilter) {
     },
 
     plan: ({ tenant }: Caller, { models, placement, ...plan }: Plan): Plan => {
-      const decisions = names.only(tenant, placement.decisions)
+      const known = names.knownModels(tenant)
+      const decisions = names.only(tenant, placement.decisions).map((decision) => {
+        if (known === null) return decision
+        const { name, ...others } = decision
+        const displaces = decision.displaces.filter((model) => known.has(model))
+        return name !== undefined && names.mayKnowText(tenant, name)
+          ? { ...others, name, displaces }
+          : { ...others, displaces }
+      })
       return { ...plan, models: names.only(tenant, models), placement: { ...placement, decisions } }
     },
 
-    /** Errors of the past may speak of models: of those the caller is told the meaning of the code. */
+    /** Errors of the past may speak of models of others: where there are such, the caller is told the meaning of the code. */
     status: ({ tenant }: Caller, status: NodeStatus): NodeStatus => {
       const errors = status.errors.map((error) => {
-        return names.tells(tenant, error.message) ? { ...error, message: errorTable[error.code].meaning } : error
+        return names.mayReadTexts(tenant) ? error : { ...error, message: errorTable[error.code].meaning }
       })
       const known = names.knownModels(tenant)
       const setAside = known === null ? status.setAside : status.setAside.filter(({ model }) => known.has(model))

@@ -33,10 +33,13 @@ class World {
   othersManifests: Uint8Array[] = []
   originAsked = 0
   isOriginHung = false
+  /** Some namespace is private now. */
+  guardsModels: boolean
   readonly directory: ModelDirectory
 
   constructor(options: { hasOrigin?: boolean; state?: MemoryState; guardsModels?: boolean } = {}) {
     this.state = options.state ?? new MemoryState()
+    this.guardsModels = options.guardsModels ?? false
     for (const model of [one, two, forged]) this.manifests.set(model.id, model.manifestBytes)
     const world = this
     this.directory = new ModelDirectory(
@@ -67,7 +70,7 @@ class World {
         clock: this.clock,
         log: silentLog,
       },
-      { freshMs: 1_000, manifestsMax: 2, guardsModels: options.guardsModels ?? false },
+      { freshMs: 1_000, manifestsMax: 2, guardsModels: () => this.guardsModels },
     )
   }
 
@@ -318,6 +321,18 @@ describe('a model, where names are open to some and not to others,', () => {
     await world.digest()
     world.originRef = refOf(stolen)
     expect((await world.directory.resolve(stolen)).digest).toBe(one.id)
+  })
+
+  it('is not meant by a name of another, nor listed under it, once a namespace becomes private', async () => {
+    const world = new World()
+    world.originRef = refTo(one, 1)
+    await world.digest()
+    world.originRef = refOf(stolen, foreignKey)
+    await world.directory.resolve(stolen)
+    expect(world.directory.knownNames()).toHaveLength(2)
+    world.guardsModels = true
+    await expect(world.directory.resolve(stolen)).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    expect(world.directory.knownNames().map(({ ref }) => ref.model)).toEqual([refTo(one, 1).model])
   })
 
   it('is meant by any name where everybody may open everything', async () => {

@@ -14,8 +14,8 @@ interface PredictAnswer extends Prediction {
 const help = `
 Shows every way in which an inference request could be answered at this moment, best first, and what its expected time is made of:
 the way to another node, the queue, bringing the weights, the start of the model and its execution. Each part is measured (here and
-lately), told (by the other node), estimated, or unknown. Only what is measured or told refuses a request with a deadline. Nothing is
-run and nothing is fetched.
+lately), told (by the other node), estimated, or unknown. A request with a deadline is refused by less than that: the shortest start
+and run of the last minute, the certain part of the queue here and measured ways to other nodes. Nothing is run and nothing is fetched.
 
 Example:
   $ holdfast predict acme/resnet50:v3 --batch 8`

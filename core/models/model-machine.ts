@@ -92,6 +92,11 @@ export class ModelMachine<S extends ModelSpec = ModelSpec> {
     return this.table.get(model)?.session === 'loaded'
   }
 
+  /** Work on bringing or starting it is under way. */
+  isComing(model: ModelId): boolean {
+    return this.tracks.has(model)
+  }
+
   /** Models on which work is under way. */
   loading(): IterableIterator<ModelId> {
     return this.tracks.models()

@@ -7,7 +7,7 @@ export interface LoadTimes {
   initMs(model: ModelId, sizeBytes: number): number
   /** 0 before the first run. Of a batch that never ran, as the nearest smaller one, else the nearest larger one. */
   executeMs(model: ModelId, batch?: number): number
-  /** What was measured lately, more than once, of no larger batch; 0 for the rest. */
+  /** The least that was measured lately, more than once, of no larger batch; 0 for the rest. */
   sure(model: ModelId, batch: number, nowMs: number): SureTimes
   /** By how much longer a transfer from such a source usually takes than its latency and bandwidth say. */
   transferFactor(source: Source): number

@@ -73,6 +73,8 @@ interface OpenRequest {
   /** The part of it that is the way of the bytes, by latency and bandwidth alone; null where they are not fetched. */
   transferMs: number | null
   wasReady: boolean
+  /** Another request that waited for the same load has noted what it took. */
+  isLoadNoted: boolean
 }
 
 export class RequestMachine {
@@ -334,13 +336,20 @@ export class RequestMachine {
     out.push({ kind: 'run', request: request.id, model: asked.model, deadlineMs: leftMs, order })
   }
 
-  /** What the start of a model took is learned where nothing had to be fetched, or apart; reading the disk is a part that is known. */
+  /**
+   * What the start of a model took is learned where nothing had to be fetched, or apart; reading the disk is a part that is known. Once for
+   * each load, however many wait for it.
+   */
   private noteBrought(request: OpenRequest, { source, parts }: Brought, nowMs: number): void {
     const { asked, stageMs, bringMs, transferMs, wasReady } = request
     if (wasReady) return
     const { times, node, notePrediction } = this.ports
     const elapsedMs = nowMs - stageMs
     if (bringMs !== null) notePrediction?.(`load-${source}`, bringMs, elapsedMs)
+    if (request.isLoadNoted) return
+    for (const other of this.open.values()) {
+      if (other.stage === 'bringing' && other.asked.model === asked.model) other.isLoadNoted = true
+    }
     if (source === 'peer' || source === 'origin') {
       if (parts === undefined) return
       if (parts.initMs > 0) times.noteInit(asked.model, parts.initMs, nowMs)
@@ -461,6 +470,7 @@ export class RequestMachine {
     this.enter(request, 'bringing', context.deadlineMs, nowMs)
     const { models, node, times } = this.ports
     request.wasReady = models.isReady(asked.model)
+    request.isLoadNoted = false
     const order = this.router.orderOf(asked, context, nowMs)
     const runMs = node.queueMs(nowMs, order) + times.executeMs(asked.model, asked.batch)
     request.bringMs = decision === null ? null : Math.max(0, decision.expectedMs - runMs)
@@ -508,6 +518,7 @@ export class RequestMachine {
       bringMs: null,
       transferMs: null,
       wasReady: false,
+      isLoadNoted: false,
     }
     this.open.set(id, request)
     return request

@@ -113,8 +113,9 @@ export class Router {
     const { times } = this.ports
     const { tenant, deadlineMs } = context
     const isEndless = deadlineMs === Number.POSITIVE_INFINITY
-    const latestMs = isEndless ? deadlineMs : nowMs + deadlineMs - times.sure(model, batch, nowMs).executeMs
-    return { tenant, latestMs, costMs: times.executeMs(model, batch) }
+    const sureMs = times.sure(model, batch, nowMs).executeMs
+    const latestMs = isEndless ? deadlineMs : nowMs + deadlineMs - sureMs
+    return { tenant, latestMs, costMs: times.executeMs(model, batch), sureMs }
   }
 
   private modelOf({ model: id, sizeBytes, batch = 1 }: RoutedModel, nowMs: number): RouteModel {
@@ -134,9 +135,12 @@ export class Router {
     // Where the files are in memory but the model is not started, it still has to be made ready: as from the disk.
     const tier = !mayServeHere ? null : models.isReady(model) ? 'memory' : models.isHere(model) ? 'disk' : null
     const missingBytes = tier === null ? node.missingBytes(model) : null
+    const order = this.orderOf(asked, context, nowMs)
     return {
       tier,
-      queueMs: node.queueMs(nowMs, this.orderOf(asked, context, nowMs)),
+      queueMs: node.queueMs(nowMs, order),
+      sureQueueMs: node.sureQueueMs(nowMs, order),
+      isComing: models.isComing(model),
       diskBandwidthBytesPerS: node.diskBytesPerS,
       runnable: asked.cannotRun === null && asked.runBytes <= node.memoryLimitBytes(),
       draining: node.isDraining() || !mayServeHere,

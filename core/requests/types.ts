@@ -130,11 +130,15 @@ export interface RequestMachinePorts {
     isReady(model: ModelId): boolean
     /** All of it lies in some tier. */
     isHere(model: ModelId): boolean
+    /** It is being brought or started here now. */
+    isComing(model: ModelId): boolean
   }
   readonly times: LoadTimes
   readonly node: {
     /** Expected wait for a worker of a request that comes now; null: of one that goes last. */
     queueMs(nowMs: number, order: WaitingOrder | null): number
+    /** The part of that wait that is certain. */
+    sureQueueMs(nowMs: number, order: WaitingOrder): number
     /** Still to come of a fetch that is under way; null when there is none. */
     missingBytes(model: ModelId): number | null
     isDraining(): boolean
@@ -165,6 +169,8 @@ export interface WaitingOrder {
   readonly latestMs: number
   /** Predicted execution; 0 when nothing is known. */
   readonly costMs: number
+  /** The part of it that is certain. */
+  readonly sureMs: number
 }
 
 export interface RequestMachineOptions {

@@ -152,6 +152,11 @@ export class ModelCache {
     this.machine.refreshCosts(tier, this.ports.clock.nowMs())
   }
 
+  /** Work on bringing or starting it is under way. */
+  isComing(model: ModelId): boolean {
+    return this.machine.isComing(model)
+  }
+
   loading(model: ModelId): Loading | null {
     return this.progress.get(model)
   }

@@ -204,6 +204,8 @@ export interface RunOrder {
   readonly latestMs: number
   /** Predicted execution, for the share of the tenant; 0 when nothing is known. */
   readonly costMs: number
+  /** The part of it that is certain; 0 when nothing is. */
+  readonly sureMs: number
 }
 
 /** Without an order: of the tenant 'public', without end, of unknown cost. */
@@ -240,6 +242,8 @@ export interface Runtime {
   unload(digest: string): Promise<void>
   /** Expected wait for a worker of a request that came now, by what is known of those before it; null: of one that goes last. */
   queueMs(order: RunOrder | null): number
+  /** The part of that wait that is certain. */
+  sureQueueMs(order: RunOrder): number
   /** Models that have held up or killed workers, and run apart until they have answered well for a while. */
   setAside(): readonly SetAside[]
   /** Requests that wait or run, by digest: a model with queued work is never evicted. */

@@ -271,10 +271,12 @@ function createMachine(ports: InferenceServicePorts, options: Partial<RequestMac
       models: {
         isReady: (model) => cache.isRunnable(model),
         isHere: (model) => cache.heldManifest(model) !== null,
+        isComing: (model) => cache.isComing(model),
       },
       times,
       node: {
         queueMs: (_nowMs, order) => ports.runtime.queueMs(order),
+        sureQueueMs: (_nowMs, order) => ports.runtime.sureQueueMs(order),
         missingBytes,
         isDraining: () => ports.isDraining(),
         memoryLimitBytes: () => ports.memoryLimitBytes(),

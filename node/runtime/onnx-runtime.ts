@@ -104,6 +104,10 @@ export class OnnxRuntime implements Runtime {
     return this.#pool.queueMs(order)
   }
 
+  sureQueueMs(order: RunOrder): number {
+    return this.#pool.sureQueueMs(order)
+  }
+
   setAside(): SetAside[] {
     return this.#pool.setAside()
   }

@@ -61,6 +61,11 @@ export class RequestQueue<Item extends Work & { readonly digest: string }> {
     return this.#waiting.aheadMs(work, nowMs)
   }
 
+  /** The wait that is certain with so many workers. */
+  sureWaitMs(work: Work, nowMs: number, workerCount: number): number {
+    return this.#waiting.sureWaitMs(work, nowMs, workerCount)
+  }
+
   countWaiting(matches: (item: Item) => boolean): number {
     return [...this.#waiting].filter(matches).length
   }

@@ -105,6 +105,7 @@ export class WorkerPool {
       tenant = 'public',
       latestMs = Number.POSITIVE_INFINITY,
       costMs = 0,
+      sureMs = 0,
     } = options
     if (this.#stopped) return Promise.reject(shuttingDown())
     if (signal?.aborted) return Promise.reject(errorOfAbort(signal))
@@ -125,6 +126,7 @@ export class WorkerPool {
         arrivedMs: this.#options.clock.nowMs(),
         latestMs,
         costMs,
+        sureMs,
         deaths: 0,
         onRun,
         signal,
@@ -145,6 +147,13 @@ export class WorkerPool {
     const { clock, workerCount } = this.#options
     const nowMs = clock.nowMs()
     return this.#queue.aheadMs(order === null ? null : { ...order, arrivedMs: nowMs }, nowMs) / workerCount
+  }
+
+  /** The part of that wait that is certain. */
+  sureQueueMs(order: RunOrder): number {
+    const { clock, workerCount } = this.#options
+    const nowMs = clock.nowMs()
+    return this.#queue.sureWaitMs({ ...order, arrivedMs: nowMs }, nowMs, workerCount)
   }
 
   setAside(): SetAside[] {

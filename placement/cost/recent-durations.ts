@@ -26,8 +26,11 @@ export function usualDurationMs(durations: readonly Pick<Duration, 'ms'>[]): num
   return durations.length === 1 ? longest : second
 }
 
-/** The same of what was measured lately and more than once; 0 when that is nothing. What is old or was seen once refuses no request. */
+/**
+ * The shortest of what was measured lately, more than once; 0 when that is nothing. It refuses requests, so that it may not be too long:
+ * what is old or was seen once refuses none, and several workers that start up are as many slow runs.
+ */
 export function sureDurationMs(durations: readonly Duration[], sinceMs: number): number {
   const recent = durations.filter(({ atMs }) => atMs >= sinceMs)
-  return recent.length < 2 ? 0 : usualDurationMs(recent)
+  return recent.length < 2 ? 0 : Math.min(...recent.map(({ ms }) => ms))
 }

@@ -45,16 +45,21 @@ export function costParts(option: CostedOption, view: RouteView): CostPart[] {
   return [queue, ...fetchParts(view), execute]
 }
 
-/** The part of the expected time that is certain: what a request cannot be spared. */
-export function sureMs(option: CostedOption, view: RouteView): number {
-  const { sure } = view.model
-  let sumMs = 0
-  for (const { part, ms, from } of costParts(option, view)) {
-    // What another node tells of its queue is old, and of all tenants: the node itself refuses by what it knows.
-    if (from !== 'measured') continue
-    sumMs += part === 'init' ? sure!.initMs : part === 'execute' ? sure!.executeMs : ms
+/**
+ * What a request cannot be spared on this way: a lower bound, by which requests are refused. The way of the bytes is no part of it: some may
+ * be here, by another version or a fetch under way, and several sources bring them side by side, each faster than it was lately.
+ */
+export function sureMs({ kind, node }: CostedOption, { model, self, holders }: RouteView): number {
+  const { initMs, executeMs } = model.sure ?? { initMs: 0, executeMs: 0 }
+  if (kind === 'forward') {
+    const holder = holders.find((one) => one.node === node)
+    // Its queue and its tier are old news: the node itself refuses by what it knows.
+    return holder === undefined || holder.isRttGuessed === true ? executeMs : holder.rttMs + executeMs
   }
-  return sumMs
+  const isStarted = kind === 'local' && self.tier !== 'disk'
+  // Nobody knows how much of a start is done that is under way.
+  const startMs = isStarted || self.isComing === true ? 0 : initMs
+  return (self.sureQueueMs ?? 0) + startMs + executeMs
 }
 
 function wayTo({ rttMs, isRttGuessed = false, queueMs, sentMs = 0 }: RouteHolder): CostPart[] {

@@ -26,7 +26,7 @@ export interface RouteModel {
   readonly sure?: SureTimes
 }
 
-/** Measured lately and more than once; 0 stands for what was not. */
+/** The least that was measured lately, more than once; 0 stands for what was not. */
 export interface SureTimes {
   readonly initMs: number
   readonly executeMs: number
@@ -37,6 +37,8 @@ export interface RouteSelf {
   /** The fastest tier here in which all bytes lie; null when they are not here. */
   readonly tier: Tier | null
   readonly queueMs: number
+  /** The part of it that is certain. Absent: none. */
+  readonly sureQueueMs?: number
   readonly diskBandwidthBytesPerS: number
   /** False when this node could not run the model even if it had it (no runtime, too little memory). */
   readonly runnable: boolean
@@ -44,6 +46,8 @@ export interface RouteSelf {
   readonly draining?: boolean
   /** Bytes still to come of a fetch of this model that is under way here; absent when there is none. */
   readonly missingBytes?: number
+  /** It is being brought or started here now, so that a part of that is done. Absent: false. */
+  readonly isComing?: boolean
 }
 
 export interface RouteHolder {

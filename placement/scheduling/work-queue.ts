@@ -21,6 +21,8 @@ export interface Work {
   readonly latestMs: number
   /** Predicted execution; 0 when nothing is known of it. */
   readonly costMs: number
+  /** The part of it that is certain. */
+  readonly sureMs: number
 }
 
 export interface WorkQueueOptions {
@@ -150,24 +152,47 @@ export class WorkQueue<T extends Work> {
    * tenant, and what the others may use meanwhile. Null: before work that goes last. What is not known of costs counts as nothing.
    */
   aheadMs(work: Work | null, nowMs: number): number {
-    let aheadMs = 0
-    for (const [{ costMs }, { begunMs }] of this.charges) aheadMs += Math.max(0, costMs - (nowMs - begunMs))
-    for (const { costMs } of this.again) aheadMs += costMs
-    if (work === null) {
-      for (const { waiting } of this.tenants.values()) aheadMs += costOf(waiting)
-      return aheadMs
-    }
+    if (work !== null) return this.sumAheadMs(work, nowMs, usual, 0)
+    let aheadMs = this.begunMs(nowMs, usual)
+    for (const { waiting } of this.tenants.values()) aheadMs += costOf(waiting, usual)
+    return aheadMs
+  }
+
+  /**
+   * The wait for one of so many workers that is certain if this work came now, by which it may be refused. Only what is certain of costs
+   * counts; what others may use within `leadMs` does not, since urgent work may go before it; and while the last worker becomes free, each
+   * of the others may still do the longest piece.
+   */
+  sureWaitMs(work: Work, nowMs: number, workerCount: number): number {
+    let longestMs = 0
+    for (const { sureMs } of [...this.charges.keys(), ...this]) longestMs = Math.max(longestMs, sureMs)
+    const aheadMs = this.sumAheadMs(work, nowMs, sure, this.options.leadMs)
+    return Math.max(0, aheadMs - (workerCount - 1) * longestMs) / workerCount
+  }
+
+  private sumAheadMs(work: Work, nowMs: number, cost: CostOf, leadMs: number): number {
     const { weightOf, patienceMs } = this.options
     const orderMs = Math.min(work.latestMs, work.arrivedMs + patienceMs)
     const own = this.tenants.get(work.tenant)
-    const ownMs = costOf((own?.waiting ?? []).filter((waiting) => waiting.orderMs <= orderMs))
-    const beginsAtMs = Math.max(own?.virtualMs ?? 0, this.virtualMs) + ownMs / weightOf(work.tenant)
-    aheadMs += ownMs
+    const ownMs = costOf(
+      (own?.waiting ?? []).filter((waiting) => waiting.orderMs <= orderMs),
+      cost,
+    )
+    const beginsAtMs = Math.max(own?.virtualMs ?? 0, this.virtualMs) + ownMs / weightOf(work.tenant) - leadMs
+    let aheadMs = this.begunMs(nowMs, cost) + ownMs
     for (const [name, { virtualMs, waiting }] of this.tenants) {
       if (name === work.tenant) continue
-      aheadMs += Math.min(costOf(waiting), Math.max(0, beginsAtMs - virtualMs) * weightOf(name))
+      aheadMs += Math.min(costOf(waiting, cost), Math.max(0, beginsAtMs - virtualMs) * weightOf(name))
     }
     return aheadMs
+  }
+
+  /** The rest of what runs, and what has begun once. */
+  private begunMs(nowMs: number, cost: CostOf): number {
+    let restMs = 0
+    for (const [item, { begunMs }] of this.charges) restMs += Math.max(0, cost(item) - (nowMs - begunMs))
+    for (const item of this.again) restMs += cost(item)
+    return restMs
   }
 
   /**
@@ -256,8 +281,13 @@ export class WorkQueue<T extends Work> {
   }
 }
 
-function costOf(waiting: readonly Waiting<Work>[]): number {
-  return waiting.reduce((sum, { item }) => sum + item.costMs, 0)
+type CostOf = (work: Work) => number
+
+const usual: CostOf = ({ costMs }) => costMs
+const sure: CostOf = ({ sureMs }) => sureMs
+
+function costOf(waiting: readonly Waiting<Work>[], cost: CostOf): number {
+  return waiting.reduce((sum, { item }) => sum + cost(item), 0)
 }
 
 function isBefore<T extends Work>(

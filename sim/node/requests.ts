@@ -43,6 +43,8 @@ export interface RequestsNode {
   readonly asked: { note(model: SimModel, nowMs: number, isForwarded: boolean): void }
   isReady(model: SimModel): boolean
   holds(model: SimModel): boolean
+  /** It is being brought or started here now. */
+  isComing(model: SimModel): boolean
   /** Nothing of the model leaves while it is held. */
   hold(model: SimModel): void
   unhold(model: SimModel): void
@@ -396,10 +398,16 @@ function createMachine(world: RequestsWorld, node: RequestsNode, random: Prng): 
   return new RequestMachine({
     self: node.id,
     core: node.core,
-    models: { isReady: (id) => node.isReady(modelOf(id)), isHere: (id) => node.holds(modelOf(id)) },
+    models: {
+      isReady: (id) => node.isReady(modelOf(id)),
+      isHere: (id) => node.holds(modelOf(id)),
+      isComing: (id) => node.isComing(modelOf(id)),
+    },
     times: world.times,
     node: {
       queueMs: (nowMs) => node.workers.waitMs(nowMs),
+      // Each model runs for exactly as long as its scenario says.
+      sureQueueMs: (nowMs) => node.workers.waitMs(nowMs),
       missingBytes: (id) => node.missingBytes(modelOf(id)),
       isDraining: () => node.draining,
       memoryLimitBytes: () => node.memory.limitBytes,

@@ -252,6 +252,11 @@ export class SimNode {
     return this.models.isHere(model)
   }
 
+  /** It is being brought or started here now. */
+  isComing({ id }: SimModel): boolean {
+    return this.models.machine.isComing(id)
+  }
+
   /** After the delay, unless the node crashes before. */
   later(delayMs: number, run: () => void): void {
     const { epoch } = this

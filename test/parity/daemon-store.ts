@@ -71,6 +71,7 @@ export class DaemonStore {
       },
       unload: async () => {},
       queueMs: () => this.node.workers.waitMs(this.cluster.queue.nowMs),
+      sureQueueMs: () => this.node.workers.waitMs(this.cluster.queue.nowMs),
       queued: (form: BlobId) => this.queuedCounts.get(form) ?? 0,
       infer: (form: BlobId, _inputs: unknown, { signal, latestMs }: { signal: AbortSignal; latestMs: number }) =>
         this.infer(form, signal, latestMs),

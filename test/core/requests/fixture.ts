@@ -15,14 +15,19 @@ export class RequestFixture {
   readonly ready = new Set<string>()
   readonly suspected = new Set<string>()
   readonly here = new Set<string>()
+  readonly coming = new Set<string>()
   readonly noted: string[] = []
   readonly measured: string[] = []
   readonly predicted: string[] = []
   isDraining = false
   hasOrigin = true
   queueMs = 0
+  /** The part of it that is certain; null: all. */
+  sureQueueMs: number | null = null
   missingBytes: number | null = null
   executeMs = 5
+  isOriginMeasured = false
+  transferFactor = 1
   /** Measured well enough to refuse by. */
   sure = { initMs: 0, executeMs: 0 }
   readonly machine: RequestMachine
@@ -40,15 +45,21 @@ export class RequestFixture {
             holders: Object.entries(this.holders).map(([node, rttMs]) => {
               return { ...holder(node, rttMs), suspected: this.suspected.has(node), sentMs: sentMs.get(node) ?? 0 }
             }),
-            sources: originAllowed ? [{ source: 'origin', latencyMs: 50, bandwidthBytesPerS: 1e6 }] : [],
+            sources: originAllowed
+              ? [{ source: 'origin', latencyMs: 50, bandwidthBytesPerS: 1e6, isMeasured: this.isOriginMeasured }]
+              : [],
           }),
         },
-        models: { isReady: (model) => this.ready.has(model), isHere: (model) => this.here.has(model) },
+        models: {
+          isReady: (model) => this.ready.has(model),
+          isHere: (model) => this.here.has(model),
+          isComing: (model) => this.coming.has(model),
+        },
         times: {
           initMs: () => 20,
           executeMs: () => this.executeMs,
           sure: () => this.sure,
-          transferFactor: () => 1,
+          transferFactor: () => this.transferFactor,
           noteTransfer: (source, predictedMs, actualMs) => {
             this.measured.push(`transfer ${source} ${predictedMs} ${actualMs}`)
           },
@@ -57,6 +68,7 @@ export class RequestFixture {
         },
         node: {
           queueMs: () => this.queueMs,
+          sureQueueMs: () => this.sureQueueMs ?? this.queueMs,
           missingBytes: () => this.missingBytes,
           isDraining: () => this.isDraining,
           memoryLimitBytes: () => 10_000_000,

@@ -46,6 +46,14 @@ describe('the profile of a model', () => {
     expect(profile.sure('other', 4, 10)).toEqual({ initMs: 0, executeMs: 0 })
   })
 
+  it('is sure of the least alone, so that no slow start refuses what takes as long as ever', () => {
+    const profile = new LoadProfile()
+    for (const ms of [400, 20, 21, 400, 22]) profile.noteExecute('m', 1, ms, 0)
+    for (const ms of [20_000, 300]) profile.noteInit('m', ms, 0)
+    expect(profile.sure('m', 1, 0)).toEqual({ initMs: 300, executeMs: 20 })
+    expect(profile.executeMs('m')).toBe(400)
+  })
+
   it('remembers so many models and batches and no more, those that ran last', () => {
     const profile = new LoadProfile({ modelsMax: 2, batchesMax: 2 })
     for (const model of ['a', 'b', 'a', 'c']) profile.noteExecute(model, 1, 5, 0)

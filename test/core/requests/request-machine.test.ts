@@ -147,6 +147,32 @@ describe('a request that no node can answer in time', () => {
     expect(told(fixture.step({ ...sent, request: 2 }))[0]).toBe('2 bring within 50')
   })
 
+  it('is taken for as long as others who wait are of no known length', () => {
+    const fixture = busy()
+    fixture.sureQueueMs = 44
+    expect(told(fixture.arrive(1, within(50)))[0]).toBe('1 bring within 50')
+    fixture.sureQueueMs = 46
+    expect(told(fixture.arrive(2, within(50)))).toEqual(['2 DEADLINE_UNREACHABLE'])
+  })
+
+  it('is taken while the model is started, though a whole start would take too long', () => {
+    const fixture = new RequestFixture()
+    fixture.here.add('m')
+    fixture.sure = { initMs: 20, executeMs: 5 }
+    expect(told(fixture.arrive(1, within(10)))).toEqual(['1 DEADLINE_UNREACHABLE'])
+    fixture.coming.add('m')
+    expect(told(fixture.arrive(2, within(10)))[0]).toBe('2 bring within 10')
+  })
+
+  it('is taken when slow transfers have made the way of the bytes look long', () => {
+    const fixture = new RequestFixture()
+    fixture.isOriginMeasured = true
+    fixture.transferFactor = 8
+    fixture.sure = { initMs: 20, executeMs: 5 }
+    // A megabyte at a megabyte a second: eight seconds by what such transfers took.
+    expect(told(fixture.arrive(1, within(3_000)))[0]).toBe('1 bring within 3000')
+  })
+
   it('is taken when nothing is known', () => {
     const fixture = new RequestFixture()
     expect(told(fixture.arrive(1, within(1)))).toEqual(['1 bring within 1', '1 timer 2 after 1'])
@@ -169,6 +195,21 @@ describe('a run', () => {
     expect(fixture.step({ kind: 'brought', request: 2, source: 'disk' })[0]).toMatchObject({
       order: { latestMs: Number.POSITIVE_INFINITY },
     })
+  })
+
+  it('teaches what a start takes once, however many waited for it', () => {
+    const fixture = new RequestFixture()
+    fixture.here.add('m')
+    for (const request of [1, 2, 3]) {
+      fixture.arrive(request)
+      fixture.nowMs += 10
+    }
+    for (const request of [1, 2, 3]) fixture.step({ kind: 'brought', request, source: 'disk' })
+    expect(fixture.measured).toEqual(['init 29'])
+    fixture.arrive(4)
+    fixture.nowMs += 7
+    fixture.step({ kind: 'brought', request: 4, source: 'disk' })
+    expect(fixture.measured).toEqual(['init 29', 'init 6'])
   })
 
   it('elsewhere teaches what it takes, as far as the answer took that long', () => {

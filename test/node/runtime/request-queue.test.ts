@@ -8,7 +8,7 @@ interface Item extends Work {
 }
 
 function item(digest: string, over: Partial<Item> = {}): Item {
-  return { digest, tenant: 'public', arrivedMs: 0, latestMs: Number.POSITIVE_INFINITY, costMs: 5, ...over }
+  return { digest, tenant: 'public', arrivedMs: 0, latestMs: Number.POSITIVE_INFINITY, costMs: 5, sureMs: 0, ...over }
 }
 
 test('counts, order and limits hold through any sequence of operations', () => {

@@ -158,8 +158,41 @@ describe('the route of a request', () => {
     },
     {
       id: 'nobody makes the deadline, by what was measured: nothing is begun',
-      view: view({ holders: [holder('a', { rttMs: 50 })], sources: [{ ...origin, isMeasured: true }], ...within(20) }),
+      view: view({ holders: [holder('a', { rttMs: 50 })], sources: [], ...within(20) }),
       expected: 'refused 50 misses-every-deadline',
+    },
+    {
+      id: 'a fetch over a measured line is tried: bytes may be here or on their way, and others may send as well',
+      view: view({
+        self: { missingBytes: 64 * mb },
+        sources: [{ ...origin, latencyMs: 1_000, isMeasured: true }],
+        ...within(500),
+      }),
+      expected: 'fetch 1840 misses-deadline',
+    },
+    {
+      id: 'the start after a fetch refuses',
+      view: view({ model: { sure: { initMs: 150, executeMs: 0 } }, ...within(149) }),
+      expected: 'refused 1300 misses-every-deadline',
+    },
+    {
+      id: 'a start that is under way refuses nothing, since a part of it is done',
+      view: view({
+        self: { tier: 'disk', isComing: true },
+        model: { sure: { initMs: 150, executeMs: 0 } },
+        ...within(149),
+      }),
+      expected: 'local 400 misses-deadline',
+    },
+    {
+      id: 'a holder that has the model on disk may have started it by now',
+      view: view({
+        holders: [holder('a', { tier: 'disk' })],
+        sources: [],
+        model: { sure: { initMs: 150, executeMs: 0 } },
+        ...within(149),
+      }),
+      expected: 'forward a 410 misses-deadline',
     },
     {
       id: 'a run that was measured once refuses nothing',
@@ -185,9 +218,14 @@ describe('the route of a request', () => {
       expected: 'local 90 misses-deadline',
     },
     {
-      id: 'a queue is certain',
-      view: view({ self: { tier: 'memory', queueMs: 90 }, ...within(80) }),
+      id: 'the certain part of a queue refuses',
+      view: view({ self: { tier: 'memory', queueMs: 90, sureQueueMs: 81 }, ...within(80) }),
       expected: 'refused 90 misses-every-deadline',
+    },
+    {
+      id: 'a queue is no more certain than what is known of those in it',
+      view: view({ self: { tier: 'memory', queueMs: 90 }, ...within(80) }),
+      expected: 'local 90 misses-deadline',
     },
     {
       id: 'a queue elsewhere is told, and refuses nothing: that node knows better',
@@ -439,7 +477,7 @@ describe('the parts of an expected time', () => {
     })
     .map(({ tier, queueMs, executeMs, sureMs, holders, isMeasured }) =>
       view({
-        self: { tier, queueMs },
+        self: { tier, queueMs, sureQueueMs: queueMs },
         model: { executeMs, sure: { initMs: Math.min(sureMs, 200), executeMs: Math.min(sureMs, executeMs) } },
         holders: holders.map((one, at) => holder(`h${at}`, { ...one, tier: at === 0 ? 'disk' : 'memory' })),
         sources: [{ ...origin, isMeasured }],
@@ -478,7 +516,7 @@ describe('a request with a deadline', () => {
       fc.property(queues, fc.double({ min: 1, max: 150, noNaN: true }), (queuesMs, deadlineMs) => {
         const [ownMs, ...others] = queuesMs
         const given = view({
-          self: { tier: 'memory', queueMs: ownMs! },
+          self: { tier: 'memory', queueMs: ownMs!, sureQueueMs: ownMs! },
           model: { executeMs: 10, sure: certain },
           holders: others.map((rttMs, at) => holder(`h${at}`, { rttMs, queueMs: 0 })),
           ...within(deadlineMs),

@@ -9,7 +9,7 @@ interface Piece extends Work {
 const never = Number.POSITIVE_INFINITY
 
 function piece(name: string, over: Partial<Piece> = {}): Piece {
-  return { name, tenant: name[0]!, arrivedMs: 0, latestMs: never, costMs: 10, ...over }
+  return { name, tenant: name[0]!, arrivedMs: 0, latestMs: never, costMs: 10, sureMs: 0, ...over }
 }
 
 function filled(pieces: readonly Piece[], options: Partial<WorkQueueOptions> = {}): WorkQueue<Piece> {
@@ -160,6 +160,41 @@ describe('what would be done before work that came now', () => {
     const queue = filled([piece('a1', { costMs: 0 }), piece('a2', { costMs: 0 })])
     queue.take(0)
     expect(queue.aheadMs(now(), 0)).toBe(0)
+  })
+
+  it('is certain as far as costs are, and as all workers are busy', () => {
+    const queue = filled(['a1', 'a2', 'a3', 'a4'].map((name) => piece(name, { costMs: 50, sureMs: 10 })))
+    queue.take(98)
+    expect(queue.sureWaitMs(now(), 100, 1)).toBe(8 + 30)
+    // The last of one worker may run while the other is free.
+    expect(queue.sureWaitMs(now(), 100, 2)).toBe((8 + 30 - 10) / 2)
+    expect(queue.sureWaitMs(now(), 100, 8)).toBe(0)
+    const guessed = filled([piece('a1', { costMs: 50 }), piece('a2', { costMs: 50 })])
+    expect(guessed.sureWaitMs(now(), 0, 1)).toBe(0)
+  })
+
+  it('is no longer for certain than it comes true, with any number of workers', () => {
+    fc.assert(
+      fc.property(arrivals, fc.integer({ min: 1, max: 4 }), (given, workerCount) => {
+        const pieces = given.map((one) => ({ ...one, arrivedMs: 0, latestMs: never, sureMs: one.costMs / 2 }))
+        const mine = piece('mine', { tenant: 'a' })
+        const queue = filled(pieces, weighted)
+        const sureMs = queue.sureWaitMs(mine, 0, workerCount)
+        queue.push(mine)
+        const freeAtMs = Array.from({ length: workerCount }, () => 0)
+        for (;;) {
+          const first = freeAtMs.indexOf(Math.min(...freeAtMs))
+          const nowMs = freeAtMs[first]!
+          const next = queue.take(nowMs)!
+          if (next.name === 'mine') {
+            expect(sureMs).toBeLessThanOrEqual(nowMs + 1e-6)
+            return
+          }
+          queue.ended(next, next.costMs)
+          freeAtMs[first] = nowMs + next.costMs
+        }
+      }),
+    )
   })
 
   it('comes true within a run of each tenant, whatever waits', () => {

@@ -34,17 +34,15 @@ export function onlyKnown(names: NameFilter) {
       return { pins: named(caller, pins), replicated: named(caller, replicated) }
     },
 
-    plan: ({ tenant }: Caller, { models, placement, ...plan }: Plan): Plan => {
+    plan: ({ tenant }: Caller, plan: Plan): Plan => {
       const known = names.knownModels(tenant)
-      const decisions = names.only(tenant, placement.decisions).map((decision) => {
-        if (known === null) return decision
-        const { name, ...others } = decision
+      if (known === null) return plan
+      const decisions = names.only(tenant, plan.placement.decisions).map(({ name, ...decision }) => {
         const displaces = decision.displaces.filter((model) => known.has(model))
-        return name !== undefined && names.mayKnowText(tenant, name)
-          ? { ...others, name, displaces }
-          : { ...others, displaces }
+        const isNamed = name !== undefined && names.mayKnowText(tenant, name)
+        return { ...decision, displaces, ...(isNamed ? { name } : {}) }
       })
-      return { ...plan, models: names.only(tenant, models), placement: { ...placement, decisions } }
+      return { ...plan, models: names.only(tenant, plan.models), placement: { ...plan.placement, decisions } }
     },
 
     /** Errors of the past may speak of models of others: where there are such, the caller is told the meaning of the code. */

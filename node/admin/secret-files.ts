@@ -2,7 +2,8 @@
  * Files with secrets that may change under a running node: read again on request (SIGHUP) and when a look shows another
  * inode, size or time. Looking now and then also sees what inotify does not: a symlink that an orchestrator moves.
  *
- * A file that cannot be read or is malformed changes nothing: the node goes on with what it had, and says so.
+ * A file that cannot be read or is malformed changes nothing: the node goes on with what it had, says so once, and tries it again at each
+ * look, because what was wrong need not show in the file.
  */
 import { stat } from 'node:fs/promises'
 import type { Clock, Log } from '../system/index.ts'
@@ -18,6 +19,8 @@ interface Watched {
   readonly path: string
   readonly reload: () => Promise<void>
   seen: string
+  /** Why it cannot be used as it is now; null when it can. */
+  failure: string | null
 }
 
 export class SecretFiles {
@@ -34,7 +37,7 @@ export class SecretFiles {
 
   /** `reload` reads the file and puts it to use. Call it once before: what the file is now counts as read. */
   async add(path: string, reload: () => Promise<void>): Promise<void> {
-    this.files.push({ path, reload, seen: await stampOf(path) })
+    this.files.push({ path, reload, seen: await stampOf(path), failure: null })
   }
 
   start(): void {
@@ -63,14 +66,20 @@ export class SecretFiles {
   private async readAll(force: boolean): Promise<void> {
     for (const file of this.files) {
       const stamp = await stampOf(file.path)
-      if (stamp === file.seen && !force) continue
+      const isChanged = stamp !== file.seen
+      if (!isChanged && file.failure === null && !force) continue
       file.seen = stamp
       try {
         await file.reload()
+        file.failure = null
         this.ports.log.info({ path: file.path }, 'secrets were read again')
       } catch (error) {
+        const { message } = error as Error
+        const isTold = message === file.failure && !isChanged && !force
+        file.failure = message
+        if (isTold) continue
         this.ports.log.error(
-          { path: file.path, error: (error as Error).message },
+          { path: file.path, error: message },
           'changed secrets cannot be used; those of before stay valid',
         )
       }

@@ -113,11 +113,11 @@ export async function watchSecrets(
   secrets: SecretFiles,
   { clusterKey }: Cluster,
   tokens: AdminTokens,
-  { applyStoreRules }: Tenants,
+  { storeRules }: Tenants,
 ): Promise<void> {
   const { 'cluster.keyFile': keyFile, 'admin.tokenFile': tokenFile, 'store.accessFile': accessFile } = options
   if (keyFile !== '') await secrets.add(keyFile, async () => clusterKey.replace(await readClusterKeys(keyFile)))
   if (tokenFile !== '') await secrets.add(tokenFile, async () => tokens.replace(await readAdminTokens(tokenFile)))
-  if (accessFile !== '') await secrets.add(accessFile, applyStoreRules)
+  if (accessFile !== '') await secrets.add(accessFile, () => storeRules.readFile())
   secrets.start()
 }

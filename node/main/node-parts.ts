@@ -84,19 +84,14 @@ function modelParts({ base, open, models, requests, admin }: Node): [restored: P
 
 /** Before the network and the cache: what is banned or pinned is so from the first moment. */
 function adminParts({ base, cluster, tokens, tenants, admin, secrets }: Node): Part[] {
-  const { registry, applyStoreRules } = tenants
-  const onTenants = () => {
-    applyStoreRules().catch((error: Error) => {
-      base.log.error({ error: error.message }, 'the rules of the store could not be changed')
-    })
-  }
+  const { registry, storeRules } = tenants
   return [
     { name: 'admin', start: () => admin.load() },
     {
       name: 'tenants',
       start: async () => {
         await registry.load()
-        registry.start(onTenants)
+        registry.start(() => storeRules.apply())
       },
       stop: () => registry.stop(),
     },

@@ -5,10 +5,10 @@ import { type FileRule, keptTenants, storeRules } from '../tenants/index.ts'
 import type { Base } from './base.ts'
 
 /** For a store that opens before there is a cluster. */
-export async function firstStoreRules(base: Base): Promise<AccessRule[]> {
+export async function firstStoreRules(base: Base, file: readonly FileRule[] | null): Promise<AccessRule[]> {
   const { state, options } = base
   const records = (await keptTenants(state)).filter(({ isRemoved }) => !isRemoved)
-  return storeRules(records, await fileRules(base), { hasPublic: options['tenants.public'] })
+  return storeRules(records, file, { hasPublic: options['tenants.public'] })
 }
 
 /** Null without a file. */

@@ -3,9 +3,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { createStore, type Store } from '../../native/index.ts'
 import { OpenBacklog } from '../doors/store-socket/index.ts'
+import type { FileRule } from '../tenants/index.ts'
 import type { Base } from './base.ts'
 import type { Parts } from './part.ts'
-import { firstStoreRules } from './store-rules.ts'
+import { fileRules, firstStoreRules } from './store-rules.ts'
 
 /** Leases of clients, the runtime's included, with the digest of what they lease: a model, or a derived blob. */
 export type LeaseEvents = EventEmitter<{ opened: [digest: string]; closed: [digest: string] }>
@@ -16,6 +17,8 @@ export interface OpenStore {
   readonly token: string
   readonly leases: LeaseEvents
   readonly opens: OpenBacklog
+  /** What store.accessFile said when it opened; null without a file. */
+  readonly firstFileRules: readonly FileRule[] | null
 }
 
 export async function openStore(base: Base, parts: Parts): Promise<OpenStore> {
@@ -23,6 +26,7 @@ export async function openStore(base: Base, parts: Parts): Promise<OpenStore> {
   const token = randomBytes(32).toString('base64url')
   const leases: LeaseEvents = new EventEmitter()
   const opens = new OpenBacklog()
+  const firstFileRules = await fileRules(base)
   const store = createStore(
     {
       socketPath: paths.socketPath,
@@ -38,7 +42,7 @@ export async function openStore(base: Base, parts: Parts): Promise<OpenStore> {
       leasesPerConnectionMax: options['store.leasesPerConnectionMax'],
       defaultNamespace: options['models.defaultNamespace'],
       ownTokenDigest: createHash('sha256').update(token).digest('hex'),
-      accessRules: await firstStoreRules(base),
+      accessRules: await firstStoreRules(base, firstFileRules),
     },
     {
       onOpenMiss: (miss) => opens.push(miss),
@@ -46,5 +50,5 @@ export async function openStore(base: Base, parts: Parts): Promise<OpenStore> {
     },
   )
   await parts.start([{ name: 'store', stop: () => store.close() }])
-  return { store, token, leases, opens }
+  return { store, token, leases, opens, firstFileRules }
 }

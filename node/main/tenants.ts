@@ -4,11 +4,11 @@ import { unknownManifest, unknownName } from '../../core/index.ts'
 import { formatModelName, type ModelReference } from '../../origin/index.ts'
 import type { AdminTokens } from '../admin/index.ts'
 import {
+  AppliedRules,
   Callers,
   NameAccess,
   PinQuota,
   RequestQuotas,
-  storeRules,
   TenantRegistry,
   WrongTokens,
 } from '../tenants/index.ts'
@@ -23,8 +23,7 @@ export interface Tenants {
   readonly registry: TenantRegistry
   readonly callers: Callers
   readonly quotas: RequestQuotas
-  /** By records and file as they are now. */
-  readonly applyStoreRules: () => Promise<void>
+  readonly storeRules: AppliedRules
 }
 
 export function createTenants(base: Base, tokens: AdminTokens, cluster: Cluster, open: OpenStore): Tenants {
@@ -36,12 +35,17 @@ export function createTenants(base: Base, tokens: AdminTokens, cluster: Cluster,
     { adminTokens: tokens, tenants: registry, wrongTokens, clock },
     { hasPublic: options['tenants.public'] },
   )
-  const applyStoreRules = async () => {
-    const file = await fileRules(base)
-    open.store.setAccess(storeRules(registry.records(), file, { hasPublic: options['tenants.public'] }))
-  }
+  const storeRules = new AppliedRules(
+    {
+      records: () => registry.records(),
+      readFile: () => fileRules(base),
+      setAccess: (rules) => open.store.setAccess(rules),
+    },
+    { hasPublic: options['tenants.public'] },
+    open.firstFileRules,
+  )
   const quotas = new RequestQuotas({ quotasOf: (tenant) => registry.index.quotasOf(tenant), clock })
-  return { registry, callers, quotas, applyStoreRules }
+  return { registry, callers, quotas, storeRules }
 }
 
 export function createPinQuota({ registry }: Tenants, { nodePins, clusterPins }: Pins): PinQuota {

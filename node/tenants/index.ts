@@ -1,4 +1,5 @@
 export type { TenantNamespace } from '../../core/index.ts'
+export { AppliedRules } from './applied-rules.ts'
 export { type Caller, type CallerFacts, Callers, type Role, roles } from './callers.ts'
 export { NameAccess, type Named } from './name-access.ts'
 export { operatorTenant, publicTenant } from './names.ts'

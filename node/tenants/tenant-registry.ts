@@ -84,7 +84,7 @@ export class TenantRegistry {
     this.toldVersion = this.savedVersion
   }
 
-  /** @param onChange called soon after any change, here or elsewhere. */
+  /** @param onChange called soon after any change, here or elsewhere; when it throws, again and again until it does not. */
   start(onChange: () => void): void {
     this.onChange = onChange
     const stopForgetting = this.ports.clock.every(this.options.forgetMs, () => this.dispatch([]))
@@ -207,13 +207,25 @@ export class TenantRegistry {
     this.ports.driver.dispatch({ kind: 'tenants', records, wallMs: this.ports.clock.wallMs() })
   }
 
+  private tellChange(): void {
+    const { version } = this.ports.core.tenantRecords
+    if (version === this.toldVersion) return
+    try {
+      this.onChange()
+      this.toldVersion = version
+    } catch (error) {
+      const { message } = error as Error
+      this.ports.log.error(
+        { error: message },
+        'a change of tenants is not in force at the socket yet; it is tried again',
+      )
+    }
+  }
+
   private async save(): Promise<void> {
+    this.tellChange()
     const { tenantRecords } = this.ports.core
     const { version } = tenantRecords
-    if (version !== this.toldVersion) {
-      this.toldVersion = version
-      this.onChange()
-    }
     if (version === this.savedVersion) return
     await this.ports.state.put(stateKey, tenantRecords.all())
     this.savedVersion = version

@@ -50,6 +50,17 @@ describe('a file with secrets', () => {
     expect(reads).toBe(1)
   })
 
+  it('that could not be read for a moment is tried again although it did not change, and told of once', async () => {
+    let reads = 0
+    const { files, errors } = await watched(async () => {
+      reads += 1
+      if (reads < 3) throw new Error('too many open files')
+    })
+    await writeFile(file, 'another')
+    for (let looks = 0; looks < 5; looks += 1) await files.look()
+    expect([reads, errors.length]).toEqual([3, 1])
+  })
+
   it('that cannot be used is told of, and tried again when it changes', async () => {
     let isGood = false
     let good = 0

@@ -120,6 +120,26 @@ describe('limits', () => {
   })
 })
 
+describe('a change that could not be put in force', () => {
+  it('is told again at each look until it is, and the operator gets the token', async () => {
+    const { registry, clock } = await node()
+    const told: string[] = []
+    registry.start(() => {
+      told.push(
+        registry
+          .list()
+          .map(({ name }) => name)
+          .join(),
+      )
+      if (told.length < 3) throw new Error('not now')
+    })
+    expect((await registry.put('team-a', {})).token).not.toBeNull()
+    clock.advance(5_000)
+    expect(told).toEqual(['team-a', 'team-a', 'team-a'])
+    registry.stop()
+  })
+})
+
 describe('removed tenants', () => {
   it('give way to new ones: the name that is added is known, and its token valid', async () => {
     const { registry, core } = await node()

@@ -1,6 +1,6 @@
 export { contextOf, mayForward } from './call-context.ts'
 export { InferenceService } from './inference-service.ts'
 export { KeptProfile } from './kept-profile.ts'
-export { ModelCalls } from './model-calls.ts'
+export { type InferCall, ModelCalls } from './model-calls.ts'
 export { type LastError, RecentRequests, type RequestRates } from './recent-requests.ts'
 export { type RequestPart, RequestTiming, requestParts } from './request-timing.ts'

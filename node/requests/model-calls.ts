@@ -15,7 +15,7 @@ import type { Prediction } from '../../core/index.ts'
 import { formatModelName, type ModelName, versionFileOf, withEntry } from '../../origin/index.ts'
 import type { RouteDecision } from '../../placement/index.ts'
 import type { Loading, ResolvedModel } from '../models/index.ts'
-import type { ModelSignature } from '../ports/index.ts'
+import type { ModelSignature, TensorValue } from '../ports/index.ts'
 import { FailureTurns } from '../shares/index.ts'
 import type { Clock } from '../system/index.ts'
 import type { InferenceAnswer, InferenceRequest, InferenceService } from './inference-service.ts'
@@ -47,8 +47,10 @@ export interface ModelCallsPorts {
   readonly clock: Clock
 }
 
-export interface InferCall extends Omit<InferenceRequest, 'name' | 'resolved' | 'times'> {
+export interface InferCall extends Omit<InferenceRequest, 'name' | 'resolved' | 'times' | 'inputs'> {
   readonly name: ModelName
+  /** A function where the model has to say what the bytes are: it is loaded for that when it is not. */
+  readonly inputs: readonly TensorValue[] | ((signature: ModelSignature) => readonly TensorValue[])
   /** Path of the file that is to run, of a model with several. */
   readonly entry?: string
 }
@@ -98,7 +100,8 @@ export class ModelCalls {
     const facts = { name, requestId: call.requestId, from: null }
     const work = async (times: RequestTimes): Promise<InferAnswer> => {
       const { resolved, left } = await times.during('resolve', this.resolve(call.name, call.context, call.entry))
-      const answer = await this.inferResolved({ ...call, name, resolved, context: left, times })
+      const given = await this.inputsOf(call, resolved, left)
+      const answer = await this.inferResolved({ ...call, ...given, name, resolved, times })
       return {
         ...answer,
         refAgeMs: resolved.ageMs,
@@ -106,6 +109,19 @@ export class ModelCalls {
       }
     }
     return timing.measure(facts, work, ({ servedFrom }) => servedFrom)
+  }
+
+  private async inputsOf(
+    { name, inputs }: InferCall,
+    resolved: ResolvedModel,
+    context: RequestContext,
+  ): Promise<Pick<InferenceRequest, 'inputs' | 'context'>> {
+    if (typeof inputs !== 'function') return { inputs, context }
+    const { clock } = this.ports
+    const startedMs = clock.nowMs()
+    const text = `Loading ${formatModelName(name)}`
+    const signature = await withDeadline(clock, this.ports.signature(resolved, context), context, text)
+    return { inputs: inputs(signature), context: remaining(context, clock.nowMs() - startedMs, text) }
   }
 
   private async inferResolved(request: InferenceRequest): Promise<InferenceAnswer & { readonly model: ModelId }> {

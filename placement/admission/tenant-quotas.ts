@@ -1,8 +1,8 @@
 /** What one tenant may take: numbers that an operator sets, each with a default. Callers without a token and the operator have none. */
 export interface TenantQuotas {
-  /** Requests of the tenant that one node works on at one time. */
+  /** Requests, and opens that miss memory, of the tenant that one node works on at one time. */
   readonly requestsMax: number
-  /** Requests of the tenant that one node takes in a second: on average, and at once after a rest. */
+  /** Requests, and opens that miss memory, of the tenant that one node takes in a second: on average, and at once after a rest. */
   readonly requestsPerSMax: number
   /** Requests of the tenant that wait for a worker of one node. */
   readonly queuedMax: number
@@ -24,13 +24,13 @@ export interface QuotaRow {
 /** Whole numbers. */
 export const quotaTable: Readonly<Record<QuotaName, QuotaRow>> = {
   requestsMax: {
-    description: 'requests and opens of the tenant that one node works on at one time',
+    description: 'requests, and opens that miss memory, of the tenant that one node works on at one time',
     defaultValue: 512,
     minimum: 1,
     maximum: 65_536,
   },
   requestsPerSMax: {
-    description: 'requests and opens of the tenant that one node takes in a second',
+    description: 'requests, and opens that miss memory, of the tenant that one node takes in a second',
     defaultValue: 5_000,
     minimum: 1,
     maximum: 1_000_000,

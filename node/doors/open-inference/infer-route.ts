@@ -1,8 +1,7 @@
 /** `POST .../infer`: a body in JSON, with tensors in bytes behind it or alone, and an answer in the form that was asked for. */
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { TensorValue } from '../../ports/index.ts'
-import { contextOf, type ModelCalls, mayForward } from '../../requests/index.ts'
+import { contextOf, type InferCall, type ModelCalls, mayForward } from '../../requests/index.ts'
 import { runInSlices } from '../../system/index.ts'
 import { clientGone, type ModelPath } from '../http/index.ts'
 import { jsonLengthHeader, splitBody } from './binary-parts.ts'
@@ -26,7 +25,7 @@ export async function infer(
   const { json, binary, isRaw } = splitBody(bytesOf(body), headers[jsonLengthHeader])
   const context = contextOf(headers, caller.tenant, ip)
   const { id, entry, inputs, outputs, isBinary } = isRaw
-    ? await rawRequest(binary, async () => (await calls.signature(name, context)).inputs)
+    ? rawRequest(binary)
     : await runInSlices(parseInferRequest(json, binary, limits))
   const answer = await calls.infer({
     name,
@@ -59,11 +58,8 @@ function refAge(ageMs: number): string {
   return Number.isFinite(ageMs) ? String(Math.round(ageMs)) : 'unknown'
 }
 
-async function rawRequest(
-  body: Buffer,
-  wanted: () => Promise<readonly Pick<TensorValue, 'name' | 'datatype' | 'shape'>[]>,
-): Promise<InferRequest> {
-  return { inputs: [rawInput(body, await wanted())], isBinary: () => true }
+function rawRequest(body: Buffer): Omit<InferRequest, 'inputs'> & Pick<InferCall, 'inputs'> {
+  return { inputs: (signature) => [rawInput(body, signature.inputs)], isBinary: () => true }
 }
 
 /** Clients of Triton send JSON with no type at all, and tensors in bytes as application/octet-stream. */

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { HoldfastError } from '../../../common/errors.ts'
+import type { ModelSignature } from '../../../node/ports/index.ts'
 import { contextOf, mayForward } from '../../../node/requests/call-context.ts'
 import type { InferenceRequest } from '../../../node/requests/inference-service.ts'
-import { ModelCalls, type ModelCallsPorts } from '../../../node/requests/model-calls.ts'
+import { type InferCall, ModelCalls, type ModelCallsPorts } from '../../../node/requests/model-calls.ts'
 import { runnableFileOf } from '../../../origin/index.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { bytesOf, modelOf } from '../../support/models.ts'
@@ -11,6 +12,15 @@ import { quietTiming } from '../../support/request-timing.ts'
 const model = modelOf({ 'model.onnx': bytesOf(100, 'm') })
 const name = { namespace: 'acme', name: 'm', tag: 'v3' }
 const loading = { model: model.id, state: 'fetching' as const, doneBytes: 1, totalBytes: 2, bytesPerS: null }
+
+const signature: ModelSignature = {
+  platform: 'onnx',
+  inputs: [],
+  outputs: [],
+  omittedOutputs: [],
+  weights: 'shared',
+  privateBytes: 0,
+}
 
 function callsWith(over: Partial<ModelCallsPorts>) {
   const clock = new ManualClock()
@@ -30,14 +40,7 @@ function callsWith(over: Partial<ModelCallsPorts>) {
     },
     isKnown: () => true,
     lookUpBehind: () => {},
-    signature: async () => ({
-      platform: 'onnx',
-      inputs: [],
-      outputs: [],
-      omittedOutputs: [],
-      weights: 'shared',
-      privateBytes: 0,
-    }),
+    signature: async () => signature,
     isServable: () => true,
     predict: (_resolved, _context, batch) => ({ batch, options: [] }),
     route: (_resolved, { deadlineMs }) => ({
@@ -66,6 +69,31 @@ describe('ModelCalls', () => {
     await expect(calls.signature(name, { tenant: 'a', deadlineMs: 30 })).rejects.toMatchObject({
       code: 'DEADLINE_EXCEEDED',
     })
+  })
+
+  it('counts a request whose bytes the model has to name once, and takes the loading for that from its time', async () => {
+    const clock = new ManualClock()
+    const counted: string[] = []
+    const { calls, requests } = callsWith({
+      clock,
+      within: (tenant, work) => {
+        counted.push(tenant)
+        return work()
+      },
+      resolve: async () => ({ digest: model.id, manifest: model.manifest, ref: null, ageMs: 7 }),
+      signature: async () => {
+        clock.advance(30)
+        return { ...signature, inputs: [{ name: 'x', datatype: 'FP32', shape: [1] }] }
+      },
+    })
+    const inputs: InferCall['inputs'] = ({ inputs: wanted }) => [{ ...wanted[0]!, data: Buffer.alloc(4) }]
+    await expect(calls.infer({ ...ask, inputs })).rejects.toThrow('everything is leased')
+    expect(counted).toEqual(['a'])
+    expect(requests).toMatchObject([{ inputs: [{ name: 'x' }], context: { deadlineMs: 70 } }])
+    await expect(calls.infer({ ...ask, inputs, context: { tenant: 'a', deadlineMs: 20 } })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    })
+    expect(requests).toHaveLength(1)
   })
 
   it('knows how far the model was when a call for it failed', async () => {

@@ -1,10 +1,12 @@
 /** `holdfast tenant`: who may ask the nodes of a cluster, and whose the models are. */
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { isHoldfastError } from '../../common/index.ts'
 import type { NewToken, TenantView } from '../../node/tenants/index.ts'
 import { type QuotaName, quotaNames, quotaTable, type TenantQuotas } from '../../placement/index.ts'
 import { NodeClient } from '../node-client.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { type Cell, printJson, printNothing, printRows } from '../print.ts'
+import { type NamespaceFlags, namespacesAfter } from './tenant-namespaces.ts'
 
 const addHelp = `
 A new tenant gets a token, which is shown now and never again: nodes keep only its sha256. Its requests carry it, over HTTP as
@@ -17,6 +19,7 @@ others its names are unknown, whether there are such models or not.
 Examples:
   $ holdfast tenant add team-a --private acme
   $ holdfast tenant add team-b --namespace shared-models --private team-b
+  $ holdfast tenant add team-b --drop-namespace shared-models
   $ holdfast tenant add team-a --requests-max 32 --requests-per-s-max 200`
 
 const tokenHelp = `
@@ -42,10 +45,7 @@ Its tokens are no longer valid, on any node, and its namespaces are everybody's 
 Example:
   $ holdfast tenant rm team-a`
 
-interface AddFlags extends NodeFlags, Partial<TenantQuotas> {
-  readonly namespace: readonly string[]
-  readonly private: readonly string[]
-}
+interface AddFlags extends NodeFlags, NamespaceFlags, Partial<TenantQuotas> {}
 
 interface TokenFlags extends NodeFlags {
   readonly revoke?: string
@@ -58,6 +58,7 @@ export function tenantCommand(): Command {
     .argument('<name>', 'small letters, digits, `.`, `_` and `-`')
     .option('--namespace <name>', 'a namespace of its own that everybody may use; may be repeated', collect, [])
     .option('--private <name>', 'a namespace of its own that nobody else sees; may be repeated', collect, [])
+    .option('--drop-namespace <name>', 'a namespace that is no longer its own; may be repeated', collect, [])
     .addHelpText('after', addHelp)
     .action(runAdd)
   for (const name of quotaNames) add.addOption(quotaOption(name))
@@ -88,20 +89,29 @@ export function tenantCommand(): Command {
 }
 
 async function runAdd(name: string, flags: AddFlags): Promise<void> {
-  const namespaces = [
-    ...flags.namespace.map((namespace) => ({ name: namespace, isPrivate: false })),
-    ...flags.private.map((namespace) => ({ name: namespace, isPrivate: true })),
-  ]
+  const client = clientOf(flags)
+  const path = pathOf(name)
+  const isChange = flags.namespace.length + flags.private.length + flags.dropNamespace.length > 0
+  const namespaces = isChange ? namespacesAfter(await namespacesOf(client, path), flags) : null
   const given = quotaNames.filter((quota) => flags[quota] !== undefined).map((quota) => [quota, flags[quota]])
   const body = {
-    ...(namespaces.length === 0 ? {} : { namespaces }),
+    ...(namespaces === null ? {} : { namespaces }),
     ...(given.length === 0 ? {} : { quotas: Object.fromEntries(given) }),
   }
-  const path = pathOf(name)
-  const answer = await clientOf(flags).put<{ tenant: TenantView; token: NewToken | null }>(path, body)
+  const answer = await client.put<{ tenant: TenantView; token: NewToken | null }>(path, body)
   if (flags.json) return printJson(answer)
   if (answer.token === null) return printTenant(answer.tenant)
   printToken(answer.token)
+}
+
+/** None of a tenant that is new. */
+async function namespacesOf(client: NodeClient, path: string): Promise<TenantView['namespaces']> {
+  try {
+    return (await client.get<TenantView>(path)).namespaces
+  } catch (error) {
+    if (isHoldfastError(error, 'UNKNOWN_TENANT')) return []
+    throw error
+  }
 }
 
 async function runList(flags: NodeFlags): Promise<void> {

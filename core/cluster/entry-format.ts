@@ -29,7 +29,7 @@ import {
   tierRooms,
 } from './entry-field.ts'
 import { ofIdentity, ofQueue, ofRates, ofTiers, type Significance, type SignificanceOptions } from './significance.ts'
-import { isTenantName } from './tenant-names.ts'
+import { isNamespaceName, isTenantName } from './tenant-names.ts'
 
 interface KindFormat<B> {
   /** Goes out at once; the others share what is left of the budget (gossip-pace.ts). */
@@ -67,10 +67,11 @@ function tenantOf(fields: PlainMap, name: string, check: Checker): TenantRecord 
       sha256: check.digest(sha256, `${name}.tokens.sha256`),
       createdMs: check.countTo(changedMsMax, createdMs, `${name}.tokens.createdMs`),
     })),
-    namespaces: rows('namespaces', check.limits.namespacesMax).map((namespace) => ({
-      name: check.text(namespace.name, `${name}.namespaces.name`, 1),
-      isPrivate: check.flag(namespace.isPrivate, `${name}.namespaces.isPrivate`),
-    })),
+    namespaces: rows('namespaces', check.limits.namespacesMax).map((namespace) => {
+      const called = check.text(namespace.name, `${name}.namespaces.name`, 1)
+      if (!isNamespaceName(called)) throw malformed(`${name}.namespaces.name`, 'is no namespace')
+      return { name: called, isPrivate: check.flag(namespace.isPrivate, `${name}.namespaces.isPrivate`) }
+    }),
     quotas: quotasOf(check.record(fields.quotas ?? {}, `${name}.quotas`)),
     isRemoved: check.flag(fields.isRemoved, `${name}.isRemoved`),
     changedMs: check.countTo(changedMsMax, fields.changedMs, `${name}.changedMs`),

@@ -7,8 +7,7 @@ import type { Base } from './base.ts'
 /** For a store that opens before there is a cluster. */
 export async function firstStoreRules(base: Base, file: readonly FileRule[] | null): Promise<AccessRule[]> {
   const { state, options } = base
-  const records = (await keptTenants(state)).filter(({ isRemoved }) => !isRemoved)
-  return storeRules(records, file, { hasPublic: options['tenants.public'] })
+  return storeRules(await keptTenants(state), file, { hasPublic: options['tenants.public'] })
 }
 
 /** Null without a file. */

@@ -37,7 +37,7 @@ export function createTenants(base: Base, tokens: AdminTokens, cluster: Cluster,
   )
   const storeRules = new AppliedRules(
     {
-      records: () => registry.records(),
+      records: () => core.tenantRecords.all(),
       readFile: () => fileRules(base),
       setAccess: (rules) => open.store.setAccess(rules),
     },

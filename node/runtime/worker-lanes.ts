@@ -81,7 +81,15 @@ export class WorkerLanes {
   #newSlot(isBatch: boolean): WorkerSlot {
     const { clock, weightsModule, socketPath, storeToken, restartDelayMsMin, restartDelayMsMax } = this.#options
     const { answerBytesMax, runBytesMax, isConfined, onWorkerDied, onConfined } = this.#options
-    const told = { weightsModule, weightsSource: socketPath, storeToken, answerBytesMax, runBytesMax, isConfined, isBatch }
+    const told = {
+      weightsModule,
+      weightsSource: socketPath,
+      storeToken,
+      answerBytesMax,
+      runBytesMax,
+      isConfined,
+      isBatch,
+    }
     const settings = { ...told, ...threadBudgetOf(this.#options) }
     const delays = { restartDelayMsMin, restartDelayMsMax }
     const onReady = (confinement: ChildConfinement): void => {

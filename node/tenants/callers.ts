@@ -7,7 +7,7 @@ import type { Clock } from '../system/index.ts'
 import { operatorTenant, publicTenant } from './names.ts'
 import type { TenantIndex } from './tenant-index.ts'
 import type { TenantRegistry } from './tenant-registry.ts'
-import { hashOfToken } from './tokens.ts'
+import { hashOfToken, isTenantToken } from './tokens.ts'
 import type { WrongTokens } from './wrong-tokens.ts'
 
 /** From the one that may least to the one that may most. */
@@ -76,10 +76,12 @@ export class Callers {
   private known({ authorization, address }: CallerFacts): Caller | null {
     if (authorization === undefined || !/^bearer\b/i.test(authorization)) return null
     const { adminTokens, tenants, wrongTokens, clock } = this.ports
-    // A node that knows no token cannot tell a right one from a wrong one.
-    if (adminTokens.count === 0 && tenants.index.tokenCount === 0) return null
+    const token = /^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ''
+    // A node that knows no token cannot tell a right one from a wrong one; but one that had tenants may see a token that was revoked.
+    const mayBeRevoked = tenants.index.hasHadTenants && isTenantToken(token)
+    if (adminTokens.count === 0 && tenants.index.tokenCount === 0 && !mayBeRevoked) return null
     this.noteChange(adminTokens.generation, tenants.index)
-    const hash = hashOfToken(/^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? '')
+    const hash = hashOfToken(token)
     const isAdmin = adminTokens.has(hash)
     const tenant = tenants.index.tenantOf(hash)
     // It has 202 bits of chance, so it was not guessed: the guesses of others at that address do not lock it out.

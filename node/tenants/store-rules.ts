@@ -16,14 +16,15 @@ export interface StoreRulesOptions {
 /** A rule of the operator of this machine, before private namespaces are taken from it. */
 export type FileRule = Omit<AccessRule, 'hidden' | 'isForAnyone'>
 
-/** @param file null: there is none. @returns none where everybody may open everything. */
+/** @param all removed ones too: a token that was revoked is refused, not taken for none. @param file null: there is none. @returns none where everybody may open everything. */
 export function storeRules(
-  records: readonly TenantRecord[],
+  all: readonly TenantRecord[],
   file: readonly FileRule[] | null,
   { hasPublic }: StoreRulesOptions,
 ): AccessRule[] {
-  const index = new TenantIndex(records)
-  if (records.length === 0 && file === null && hasPublic) return []
+  const index = new TenantIndex(all)
+  const records = all.filter(({ isRemoved }) => !isRemoved)
+  if (!index.hasHadTenants && file === null && hasPublic) return []
   const own = records
     .filter(({ tokens }) => tokens.length > 0)
     .map(({ name, tokens, namespaces }): AccessRule => {

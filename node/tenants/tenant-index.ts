@@ -9,19 +9,22 @@ export class TenantIndex {
   private readonly hidden = new Map<string, string>()
   private readonly quotas: ReadonlyMap<string, TenantQuotas>
 
-  /** @param records in force, in order of names: of two tenants that claim one namespace at the same time the first has it. */
-  constructor(records: readonly TenantRecord[]) {
+  /** There are tenants, or there were: a token that is not known may be one that was revoked. */
+  readonly hasHadTenants: boolean
+
+  /**
+   * @param all in order of names, removed ones too. Of two tenants that claim one namespace at the same time the one has it for which it is
+   * private, else the first: no claim makes a private namespace everybody's.
+   */
+  constructor(all: readonly TenantRecord[]) {
+    const records = all.filter(({ isRemoved }) => !isRemoved)
+    this.hasHadTenants = all.length > 0
     this.hashes = records.flatMap(({ name, tokens }) =>
       tokens.map(({ sha256 }) => ({ hash: Buffer.from(sha256, 'hex'), tenant: name })),
     )
     this.quotas = new Map(records.map(({ name, quotas }) => [name, quotas]))
-    for (const { name: tenant, namespaces } of records) {
-      for (const { name, isPrivate } of namespaces) {
-        if (this.owners.has(name)) continue
-        this.owners.set(name, tenant)
-        if (isPrivate) this.hidden.set(name, tenant)
-      }
-    }
+    this.claim(records, true)
+    this.claim(records, false)
   }
 
   get tokenCount(): number {
@@ -56,5 +59,15 @@ export class TenantIndex {
   /** Private namespaces that are not the tenant's. */
   hiddenFrom(tenant: string): string[] {
     return [...this.hidden].flatMap(([namespace, owner]) => (owner === tenant ? [] : [namespace]))
+  }
+
+  private claim(records: readonly TenantRecord[], ofPrivate: boolean): void {
+    for (const { name: tenant, namespaces } of records) {
+      for (const { name, isPrivate } of namespaces) {
+        if (isPrivate !== ofPrivate || this.owners.has(name)) continue
+        this.owners.set(name, tenant)
+        if (isPrivate) this.hidden.set(name, tenant)
+      }
+    }
   }
 }

@@ -107,7 +107,7 @@ export class TenantRegistry {
   get index(): TenantIndex {
     const { tenantRecords } = this.ports.core
     const { version } = tenantRecords
-    if (this.indexed?.version !== version) this.indexed = { version, index: new TenantIndex(tenantRecords.active()) }
+    if (this.indexed?.version !== version) this.indexed = { version, index: new TenantIndex(tenantRecords.all()) }
     return this.indexed.index
   }
 

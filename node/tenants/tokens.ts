@@ -16,6 +16,10 @@ export function generateTenantToken(): string {
   return prefix + Array.from({ length }, () => letters[randomInt(letters.length)]).join('')
 }
 
+export function isTenantToken(token: string): boolean {
+  return tenantTokenPattern.test(token)
+}
+
 export function hashOfToken(token: string): Buffer {
   return createHash('sha256').update(token).digest()
 }

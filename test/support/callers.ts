@@ -15,22 +15,25 @@ export interface KnownTenant {
   readonly namespaces?: readonly string[]
   /** Its own, but everybody's to use. */
   readonly open?: readonly string[]
+  readonly isRemoved?: boolean
 }
 
 /** @param byName in order of names. */
 export function tenantRecords(byName: Readonly<Record<string, KnownTenant>>): TenantRecord[] {
-  return Object.entries(byName).map(([name, { tokens = [], namespaces = [], open = [], quotas = {} }]) => ({
-    name,
-    tokens: tokens.map((token) => ({ sha256: hashOfToken(token).toString('hex'), createdMs: 1 })),
-    namespaces: [
-      ...namespaces.map((one) => ({ name: one, isPrivate: true })),
-      ...open.map((one) => ({ name: one, isPrivate: false })),
-    ],
-    quotas: quotasOf(quotas),
-    isRemoved: false,
-    changedMs: 1,
-    by: 'node-a',
-  }))
+  return Object.entries(byName).map(
+    ([name, { tokens = [], namespaces = [], open = [], quotas = {}, isRemoved = false }]) => ({
+      name,
+      tokens: tokens.map((token) => ({ sha256: hashOfToken(token).toString('hex'), createdMs: 1 })),
+      namespaces: [
+        ...namespaces.map((one) => ({ name: one, isPrivate: true })),
+        ...open.map((one) => ({ name: one, isPrivate: false })),
+      ],
+      quotas: quotasOf(quotas),
+      isRemoved,
+      changedMs: 1,
+      by: 'node-a',
+    }),
+  )
 }
 
 export interface CallersSetting {

@@ -7,7 +7,7 @@ import { defaultEntryLimits, type EntryLimits } from '../../../core/cluster/entr
 import { changedMsMax } from '../../../core/cluster/entry-format.ts'
 import { fitBody } from '../../../core/cluster/fit-body.ts'
 import { changedPin, PinSet } from '../../../core/cluster/pin-set.ts'
-import { isTenantName } from '../../../core/cluster/tenant-names.ts'
+import { isNamespaceName, isTenantName } from '../../../core/cluster/tenant-names.ts'
 import type { Entry, EntryBodies, EntryKind, PinRecord, TenantRecord } from '../../../core/events.ts'
 import { quotasOf } from '../../../placement/index.ts'
 import { entryOf, stateBody } from '../fixture.ts'
@@ -42,9 +42,12 @@ const pin: fc.Arbitrary<PinRecord> = fc.record({
 const tenant: fc.Arbitrary<TenantRecord> = fc.record({
   name: fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,18}$/).filter(isTenantName),
   tokens: fc.array(fc.record({ sha256: hex, createdMs: fc.nat() }), { maxLength: 2 }),
-  namespaces: fc.array(fc.record({ name: fc.string({ minLength: 1, maxLength: 20 }), isPrivate: fc.boolean() }), {
-    maxLength: 2,
-  }),
+  namespaces: fc.array(
+    fc.record({ name: fc.string({ minLength: 1, maxLength: 20 }).filter(isNamespaceName), isPrivate: fc.boolean() }),
+    {
+      maxLength: 2,
+    },
+  ),
   quotas: fc.record({ requestsMax: fc.integer({ min: 1, max: 65_536 }) }).map(quotasOf),
   isRemoved: fc.boolean(),
   changedMs: fc.maxSafeNat().map((ms) => Math.min(ms, changedMsMax)),

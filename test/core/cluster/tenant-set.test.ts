@@ -53,6 +53,15 @@ it.each(['public', 'operator', 'admin', 'Team', '', 'x'.repeat(64)])(
   },
 )
 
+it.each(['*', 'a*', '', 'a/b', '..', '-a', 'x'.repeat(97)])('nor one that tells of a namespace called %j', (name) => {
+  const say = (called: string) => {
+    const namespaces = [{ name: called, isPrivate: false }]
+    return entryOf('state', 'liar', stateBody({ tenants: [{ ...tenant('team-a', 1), namespaces }] })).entry
+  }
+  expect(checkEntry(say('acme'))).toMatchObject({ body: { tenants: [{ namespaces: [{ name: 'acme' }] }] } })
+  expect(() => checkEntry(say(name))).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
+})
+
 it('no more tenants than the limit are kept, and one node is the first to tell of its share of them', () => {
   const tenants = new TenantSet({ ...defaultTenantSetOptions, tenantsMax: 3, tenantsPerAuthorMax: 2 })
   tenants.receive(

@@ -57,6 +57,16 @@ describe('a caller', () => {
   })
 
   it.each([
+    { id: 'its last token was revoked', tenants: { 'team-a': {} } },
+    { id: 'its tenant was removed', tenants: { 'team-a': { isRemoved: true } } },
+  ])('with a revoked token is nobody, also on a node that knows no token any more: $id', ({ tenants }) => {
+    const { callers } = callersWith({ tenants })
+    expect(() => callers.admit(facts(ofA), 'public')).toThrow(code('UNAUTHORIZED'))
+    expect(callers.admit(facts(null), 'public').role).toBe('public')
+    expect(callers.admit(facts('of another system'), 'public').role).toBe('public')
+  })
+
+  it.each([
     { id: 'the tenant of the token', token: ofA, named: 'team-a', refused: false },
     { id: 'the public, without a token', token: null, named: 'public', refused: false },
     { id: 'another tenant', token: ofA, named: 'team-b', refused: true },

@@ -43,6 +43,11 @@ describe('a private namespace', () => {
     expect(['no name', '', 'sha256:1'].map((text) => names.mayKnowText('public', text))).toEqual([false, false, false])
   })
 
+  it('stays private when another tenant claims it for everybody, whatever that one is called', () => {
+    const claimed = namesWith({ 'a-liar': { open: ['zoo'] }, 'team-b': { namespaces: ['zoo'] } }, known)
+    expect(['public', 'a-liar', 'team-b'].map((one) => claimed.mayKnowText(one, 'zoo/m'))).toEqual([false, false, true])
+  })
+
   it('leaves texts to the operator: they may speak of models by digests', () => {
     expect(['public', 'team-a', 'operator'].map((one) => names.mayReadTexts(one))).toEqual([false, false, true])
     expect(namesWith({ 'team-a': { open: ['acme'] } }, known).mayReadTexts('public')).toBe(true)

@@ -35,3 +35,10 @@ it('nobody has rules where there are no tenants; where the public is shut out, o
   expect(storeRules([], null, { hasPublic: true })).toEqual([])
   expect(storeRules([], null, { hasPublic: false })).toMatchObject([{ uids: [], tokenDigests: [], isForAnyone: false }])
 })
+
+it('after the last tenant a token that was revoked opens nothing, and no token opens all', () => {
+  const gone = tenantRecords({ 'team-a': { isRemoved: true } })
+  expect(storeRules(gone, null, { hasPublic: true })).toEqual([
+    { ...rule, tenant: 'public', tokenDigests: [], models: ['*'], hidden: [], isForAnyone: true },
+  ])
+})

@@ -61,6 +61,8 @@ export interface NewToken {
   readonly token: string
 }
 
+type KeptTenant = Omit<TenantRecord, 'quotas'> & { readonly quotas?: Partial<TenantQuotas> }
+
 const stateKey = 'tenants'
 
 export class TenantRegistry {
@@ -232,9 +234,10 @@ export class TenantRegistry {
   }
 }
 
-/** Of former runs, removed ones included: also before there is a cluster to tell. */
+/** Of former runs, removed ones included: also before there is a cluster to tell. An earlier version may have kept fewer quotas, or none. */
 export async function keptTenants(state: StateStore): Promise<readonly TenantRecord[]> {
-  return ((await state.get(stateKey)) as readonly TenantRecord[] | null) ?? []
+  const kept = ((await state.get(stateKey)) as readonly KeptTenant[] | null) ?? []
+  return kept.map((record) => ({ ...record, quotas: quotasOf(record.quotas ?? {}) }))
 }
 
 function viewOf({ name, namespaces, quotas, tokens }: TenantRecord): TenantView {

@@ -183,6 +183,20 @@ describe('records', () => {
     ])
   })
 
+  it('of an earlier version, which knew fewer quotas or none, have the defaults of the others', async () => {
+    const { registry, state } = await node()
+    await registry.put('team-a', {})
+    const { quotas } = (await registry.put('team-b', { quotas: { pinsMax: 3 } })).tenant
+    const kept = state.records.get('tenants') as TenantRecord[]
+    const older = kept.map(({ quotas: _, ...record }, at) =>
+      at === 0 ? record : { ...record, quotas: { pinsMax: 3 } },
+    )
+    state.records.set('tenants', older)
+    const again = await node('self', state)
+    expect(again.registry.get('team-a').quotas).toEqual(registry.get('team-a').quotas)
+    expect(again.registry.get('team-b').quotas).toEqual(quotas)
+  })
+
   it('of another node count at once, are kept, and are told to those that listen', async () => {
     const a = await node('a')
     const { token } = await a.registry.put('team-a', privately('acme'))

@@ -5,7 +5,7 @@
  * A later version only adds fields and kinds: what is not in the table is ignored, and what an earlier node does not publish is absent.
  */
 import { isLocalTier } from '../../common/index.ts'
-import { quotasOf } from '../../placement/index.ts'
+import { carriedQuotas } from '../../placement/index.ts'
 import type { Entry, EntryBodies, EntryKind, PinRecord, TenantRecord } from '../events.ts'
 import { diffFetching, diffModels, diffRates, type ModelChange, noChanges } from './body-diff.ts'
 import { type Checker, malformed, type PlainMap } from './entry-checker.ts'
@@ -72,7 +72,7 @@ function tenantOf(fields: PlainMap, name: string, check: Checker): TenantRecord 
       if (!isNamespaceName(called)) throw malformed(`${name}.namespaces.name`, 'is no namespace')
       return { name: called, isPrivate: check.flag(namespace.isPrivate, `${name}.namespaces.isPrivate`) }
     }),
-    quotas: quotasOf(check.record(fields.quotas ?? {}, `${name}.quotas`)),
+    quotas: carriedQuotas(check.record(fields.quotas ?? {}, `${name}.quotas`)),
     isRemoved: check.flag(fields.isRemoved, `${name}.isRemoved`),
     changedMs: check.countTo(changedMsMax, fields.changedMs, `${name}.changedMs`),
     by: check.text(fields.by, `${name}.by`, 1),

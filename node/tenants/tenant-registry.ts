@@ -4,7 +4,7 @@
  */
 import { HoldfastError, type NodeId } from '../../common/index.ts'
 import { changedRecord, type NodeCore, type TenantNamespace, type TenantRecord } from '../../core/index.ts'
-import { quotasOf, type TenantQuotas } from '../../placement/index.ts'
+import { carriedQuotas, quotasOf, type TenantQuotas } from '../../placement/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
@@ -137,7 +137,7 @@ export class TenantRegistry {
       throw new HoldfastError('OVERLOADED', `The cluster has ${tenantsMax} tenants, the most; remove some.`)
     const token = known === undefined ? this.newToken(name) : null
     const tokens = [...(known?.tokens ?? []), ...(token === null ? [] : [token.kept])]
-    const quotas = quotasOf({ ...known?.quotas, ...settings.quotas })
+    const quotas = carriedQuotas({ ...known?.quotas, ...settings.quotas })
     await this.change({ name, tokens, namespaces, quotas, isRemoved: false })
     return { tenant: this.get(name), token: token?.told ?? null }
   }
@@ -237,14 +237,14 @@ export class TenantRegistry {
 /** Of former runs, removed ones included: also before there is a cluster to tell. An earlier version may have kept fewer quotas, or none. */
 export async function keptTenants(state: StateStore): Promise<readonly TenantRecord[]> {
   const kept = ((await state.get(stateKey)) as readonly KeptTenant[] | null) ?? []
-  return kept.map((record) => ({ ...record, quotas: quotasOf(record.quotas ?? {}) }))
+  return kept.map((record) => ({ ...record, quotas: carriedQuotas({ ...record.quotas }) }))
 }
 
 function viewOf({ name, namespaces, quotas, tokens }: TenantRecord): TenantView {
   return {
     name,
     namespaces,
-    quotas,
+    quotas: quotasOf(quotas),
     tokens: tokens.map(({ sha256, createdMs }) => ({ id: tokenIdOf(sha256), createdMs })),
   }
 }

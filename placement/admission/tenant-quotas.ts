@@ -71,6 +71,17 @@ export function quotasOf(given: Readonly<Partial<Record<QuotaName, unknown>>>): 
   return Object.fromEntries(entries) as unknown as TenantQuotas
 }
 
+/** Quotas of later versions that a record carries; what is over it is left out. */
+const laterQuotasMax = 16
+
+/** The same, and quotas of later versions as they were told: a node that does not know them passes them on. */
+export function carriedQuotas(given: Readonly<Record<string, unknown>>): TenantQuotas {
+  const later = Object.entries(given).filter(([name, value]) => {
+    return !Object.hasOwn(quotaTable, name) && /^[a-zA-Z]{1,32}$/.test(name) && Number.isSafeInteger(value)
+  })
+  return { ...Object.fromEntries(later.slice(0, laterQuotasMax)), ...quotasOf(given) }
+}
+
 /** Beside `pinnedCount` copies that are pinned, as many more. */
 export function mayPin({ pinsMax }: TenantQuotas, pinnedCount: number, moreCount: number): boolean {
   return pinnedCount + moreCount <= pinsMax

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { checkEntry } from '../../../core/cluster/entry-check.ts'
 import { defaultPinSetOptions } from '../../../core/cluster/pin-set.ts'
 import { defaultTenantSetOptions, TenantSet, weightIn } from '../../../core/cluster/tenant-set.ts'
-import type { TenantRecord } from '../../../core/index.ts'
+import type { Entry, TenantRecord } from '../../../core/index.ts'
 import { defaultClusterPinsOptions } from '../../../node/replication/cluster-pins.ts'
 import { defaultTenantRegistryOptions } from '../../../node/tenants/tenant-registry.ts'
 import { quotasOf } from '../../../placement/index.ts'
@@ -60,6 +60,17 @@ it.each(['*', 'a*', '', 'a/b', '..', '-a', 'x'.repeat(97)])('nor one that tells 
   }
   expect(checkEntry(say('acme'))).toMatchObject({ body: { tenants: [{ namespaces: [{ name: 'acme' }] }] } })
   expect(() => checkEntry(say(name))).toThrow(expect.objectContaining({ code: 'PEER_PROTOCOL' }))
+})
+
+it('a quota of a later version is passed on by a node that does not know it, within a bound', () => {
+  const told = (quotas: object) => {
+    const { entry } = entryOf('state', 'newer', stateBody({ tenants: [{ ...tenant('x', 1), quotas } as TenantRecord] }))
+    return (checkEntry(entry) as Entry<'state'>).body.tenants![0]!.quotas
+  }
+  expect(told({ weight: 5, bytesMax: 7 })).toEqual({ ...quotasOf({ weight: 5 }), bytesMax: 7 })
+  expect(told({ 'no quota': 1, bytesMax: 'x' })).toEqual(quotasOf({}))
+  const many = Object.fromEntries(Array.from({ length: 99 }, (_, at) => [`q${'a'.repeat(at % 31)}`, at]))
+  expect(Object.keys(told(many))).toHaveLength(Object.keys(quotasOf({})).length + 16)
 })
 
 it('no more tenants than the limit are kept, and one node is the first to tell of its share of them', () => {

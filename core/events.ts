@@ -13,10 +13,10 @@ import type {
   NodeId,
   RequestContext,
   Sha256,
+  TenantQuotas,
   Tier,
   Zone,
 } from '../common/index.ts'
-import type { TenantQuotas } from '../placement/index.ts'
 import type { Failure } from './failure.ts'
 import type { Progress } from './transfer/progress.ts'
 

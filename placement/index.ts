@@ -4,7 +4,7 @@
  */
 
 export * from './admission/admit-request.ts'
-export * from './admission/tenant-quotas.ts'
+export * from './admission/quota-rules.ts'
 export * from './cost/copy-gain.ts'
 export * from './cost/cost.ts'
 export * from './cost/marginal-cost.ts'

@@ -1,8 +1,7 @@
 /** `holdfast tenant`: who may ask the nodes of a cluster, and whose the models are. */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { isHoldfastError } from '../../common/index.ts'
+import { isHoldfastError, type QuotaName, quotaNames, quotaTable, type TenantQuotas } from '../../common/index.ts'
 import type { NewToken, TenantView } from '../../node/tenants/index.ts'
-import { type QuotaName, quotaNames, quotaTable, type TenantQuotas } from '../../placement/index.ts'
 import { NodeClient } from '../node-client.ts'
 import { addNodeOptions, clientOf, type NodeFlags } from '../node-option.ts'
 import { type Cell, printJson, printNothing, printRows } from '../print.ts'

@@ -4,8 +4,7 @@
  *
  * A later version only adds fields and kinds: what is not in the table is ignored, and what an earlier node does not publish is absent.
  */
-import { isLocalTier } from '../../common/index.ts'
-import { carriedQuotas } from '../../placement/index.ts'
+import { carriedQuotas, isLocalTier } from '../../common/index.ts'
 import type { Entry, EntryBodies, EntryKind, PinRecord, TenantRecord } from '../events.ts'
 import { diffFetching, diffModels, diffRates, type ModelChange, noChanges } from './body-diff.ts'
 import { type Checker, malformed, type PlainMap } from './entry-checker.ts'

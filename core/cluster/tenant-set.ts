@@ -1,5 +1,5 @@
 /** The tenants of the cluster, known to every node (shared-records.ts). A removed one is a record that says so, without tokens. */
-import type { TenantQuotas } from '../../placement/index.ts'
+import type { TenantQuotas } from '../../common/index.ts'
 import type { TenantRecord } from '../events.ts'
 import { type RecordReader, SharedRecords } from './shared-records.ts'
 

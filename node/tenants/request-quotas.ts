@@ -1,6 +1,6 @@
 /** Counts the requests of each tenant at this node, and refuses what is over its quotas (placement/admission). */
-import { HoldfastError } from '../../common/index.ts'
-import { admitRequest, requestEnded, restedLoad, type TenantLoad, type TenantQuotas } from '../../placement/index.ts'
+import { HoldfastError, type TenantQuotas } from '../../common/index.ts'
+import { admitRequest, requestEnded, restedLoad, type TenantLoad } from '../../placement/index.ts'
 import type { Clock } from '../system/index.ts'
 
 export interface RequestQuotasPorts {

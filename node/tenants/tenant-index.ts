@@ -1,7 +1,7 @@
 /** What the records of tenants mean, ready to be asked: whose token one is, and whose a namespace is. */
 import { timingSafeEqual } from 'node:crypto'
+import type { TenantQuotas } from '../../common/index.ts'
 import type { TenantRecord } from '../../core/index.ts'
-import type { TenantQuotas } from '../../placement/index.ts'
 
 export class TenantIndex {
   private readonly hashes: readonly { readonly hash: Buffer; readonly tenant: string }[]

@@ -2,9 +2,8 @@
  * The tenants of the cluster, as this node sees and keeps them: what an operator changes here is gossiped, what was heard is kept over a
  * restart (core/cluster/tenant-set.ts). A token is told once, to the operator who asked for it.
  */
-import { HoldfastError, type NodeId } from '../../common/index.ts'
+import { carriedQuotas, HoldfastError, type NodeId, quotasOf, type TenantQuotas } from '../../common/index.ts'
 import { changedRecord, type NodeCore, type TenantNamespace, type TenantRecord } from '../../core/index.ts'
-import { carriedQuotas, quotasOf, type TenantQuotas } from '../../placement/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'

@@ -2,7 +2,7 @@
  * Whether a node takes one more request of a tenant: its requests under way have a limit, and so has their rate, as a bucket that fills at the
  * rate and holds the requests of one second. The load of a tenant is plain data that the caller keeps.
  */
-import type { TenantQuotas } from './tenant-quotas.ts'
+import type { TenantQuotas } from '../../common/index.ts'
 
 export interface TenantLoad {
   readonly underWay: number

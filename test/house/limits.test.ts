@@ -78,25 +78,25 @@ const limits: readonly Limit[] = [
   {
     what: 'requests of one tenant under way',
     key: null,
-    declared: ['placement/admission/tenant-quotas.ts', 'requestsMax'],
+    declared: ['common/tenant-quotas.ts', 'requestsMax'],
     test: ['test/node/tenants/quotas.test.ts', 'that are under way are so many and not one more'],
   },
   {
     what: 'requests of one tenant in a second',
     key: null,
-    declared: ['placement/admission/tenant-quotas.ts', 'requestsPerSMax'],
+    declared: ['common/tenant-quotas.ts', 'requestsPerSMax'],
     test: ['test/node/tenants/quotas.test.ts', 'that come in a second are so many and not one more'],
   },
   {
     what: 'requests of one tenant that wait for workers',
     key: null,
-    declared: ['placement/admission/tenant-quotas.ts', 'queuedMax'],
+    declared: ['common/tenant-quotas.ts', 'queuedMax'],
     test: ['test/node/runtime/request-queue.test.ts', 'a tenant waits with so many requests and not one more'],
   },
   {
     what: 'pinned copies of one tenant',
     key: null,
-    declared: ['placement/admission/tenant-quotas.ts', 'pinsMax'],
+    declared: ['common/tenant-quotas.ts', 'pinsMax'],
     test: ['test/node/tenants/quotas.test.ts', 'are so many copies and not one more'],
   },
   {

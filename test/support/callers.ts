@@ -1,11 +1,11 @@
 /** Callers and names as a node has them that knows certain tenants, and no others. */
 
 import { HoldfastError } from '../../common/errors.ts'
+import { quotasOf, type TenantQuotas } from '../../common/index.ts'
 import type { TenantRecord } from '../../core/index.ts'
 import { AdminTokens } from '../../node/admin/index.ts'
 import { Callers, hashOfToken, NameAccess, WrongTokens } from '../../node/tenants/index.ts'
 import { TenantIndex } from '../../node/tenants/tenant-index.ts'
-import { quotasOf, type TenantQuotas } from '../../placement/index.ts'
 import { ManualClock } from './manual-clock.ts'
 
 export interface KnownTenant {

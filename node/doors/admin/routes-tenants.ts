@@ -1,7 +1,6 @@
 /** Tenants over HTTP: their records by the admin, and a tenant's own record by its token. */
 import type { FastifyInstance } from 'fastify'
-import { HoldfastError } from '../../../common/index.ts'
-import { isQuotaValue, quotaNames, quotaTable, type TenantQuotas } from '../../../placement/index.ts'
+import { HoldfastError, isQuotaValue, quotaNames, quotaTable, type TenantQuotas } from '../../../common/index.ts'
 import type { TenantNamespace, TenantRegistry, TenantSettings } from '../../tenants/index.ts'
 import { fieldsOf } from './fields.ts'
 

@@ -1,6 +1,7 @@
 /** What any node may publish, every node accepts: however much it has, however wrong its clock or that of another is. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { quotasOf } from '../../../common/index.ts'
 import { clampClocks, clockAheadMsMax } from '../../../core/cluster/clamp-clocks.ts'
 import { checkEntry } from '../../../core/cluster/entry-check.ts'
 import { defaultEntryLimits, type EntryLimits } from '../../../core/cluster/entry-checker.ts'
@@ -9,7 +10,6 @@ import { fitBody } from '../../../core/cluster/fit-body.ts'
 import { changedPin, PinSet } from '../../../core/cluster/pin-set.ts'
 import { isNamespaceName, isTenantName } from '../../../core/cluster/tenant-names.ts'
 import type { Entry, EntryBodies, EntryKind, PinRecord, TenantRecord } from '../../../core/events.ts'
-import { quotasOf } from '../../../placement/index.ts'
 import { entryOf, stateBody } from '../fixture.ts'
 
 /** Small, so that lists beyond them are quickly made. */

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
+import { quotasOf } from '../../../common/index.ts'
 import { checkEntry } from '../../../core/cluster/entry-check.ts'
 import { defaultPinSetOptions } from '../../../core/cluster/pin-set.ts'
 import { defaultTenantSetOptions, TenantSet, weightIn } from '../../../core/cluster/tenant-set.ts'
 import type { Entry, TenantRecord } from '../../../core/index.ts'
 import { defaultClusterPinsOptions } from '../../../node/replication/cluster-pins.ts'
 import { defaultTenantRegistryOptions } from '../../../node/tenants/tenant-registry.ts'
-import { quotasOf } from '../../../placement/index.ts'
 import { entryOf, stateBody } from '../fixture.ts'
 
 const tenant = (name: string, changedMs: number, isRemoved = false): TenantRecord => ({

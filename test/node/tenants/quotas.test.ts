@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { TenantQuotas } from '../../../common/index.ts'
 import { PinQuota, RequestQuotas } from '../../../node/tenants/index.ts'
 import type { CountedPin } from '../../../node/tenants/pin-quota.ts'
-import type { TenantQuotas } from '../../../placement/index.ts'
 import { callersWith, namesWith } from '../../support/callers.ts'
 
 const tenants = (quotas: Partial<TenantQuotas>) => ({ 'team-a': { namespaces: ['acme'], quotas }, 'team-b': {} })

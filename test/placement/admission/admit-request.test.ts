@@ -1,13 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  admitRequest,
-  quotasOf,
-  quotaTable,
-  requestEnded,
-  restedLoad,
-  type TenantLoad,
-} from '../../../placement/index.ts'
+import { quotasOf, quotaTable } from '../../../common/index.ts'
+import { admitRequest, requestEnded, restedLoad, type TenantLoad } from '../../../placement/index.ts'
 
 function admitted(load: TenantLoad, quotas: Parameters<typeof admitRequest>[1], nowMs: number): TenantLoad {
   const verdict = admitRequest(load, quotas, nowMs)

@@ -81,13 +81,3 @@ export function carriedQuotas(given: Readonly<Record<string, unknown>>): TenantQ
   })
   return { ...Object.fromEntries(later.slice(0, laterQuotasMax)), ...quotasOf(given) }
 }
-
-/** Beside `pinnedCount` copies that are pinned, as many more. */
-export function mayPin({ pinsMax }: TenantQuotas, pinnedCount: number, moreCount: number): boolean {
-  return pinnedCount + moreCount <= pinsMax
-}
-
-/** Beside so many that wait already, one more request. */
-export function mayQueue({ queuedMax }: Pick<TenantQuotas, 'queuedMax'>, waitingCount: number): boolean {
-  return waitingCount < queuedMax
-}

@@ -1,4 +1,4 @@
-/** What one tenant may take: numbers that an operator sets, each with a default. Callers without a token and the operator have none. */
+/** Limits of one tenant. An operator sets them, and each has a default. Callers without a token and the operator have none. */
 export interface TenantQuotas {
   /** Requests, and opens that miss memory, of the tenant that one node works on at one time. */
   readonly requestsMax: number
@@ -21,7 +21,7 @@ export interface QuotaRow {
   readonly maximum: number
 }
 
-/** Whole numbers. */
+/** All are whole numbers. */
 export const quotaTable: Readonly<Record<QuotaName, QuotaRow>> = {
   requestsMax: {
     description: 'requests, and opens that miss memory, of the tenant that one node works on at one time',
@@ -62,7 +62,7 @@ export function isQuotaValue(name: QuotaName, value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= maximum
 }
 
-/** What is not given, or is no value of its quota, has its default. */
+/** A quota that is missing, or has no valid value, gets its default. */
 export function quotasOf(given: Readonly<Partial<Record<QuotaName, unknown>>>): TenantQuotas {
   const entries = quotaNames.map((name) => {
     const value = given[name]

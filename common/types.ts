@@ -40,7 +40,7 @@ export interface RequestContext {
   readonly tenant: string
   /** Milliseconds that the caller is still willing to wait; Infinity when it did not say. */
   readonly deadlineMs: number
-  /** Of bytes that several wait for: milliseconds until the first of them has waited in vain. Absent: as deadlineMs. */
+  /** Milliseconds until the first of several waiters for the same bytes gives up. Absent: as deadlineMs. */
   readonly dueMs?: number
   /** Address that a user's request came from, for limits that callers of one tenant do not share. Stays on this node. */
   readonly from?: string

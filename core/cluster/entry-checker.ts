@@ -17,7 +17,7 @@ export interface EntryLimits {
   /** Copies of one pinned model. */
   readonly replicasMax: number
   readonly tenantsMax: number
-  /** Of one tenant. */
+  /** Limit of one tenant. */
   readonly tokensMax: number
   readonly namespacesMax: number
 }

@@ -29,13 +29,13 @@ export interface SharedRecordsOptions<R> {
   readonly isInForce: (record: R) => boolean
 }
 
-/** What those who keep or show records may ask. */
+/** Read access to the records, for storage and views. */
 export type RecordReader<R extends SharedRecord> = Pick<SharedRecords<R>, 'all' | 'active' | 'version'>
 
 export class SharedRecords<R extends SharedRecord> {
   private readonly options: SharedRecordsOptions<R>
   private readonly records = new Map<string, R>()
-  /** What others publish, by their index; those without records are not here. */
+  /** Records that other nodes publish, by the index of the node. Nodes without records are absent. */
   private readonly voices = new Map<number, readonly R[]>()
   /** Names by the node that was the first to tell of them, while it is there. */
   private readonly told = new Map<number, Set<string>>()
@@ -57,12 +57,12 @@ export class SharedRecords<R extends SharedRecord> {
     return [...this.records.values()].sort((a, b) => compareIds(a.name, b.name))
   }
 
-  /** Those in force, in order of names. */
+  /** Records in force, in order of names. */
   active(): R[] {
     return this.all().filter(this.options.isInForce)
   }
 
-  /** Of that name, removed ones included. */
+  /** The record of that name, also a removed one. */
   get(name: string): R | undefined {
     return this.records.get(name)
   }
@@ -104,7 +104,7 @@ export class SharedRecords<R extends SharedRecord> {
     }
   }
 
-  /** What to publish next, given what this node published last: it goes on with that, or all voices would fall silent together. */
+  /** The records to publish next. A record that this node published before stays in: else all nodes would drop it at the same time. */
   toPublish(published: readonly R[]): R[] {
     if (this.records.size === 0) return []
     return this.all().filter((record) => published.includes(record) || this.voicesOf(record) < this.options.voicesMax)

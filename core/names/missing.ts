@@ -32,7 +32,7 @@ export class Missing {
     if (this.misses.size > this.options.missingMax) this.misses.delete(this.misses.keys().next().value!)
   }
 
-  /** What was answered then; null when it is to be looked for. */
+  /** The answer of the last search; null when a new search is due. */
   failureOf(what: string, nowMs: number): Failure | null {
     const miss = this.misses.get(what)
     if (miss === undefined) return null

@@ -8,7 +8,7 @@ import type { ModelId } from '../../common/index.ts'
 export interface ModelClaim {
   /** `namespace/name`; a tag of its own does not make a model another's. */
   readonly model: string
-  /** Of the publisher, as in the ref. */
+  /** Public key of the publisher, as in the ref. */
   readonly publicKey: string
 }
 
@@ -29,7 +29,7 @@ export class ModelClaims {
     return claim !== undefined && claim.publicKey !== by.publicKey && claim.model !== by.model
   }
 
-  /** What has changed in what is remembered. A publisher with a new key keeps what came by the same name. */
+  /** Changes of the remembered claims. A publisher with a new key keeps the models that came by the same name. */
   claim(manifest: ModelId, by: ModelClaim): { readonly isNew: boolean; readonly forgotten: ModelId | null } {
     const known = this.claims.get(manifest)
     if (known !== undefined && (known.publicKey === by.publicKey || known.model !== by.model))

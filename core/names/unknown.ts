@@ -1,4 +1,4 @@
-/** What is said of a name or manifest that nobody knows. Also of one that the caller may not know: the words are the same. */
+/** The error for a name or manifest that nobody knows. A caller that may not know it gets the same words. */
 import type { ModelId } from '../../common/index.ts'
 import type { Failure } from '../failure.ts'
 

@@ -1,5 +1,5 @@
 /**
- * What starting and running really took on this node, by model, and by batch where it runs: the cost model's `initMs` and `executeMs`.
+ * Measured times of starts and runs on this node, by model and, for runs, by batch: the cost model's `initMs` and `executeMs`.
  * Before the first measurement initMs is guessed from the size; over profiled models load time correlates with size only weakly, so one
  * measurement replaces the guess altogether.
  */
@@ -12,7 +12,7 @@ export interface LoadProfileOptions {
   readonly initBaseMs: number
   /** ... and what conversion and optimisation add per byte, on one core. */
   readonly initMsPerByte: number
-  /** What is older refuses no request: the machine may have been busy then. */
+  /** Older measurements refuse no request: the machine may have been busy then. */
   readonly sureForMs: number
   /** Models remembered. */
   readonly modelsMax: number
@@ -37,11 +37,11 @@ export interface SavedModel {
 
 export interface SavedProfile {
   readonly models: readonly SavedModel[]
-  /** Of transfers: what they took over what was predicted. */
+  /** Actual over predicted time of transfers. */
   readonly transfers: readonly { readonly source: Source; readonly ratios: readonly number[] }[]
 }
 
-/** What is beyond was no matter of the line: a fetch that was interrupted, or found the bytes here. */
+/** Ratios beyond this say nothing of the line: the fetch was interrupted, or found the bytes here. */
 const factorBounds = [0.25, 8] as const
 
 interface Profile {
@@ -117,7 +117,7 @@ export class LoadProfile implements LoadTimes {
     return ratios.length < 3 ? 1 : usualDurationMs(ratios)
   }
 
-  /** Of the models that were measured last, so many. */
+  /** Models that are remembered, the ones measured last. */
   save(modelsMax: number): SavedProfile {
     const kept = [...this.profiles].slice(-modelsMax)
     const models = kept.map(([model, { init, execute }]) => ({
@@ -129,7 +129,7 @@ export class LoadProfile implements LoadTimes {
     return { models, transfers }
   }
 
-  /** What a former run has saved; it estimates, and refuses nothing. */
+  /** Times saved by a former run. They estimate, and refuse nothing. */
   restore({ models, transfers }: SavedProfile): void {
     const longAgo = Number.NEGATIVE_INFINITY
     for (const { source, ratios } of transfers) for (const ratio of ratios) this.noteTransfer(source, 1, ratio)

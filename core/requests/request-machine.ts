@@ -68,7 +68,7 @@ interface OpenRequest {
   forwards: Forward[]
   decision: RouteChoice | null
   source: Source | null
-  /** What bringing the model is expected to take; null where nobody has said, or where it can run at once. */
+  /** Expected time to bring the model; null when it is not known, or when the model can run at once. */
   bringMs: number | null
   /** The part of it that is the way of the bytes, by latency and bandwidth alone; null where they are not fetched. */
   transferMs: number | null
@@ -112,7 +112,7 @@ export class RequestMachine {
     return this.router.route(asked, context, { excluded: [], mayForward: true, mayServeHere: true, ...how }, nowMs)
   }
 
-  /** What a request that came now could do, and what the time of each way would be for. */
+  /** The ways of a request that came now, each with the parts of its time. */
   predict(asked: RoutedModel, context: RequestContext, nowMs: number): Prediction {
     const view = this.router.view(asked, context, { excluded: [], mayForward: true, mayServeHere: true }, nowMs)
     const options = routeOptions(view).map((option) => ({ ...option, parts: costParts(option, view) }))
@@ -224,7 +224,7 @@ export class RequestMachine {
     return out
   }
 
-  /** Of a request of another node; null without a deadline, which nothing can miss. */
+  /** The choice for a request of another node; null without a deadline. */
   private expectedHere(asked: Asked, nowMs: number): RouteChoice | null {
     if (asked.context.deadlineMs === Number.POSITIVE_INFINITY) return null
     const routed = { ...asked, runBytes: 0, cannotRun: null }
@@ -337,7 +337,7 @@ export class RequestMachine {
   }
 
   /**
-   * What the start of a model took is learned where nothing had to be fetched, or apart; reading the disk is a part that is known. Once for
+   * Learns the time of a start where nothing had to be fetched, or where it was measured apart. Reading the disk is known, and left out. Once for
    * each load, however many wait for it.
    */
   private noteBrought(request: OpenRequest, { source, parts }: Brought, nowMs: number): void {

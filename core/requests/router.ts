@@ -41,7 +41,7 @@ export class Router {
     return route(this.view(asked, context, how, nowMs), this.ports.randomInt)
   }
 
-  /** What the route is chosen by. */
+  /** The input of the choice of a route. */
   view(asked: RoutedModel, context: RequestContext, how: HowToRoute, nowMs: number): RouteView {
     const self = this.selfOf(asked, context, how.mayServeHere, nowMs)
     return this.viewOf(this.modelOf(asked, nowMs), self, context, how, nowMs)

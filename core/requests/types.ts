@@ -148,7 +148,7 @@ export interface RequestMachinePorts {
   }
   /** Demand counts where a user's request first came in; the eviction policies hear of what other nodes send, too. */
   noteRequest(model: ModelId, from: 'user' | 'node', nowMs: number): void
-  /** What was predicted of a part of a request, and what it took. */
+  /** Predicted and actual time of a part of a request. */
   notePrediction?(part: PredictedPart, predictedMs: number, actualMs: number): void
   readonly randomInt: RandomInt
 }

@@ -41,7 +41,7 @@ export class FairQueue<T extends QueueKeys> {
     return this.count
   }
 
-  /** Those that rest and are remembered count. */
+  /** Tenants with requests, and resting ones that are remembered. */
   get tenantCount(): number {
     return this.tenants.size
   }
@@ -49,7 +49,7 @@ export class FairQueue<T extends QueueKeys> {
   push(item: T): void {
     const { virtualBytes } = this
     const tenant = this.tenants.get(item.tenant) ?? { virtualBytes, blobs: new Map(), isTurnOfUrgent: true }
-    // One that comes back has saved nothing while it wanted nothing.
+    // A tenant earns nothing while it rests.
     if (tenant.blobs.size === 0) tenant.virtualBytes = Math.max(tenant.virtualBytes, virtualBytes)
     this.tenants.set(item.tenant, tenant)
     const items = tenant.blobs.get(item.blob) ?? new Set<T>()

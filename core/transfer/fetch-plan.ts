@@ -301,7 +301,7 @@ export class FetchPlan {
     }
   }
 
-  /** Those first that have least time to spare. Where none is needed by a time, in the order in which they began. */
+  /** Fetches with the least slack first; fetches without a deadline in the order of their start. */
   private bySlack(active: Active[], nowMs: number): Active[] {
     if (active.length < 2 || active.every(({ fetch }) => fetch.dueAt(nowMs) === Number.POSITIVE_INFINITY)) return active
     const bytesPerS = this.ports.sourceStats.receivedBytesPerS

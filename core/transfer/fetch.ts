@@ -43,7 +43,7 @@ export class Fetch {
   private readonly onProbation = new Set<SourceKey>()
   private tenant: string
   private deadlineAtMs: number
-  /** Of the one that waits shortest; the deadline when its time is up. */
+  /** The earliest time at which a waiter gives up; the deadline once that has passed. */
   private dueAtMs: number
 
   constructor(model: ModelId, context: RequestContext, originAllowed: boolean, nowMs: number) {

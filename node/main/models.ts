@@ -19,11 +19,11 @@ import type { OpenStore } from './store.ts'
 
 export interface Models extends Names {
   readonly runtime: Runtime
-  /** What the processes that convert and run models have given up. */
+  /** Rights that the processes which convert and run models have given up. */
   readonly confinement: ConfinementLog
   readonly table: ModelTable
   readonly derivedForms: DerivedForms
-  /** What peers get. */
+  /** Chunks for peers. */
   readonly served: ServedChunks
   readonly policies: Readonly<Record<LocalTier, EvictionPolicy>>
   readonly profile: LoadProfile

@@ -18,7 +18,7 @@ export interface Requests {
   readonly views: NodeViews
   /** For the status. */
   readonly recent: RecentRequests
-  /** What loads and runs took, over restarts. */
+  /** Times of loads and runs, kept over restarts. */
   readonly keptProfile: KeptProfile
 }
 

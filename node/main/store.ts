@@ -17,7 +17,7 @@ export interface OpenStore {
   readonly token: string
   readonly leases: LeaseEvents
   readonly opens: OpenBacklog
-  /** What store.accessFile said when it opened; null without a file. */
+  /** Content of store.accessFile at the start; null without a file. */
   readonly firstFileRules: readonly FileRule[] | null
 }
 

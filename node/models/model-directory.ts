@@ -70,7 +70,7 @@ export interface DirectoryOptions {
   readonly originPatienceMs?: number
   /** Are names open to some and not to others just now? Then no name may mean a model that came by the name of another publisher. */
   readonly guardsModels?: () => boolean
-  /** What a manifest may be. */
+  /** Limits of manifests. */
   readonly manifestLimits?: ManifestLimits
   /** Manifests kept in memory; the rest is read from the state store. */
   readonly manifestsMax: number

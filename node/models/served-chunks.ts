@@ -42,7 +42,7 @@ export class ServedChunks {
   private async isGood({ blob, offsetBytes }: StoredChunk, { chunk, sizeBytes }: ChunkRequest): Promise<boolean> {
     const isIn = this.ports.store.blob(blob)?.isIn
     if (isIn?.disk !== true || isIn.memory || this.verified.get(blob)?.has(offsetBytes)) return true
-    // What a peer says of a place proves nothing against the disk.
+    // A place that a peer names may be wrong: a mismatch there proves nothing against the disk.
     if (!this.ports.table.isChunkAt({ chunk, sizeBytes }, { blob, offsetBytes })) return true
     const key = `${blob} ${offsetBytes}`
     const running = this.checking.get(key) ?? this.check({ blob, offsetBytes }, chunk, sizeBytes)

@@ -17,5 +17,5 @@ export function ownerOfHost(host: string): string {
   return isMapped ? bytes.subarray(12).join('.') : bytes.toString('hex', 0, 8)
 }
 
-/** Of an IPv4 address as a socket of both kinds shows it: ::ffff:0:0/96. */
+/** Prefix of an IPv4 address as a dual-stack socket shows it: ::ffff:0:0/96. */
 const mappedPrefix = Buffer.from('00000000000000000000ffff', 'hex')

@@ -70,7 +70,7 @@ export type Host = Awaited<ReturnType<typeof createHost>>
 const pingStreamsMax = 16
 const mdnsServiceTag = '_holdfast._udp.local'
 
-/** What libp2p gives to each of its parts, when all are there. */
+/** The components that libp2p gives to each of its parts. */
 interface Registered {
   readonly registrar: { getProtocols(): string[] }
 }

@@ -43,7 +43,7 @@ export function boundHandshakes(
     },
   }
 
-  /** What the other side sends stays in its socket. Ends with the connection too. */
+  /** Waits, and leaves the bytes of the other side in its socket. A connection that ends ends the wait. */
   async function pauseFor(connection: MultiaddrConnection, { after }: Clock, waitMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const forget = after(waitMs, resolve)

@@ -29,7 +29,7 @@ export const frameOverheadBytes = 16 * 1024
 /** Asks for nothing: whether the node answers, and how fast. Nodes that do not know it refuse it, which is an answer. */
 export const pingMethod = 'ping'
 
-/** What costs little to read, however often. */
+/** Requests of at most this size cost little to read, however often. */
 const smallBytes = 64 * 1024
 /** Large requests of one peer that are malformed. */
 const malformedPace = { freeFailures: 4, perSecond: 0.5, knownPerSecond: 0.5 }
@@ -165,7 +165,7 @@ export class RpcServer {
     return await frames.read(whole.signal)
   }
 
-  /** What a peer sends is decrypted before it can be refused: one that keeps sending large requests which mean nothing has to wait. */
+  /** A request is decrypted before it can be refused. A peer that keeps sending large requests without meaning has to wait. */
   private async waitForTurn(frames: FrameStream, from: NodeId, signal: AbortSignal): Promise<void> {
     const waitMs = this.pace.enter(from, this.clock.nowMs())
     if (waitMs === 0) return
@@ -183,7 +183,7 @@ export class RpcServer {
   }
 }
 
-/** Of its sender alone: whatever this node holds, such a request has no answer. */
+/** Errors that are the sender's alone: such a request has no answer, whatever this node holds. */
 function isMalformed(error: unknown): boolean {
   return isHoldfastError(error, 'PEER_PROTOCOL') || isHoldfastError(error, 'BAD_MODEL_NAME')
 }

@@ -6,7 +6,7 @@
 import type { ConnectionEncrypter, MessageStream, MultiaddrConnection, Stream, StreamMuxer } from '@libp2p/interface'
 import { HoldfastError } from '../../common/index.ts'
 
-/** Of one message: libp2p's own limit. */
+/** Limit of one message, as in libp2p. */
 const messageBytesMax = 1_024
 /** Proposals and refusals of one agreement: a node offers an encryption for each key that it holds. */
 const messagesMax = 64
@@ -36,7 +36,7 @@ export function guardConnections(upgrader: GuardedUpgrader): void {
   }
 }
 
-/** What its base class has for a stream that the other side opens. */
+/** The base class's handler of a stream that the other side opens. */
 interface ReceivingMuxer extends StreamMuxer {
   onRemoteStream(stream: Stream): void
 }
@@ -57,7 +57,7 @@ export function guardStreams(muxer: StreamMuxer, protocols: () => readonly strin
   return receiving
 }
 
-/** What the other side says without agreeing. */
+/** Messages of the negotiation that name no protocol. */
 const refusals: ReadonlySet<string> = new Set(['/multistream/1.0.0', 'na'])
 
 /** @param isAgreed whether this message, without its line end, ends the agreement: what follows is of another protocol. */
@@ -79,7 +79,7 @@ export class SelectionCheck {
   /** It has ended well. */
   isOver = false
   private readonly isAgreed: (protocol: string) => boolean
-  /** Of a length of two bytes. */
+  /** First byte of a length of two bytes. */
   private first: number | null = null
   private leftBytes = 0
   private text = ''

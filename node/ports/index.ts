@@ -190,7 +190,7 @@ export type SetAsideReason = 'crash' | 'run-time' | 'load-time' | 'memory'
 
 export interface SetAside {
   readonly digest: string
-  /** Of the last offence. */
+  /** Time of the last offence. */
   readonly reason: SetAsideReason
   readonly offences: number
   /** Good answers until it runs among the others again. */

@@ -136,7 +136,7 @@ export class InferenceService {
     return this.machine.route(this.askedAbout(resolved, context, 1), context, {}, this.ports.clock.nowMs())
   }
 
-  /** What the time of a request that came now would be for, on each node that could answer it. */
+  /** The parts of the time that a request would take now, on each node that could answer it. */
   predict(resolved: ResolvedModel, context: RequestContext, batch: number): Prediction {
     return this.machine.predict(this.askedAbout(resolved, context, batch), context, this.ports.clock.nowMs())
   }

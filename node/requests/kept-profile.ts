@@ -1,5 +1,5 @@
 /**
- * What loads and runs took, kept over a restart: one record of bounded size, written now and then and at the end. It only makes guesses
+ * Times of loads and runs, kept over a restart: one record of bounded size, written now and then and at the end. It only makes guesses
  * better, so that a record that cannot be read or written is left.
  */
 import { type Clock, type Source, tiers } from '../../common/index.ts'
@@ -61,7 +61,7 @@ export class KeptProfile {
   }
 }
 
-/** What can be used of a record that may be of another version, or anything. */
+/** The usable part of a record, which may be of another version or damaged. */
 export function parseSaved(value: unknown): SavedProfile {
   if (!isRecord(value) || value.version !== version) return { models: [], transfers: [] }
   return { models: modelsOf(value.models), transfers: transfersOf(value.transfers) }

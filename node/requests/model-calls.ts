@@ -22,7 +22,7 @@ import type { InferenceAnswer, InferenceRequest, InferenceService } from './infe
 import { type RequestTimes, type RequestTiming, serverTiming } from './request-timing.ts'
 
 const defaultTag = 'latest'
-/** Of a caller, for names that nobody here knows; those that are known wait for nothing. */
+/** Pace of one caller's lookups of names that nobody here knows. Known names wait for nothing. */
 const unknownNames = { freeFailures: 256, perSecond: 64, knownPerSecond: 64 }
 
 export interface ModelCallsPorts {
@@ -163,7 +163,7 @@ export class ModelCalls {
     })
   }
 
-  /** What the time of a request would be for now, with so many inputs at once. */
+  /** The parts of the time that a request with so many inputs would take now. */
   predict(name: ModelName, context: RequestContext, batch: number): Promise<PredictionView> {
     return this.ports.within(context.tenant, async () => {
       const { resolved, left } = await this.resolve(name, context)

@@ -1,4 +1,4 @@
-/** What the children of the runtime have given up, as the last of each kind says; the log hears once of what is lacking. */
+/** Rights that the children of the runtime have given up, by the last child of each kind. The log names once what they could not give up. */
 import type { ChildConfinement } from '../ports/index.ts'
 
 export type ChildKind = 'worker' | 'converter'

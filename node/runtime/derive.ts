@@ -25,7 +25,7 @@ export interface DeriveOptions {
   readonly clock: Clock
   readonly limits: ConversionBounds
   readonly signal: AbortSignal
-  /** What the process that converts has given up. */
+  /** Called with the rights that the converting process has given up. */
   readonly onConfined?: (confinement: ChildConfinement) => void
   /** Absent: begins at once. */
   readonly limit?: ConversionLimit

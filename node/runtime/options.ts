@@ -60,7 +60,7 @@ export interface OnnxRuntimeOptions {
   readonly onWorkerDied: (reason: string, restartDelayMs: number) => void
   /** For the metrics: a request was not begun, because it could not end in time any more. */
   readonly onLate: () => void
-  /** What a child process has given up, before it touches a model. */
+  /** Called with the rights that a child process has given up, before it touches a model. */
   readonly onConfined: (kind: ChildKind, confinement: ChildConfinement) => void
 }
 

@@ -32,7 +32,7 @@ export function limitProcessor({ clock, usedMs, processorMsMax, wallMsMax, onLat
 /** In a tick of the kernel's accounts. */
 const msPerTick = 10
 
-/** What all threads of the process have used; null when it is gone, or where the system has no /proc. */
+/** Processor time of all threads of the process, in milliseconds; null when it is gone, or where the system has no /proc. */
 export function processorMsOf(pid: number): number | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')

@@ -9,7 +9,7 @@ import { mayQueue, type Work, WorkQueue, type WorkQueueOptions } from '../../pla
 export interface QueueLimits {
   readonly queuedMax: number
   readonly queuedPerModelMax: number
-  /** Of one tenant; null where it has no quota. */
+  /** Quota of one tenant; null where it has none. */
   readonly queuedMaxOf: (tenant: string) => number | null
 }
 
@@ -56,7 +56,7 @@ export class RequestQueue<Item extends Work & { readonly digest: string }> {
     return displaced
   }
 
-  /** What would be done before this item, in milliseconds of one worker; null: before one that goes last. */
+  /** Work that goes before this item, in milliseconds of one worker. With null: before an item that goes last. */
   aheadMs(work: Work | null, nowMs: number): number {
     return this.#waiting.aheadMs(work, nowMs)
   }

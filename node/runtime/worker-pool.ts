@@ -196,7 +196,7 @@ export class WorkerPool {
     return { job, slot: free.find(({ worker }) => worker!.hasSession(job.digest)) ?? free[0]! }
   }
 
-  /** What would begin too late by now leaves the queue. */
+  /** Takes requests out of the queue that would begin too late by now. */
   #dropLate(): void {
     if (this.#queue.waiting === 0) return
     for (const job of this.#queue.expire(this.#options.clock.nowMs())) this.#refuse(job, this.#lateError(job))

@@ -2,7 +2,7 @@
 import type { Clock } from '../../common/index.ts'
 import { FailurePace, type FailurePaceOptions } from './failure-pace.ts'
 
-/** What would wait longer for the failures before it is refused. */
+/** Work that would wait longer behind failures is refused. */
 const waitMsMax = 10_000
 
 export class FailureTurns {

@@ -1,5 +1,5 @@
 /**
- * Who a request is of, by the token that it shows: the admin, a tenant, or the public. Every door that takes tokens asks here, with the role
+ * Finds the caller of a request by its token: the admin, a tenant, or the public. Every door that takes tokens asks here, with the role
  * that its route needs.
  */
 import { HoldfastError } from '../../common/index.ts'
@@ -19,7 +19,7 @@ export interface Caller {
   readonly tenant: string
 }
 
-/** What a request says of its caller. */
+/** The fields of a request that tell of its caller. */
 export interface CallerFacts {
   /** `Bearer TOKEN`. */
   readonly authorization: string | undefined

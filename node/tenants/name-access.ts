@@ -56,7 +56,7 @@ export class NameAccess {
     return reference !== null && this.mayKnowReference(tenant, reference)
   }
 
-  /** Those that the tenant may know, under the names that it may know. */
+  /** The items that the tenant may know, with the names that it may know. */
   only<T extends Named>(tenant: string, items: readonly T[]): readonly T[] {
     if (this.seesAll(tenant)) return items
     return items.flatMap((item) => {

@@ -3,9 +3,9 @@ import { HoldfastError, isHoldfastError } from '../../common/index.ts'
 import { isReservedTenantName, isTenantName } from '../../core/index.ts'
 import { type ModelReference, parseModelName, parseModelReference } from '../../origin/index.ts'
 
-/** Of callers without a token, where they are let in. */
+/** Tenant of callers without a token, where they are let in. */
 export const publicTenant = 'public'
-/** Of callers with the admin token, and of what operators and the cluster want by themselves. */
+/** Tenant of callers with the admin token, and of work that operators and the cluster start. */
 export const operatorTenant = 'operator'
 
 /** BAD_REQUEST. */

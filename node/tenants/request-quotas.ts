@@ -19,7 +19,7 @@ export class RequestQuotas {
     this.ports = ports
   }
 
-  /** Of the work of one request, from its beginning to its end. QUOTA_REQUESTS or QUOTA_REQUEST_RATE when it may not begin. */
+  /** Runs the work of one request within the quotas. QUOTA_REQUESTS or QUOTA_REQUEST_RATE when it may not begin. */
   async during<T>(tenant: string, work: () => Promise<T>): Promise<T> {
     const quotas = this.ports.quotasOf(tenant)
     if (quotas === null) return work()

@@ -1,4 +1,4 @@
-/** What the records of tenants mean, ready to be asked: whose token one is, and whose a namespace is. */
+/** An index of the records of tenants: the tenant of a token, and the owner of a namespace. */
 import { timingSafeEqual } from 'node:crypto'
 import type { TenantQuotas } from '../../common/index.ts'
 import type { TenantRecord } from '../../core/index.ts'
@@ -51,7 +51,7 @@ export class TenantIndex {
     return this.owners.get(namespace) ?? null
   }
 
-  /** Of a private namespace; null for one that everybody may use. */
+  /** The owner of a private namespace; null for one that everybody may use. */
   privateOwnerOf(namespace: string): string | null {
     return this.hidden.get(namespace) ?? null
   }

@@ -47,7 +47,7 @@ export interface TenantView {
   readonly tokens: readonly { readonly id: string; readonly createdMs: number }[]
 }
 
-/** What an operator may set; what is left out stays as it is. */
+/** Settings of an operator. A field that is left out stays as it is. */
 export interface TenantSettings {
   readonly namespaces?: readonly TenantNamespace[]
   readonly quotas?: Partial<TenantQuotas>
@@ -104,7 +104,7 @@ export class TenantRegistry {
     this.stopLooking()
   }
 
-  /** Of the records as they are now. */
+  /** Index of the present records. */
   get index(): TenantIndex {
     const { tenantRecords } = this.ports.core
     const { version } = tenantRecords
@@ -233,7 +233,7 @@ export class TenantRegistry {
   }
 }
 
-/** Of former runs, removed ones included: also before there is a cluster to tell. An earlier version may have kept fewer quotas, or none. */
+/** Records of former runs, also removed ones; can be read before there is a cluster. An earlier version may have kept fewer quotas, or none. */
 export async function keptTenants(state: StateStore): Promise<readonly TenantRecord[]> {
   const kept = ((await state.get(stateKey)) as readonly KeptTenant[] | null) ?? []
   return kept.map((record) => ({ ...record, quotas: carriedQuotas({ ...record.quotas }) }))

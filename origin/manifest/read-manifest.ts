@@ -19,7 +19,7 @@ export type ManifestVerdict =
   | { readonly isGood: true }
   | { readonly isGood: false; readonly code: ErrorCode; readonly message: string }
 
-/** What is read here: some milliseconds. */
+/** Manifests up to this size are read on this thread, in some milliseconds. */
 const readHereBytesMax = 256 * 1024
 /** Values of the largest manifest that may be read, and the text beside them. */
 const threadHeapMb = 1_024

@@ -20,10 +20,10 @@ export type RequestVerdict =
       readonly retryAfterMs: number
     }
 
-/** One that ends makes room; nobody knows when. */
+/** A request that ends makes room, at a time that nobody knows. */
 const endsSoonMs = 1_000
 
-/** Of a tenant that rested. */
+/** The load of a tenant that has rested. */
 export function restedLoad({ requestsPerSMax }: TenantQuotas, nowMs: number): TenantLoad {
   return { underWay: 0, credit: requestsPerSMax, atMs: nowMs }
 }

@@ -1,5 +1,5 @@
 /**
- * What the expected time of a request is for, and where each part comes from. The parts add up to the expected time that the route was
+ * The parts of the expected time of a request, and where each comes from. The parts add up to the expected time that the route was
  * chosen by.
  */
 import type { NodeId, SourceView } from '../../common/index.ts'
@@ -46,7 +46,7 @@ export function costParts(option: CostedOption, view: RouteView): CostPart[] {
 }
 
 /**
- * What a request cannot be spared on this way: a lower bound, by which requests are refused. The way of the bytes is no part of it: some may
+ * The least time that a request takes on this way: a lower bound, by which requests are refused. The transfer is no part of it: some may
  * be here, by another version or a fetch under way, and several sources bring them side by side, each faster than it was lately.
  */
 export function sureMs({ kind, node }: CostedOption, { model, self, holders }: RouteView): number {

@@ -1,4 +1,4 @@
-/** What a request that has to be routed is decided by: the model, this node, and what is known of the others. */
+/** The input of a routing decision: the model, this node, and what is known of the others. */
 import type { NodeId, RequestContext, SourceView, Tier } from '../../common/index.ts'
 
 export interface RouteView {

@@ -64,7 +64,7 @@ export class WorkQueue<T extends Work> {
   private readonly tenants = new Map<string, Tenant<T>>()
   /** Begun once and put back; before all others. */
   private readonly again: T[] = []
-  /** What was charged for work under way. */
+  /** Charges for work under way. */
   private readonly charges = new Map<T, { readonly chargeMs: number; readonly begunMs: number }>()
   /** The use of the tenant that had used least when work began last. Never falls. */
   private virtualMs = 0
@@ -114,14 +114,14 @@ export class WorkQueue<T extends Work> {
     return next.waiting.item
   }
 
-  /** What has begun waits again, before all others. */
+  /** Puts begun work back, before all others. */
   requeue(item: T): void {
     this.again.unshift(item)
     this.count += 1
     this.settle(item, 0)
   }
 
-  /** What has begun has ended. @param tookMs what it has used. */
+  /** Settles work that has ended. @param tookMs worker time that it has used. */
   ended(item: T, tookMs: number): void {
     this.settle(item, tookMs)
   }
@@ -148,7 +148,7 @@ export class WorkQueue<T extends Work> {
   }
 
   /**
-   * What would be done before this work if it came now, in milliseconds of one worker: the rest of what runs, what goes before it of its
+   * Work that would go before this work if it came now, in milliseconds of one worker: the rest of what runs, what goes before it of its
    * tenant, and what the others may use meanwhile. Null: before work that goes last. What is not known of costs counts as nothing.
    */
   aheadMs(work: Work | null, nowMs: number): number {
@@ -196,7 +196,7 @@ export class WorkQueue<T extends Work> {
   }
 
   /**
-   * What leaves the queue for the sake of this work where there is room for so much only: the last of the tenant that has the most waiting
+   * The work that leaves a full queue for the sake of this work: the last of the tenant that has the most waiting
    * for its weight. Null when that is the tenant of the work itself, or one that would then have less than it.
    * @param matches what shares the room.
    */

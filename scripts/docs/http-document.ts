@@ -2,7 +2,7 @@
 import { fastifyPath, type RouteRole, roleOf } from '../../node/doors/http/route-roles.ts'
 import { type Document, type Operation, openapiDocument, type Schema } from './openapi.ts'
 
-/** What is said of a route, by the role that it needs. */
+/** The sentence about a route, by the role that it needs. */
 const roles: Readonly<Record<RouteRole, string | null>> = {
   anyone: 'It is answered without a token, also where the public is shut out.',
   public: null,

@@ -310,7 +310,7 @@ export class SimRequests {
     const { metrics } = this.world
     const { model, arrivedMs, reply, source } = request
     const waitMs = node.workers.waitMs(nowMs)
-    // What cannot end in time any more is not begun.
+    // A run that cannot end in time any more is not begun.
     if (nowMs + waitMs > latestMs) {
       this.later(deadlineMs, () => ({ kind: 'run-failed', nowMs: this.nowMs, request: id, failure: tooLate }))
       return

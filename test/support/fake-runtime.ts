@@ -22,7 +22,7 @@ export class FakeRuntime implements Runtime {
   readonly unloads: string[] = []
   /** Requests that a test makes up, beside those that run. */
   readonly queuedWork = new Map<string, number>()
-  /** What queueMs() and sureQueueMs() tell. */
+  /** The answer of queueMs() and sureQueueMs(). */
   waitMs = 0
   /** By which nothing begins too late. */
   nowMs: () => number = () => Number.MIN_SAFE_INTEGER

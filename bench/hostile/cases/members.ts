@@ -16,7 +16,7 @@ import { repeat } from './repeat.ts'
 
 const members = { who: 'member', origin: 'folder' } as const
 const modelsPerNode = 4_096
-/** What an attacker does not refuse itself. */
+/** The attacker's own limits, which let every attack leave it. */
 const attackBytesMax = 2 ** 30
 
 export const memberCases: readonly HostileCase[] = [

@@ -17,7 +17,7 @@ export interface AdminRoutes {
   readonly admin: Admin
   readonly names: NameFilter
   readonly pinQuota: Pick<PinQuota, 'during'>
-  /** Of names that are written without one. */
+  /** Namespace of names that are written without one. */
   readonly defaultNamespace: string
 }
 

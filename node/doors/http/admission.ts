@@ -5,19 +5,19 @@ import { type RouteRole, roleOf } from './route-roles.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whom the request is of. */
+    /** The tenant and role of the request. */
     caller: Caller
   }
 }
 
-/** Of a probe, which may be anybody's. */
+/** The caller of a probe, which shows no token. */
 const nobody: Caller = { role: 'public', tenant: 'public' }
 
 export function admitCallers(app: FastifyInstance, callers: Pick<Callers, 'admit'>): void {
   app.decorateRequest('caller', null as unknown as Caller)
   app.addHook('onRequest', async (request) => {
     const path = request.routeOptions.url
-    // Of an unknown path nothing is told but that.
+    // An unknown path gets 404 whatever the caller is.
     const role: RouteRole = path === undefined ? 'anyone' : roleOf(request.method, path)
     const { authorization, 'holdfast-tenant': named } = request.headers
     request.caller =

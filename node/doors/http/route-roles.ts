@@ -1,5 +1,5 @@
 /**
- * Who may ask what: the one table of all routes of a node. A route that is not in it answers the admin alone, and a test fails for it.
+ * The role that each route of a node needs, in one table. A route that is not in it answers the admin alone, and a test fails for it.
  * docs/reference/http.md is written from it.
  *
  * anyone: also where the public is shut out. public: everybody, or tenants and the admin where the public is shut out. tenant: callers with

@@ -1,4 +1,4 @@
-/** What deadlines refused, and how good the predictions behind that were. */
+/** Requests that deadlines refused, and the errors of the predictions behind that. */
 import { Counter, Histogram, type Registry } from 'prom-client'
 
 export interface DeadlineMetrics {

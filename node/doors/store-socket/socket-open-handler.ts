@@ -122,7 +122,7 @@ export class SocketOpenHandler {
     }
   }
 
-  /** What cannot be opened costs a look at the origin and at peers: a program that keeps asking for such waits behind its own failures. */
+  /** An open that fails costs a look at the origin and at peers. A program whose opens keep failing waits behind its own failures. */
   private async openInTurn(miss: OpenMiss, context: RequestContext): Promise<void> {
     const opened = await this.turns.take(programOf(miss), context.deadlineMs, async () => {
       await this.open(miss, context)

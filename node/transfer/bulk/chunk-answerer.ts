@@ -123,7 +123,7 @@ export class ChunkAnswerer {
     }
   }
 
-  /** One at least, and more while they are small. */
+  /** At least one answer, and more while they are small. */
   private sendReady(): void {
     while (this.ready.length > 0 && this.leavingBytes < sentBytesMax) {
       const { id, request, found } = this.ready.shift()!

@@ -14,7 +14,7 @@ class Fixture {
   peers: NodeId[] = []
   /** Of answers; null: none comes. */
   rttMs: number | null = 1
-  /** Of the network of this node. */
+  /** The error of this node's own network; null: it sends. */
   refusal: HoldfastError | null = null
 
   constructor() {

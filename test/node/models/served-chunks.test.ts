@@ -1,4 +1,4 @@
-/** What peers get from the disk is hashed before it is sent for the first time. */
+/** A chunk from the disk is hashed before a peer gets it for the first time. */
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { BlobState } from '../../../native/index.ts'

@@ -1,4 +1,4 @@
-/** What cannot be a part of an agreement on a protocol ends the stream before libp2p sees it. */
+/** Bytes that cannot be part of a protocol negotiation end the stream before libp2p sees them. */
 import type { MessageStream } from '@libp2p/interface'
 import { describe, expect, it } from 'vitest'
 import { guardSelection, SelectionCheck } from '../../../node/net/selection-guard.ts'

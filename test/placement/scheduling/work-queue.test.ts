@@ -18,7 +18,7 @@ function filled(pieces: readonly Piece[], options: Partial<WorkQueueOptions> = {
   return queue
 }
 
-/** One worker takes as long as each piece costs, until nothing may begin. */
+/** A single worker takes as long as each piece costs, until nothing may begin. */
 function order(queue: WorkQueue<Piece>, fromMs = 0): string[] {
   const names: string[] = []
   let nowMs = fromMs
@@ -243,7 +243,7 @@ interface Run {
   readonly piece: Piece
 }
 
-/** One worker under arrivals; what is late is taken out before each begin, as the pool does. */
+/** A single worker under arrivals. Late work is taken out before each begin, as the pool does. */
 function play(arrivals: readonly Piece[], options: Partial<WorkQueueOptions>): { runs: Run[]; expired: string[] } {
   const queue = new WorkQueue<Piece>(options)
   const runs: Run[] = []

@@ -1,4 +1,4 @@
-/** What views leave out for callers that may not know all models. */
+/** Views leave out the models that a caller may not know. */
 import { expect, it } from 'vitest'
 import { errorTable } from '../../../../common/index.ts'
 import { onlyKnown } from '../../../../node/doors/admin/only-known.ts'

@@ -1,5 +1,5 @@
 /**
- * What others learn of a private namespace: nothing. Every route that takes or shows names is asked for a name that is there and for one that
+ * Others learn nothing of a private namespace. Every route that takes or shows names is asked for a name that is there and for one that
  * is not. The answers are equal but for the name, and so is the work, which is counted and not timed.
  */
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-/** One table says who may ask what: it has every route of the server and no other, and a route that it has not is the admin's. */
+/** One table has the role of every route of the server, and no other route. A route that is not in it is the admin's. */
 import { describe, expect, it } from 'vitest'
 import { fastifyPath, roleOf, routeRoles } from '../../../../node/doors/http/route-roles.ts'
 import { callersWith, namesWith } from '../../../support/callers.ts'
@@ -20,7 +20,7 @@ async function routesOf(fixture: HttpFixture): Promise<string[]> {
 
 const tokens = { none: null, tenant: ofTenant, admin } as const
 
-/** What each token gets: let in (true), or refused by its status. */
+/** The result of each token: let in (true), or the status of the refusal. */
 async function refusalsOf(route: string, hasPublic: boolean) {
   const tenants = { 'team-a': { tokens: [ofTenant], open: ['acme'] } }
   const { callers } = callersWith({ adminTokens: [admin], tenants, hasPublic })

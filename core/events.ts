@@ -74,6 +74,8 @@ export interface TenantRecord {
   readonly name: string
   /** The tokens that are valid. Nobody keeps a token itself. */
   readonly tokens: readonly TenantToken[]
+  /** Tokens that are valid no more, the latest ones, in order of their revocation. */
+  readonly revoked: readonly RevokedToken[]
   /** Namespaces of models that are its own. */
   readonly namespaces: readonly TenantNamespace[]
   readonly quotas: TenantQuotas
@@ -87,6 +89,11 @@ export interface TenantRecord {
 export interface TenantToken {
   readonly sha256: Sha256
   readonly createdMs: number
+}
+
+export interface RevokedToken {
+  readonly sha256: Sha256
+  readonly revokedMs: number
 }
 
 export interface TenantNamespace {

@@ -28,10 +28,9 @@ export {
   planConnections,
   type Unusable,
 } from './cluster/plan-connections.ts'
-export { changedRecord } from './cluster/shared-records.ts'
 export { markOf } from './cluster/state-marks.ts'
 export { isNamespaceName, isReservedTenantName, isTenantName } from './cluster/tenant-names.ts'
-export { quotasIn, type TenantReader, weightIn } from './cluster/tenant-set.ts'
+export { changedTenant, quotasIn, type TenantReader, weightIn } from './cluster/tenant-set.ts'
 export { compareVersions, kindNumbers, sumCount, type Version, versionHash } from './cluster/version.ts'
 export * from './events.ts'
 export { errorOf, type Failure, failureOf } from './failure.ts'

@@ -19,6 +19,7 @@ export interface EntryLimits {
   readonly tenantsMax: number
   /** Limit of one tenant. */
   readonly tokensMax: number
+  readonly revokedMax: number
   readonly namespacesMax: number
 }
 
@@ -33,6 +34,7 @@ export const defaultEntryLimits: EntryLimits = {
   replicasMax: 1_024,
   tenantsMax: 128,
   tokensMax: 8,
+  revokedMax: 16,
   namespacesMax: 16,
 }
 

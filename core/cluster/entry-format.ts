@@ -56,7 +56,7 @@ function pinOf(fields: PlainMap, name: string, check: Checker): PinRecord {
 }
 
 function tenantOf(fields: PlainMap, name: string, check: Checker): TenantRecord {
-  const rows = (list: 'tokens' | 'namespaces', limit: number) =>
+  const rows = (list: 'tokens' | 'revoked' | 'namespaces', limit: number) =>
     check.list(fields[list], `${name}.${list}`, limit).map((one, at) => check.record(one, `${name}.${list}[${at}]`))
   const tenant = check.text(fields.name, `${name}.name`, 1)
   if (!isTenantName(tenant)) throw malformed(`${name}.name`, 'is no name of a tenant')
@@ -66,6 +66,12 @@ function tenantOf(fields: PlainMap, name: string, check: Checker): TenantRecord 
       sha256: check.digest(sha256, `${name}.tokens.sha256`),
       createdMs: check.countTo(changedMsMax, createdMs, `${name}.tokens.createdMs`),
     })),
+    revoked: (fields.revoked === undefined ? [] : rows('revoked', check.limits.revokedMax)).map(
+      ({ sha256, revokedMs }) => ({
+        sha256: check.digest(sha256, `${name}.revoked.sha256`),
+        revokedMs: check.countTo(changedMsMax, revokedMs, `${name}.revoked.revokedMs`),
+      }),
+    ),
     namespaces: rows('namespaces', check.limits.namespacesMax).map((namespace) => {
       const called = check.text(namespace.name, `${name}.namespaces.name`, 1)
       if (!isNamespaceName(called)) throw malformed(`${name}.namespaces.name`, 'is no namespace')

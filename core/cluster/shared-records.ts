@@ -27,6 +27,11 @@ export interface SharedRecordsOptions<R> {
   readonly removedKeptMs: number
   /** False for one that was removed. */
   readonly isInForce: (record: R) => boolean
+  /**
+   * What two records of one name are together: the later one, or a further change of it that has what it lacks of the earlier one. All
+   * nodes come to the same, in whatever order records reach them. Absent: the later one.
+   */
+  readonly join?: (later: R, earlier: R) => R
 }
 
 /** Read access to the records, for storage and views. */
@@ -138,9 +143,16 @@ export class SharedRecords<R extends SharedRecord> {
 
   private merge(record: R): void {
     const known = this.records.get(record.name)
-    if (known === undefined ? !this.makeRoom(record) : compareChanges(record, known) <= 0) return
-    this.records.set(record.name, record)
+    if (known === undefined && !this.makeRoom(record)) return
+    const merged = known === undefined ? record : this.joined(record, known)
+    if (merged === known) return
+    this.records.set(record.name, merged)
     this.changes += 1
+  }
+
+  private joined(record: R, known: R): R {
+    const { join = (later: R) => later } = this.options
+    return compareChanges(record, known) > 0 ? join(record, known) : join(known, record)
   }
 
   /** For a record of a new name. A removal has room only where it is later than one that is here: so all nodes keep the same. */

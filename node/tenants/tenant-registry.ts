@@ -3,7 +3,7 @@
  * restart (core/cluster/tenant-set.ts). A token is told once, to the operator who asked for it.
  */
 import { carriedQuotas, HoldfastError, type NodeId, quotasOf, type TenantQuotas } from '../../common/index.ts'
-import { changedRecord, type NodeCore, type TenantNamespace, type TenantRecord } from '../../core/index.ts'
+import { changedTenant, type NodeCore, type TenantNamespace, type TenantRecord } from '../../core/index.ts'
 import type { CoreDriver } from '../cluster/index.ts'
 import type { StateStore } from '../ports/index.ts'
 import type { Clock, Log } from '../system/index.ts'
@@ -60,7 +60,8 @@ export interface NewToken {
   readonly token: string
 }
 
-type KeptTenant = Omit<TenantRecord, 'quotas'> & { readonly quotas?: Partial<TenantQuotas> }
+type KeptTenant = Omit<TenantRecord, 'quotas' | 'revoked'> &
+  Partial<Pick<TenantRecord, 'revoked'>> & { readonly quotas?: Partial<TenantQuotas> }
 
 const stateKey = 'tenants'
 
@@ -193,10 +194,10 @@ export class TenantRegistry {
     return { told: { tenant, id: tokenIdOf(sha256), token }, kept: { sha256, createdMs } }
   }
 
-  private async change(change: Omit<TenantRecord, 'by' | 'changedMs'>): Promise<void> {
+  private async change(change: Omit<TenantRecord, 'by' | 'changedMs' | 'revoked'>): Promise<void> {
     const { core, self, clock } = this.ports
     const known = core.tenantRecords.all().find(({ name }) => name === change.name)
-    this.tell([changedRecord(change, known, self, clock.wallMs())])
+    this.tell([changedTenant(change, known, self, clock.wallMs())])
     await this.save()
   }
 
@@ -233,10 +234,14 @@ export class TenantRegistry {
   }
 }
 
-/** Records of former runs, also removed ones; can be read before there is a cluster. An earlier version may have kept fewer quotas, or none. */
+/** Records of former runs, also removed ones; can be read before there is a cluster. An earlier version may have kept fewer fields. */
 export async function keptTenants(state: StateStore): Promise<readonly TenantRecord[]> {
   const kept = ((await state.get(stateKey)) as readonly KeptTenant[] | null) ?? []
-  return kept.map((record) => ({ ...record, quotas: carriedQuotas({ ...record.quotas }) }))
+  return kept.map((record) => ({
+    ...record,
+    revoked: record.revoked ?? [],
+    quotas: carriedQuotas({ ...record.quotas }),
+  }))
 }
 
 function viewOf({ name, namespaces, quotas, tokens }: TenantRecord): TenantView {

@@ -24,6 +24,7 @@ export function tenantRecords(byName: Readonly<Record<string, KnownTenant>>): Te
     ([name, { tokens = [], namespaces = [], open = [], quotas = {}, isRemoved = false }]) => ({
       name,
       tokens: tokens.map((token) => ({ sha256: hashOfToken(token).toString('hex'), createdMs: 1 })),
+      revoked: [],
       namespaces: [
         ...namespaces.map((one) => ({ name: one, isPrivate: true })),
         ...open.map((one) => ({ name: one, isPrivate: false })),

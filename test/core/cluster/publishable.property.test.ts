@@ -23,6 +23,7 @@ const limits: EntryLimits = {
   pinsMax: 3,
   tenantsMax: 3,
   tokensMax: 2,
+  revokedMax: 2,
   namespacesMax: 2,
   replicasMax: 1_024,
 }
@@ -42,6 +43,7 @@ const pin: fc.Arbitrary<PinRecord> = fc.record({
 const tenant: fc.Arbitrary<TenantRecord> = fc.record({
   name: fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,18}$/).filter(isTenantName),
   tokens: fc.array(fc.record({ sha256: hex, createdMs: fc.nat() }), { maxLength: 2 }),
+  revoked: fc.array(fc.record({ sha256: hex, revokedMs: fc.nat() }), { maxLength: 2 }),
   namespaces: fc.array(
     fc.record({ name: fc.string({ minLength: 1, maxLength: 20 }).filter(isNamespaceName), isPrivate: fc.boolean() }),
     {

@@ -1,8 +1,10 @@
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { quotasOf } from '../../../common/index.ts'
 import { checkEntry } from '../../../core/cluster/entry-check.ts'
+import { defaultEntryLimits } from '../../../core/cluster/entry-checker.ts'
 import { defaultPinSetOptions } from '../../../core/cluster/pin-set.ts'
-import { defaultTenantSetOptions, TenantSet, weightIn } from '../../../core/cluster/tenant-set.ts'
+import { changedTenant, defaultTenantSetOptions, TenantSet, weightIn } from '../../../core/cluster/tenant-set.ts'
 import type { Entry, TenantRecord } from '../../../core/index.ts'
 import { defaultClusterPinsOptions } from '../../../node/replication/cluster-pins.ts'
 import { defaultTenantRegistryOptions } from '../../../node/tenants/tenant-registry.ts'
@@ -11,6 +13,7 @@ import { entryOf, stateBody } from '../fixture.ts'
 const tenant = (name: string, changedMs: number, isRemoved = false): TenantRecord => ({
   name,
   tokens: isRemoved ? [] : [{ sha256: 'a'.repeat(64), createdMs: 1 }],
+  revoked: [],
   namespaces: [],
   quotas: quotasOf({}),
   isRemoved,
@@ -25,6 +28,74 @@ it('a removed tenant stays removed when a node that was away says the old record
   tenants.receive(5, [tenant('x', 10)])
   expect(tenants.active()).toEqual([])
   expect(tenants.all()).toMatchObject([{ name: 'x', isRemoved: true }])
+})
+
+const token = (at: number) => ({ sha256: String(at).padStart(64, '0'), createdMs: 1 })
+
+it('a token that was revoked stays so when a node that had not heard of it changes something else later', () => {
+  const [a, b] = [new TenantSet(), new TenantSet()]
+  const first = { ...tenant('x', 10), tokens: [token(1), token(2)] }
+  for (const set of [a, b]) set.put([first])
+  a.put([changedTenant({ ...first, tokens: [token(2)] }, first, 'a', 20)])
+  b.put([changedTenant({ ...first, quotas: quotasOf({ weight: 7 }) }, first, 'b', 30)])
+  a.receive(2, b.all())
+  b.receive(1, a.all())
+  for (const set of [a, b]) {
+    expect(set.get('x')).toMatchObject({ tokens: [token(2)], quotas: { weight: 7 }, changedMs: 31 })
+    expect(set.get('x')!.revoked.map(({ sha256 }) => sha256)).toEqual([token(1).sha256])
+  }
+})
+
+it('nodes come to the same tenant in whatever order they hear of changes, and no revoked token is valid', () => {
+  const nodes = [0, 1, 2]
+  const node = fc.constantFrom(...nodes)
+  const step = fc.oneof(
+    fc.record({ node, revoke: fc.nat(7) }),
+    fc.record({ node, weight: fc.integer({ min: 1, max: 9 }) }),
+    fc.record({ node, hears: node }),
+  )
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 20 }),
+      fc.array(fc.nat(5), { minLength: 20, maxLength: 20 }),
+      (steps, gaps) => {
+        const first = { ...tenant('x', 10), tokens: Array.from({ length: 8 }, (_, at) => token(at)) }
+        const sets = nodes.map(() => new TenantSet())
+        for (const set of sets) set.put([first])
+        const revoked = new Set<string>()
+        let wallMs = 10
+        for (const [at, one] of steps.entries()) {
+          wallMs += gaps[at]!
+          const set = sets[one.node]!
+          const known = set.get('x')!
+          if ('hears' in one) set.receive(one.hears, sets[one.hears]!.all())
+          else if ('weight' in one) {
+            const quotas = quotasOf({ weight: one.weight })
+            set.put([changedTenant({ ...known, quotas }, known, `n${one.node}`, wallMs)])
+          } else {
+            const { sha256 } = token(one.revoke)
+            revoked.add(sha256)
+            const tokens = known.tokens.filter((kept) => kept.sha256 !== sha256)
+            if (tokens.length < known.tokens.length)
+              set.put([changedTenant({ ...known, tokens }, known, `n${one.node}`, wallMs)])
+          }
+        }
+        for (let round = 0; round < 4; round += 1) {
+          for (const from of nodes) for (const to of nodes) if (from !== to) sets[to]!.receive(from, sets[from]!.all())
+        }
+        const [record, ...others] = sets.map((set) => set.get('x')!)
+        for (const other of others) expect(other).toEqual(record)
+        expect(record!.tokens.filter(({ sha256 }) => revoked.has(sha256))).toEqual([])
+        expect(record!.tokens).toHaveLength(8 - revoked.size)
+      },
+    ),
+  )
+})
+
+it('a record of a tenant has no more revocations than other nodes take', () => {
+  expect(defaultTenantSetOptions.revokedMax).toBe(defaultEntryLimits.revokedMax)
+  const known = { ...tenant('x', 1), tokens: Array.from({ length: 20 }, (_, at) => token(at)) }
+  expect(changedTenant({ ...known, tokens: [] }, known, 'a', 5).revoked).toHaveLength(defaultEntryLimits.revokedMax)
 })
 
 it('a removed tenant is forgotten after a month, a tenant never', () => {

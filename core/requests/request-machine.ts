@@ -11,10 +11,9 @@
  * from what is here or goes back; it is never forwarded again. A request that waits for room holds nothing. One that no node can answer
  * in time, by what was measured, begins nothing.
  */
-import { assertInvariant, type NodeId, type RequestContext, type Source } from '../../common/index.ts'
-import { costParts, type RouteChoice, type RouteDecision, routeOptions, transferMs } from '../../placement/index.ts'
+import { assertInvariant, type NodeId, type RequestContext } from '../../common/index.ts'
+import { costParts, type RouteChoice, type RouteDecision, routeOptions } from '../../placement/index.ts'
 import type { Failure } from '../failure.ts'
-import { diskMs } from '../models/copy-worth.ts'
 import {
   deadlinePassed,
   isOfFullTier,
@@ -26,6 +25,8 @@ import {
   unservable,
 } from './failures.ts'
 import { type Forward, type ForwardEnd, Forwards } from './forwards.ts'
+import { LearnedTimes } from './learned-times.ts'
+import { contextOf, howEnded, leftOf, type OpenRequest, openRequest, type Stage } from './open-request.ts'
 import { type HowToRoute, type RoutedModel, Router } from './router.ts'
 import {
   type Asked,
@@ -40,48 +41,15 @@ import {
   type RequestMachinePorts,
 } from './types.ts'
 
-type Stage = 'routing' | 'forwarding' | 'bringing' | 'running' | 'waiting'
-
 type HolderAnswered = Extract<RequestEvent, { kind: 'holder-answered' }>
 type Brought = Extract<RequestEvent, { kind: 'brought' }>
-
-interface OpenRequest {
-  readonly id: RequestId
-  readonly asked: Asked
-  readonly arrivedMs: number
-  /** What a user asked for; null for a request of another node. */
-  readonly user: AskedByUser | null
-  excluded: NodeId[]
-  mayForward: boolean
-  /** Why this node does not serve it; waited upon where it is about room. */
-  refusal: Failure | null
-  isCallerGone: boolean
-  stage: Stage
-  /** Rises with the stage: a timer of an earlier one is of no account. */
-  turn: number
-  stageMs: number
-  /** What was left of the deadline then. */
-  leftMs: number
-  /** The holder that failed it last. */
-  lastTried: NodeId | null
-  /** On their way to holders, the oldest first. Those before the last are late. */
-  forwards: Forward[]
-  decision: RouteChoice | null
-  source: Source | null
-  /** Expected time to bring the model; null when it is not known, or when the model can run at once. */
-  bringMs: number | null
-  /** The part of it that is the way of the bytes, by latency and bandwidth alone; null where they are not fetched. */
-  transferMs: number | null
-  wasReady: boolean
-  /** Another request that waited for the same load has noted what it took. */
-  isLoadNoted: boolean
-}
 
 export class RequestMachine {
   private readonly ports: RequestMachinePorts
   private readonly options: RequestMachineOptions
   private readonly forwards: Forwards
   private readonly router: Router
+  private readonly learned: LearnedTimes
   private readonly open = new Map<RequestId, OpenRequest>()
   /** Those who wait for room, the oldest first. */
   private readonly waiting = new Set<OpenRequest>()
@@ -92,6 +60,7 @@ export class RequestMachine {
     this.options = { ...defaultRequestMachineOptions, ...options }
     this.forwards = new Forwards(this.options)
     this.router = new Router(ports, this.options, this.forwards.record)
+    this.learned = new LearnedTimes(ports)
   }
 
   get openCount(): number {
@@ -123,11 +92,11 @@ export class RequestMachine {
    * The short way of a user's request: true when it is to run here at once, which is what the route would be, since nothing can be
    * expected to be sooner. The machine keeps nothing of it and wants to hear no more. False: it has to go the long way.
    */
-  startsAtOnce({ model, context }: AskedByUser, nowMs: number): boolean {
+  startsAtOnce({ model, context, batch }: AskedByUser, nowMs: number): boolean {
     const { models, node, times } = this.ports
     if (!models.isReady(model) || this.isClosed || node.queueMs(nowMs, null) > 0 || node.isDraining()) return false
     const { deadlineMs } = context
-    if (deadlineMs !== Number.POSITIVE_INFINITY && times.executeMs(model) > deadlineMs) return false
+    if (deadlineMs !== Number.POSITIVE_INFINITY && times.executeMs(model, batch) > deadlineMs) return false
     this.ports.noteRequest(model, 'user', nowMs)
     return true
   }
@@ -167,7 +136,8 @@ export class RequestMachine {
         this.onNotServedHere(request, event.failure, nowMs, out)
         break
       case 'ran':
-        this.onRan(request, event.executeMs, nowMs, out)
+        this.learned.ran(request.asked, event.executeMs, nowMs)
+        this.answer(request, null, nowMs, out)
         break
       case 'due':
         if (request.turn === event.turn) this.onDue(request, nowMs, out)
@@ -336,37 +306,16 @@ export class RequestMachine {
     out.push({ kind: 'run', request: request.id, model: asked.model, deadlineMs: leftMs, order })
   }
 
-  /**
-   * Learns the time of a start where nothing had to be fetched, or where it was measured apart. Reading the disk is known, and left out. Once for
-   * each load, however many wait for it.
-   */
-  private noteBrought(request: OpenRequest, { source, parts }: Brought, nowMs: number): void {
-    const { asked, stageMs, bringMs, transferMs, wasReady } = request
-    if (wasReady) return
-    const { times, node, notePrediction } = this.ports
+  private noteBrought({ asked, load, stageMs }: OpenRequest, brought: Brought, nowMs: number): void {
+    if (load === null || load.wasReady) return
     const elapsedMs = nowMs - stageMs
-    if (bringMs !== null) notePrediction?.(`load-${source}`, bringMs, elapsedMs)
-    if (request.isLoadNoted) return
+    this.learned.loadEnded(load, brought.source, elapsedMs)
+    if (load.isNoted) return
     for (const other of this.open.values()) {
-      if (other.stage === 'bringing' && other.asked.model === asked.model) other.isLoadNoted = true
+      if (other.stage === 'bringing' && other.asked.model === asked.model && other.load !== null)
+        other.load.isNoted = true
     }
-    if (source === 'peer' || source === 'origin') {
-      if (parts === undefined) return
-      if (parts.initMs > 0) times.noteInit(asked.model, parts.initMs, nowMs)
-      if (transferMs !== null && parts.fetchMs > 0) times.noteTransfer(source, transferMs, parts.fetchMs)
-      return
-    }
-    const readMs = source === 'disk' ? diskMs(asked.sizeBytes, node.diskBytesPerS) : 0
-    times.noteInit(asked.model, Math.max(0, elapsedMs - readMs), nowMs)
-  }
-
-  private onRan(request: OpenRequest, executeMs: number, nowMs: number, out: RequestEffect[]): void {
-    const { model, batch = 1 } = request.asked
-    const { times, notePrediction } = this.ports
-    const predictedMs = times.executeMs(model, batch)
-    if (predictedMs > 0) notePrediction?.('execute', predictedMs, executeMs)
-    times.noteExecute(model, batch, executeMs, nowMs)
-    this.answer(request, null, nowMs, out)
+    this.learned.loaded(asked, load, brought, elapsedMs, nowMs)
   }
 
   private onNotServedHere(request: OpenRequest, failure: Failure, nowMs: number, out: RequestEffect[]): void {
@@ -468,14 +417,9 @@ export class RequestMachine {
   private bring(request: OpenRequest, context: RequestContext, nowMs: number, out: RequestEffect[]): void {
     const { id, asked, decision } = request
     this.enter(request, 'bringing', context.deadlineMs, nowMs)
-    const { models, node, times } = this.ports
-    request.wasReady = models.isReady(asked.model)
-    request.isLoadNoted = false
-    const order = this.router.orderOf(asked, context, nowMs)
-    const runMs = node.queueMs(nowMs, order) + times.executeMs(asked.model, asked.batch)
-    request.bringMs = decision === null ? null : Math.max(0, decision.expectedMs - runMs)
-    const via = decision?.via
-    request.transferMs = via === undefined ? null : transferMs(asked.sizeBytes, via) / times.transferFactor(via.source)
+    const { node, times } = this.ports
+    const queueMs = node.queueMs(nowMs, this.router.orderOf(asked, context, nowMs))
+    request.load = this.learned.expectedLoad(asked, decision, queueMs + times.executeMs(asked.model, asked.batch))
     out.push({ kind: 'bring', request: id, model: asked.model, context })
     this.setTimer(request, context.deadlineMs, out)
   }
@@ -498,28 +442,7 @@ export class RequestMachine {
 
   private add(id: RequestId, asked: Asked, user: AskedByUser | null, nowMs: number): OpenRequest {
     assertInvariant(!this.open.has(id), `request ${id} comes once`)
-    const request: OpenRequest = {
-      id,
-      asked,
-      user,
-      arrivedMs: nowMs,
-      excluded: [],
-      mayForward: user?.mayForward ?? false,
-      refusal: null,
-      isCallerGone: false,
-      stage: 'routing',
-      turn: 0,
-      stageMs: nowMs,
-      leftMs: asked.context.deadlineMs,
-      forwards: [],
-      lastTried: null,
-      decision: null,
-      source: null,
-      bringMs: null,
-      transferMs: null,
-      wasReady: false,
-      isLoadNoted: false,
-    }
+    const request = openRequest(id, asked, user, nowMs)
     this.open.set(id, request)
     return request
   }
@@ -560,22 +483,6 @@ export class RequestMachine {
   }
 }
 
-function leftOf({ asked, arrivedMs }: OpenRequest, nowMs: number): number {
-  return asked.context.deadlineMs - (nowMs - arrivedMs)
-}
-
-function contextOf({ asked: { context } }: OpenRequest, leftMs: number): RequestContext {
-  return leftMs === context.deadlineMs ? context : { ...context, deadlineMs: leftMs }
-}
-
 function forwardedBy({ id, to }: Forward) {
   return { attempt: id, servedBy: to, servedFrom: 'forwarded' as const }
-}
-
-/** A time limit of the adapter may end a little early. */
-const clockSlackMs = 5
-
-function howEnded({ isCallerGone }: OpenRequest, forward: Forward, failure: Failure, nowMs: number): ForwardEnd {
-  if (isCallerGone || failure.code === 'PEER_UNREACHABLE') return 'left'
-  return nowMs - forward.startedMs >= forward.limitMs - clockSlackMs ? 'unanswered' : 'refused'
 }

@@ -42,7 +42,7 @@ const rmHelp = `
 Its tokens are no longer valid, on any node, and its namespaces are everybody's again. No model is removed.
 
 Example:
-  $ holdfast tenant rm team-a`
+  $ holdfast tenant rm team-b`
 
 interface AddFlags extends NodeFlags, NamespaceFlags, Partial<TenantQuotas> {}
 

@@ -77,9 +77,9 @@ export class Callers {
     if (authorization === undefined || !/^bearer\b/i.test(authorization)) return null
     const { adminTokens, tenants, wrongTokens, clock } = this.ports
     const token = /^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ''
-    // A node that knows no token cannot tell a right one from a wrong one; but one that had tenants may see a token that was revoked.
-    const mayBeRevoked = tenants.index.hasHadTenants && isTenantToken(token)
-    if (adminTokens.count === 0 && tenants.index.tokenCount === 0 && !mayBeRevoked) return null
+    // Without an admin token only tenants have tokens. A token of another form is none of this node's, such as one that `holdfast init` made
+    // for a node that does not ask for it.
+    if (adminTokens.count === 0 && !(tenants.index.hasHadTenants && isTenantToken(token))) return null
     this.noteChange(adminTokens.generation, tenants.index)
     const hash = hashOfToken(token)
     const isAdmin = adminTokens.has(hash)

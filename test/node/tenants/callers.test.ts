@@ -106,6 +106,13 @@ describe('a role', () => {
     expect(() => closed.admit(facts(null), 'admin')).toThrow(code('UNAUTHORIZED'))
   })
 
+  it('of the admin stays open to a program that shows the token of another node when there are tenants', () => {
+    const { callers } = callersWith({ tenants: setting.tenants! })
+    expect(callers.admit(facts(admin), 'admin').role).toBe('admin')
+    expect(callers.admit(facts(admin), 'public').role).toBe('public')
+    expect(() => callers.admit(facts(generateTenantToken()), 'admin')).toThrow(code('UNAUTHORIZED'))
+  })
+
   it('of the public can be shut out', () => {
     const { callers } = callersWith({ ...setting, hasPublic: false })
     expect(() => callers.admit(facts(null), 'public')).toThrow(code('UNAUTHORIZED'))

@@ -58,7 +58,7 @@ export function openRequest(id: RequestId, asked: Asked, user: AskedByUser | nul
   }
 }
 
-/** What is left of its deadline. */
+/** Time until its deadline, in milliseconds. */
 export function leftOf({ asked, arrivedMs }: OpenRequest, nowMs: number): number {
   return asked.context.deadlineMs - (nowMs - arrivedMs)
 }

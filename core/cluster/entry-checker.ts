@@ -34,7 +34,7 @@ export const defaultEntryLimits: EntryLimits = {
   replicasMax: 1_024,
   tenantsMax: 128,
   tokensMax: 8,
-  revokedMax: 16,
+  revokedMax: 6,
   namespacesMax: 16,
 }
 

@@ -8,7 +8,7 @@ import { changedRecord, type RecordReader, SharedRecords } from './shared-record
 export interface TenantSetOptions {
   /** With so many others that publish a record this node need not: three may be lost at once without harm. */
   readonly voicesMax: number
-  /** Tenants of the cluster, and removed ones where there is room. Each is some 300 bytes in the state entries of some nodes. */
+  /** Tenants of the cluster, and removed ones where there is room. Each is 300 bytes to 3.5 kB in the state entries of some nodes. */
   readonly tenantsMax: number
   /** Tenants in force that one node may be the first to tell of: as many as operators may make, on one node too. */
   readonly tenantsPerAuthorMax: number
@@ -23,7 +23,7 @@ export const defaultTenantSetOptions: TenantSetOptions = {
   tenantsMax: 128,
   tenantsPerAuthorMax: 96,
   removedKeptMs: 30 * 86_400_000,
-  revokedMax: 16,
+  revokedMax: 6,
 }
 
 export type TenantReader = RecordReader<TenantRecord> & Pick<TenantSet, 'get'>

@@ -1,10 +1,13 @@
 /** Nodes of other versions read these bytes: they may gain fields, and what is in them stays as it is. */
 import { expect, test } from 'vitest'
+import { modelNamePartLengthMax, quotasOf } from '../../../common/index.ts'
 import { checkEntry } from '../../../core/cluster/entry-check.ts'
+import { defaultEntryLimits } from '../../../core/cluster/entry-checker.ts'
 import { decodeBody, encodeBody, entryFormat } from '../../../core/cluster/entry-format.ts'
 import { type Entry, entryKinds } from '../../../core/events.ts'
 import { decodeCbor, encodeCbor, type PlainMap } from '../../../node/net/cbor.ts'
 import { entryIds } from '../../../node/net/entry-ids.ts'
+import { defaultGossipOptions } from '../../../node/net/gossip.ts'
 import { nodeOfPublicKey } from '../../../node/net/node-id.ts'
 
 const suspect = nodeOfPublicKey(Uint8Array.from({ length: 32 }, (_, at) => at))!
@@ -114,4 +117,28 @@ test('a node that does not know a tier has none of it', () => {
   expect(checkEntry({ kind: 'state', node: suspect, epoch: 1, sequence: 2, body }).body).toMatchObject({
     tiers: { memory: { freeBytes: 5, limitBytes: 7 }, disk: { freeBytes: 0, limitBytes: null } },
   })
+})
+
+test('a state with as many pins and tenants as nodes take, and as long ones, fits into one message', () => {
+  const { pinsMax, tenantsMax, tokensMax, revokedMax, namespacesMax } = defaultEntryLimits
+  const many = <T>(count: number, one: (at: number) => T) => Array.from({ length: count }, (_, at) => one(at))
+  const named = (at: number, length: number) => String(at).padEnd(length, 'x')
+  const changed = { changedMs: 1_700_000_000_000, by: suspect }
+  const hashed = (at: number) => ({ sha256: String(at).padStart(64, '0') })
+  const body = {
+    ...cases[0]!.body,
+    pins: many(pinsMax, (at) => ({ name: named(at, 200), replicaCount: 1_024, tier: 'memory', ...changed })),
+    tenants: many(tenantsMax, (at) => ({
+      name: named(at, 63),
+      tokens: many(tokensMax, (token) => ({ ...hashed(token), createdMs: changed.changedMs })),
+      revoked: many(revokedMax, (token) => ({ ...hashed(token), revokedMs: changed.changedMs })),
+      namespaces: many(namespacesMax, (one) => ({ name: named(one, modelNamePartLengthMax), isPrivate: true })),
+      quotas: quotasOf({ requestsMax: 65_536, requestsPerSMax: 1_000_000, queuedMax: 65_536, pinsMax: 1_024 }),
+      isRemoved: false,
+      ...changed,
+    })),
+  }
+  const entry = { kind: 'state', node: suspect, epoch: 1, sequence: 2, body } as unknown as Entry
+  const sizeBytes = encodeCbor(encodeBody(entry, entryIds)).byteLength
+  expect(sizeBytes).toBeLessThan(defaultGossipOptions.messageBytes - 2_048)
 })
